@@ -1,0 +1,28 @@
+"""What machines, workloads, scheme choices and experiments are, and how they are loaded."""
+
+from dessim.model.errors import ConfigError
+from dessim.model.experiment import Experiment, Point, SchemeChoice
+from dessim.model.load import load_experiment, load_machine, load_workload, resolve
+from dessim.model.locate import config_root, find, names
+from dessim.model.machine import Distances, Machine, Provenance
+from dessim.model.schema import json_schema
+from dessim.model.workload import Workload
+
+__all__ = [
+    "ConfigError",
+    "Distances",
+    "Experiment",
+    "Machine",
+    "Point",
+    "Provenance",
+    "SchemeChoice",
+    "Workload",
+    "config_root",
+    "find",
+    "json_schema",
+    "load_experiment",
+    "load_machine",
+    "load_workload",
+    "names",
+    "resolve",
+]

@@ -1,0 +1,154 @@
+"""What an experiment is: the human form with lists, and the resolved points that it stands for."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
+
+from dessim.model.document import Document
+from dessim.model.fields import Count, Model, Text, Unit, describe, refuse, written
+from dessim.model.machine import Machine
+from dessim.model.units import SIZE, format_quantity
+from dessim.model.workload import PAGE_BYTES, ThreadCount, Workload, foreign_keys
+
+Scalar = bool | int | float | str
+"""A swept value as results carry it."""
+FaultAroundOrder = Annotated[int, Field(strict=True, ge=0, le=9)]
+SimulatedBytes = Annotated[int, Unit(SIZE, low=PAGE_BYTES, high=1 << 40)]
+Replications = Annotated[Count, Field(le=100_000)]
+Seed = Annotated[int, Field(strict=True, ge=0, lt=1 << 63)]
+
+
+def _option(value: Any) -> Any:
+    if not isinstance(value, (bool, int, str)):
+        raise ValueError(f"expected true, false, a whole number or text, found {describe(value)}")
+    return value
+
+
+def _reference(word: str) -> BeforeValidator:
+    def check(value: Any) -> Any:
+        if not isinstance(value, (str, dict)):
+            raise ValueError(f"expected the name of a {word} or a mapping, found {describe(value)}")
+        return value
+
+    return BeforeValidator(check)
+
+
+OptionValue = Annotated[bool | int | str, BeforeValidator(_option)]
+
+
+class SchemeChoice(Model):
+    """A locking scheme by name, with options; in YAML `name` or `{name: {option: value}}`."""
+
+    name: Annotated[Text, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]
+    """Name of a file in `dessim/schemes`."""
+    options: dict[Annotated[Text, Field(max_length=100)], OptionValue] = Field(default_factory=dict)
+    """Options of the scheme that differ from its defaults."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, data: Any) -> Any:
+        if isinstance(data, str):
+            return {"name": data}
+        if isinstance(data, dict) and "name" not in data and len(data) == 1:
+            [(name, options)] = data.items()
+            return {"name": name, "options": {} if options is None else options}
+        if isinstance(data, dict) and "name" not in data:
+            raise refuse([((), "a scheme is a name, or {name: {option: value}}")])
+        return data
+
+    def written(self) -> str | dict[str, dict[str, bool | int | str]]:
+        """The YAML form: the name, or the name with its options in order of their names."""
+        if not self.options:
+            return self.name
+        return {self.name: dict(sorted(self.options.items()))}
+
+
+class Experiment(Model):
+    """The human form: one point, or a sweep when `matrix`, `zip` or `include` hold lists."""
+
+    name: Annotated[Text, Field(min_length=1, max_length=200)]
+    """Name of the experiment, as in results; left out in a file: the file's name."""
+    description: Text = ""
+    """What it shows."""
+    machine: Annotated[str | dict[str, Any], _reference("machine")]
+    """Name of a file in configs/machines, a path, or a machine in place."""
+    workload: Annotated[str | dict[str, Any], _reference("workload")]
+    """Name of a file in configs/workloads, a path, or a workload in place."""
+    schemes: Annotated[tuple[SchemeChoice, ...], Field(min_length=1)]
+    """Locking schemes to compare."""
+    threads: ThreadCount | None = None
+    """Number of threads; left out: the workload's."""
+    fault_around_order: FaultAroundOrder = 4
+    """log2 of the fault-around window in pages; 0 is no fault-around."""
+    matrix: dict[str, Any] = Field(default_factory=dict)
+    """Swept keys with lists: every combination is a point."""
+    zip: dict[str, Any] = Field(default_factory=dict)
+    """Swept keys with lists of one length: walked through side by side."""
+    include: tuple[dict[str, Any], ...] = ()
+    """Extra points: each sets some keys, and may choose its `schemes`."""
+    exclude: tuple[dict[str, Any], ...] = ()
+    """Points to leave out: all keys of an entry must match, with a value or one of a list."""
+    simulate_bytes: SimulatedBytes | None = None
+    """Bytes of the file that each thread really reads; completion time is then extrapolated."""
+    replications: Replications = 5
+    """Independent runs of every point."""
+    seed: Seed = 1
+    """Seed of all random draws."""
+    measured: Text | None = None
+    """Name of a table in configs/published to print beside the results."""
+    precision: dict[str, Any] | None = None
+    """Wanted relative precision by metric: accepted, not used yet."""
+
+    _document: Document | None = PrivateAttr(default=None)
+    _references: Any = PrivateAttr(default=None)
+
+
+class Point(Model):
+    """One resolved point of an experiment: everything that its runs need, no lists, no names."""
+
+    experiment: str
+    """Name of the experiment."""
+    machine: Machine
+    workload: Workload
+    scheme: SchemeChoice
+    threads: ThreadCount
+    fault_around_order: FaultAroundOrder
+    simulate_bytes: SimulatedBytes | None = None
+    """Bytes of the file simulated per thread; None simulates the file in full."""
+    parameters: dict[str, Scalar] = Field(default_factory=dict)
+    """Every other swept key, as written."""
+    replications: Replications = 5
+    seed: Seed = 1
+    measured: str | None = None
+
+    def resolved(self) -> dict[str, Any]:
+        """Complete form of what decides the result of a run, every default filled in.
+
+        It leaves out what cannot change a run: the experiment's name, descriptions, sources,
+        the number of replications and the published table. It is an experiment of one point
+        itself: loading it gives the same point.
+
+        Returns
+        -------
+        dict
+            JSON-able, in stable order; quantities as exact text with units.
+        """
+        machine = written(self.machine)
+        workload = written(self.workload)
+        for part in (machine, workload):
+            part.pop("description", None)
+            part.pop("sources", None)
+        for name in foreign_keys(self.workload.kind):
+            workload.pop(name)
+        result: dict[str, Any] = {
+            "machine": machine,
+            "workload": workload,
+            "schemes": [self.scheme.written()],
+            "threads": self.threads,
+            "fault_around_order": self.fault_around_order,
+        }
+        if self.simulate_bytes is not None:
+            result["simulate"] = format_quantity(self.simulate_bytes, SIZE)
+        return {**result, "seed": self.seed}

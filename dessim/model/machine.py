@@ -1,0 +1,368 @@
+"""What a machine is: topology, clock, and the cost of everything that takes time.
+
+Times are integer picoseconds, ratios parts per million. `configs/machines/*.yaml` writes them with
+units, each with its source; see `dessim.model.fields` for the two spellings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from dessim.model.fields import (
+    Count,
+    Flag,
+    Frequency,
+    Model,
+    Rate,
+    Ratio,
+    Share,
+    Size,
+    SlowDown,
+    Text,
+    Time,
+    refuse,
+)
+
+MAX_CPUS = 4096
+MAX_SOCKETS = 256
+
+Tag = Literal["read", "derived", "estimated", "recalled", "assumed", "fitted"]
+
+
+class Provenance(Model):
+    """Where a number of a machine comes from."""
+
+    tag: Tag | None = None
+    """How it is known: read in the source, derived from it by arithmetic, estimated between
+    neighbours, recalled without re-reading, assumed for want of data, or fitted."""
+    source: Text | None = None
+    """A key of the machine's `sources`, or free text."""
+    low: int | None = None
+    """Lower end of the plausible range, in the unit of the value."""
+    high: int | None = None
+    """Upper end of the plausible range, in the unit of the value."""
+    note: Text | None = None
+    """How the number was reached, and what to doubt."""
+
+
+class Topology(Model):
+    """How the CPUs are arranged: sockets, L3 domains (dies, CCXs), cores, SMT siblings."""
+
+    sockets: Annotated[Count, Field(le=MAX_SOCKETS)]
+    """Processor packages."""
+    l3_per_socket: Annotated[Count, Field(le=MAX_CPUS)] = 1
+    """L3 domains (dies or CCXs) in a socket."""
+    cores_per_l3: Annotated[Count, Field(le=MAX_CPUS)]
+    """Cores that share one L3."""
+    threads_per_core: Annotated[Count, Field(le=8)] = 1
+    """SMT siblings of a core."""
+    hops: tuple[tuple[Annotated[int, Field(strict=True, ge=0, le=2)], ...], ...] = ()
+    """Links between each pair of sockets (0, 1 or 2), a symmetric matrix with a zero diagonal.
+    Left out: every other socket is one hop away."""
+    l3_size_bytes: Size
+    """Capacity of one L3 domain."""
+    placement: Literal["spread", "compact"] = "spread"
+    """Where the next thread goes: `spread` over sockets, then L3s, then cores, then SMT siblings;
+    `compact` fills a core's siblings, then the L3, then the socket."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Topology:
+        if self.n_cpus > MAX_CPUS:
+            text = f"{self.n_cpus} CPUs: a machine has at most {MAX_CPUS}"
+            raise refuse([(("sockets",), text)])
+        n = self.sockets
+        if not self.hops:
+            full = tuple(tuple(int(a != b) for b in range(n)) for a in range(n))
+            object.__setattr__(self, "hops", full)  # frozen: only here, while it is being built
+            return self
+        if len(self.hops) != n or any(len(row) != n for row in self.hops):
+            raise refuse([(("hops",), f"hops must be a matrix of {n} x {n} for {n} sockets")])
+        if any(self.hops[a][a] for a in range(n)):
+            raise refuse([(("hops",), "hops must be 0 on the diagonal")])
+        if any(self.hops[a][b] != self.hops[b][a] for a in range(n) for b in range(a)):
+            raise refuse([(("hops",), "hops must be symmetric")])
+        if any(self.hops[a][b] == 0 for a in range(n) for b in range(a)):
+            raise refuse([(("hops",), "hops between two sockets must be 1 or 2")])
+        return self
+
+    @property
+    def n_l3(self) -> int:
+        """L3 domains of the machine."""
+        return self.sockets * self.l3_per_socket
+
+    @property
+    def n_cores(self) -> int:
+        """Cores of the machine."""
+        return self.n_l3 * self.cores_per_l3
+
+    @property
+    def n_cpus(self) -> int:
+        """Logical CPUs of the machine."""
+        return self.n_cores * self.threads_per_core
+
+
+class Clock(Model):
+    """Clock by load. Costs of kernel and user work in the file hold at `one_core`; with more busy
+    cores they stretch linearly to `all_cores`."""
+
+    nominal_hz: Frequency
+    """Base clock, as sold."""
+    one_core_hz: Frequency
+    """Clock with one busy core."""
+    all_cores_hz: Frequency
+    """Clock with all cores busy."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Clock:
+        if self.all_cores_hz > self.one_core_hz:
+            text = "all_cores must not be faster than one_core"
+            raise refuse([(("all_cores",), text)])
+        return self
+
+
+class Smt(Model):
+    """How much a busy SMT sibling slows the work of a CPU."""
+
+    user_slowdown_ppm: SlowDown
+    """User work (reading pages) beside a busy sibling takes this many times as long."""
+    kernel_slowdown_ppm: SlowDown
+    """Kernel work beside a busy sibling takes this many times as long."""
+
+
+class Distances(Model):
+    """Cost of one operation on a cache line by the distance to its owner.
+
+    A distance that the machine has not got may be left out.
+    """
+
+    smt_sibling_ps: Time = 0
+    """Owner is the SMT sibling: the same L1."""
+    same_l3_ps: Time
+    """Owner is another core of the same L3 domain."""
+    same_socket_ps: Time = 0
+    """Owner is another L3 domain of the same socket."""
+    one_hop_ps: Time = 0
+    """Owner is on a socket one link away."""
+    two_hops_ps: Time = 0
+    """Owner is on a socket two links away."""
+
+    @model_validator(mode="after")
+    def _fill(self) -> Distances:
+        # What the machine has not got takes the nearest smaller distance: never used, never zero.
+        previous = self.same_l3_ps
+        for name in ("smt_sibling_ps", "same_socket_ps", "one_hop_ps", "two_hops_ps"):
+            if name not in self.model_fields_set:
+                object.__setattr__(self, name, previous)
+            elif name != "smt_sibling_ps":
+                previous = getattr(self, name)
+        return self
+
+
+class CacheLine(Model):
+    """Cost of load, store and locked read-modify-write (RMW) by a line's state and distance."""
+
+    local_load_ps: Time
+    """Load of a line in the own L1."""
+    local_store_ps: Time
+    """Store to a line in the own L1, owned."""
+    local_rmw_ps: Time
+    """Locked RMW on a line in the own L1, owned."""
+    load_modified: Distances
+    """Load of a line that another core has modified."""
+    load_shared: Distances
+    """Load of a line that others hold unmodified."""
+    store_modified: Distances
+    """Store to a line that another core has modified."""
+    store_shared: Distances
+    """Store to a line that others hold unmodified: they are invalidated."""
+    rmw_modified: Distances
+    """Locked RMW on a line that another core has modified."""
+    rmw_shared: Distances
+    """Locked RMW on a line that others hold unmodified."""
+    hold_ps: Time
+    """How long a core keeps a line that it fetched before another may take it (runs)."""
+    arbitration_share_ppm: Share
+    """Preference for requesters near the owner: 0 serves in order of request."""
+    coalesce: Flag
+    """Whether an SMT sibling's waiting RMW is served with the transfer."""
+    prefetch_hidden_ppm: Share
+    """Share of the transfer of sequential struct-page lines that prefetch hides."""
+    evict_after_ps: Time
+    """A line untouched for this long has left private caches."""
+    l3_hit_ps: Time
+    """Cost of an evicted line from the L3 of the requester's socket."""
+
+
+class Memory(Model):
+    """DRAM latency by distance, and bandwidth."""
+
+    local_ps: Time
+    """Latency of the own socket's DRAM."""
+    one_hop_ps: Time = 0
+    """Latency of DRAM one link away."""
+    two_hops_ps: Time = 0
+    """Latency of DRAM two links away."""
+    bandwidth_per_socket_bytes_per_s: Rate
+    """What the DRAM of one socket delivers to all readers together."""
+    file_placement: Literal["interleave", "first_socket"]
+    """Where the pages of the cached file lie."""
+
+    @model_validator(mode="after")
+    def _fill(self) -> Memory:
+        previous = self.local_ps
+        for name in ("one_hop_ps", "two_hops_ps"):
+            if name not in self.model_fields_set:
+                object.__setattr__(self, name, previous)
+            previous = getattr(self, name)
+        return self
+
+
+class Locks(Model):
+    """Kinds of spinlock, and what a hand-over costs."""
+
+    page_table_lock: Literal["ticket", "mcs"]
+    """Kind of the split page-table locks and of the mm's page_table_lock."""
+    ticket_per_waiter_ps: Time
+    """Extra hand-over time of a ticket lock per waiting CPU."""
+    mcs_transfers_ppm: Ratio
+    """Hand-over of an MCS lock in cache-line transfers."""
+    split_page_table_locks: Flag = True
+    """One lock per page table; false: one per mm."""
+
+
+class KernelCosts(Model):
+    """Work of one CPU in the kernel, without the cache-line costs that the model adds itself."""
+
+    exception_entry_ps: Time
+    """From the faulting instruction to the first instruction of the handler."""
+    exception_exit_ps: Time
+    """Return from the exception (IRET)."""
+    find_vma_ps: Time
+    """Look up the VMA of an address."""
+    walk_page_table_ps: Time
+    """Walk from the mm's top table to the pmd and read the pte."""
+    alloc_page_table_ps: Time
+    """Allocate and zero a page-table page."""
+    fault_around_setup_ps: Time
+    """Compute the window and start the walk over it."""
+    slow_path_ps: Time
+    """find_get_page and __do_fault besides their RMWs: the fault without fault-around."""
+    lookup_descent_ps: Time
+    """Radix walk from the root of the page-cache tree to a leaf."""
+    lookup_slot_ps: Time
+    """Next slot within one walk."""
+    indirect_call_ps: Time
+    """Call through a function pointer and back."""
+    page_checks_ps: Time
+    """uptodate, mapping, index and i_size of one page."""
+    rmap_ps: Time
+    """page_add_file_rmap bookkeeping besides the RMW on the mapcount."""
+    set_pte_ps: Time
+    """Build and store one pte."""
+    lock_local_ps: Time
+    """Uncontended spinlock overhead besides the RMW, per operation."""
+    unlock_page_ps: Time
+    """Find and read the wait queue at unlock_page."""
+    teardown_per_pte_ps: Time
+    """Unmap one pte at exit."""
+    teardown_per_table_ps: Time
+    """Free one page-table page at exit."""
+    thread_start_ps: Time
+    """Interval between the creation of two threads."""
+    process_exit_ps: Time
+    """Fixed cost of the end of a process."""
+    page_lock_sleep_ps: Time
+    """Enqueue on a page's wait queue and give the CPU up."""
+    wakeup_ps: Time
+    """From the wake-up to the moment that the woken thread runs."""
+    wake_walk_ps: Time
+    """Paid by the unlocker per woken waiter."""
+    context_switch_ps: Time
+    """Switch of a CPU to another thread."""
+
+
+class UserCosts(Model):
+    """Work of one CPU in user mode on a page once mapped."""
+
+    read_page_dram_ps: Time
+    """Read all words of a 4 KiB page from local DRAM."""
+    read_page_l3_ps: Time
+    """The same for a page that the socket read a short while ago."""
+    read_page_cv_ppm: Ratio
+    """Coefficient of variation of a page read."""
+    touch_word_ps: Time
+    """First access to one word of a page, from DRAM."""
+    random_word_ps: Time
+    """One random word of a large mapping, page walk included."""
+
+
+class Machine(Model):
+    """A machine profile: every cost is a number that a person can edit, with its source."""
+
+    name: Annotated[Text, Field(min_length=1)]
+    """Name of the profile, as in results."""
+    description: Text = ""
+    """Which machine this is, and how far its numbers can be trusted."""
+    topology: Topology
+    clock: Clock
+    smt: Smt
+    cache_line: CacheLine
+    memory: Memory
+    locks: Locks
+    kernel: KernelCosts
+    user: UserCosts
+    sources: dict[str, Text] = Field(default_factory=dict)
+    """Reference of each source key."""
+    provenance: dict[str, Provenance] = Field(default_factory=dict, exclude=True)
+    """Where each number comes from, by its dotted YAML path; filled by the loader."""
+
+    @model_validator(mode="after")
+    def _check_distances(self) -> Machine:
+        needed = self._needed_distances()
+        problems: list[tuple[tuple[str | int, ...], str]] = []
+        for name in CacheLine.model_fields:
+            distances = getattr(self.cache_line, name)
+            if isinstance(distances, Distances):
+                problems += _missing(("cache_line", name), distances, needed)
+        in_memory = [item for item in needed if item[0] in Memory.model_fields]
+        problems += _missing(("memory",), self.memory, in_memory)
+        if problems:
+            raise refuse(problems)
+        return self
+
+    def _needed_distances(self) -> list[tuple[str, str]]:
+        topology = self.topology
+        far = max(max(row) for row in topology.hops)
+        needed = [
+            ("smt_sibling_ps", "has SMT siblings", topology.threads_per_core > 1),
+            ("same_socket_ps", "has several L3 domains in a socket", topology.l3_per_socket > 1),
+            ("one_hop_ps", "has several sockets", topology.sockets > 1),
+            ("two_hops_ps", "has sockets two hops apart", far > 1),
+        ]
+        return [(name, why) for name, why, wanted in needed if wanted]
+
+    def __eq__(self, other: object) -> bool:
+        """Equal in everything that can change a result: descriptions and sources cannot."""
+        return isinstance(other, Machine) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        """Hash of what `__eq__` compares."""
+        return hash(self._key())
+
+    def _key(self) -> tuple[Any, ...]:
+        costs = (self.cache_line, self.memory, self.locks, self.kernel, self.user)
+        return (self.name, self.topology, self.clock, self.smt, *costs)
+
+
+def _missing(
+    path: tuple[str, ...], model: Model, needed: Sequence[tuple[str, str]]
+) -> list[tuple[tuple[str | int, ...], str]]:
+    """Problems of the distances that the machine has and `model` does not price."""
+    return [
+        (path, f"missing key '{name.removesuffix('_ps')}': this machine {why}")
+        for name, why in needed
+        if name not in model.model_fields_set
+    ]

@@ -1,0 +1,95 @@
+"""`--set key.path=value`: change a configuration from outside, with the same checks and messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dessim.model.document import Document, Path
+from dessim.model.errors import ConfigError, Place, Problem, Source, suggest
+from dessim.model.experiment import Experiment
+from dessim.model.fields import keys_of
+from dessim.model.profile import Cell
+from dessim.model.sweep import check_key
+from dessim.model.units import shorten
+from dessim.model.yaml_loader import parse_document
+
+
+def apply_overrides(
+    document: Document, overrides: Sequence[str]
+) -> tuple[Document, dict[Path, Cell], list[Problem]]:
+    """Apply `key.path=value` strings in order.
+
+    A list for a key that can be swept becomes an axis of the matrix; a single value pins the key:
+    it is taken out of `matrix` and `zip`.
+
+    Parameters
+    ----------
+    document : Document
+        Of an experiment; its data is a mapping.
+    overrides : sequence of str
+        Values are YAML.
+
+    Returns
+    -------
+    Document
+    dict
+        Leaves of whatever machine and workload the experiment uses: path -> value and place.
+    list of Problem
+    """
+    settings: dict[Path, Cell] = {}
+    problems: list[Problem] = []
+    for number, text in enumerate(overrides, start=1):
+        key, equals, written = text.partition("=")
+        key = key.strip()
+        place = Place(Source(f"--set {number}: {shorten(key, 100)}"))
+        if not equals or not key or "" in key.split("."):
+            problems.append(Problem(place, "expected key.path=value, such as threads=8"))
+            continue
+        try:
+            value, complaints = _value(written, place)
+            problems += complaints
+            document = _apply(document, settings, key, Cell(value, place))
+        except ConfigError as error:
+            problems += error.problems
+        except ValueError as error:
+            problems.append(Problem(place, str(error)))
+    return document, settings, problems
+
+
+def _value(written: str, place: Place) -> tuple[Any, list[Problem]]:
+    parsed, problems = parse_document(written, place.source.name, inline=True)
+    return parsed.data, problems
+
+
+def _apply(document: Document, settings: dict[Path, Cell], key: str, cell: Cell) -> Document:
+    first, _, rest = key.partition(".")
+    if first in ("matrix", "zip"):
+        path: Path = (first, rest) if rest else (first,)
+        return document.set(path, cell.value, cell.place)
+    known = keys_of(Experiment)
+    if first not in known:
+        raise ValueError(f"unknown key '{shorten(first)}'; {suggest(first, known, plural='keys')}")
+    sweepable = check_key(key) is None
+    if sweepable and isinstance(cell.value, list) and not _is_matrix(cell.value):
+        document = _unswept(document, key, "zip")
+        return document.set(("matrix", key), cell.value, cell.place)
+    if sweepable:
+        document = _unswept(_unswept(document, key, "matrix"), key, "zip")
+    if rest and first in ("machine", "workload"):
+        settings[tuple(key.split("."))] = cell
+        return document
+    return document.set(tuple(key.split(".")), cell.value, cell.place)
+
+
+def _is_matrix(value: list[Any]) -> bool:
+    """Whether a list is itself one value: a list of lists, as in `topology.hops`."""
+    return bool(value) and all(isinstance(row, list) for row in value)
+
+
+def _unswept(document: Document, key: str, word: str) -> Document:
+    """The document without `key` among the swept keys of `word`."""
+    swept = document.get((word,))
+    if not isinstance(swept, dict) or key not in swept:
+        return document
+    return document.without((word, key))

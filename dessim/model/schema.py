@@ -1,0 +1,169 @@
+"""JSON Schema of the YAML files, for completion, hover and diagnostics in editors.
+
+`dessim schema` prints it; every shipped file names its schema in its first line.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Literal, get_args
+
+from dessim.model.experiment import Experiment
+from dessim.model.fields import Model, keys_of, submodel, unit_of
+from dessim.model.machine import Machine, Tag
+from dessim.model.sweep import SWEPT_KEYS
+from dessim.model.workload import Workload
+
+SchemaKind = Literal["experiment", "machine", "workload"]
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_UNITLESS = {("Machine", "name"), ("Machine", "description"), ("Machine", "sources")}
+
+
+def json_schema(kind: SchemaKind) -> dict[str, Any]:
+    """JSON Schema of one kind of file, in its YAML spelling.
+
+    Parameters
+    ----------
+    kind : "experiment", "machine" or "workload"
+
+    Returns
+    -------
+    dict
+        Draft 2020-12; stable order.
+    """
+    build = {"experiment": _experiment, "machine": _machine, "workload": _workload}[kind]
+    return {"$schema": _DIALECT, **build()}
+
+
+def _machine() -> dict[str, Any]:
+    schema = Machine.model_json_schema()
+    schema["properties"].pop("provenance", None)
+    definitions = schema.get("$defs", {})
+    definitions.pop("Provenance", None)
+    _allow_sources(Machine, schema, definitions)
+    return _file_form(schema)
+
+
+def _workload() -> dict[str, Any]:
+    return _file_form(Workload.model_json_schema())
+
+
+def _experiment() -> dict[str, Any]:
+    schema = _file_form(Experiment.model_json_schema())
+    definitions = schema.setdefault("$defs", {})
+    properties = schema["properties"]
+    for word, part in (("machine", _machine()), ("workload", _workload())):
+        definitions.update(part.pop("$defs", {}))
+        definitions[part["title"]] = part
+        inline = {"$ref": f"#/$defs/{part['title']}"}
+        description = properties[word].get("description", "")
+        properties[word] = {"description": description, "anyOf": [{"type": "string"}, inline]}
+    definitions["SchemeChoice"] = {
+        "title": "SchemeChoice",
+        "description": "A locking scheme by name, or {name: {option: value}}.",
+        "anyOf": [
+            {"type": "string"},
+            {
+                "type": "object",
+                "minProperties": 1,
+                "maxProperties": 1,
+                "additionalProperties": {
+                    "type": ["object", "null"],
+                    "additionalProperties": {"type": ["boolean", "integer", "string"]},
+                },
+            },
+        ],
+    }
+    swept = {key: _single(properties[key]) for key in SWEPT_KEYS}
+    for word in ("matrix", "zip"):
+        _replace(properties, word, _keys(swept, lambda s: {"type": "array", "items": s}))
+    scheme = {"$ref": "#/$defs/SchemeChoice"}
+    extra = {**swept, "scheme": scheme, "schemes": {"type": "array", "items": scheme}}
+    _replace(properties, "include", {"type": "array", "items": _keys(extra, lambda s: s)})
+    choice = {**swept, "scheme": scheme}
+    _replace(
+        properties,
+        "exclude",
+        {
+            "type": "array",
+            "items": _keys(choice, lambda s: {"anyOf": [s, {"type": "array", "items": s}]}),
+        },
+    )
+    return schema
+
+
+def _file_form(schema: dict[str, Any]) -> dict[str, Any]:
+    """A file may leave its name out: then it is the file's."""
+    schema["required"] = [key for key in schema.get("required", []) if key != "name"]
+    return schema
+
+
+def _allow_sources(model: type[Model], schema: dict[str, Any], definitions: dict[str, Any]) -> None:
+    """Let every number also be written as {value, tag, source, range, note}."""
+    for key, field in keys_of(model).items():
+        inner = submodel(field)
+        if inner is not None:
+            if inner.__name__ in definitions:
+                target = definitions[inner.__name__]
+                if not target.get("x-done"):
+                    target["x-done"] = True
+                    _allow_sources(inner, target, definitions)
+                    del target["x-done"]
+            continue
+        if (model.__name__, key) in _UNITLESS:
+            continue
+        plain = schema["properties"][key]
+        if "oneOf" in plain:
+            continue
+        head = {k: plain.pop(k) for k in ("title", "description", "default") if k in plain}
+        number = unit_of(field) is not None or plain.get("type") == "integer"
+        schema["properties"][key] = {**head, "oneOf": [plain, _sourced(plain, number)]}
+
+
+def _sourced(plain: dict[str, Any], number: bool) -> dict[str, Any]:
+    properties: dict[str, Any] = {
+        "value": copy.deepcopy(plain),
+        "tag": {"enum": list(get_args(Tag)), "description": "How the number is known."},
+        "source": {"type": "string", "description": "A key of `sources`, or free text."},
+        "note": {"type": "string", "description": "How it was reached, what to doubt."},
+    }
+    if number:
+        properties["range"] = {
+            "type": "array",
+            "items": copy.deepcopy(plain),
+            "minItems": 2,
+            "maxItems": 2,
+            "description": "Plausible range: [low, high].",
+        }
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": ["value"],
+        "additionalProperties": False,
+    }
+
+
+def _single(schema: dict[str, Any]) -> dict[str, Any]:
+    """Schema of one swept value: without default and null."""
+    single = {k: v for k, v in schema.items() if k not in ("default", "title", "description")}
+    if "anyOf" in single:
+        kept = [option for option in single["anyOf"] if option != {"type": "null"}]
+        single = kept[0] if len(kept) == 1 else {"anyOf": kept}
+    return single
+
+
+def _keys(properties: dict[str, Any], wrap: Any) -> dict[str, Any]:
+    scalar = {"type": ["string", "number", "boolean"]}
+    return {
+        "type": "object",
+        "properties": {
+            key: value if key == "schemes" else wrap(value) for key, value in properties.items()
+        },
+        "patternProperties": {r"^(machine|workload)\.": wrap(scalar)},
+        "additionalProperties": False,
+    }
+
+
+def _replace(properties: dict[str, Any], key: str, schema: dict[str, Any]) -> None:
+    description = properties[key].get("description", "")
+    properties[key] = {"description": description, **schema}

@@ -1,0 +1,187 @@
+"""Documents into models: every complaint of pydantic becomes a sentence with a place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_args
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from dessim.model.document import Bad, Document, Path
+from dessim.model.errors import Problem, suggest
+from dessim.model.fields import FROM_FILE, Model, describe, keys_of, submodel
+from dessim.model.units import shorten
+
+M = TypeVar("M", bound=Model)
+
+_BOUNDS = {
+    "greater_than_equal": ("at least", "ge"),
+    "greater_than": ("more than", "gt"),
+    "less_than_equal": ("at most", "le"),
+    "less_than": ("less than", "lt"),
+}
+_WANTED = {
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+}
+
+
+def validate(model: type[M], document: Document) -> tuple[M | None, list[Problem]]:
+    """Build a model from a document.
+
+    Parameters
+    ----------
+    model : subclass of Model
+    document : Document
+
+    Returns
+    -------
+    model or None, list of Problem
+        None exactly when there are problems (or a value that the loader complained about).
+    """
+    try:
+        value = model.model_validate(document.data, by_alias=True, by_name=False, context=FROM_FILE)
+    except ValidationError as error:
+        return None, _problems(error, model, document)
+    return value, []
+
+
+def validate_leaf(field: FieldInfo, value: object) -> str | None:
+    """Sentence about what is wrong with the value of one field, or None."""
+    metadata = [item for item in field.metadata]
+    annotation: Any = field.annotation
+    for item in metadata:
+        annotation = _annotated(annotation, item)
+    try:
+        TypeAdapter(annotation).validate_python(value, context=FROM_FILE)
+    except ValidationError as error:
+        return _sentence(error.errors()[0], None)
+    return None
+
+
+def field_at(model: type[Model], path: Path) -> tuple[FieldInfo | None, str]:
+    """The field at a dotted path of YAML keys, or a sentence about why there is none."""
+    current: type[Model] | None = model
+    field: FieldInfo | None = None
+    for step in path:
+        if current is None:
+            return None, f"'{shorten(str(step))}': there is nothing below a single value"
+        known = keys_of(current)
+        if step not in known:
+            return None, _unknown_key(str(step), known)
+        field = known[str(step)]
+        current = submodel(field)
+    return field, ""
+
+
+def _annotated(annotation: Any, item: Any) -> Any:
+    from typing import Annotated
+
+    return Annotated[annotation, item]
+
+
+def _problems(error: ValidationError, model: type[Model], document: Document) -> list[Problem]:
+    problems: list[Problem] = []
+    for details in error.errors(include_url=False):
+        path: Path = details["loc"]
+        if isinstance(details["input"], Bad) or _holds_bad(document.get(path)):
+            continue
+        if details["type"] == "dessim_check":
+            for below, sentence in details["ctx"]["problems"]:
+                place = document.place((*path, *below))
+                problems.append(Problem(place, sentence))
+            continue
+        unknown = details["type"] == "extra_forbidden"
+        place = document.place(path, key=unknown)
+        problems.append(Problem(place, _sentence(details, _model_at(model, path[:-1]), document)))
+    return problems
+
+
+def _holds_bad(value: object) -> bool:
+    return isinstance(value, Bad)
+
+
+def _model_at(model: type[Model], path: Path) -> type[Model] | None:
+    current: type[Model] | None = model
+    for step in path:
+        known = keys_of(current) if current else {}
+        if step not in known:
+            return None
+        current = submodel(known[str(step)])
+    return current
+
+
+def _sentence(
+    details: ErrorDetails, owner: type[Model] | None, document: Document | None = None
+) -> str:
+    kind, value = details["type"], details["input"]
+    context: Mapping[str, Any] = details.get("ctx", {})
+    key = shorten(str(details["loc"][-1])) if details["loc"] else ""
+    if kind == "extra_forbidden":
+        return _unknown_key(key, keys_of(owner) if owner else {})
+    if kind == "missing":
+        return f"missing key '{key}'"
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "literal_error":
+        return _not_one_of(value, owner, key, context)
+    if kind in _BOUNDS:
+        words, name = _BOUNDS[kind]
+        return f"must be {words} {context[name]}, found {describe(value)}"
+    if kind in ("model_type", "model_attributes_type", "dataclass_type"):
+        return _not_a_mapping(value, details, owner, document)
+    if kind in _WANTED:
+        return f"expected {_WANTED[kind]}, found {describe(value)}"
+    if kind == "too_short" and isinstance(value, (list, tuple)):
+        return "the list must not be empty"
+    if kind == "string_too_short":
+        return "the text must not be empty"
+    if kind == "string_too_long":
+        return f"the text is longer than {context['max_length']} characters"
+    if kind == "string_pattern_mismatch":
+        return f"'{shorten(str(value))}' is no name: expected lower-case letters, digits and _"
+    return details["msg"][:1].lower() + details["msg"][1:]
+
+
+def _unknown_key(key: str, known: Mapping[str, Any]) -> str:
+    return f"unknown key '{shorten(key)}'; {suggest(key, known, plural='keys')}"
+
+
+def _not_one_of(
+    value: object, owner: type[Model] | None, key: str, context: Mapping[str, Any]
+) -> str:
+    text = f"expected {context['expected']}, found {describe(value)}"
+    field = keys_of(owner).get(key) if owner else None
+    if field is not None and isinstance(value, str):
+        allowed = [word for word in get_args(field.annotation) if isinstance(word, str)]
+        hint = suggest(value, allowed, plural="words")
+        if hint.startswith("did you mean"):
+            text += f"; {hint}"
+    return text
+
+
+def _not_a_mapping(
+    value: object,
+    details: ErrorDetails,
+    owner: type[Model] | None,
+    document: Document | None,
+) -> str:
+    found = describe(value)
+    if not details["loc"] and document is not None and value is None:
+        return "there is nothing in here: expected a mapping of keys to values"
+    wanted = "a mapping of keys to values"
+    inner = None
+    if owner is not None and details["loc"]:
+        field = keys_of(owner).get(str(details["loc"][-1]))
+        inner = submodel(field) if field else None
+    if inner is not None:
+        wanted = f"a mapping with the keys {', '.join(keys_of(inner))}"
+    return f"expected {wanted}, found {found}"

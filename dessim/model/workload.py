@@ -1,0 +1,126 @@
+"""What a workload is: who touches which pages of the file, in which order, through which mapping."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from dessim.model.fields import Count, Model, Ratio, Text, Time, Unit, refuse, yaml_key
+from dessim.model.units import SIZE
+
+PAGE_BYTES = 4096
+MAX_THREADS = 4096
+
+FileSize = Annotated[int, Unit(SIZE, low=PAGE_BYTES, high=1 << 40)]
+ThreadCount = Annotated[Count, Field(le=MAX_THREADS)]
+Distribution = Literal["fixed", "exponential"]
+
+_FAULT_FIELDS = (
+    "access",
+    "mapping",
+    "file_size_bytes",
+    "touches_per_page",
+    "page_work_ps",
+    "page_touch",
+)
+_LOCK_LOOP_FIELDS = (
+    "think_ps",
+    "hold_ps",
+    "think_distribution",
+    "hold_distribution",
+    "iterations",
+)
+
+
+class Workload(Model):
+    """Threads that read a cached file, or (kind `lock_loop`) think and take one lock in turn."""
+
+    name: Annotated[Text, Field(min_length=1)]
+    """Name of the workload, as in results."""
+    description: Text = ""
+    """What it stands for."""
+    kind: Literal["faults", "lock_loop"] = "faults"
+    """`faults` reads a file; `lock_loop` knows no pages: a closed queue, for theory."""
+    threads: ThreadCount = 8
+    """Number of threads when the experiment does not say."""
+    start_stagger_ps: Time | None = None
+    """Interval between the starts of two threads instead of the machine's `kernel.thread_start`;
+    `0ns` starts all at the same instant."""
+    start_jitter_ppm: Ratio = 1_000_000
+    """Spread of the starts around their interval: 1 is exponential-like, 0 is regular."""
+
+    access: Literal["sequential", "random", "one_per_table"] = "sequential"
+    """Order of the pages: all in a row, words at random, or one page per 2 MiB page table."""
+    mapping: Literal["per_thread", "shared", "per_process"] = "per_thread"
+    """Own mapping of each thread in one mm, one mapping for all, or one mm each."""
+    file_size_bytes: FileSize = 0
+    """Size of the cached file that every thread reads, a multiple of 4 KiB."""
+    touches_per_page: Annotated[Count, Field(le=1_000_000)] = 1
+    """Random access: word reads per page of the file (default 512, so that all words of the file
+    are read once on average); otherwise 1."""
+    page_work_ps: Time = 0
+    """Extra user work per page."""
+    page_touch: Literal["read_page", "touch_word"] = "read_page"
+    """What the user does with a page: read every word, or touch one. The default is `read_page`,
+    and `touch_word` for access `one_per_table`."""
+
+    think_ps: Time = 0
+    """Lock loop: (mean) time between giving the lock back and asking for it again."""
+    hold_ps: Time = 0
+    """Lock loop: (mean) time that the lock is held."""
+    think_distribution: Distribution = "exponential"
+    """Lock loop: distribution of the think time."""
+    hold_distribution: Distribution = "exponential"
+    """Lock loop: distribution of the hold time."""
+    iterations: Annotated[int, Field(strict=True, ge=0, le=10**9)] = 0
+    """Lock loop: how often each thread takes the lock."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_access(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.get("kind", "faults") != "faults":
+            return data
+        defaults: dict[str, object] = {}
+        if data.get("access") == "random":
+            defaults["touches_per_page"] = 512
+        if data.get("access") == "one_per_table":
+            defaults["page_touch"] = "touch_word"
+        return {**defaults, **data}
+
+    @model_validator(mode="after")
+    def _check_kind(self) -> Workload:
+        problems: list[tuple[tuple[str | int, ...], str]] = []
+        own_keys = foreign_keys("faults" if self.kind == "lock_loop" else "lock_loop")
+        for key in foreign_keys(self.kind):
+            if key in {yaml_key(name) for name in self.model_fields_set}:
+                text = f"'{key}' does not belong to kind '{self.kind}', which knows "
+                problems.append(((key,), text + ", ".join(own_keys)))
+        required: tuple[str, ...] = ("access", "file_size_bytes")
+        if self.kind == "lock_loop":
+            required = ("think_ps", "hold_ps", "iterations")
+        for name in required:
+            if name not in self.model_fields_set:
+                problems.append(((), f"missing key '{yaml_key(name)}'"))
+        problems += self._check_values()
+        if problems:
+            raise refuse(problems)
+        return self
+
+    def _check_values(self) -> list[tuple[tuple[str | int, ...], str]]:
+        problems: list[tuple[tuple[str | int, ...], str]] = []
+        if self.file_size_bytes % PAGE_BYTES:
+            text = f"must be a multiple of 4KiB, found {self.file_size_bytes}B"
+            problems.append((("file_size",), text))
+        if self.access != "random" and self.touches_per_page != 1:
+            text = "touches_per_page is only for access 'random': others touch each page once"
+            problems.append((("touches_per_page",), text))
+        if "iterations" in self.model_fields_set and self.iterations == 0:
+            problems.append((("iterations",), "must be at least 1, found 0"))
+        return problems
+
+
+def foreign_keys(kind: Literal["faults", "lock_loop"]) -> tuple[str, ...]:
+    """YAML keys that a workload of this kind may not hold, because they belong to the other."""
+    fields = _LOCK_LOOP_FIELDS if kind == "faults" else _FAULT_FIELDS
+    return tuple(yaml_key(name) for name in fields)

@@ -1,0 +1,258 @@
+"""YAML text into plain data with places, guarded against hostile input.
+
+PyYAML only parses; what a plain scalar means is decided here by the YAML 1.2 core schema: `on` is
+text, `010` is ten, `1e-6` is a number (kept as an exact `Decimal`). Refused: tags, duplicate keys,
+numbers that are not finite or absurdly long, deep nesting, many or self-containing aliases, more
+than one document, control characters, and anything too large to be a configuration.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from decimal import Decimal
+from functools import cache
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Any
+
+from dessim.model.document import BAD, Document, Path
+from dessim.model.errors import ConfigError, Place, Problem, Source
+from dessim.model.units import MAX_TEXT, shorten
+
+if TYPE_CHECKING:
+    import yaml
+
+MAX_BYTES = 1 << 18
+"""Largest file: a pure-Python parser reads this much in about half a second at worst."""
+MAX_DEPTH = 16
+MAX_NODES = 20_000
+"""Most values in one document, those behind aliases counted each time."""
+MAX_ALIASES = 100
+
+_INTEGER = re.compile(r"[-+]?[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+", re.ASCII)
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
+_NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", re.ASCII)
+_WORDS: dict[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+
+
+def read_document(path: FilePath) -> tuple[Document, list[Problem]]:
+    """Read a YAML file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+
+    Returns
+    -------
+    Document, list of Problem
+        The problems are those that leave the rest of the file readable.
+
+    Raises
+    ------
+    ConfigError
+        If it is no readable, regular, UTF-8 file of YAML within the limits.
+    """
+    source = Source(shorten(str(path), 500))
+    return parse_document(_decode(_read(path, source), source), source.name)
+
+
+def parse_document(text: str, name: str, *, inline: bool = False) -> tuple[Document, list[Problem]]:
+    """Parse YAML text that calls itself `name` in messages.
+
+    `inline` is for the value of an option: its places are then just `name`.
+
+    Raises
+    ------
+    ConfigError
+        If it is not YAML within the limits.
+    """
+    source = Source(name, () if inline else tuple(re.split(r"\r\n|\r|\n", text)))
+    if len(text) > MAX_BYTES:
+        raise _stop(source, f"larger than {MAX_BYTES // 1024} KiB: this is no configuration")
+    return _Reader(source, text, inline=inline).document()
+
+
+def _read(path: FilePath, source: Source) -> bytes:
+    try:
+        # Not `open`: a FIFO without a writer would block for ever.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise _stop(source, "this is not a file")
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise _stop(source, "there is no such file") from None
+    except IsADirectoryError:
+        raise _stop(source, "this is a folder, not a file") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
+        reason = getattr(error, "strerror", None) or error
+        raise _stop(source, f"cannot be read: {reason}") from None
+    if len(data) > MAX_BYTES:
+        raise _stop(source, f"larger than {MAX_BYTES // 1024} KiB: this is no configuration")
+    return data
+
+
+def _decode(data: bytes, source: Source) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        text = f"not a text file: byte 0x{data[error.start]:02x} in line {line} is not UTF-8"
+        raise _stop(source, text) from None
+
+
+def _stop(source: Source, message: str, line: int | None = None, column: int = 0) -> ConfigError:
+    return ConfigError([Problem(Place(source, line, column), message)])
+
+
+class _Reader:
+    """Turns the nodes of one text into data and remembers their places."""
+
+    def __init__(self, source: Source, text: str, *, inline: bool) -> None:
+        self.source = source
+        self.text = text
+        self.inline = inline
+        self.problems: list[Problem] = []
+        self.values: dict[Path, Place] = {}
+        self.keys: dict[Path, Place] = {}
+
+    def document(self) -> tuple[Document, list[Problem]]:
+        root = self._compose()
+        data = None if root is None else self._value(root, ())
+        return Document(data, self.source, self.values, self.keys), self.problems
+
+    def _compose(self) -> yaml.Node | None:
+        import yaml
+
+        try:
+            loader = _loader_class()(self.text)
+            loader.dessim_reader = self
+            return loader.get_single_node()  # type: ignore[no-any-return]
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            text = ", ".join(part for part in (error.context, error.problem) if part)
+            raise ConfigError([*self.problems, Problem(self._place(mark), text)]) from None
+        except yaml.reader.ReaderError as error:
+            before = self.text[: error.position]
+            line, column = before.count("\n"), error.position - before.rfind("\n") - 1
+            character = f"U+{ord(self.text[error.position]):04X}"
+            text = f"character {character} is not allowed in YAML: this is no text file"
+            place = Place(self.source) if self.inline else Place(self.source, line, column)
+            raise ConfigError([Problem(place, text)]) from None
+
+    def _place(self, mark: yaml.Mark | None) -> Place:
+        if mark is None or self.inline:
+            return Place(self.source)
+        return Place(self.source, mark.line, mark.column)
+
+    def stop(self, mark: yaml.Mark | None, message: str) -> ConfigError:
+        return ConfigError([*self.problems, Problem(self._place(mark), message)])
+
+    def complain(self, mark: yaml.Mark | None, message: str) -> None:
+        self.problems.append(Problem(self._place(mark), message))
+
+    def _value(self, node: yaml.Node, path: Path) -> Any:
+        import yaml
+
+        if len(path) > MAX_DEPTH:
+            raise self.stop(node.start_mark, f"nested deeper than {MAX_DEPTH} levels")
+        if len(self.values) >= MAX_NODES:
+            raise self.stop(node.start_mark, f"more than {MAX_NODES} values, aliases expanded")
+        self.values[path] = self._place(node.start_mark)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._value(item, (*path, i)) for i, item in enumerate(node.value)]
+        assert isinstance(node, yaml.ScalarNode)
+        return self._scalar(node)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        import yaml
+
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.complain(key_node.start_mark, "a key must be a plain word")
+                continue
+            key = key_node.value
+            if key in result:
+                first = self.keys[(*path, key)]
+                where = "" if first.line is None else f" (first in line {first.line + 1})"
+                text = f"duplicate key '{shorten(key)}'{where}"
+                self.complain(key_node.start_mark, text)
+                continue
+            self.keys[(*path, key)] = self._place(key_node.start_mark)
+            result[key] = self._value(value_node, (*path, key))
+        return result
+
+    def _scalar(self, node: yaml.ScalarNode) -> Any:
+        text: str = node.value
+        if node.style is not None:  # quoted, or a block: text whatever it looks like
+            return text
+        if text in _WORDS:
+            return _WORDS[text]
+        if _NOT_FINITE.fullmatch(text):
+            self.complain(node.start_mark, f"{text} is not a number that can be used here")
+            return BAD
+        integer, number = _INTEGER.fullmatch(text), _FLOAT.fullmatch(text)
+        if not integer and not number:
+            return text
+        if len(text) > MAX_TEXT:
+            self.complain(node.start_mark, f"a number of {len(text)} characters is too long")
+            return BAD
+        if integer:
+            return int(text, {"0x": 16, "0o": 8}.get(text[:2], 10))
+        value = Decimal(text)
+        if value.adjusted() > 30 or value.adjusted() < -30:
+            self.complain(node.start_mark, f"{text} is out of any sensible range")
+            return BAD
+        return value
+
+
+@cache
+def _loader_class() -> Any:
+    """PyYAML's composer without its meaning of scalars, and with limits."""
+    import yaml
+
+    class Loader(
+        yaml.reader.Reader,
+        yaml.scanner.Scanner,
+        yaml.parser.Parser,
+        yaml.composer.Composer,
+        yaml.resolver.BaseResolver,
+    ):
+        dessim_reader: _Reader
+
+        def __init__(self, text: str) -> None:
+            yaml.reader.Reader.__init__(self, text)
+            yaml.scanner.Scanner.__init__(self)
+            yaml.parser.Parser.__init__(self)
+            yaml.composer.Composer.__init__(self)
+            yaml.resolver.BaseResolver.__init__(self)
+            self.depth = self.nodes = self.aliases = 0
+
+        def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            reader, mark = self.dessim_reader, event.start_mark
+            self.nodes += 1
+            if self.nodes > 2 * MAX_NODES:  # keys count here, too
+                raise reader.stop(mark, f"more than {MAX_NODES} values")
+            if isinstance(event, yaml.AliasEvent):
+                self.aliases += 1
+                if self.aliases > MAX_ALIASES:
+                    raise reader.stop(mark, f"more than {MAX_ALIASES} aliases")
+            elif getattr(event, "tag", None) is not None:
+                reader.complain(mark, f"tags such as '{shorten(event.tag)}' are not allowed")
+            if self.depth > MAX_DEPTH:
+                raise reader.stop(mark, f"nested deeper than {MAX_DEPTH} levels")
+            self.depth += 1
+            node: yaml.Node | None = super().compose_node(parent, index)
+            self.depth -= 1
+            return node
+
+    return Loader

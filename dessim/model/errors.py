@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -20,6 +19,8 @@ class Source:
 
     name: str
     lines: tuple[str, ...] = ()
+    rank: int = 0
+    """Files are 0; the values of `--set` come after them, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
     return sorted(
         found,
         key=lambda p: (
+            p.place.source.rank,
             files.index(p.place.source.name),
             -1 if p.place.line is None else p.place.line,
             p.place.column,
@@ -98,6 +100,8 @@ def suggest(word: str, known: Iterable[str], *, plural: str) -> str:
     plural : str
         What the known words are, for the list: ``keys``, ``machines``.
     """
+    import difflib  # here, because most runs have no error to tell
+
     words = sorted(known)
     near = difflib.get_close_matches(word[:100], words, n=1, cutoff=0.6)
     if near:
@@ -110,5 +114,5 @@ def suggest(word: str, known: Iterable[str], *, plural: str) -> str:
 def _window(line: str, column: int) -> tuple[str, int]:
     """Printable cut of a line around a column, and the column in the cut."""
     start = max(0, column - _WINDOW // 2) if len(line) > _WINDOW else 0
-    cut = line[start : start + _WINDOW]
+    cut = line[start : start + _WINDOW].replace("\t", " ")
     return shorten(cut.rstrip(), _WINDOW), min(column - start, len(cut))

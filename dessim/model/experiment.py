@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
+from pydantic import BeforeValidator, Field, InstanceOf, PrivateAttr, model_validator
 
 from dessim.model.document import Document
 from dessim.model.fields import Count, Model, Text, Unit, describe, refuse, written
@@ -15,9 +15,11 @@ from dessim.model.workload import PAGE_BYTES, ThreadCount, Workload, foreign_key
 Scalar = bool | int | float | str
 """A swept value as results carry it."""
 FaultAroundOrder = Annotated[int, Field(strict=True, ge=0, le=9)]
-SimulatedBytes = Annotated[int, Unit(SIZE, low=PAGE_BYTES, high=1 << 40)]
+SimulatedBytes = Annotated[int, Unit(SIZE, low=PAGE_BYTES, high=1 << 40, multiple=PAGE_BYTES)]
 Replications = Annotated[Count, Field(le=100_000)]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=1 << 63)]
+
+_SCHEME_FORM = "expected a scheme: a name, or {name: {option: value}}"
 
 
 def _option(value: Any) -> Any:
@@ -51,11 +53,13 @@ class SchemeChoice(Model):
     def _short_form(cls, data: Any) -> Any:
         if isinstance(data, str):
             return {"name": data}
+        if not isinstance(data, (dict, SchemeChoice)):
+            raise refuse([((), f"{_SCHEME_FORM}, found {describe(data)}")])
         if isinstance(data, dict) and "name" not in data and len(data) == 1:
             [(name, options)] = data.items()
             return {"name": name, "options": {} if options is None else options}
         if isinstance(data, dict) and "name" not in data:
-            raise refuse([((), "a scheme is a name, or {name: {option: value}}")])
+            raise refuse([((), _SCHEME_FORM)])
         return data
 
     def written(self) -> str | dict[str, dict[str, bool | int | str]]:
@@ -110,9 +114,9 @@ class Point(Model):
 
     experiment: str
     """Name of the experiment."""
-    machine: Machine
-    workload: Workload
-    scheme: SchemeChoice
+    machine: InstanceOf[Machine]  # already validated: a sweep shares one object
+    workload: InstanceOf[Workload]
+    scheme: InstanceOf[SchemeChoice]
     threads: ThreadCount
     fault_around_order: FaultAroundOrder
     simulate_bytes: SimulatedBytes | None = None

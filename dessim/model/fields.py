@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from decimal import Decimal
 from typing import Annotated, Any, get_args
 
@@ -30,6 +31,7 @@ FROM_FILE = {"from_file": True}
 _SUFFIXES = {"_bytes_per_s": RATE, "_bytes": SIZE, "_ps": TIME, "_hz": FREQUENCY, "_ppm": None}
 
 
+@cache
 def yaml_key(attribute: str) -> str:
     """YAML spelling of an attribute: the name without its unit (`hold_ps` -> `hold`)."""
     for suffix in _SUFFIXES:
@@ -55,12 +57,13 @@ class Model(BaseModel):
 class Unit:
     """Field annotation: an integer in a canonical unit, written with its unit in YAML.
 
-    `kind` None stands for a ratio in parts per million; `low` and `high` are canonical integers.
+    `kind` None stands for a ratio in parts per million; the bounds are canonical integers.
     """
 
     kind: Kind | None
     low: int = 0
     high: int | None = None
+    multiple: int = 1
 
     def read(self, value: object) -> int:
         """Canonical integer of a value as a file writes it.
@@ -93,6 +96,9 @@ class Unit:
             raise ValueError(f"must be at least {self.write(self.low)}, found {self.write(value)}")
         if self.high is not None and value > self.high:
             raise ValueError(f"must be at most {self.write(self.high)}, found {self.write(value)}")
+        if value % self.multiple:
+            step = self.write(self.multiple)
+            raise ValueError(f"must be a multiple of {step}, found {self.write(value)}")
         return value
 
     def _validate(self, value: object, info: core_schema.ValidationInfo) -> int:

@@ -97,8 +97,7 @@ def load_experiment(path_or_name: str | FilePath, overrides: Sequence[str] = ())
     references = References(path.parent, settings)
     sweep = read_sweep(document)
     problems += sweep.problems + _check_references(document, sweep, references)
-    if experiment is not None:
-        problems += _check_measured(experiment, document)
+    problems += _check_measured(document)
     if problems or experiment is None:
         raise ConfigError(in_order(problems))
     experiment._document = document
@@ -235,9 +234,9 @@ def _check_references(document: Document, sweep: Sweep, references: References) 
     return problems
 
 
-def _check_measured(experiment: Experiment, document: Document) -> list[Problem]:
-    measured = experiment.measured
-    if measured is None or measured in names("published"):
+def _check_measured(document: Document) -> list[Problem]:
+    measured = document.get(("measured",))
+    if not isinstance(measured, str) or measured in names("published"):
         return []
     return [Problem(document.place(("measured",)), unknown_name("published", measured))]
 

@@ -70,7 +70,9 @@ def find(kind: FileKind, name: str) -> Path:
     if name in known:
         file = name + SUFFIXES[kind]
         return next(p for root in _roots() if (p := root / kind / file).is_file())
-    raise ConfigError([Problem(Place(Source(shorten(name, 200))), unknown_name(kind, name))])
+    raise ConfigError(
+        [Problem(Place(Source(shorten(name, 200) or "''")), unknown_name(kind, name))]
+    )
 
 
 def is_path(kind: FileKind, name: str) -> bool:

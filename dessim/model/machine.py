@@ -27,7 +27,7 @@ from dessim.model.fields import (
 )
 
 MAX_CPUS = 4096
-MAX_SOCKETS = 256
+MAX_SOCKETS = 64
 
 Tag = Literal["read", "derived", "estimated", "recalled", "assumed", "fitted"]
 

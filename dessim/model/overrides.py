@@ -10,8 +10,9 @@ from dessim.model.errors import ConfigError, Place, Problem, Source, suggest
 from dessim.model.experiment import Experiment
 from dessim.model.fields import keys_of
 from dessim.model.profile import Cell
-from dessim.model.sweep import check_key
+from dessim.model.sweep import PARTS, check_key
 from dessim.model.units import shorten
+from dessim.model.validate import field_at
 from dessim.model.yaml_loader import parse_document
 
 
@@ -42,7 +43,7 @@ def apply_overrides(
     for number, text in enumerate(overrides, start=1):
         key, equals, written = text.partition("=")
         key = key.strip()
-        place = Place(Source(f"--set {number}: {shorten(key, 100)}"))
+        place = Place(Source(f"--set {number}: {shorten(key, 100)}", rank=number))
         if not equals or not key or "" in key.split("."):
             problems.append(Problem(place, "expected key.path=value, such as threads=8"))
             continue
@@ -58,7 +59,7 @@ def apply_overrides(
 
 
 def _value(written: str, place: Place) -> tuple[Any, list[Problem]]:
-    parsed, problems = parse_document(written, place.source.name, inline=True)
+    parsed, problems = parse_document(written, place.source)
     return parsed.data, problems
 
 
@@ -70,13 +71,17 @@ def _apply(document: Document, settings: dict[Path, Cell], key: str, cell: Cell)
     known = keys_of(Experiment)
     if first not in known:
         raise ValueError(f"unknown key '{shorten(first)}'; {suggest(first, known, plural='keys')}")
+    if rest and first in PARTS:
+        found, sentence = field_at(PARTS[first], tuple(rest.split(".")))
+        if found is None:
+            raise ValueError(sentence)
     sweepable = check_key(key) is None
     if sweepable and isinstance(cell.value, list) and not _is_matrix(cell.value):
         document = _unswept(document, key, "zip")
         return document.set(("matrix", key), cell.value, cell.place)
     if sweepable:
         document = _unswept(_unswept(document, key, "matrix"), key, "zip")
-    if rest and first in ("machine", "workload"):
+    if rest and first in PARTS:
         settings[tuple(key.split("."))] = cell
         return document
     return document.set(tuple(key.split(".")), cell.value, cell.place)

@@ -25,7 +25,7 @@ from dessim.model.workload import Workload
 
 MAX_POINTS = 100_000
 SWEPT_KEYS = ("threads", "fault_around_order", "machine", "workload", "simulate")
-_PARTS: dict[str, type[Model]] = {"machine": Machine, "workload": Workload}
+PARTS: dict[str, type[Model]] = {"machine": Machine, "workload": Workload}
 
 Assignment = dict[str, Cell]
 """What one point sets: sweep key -> value and place."""
@@ -179,14 +179,14 @@ def check_key(key: str) -> str | None:
     """Sentence about why a key cannot be swept, or None."""
     if key in SWEPT_KEYS:
         return None
+    if key == "workload.threads":
+        return "sweep 'threads' instead of 'workload.threads'"
     first, _, rest = key.partition(".")
-    if first in _PARTS and rest:
-        found, sentence = field_at(_PARTS[first], tuple(rest.split(".")))
+    if first in PARTS and rest:
+        found, sentence = field_at(PARTS[first], tuple(rest.split(".")))
         return sentence if found is None else None
     if key in ("scheme", "schemes"):
         return "schemes are not swept: list them under 'schemes'"
-    if key == "workload.threads":
-        return "sweep 'threads' instead of 'workload.threads'"
     if key in ("seed", "replications"):
         return f"'{key}' is not swept: every replication has its own seed"
     known = (*SWEPT_KEYS, "machine.…", "workload.…")
@@ -195,13 +195,13 @@ def check_key(key: str) -> str | None:
 
 def check_value(key: str, value: object) -> str | None:
     """Sentence about why a checked key cannot have a value, or None."""
-    if isinstance(value, Bad) or key in _PARTS:  # what they refer to is checked when it is loaded
+    if isinstance(value, Bad) or key in PARTS:  # what they refer to is checked when it is loaded
         return None
     if isinstance(value, (dict, list)) or value is None:
         return f"expected a single value, found {describe(value)}"
     first, _, rest = key.partition(".")
     if rest:
-        found, _ = field_at(_PARTS[first], tuple(rest.split(".")))
+        found, _ = field_at(PARTS[first], tuple(rest.split(".")))
     else:
         found, _ = field_at(Experiment, (key,))
     assert found is not None, key
@@ -226,7 +226,7 @@ def _column(sweep: Sweep, document: Document, path: Path) -> list[Cell]:
     for cell in cells:
         sentence = check_value(key, cell.value)
         if sentence is None and path[0] == "matrix" and repr(cell.value) in seen:
-            sentence = f"{describe(cell.value)} is in the list already"
+            sentence = f"{describe(cell.value).removeprefix('text ')} is in the list already"
         seen.add(repr(cell.value))
         if sentence:
             sweep.problems.append(Problem(cell.place, sentence))
@@ -271,17 +271,18 @@ def _choices(sweep: Sweep, document: Document, path: Path) -> tuple[SchemeChoice
     paths = [path]
     if path[-1] == "schemes":
         if not isinstance(value, list) or not value:
-            text = f"expected a list of schemes, found {describe(value)}"
+            found = "an empty list" if value == [] else describe(value)
+            text = f"expected a list of schemes, found {found}"
             sweep.problems.append(Problem(document.place(path), text))
             return ()
         paths = [(*path, i) for i in range(len(value))]
-    found = []
+    choices = []
     for each in paths:
         choice, problems = validate(SchemeChoice, document.part(each))
         sweep.problems += problems
         if choice is not None:
-            found.append(choice)
-    return tuple(found)
+            choices.append(choice)
+    return tuple(choices)
 
 
 def _exclude(sweep: Sweep, document: Document, index: int, entry: dict[str, Any]) -> None:

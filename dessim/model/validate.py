@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
@@ -15,6 +15,8 @@ from dessim.model.fields import FROM_FILE, Model, describe, keys_of, submodel
 from dessim.model.units import shorten
 
 M = TypeVar("M", bound=Model)
+
+_ADAPTERS: dict[int, TypeAdapter[Any]] = {}
 
 _BOUNDS = {
     "greater_than_equal": ("at least", "ge"),
@@ -56,12 +58,14 @@ def validate(model: type[M], document: Document) -> tuple[M | None, list[Problem
 
 def validate_leaf(field: FieldInfo, value: object) -> str | None:
     """Sentence about what is wrong with the value of one field, or None."""
-    metadata = [item for item in field.metadata]
-    annotation: Any = field.annotation
-    for item in metadata:
-        annotation = _annotated(annotation, item)
+    key = id(field)  # fields live as long as their classes
+    if key not in _ADAPTERS:
+        annotation: Any = field.annotation
+        for item in field.metadata:
+            annotation = Annotated[annotation, item]
+        _ADAPTERS[key] = TypeAdapter(annotation)
     try:
-        TypeAdapter(annotation).validate_python(value, context=FROM_FILE)
+        _ADAPTERS[key].validate_python(value, context=FROM_FILE)
     except ValidationError as error:
         return _sentence(error.errors()[0], None)
     return None
@@ -82,18 +86,15 @@ def field_at(model: type[Model], path: Path) -> tuple[FieldInfo | None, str]:
     return field, ""
 
 
-def _annotated(annotation: Any, item: Any) -> Any:
-    from typing import Annotated
-
-    return Annotated[annotation, item]
-
-
 def _problems(error: ValidationError, model: type[Model], document: Document) -> list[Problem]:
     problems: list[Problem] = []
     for details in error.errors(include_url=False):
         path: Path = details["loc"]
-        if isinstance(details["input"], Bad) or _holds_bad(document.get(path)):
+        value = details["input"]
+        if isinstance(value, Bad) or isinstance(document.get(path), Bad):
             continue
+        if details["type"] == "too_short" and value:
+            continue  # its items were wrong, and that is told already
         if details["type"] == "dessim_check":
             for below, sentence in details["ctx"]["problems"]:
                 place = document.place((*path, *below))
@@ -103,10 +104,6 @@ def _problems(error: ValidationError, model: type[Model], document: Document) ->
         place = document.place(path, key=unknown)
         problems.append(Problem(place, _sentence(details, _model_at(model, path[:-1]), document)))
     return problems
-
-
-def _holds_bad(value: object) -> bool:
-    return isinstance(value, Bad)
 
 
 def _model_at(model: type[Model], path: Path) -> type[Model] | None:

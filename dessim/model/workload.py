@@ -12,7 +12,7 @@ from dessim.model.units import SIZE
 PAGE_BYTES = 4096
 MAX_THREADS = 4096
 
-FileSize = Annotated[int, Unit(SIZE, low=PAGE_BYTES, high=1 << 40)]
+FileSize = Annotated[int, Unit(SIZE, low=PAGE_BYTES, high=1 << 40, multiple=PAGE_BYTES)]
 ThreadCount = Annotated[Count, Field(le=MAX_THREADS)]
 Distribution = Literal["fixed", "exponential"]
 
@@ -109,9 +109,6 @@ class Workload(Model):
 
     def _check_values(self) -> list[tuple[tuple[str | int, ...], str]]:
         problems: list[tuple[tuple[str | int, ...], str]] = []
-        if self.file_size_bytes % PAGE_BYTES:
-            text = f"must be a multiple of 4KiB, found {self.file_size_bytes}B"
-            problems.append((("file_size",), text))
         if self.access != "random" and self.touches_per_page != 1:
             text = "touches_per_page is only for access 'random': others touch each page once"
             problems.append((("touches_per_page",), text))

@@ -23,13 +23,15 @@ from dessim.model.units import MAX_TEXT, shorten
 if TYPE_CHECKING:
     import yaml
 
-MAX_BYTES = 1 << 18
-"""Largest file: a pure-Python parser reads this much in about half a second at worst."""
+MAX_BYTES = 1 << 17
+"""Largest file: a pure-Python parser reads this much in a quarter of a second at worst."""
 MAX_DEPTH = 16
-MAX_NODES = 20_000
+MAX_NODES = 5_000
 """Most values in one document, those behind aliases counted each time."""
 MAX_ALIASES = 100
 
+_LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+"""What PyYAML counts as the end of a line."""
 _INTEGER = re.compile(r"[-+]?[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", re.ASCII)
@@ -57,34 +59,34 @@ def read_document(path: FilePath) -> tuple[Document, list[Problem]]:
     ConfigError
         If it is no readable, regular, UTF-8 file of YAML within the limits.
     """
-    source = Source(shorten(str(path), 500))
-    return parse_document(_decode(_read(path, source), source), source.name)
+    name = shorten(str(path), 500)
+    text = _decode(_read(path, Source(name)), Source(name))
+    return parse_document(text, Source(name, tuple(_LINE_END.split(text))))
 
 
-def parse_document(text: str, name: str, *, inline: bool = False) -> tuple[Document, list[Problem]]:
-    """Parse YAML text that calls itself `name` in messages.
-
-    `inline` is for the value of an option: its places are then just `name`.
+def parse_document(text: str, source: Source) -> tuple[Document, list[Problem]]:
+    """Parse YAML text. Places in a source without lines are the source as a whole.
 
     Raises
     ------
     ConfigError
         If it is not YAML within the limits.
     """
-    source = Source(name, () if inline else tuple(re.split(r"\r\n|\r|\n", text)))
     if len(text) > MAX_BYTES:
         raise _stop(source, f"larger than {MAX_BYTES // 1024} KiB: this is no configuration")
-    return _Reader(source, text, inline=inline).document()
+    return _Reader(source, text).document()
 
 
 def _read(path: FilePath, source: Source) -> bytes:
+    data = b""
+    regular = True
     try:
         # Not `open`: a FIFO without a writer would block for ever.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise _stop(source, "this is not a file")
-            data = file.read(MAX_BYTES + 1)
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            if regular:
+                data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise _stop(source, "there is no such file") from None
     except IsADirectoryError:
@@ -92,6 +94,8 @@ def _read(path: FilePath, source: Source) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
         reason = getattr(error, "strerror", None) or error
         raise _stop(source, f"cannot be read: {reason}") from None
+    if not regular:
+        raise _stop(source, "this is not a file")
     if len(data) > MAX_BYTES:
         raise _stop(source, f"larger than {MAX_BYTES // 1024} KiB: this is no configuration")
     return data
@@ -113,10 +117,9 @@ def _stop(source: Source, message: str, line: int | None = None, column: int = 0
 class _Reader:
     """Turns the nodes of one text into data and remembers their places."""
 
-    def __init__(self, source: Source, text: str, *, inline: bool) -> None:
+    def __init__(self, source: Source, text: str) -> None:
         self.source = source
         self.text = text
-        self.inline = inline
         self.problems: list[Problem] = []
         self.values: dict[Path, Place] = {}
         self.keys: dict[Path, Place] = {}
@@ -142,11 +145,13 @@ class _Reader:
             line, column = before.count("\n"), error.position - before.rfind("\n") - 1
             character = f"U+{ord(self.text[error.position]):04X}"
             text = f"character {character} is not allowed in YAML: this is no text file"
-            place = Place(self.source) if self.inline else Place(self.source, line, column)
+            place = (
+                Place(self.source) if not self.source.lines else Place(self.source, line, column)
+            )
             raise ConfigError([Problem(place, text)]) from None
 
     def _place(self, mark: yaml.Mark | None) -> Place:
-        if mark is None or self.inline:
+        if mark is None or not self.source.lines:
             return Place(self.source)
         return Place(self.source, mark.line, mark.column)
 
@@ -247,7 +252,8 @@ def _loader_class() -> Any:
                 if self.aliases > MAX_ALIASES:
                     raise reader.stop(mark, f"more than {MAX_ALIASES} aliases")
             elif getattr(event, "tag", None) is not None:
-                reader.complain(mark, f"tags such as '{shorten(event.tag)}' are not allowed")
+                tag = shorten(event.tag.replace("tag:yaml.org,2002:", "!!"))
+                reader.complain(mark, f"tags such as '{tag}' are not allowed")
             if self.depth > MAX_DEPTH:
                 raise reader.stop(mark, f"nested deeper than {MAX_DEPTH} levels")
             self.depth += 1

@@ -1,0 +1,104 @@
+"""The reference engine: one SimPy process per simulated thread.
+
+It keeps time and order and nothing else. A process asks the kernel (``advance``) what its thread does
+at this instant, then yields a timeout while the thread works, or an event that somebody else will
+fire while it waits. Order is ``(time, task)``: SimPy breaks ties by priority, and the priority is
+the task.
+"""
+
+from collections.abc import Callable, Generator
+
+import simpy
+
+from dessim.kernel.layout import ASLEEP, ENDED, H_TASK, H_TASKS, H_WOKEN, T_AT, T_PC, T_WORDS, World
+from dessim.kernel.steps import advance
+
+Log = list[tuple[int, int, int]]
+Advance = Callable[[World, int, int], int]
+
+
+class Deadlock(RuntimeError):
+    """Tasks are left that nobody will wake."""
+
+
+class Reference:
+    """A run of one World.
+
+    Parameters
+    ----------
+    w : list of int
+        The World; it is changed in place.
+    log : list, optional
+        Receives ``(time_ps, task, program counter)`` of every event.
+    advance : callable, optional
+        The kernel's ``advance``; tests put faults in its place.
+    """
+
+    def __init__(self, w: World, log: Log | None = None, advance: Advance = advance) -> None:
+        self.w = w
+        self.log = log
+        self.advance = advance
+        self.env = simpy.Environment(initial_time=0)
+        self.bells: dict[int, simpy.Event] = {}
+        self.tasks = w[H_TASKS]
+        for task in range(self.tasks):
+            self.env.process(self.thread(task))
+        self.alive = self.tasks
+
+    def at(self, task: int, time_ps: int) -> simpy.Event:
+        """Return the event of a task at a time."""
+        event = simpy.Event(self.env)
+        self.ring(event, task, time_ps)
+        return event
+
+    def ring(self, event: simpy.Event, task: int, time_ps: int) -> None:
+        """Let a task's event happen at a time; among simultaneous events the lower task is first."""
+        event._ok = True
+        event._value = None
+        self.env.schedule(event, priority=1 + task, delay=int(time_ps) - self.env.now)  # type: ignore[arg-type]
+
+    def thread(self, task: int) -> Generator[simpy.Event, None, None]:
+        """Live the life of one simulated thread."""
+        w, env = self.w, self.env
+        record = w[H_TASK] + task * T_WORDS
+        yield self.at(task, w[record + T_AT])
+        while True:
+            now = int(env.now)
+            if self.log is not None:
+                self.log.append((now, task, w[record + T_PC]))
+            next_ps = self.advance(w, task, now)
+            self.ring_the_woken()
+            if next_ps == ENDED:
+                self.alive -= 1
+                return
+            if next_ps == ASLEEP:
+                self.bells[task] = simpy.Event(env)
+                yield self.bells[task]
+            else:
+                yield self.at(task, next_ps)
+
+    def ring_the_woken(self) -> None:
+        """Schedule the tasks to which the last event gave a time."""
+        w = self.w
+        base = w[H_WOKEN]
+        for i in range(w[base]):
+            task = w[base + 1 + i]
+            self.ring(self.bells.pop(task), task, w[w[H_TASK] + task * T_WORDS + T_AT])
+
+    def run(self) -> None:
+        """Run until every task has ended.
+
+        Raises
+        ------
+        Deadlock
+            If tasks are left over that wait for each other.
+        """
+        self.env.run()
+        if self.alive:
+            waiting = sorted(self.bells)
+            raise Deadlock(f"{self.alive} tasks wait for ever: {waiting[:20]}")
+
+
+def run(w: World, log: Log | None = None) -> None:
+    """Run a World to its end under SimPy."""
+    Reference(w, log).run()

@@ -1,0 +1,183 @@
+"""The words in which a locking scheme is written.
+
+A scheme is data: a tuple of these steps, nested where it loops or decides. ``assembler.assemble``
+lays it out as a line of instructions; ``steps.step`` gives each its meaning. A new word needs a
+meaning there and a reason: the alphabet is meant to stay small.
+"""
+
+from dataclasses import dataclass, field
+
+from dessim.kernel import layout as lay
+
+
+@dataclass(frozen=True)
+class Step:
+    """One word of a program: an operation, its operands, and the steps it governs."""
+
+    op: str
+    a: int = 0
+    b: int = 0
+    cost: str = "none"
+    category: str = "map"
+    label: str = ""
+    body: tuple["Step", ...] = ()
+    otherwise: tuple["Step", ...] = ()
+    negated: bool = field(default=False)
+
+
+LOCKS = {
+    "mmap_lock": (lay.LOCK_MMAP, 1, "mmap_lock"),
+    "page_table_lock": (lay.LOCK_PAGE_TABLE, 0, "page_table"),
+    "ptl": (lay.LOCK_PTL, 0, "ptl"),
+    "lock": (lay.LOCK_FREE_STANDING, 0, "lock"),
+}
+WORDS = {"page.mapcount": lay.P_MAPCOUNT, "page.refcount": lay.P_REFCOUNT}
+FLAG_CONDITIONS = {
+    "page.uptodate": (lay.FLAG_UPTODATE, lay.FLAG_UPTODATE),
+    "page.unlocked": (lay.FLAG_LOCKED, 0),
+    "page.unlocked_uptodate": (lay.FLAG_LOCKED | lay.FLAG_UPTODATE, lay.FLAG_UPTODATE),
+    "page.ours": (lay.FLAG_OURS, lay.FLAG_OURS),
+    "page.ours_uptodate": (lay.FLAG_OURS | lay.FLAG_UPTODATE,) * 2,
+    "page.uptodate_no_readahead": (lay.FLAG_UPTODATE | lay.FLAG_READAHEAD, lay.FLAG_UPTODATE),
+}
+OTHER_CONDITIONS = {
+    "pte.none": "when_pte_none",
+    "table.missing": "when_table_missing",
+    "gang.holds": "when_gang_holds",
+    "not_target": "when_not_target",
+}
+
+
+def work(cost: str) -> Step:
+    """Work of this CPU alone that takes a cost of the machine profile."""
+    return Step("work", cost=cost)
+
+
+def lock(name: str) -> Step:
+    """Take a lock, waiting in order of arrival; ``mmap_lock`` is taken as a reader."""
+    which, shared, category = LOCKS[name]
+    return Step("lock", which, shared, "lock_local", category)
+
+
+def unlock(name: str) -> Step:
+    """Drop a lock and hand it over."""
+    which, shared, category = LOCKS[name]
+    return Step("unlock", which, shared, "lock_local", category)
+
+
+def inc(word: str, cost: str = "none") -> Step:
+    """Add one to a word of the page by a locked read-modify-write on its line."""
+    return Step("add", WORDS[word], 1, cost, "page_lines")
+
+
+def dec(word: str, cost: str = "none") -> Step:
+    """Subtract one from a word of the page by a locked read-modify-write on its line."""
+    return Step("add", WORDS[word], -1, cost, "page_lines")
+
+
+def get_page(cost: str = "none") -> Step:
+    """Take a reference to the page."""
+    return inc("page.refcount", cost)
+
+
+def put_page() -> Step:
+    """Drop a reference to the page."""
+    return dec("page.refcount")
+
+
+def trylock_page(*then: Step, busy: tuple[Step, ...] = ()) -> Step:
+    """Try to set PG_locked: one set of steps if that worked, another if the page was locked."""
+    return Step("trylock_page", category="page_lines", body=then, otherwise=busy)
+
+
+def unlock_page() -> Step:
+    """Clear PG_locked, look at the wait queue, wake who sleeps on this page."""
+    return Step("unlock_page", cost="unlock_page", category="page_lines")
+
+
+def wait_on_page() -> Step:
+    """Sleep until the page is unlocked; fall through if it is."""
+    return Step("wait_on_page", cost="page_lock_sleep", category="page_lock")
+
+
+def set_pte() -> Step:
+    """Map the page."""
+    return Step("set_pte", cost="set_pte")
+
+
+def populate_table() -> Step:
+    """Hang the new page-table page in: from now on the table exists."""
+    return Step("populate", category="page_table")
+
+
+def remember() -> Step:
+    """Put the page in the gang lookup's local array."""
+    return Step("gang_remember", category="lookup")
+
+
+def forget() -> Step:
+    """Empty the gang lookup's local array."""
+    return Step("gang_forget", category="lookup")
+
+
+def fence() -> Step:
+    """Order all accesses (smp_mb): free in time, since a locked RMW before it is one already."""
+    return Step("fence")
+
+
+def count(counter: str) -> Step:
+    """Add one to a counter of the run."""
+    return Step("count", lay.COUNTERS.index(counter))
+
+
+def each_page(*body: Step) -> Step:
+    """Repeat for each page of the aligned fault-around window; afterwards the cursor is on the target."""
+    return Step("each_page", body=body)
+
+
+def on_target(*body: Step) -> Step:
+    """Put the cursor on the page that faulted."""
+    return Step("target", body=body)
+
+
+def when(condition: str, *then: Step, otherwise: tuple[Step, ...] = ()) -> Step:
+    """Do some steps if a condition holds, others if not: one atomic load."""
+    if condition in FLAG_CONDITIONS:
+        mask, want = FLAG_CONDITIONS[condition]
+        return Step("when_flags", mask, want, "none", "page_lines", "", then, otherwise)
+    category = "page_table" if condition == "table.missing" else "map"
+    return Step(OTHER_CONDITIONS[condition], category=category, body=then, otherwise=otherwise)
+
+
+def unless(condition: str, *then: Step, otherwise: tuple[Step, ...] = ()) -> Step:
+    """Do some steps if a condition does not hold."""
+    return (
+        when(condition, otherwise=then)
+        if not otherwise
+        else when(condition, *otherwise, otherwise=then)
+    )
+
+
+def option(name: str, *then: Step, otherwise: tuple[Step, ...] = ()) -> Step:
+    """Steps that are in the program only if an option of the scheme is on (or off)."""
+    return Step("option", label=name, body=then, otherwise=otherwise)
+
+
+def label(name: str) -> Step:
+    """Name a place in the program."""
+    return Step("label", label=name)
+
+
+def go_to(name: str) -> Step:
+    """Go on at a named place."""
+    return Step("go_to", label=name)
+
+
+def retry_fault() -> Step:
+    """Begin the fault's handler again, after the exception entry."""
+    return go_to("retry")
+
+
+def jump(op: str, name: str, cost: str = "none", category: str = "user", a: int = 0) -> Step:
+    """Return a step of the workload that may go to a named place."""
+    return Step(op, a, 0, cost, category, name)

@@ -1,0 +1,197 @@
+"""From nested steps to a line of instructions."""
+
+from dataclasses import dataclass
+
+from dessim.kernel import layout as lay
+from dessim.kernel.alphabet import Step
+
+COST_CATEGORY = {
+    "exception_entry": "entry_exit",
+    "exception_exit": "entry_exit",
+    "find_vma": "entry_exit",
+    "walk_page_table": "entry_exit",
+    "alloc_page_table": "page_table",
+    "fault_around_setup": "lookup",
+    "slow_path": "lookup",
+    "lookup_descent": "lookup",
+    "lookup_slot": "lookup",
+    "indirect_call": "lookup",
+    "page_checks": "map",
+    "rmap": "map",
+    "set_pte": "map",
+    "unlock_page": "page_lines",
+    "process_exit": "teardown",
+    "page_lock_sleep": "page_lock",
+}
+
+# Steps that no other task can see, whatever the workload; and those that nobody sees as long as the
+# page tables have one user. Everything else is shared: its order among tasks matters.
+ALWAYS_PRIVATE = frozenset(
+    "work think fence when_gang_holds when_not_target gang_remember gang_forget next_access fault_begin fault_end"
+    " window next_page target count go_to iterate".split()
+)
+PRIVATE_WITH_OWN_TABLES = frozenset("when_pte_none when_table_missing set_pte populate".split())
+
+
+class ProgramError(ValueError):
+    """A program that cannot be assembled: an unknown word, option or place."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program ready to run.
+
+    Attributes
+    ----------
+    words : tuple of int, shape (n_steps * I_WORDS,)
+        The instructions.
+    listing : tuple of str, shape (n_steps,)
+        A readable line for each instruction.
+    """
+
+    words: tuple[int, ...]
+    listing: tuple[str, ...]
+
+    @property
+    def steps(self) -> int:
+        """Number of instructions."""
+        return len(self.listing)
+
+
+class _Assembler:
+    """Lays steps out one behind the other and remembers which jumps still lack their target."""
+
+    def __init__(self, options: dict[str, bool | int | str], split_ptl: bool) -> None:
+        self.options = options
+        self.split_ptl = split_ptl
+        self.rows: list[list[int]] = []
+        self.listing: list[str] = []
+        self.labels: dict[str, int] = {}
+        self.open_jumps: list[tuple[int, str]] = []
+        self.loops = 0
+
+    def emit(self, step: Step) -> int:
+        """Append one instruction and return its place."""
+        if step.op not in lay.OPS:
+            raise ProgramError(f"unknown step {step.op!r}; the alphabet is {', '.join(lay.OPS)}")
+        category = lay.CATEGORIES.index(step.category)
+        own = COST_CATEGORY.get(step.cost)
+        self.rows.append(
+            [
+                lay.OPS.index(step.op),
+                step.a,
+                step.b,
+                lay.COSTS.index(step.cost),
+                category,
+                0,
+                self.privacy(step),
+                lay.CATEGORIES.index(own) if own else category,
+            ]
+        )
+        self.listing.append(describe(step))
+        return len(self.rows) - 1
+
+    def privacy(self, step: Step) -> int:
+        """Return whether an instruction can be fused with its neighbours by an engine."""
+        if step.op in ALWAYS_PRIVATE:
+            return lay.PRIVATE_ALWAYS
+        ptl = step.op in ("lock", "unlock") and step.a == lay.LOCK_PTL
+        if step.op in PRIVATE_WITH_OWN_TABLES or (ptl and self.split_ptl):
+            return lay.PRIVATE_OWN_TABLES
+        return lay.PRIVATE_NEVER
+
+    def jump(self, step: Step, target: str) -> None:
+        """Append an instruction whose target is a named place."""
+        self.open_jumps.append((self.emit(step), target))
+
+    def fresh(self) -> str:
+        """Return a new name for a place."""
+        self.loops += 1
+        return f".{self.loops}"
+
+    def lay_out(self, steps: tuple[Step, ...]) -> None:
+        """Append steps and all that they govern."""
+        for step in steps:
+            if step.op == "label":
+                if step.label in self.labels:
+                    raise ProgramError(f"two places are called {step.label!r}")
+                self.labels[step.label] = len(self.rows)
+            elif step.op == "option":
+                if step.label not in self.options:
+                    raise ProgramError(f"the program asks for an unknown option {step.label!r}")
+                self.lay_out(step.body if self.options[step.label] else step.otherwise)
+            elif step.op == "each_page":
+                again = self.fresh()
+                self.emit(Step("window", category="lookup"))
+                self.labels[again] = len(self.rows)
+                self.lay_out(step.body)
+                self.jump(Step("next_page", category="lookup"), again)
+            elif step.op == "trylock_page" or step.op.startswith("when_"):
+                self.choose(step)
+            elif step.label:
+                self.jump(step, step.label)
+            else:
+                self.emit(step)
+                self.lay_out(step.body)
+
+    def choose(self, step: Step) -> None:
+        """Append a conditional step, its body, and the steps for when it fails."""
+        failed, joined = self.fresh(), self.fresh()
+        self.jump(step, failed)
+        self.lay_out(step.body)
+        if step.otherwise:
+            self.jump(Step("go_to"), joined)
+        self.labels[failed] = len(self.rows)
+        self.lay_out(step.otherwise)
+        self.labels[joined] = len(self.rows)
+
+    def finish(self) -> Program:
+        """Resolve all jumps."""
+        for place, target in self.open_jumps:
+            if target not in self.labels:
+                raise ProgramError(f"no place is called {target!r}")
+            self.rows[place][lay.I_TARGET] = self.labels[target]
+        return Program(tuple(word for row in self.rows for word in row), tuple(self.listing))
+
+
+def describe(step: Step) -> str:
+    """Return a readable form of one instruction."""
+    names = {0: "mmap_lock", 1: "page_table_lock", 2: "ptl", 3: "lock"}
+    if step.op in ("lock", "unlock"):
+        return f"{step.op} {names[step.a]}"
+    if step.op == "add":
+        word = {lay.P_MAPCOUNT: "mapcount", lay.P_REFCOUNT: "refcount"}[step.a]
+        return f"page.{word} {'+' if step.b > 0 else '-'} 1"
+    if step.op == "when_flags":
+        return f"when flags & {step.a} == {step.b}"
+    if step.op == "count":
+        return f"count {lay.COUNTERS[step.a]}"
+    if step.op in ("work", "think"):
+        return f"{step.op} {step.cost if step.op == 'work' else ('think', 'hold')[step.a]}"
+    return step.op.replace("_", " ")
+
+
+def assemble(
+    steps: tuple[Step, ...],
+    options: dict[str, bool | int | str] | None = None,
+    *,
+    split_ptl: bool = True,
+) -> Program:
+    """Lay a nested program out as a line of instructions.
+
+    Parameters
+    ----------
+    steps : tuple of Step
+    options : dict, optional
+        Values of the options that the program asks for.
+    split_ptl : bool
+        Whether each page table has its own lock (then one's own tables need no ordering).
+
+    Raises
+    ------
+    ProgramError
+        If a word, an option or a place is unknown.
+    """
+    assembler = _Assembler(dict(options or {}), split_ptl)
+    assembler.lay_out(steps)
+    return assembler.finish()

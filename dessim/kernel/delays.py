@@ -1,0 +1,162 @@
+"""How long each step takes.
+
+Asking for a cache line moves it: ``delay_ps`` changes clocks, line positions, recency and accounting,
+never anything that a program can test. Meaning is in ``steps.py``.
+"""
+
+from dessim.kernel.accounting import account
+from dessim.kernel.draws import draw, draw_at, scaled
+from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
+from dessim.kernel.lines import access_ps, local_cost
+from dessim.kernel.places import (
+    cost_ps,
+    lock_at,
+    own_lock,
+    page_at,
+    pte_present,
+    table_at,
+)
+
+
+def page_line_ps(w: World, task: int, op: int, now: int) -> int:
+    """Ask for the struct-page line of the cursor's page; prefetch helps a sequential walk."""
+    t = w[H_TASK] + task * T_WORDS
+    page = w[t + T_CURSOR]
+    ps = access_ps(w, task, page_at(w, page), op, now, page == w[t + T_LAST] + 1)
+    if ps >= 0:
+        w[t + T_LAST] = page
+    return ps
+
+
+def pte_line_ps(w: World, task: int, op: int, now: int) -> int:
+    """Ask for the line of the cursor's ptes: always at hand in page tables of one's own."""
+    t = w[H_TASK] + task * T_WORDS
+    if w[t + T_OWN_TABLES]:
+        return local_cost(w, t, op)
+    return access_ps(w, task, table_at(w, t) + w[H_LINE_WORDS], op, now, 0)
+
+
+def lock_line_ps(w: World, task: int, which: int, op: int, now: int) -> int:
+    """Ask for a lock's line: always at hand for a lock that nobody else can want."""
+    t = w[H_TASK] + task * T_WORDS
+    if own_lock(w, t, which):
+        return local_cost(w, t, op)
+    return access_ps(w, task, lock_at(w, t, which), op, now, 0)
+
+
+def read_page_ps(w: World, task: int, now: int) -> int:
+    """Return ps to read a whole page: from the socket's L3 if it was read there lately, or memory.
+
+    From memory, the node's bandwidth is a queue served in order; waiting for it is accounted apart.
+    """
+    t = w[H_TASK] + task * T_WORDS
+    page = w[t + T_PAGE]
+    seen = page_at(w, page) + w[H_SEEN] + w[t + T_L3]
+    read = w[H_L3] + w[t + T_L3]
+    bits = draw_at(w, task, DRAW_READ, w[t + T_ACCESS])
+    if w[seen] and w[read] - w[seen] < w[H_L3_PAGES]:
+        return scaled(w, QUANTILES_READ, bits, cost_ps(w, t, COST_READ_L3))
+    w[read] += 1
+    w[seen] = w[read]
+    ps = scaled(w, QUANTILES_READ, bits, cost_ps(w, t, COST_READ_DRAM))
+    node = w[H_NODE] + (page % w[H_SOCKETS] if w[H_INTERLEAVE] else 0)
+    busy = w[node] if w[node] > now else now
+    w[node] = busy + w[H_NODE_PAGE]
+    late = w[node] - (now + ps)
+    if late > 0:
+        account(w, task, CAT_BANDWIDTH, late)
+        account(w, task, CAT_USER, -late)
+        ps += late
+    return ps
+
+
+def touch_ps(w: World, task: int, now: int) -> int:
+    """Return ps of the user's access to the current page: nothing if it faults."""
+    t = w[H_TASK] + task * T_WORDS
+    if not pte_present(w, t, w[t + T_PAGE]):
+        return 0
+    work = cost_ps(w, t, COST_PAGE_WORK)
+    if w[H_ACCESS_COST] == COST_READ_DRAM:
+        return work + read_page_ps(w, task, now)
+    return work + cost_ps(w, t, w[H_ACCESS_COST])
+
+
+def waiters_on_page(w: World, page: int) -> int:
+    """Return how many tasks sleep on a page's lock."""
+    sleepers = 0
+    follower = w[w[H_BUCKET] + page % w[H_BUCKETS]]
+    while follower:
+        f = w[H_TASK] + (follower - 1) * T_WORDS
+        if w[f + T_WAIT_PAGE] == page:
+            sleepers += 1
+        follower = w[f + T_NEXT]
+    return sleepers
+
+
+def ptes_in_table(w: World, base: int) -> int:
+    """Return the number of present ptes of a page table."""
+    ptes = 0
+    for word in range(TABLE_PAGES >> PTE_SHIFT):
+        bits = w[base + word]
+        bits -= (bits >> 1) & 0x55555555
+        bits = (bits & 0x33333333) + ((bits >> 2) & 0x33333333)
+        bits = (bits + (bits >> 4)) & 0x0F0F0F0F
+        ptes += (bits + (bits >> 8) + (bits >> 16) + (bits >> 24)) & 0x3F
+    return ptes
+
+
+def teardown_ps(w: World, t: int) -> int:
+    """Return ps to tear down the page table at the cursor."""
+    mapping = w[t + T_SWEEP]
+    table = w[t + T_CURSOR] >> TABLE_SHIFT
+    record = w[mapping + M_TABLE] + table * w[H_TABLE_WORDS] + w[H_LINE_WORDS]
+    if w[record + D_POPULATED] == 0:
+        return 0
+    ptes = ptes_in_table(w, w[mapping + M_PTE] + table * (TABLE_PAGES >> PTE_SHIFT))
+    return ptes * cost_ps(w, t, COST_TEARDOWN_PTE) + cost_ps(w, t, COST_TEARDOWN_TABLE)
+
+
+def think_ps(w: World, task: int, which: int) -> int:
+    """Return ps of think (0) or hold (1) time: fixed or drawn."""
+    t = w[H_TASK] + task * T_WORDS
+    if which == 0:
+        mean, table, purpose = cost_ps(w, t, COST_THINK), w[H_THINK_QUANTILES], DRAW_THINK
+    else:
+        mean, table, purpose = cost_ps(w, t, COST_HOLD), w[H_HOLD_QUANTILES], DRAW_HOLD
+    if table == 0:
+        return mean
+    return scaled(w, table, draw(w, task, purpose), mean)
+
+
+def delay_ps(w: World, task: int, now: int) -> int:
+    """Return ps until the current step is over, or ASLEEP if it has to wait for its cache line.
+
+    The step's own work (``I_COST``) is not included: ``advance`` adds it.
+    """
+    t = w[H_TASK] + task * T_WORDS
+    i = w[H_PROG] + w[t + T_PC] * I_WORDS
+    op = w[i + I_OP]
+    if op in (OP_ADD, OP_TRYLOCK_PAGE):
+        return page_line_ps(w, task, LINE_RMW, now)
+    if op in (OP_WHEN_FLAGS, OP_WAIT_ON_PAGE):
+        return page_line_ps(w, task, LINE_LOAD, now)
+    if op == OP_TOUCH:
+        return touch_ps(w, task, now)
+    if op == OP_LOCK:
+        return lock_line_ps(w, task, w[i + I_A], LINE_RMW, now)
+    if op == OP_UNLOCK:
+        return lock_line_ps(w, task, w[i + I_A], LINE_RMW if w[i + I_B] else LINE_STORE, now)
+    if op == OP_UNLOCK_PAGE:
+        ps = page_line_ps(w, task, LINE_RMW, now)
+        if ps < 0:
+            return ps
+        return ps + cost_ps(w, t, COST_WAKE_WALK) * waiters_on_page(w, w[t + T_CURSOR])
+    if op == OP_WHEN_PTE_NONE:
+        return pte_line_ps(w, task, LINE_LOAD, now)
+    if op == OP_SET_PTE:
+        return pte_line_ps(w, task, LINE_STORE, now)
+    if op == OP_THINK:
+        return think_ps(w, task, w[i + I_A])
+    if op == OP_TEARDOWN_TABLE:
+        return teardown_ps(w, t)
+    return 0

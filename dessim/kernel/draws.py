@@ -1,0 +1,66 @@
+"""Random draws as pure integer functions of (key, task, purpose, index).
+
+No generator state: the n-th draw of a task for a purpose is the same in every engine and under
+every scheme (common random numbers by construction).
+
+Source
+------
+Philox2x32-10: Salmon, Moraes, Dror, Shaw, *Parallel random numbers: as easy as 1, 2, 3*, SC'11,
+doi 10.1145/2063384.2063405 (multiplier and Weyl constants from table 2).
+"""
+
+from dessim.kernel.layout import (
+    H_KEY,
+    H_QUANTILES,
+    H_TASK,
+    QUANTILE_KNOTS,
+    QUANTILE_WORDS,
+    T_DRAW,
+    T_WORDS,
+    World,
+)
+
+MASK_32 = 0xFFFFFFFF
+PHILOX_MULTIPLIER = 0xD256D193
+PHILOX_WEYL = 0x9E3779B9
+
+
+def philox(key: int, low: int, high: int) -> int:
+    """Return 32 random bits for a 32-bit key and a 64-bit counter given as two halves."""
+    for _ in range(10):
+        product = PHILOX_MULTIPLIER * low
+        low = ((product >> 32) & MASK_32) ^ key ^ high
+        high = product & MASK_32
+        key = (key + PHILOX_WEYL) & MASK_32
+    return low
+
+
+def draw_at(w: World, task: int, purpose: int, index: int) -> int:
+    """Return the 32-bit draw number ``index`` of a task for a purpose."""
+    return philox(w[H_KEY], index & MASK_32, (index >> 32) << 20 | task << 4 | purpose)
+
+
+def draw(w: World, task: int, purpose: int) -> int:
+    """Return the task's next 32-bit draw for a purpose, and count it."""
+    counter = w[H_TASK] + task * T_WORDS + T_DRAW + purpose
+    index = w[counter]
+    w[counter] = index + 1
+    return draw_at(w, task, purpose, index)
+
+
+def scaled(w: World, table: int, bits: int, mean_ps: int) -> int:
+    """Return ``mean_ps`` times the quantile of a table at the 32-bit fraction ``bits``.
+
+    Linear between knots. The last of the 4,096 coarse intervals has a table of its own, so that the
+    tail reaches a probability of 1/4,096**2.
+    """
+    base = w[H_QUANTILES] + table * QUANTILE_WORDS
+    knot = bits >> 20
+    rest = bits & 0xFFFFF
+    if knot == 4095:
+        base += QUANTILE_KNOTS
+        knot = rest >> 8
+        rest = (rest & 0xFF) << 12
+    low = w[base + knot]
+    ratio = low + (((w[base + knot + 1] - low) * rest) >> 20)
+    return (mean_ps * ratio) >> 16

@@ -1,0 +1,365 @@
+"""Where everything lies in the World: one flat sequence of integers, called ``w``.
+
+The state of a run is a single one-dimensional sequence of 64-bit integers: a Python list in the
+reference engine and the explorer, an ``int64`` array in the compiled engine. It starts with a
+header of scalars (``H_*``); the header says where each region begins. A region is a row of
+records; a record's words are named here by their offset (``T_*`` task, ``L_*`` cache line, …).
+
+One sequence instead of many arrays, because passing arrays between compiled functions costs more
+than an addition, because a store buffer is then a list of (address, value), and because a state is
+copied, hashed and compared in one operation.
+
+Nothing in this module computes. Times are picoseconds.
+"""
+
+from collections.abc import MutableSequence
+
+World = MutableSequence[int]
+
+# --- header: bases of regions, then scalars -----------------------------------------------------
+H_TASKS = 0  # number of tasks
+H_TASK = 1  # base of the task records
+H_CORE = 2  # base of the core records (C_*)
+H_PROG = 3  # base of the instructions (I_*)
+H_PAGE = 4  # base of the page records (a line record, then P_*)
+H_PAGE_WORDS = 5  # words of one page record: depends on the numbers of cores and L3 domains
+H_PAGES = 6  # number of simulated file pages
+H_SEEN = 7  # offset inside a page record of its per-L3 "last read" words
+H_TABLE_WORDS = 8  # words of one page-table record: a lock record and a line record
+H_LINE_WORDS = 9  # words of one line or lock record
+H_MASKS = 10  # words of a line's sharer mask
+H_TABLES = 11  # page tables per mapping
+H_MM = 12  # base of the mm records (MM_*)
+H_MAPPING = 13  # base of the mapping records (M_*)
+H_COST = 14  # base of the cost table: two rows of N_COSTS (SMT sibling idle, busy)
+H_LINE_COST = 15  # base of the line cost table, [op][state][distance]
+H_HOPS = 16  # base of the socket hop matrix
+H_SOCKETS = 17
+H_QUANTILES = 18  # base of the quantile tables
+H_HIST = 19  # base of the latency histogram
+H_SERIES = 20  # base of the time series of faults, then of pages
+H_SERIES_SHIFT = 21  # log2 of the width of a bin in ps
+H_COUNT = 22  # base of the counters (N_*)
+H_ACCOUNT = 23  # base of per-task accounting, N_CATEGORIES words a task
+H_WOKEN = 24  # base of the list of tasks woken by the current event: count, then ids
+H_NODE = 25  # base of memory nodes: time until which each is busy
+H_L3 = 26  # base of per-L3 sequence numbers of pages read into it
+H_BUCKET = 27  # base of the hashed page wait queues (first task + 1)
+H_BUCKETS = 28  # number of wait queues
+H_KEY = 29  # 32-bit key of the random draws
+H_HOLD = 30  # ps a core keeps a line that it fetched
+H_SHARE = 31  # arbitration: threshold of a 32-bit draw below which the nearest is served
+H_COALESCE = 32  # 1: an SMT sibling is served with the transfer
+H_HIDDEN_PPM = 33  # share of a sequential struct-page transfer that prefetch hides
+H_EVICT = 34  # ps after which an untouched line has left the private caches
+H_L3_HIT = 35  # ps of a load from the own L3
+H_L3_PAGES = 36  # pages that one L3 holds
+H_NODE_PAGE = 37  # ps of node bandwidth that one page takes
+H_PTL_KIND = 38  # LOCK_TICKET, LOCK_MCS, …
+H_TICKET_WAITER = 39  # ps of hand-over per waiter of a ticket lock
+H_MCS_PPM = 40  # hand-over of an MCS lock in transfers
+H_SPLIT_PTL = 41  # 1: a lock per page table; 0: one per mm
+H_ORDER = 42  # log2 of the fault-around window
+H_ACCESS = 43  # ACCESS_*
+H_ACCESSES = 44  # accesses per task
+H_LATENCY_MAX = 45
+H_LATENCY_SUM = 46
+H_EVENTS = 47  # steps carried out
+H_END = 48  # time at which the last task ended
+H_LOG_TASK_BITS = 49  # bits of a task number in a packed event key
+H_ACCESS_COST = 50  # cost index of one user access when it does not come from L3
+H_LOCK = 52  # base of the record of the free-standing lock of a lock loop
+H_THINK_QUANTILES = 53  # quantile table of the think time, or 0: fixed
+H_HOLD_QUANTILES = 54  # quantile table of the hold time, or 0: fixed
+H_INTERLEAVE = 55  # 1: file pages alternate over nodes, 0: all on node 0
+H_BUG_FATAL = 56  # reserved for actors
+H_WORDS = 64
+
+# --- task ---------------------------------------------------------------------------------------
+T_PC = 0
+T_AT = 1  # time of the task's next event, or ASLEEP
+T_CLOCK = 2  # everything before this time is accounted
+T_WAIT = 3  # category of the time between T_CLOCK and the next event
+T_NEXT = 4  # next task + 1 in the queue in which it stands
+T_QUEUED = 5  # line for which it waits, or 0
+T_GRANT = 6  # service time granted by an arbiter, or -1
+T_RIDER = 7  # task + 1 on the SMT sibling that rides on this task's request
+T_CORE = 8
+T_L3 = 9
+T_SOCKET = 10
+T_SMT = 11  # 1: another task runs on the core: use the slower row of costs
+T_MM = 12  # base of its mm record
+T_PTE = 13  # base of its mapping's pte bits
+T_TABLE = 14  # base of its mapping's page-table records
+T_OWN_TABLES = 15  # 1: nobody else uses these page tables
+T_ACCESS = 16  # accesses done
+T_PAGE = 17  # page of the current access: the target of a fault
+T_CURSOR = 18  # page on which page steps act
+T_STOP = 19  # end of the window (exclusive)
+T_LAST = 20  # last page whose line was fetched: sequential transfers are prefetched
+T_FAULT_AT = 21  # time at which the current fault began
+T_MAPPED = 22  # pages mapped by the current fault
+T_START = 23
+T_FINISH = 24  # time of the last access
+T_WAIT_PAGE = 25  # page on whose lock it sleeps, or -1
+T_MAPPING = 26  # base of its mapping record
+T_SWEEP = 27  # teardown: mapping that is being torn down
+T_DRAW = 28  # draw counters, one word per purpose
+T_GANG = 36  # 16 words of 32 bits: pages on which a gang lookup holds a reference
+T_SLOT = 52  # task on the sibling CPU + 1
+T_ITERATION = 53
+T_LINE_OP = 54  # operation of the request that waits for a line
+T_RETRY = 55  # 1: the current fault was begun before
+T_SHARED_WANT = 56  # 1: it waits for a lock as a reader
+T_WORDS = 60
+
+# --- cache line, and the objects that begin with one --------------------------------------------
+L_OWN = 0  # core << 2 | state
+L_FREE = 1  # time from which another core may take the line
+L_QUEUE = 2  # first waiting task + 1 | (last waiting task + 1) << 20
+L_HOME = 3  # memory node
+# words 4..7 belong to the object on the line
+P_FLAGS = 4
+P_MAPCOUNT = 5  # number of mappings: the kernel's _mapcount + 1
+P_REFCOUNT = 6
+K_HOLD = 4  # lock: 0 free, -1 held exclusively, n > 0 readers
+K_HEAD = 5  # first waiter + 1
+K_TAIL = 6
+K_WAITERS = 7
+L_MASK = 8  # sharers, MASK_BITS cores a word
+
+UNCACHED, SHARED, MODIFIED = 0, 1, 2
+MASK_BITS = 62
+
+# --- others -------------------------------------------------------------------------------------
+C_L3 = 0
+C_SOCKET = 1
+C_WORDS = 2
+
+MM_LIVE = 0  # tasks alive
+MM_MAPPINGS = 1  # number of mappings
+MM_FIRST = 2  # base of the first mapping record
+MM_LOCKS = 8  # its lock records: LOCK_MMAP, LOCK_PAGE_TABLE, and LOCK_PTL if it is not split
+
+# a page-table record: the lock record of its PTL, then the line record of its ptes
+D_POPULATED = 4  # in the pte line's own words: 1 when the table exists
+
+M_PTE = 0  # base of the pte bits
+M_TABLE = 1  # base of the page-table records
+M_WORDS = 4
+
+TABLE_PAGES = 512
+PTE_BITS = 32
+PTE_SHIFT = 5
+TABLE_SHIFT = 9
+
+# --- instruction --------------------------------------------------------------------------------
+I_OP = 0
+I_A = 1
+I_B = 2
+I_COST = 3  # cost index of the step's own work
+I_CATEGORY = 4
+I_TARGET = 5  # where to go when the condition fails
+I_PRIVATE = 6  # PRIVATE_*
+I_COST_CATEGORY = 7  # category of the step's own work
+I_WORDS = 8
+
+PRIVATE_NEVER, PRIVATE_ALWAYS, PRIVATE_OWN_TABLES = 0, 1, 2
+
+ASLEEP = -1  # no event of its own: somebody will wake it
+ENDED = -2
+
+FLAG_LOCKED, FLAG_UPTODATE, FLAG_OURS, FLAG_READAHEAD = 1, 2, 4, 8
+
+ACCESS_SEQUENTIAL, ACCESS_RANDOM, ACCESS_ONE_PER_TABLE = 0, 1, 2
+LOCK_TICKET, LOCK_MCS = 0, 1
+LOCK_MMAP, LOCK_PAGE_TABLE, LOCK_PTL, LOCK_FREE_STANDING = 0, 1, 2, 3
+
+LINE_LOAD, LINE_STORE, LINE_RMW = 0, 1, 2
+# distances, nearest first; memory rows use SAME_SOCKET for local memory
+SAME_CORE, SAME_L3, SAME_SOCKET, ONE_HOP, TWO_HOPS = 0, 1, 2, 3, 4
+N_DISTANCES = 6  # a sixth word: the SMT sibling's share of a coalesced transfer
+SIBLING = 5
+
+DRAW_START, DRAW_READ, DRAW_ACCESS, DRAW_ARBITRATE, DRAW_THINK, DRAW_HOLD = 0, 1, 2, 3, 4, 5
+
+QUANTILE_KNOTS = 4097  # coarse knots, then as many fine ones for the last coarse interval
+QUANTILE_WORDS = 2 * QUANTILE_KNOTS
+QUANTILE_ONE = 1 << 16  # a quantile table holds multiples of the mean in 1/65536
+QUANTILES_READ, QUANTILES_EXPONENTIAL = 0, 1
+N_QUANTILES = 2
+
+HIST_SUB_BITS = 7  # 128 buckets an octave: relative width <= 1/128
+HIST_BUCKETS = 128 * 42  # values below 2**48 ps = 281 s; above: the last bucket
+SERIES_BINS = 1024
+SERIES_FIRST_SHIFT = 20
+
+CATEGORIES = (
+    "entry_exit",
+    "mmap_lock",
+    "ptl",
+    "page_lock",
+    "page_lines",
+    "lookup",
+    "map",
+    "page_table",
+    "user",
+    "memory_bandwidth",
+    "teardown",
+    "think",
+    "hold",
+    "lock",
+)
+N_CATEGORIES = len(CATEGORIES)
+CAT_MMAP_LOCK = CATEGORIES.index("mmap_lock")
+CAT_PTL = CATEGORIES.index("ptl")
+CAT_PAGE_LOCK = CATEGORIES.index("page_lock")
+CAT_PAGE_LINES = CATEGORIES.index("page_lines")
+CAT_PAGE_TABLE = CATEGORIES.index("page_table")
+CAT_MAP = CATEGORIES.index("map")
+CAT_USER = CATEGORIES.index("user")
+CAT_BANDWIDTH = CATEGORIES.index("memory_bandwidth")
+CAT_TEARDOWN = CATEGORIES.index("teardown")
+CAT_LOCK = CATEGORIES.index("lock")
+
+COUNTERS = (
+    "minor_faults",
+    "pages_mapped",
+    "trylock_lost",
+    "recheck_lost",
+    "fault_retries",
+    "page_lock_waits",
+    "touches",
+    "ptes_cleared",
+    "tables_freed",
+    "lock_acquisitions",
+    "pte_lost",
+)
+N_MINOR_FAULTS = COUNTERS.index("minor_faults")
+N_PAGES_MAPPED = COUNTERS.index("pages_mapped")
+N_TOUCHES = COUNTERS.index("touches")
+N_PTES_CLEARED = COUNTERS.index("ptes_cleared")
+N_TABLES_FREED = COUNTERS.index("tables_freed")
+N_PAGE_LOCK_WAITS = COUNTERS.index("page_lock_waits")
+N_LATENCIES = len(COUNTERS)  # number of latencies in the histogram
+N_COUNTERS = len(COUNTERS) + 1
+
+# Work of one CPU, in the order of the cost table. `none` costs nothing.
+COSTS = (
+    "none",
+    "exception_entry",
+    "exception_exit",
+    "find_vma",
+    "walk_page_table",
+    "alloc_page_table",
+    "fault_around_setup",
+    "slow_path",
+    "lookup_descent",
+    "lookup_slot",
+    "indirect_call",
+    "page_checks",
+    "rmap",
+    "set_pte",
+    "lock_local",
+    "unlock_page",
+    "teardown_per_pte",
+    "teardown_per_table",
+    "process_exit",
+    "page_lock_sleep",
+    "wakeup",
+    "wake_walk",
+    "context_switch",
+    "read_page_dram",
+    "read_page_l3",
+    "touch_word",
+    "random_word",
+    "page_work",
+    "local_rmw",
+    "local_load",
+    "local_store",
+    "think",
+    "hold",
+)
+N_COSTS = len(COSTS)
+COST_TEARDOWN_PTE = COSTS.index("teardown_per_pte")
+COST_TEARDOWN_TABLE = COSTS.index("teardown_per_table")
+COST_SLEEP = COSTS.index("page_lock_sleep")
+COST_WAKEUP = COSTS.index("wakeup")
+COST_WAKE_WALK = COSTS.index("wake_walk")
+COST_SWITCH = COSTS.index("context_switch")
+COST_READ_L3 = COSTS.index("read_page_l3")
+COST_READ_DRAM = COSTS.index("read_page_dram")
+COST_PAGE_WORK = COSTS.index("page_work")
+COST_LOCAL_RMW = COSTS.index("local_rmw")
+COST_LOCAL_LOAD = COSTS.index("local_load")
+COST_LOCAL_STORE = COSTS.index("local_store")
+COST_LOCK_LOCAL = COSTS.index("lock_local")
+COST_THINK = COSTS.index("think")
+COST_HOLD = COSTS.index("hold")
+
+# --- the alphabet: operations of instructions ---------------------------------------------------
+# Grouped: steps on the cursor's page, conditions, locks, then steps of the task itself.
+OPS = (
+    "add",
+    "trylock_page",
+    "unlock_page",
+    "wait_on_page",
+    "set_pte",
+    "populate",
+    "gang_remember",
+    "gang_forget",
+    "when_flags",
+    "when_pte_none",
+    "when_table_missing",
+    "when_gang_holds",
+    "when_not_target",
+    "lock",
+    "unlock",
+    "work",
+    "think",
+    "fence",
+    "next_access",
+    "touch",
+    "fault_begin",
+    "fault_end",
+    "window",
+    "next_page",
+    "target",
+    "count",
+    "go_to",
+    "iterate",
+    "finish",
+    "teardown_table",
+    "stop",
+)
+OP_ADD = 0
+OP_TRYLOCK_PAGE = 1
+OP_UNLOCK_PAGE = 2
+OP_WAIT_ON_PAGE = 3
+OP_SET_PTE = 4
+OP_POPULATE = 5
+OP_GANG_REMEMBER = 6
+OP_GANG_FORGET = 7
+OP_WHEN_FLAGS = 8
+OP_WHEN_PTE_NONE = 9
+OP_WHEN_TABLE_MISSING = 10
+OP_WHEN_GANG_HOLDS = 11
+OP_WHEN_NOT_TARGET = 12
+OP_LOCK = 13
+OP_UNLOCK = 14
+OP_WORK = 15
+OP_THINK = 16
+OP_FENCE = 17
+OP_NEXT_ACCESS = 18
+OP_TOUCH = 19
+OP_FAULT_BEGIN = 20
+OP_FAULT_END = 21
+OP_WINDOW = 22
+OP_NEXT_PAGE = 23
+OP_TARGET = 24
+OP_COUNT = 25
+OP_GO_TO = 26
+OP_ITERATE = 27
+OP_FINISH = 28
+OP_TEARDOWN_TABLE = 29
+OP_STOP = 30

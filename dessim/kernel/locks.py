@@ -1,0 +1,107 @@
+"""Locks: taking, queueing, hand-over.
+
+A lock record is a cache line whose words also say who holds it and who waits. Taking a lock costs an
+RMW on its line whether or not it is free; a task that finds it held then waits in order of arrival.
+The unlock hands over in the same event: the waiter goes on after the hand-over cost of the kind.
+
+Source
+------
+Ticket lock, service time growing with the number of waiters: Boyd-Wickizer, Kaashoek, Morris,
+Zeldovich, *Non-scalable locks are dangerous*, OLS 2012 (service s + c k / 2 with k waiters).
+MCS lock, constant hand-over: Mellor-Crummey and Scott, ACM TOCS 9(1), 1991. Readers and writers in
+order of arrival: the kernel's rwsem (readers at the head of the queue are granted together).
+"""
+
+from dessim.kernel.layout import (
+    H_MCS_PPM,
+    H_TASK,
+    H_TICKET_WAITER,
+    K_HEAD,
+    K_HOLD,
+    K_TAIL,
+    K_WAITERS,
+    L_FREE,
+    L_OWN,
+    LINE_RMW,
+    LOCK_TICKET,
+    MODIFIED,
+    T_CLOCK,
+    T_CORE,
+    T_NEXT,
+    T_SHARED_WANT,
+    T_WORDS,
+    World,
+)
+from dessim.kernel.lines import core_distance, line_cost, wake
+
+
+def take_lock(w: World, task: int, lock: int, shared: int) -> int:
+    """Take a lock, or queue for it: return 1 when it was taken.
+
+    A reader joins other readers only if nobody waits: a writer is not overtaken.
+    """
+    hold = w[lock + K_HOLD]
+    if hold == 0 and w[lock + K_HEAD] == 0:
+        w[lock + K_HOLD] = 1 if shared else -1
+        return 1
+    if shared and hold > 0 and w[lock + K_HEAD] == 0:
+        w[lock + K_HOLD] = hold + 1
+        return 1
+    t = w[H_TASK] + task * T_WORDS
+    w[t + T_NEXT] = 0
+    w[t + T_SHARED_WANT] = shared
+    if w[lock + K_HEAD] == 0:
+        w[lock + K_HEAD] = task + 1
+    else:
+        w[w[H_TASK] + (w[lock + K_TAIL] - 1) * T_WORDS + T_NEXT] = task + 1
+    w[lock + K_TAIL] = task + 1
+    w[lock + K_WAITERS] += 1
+    return 0
+
+
+def hand_over_ps(w: World, t: int, waiter: int, kind: int, waiters: int) -> int:
+    """Return ps from the unlock until the next holder runs.
+
+    Ticket: one transfer to the next holder, and a share for every other CPU that polls the line.
+    MCS: a number of transfers that does not depend on how many wait.
+    """
+    distance = core_distance(w, waiter, w[t + T_CORE])
+    transfer = line_cost(w, LINE_RMW, MODIFIED, distance)
+    if kind == LOCK_TICKET:
+        return transfer + w[H_TICKET_WAITER] * (waiters - 1)
+    return transfer * w[H_MCS_PPM] // 1_000_000
+
+
+def grant_next(w: World, t: int, lock: int, now: int, kind: int) -> None:
+    """Hand the lock to the first waiter; the line goes with it."""
+    follower = w[lock + K_HEAD]
+    f = w[H_TASK] + (follower - 1) * T_WORDS
+    cost = hand_over_ps(w, t, f, kind, w[lock + K_WAITERS])
+    w[lock + K_HEAD] = w[f + T_NEXT]
+    w[lock + K_WAITERS] -= 1
+    if w[f + T_SHARED_WANT]:
+        w[lock + K_HOLD] += 1
+    else:
+        w[lock + K_HOLD] = -1
+    at = now + cost
+    if at < w[f + T_CLOCK]:  # its own request is still on the way
+        at = w[f + T_CLOCK]
+    w[lock + L_OWN] = w[f + T_CORE] << 2 | MODIFIED
+    if at > w[lock + L_FREE]:
+        w[lock + L_FREE] = at
+    wake(w, follower - 1, at)
+
+
+def drop_lock(w: World, task: int, lock: int, now: int, kind: int) -> None:
+    """Drop a lock and hand it to the waiter, or to all readers, at the head of its queue."""
+    hold = w[lock + K_HOLD]
+    w[lock + K_HOLD] = hold - 1 if hold > 0 else 0
+    if w[lock + K_HOLD] > 0 or w[lock + K_HEAD] == 0:
+        return
+    t = w[H_TASK] + task * T_WORDS
+    grant_next(w, t, lock, now, kind)
+    while w[lock + K_HOLD] > 0 and w[lock + K_HEAD]:
+        follower = w[H_TASK] + (w[lock + K_HEAD] - 1) * T_WORDS
+        if w[follower + T_SHARED_WANT] == 0:
+            break
+        grant_next(w, t, lock, now, kind)

@@ -1,0 +1,45 @@
+"""Which CPU a thread runs on, and what the CPUs look like from each other."""
+
+from dataclasses import dataclass
+
+from dessim.model.machine import Machine, Topology
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """Place of a logical CPU."""
+
+    core: int
+    l3: int
+    socket: int
+
+
+def cpu_of(topology: Topology, thread: int) -> Cpu:
+    """Return the CPU of the n-th thread.
+
+    ``spread`` deals threads out over sockets, then L3 domains, then cores, then SMT siblings;
+    ``compact`` fills a core's siblings, then the L3 domain, then the socket.
+    """
+    t = topology
+    if t.placement == "compact":
+        core_index, _ = divmod(thread, t.threads_per_core)
+        l3_index, core_in_l3 = divmod(core_index, t.cores_per_l3)
+    else:
+        socket_of = thread % t.sockets
+        rest = thread // t.sockets
+        l3_in_socket = rest % t.l3_per_socket
+        core_in_l3 = rest // t.l3_per_socket % t.cores_per_l3
+        l3_index = socket_of * t.l3_per_socket + l3_in_socket
+    return Cpu(l3_index * t.cores_per_l3 + core_in_l3, l3_index, l3_index // t.l3_per_socket)
+
+
+def clock_stretch_ppm(machine: Machine, busy_cores: int) -> int:
+    """Return how much longer work takes with some busy cores than with one, in ppm.
+
+    Linear from the clock of one busy core to that of all.
+    """
+    cores = machine.topology.n_cores
+    full = machine.clock.one_core_hz * 1_000_000 // machine.clock.all_cores_hz - 1_000_000
+    if cores == 1:
+        return 1_000_000
+    return 1_000_000 + full * (min(busy_cores, cores) - 1) // (cores - 1)

@@ -1,0 +1,50 @@
+"""Finding things in the World: records, locks, bits, costs."""
+
+from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
+
+
+def page_at(w: World, page: int) -> int:
+    """Return where the record of a file page begins."""
+    return w[H_PAGE] + page * w[H_PAGE_WORDS]
+
+
+def table_at(w: World, t: int) -> int:
+    """Return where the record of the page table that maps the cursor's page begins."""
+    return w[t + T_TABLE] + (w[t + T_CURSOR] >> TABLE_SHIFT) * w[H_TABLE_WORDS]
+
+
+def lock_at(w: World, t: int, which: int) -> int:
+    """Return where a lock's record begins, as seen from a task."""
+    if which == LOCK_PTL and w[H_SPLIT_PTL]:
+        return table_at(w, t)
+    if which == LOCK_FREE_STANDING:
+        return w[H_LOCK]
+    return w[t + T_MM] + MM_LOCKS + which * w[H_LINE_WORDS]
+
+
+def own_lock(w: World, t: int, which: int) -> int:
+    """Return whether nobody else can ever want this lock: a PTL of a task's own page tables."""
+    return which == LOCK_PTL and w[H_SPLIT_PTL] and w[t + T_OWN_TABLES]
+
+
+def cost_ps(w: World, t: int, cost: int) -> int:
+    """Return ps of a piece of work on the task's CPU, slowed by a busy SMT sibling."""
+    return w[w[H_COST] + w[t + T_SMT] * N_COSTS + cost]
+
+
+def pte_present(w: World, t: int, page: int) -> int:
+    """Return whether the task's page tables map a page."""
+    return (w[w[t + T_PTE] + (page >> PTE_SHIFT)] >> (page & (PTE_BITS - 1))) & 1
+
+
+def is_private(w: World, task: int) -> int:
+    """Return whether the task's next step touches nothing that another task can see or move."""
+    t = w[H_TASK] + task * T_WORDS
+    private = w[w[H_PROG] + w[t + T_PC] * I_WORDS + I_PRIVATE]
+    return private == PRIVATE_ALWAYS or (private == PRIVATE_OWN_TABLES and w[t + T_OWN_TABLES] != 0)
+
+
+def gang_bit(w: World, t: int) -> int:
+    """Return the place in the gang's marks of the cursor's page: word offset << 8 | bit."""
+    offset = w[t + T_CURSOR] & (TABLE_PAGES - 1)
+    return (t + T_GANG + (offset >> PTE_SHIFT)) << 8 | (offset & (PTE_BITS - 1))

@@ -1,0 +1,48 @@
+"""Quantile tables: distributions as integers, filled by scipy before a run.
+
+A table holds quantiles of a distribution with mean 1 in units of 1/65536: 4,097 knots over (0, 1),
+then 4,097 more over the last 1/4,096, so that tails reach down to a probability of 2**-24.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from dessim.kernel.layout import QUANTILE_KNOTS, QUANTILE_ONE
+
+_STEPS = QUANTILE_KNOTS - 1
+
+
+def _table(distribution: Any) -> tuple[int, ...]:
+    """Return both halves of the table of a frozen scipy distribution, mean 1 after rounding."""
+    coarse = np.arange(QUANTILE_KNOTS) / _STEPS
+    fine = 1 - (_STEPS - np.arange(QUANTILE_KNOTS)) / _STEPS**2
+    # The last knot stands for all that lies beyond: half of a fine interval's quarter.
+    coarse[-1] = fine[-1] = 1 - 1 / (4 * _STEPS**2)
+    knots = [distribution.ppf(coarse), distribution.ppf(fine)]
+    middle = [(k[:-1] + k[1:]) / 2 for k in knots]
+    mean = (middle[0][:-1].sum() + middle[1].mean()) / _STEPS
+    return tuple(int(round(x / mean * QUANTILE_ONE)) for k in knots for x in k)
+
+
+@lru_cache
+def exponential() -> tuple[int, ...]:
+    """Quantiles of the exponential distribution, mean 1."""
+    from scipy import stats
+
+    return _table(stats.expon())
+
+
+@lru_cache
+def lognormal(cv_ppm: int) -> tuple[int, ...]:
+    """Quantiles of a lognormal distribution, mean 1, coefficient of variation in ppm.
+
+    Lognormal: execution times of a fixed piece of work are positive and skewed to the right.
+    """
+    from scipy import stats
+
+    if cv_ppm == 0:
+        return (QUANTILE_ONE,) * (2 * QUANTILE_KNOTS)
+    sigma = float(np.sqrt(np.log1p((cv_ppm / 1e6) ** 2)))
+    return _table(stats.lognorm(sigma))

@@ -1,0 +1,131 @@
+"""What a run leaves: plain integers, read out of the World when the last task has ended."""
+
+from dataclasses import dataclass
+
+from dessim.kernel import layout as lay
+from dessim.kernel.layout import World
+
+
+class InvariantError(AssertionError):
+    """The World at the end of a run contradicts itself: a bug in dessim or in a scheme."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One run.
+
+    Attributes
+    ----------
+    threads : int
+    pages_simulated, pages_declared : int
+        Pages of the file per thread: simulated, and in the workload.
+    start_ps, first_finish_ps, finish_ps, completion_ps : int, ps
+        When the last thread started, the first and the last one finished its accesses, and the last
+        process had been torn down.
+    counters : dict
+        Events by name (``layout.COUNTERS``).
+    time_ps : dict
+        Time by category, summed over tasks; adds up to ``total_time_ps`` exactly.
+    total_time_ps : int, ps
+        Sum over tasks of the time from start to end.
+    latency_counts : tuple of (int, int)
+        Histogram of fault latencies: bucket and count, ascending (``histogram``).
+    latency_max_ps, latency_sum_ps, latency_count : int
+    series_bin_ps : int, ps
+        Width of the bins of the two time series.
+    series_faults, series_pages : tuple of int
+        Faults that ended, and pages that they mapped, per bin of simulated time.
+    events : int
+        Simulated steps.
+    """
+
+    threads: int
+    pages_simulated: int
+    pages_declared: int
+    start_ps: int
+    first_finish_ps: int
+    finish_ps: int
+    completion_ps: int
+    counters: dict[str, int]
+    time_ps: dict[str, int]
+    total_time_ps: int
+    latency_counts: tuple[tuple[int, int], ...]
+    latency_max_ps: int
+    latency_sum_ps: int
+    latency_count: int
+    series_bin_ps: int
+    series_faults: tuple[int, ...]
+    series_pages: tuple[int, ...]
+    events: int
+
+    @property
+    def scaled(self) -> bool:
+        """Whether only a part of the file was simulated."""
+        return self.pages_simulated < self.pages_declared
+
+
+def read_result(w: World, pages_declared: int) -> RunResult:
+    """Read a finished World out.
+
+    Raises
+    ------
+    InvariantError
+        If time does not add up or pages and page tables disagree.
+    """
+    tasks = [int(w[lay.H_TASK]) + i * lay.T_WORDS for i in range(int(w[lay.H_TASKS]))]
+    time_ps = _time_by_category(w)
+    total = sum(int(w[t + lay.T_CLOCK]) - int(w[t + lay.T_START]) for t in tasks)
+    if sum(time_ps.values()) != total:
+        raise InvariantError(f"accounted {sum(time_ps.values())} ps of {total} ps")
+    hist, series = int(w[lay.H_HIST]), int(w[lay.H_SERIES])
+    counts = [(i, int(w[hist + i])) for i in range(lay.HIST_BUCKETS)]
+    faults = [int(w[series + i]) for i in range(lay.SERIES_BINS)]
+    pages = [int(w[series + lay.SERIES_BINS + i]) for i in range(lay.SERIES_BINS)]
+    used = max((i + 1 for i, n in enumerate(faults) if n), default=0)
+    base = int(w[lay.H_COUNT])
+    return RunResult(
+        threads=len(tasks),
+        pages_simulated=int(w[lay.H_PAGES]),
+        pages_declared=pages_declared,
+        start_ps=max(int(w[t + lay.T_START]) for t in tasks),
+        first_finish_ps=min(int(w[t + lay.T_FINISH]) for t in tasks),
+        finish_ps=max(int(w[t + lay.T_FINISH]) for t in tasks),
+        completion_ps=int(w[lay.H_END]),
+        counters={name: int(w[base + i]) for i, name in enumerate(lay.COUNTERS)},
+        time_ps=time_ps,
+        total_time_ps=total,
+        latency_counts=tuple((i, n) for i, n in counts if n),
+        latency_max_ps=int(w[lay.H_LATENCY_MAX]),
+        latency_sum_ps=int(w[lay.H_LATENCY_SUM]),
+        latency_count=int(w[base + lay.N_LATENCIES]),
+        series_bin_ps=1 << int(w[lay.H_SERIES_SHIFT]),
+        series_faults=tuple(faults[:used]),
+        series_pages=tuple(pages[:used]),
+        events=int(w[lay.H_EVENTS]),
+    )
+
+
+def _time_by_category(w: World) -> dict[str, int]:
+    base = int(w[lay.H_ACCOUNT])
+    return {
+        name: sum(int(w[base + task * lay.N_CATEGORIES + i]) for task in range(int(w[0])))
+        for i, name in enumerate(lay.CATEGORIES)
+    }
+
+
+def check_at_rest(w: World) -> None:
+    """Check that a finished World is at rest: nothing mapped, locked, waited for or leaked.
+
+    Raises
+    ------
+    InvariantError
+        With the first page or lock that is not at rest.
+    """
+    for page in range(int(w[lay.H_PAGES])):
+        record = int(w[lay.H_PAGE]) + page * int(w[lay.H_PAGE_WORDS])
+        mapcount, refcount = int(w[record + lay.P_MAPCOUNT]), int(w[record + lay.P_REFCOUNT])
+        if mapcount or refcount != 1 or int(w[record + lay.P_FLAGS]) & lay.FLAG_LOCKED:
+            raise InvariantError(
+                f"page {page} at the end: mapcount {mapcount}, refcount {refcount},"
+                f" flags {int(w[record + lay.P_FLAGS])}"
+            )

@@ -1,0 +1,85 @@
+"""S1 ``lock_each_page``: fault-around that looks up and locks one page at a time.
+
+The second version of the patch: the faulting page is mapped first, and with the page-table lock
+still held each other page of the window is found by a walk from the root of the radix tree, locked
+with trylock and mapped. A page that somebody else has locked is left out and faults later.
+
+Source
+------
+K. Shutemov, "[RFC, PATCHv2 0/2] mm: map few pages around fault address if they are in page cache",
+linux-mm, 17 Feb 2014; ``filemap_map_pages`` called once per slot. Left out: the check against the
+file's size, which does not change here.
+"""
+
+from dessim.kernel.alphabet import (
+    count,
+    each_page,
+    get_page,
+    inc,
+    lock,
+    put_page,
+    retry_fault,
+    set_pte,
+    trylock_page,
+    unlock,
+    unlock_page,
+    wait_on_page,
+    when,
+    work,
+)
+
+PROMISES = ("bug1", "bug2")
+
+FAULT_AROUND = ()
+
+MAP_ONE = (
+    work("indirect_call"),
+    work("lookup_descent"),
+    get_page(),
+    trylock_page(
+        when(
+            "page.ours_uptodate",
+            work("page_checks"),
+            inc("page.mapcount", cost="rmap"),
+            set_pte(),
+            unlock_page(),
+            otherwise=(unlock_page(), put_page()),
+        ),
+        busy=(count("trylock_lost"), put_page()),
+    ),
+)
+
+NEIGHBOURS = (
+    work("fault_around_setup"),
+    each_page(when("not_target", when("pte.none", *MAP_ONE))),
+)
+
+SLOW_PATH = (
+    work("slow_path"),
+    work("lookup_descent"),
+    get_page(),
+    trylock_page(
+        when(
+            "page.ours_uptodate",
+            work("page_checks"),
+            lock("ptl"),
+            when(
+                "pte.none",
+                inc("page.mapcount", cost="rmap"),
+                set_pte(),
+                unlock_page(),
+                *NEIGHBOURS,
+                unlock("ptl"),
+                otherwise=(count("pte_lost"), unlock("ptl"), unlock_page(), put_page()),
+            ),
+            otherwise=(unlock_page(), put_page()),
+        ),
+        busy=(
+            count("fault_retries"),
+            unlock("mmap_lock"),
+            wait_on_page(),
+            put_page(),
+            retry_fault(),
+        ),
+    ),
+)

@@ -1,0 +1,58 @@
+"""S4 ``radix_walk_trylock``: fault-around as merged in Linux 3.15.
+
+Before the ordinary fault: under the page-table lock one iteration over the radix tree visits the
+aligned window; each page is referenced, tested, locked with trylock, tested again, mapped, unlocked.
+A page that somebody else has locked is left out and faults later. If the target was not mapped, the
+ordinary path does it.
+
+Source
+------
+Linux 3.15 ``mm/memory.c: do_fault_around``, ``mm/filemap.c: filemap_map_pages``. Left out: the test
+against the file's size and the readahead-miss correction (``ra.mmap_miss``), which change nothing
+for a file that is wholly in the page cache.
+"""
+
+from dessim.kernel.alphabet import (
+    count,
+    each_page,
+    get_page,
+    inc,
+    lock,
+    put_page,
+    set_pte,
+    trylock_page,
+    unlock,
+    unlock_page,
+    when,
+    work,
+)
+from dessim.schemes.no_fault_around import SLOW_PATH as SLOW_PATH
+
+PROMISES = ("bug1", "bug2")
+
+MAP_ONE = trylock_page(
+    when(
+        "page.ours_uptodate",
+        when(
+            "pte.none",
+            work("page_checks"),
+            inc("page.mapcount", cost="rmap"),
+            set_pte(),
+            unlock_page(),
+            otherwise=(unlock_page(), put_page()),
+        ),
+        otherwise=(unlock_page(), put_page()),
+    ),
+    busy=(count("trylock_lost"), put_page()),
+)
+
+FAULT_AROUND = (
+    work("fault_around_setup"),
+    lock("ptl"),
+    work("lookup_descent"),
+    each_page(
+        get_page(cost="lookup_slot"),
+        when("page.uptodate_no_readahead", MAP_ONE, otherwise=(put_page(),)),
+    ),
+    unlock("ptl"),
+)

@@ -5,7 +5,7 @@ lays it out as a line of instructions; ``steps.step`` gives each its meaning. A 
 meaning there and a reason: the alphabet is meant to stay small.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dessim.kernel import layout as lay
 
@@ -22,7 +22,6 @@ class Step:
     label: str = ""
     body: tuple["Step", ...] = ()
     otherwise: tuple["Step", ...] = ()
-    negated: bool = field(default=False)
 
 
 LOCKS = {
@@ -135,18 +134,15 @@ def each_page(*body: Step) -> Step:
     return Step("each_page", body=body)
 
 
-def on_target(*body: Step) -> Step:
-    """Put the cursor on the page that faulted."""
-    return Step("target", body=body)
-
-
-def when(condition: str, *then: Step, otherwise: tuple[Step, ...] = ()) -> Step:
-    """Do some steps if a condition holds, others if not: one atomic load."""
+def when(
+    condition: str, *then: Step, otherwise: tuple[Step, ...] = (), cost: str = "none"
+) -> Step:
+    """Do some steps if a condition holds, others if not: one atomic load, and work around it."""
     if condition in FLAG_CONDITIONS:
         mask, want = FLAG_CONDITIONS[condition]
-        return Step("when_flags", mask, want, "none", "page_lines", "", then, otherwise)
+        return Step("when_flags", mask, want, cost, "page_lines", "", then, otherwise)
     category = "page_table" if condition == "table.missing" else "map"
-    return Step(OTHER_CONDITIONS[condition], category=category, body=then, otherwise=otherwise)
+    return Step(OTHER_CONDITIONS[condition], 0, 0, cost, category, "", then, otherwise)
 
 
 def unless(condition: str, *then: Step, otherwise: tuple[Step, ...] = ()) -> Step:

@@ -28,9 +28,12 @@ COST_CATEGORY = {
 # page tables have one user. Everything else is shared: its order among tasks matters.
 ALWAYS_PRIVATE = frozenset(
     "work think fence when_gang_holds when_not_target gang_remember gang_forget next_access fault_begin fault_end"
-    " window next_page target count go_to iterate".split()
+    " window next_page count iterate".split()
 )
 PRIVATE_WITH_OWN_TABLES = frozenset("when_pte_none when_table_missing set_pte populate".split())
+
+
+GO_TO = -1  # a jump while the program is being laid out; none is left in the result
 
 
 class ProgramError(ValueError):
@@ -72,13 +75,13 @@ class _Assembler:
 
     def emit(self, step: Step) -> int:
         """Append one instruction and return its place."""
-        if step.op not in lay.OPS:
+        if step.op not in lay.OPS and step.op != "go_to":
             raise ProgramError(f"unknown step {step.op!r}; the alphabet is {', '.join(lay.OPS)}")
         category = lay.CATEGORIES.index(step.category)
         own = COST_CATEGORY.get(step.cost)
         self.rows.append(
             [
-                lay.OPS.index(step.op),
+                lay.OPS.index(step.op) if step.op in lay.OPS else GO_TO,
                 step.a,
                 step.b,
                 lay.COSTS.index(step.cost),
@@ -86,6 +89,8 @@ class _Assembler:
                 0,
                 self.privacy(step),
                 lay.CATEGORIES.index(own) if own else category,
+                0,
+                0,
             ]
         )
         self.listing.append(describe(step))
@@ -146,12 +151,30 @@ class _Assembler:
         self.labels[joined] = len(self.rows)
 
     def finish(self) -> Program:
-        """Resolve all jumps."""
+        """Resolve all jumps, and let the instructions before a plain jump lead to its target."""
         for place, target in self.open_jumps:
             if target not in self.labels:
                 raise ProgramError(f"no place is called {target!r}")
             self.rows[place][lay.I_TARGET] = self.labels[target]
-        return Program(tuple(word for row in self.rows for word in row), tuple(self.listing))
+        kept = [i for i, row in enumerate(self.rows) if row[lay.I_OP] != GO_TO]
+        place_of = {old: new for new, old in enumerate(kept)}
+        rows = []
+        for old in kept:
+            row = self.rows[old]
+            row[lay.I_NEXT] = place_of.get(self.lands_on(old + 1), 0)
+            row[lay.I_TARGET] = place_of.get(self.lands_on(row[lay.I_TARGET]), 0)
+            rows.append(row)
+        return Program(
+            tuple(word for row in rows for word in row), tuple(self.listing[i] for i in kept)
+        )
+
+    def lands_on(self, place: int) -> int:
+        """Return where a jump to a place ends: plain jumps there are followed."""
+        for _ in range(len(self.rows) + 1):
+            if place >= len(self.rows) or self.rows[place][lay.I_OP] != GO_TO:
+                return place
+            place = self.rows[place][lay.I_TARGET]
+        raise ProgramError("jumps lead in a circle")
 
 
 def describe(step: Step) -> str:

@@ -162,7 +162,8 @@ I_CATEGORY = 4
 I_TARGET = 5  # where to go when the condition fails
 I_PRIVATE = 6  # PRIVATE_*
 I_COST_CATEGORY = 7  # category of the step's own work
-I_WORDS = 8
+I_NEXT = 8  # the instruction that follows
+I_WORDS = 10
 
 PRIVATE_NEVER, PRIVATE_ALWAYS, PRIVATE_OWN_TABLES = 0, 1, 2
 
@@ -324,9 +325,7 @@ OPS = (
     "fault_end",
     "window",
     "next_page",
-    "target",
     "count",
-    "go_to",
     "iterate",
     "finish",
     "teardown_table",
@@ -356,10 +355,8 @@ OP_FAULT_BEGIN = 20
 OP_FAULT_END = 21
 OP_WINDOW = 22
 OP_NEXT_PAGE = 23
-OP_TARGET = 24
-OP_COUNT = 25
-OP_GO_TO = 26
-OP_ITERATE = 27
-OP_FINISH = 28
-OP_TEARDOWN_TABLE = 29
-OP_STOP = 30
+OP_COUNT = 24
+OP_ITERATE = 25
+OP_FINISH = 26
+OP_TEARDOWN_TABLE = 27
+OP_STOP = 28

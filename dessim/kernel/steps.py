@@ -241,16 +241,12 @@ def task_step(w: World, task: int, i: int, done: int) -> int:
         next_access(w, task, target)
     elif op == OP_TOUCH:
         touch(w, task, target)
-    elif op == OP_GO_TO:
-        w[t + T_PC] = target
     elif op == OP_WINDOW:
         open_window(w, t)
-    elif op == OP_TARGET:
-        w[t + T_CURSOR] = w[t + T_PAGE]
     elif op == OP_COUNT:
         count(w, w[i + I_A], 1)
     elif op == OP_FAULT_BEGIN:
-        w[t + T_FAULT_AT] = done
+        w[t + T_FAULT_AT] = done - cost_ps(w, t, w[i + I_COST])
         w[t + T_MAPPED] = 0
         count(w, N_MINOR_FAULTS, 1)
     elif op == OP_FAULT_END:
@@ -288,10 +284,9 @@ def step(w: World, task: int, done: int) -> int:
         the task has ended.
     """
     t = w[H_TASK] + task * T_WORDS
-    pc = w[t + T_PC]
-    i = w[H_PROG] + pc * I_WORDS
+    i = w[H_PROG] + w[t + T_PC] * I_WORDS
     op = w[i + I_OP]
-    w[t + T_PC] = pc + 1
+    w[t + T_PC] = w[i + I_NEXT]
     if OP_WHEN_FLAGS <= op <= OP_WHEN_NOT_TARGET:
         branch(w, t, i)
         return GO_ON

@@ -41,7 +41,7 @@ MAP_ONE = (
     fence(),
     when(
         "page.unlocked_uptodate",
-        when("page.ours", work("page_checks"), set_pte(), otherwise=UNDO),
+        when("page.ours", set_pte(), otherwise=UNDO, cost="page_checks"),
         otherwise=UNDO,
     ),
 )

@@ -34,16 +34,15 @@ FAULT_AROUND = ()
 
 MAP_ONE = (
     work("indirect_call"),
-    work("lookup_descent"),
-    get_page(),
+    get_page(cost="lookup_descent"),
     trylock_page(
         when(
             "page.ours_uptodate",
-            work("page_checks"),
             inc("page.mapcount", cost="rmap"),
             set_pte(),
             unlock_page(),
             otherwise=(unlock_page(), put_page()),
+            cost="page_checks",
         ),
         busy=(count("trylock_lost"), put_page()),
     ),
@@ -56,12 +55,10 @@ NEIGHBOURS = (
 
 SLOW_PATH = (
     work("slow_path"),
-    work("lookup_descent"),
-    get_page(),
+    get_page(cost="lookup_descent"),
     trylock_page(
         when(
             "page.ours_uptodate",
-            work("page_checks"),
             lock("ptl"),
             when(
                 "pte.none",
@@ -73,6 +70,7 @@ SLOW_PATH = (
                 otherwise=(count("pte_lost"), unlock("ptl"), unlock_page(), put_page()),
             ),
             otherwise=(unlock_page(), put_page()),
+            cost="page_checks",
         ),
         busy=(
             count("fault_retries"),

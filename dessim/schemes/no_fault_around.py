@@ -33,12 +33,10 @@ FAULT_AROUND = ()
 
 SLOW_PATH = (
     work("slow_path"),
-    work("lookup_descent"),
-    get_page(),
+    get_page(cost="lookup_descent"),
     trylock_page(
         when(
             "page.ours_uptodate",
-            work("page_checks"),
             lock("ptl"),
             when(
                 "pte.none",
@@ -49,6 +47,7 @@ SLOW_PATH = (
                 otherwise=(count("pte_lost"), unlock("ptl"), unlock_page(), put_page()),
             ),
             otherwise=(unlock_page(), put_page()),
+            cost="page_checks",
         ),
         busy=(
             count("fault_retries"),

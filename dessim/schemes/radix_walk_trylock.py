@@ -35,13 +35,13 @@ MAP_ONE = trylock_page(
         "page.ours_uptodate",
         when(
             "pte.none",
-            work("page_checks"),
             inc("page.mapcount", cost="rmap"),
             set_pte(),
             unlock_page(),
             otherwise=(unlock_page(), put_page()),
         ),
         otherwise=(unlock_page(), put_page()),
+        cost="page_checks",
     ),
     busy=(count("trylock_lost"), put_page()),
 )

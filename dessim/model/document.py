@@ -36,6 +36,11 @@ class Document:
                 return place
         if key and path in self.keys:
             return self.keys[path]
+        if path in self.values:
+            return self.values[path]
+        for overlaid, place in reversed(self.overlays):
+            if overlaid[: len(path)] == path and path:  # made only to hold what was set below it
+                return place
         for end in range(len(path), -1, -1):
             if path[:end] in self.values:
                 return self.values[path[:end]]

@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
 from dessim.model.document import Document, Path
-from dessim.model.errors import ConfigError, Problem, Source, in_order
+from dessim.model.errors import MAX_SHOWN, ConfigError, Problem, Source, in_order
 from dessim.model.experiment import Experiment, Point, SchemeChoice
 from dessim.model.fields import unit_of
 from dessim.model.locate import find, names, unknown_name
@@ -138,6 +138,8 @@ def resolve(experiment: Experiment) -> tuple[Point, ...]:
         for assignment, scheme, origin in sweep.assignments(experiment.schemes):
             point, found = _point(experiment, document, references, assignment, scheme)
             problems += found
+            if len(problems) > MAX_SHOWN:
+                break  # a sweep of impossible points need not be walked to its end
             if point is None:
                 continue
             key = _key(point)

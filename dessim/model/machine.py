@@ -105,8 +105,11 @@ class Topology(Model):
 
 
 class Clock(Model):
-    """Clock by load. Costs of kernel and user work in the file hold at `one_core`; with more busy
-    cores they stretch linearly to `all_cores`."""
+    """Clock by load.
+
+    Costs of kernel and user work in the file hold at `one_core`; with more busy cores they stretch
+    linearly to `all_cores`.
+    """
 
     nominal_hz: Frequency
     """Base clock, as sold."""

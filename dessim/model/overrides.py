@@ -1,4 +1,4 @@
-"""`--set key.path=value`: change a configuration from outside, with the same checks and messages."""
+"""`--set key.path=value`: change a configuration from outside, with the same checks."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def _take_apart(result: Profile, document: Document, path: Path, value: dict[str
         result.problems.append(Problem(document.place((*path, "tag")), sentence))
         return
     result.provenance[".".join(map(str, path))] = Provenance(
-        tag=tag,  # type: ignore[arg-type]  # checked two lines above
+        tag=tag,
         source=texts["source"],
         low=low,
         high=high,

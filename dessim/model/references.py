@@ -117,7 +117,7 @@ class References:
                     return None, [Problem(cell.place, _no_file(kind, value))]
                 document, problems = load_named(path)
             except ConfigError as error:
-                return None, list(error.problems)
+                return None, [_seen_from(cell, problem) for problem in error.problems]
         else:
             text = f"expected the name of a {word} or a mapping, found {describe(value)}"
             return None, [Problem(cell.place, text)]
@@ -151,6 +151,13 @@ def _named(document: Document, name: str) -> Document:
     """The same document with a name, which is no setting from outside: it keeps its places."""
     data = {"name": name, **document.data}
     return Document(data, document.source, document.values, document.keys, document.overlays)
+
+
+def _seen_from(cell: Cell, problem: Problem) -> Problem:
+    """A problem of a whole file belongs where the experiment names the file."""
+    if problem.place.line is not None:
+        return problem
+    return Problem(cell.place, f"{problem.place.source.name}: {problem.message}")
 
 
 def _no_file(kind: FileKind, value: str) -> str:

@@ -1,4 +1,4 @@
-"""What a workload is: who touches which pages of the file, in which order, through which mapping."""
+"""What a workload is: who touches which pages of the file, in which order and mapping."""
 
 from __future__ import annotations
 

@@ -29,6 +29,7 @@ MAX_DEPTH = 16
 MAX_NODES = 5_000
 """Most values in one document, those behind aliases counted each time."""
 MAX_ALIASES = 100
+MAX_EXPONENT = 30
 
 _LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 """What PyYAML counts as the end of a line."""
@@ -212,8 +213,10 @@ class _Reader:
             return BAD
         if integer:
             return int(text, {"0x": 16, "0o": 8}.get(text[:2], 10))
-        value = Decimal(text)
-        if value.adjusted() > 30 or value.adjusted() < -30:
+        exponent = (number and number[3]) or ""
+        # Decimal itself fails on exponents of twenty digits.
+        value = Decimal(text) if len(exponent) <= 5 else None
+        if value is None or abs(value.adjusted()) > MAX_EXPONENT:
             self.complain(node.start_mark, f"{text} is out of any sensible range")
             return BAD
         return value

@@ -132,7 +132,20 @@ def resolve(experiment: Experiment) -> tuple[Point, ...]:
     problems = sweep.problems or check_size(sweep, len(experiment.schemes), document)
     if problems:
         raise ConfigError(in_order(problems))
+    points, problems = _points(experiment, document, references, sweep)
+    if not points and not problems:
+        problems = [Problem(document.place(()), "nothing is left to run: all is excluded")]
+    if problems:
+        raise ConfigError(in_order(problems))
+    return tuple(points)
+
+
+def _points(
+    experiment: Experiment, document: Document, references: References, sweep: Sweep
+) -> tuple[list[Point], list[Problem]]:
+    """Build the points of a checked sweep, and tell which combinations are impossible."""
     points: list[Point] = []
+    problems: list[Problem] = []
     seen: set[object] = set()
     try:
         for assignment, scheme, origin in sweep.assignments(experiment.schemes):
@@ -150,11 +163,7 @@ def resolve(experiment: Experiment) -> tuple[Point, ...]:
             points.append(point)
     except SweepError as error:
         problems += error.problems
-    if not points and not problems:
-        problems.append(Problem(document.place(()), "nothing is left to run: all is excluded"))
-    if problems:
-        raise ConfigError(in_order(problems))
-    return tuple(points)
+    return points, problems
 
 
 def _point(

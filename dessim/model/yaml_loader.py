@@ -126,6 +126,7 @@ class _Reader:
         self.keys: dict[Path, Place] = {}
 
     def document(self) -> tuple[Document, list[Problem]]:
+        """The document, and what is wrong with single values of it."""
         root = self._compose()
         data = None if root is None else self._value(root, ())
         return Document(data, self.source, self.values, self.keys), self.problems
@@ -157,9 +158,11 @@ class _Reader:
         return Place(self.source, mark.line, mark.column)
 
     def stop(self, mark: yaml.Mark | None, message: str) -> ConfigError:
+        """The error after which nothing more can be read."""
         return ConfigError([*self.problems, Problem(self._place(mark), message)])
 
     def complain(self, mark: yaml.Mark | None, message: str) -> None:
+        """Note a problem and go on."""
         self.problems.append(Problem(self._place(mark), message))
 
     def _value(self, node: yaml.Node, path: Path) -> Any:
@@ -245,6 +248,7 @@ def _loader_class() -> Any:
             self.depth = self.nodes = self.aliases = 0
 
         def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+            """Compose the next node, if the document is still within the limits."""
             event = self.peek_event()  # type: ignore[no-untyped-call]
             reader, mark = self.dessim_reader, event.start_mark
             self.nodes += 1

@@ -95,4 +95,4 @@ def test_a_machine_survives_pickling_and_cannot_be_changed() -> None:
     machine = load_machine("ivybridge-ex-4s")
     assert pickle.loads(pickle.dumps(machine)) == machine
     with pytest.raises(ValueError, match="frozen"):
-        machine.kernel.rmap_ps = 3
+        machine.kernel.rmap_ps = 3  # type: ignore[misc]  # that is the point

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def accepts(schema: Any, value: Any, root: dict[str, Any]) -> bool:
     """Whether a value fits a schema: the keywords that dessim's schemas use, and no others."""
     if schema is True:
         return True
-    checks = {
+    checks: dict[str, Callable[[Any], bool]] = {
         "$ref": lambda s: accepts(root["$defs"][s.removeprefix("#/$defs/")], value, root),
         "anyOf": lambda s: any(accepts(option, value, root) for option in s),
         "oneOf": lambda s: sum(accepts(option, value, root) for option in s) == 1,
@@ -161,7 +162,7 @@ def test_every_cost_has_a_description_and_both_forms() -> None:
 def test_only_yaml_spellings_appear() -> None:
     """No key of a schema carries the unit of its attribute, or what only the loader fills."""
     for kind in ("experiment", "machine", "workload"):
-        text = json.dumps(json_schema(kind))  # type: ignore[arg-type]
+        text = json.dumps(json_schema(kind))
         assert not re.search(r'"\w+_(ps|ppm|hz|bytes|bytes_per_s)":', text)
         assert "provenance" not in text
 

@@ -165,7 +165,7 @@ def test_an_experiment_can_be_made_in_python() -> None:
         name="mine",
         machine=str(VALID / "machine-small.yaml"),
         workload={"name": "w", "access": "sequential", "file_size": "4KiB"},
-        schemes=["a"],  # type: ignore[arg-type]  # the short form is a name
+        schemes=["a"],
         matrix={"threads": [1, 2]},
     )
     assert [p.threads for p in resolve(experiment)] == [1, 2]

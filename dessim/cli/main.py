@@ -1,0 +1,72 @@
+"""The `dessim` command and what all its commands share: errors and exit codes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+import dessim
+from dessim.cli.figure import figure
+from dessim.cli.run import run
+from dessim.cli.show import list_command, schema, show
+
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+class Refused(click.ClickException):
+    """A configuration that cannot be used: its message is complete already."""
+
+    exit_code = USAGE
+
+    def show(self, file: Any = None) -> None:
+        """Print the message as it is."""
+        click.echo(self.message, err=True)
+
+
+class Commands(click.Group):
+    """A group that turns errors of the rooms below into one message and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+        except (ValueError, KeyError, OSError) as error:
+            text = _message(error)
+            if text is None:
+                raise
+            raise Refused(text) from error
+
+
+def _message(error: Exception) -> str | None:
+    """The message of an error that a user can do something about; None for any other."""
+    if isinstance(error, BrokenPipeError):
+        return None  # click ends quietly
+    if isinstance(error, OSError):
+        return f"error: {error}"
+    from dessim.model.errors import ConfigError
+
+    if isinstance(error, ConfigError):
+        return str(error)
+    from dessim.kernel.world import WorldError
+    from dessim.schemes import UnknownScheme
+
+    return f"error: {error}" if isinstance(error, (WorldError, UnknownScheme)) else None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(dessim.__version__, prog_name="dessim")
+def main() -> None:
+    """Simulate page-fault locking schemes on many-core machines.
+
+    `dessim run quickstart` is a good beginning. Results go to standard output, everything else to
+    standard error. Exit code 0: fine; 1: a run failed; 2: wrong usage or configuration;
+    130: interrupted.
+    """
+
+
+for command in (run, list_command, show, schema, figure):
+    main.add_command(command)

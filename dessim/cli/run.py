@@ -1,0 +1,219 @@
+"""`dessim run`: an experiment becomes runs, tables and, if wanted, figures."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from dessim.model import Experiment, Point
+    from dessim.study.runner import Job, Tally
+    from dessim.study.store import Store
+
+FORMATS = ("table", "json", "csv")
+
+
+@click.command()
+@click.argument("config")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY.PATH=VALUE",
+    help="Change a value (YAML; a list sweeps it). May be given several times.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["compiled", "reference"]),
+    default="compiled",
+    show_default=True,
+    help="Who carries the steps out; the results are the same.",
+)
+@click.option("-j", "jobs", type=click.IntRange(1, 1024), metavar="N", help="Worker processes.")
+@click.option("--seed", type=click.IntRange(0), help="Instead of the experiment's.")
+@click.option("--replications", type=click.IntRange(1), help="Instead of the experiment's.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Where results are kept.",
+)
+@click.option("-n", "--dry-run", is_flag=True, help="Only print the runs and their count.")
+@click.option("--force", is_flag=True, help="Run again what has been run already.")
+@click.option("--figures", is_flag=True, help="Draw the figures, too.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@click.option("-v", "--verbose", is_flag=True, help="A line for each run.")
+def run(
+    config: str,
+    overrides: tuple[str, ...],
+    engine: str,
+    jobs: int | None,
+    seed: int | None,
+    replications: int | None,
+    form: str,
+    out: Path,
+    dry_run: bool,
+    force: bool,
+    figures: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Run the experiment CONFIG: a name (see `dessim list experiments`) or a YAML file.
+
+    Finished runs are kept in OUT/runs and used again; the tables go to OUT/EXPERIMENT.
+    """
+    experiment, points = _load(config, overrides, seed, replications)
+    from dessim.study.store import Store
+
+    store = Store(out / "runs")
+    if dry_run:
+        _print_plan(experiment, points, engine, store, form)
+        return
+    from dessim.study.runner import jobs_of
+    from dessim.study.tables import document_of, write_tables
+
+    todo = jobs_of(points, engine, store, _as_written(config, overrides, seed, replications))  # type: ignore[arg-type]
+    tally = _run_all(todo, jobs or 1, store, force=force, quiet=quiet, verbose=verbose)
+    document = document_of(experiment, points, tally, engine)
+    folder = out / folder_name(experiment.name)
+    written: list[Path] = write_tables(document, points, tally, folder)
+    if figures:
+        from dessim.report.figures import draw_all
+
+        written += draw_all(folder, folder / "figures")
+    for damaged in tally.damaged:
+        click.echo(f"warning: damaged, run again: {damaged}", err=True)
+    print_document(document, form)
+    if not quiet:
+        click.echo(f"wrote {summary_of(written)}", err=True)
+    _report_failures(tally)
+
+
+def _load(
+    config: str, overrides: Sequence[str], seed: int | None, replications: int | None
+) -> tuple[Experiment, tuple[Point, ...]]:
+    from dessim.model import load_experiment, resolve
+    from dessim.study.plan import check
+
+    experiment = load_experiment(config, _settings(overrides, seed, replications))
+    points = resolve(experiment)
+    check(experiment, points)
+    return experiment, points
+
+
+def _settings(overrides: Sequence[str], seed: int | None, replications: int | None) -> list[str]:
+    """All overrides, those with an option of their own last."""
+    settings = list(overrides)
+    if seed is not None:
+        settings.append(f"seed={seed}")
+    if replications is not None:
+        settings.append(f"replications={replications}")
+    return settings
+
+
+def _as_written(
+    config: str, overrides: Sequence[str], seed: int | None, replications: int | None
+) -> str:
+    """The experiment's file as a person wrote it, the overrides as comments above it."""
+    from dessim.model import find
+
+    settings = _settings(overrides, seed, replications)
+    head = "".join(f"# --set {' '.join(setting.split())}\n" for setting in settings)
+    return head + find("experiments", config).read_text(encoding="utf-8")
+
+
+def folder_name(experiment: str) -> str:
+    """An experiment's name as a folder: nothing in it leads elsewhere."""
+    kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in experiment).strip(".")
+    return "experiment-runs" if kept in ("", "runs") else kept
+
+
+def _run_all(
+    todo: list[Job], workers: int, store: Store, *, force: bool, quiet: bool, verbose: bool
+) -> Tally:
+    from dessim.cli.progress import Progress
+    from dessim.study.runner import run_all
+
+    progress = Progress(len(todo), quiet=quiet, verbose=verbose)
+    try:
+        with progress:
+            return run_all(todo, workers, force=force, on_outcome=progress.note)
+    except KeyboardInterrupt:
+        click.echo(
+            f"interrupted: {progress.good} of {len(todo)} runs are stored in {store.root};"
+            " the same command goes on from there",
+            err=True,
+        )
+        sys.exit(130)
+
+
+def _report_failures(tally: Tally) -> None:
+    failed = tally.failed
+    if not failed:
+        return
+    from dessim.study.plan import label_of
+
+    for outcome in failed:
+        name = f"{label_of(outcome.job.point)} replication={outcome.job.key.replication}"
+        click.echo(f"failed: {name}: {outcome.error}", err=True)
+    _fail(f"{len(failed)} of {len(tally.outcomes)} runs failed")
+
+
+def _fail(text: str) -> NoReturn:
+    click.echo(f"error: {text}", err=True)
+    sys.exit(1)
+
+
+def print_document(document: dict[str, Any], form: str) -> None:
+    """Print results in one of the `FORMATS`."""
+    if form == "table":
+        from dessim.report.tables_text import print_table
+
+        print_table(document)
+        return
+    from dessim.study.tables import table_rows, to_csv, to_json
+
+    text = to_json(document) if form == "json" else to_csv(table_rows(document))
+    click.echo(text, nl=False)
+
+
+def _print_plan(
+    experiment: Experiment, points: Sequence[Point], engine: str, store: Store, form: str
+) -> None:
+    """Print what would be run, and how much of it is there already."""
+    from dessim.study.plan import label_of
+    from dessim.study.store import keys_of
+
+    keys = [keys_of(point, range(point.replications), engine) for point in points]
+    stored = [sum(store.has(key) for key in of_point) for of_point in keys]
+    runs = sum(point.replications for point in points)
+    if form == "json":
+        plan = {
+            "experiment": experiment.name,
+            "points": [
+                {"point": label_of(point), "replications": point.replications, "stored": n}
+                for point, n in zip(points, stored, strict=True)
+            ],
+            "runs": runs,
+        }
+        click.echo(json.dumps(plan, indent=1, ensure_ascii=False))
+        return
+    for point, n in zip(points, stored, strict=True):
+        there = f" ({n} stored)" if n else ""
+        click.echo(f"{label_of(point)} x {point.replications}{there}")
+    click.echo(f"{len(points)} points, {runs} runs, {sum(stored)} of them stored")
+
+
+def summary_of(paths: Sequence[Path]) -> str:
+    """Written files in few words: each folder with what is in it."""
+    folders: dict[Path, list[str]] = {}
+    for path in paths:
+        folders.setdefault(path.parent, []).append(path.name)
+    return "; ".join(f"{folder}/ ({', '.join(names)})" for folder, names in folders.items())

@@ -1,0 +1,142 @@
+"""`dessim list`, `show` and `schema`: what there is and what it says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+KINDS = ("machines", "workloads", "schemes", "experiments", "published")
+
+
+@click.command("list")
+@click.argument("kind", required=False, type=click.Choice(KINDS))
+def list_command(kind: str | None) -> None:
+    """List what can be named: all kinds, or one."""
+    for index, one in enumerate([kind] if kind else KINDS):
+        if kind is None:
+            click.echo(("\n" if index else "") + f"{one}:")
+        indent = "" if kind else "  "
+        entries = _entries(one)
+        width = max((len(name) for name, _ in entries), default=0)
+        for name, text in entries:
+            click.echo(f"{indent}{name:<{width}}  {_first_sentence(text)}".rstrip())
+
+
+def _entries(kind: str) -> list[tuple[str, str]]:
+    """Names of a kind with their descriptions; a file that cannot be read says so."""
+    from dessim.model import ConfigError
+
+    known, describe = _registry(kind)
+    entries = []
+    for name in known:
+        try:
+            entries.append((name, describe(name)))
+        except ConfigError as error:
+            entries.append((name, f"({error.problems[0].message})"))
+    return entries
+
+
+def _registry(kind: str) -> tuple[list[str], Callable[[str], str]]:
+    if kind == "schemes":
+        from dessim import schemes
+
+        return schemes.names(), lambda name: schemes.load(name).description.partition(": ")[2]
+    from dessim import model
+
+    describe: dict[str, Callable[[str], str]] = {
+        "machines": lambda name: model.load_machine(name).description,
+        "workloads": lambda name: model.load_workload(name).description,
+        "experiments": lambda name: model.load_experiment(name).description,
+        "published": lambda name: _comment(model.find("published", name)),
+    }
+    return model.names(kind), describe[kind]  # type: ignore[arg-type]
+
+
+def _comment(path: Any) -> str:
+    first: str = path.read_text(encoding="utf-8").partition("\n")[0]
+    return first.lstrip("# ")
+
+
+def _first_sentence(text: str) -> str:
+    words = " ".join(text.split())
+    end = words.find(". ")
+    words = words if end < 0 else words[: end + 1]
+    return words if len(words) <= 100 else words[:97].rsplit(" ", 1)[0] + " …"
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(["machine", "workload", "scheme", "experiment"]))
+@click.argument("name")
+@click.option("--resolved", is_flag=True, help="With every default filled in and no lists.")
+def show(kind: str, name: str, resolved: bool) -> None:
+    """Show the machine, workload, scheme or experiment NAME."""
+    if kind == "scheme":
+        click.echo(_scheme_text(name), nl=False)
+    elif resolved:
+        click.echo(_resolved_text(kind, name), nl=False)
+    else:
+        click.echo(_written_text(kind, name), nl=False)
+
+
+def _written_text(kind: str, name: str) -> str:
+    """The file as it was written, after a check that it can be used."""
+    from dessim import model
+
+    load: dict[str, Callable[[str], Any]] = {
+        "machine": model.load_machine,
+        "workload": model.load_workload,
+        "experiment": model.load_experiment,
+    }
+    load[kind](name)
+    kinds = f"{kind}s"
+    return model.find(kinds, name).read_text(encoding="utf-8")  # type: ignore[arg-type]
+
+
+def _resolved_text(kind: str, name: str) -> str:
+    import yaml
+
+    from dessim import model
+    from dessim.model.fields import written
+
+    data: Any
+    if kind == "machine":
+        data = written(model.load_machine(name))
+    elif kind == "workload":
+        data = written(model.load_workload(name))
+    else:
+        data = [point.resolved() for point in model.resolve(model.load_experiment(name))]
+    text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
+    return text
+
+
+def _scheme_text(name: str) -> str:
+    """Docstring, options, promises, and the program that threads run."""
+    from dessim import schemes
+    from dessim.kernel.assembler import assemble
+    from dessim.kernel.programs import fault_program
+
+    scheme = schemes.load(name)
+    options = ", ".join(f"{k}={str(v).lower()}" for k, v in scheme.options.items()) or "none"
+    program = assemble(fault_program(scheme.fault_around, scheme.slow_path), scheme.options)
+    lines = [
+        scheme.description,
+        "",
+        f"Options: {options}",
+        f"Promises: {', '.join(scheme.promises) or 'none'}",
+        "",
+        "Program of a thread:",
+        *(f"{i:>4}  {line}" for i, line in enumerate(program.listing)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(["experiment", "machine", "workload"]))
+def schema(kind: str) -> None:
+    """Print the JSON Schema of a KIND of YAML file, for editors."""
+    from dessim.model import json_schema
+
+    click.echo(json.dumps(json_schema(kind), indent=1, ensure_ascii=False))  # type: ignore[arg-type]

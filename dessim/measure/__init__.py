@@ -1,0 +1,1 @@
+"""From runs to numbers, each with its interval."""

@@ -1,0 +1,168 @@
+"""One run in plain numbers.
+
+A run that simulated a part of its file is scaled up: what happens once (the start of the threads,
+the fixed part of a process's exit) counts once, what happens per page counts as often as the whole
+file has pages. Latencies and rates need no scaling.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from dessim.kernel.histogram import Counts, quantile_ps
+from dessim.kernel.result import RunResult
+
+MIN_BINS = 8
+"""Fewest time bins from which a steady rate is taken."""
+MIN_SHARE = Fraction(1, 5)
+"""Smallest share of a run from which a steady rate is taken."""
+MIN_BEYOND = 10
+"""Fewest observations beyond a quantile for it to be told."""
+PS_PER_S = 10**12
+PS_PER_NS = 1000
+
+COUNTED = {
+    "minor_faults": "minor_faults",
+    "trylock_lost": "trylock_lost",
+    "recheck_lost": "recheck_lost",
+    "page_lock_waits": "page_lock_waits",
+}
+"""Metrics that count events, and the counter of the run that each reads."""
+QUANTILES_PPM = {
+    "fault_latency_ns_p50": 500_000,
+    "fault_latency_ns_p90": 900_000,
+    "fault_latency_ns_p99": 990_000,
+    "fault_latency_ns_p999": 999_000,
+}
+"""Metrics that are quantiles of the latency, and their ranks in parts per million."""
+METRICS = (
+    "completion_s",
+    "steady_faults_per_s",
+    "pages_mapped_per_s",
+    "minor_faults",
+    "fault_latency_ns_mean",
+    *QUANTILES_PPM,
+    "fault_latency_ns_max",
+    "trylock_lost",
+    "recheck_lost",
+    "page_lock_waits",
+)
+"""All metrics, in the order of tables."""
+
+
+@dataclass(frozen=True)
+class RunMetrics:
+    """What one run says.
+
+    Attributes
+    ----------
+    values : dict
+        Metric name -> number; None where the run holds no such observation.
+    notes : tuple of str
+        What a reader must know to judge the numbers.
+    """
+
+    values: dict[str, float | int | None]
+    notes: tuple[str, ...]
+
+
+def scale_of(run: RunResult) -> Fraction:
+    """How many times the simulated part of the file fits into the whole."""
+    return Fraction(run.pages_declared, run.pages_simulated) if run.scaled else Fraction(1)
+
+
+def completion_ps(run: RunResult, fixed_exit_ps: int = 0) -> Fraction:
+    """Time from the first start to the end of the last process, for the whole file.
+
+    Parameters
+    ----------
+    run : RunResult
+    fixed_exit_ps : int, ps
+        Part of the teardown that does not grow with the file.
+
+    Returns
+    -------
+    Fraction, ps
+    """
+    factor = scale_of(run)
+    reading = run.finish_ps - run.start_ps
+    teardown = run.completion_ps - run.finish_ps
+    fixed = min(fixed_exit_ps, teardown)
+    return run.start_ps + reading * factor + (teardown - fixed) * factor + fixed
+
+
+def steady_window(run: RunResult) -> tuple[int, int] | None:
+    """Time bins in which all threads run: from the last start to the first finish.
+
+    Returns
+    -------
+    (first, end) or None
+        Bins ``first`` to ``end - 1`` lie wholly inside; None if they are too few to count on.
+    """
+    first = -(-run.start_ps // run.series_bin_ps)
+    end = run.first_finish_ps // run.series_bin_ps
+    if end - first < MIN_BINS:
+        return None
+    if Fraction((end - first) * run.series_bin_ps, run.finish_ps) < MIN_SHARE:
+        return None
+    return first, end
+
+
+def _rates(run: RunResult) -> tuple[float, float, tuple[str, ...]]:
+    """Faults and mapped pages per second of simulated time, and notes."""
+    window = steady_window(run)
+    if window is None:
+        span_ps = max(run.finish_ps, 1)
+        faults, pages = sum(run.series_faults), sum(run.series_pages)
+        note = "no steady phase: rates are averages from the first start to the last finish"
+        notes = [note]
+    else:
+        first, end = window
+        span_ps = (end - first) * run.series_bin_ps
+        faults, pages = sum(run.series_faults[first:end]), sum(run.series_pages[first:end])
+        notes = []
+    if run.first_finish_ps <= run.start_ps:
+        notes.append("threads do not all overlap: the first finishes before the last starts")
+    return faults * PS_PER_S / span_ps, pages * PS_PER_S / span_ps, tuple(notes)
+
+
+def supported_quantile_ns(counts: Counts, per_million: int) -> float | None:
+    """Quantile of a histogram, or None if fewer than ``MIN_BEYOND`` observations lie beyond it.
+
+    Returns
+    -------
+    float or None, ns
+    """
+    total = sum(n for _, n in counts)
+    if total * (1_000_000 - per_million) < MIN_BEYOND * 1_000_000:
+        return None
+    ps = quantile_ps(counts, per_million)
+    return None if ps is None else ps / PS_PER_NS
+
+
+def run_metrics(run: RunResult, fixed_exit_ps: int = 0) -> RunMetrics:
+    """Turn one run into metrics.
+
+    Parameters
+    ----------
+    run : RunResult
+        Of a lock loop, faults are acquisitions of the lock, and latency is the wait for it.
+    fixed_exit_ps : int, ps
+        Part of the teardown that does not grow with the file.
+    """
+    factor = scale_of(run)
+    faults_per_s, pages_per_s, notes = _rates(run)
+    values: dict[str, float | int | None] = {
+        "completion_s": float(completion_ps(run, fixed_exit_ps) / PS_PER_S),
+        "steady_faults_per_s": faults_per_s,
+        "pages_mapped_per_s": pages_per_s,
+        "fault_latency_ns_mean": None,
+        "fault_latency_ns_max": None,
+    }
+    for metric, counter in COUNTED.items():
+        values[metric] = round(run.counters[counter] * factor)
+    if run.latency_count:
+        values["fault_latency_ns_mean"] = run.latency_sum_ps / run.latency_count / PS_PER_NS
+        values["fault_latency_ns_max"] = run.latency_max_ps / PS_PER_NS
+    for metric, per_million in QUANTILES_PPM.items():
+        values[metric] = supported_quantile_ns(run.latency_counts, per_million)
+    return RunMetrics({name: values[name] for name in METRICS}, notes)

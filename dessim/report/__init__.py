@@ -1,0 +1,1 @@
+"""Tables for the terminal and figures for papers, from stored results; nothing here simulates."""

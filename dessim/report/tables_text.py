@@ -1,0 +1,165 @@
+"""The table that a person reads in a terminal: one row per point."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+from dessim.report.words import (
+    UNKNOWN,
+    amount,
+    duration_ns,
+    duration_s,
+    percent,
+    plus_minus,
+    scheme_of,
+)
+
+Point = dict[str, Any]
+Column = tuple[str, Callable[[Point], str]]
+PIPE_WIDTH = 250
+"""Columns of a line when nobody's terminal is there to wrap it."""
+
+
+def _metric(name: str, form: Callable[[float], str]) -> Callable[[Point], str]:
+    def cell(point: Point) -> str:
+        estimate = point["metrics"].get(name)
+        if estimate is None or estimate["mean"] is None:
+            return UNKNOWN
+        return f"{form(estimate['mean'])} {plus_minus(estimate)}".strip()
+
+    return cell
+
+
+def _of(part: str, name: str, form: Callable[[float], str]) -> Callable[[Point], str]:
+    def cell(point: Point) -> str:
+        value = point.get(part, {}).get(name)
+        doubt = "?" if part == "error" and point["measured"].get("doubtful") else ""
+        return "" if value is None else form(value) + doubt
+
+    return cell
+
+
+def _key(name: str) -> Callable[[Point], str]:
+    return lambda point: str(point[name])
+
+
+KEYS: tuple[Column, ...] = (
+    ("scheme", scheme_of),
+    ("threads", _key("threads")),
+    ("order", _key("fault_around_order")),
+)
+SIMULATED: tuple[Column, ...] = (
+    ("faults/s", _metric("steady_faults_per_s", amount)),
+    ("p50", _metric("fault_latency_ns_p50", duration_ns)),
+    ("p99", _metric("fault_latency_ns_p99", duration_ns)),
+    ("p99.9", _metric("fault_latency_ns_p999", duration_ns)),
+    ("completion", _metric("completion_s", duration_s)),
+)
+BESIDE: tuple[Column, ...] = (
+    ("completion", _metric("completion_s", duration_s)),
+    ("measured", _of("measured", "completion_s", duration_s)),
+    ("error", _of("error", "completion_s", percent)),
+    ("faults", _metric("minor_faults", amount)),
+    ("measured", _of("measured", "minor_faults", amount)),
+    ("error", _of("error", "minor_faults", percent)),
+)
+
+
+def print_table(document: dict[str, Any], file: TextIO | None = None) -> None:
+    """Print the results of an experiment.
+
+    Parameters
+    ----------
+    document : dict
+        As ``dessim run --format json`` prints it.
+    file : text stream
+        Standard output if left out. No colours unless it is a terminal, or with NO_COLOR.
+    """
+    stream = file or sys.stdout
+    console = Console(
+        file=stream,
+        width=None if stream.isatty() else PIPE_WIDTH,
+        highlight=False,
+        emoji=False,
+        markup=False,
+    )
+    for title, points in _groups(document["points"]):
+        console.print(title, style="bold", soft_wrap=True)
+        console.print(_table(points, document))
+        console.print()
+    for line in _remarks(document):
+        console.print(line, soft_wrap=True)
+
+
+def _groups(points: list[Point]) -> Iterator[tuple[str, list[Point]]]:
+    """Points of one workload, machine and set of other parameters, under their heading."""
+    groups: dict[str, list[Point]] = {}
+    for point in points:
+        words = [f"{point['workload']} on {point['machine']}"]
+        words += [f"{key} {value}" for key, value in point["parameters"].items()]
+        if point["scaled"]:
+            words.append(f"scaled from {_bytes(point['simulated_bytes'])} per thread")
+        groups.setdefault(", ".join(words), []).append(point)
+    yield from groups.items()
+
+
+def _bytes(n: int) -> str:
+    for shift, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if n >= 1 << shift and n % (1 << shift) == 0:
+            return f"{n >> shift} {unit}"
+    return f"{n} B"
+
+
+def _table(points: list[Point], document: dict[str, Any]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    columns = KEYS + (BESIDE if "measured" in document else SIMULATED)
+    for index, (name, _) in enumerate(columns):
+        table.add_column(name, justify="left" if index == 0 else "right", no_wrap=True)
+    for point in points:
+        table.add_row(*(cell(point) for _, cell in columns))
+    return table
+
+
+def _remarks(document: dict[str, Any]) -> Iterator[str]:
+    """What must be known to read the table, each thing once."""
+    points = document["points"]
+    counts = sorted({point["replications"] for point in points})
+    if counts and counts[-1] > 1:
+        yield f"± 95 % t interval over {' to '.join(map(str, counts))} replications"
+    else:
+        yield "one replication: no intervals"
+    reasons = [
+        estimate["reason"]
+        for point in points
+        for estimate in point["metrics"].values()
+        if estimate.get("reason")
+    ]
+    if reasons:
+        more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+        yield f"{UNKNOWN} not supported by the sample: {reasons[0]}{more}"
+    for note in dict.fromkeys(note for point in points for note in point["notes"]):
+        n = sum(note in point["notes"] for point in points)
+        yield f"note: {note} ({n} of {len(points)} points)"
+    yield from _measured_remarks(document)
+
+
+def _measured_remarks(document: dict[str, Any]) -> Iterator[str]:
+    measured = document.get("measured")
+    if measured is None:
+        return
+    words = {"completion_s": "completion", "minor_faults": "faults"}
+    for metric, by_workload in measured["mean_absolute_error"].items():
+        each = [
+            f"{name} {entry['ratio'] * 100:.1f}% (n={entry['points']})"
+            for name, entry in by_workload.items()
+        ]
+        if each:
+            yield f"mean |error| of {words.get(metric, metric)}: {', '.join(each)}"
+    if any(point.get("measured", {}).get("doubtful") for point in document["points"]):
+        yield "? a doubtful measurement, left out of the mean"
+    yield f"measured: {measured['source']}"

@@ -1,0 +1,135 @@
+"""Measured tables, and the rows that belong to a point.
+
+A table is a CSV file in configs/published. Lines that begin with `#` tell where it comes from. The
+columns `workload`, `scheme`, `threads` and `fault_around_order` say what was measured; `doubtful`
+is empty or gives a reason not to trust the row; every other column is a metric named as ours.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from dessim.model import ConfigError, Point, find
+from dessim.model.errors import Place, Problem, Source
+
+KEYS = ("workload", "scheme", "threads", "fault_around_order")
+DOUBTFUL = "doubtful"
+
+Key = tuple[str, str, int, int]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One measured row.
+
+    Attributes
+    ----------
+    values : dict
+        Metric name -> measured number.
+    doubtful : str
+        Why the row should not be trusted; empty if nothing speaks against it.
+    """
+
+    values: dict[str, float]
+    doubtful: str
+
+
+@dataclass(frozen=True)
+class Published:
+    """A measured table.
+
+    Attributes
+    ----------
+    name : str
+    source : str
+        The comment lines, joined.
+    rows : dict
+        (workload, scheme, threads, fault_around_order) -> Measured.
+    """
+
+    name: str
+    source: str
+    rows: dict[Key, Measured]
+
+    def of_point(self, point: Point) -> Measured | None:
+        """The row that was measured for a point; None if there is none."""
+        key = (point.workload.name, point.scheme.name, point.threads, point.fault_around_order)
+        return self.rows.get(key)
+
+
+def load_published(name: str) -> Published:
+    """Load a measured table by name.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such table, or one of its lines is wrong; with file and line.
+    """
+    path = find("published", name)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    comments = [line.lstrip("#").strip() for line in lines if line.startswith("#")]
+    table = [(i, line) for i, line in enumerate(lines) if line and not line.startswith("#")]
+    rows: dict[Key, Measured] = {}
+    problems = []
+    header: list[str] | None = None
+    for number, line in table:
+        try:
+            cells = next(csv.reader([line]))
+            if header is None:
+                header = _header(cells)
+                continue
+            key, measured = _row(header, cells)
+            if key in rows:
+                raise ValueError(f"a second row for {', '.join(map(str, key))}")
+            rows[key] = measured
+        except (ValueError, csv.Error) as error:
+            problems.append(Problem(Place(Source(str(path), tuple(lines)), number), str(error)))
+            if header is None:
+                break
+    if problems:
+        raise ConfigError(problems)
+    return Published(path.stem, " ".join(comments), rows)
+
+
+def _header(cells: list[str]) -> list[str]:
+    missing = [key for key in KEYS if key not in cells]
+    if missing:
+        raise ValueError(f"the header lacks {', '.join(missing)}")
+    return cells
+
+
+def _row(header: list[str], cells: list[str]) -> tuple[Key, Measured]:
+    if len(cells) != len(header):
+        raise ValueError(f"{len(cells)} cells, where the header has {len(header)}")
+    row = dict(zip(header, cells, strict=True))
+    key = (row["workload"], row["scheme"], int(row["threads"]), int(row["fault_around_order"]))
+    names = [name for name in header if name not in (*KEYS, DOUBTFUL)]
+    values = {name: float(row[name]) for name in names if row[name]}
+    if not all(math.isfinite(x) and x > 0 for x in values.values()):
+        raise ValueError("a measured number must be positive and finite")
+    return key, Measured(values, row.get(DOUBTFUL, ""))
+
+
+def mean_errors(points: list[dict[str, Any]], metric: str) -> dict[str, tuple[float, int]]:
+    """Mean absolute relative error of a metric by workload, doubtful rows left out.
+
+    Parameters
+    ----------
+    points : list of dict
+        Points of a results document.
+    metric : str
+
+    Returns
+    -------
+    dict
+        Workload -> (error as a ratio, number of points).
+    """
+    errors: dict[str, list[float]] = {}
+    for point in points:
+        error = point.get("error", {}).get(metric)
+        if error is not None and not point["measured"].get(DOUBTFUL):
+            errors.setdefault(point["workload"], []).append(abs(error))
+    return {name: (math.fsum(each) / len(each), len(each)) for name, each in errors.items()}

@@ -1,0 +1,163 @@
+"""The assembler: nested steps become a line of instructions with the right jumps."""
+
+import pytest
+from helpers import STOP, a_lab, a_machine, a_workload, scheme_program
+
+from dessim import schemes
+from dessim.kernel import layout as lay
+from dessim.kernel.alphabet import (
+    Step,
+    count,
+    each_page,
+    fence,
+    get_page,
+    go_to,
+    jump,
+    label,
+    lock,
+    option,
+    trylock_page,
+    unlock,
+    when,
+    work,
+)
+from dessim.kernel.assembler import ProgramError, assemble
+
+A, B, C = count("touches"), count("pte_lost"), count("trylock_lost")
+
+
+def trace(*program, order=0, pages=16, **flags):
+    """Run a program without rival to its stop; return the readable steps that it went through."""
+    lab = a_lab(*program, order=order, workload=a_workload(pages))
+    for flag, on in flags.items():
+        lab.flag(0, getattr(lay, flag), on)
+    steps, now = [], 0
+    while lab.place(0) != "stop":
+        steps.append(lab.place(0))
+        now = lab.go(0, now)
+        assert len(steps) < 1000
+    return steps
+
+
+def test_steps_follow_each_other_in_the_order_written():
+    """A flat program runs from top to bottom."""
+    assert trace(A, fence(), B) == ["count touches", "fence", "count pte_lost"]
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_both_branches_join_behind_the_condition(locked):
+    """One branch runs, never both, and both go on with what follows."""
+    program = (when("page.unlocked", A, otherwise=(B,)), C)
+    ran = trace(*program, FLAG_LOCKED=locked)[1:]
+    assert ran == [f"count {'pte_lost' if locked else 'touches'}", "count trylock_lost"]
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_a_condition_without_alternative_skips_its_body(locked):
+    """Without `otherwise`, a failed condition goes straight on."""
+    ran = trace(when("page.unlocked", A), C, FLAG_LOCKED=locked)[1:]
+    assert ran == (["count trylock_lost"] if locked else ["count touches", "count trylock_lost"])
+
+
+def test_conditions_nest():
+    """Inner branches join inside the outer branch."""
+    inner = when("page.uptodate", A, otherwise=(B,))
+    program = (when("page.unlocked", inner, C, otherwise=(B, B)), fence())
+    assert trace(*program)[2:] == ["count touches", "count trylock_lost", "fence"]
+    ran = trace(*program, FLAG_UPTODATE=False)
+    assert ran[2:] == ["count pte_lost", "count trylock_lost", "fence"]
+    assert trace(*program, FLAG_LOCKED=True)[1:] == ["count pte_lost", "count pte_lost", "fence"]
+
+
+def test_loops_follow_each_other_and_run_once_per_page():
+    """Two loops over the window each run their own body once per page."""
+    ran = trace(each_page(A), each_page(B), C, order=2)
+    counts = [s for s in ran if s.startswith("count")]
+    assert counts == ["count touches"] * 4 + ["count pte_lost"] * 4 + ["count trylock_lost"]
+
+
+def test_a_condition_in_a_loop_decides_anew_for_each_page():
+    """The trylock fails on the one locked page of the window only."""
+    ran = trace(each_page(trylock_page(A, busy=(B,))), order=2, FLAG_LOCKED=True)
+    counts = [s for s in ran if s.startswith("count")]
+    assert counts == ["count pte_lost"] + ["count touches"] * 3
+
+
+def test_a_jump_leads_to_its_label():
+    """A plain jump skips what lies between, forwards, and costs no step."""
+    assert trace(fence(), go_to("end"), A, label("end"), B) == ["fence", "count pte_lost"]
+
+
+def test_a_jump_to_a_jump_leads_to_the_end_of_the_chain():
+    """Jumps that lead to jumps are followed when the program is laid out."""
+    there_and_back = (label("two"), go_to("end"), label("one"), go_to("two"), A, label("end"), B)
+    assert trace(fence(), go_to("one"), A, *there_and_back) == ["fence", "count pte_lost"]
+
+
+def test_a_branch_that_jumps_away_does_not_join():
+    """A jump at the end of a branch leaves the condition for good."""
+    program = (when("page.unlocked", A, go_to("end")), B, label("end"), C)
+    assert trace(*program)[1:] == ["count touches", "count trylock_lost"]
+
+
+def test_jumps_in_a_circle_are_refused():
+    """Jumps that only lead to each other are a mistake, not an endless loop."""
+    with pytest.raises(ProgramError, match="circle"):
+        assemble((fence(), label("a"), go_to("b"), label("b"), go_to("a"), STOP))
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_an_option_chooses_steps_when_the_program_is_laid_out(on):
+    """Only the chosen steps are in the program; the choice costs nothing when it runs."""
+    program = assemble((option("precheck", A, otherwise=(B,)), STOP), {"precheck": on})
+    assert program.listing == ("count touches" if on else "count pte_lost", "stop")
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        ((Step("frobnicate"),), "unknown step 'frobnicate'; the alphabet is add, "),
+        ((option("precheck", A),), "unknown option 'precheck'"),
+        ((jump("touch", "nowhere"),), "no place is called 'nowhere'"),
+        ((label("here"), A, label("here")), "two places are called 'here'"),
+    ],
+)
+def test_mistakes_in_a_program_are_refused(program, message):
+    """An unknown word, option or place, and a place named twice, are errors that name it."""
+    with pytest.raises(ProgramError, match=message):
+        assemble((*program, STOP))
+
+
+def privacy(program):
+    """Return the privacy word of each instruction, by its readable form."""
+    rows = zip(program.listing, program.words[lay.I_PRIVATE :: lay.I_WORDS], strict=True)
+    return dict(rows)
+
+
+def test_only_steps_that_nobody_else_can_see_are_private():
+    """Shared lines, locks, touches and ends are never private; own-table steps under conditions."""
+    steps = (work("rmap"), fence(), A, get_page(), lock("mmap_lock"), lock("ptl"), unlock("ptl"))
+    split = privacy(assemble((*steps, jump("touch", "end"), label("end"), STOP)))
+    assert split == {
+        "work rmap": lay.PRIVATE_ALWAYS,
+        "fence": lay.PRIVATE_ALWAYS,
+        "count touches": lay.PRIVATE_ALWAYS,
+        "page.refcount + 1": lay.PRIVATE_NEVER,
+        "lock mmap_lock": lay.PRIVATE_NEVER,
+        "lock ptl": lay.PRIVATE_OWN_TABLES,
+        "unlock ptl": lay.PRIVATE_OWN_TABLES,
+        "touch": lay.PRIVATE_NEVER,
+        "stop": lay.PRIVATE_NEVER,
+    }
+    whole = privacy(assemble((*steps, STOP), split_ptl=False))
+    assert whole["lock ptl"] == whole["unlock ptl"] == lay.PRIVATE_NEVER
+
+
+@pytest.mark.parametrize("scheme", schemes.names())
+def test_every_scheme_is_laid_out_with_all_its_jumps_inside_the_program(scheme):
+    """Each scheme assembles, and each of its instructions leads to an instruction."""
+    program = scheme_program(scheme, 4, a_machine())
+    assert len(program.words) == program.steps * lay.I_WORDS
+    for word in (lay.I_TARGET, lay.I_NEXT):
+        assert all(0 <= place < program.steps for place in program.words[word :: lay.I_WORDS])
+    assert "stop" in program.listing

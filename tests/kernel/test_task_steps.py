@@ -1,0 +1,331 @@
+"""Steps that move the task itself: accesses, faults, windows, loops, the end of a process."""
+
+import re
+from pathlib import Path
+
+import pytest
+from helpers import KERNEL_PS, USER_PS, a_lab, a_lock_loop, a_machine, a_workload
+
+from dessim.kernel import layout as lay
+from dessim.kernel.alphabet import Step, count, each_page, fence, jump, label, set_pte, work
+from dessim.model.workload import PAGE_BYTES
+
+AFTER = count("pte_lost")
+
+
+def test_every_step_of_the_alphabet_has_a_test_by_its_name():
+    """No word of the alphabet goes without a unit test: each begins with the word's name."""
+    text = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    tested = set()
+    for name in re.findall(r"def test_(\w+)", text):
+        tested.add(max((op for op in lay.OPS if name.startswith(f"{op}_")), key=len, default=""))
+    assert set(lay.OPS) - tested == set()
+
+
+@pytest.mark.parametrize("cost", [name for name in lay.COSTS if name in KERNEL_PS])
+def test_work_takes_exactly_its_cost_of_the_profile(cost):
+    """Work lasts what the machine profile says, no more and no less, and touches nothing."""
+    lab = a_lab(work(cost))
+    assert lab.go(0, 17) == 17 + KERNEL_PS[cost]
+    assert lab.place(0) == "stop"
+
+
+def test_work_beside_a_busy_sibling_and_with_all_cores_busy_takes_longer():
+    """Kernel work stretches by the clock and by the kernel's SMT factor, each rounded down."""
+    machine = a_machine(
+        clock={"one_core_hz": 3 * 10**9, "all_cores_hz": 2 * 10**9},
+        smt={"user_slowdown_ppm": 1_700_000, "kernel_slowdown_ppm": 1_300_000},
+    )
+    lab = a_lab(work("rmap"), threads=16, machine=machine)
+    stretched = KERNEL_PS["rmap"] * 1_500_000 // 1_000_000
+    assert lab.go(15, 0) == stretched * 1_300_000 // 1_000_000
+    alone = a_lab(work("rmap"), machine=machine)
+    assert alone.go(0, 0) == KERNEL_PS["rmap"]
+
+
+def test_work_at_the_end_of_a_process_runs_at_the_clock_of_one_core():
+    """Teardown happens alone: neither the busy cores' clock nor the sibling stretches it."""
+    machine = a_machine(
+        clock={"one_core_hz": 3 * 10**9, "all_cores_hz": 2 * 10**9},
+        smt={"kernel_slowdown_ppm": 1_300_000},
+    )
+    lab = a_lab(work("process_exit"), threads=16, machine=machine)
+    assert lab.go(0, 0) == KERNEL_PS["process_exit"]
+
+
+@pytest.mark.parametrize(("which", "expected"), [(0, 1_000), (1, 100)])
+def test_think_lasts_the_fixed_think_or_hold_time(which, expected):
+    """With fixed times, think and hold last exactly what the workload says."""
+    lab = a_lab(Step("think", which, category="think"), workload=a_lock_loop())
+    assert lab.go(0, 0) == expected
+
+
+def test_think_with_an_exponential_time_differs_from_draw_to_draw():
+    """Drawn think times vary, and a second World with the same seed draws the same."""
+    program = [Step("think", 0, category="think")] * 20
+    loop = a_lock_loop(think_ps=1_000_000, think_distribution="exponential")
+
+    def times():
+        lab = a_lab(*program, workload=loop)
+        return [lab.go(0, 0) for _ in range(20)]
+
+    assert len(set(times())) == 20
+    assert times() == times()
+
+
+def test_fence_is_free_and_changes_nothing_but_the_place():
+    """A fence costs no time: the locked RMW before it is one already."""
+    lab = a_lab(fence())
+    before = list(lab.w)
+    assert lab.go(0, 5) == 5
+    changed = [i for i, word in enumerate(lab.w) if word != before[i]]
+    t = lab.w[lay.H_TASK]
+    assert set(changed) <= {t + lay.T_PC, t + lay.T_CLOCK, t + lay.T_WAIT, lay.H_EVENTS} | set(
+        range(lab.w[lay.H_ACCOUNT], lab.w[lay.H_ACCOUNT] + lay.N_CATEGORIES)
+    )
+
+
+@pytest.mark.parametrize(
+    ("access", "pages", "done", "expected"),
+    [("sequential", 16, 0, 0), ("sequential", 16, 7, 7), ("one_per_table", 2048, 3, 1536)],
+)
+def test_next_access_walks_in_order(access, pages, done, expected):
+    """Sequential access takes page after page; one-per-table the first page of each 2 MiB."""
+    lab = a_lab(
+        jump("next_access", "end"), AFTER, label("end"), workload=a_workload(pages, access=access)
+    )
+    lab.put(0, lay.T_ACCESS, done)
+    assert lab.go(0, 3) == 3
+    assert (lab.get(0, lay.T_PAGE), lab.get(0, lay.T_CURSOR)) == (expected, expected)
+    assert lab.place(0) == "count pte_lost"
+
+
+def test_next_access_jumps_when_all_accesses_are_done():
+    """After the last access the step goes to its target."""
+    lab = a_lab(jump("next_access", "end"), AFTER, label("end"))
+    lab.put(0, lay.T_ACCESS, 16)
+    lab.go(0, 0)
+    assert lab.place(0) == "stop"
+
+
+def test_next_access_at_random_stays_in_the_file_and_reaches_all_of_it():
+    """Random accesses hit every page of a small file and none outside it."""
+    workload = a_workload(16, access="random", touches_per_page=64)
+    lab = a_lab(jump("next_access", "end"), AFTER, label("end"), workload=workload)
+    seen = set()
+    for i in range(400):
+        lab.put(0, lay.T_PC, 0)
+        lab.put(0, lay.T_ACCESS, i)
+        lab.go(0, 0)
+        seen.add(lab.get(0, lay.T_PAGE))
+    assert seen == set(range(16))
+
+
+def touching(**changes):
+    """Return a lab that touches page 0, which is mapped, and faults elsewhere."""
+    lab = a_lab(jump("touch", "fault"), AFTER, label("fault"), **changes)
+    for task in range(lab.w[lay.H_TASKS]):
+        lab.w[lab.get(task, lay.T_PTE)] |= 1
+    return lab
+
+
+def test_touch_of_an_unmapped_page_faults_at_once():
+    """A touch of an unmapped page takes no time, counts nothing and goes to the fault."""
+    lab = touching()
+    lab.on_page(0, 1)
+    assert lab.go(0, 8) == 8
+    assert (lab.counter("touches"), lab.get(0, lay.T_ACCESS)) == (0, 0)
+    assert lab.place(0) == "stop"
+
+
+@pytest.mark.parametrize(
+    ("workload", "expected"),
+    [
+        (a_workload(), USER_PS["read_page_dram"]),
+        (a_workload(page_work_ps=777), USER_PS["read_page_dram"] + 777),
+        (a_workload(page_touch="touch_word"), USER_PS["touch_word"]),
+        (a_workload(access="random", touches_per_page=1), USER_PS["random_word"]),
+    ],
+)
+def test_touch_of_a_mapped_page_takes_the_users_time(workload, expected):
+    """A touch of a mapped page lasts what the user does with it and counts as one access."""
+    lab = touching(workload=workload)
+    assert lab.go(0, 0) == expected
+    assert (lab.counter("touches"), lab.get(0, lay.T_ACCESS)) == (1, 1)
+    assert lab.spent(0, "user") == expected
+
+
+def test_touch_of_a_page_that_the_l3_has_is_cheaper_until_it_is_pushed_out():
+    """A page read through the same L3 is cheap for a follower, within the L3's capacity only."""
+    machine = a_machine(topology={"l3_size_bytes": 4 * PAGE_BYTES})
+    for others, expected in ((3, USER_PS["read_page_l3"]), (4, USER_PS["read_page_dram"])):
+        lab = touching(threads=3, machine=machine)
+        assert lab.go(0, 0) == USER_PS["read_page_dram"]
+        lab.w[lab.w[lay.H_L3] + lab.get(0, lay.T_L3)] += others
+        assert lab.go(2, 0) == expected
+
+
+def test_touch_of_a_page_that_another_l3_has_comes_from_memory():
+    """What one L3 holds does not help a CPU behind another."""
+    lab = touching(threads=5)
+    lab.go(0, 0)
+    assert lab.go(4, 0) == USER_PS["read_page_dram"]
+
+
+def test_touch_waits_for_the_bandwidth_of_the_pages_node():
+    """Reads of one node queue for its bandwidth; the wait is accounted apart from user time."""
+    page_ps = 2_000_000
+    machine = a_machine(memory={"bandwidth_per_socket_bytes_per_s": PAGE_BYTES * 10**12 // page_ps})
+    lab = touching(threads=9, machine=machine)
+    assert lab.go(0, 0) == page_ps
+    assert lab.go(4, 0) == 2 * page_ps
+    assert lab.spent(4, "user") == USER_PS["read_page_dram"]
+    assert lab.spent(4, "memory_bandwidth") == 2 * page_ps - USER_PS["read_page_dram"]
+
+
+def test_fault_begin_and_fault_end_measure_the_latency():
+    """The latency runs from the fault's begin, work of the entry included, to its end."""
+    begin = Step("fault_begin", cost="exception_entry", category="entry_exit")
+    end = Step("fault_end", cost="exception_exit", category="entry_exit")
+    lab = a_lab(begin, work("find_vma"), end)
+    now = 1_000
+    for _ in range(3):
+        now = lab.go(0, now)
+    expected = sum(KERNEL_PS[c] for c in ("exception_entry", "find_vma", "exception_exit"))
+    assert now == 1_000 + expected
+    assert lab.w[lay.H_LATENCY_SUM] == lab.w[lay.H_LATENCY_MAX] == expected
+    assert lab.counter("minor_faults") == 1
+
+
+def test_fault_begin_forgets_the_pages_of_the_fault_before():
+    """A new fault has mapped nothing yet."""
+    lab = a_lab(set_pte(), Step("fault_begin", category="entry_exit"))
+    lab.go(0, 0)
+    assert lab.get(0, lay.T_MAPPED) == 1
+    lab.go(0, 0)
+    assert lab.get(0, lay.T_MAPPED) == 0
+
+
+def test_fault_end_puts_fault_and_pages_into_the_time_series():
+    """The end of a fault counts it, and the pages it mapped, in the bin of that time."""
+    lab = a_lab(Step("fault_end", category="entry_exit"))
+    lab.put(0, lay.T_MAPPED, 5)
+    now = 3 * 2**lay.SERIES_FIRST_SHIFT + 1
+    lab.go(0, now)
+    base = lab.w[lay.H_SERIES]
+    assert lab.w[base : base + 5] == [0, 0, 0, 1, 0]
+    assert lab.w[base + lay.SERIES_BINS : base + lay.SERIES_BINS + 5] == [0, 0, 0, 5, 0]
+
+
+@pytest.mark.parametrize(
+    ("order", "page", "first", "stop"),
+    [(0, 7, 7, 8), (2, 7, 4, 8), (4, 7, 0, 16), (4, 17, 16, 20), (9, 19, 0, 20)],
+)
+def test_window_is_aligned_around_the_target_and_clipped_to_the_file(order, page, first, stop):
+    """The window is the aligned block of 2**order pages around the target, inside the file."""
+    lab = a_lab(each_page(count("touches")), order=order, workload=a_workload(pages=20))
+    lab.on_page(0, page)
+    lab.go(0, 0)
+    assert (lab.get(0, lay.T_CURSOR), lab.get(0, lay.T_STOP)) == (first, stop)
+    assert lab.get(0, lay.T_PAGE) == page
+
+
+def test_next_page_visits_each_page_of_the_window_once_and_returns_to_the_target():
+    """The loop sees the pages in order, is free, and ends with the cursor on the target."""
+    lab = a_lab(each_page(count("touches")), order=3, workload=a_workload(pages=14))
+    lab.on_page(0, 9)
+    seen = []
+    while lab.place(0) != "stop":
+        if lab.place(0) == "count touches":
+            seen.append(lab.get(0, lay.T_CURSOR))
+        assert lab.go(0, 0) == 0
+    assert seen == [8, 9, 10, 11, 12, 13]
+    assert lab.get(0, lay.T_CURSOR) == 9
+
+
+@pytest.mark.parametrize("counter", lay.COUNTERS)
+def test_count_adds_one_to_its_counter_only(counter):
+    """A count step raises one counter by one, for nothing."""
+    lab = a_lab(count(counter))
+    assert lab.go(0, 2) == 2
+    assert {name: lab.counter(name) for name in lay.COUNTERS if lab.counter(name)} == {counter: 1}
+
+
+def test_iterate_goes_round_as_often_as_the_workload_says():
+    """The loop's body runs once per iteration."""
+    lab = a_lab(
+        label("again"),
+        count("touches"),
+        jump("iterate", "again"),
+        workload=a_lock_loop(iterations=7),
+    )
+    while lab.place(0) != "stop":
+        lab.go(0, 0)
+    assert lab.counter("touches") == 7
+
+
+def ending(threads, **changes):
+    """Return a lab in which every task finishes, and the last of its mm goes on to AFTER."""
+    program = (jump("finish", "end", category="teardown"), AFTER, label("end"))
+    return a_lab(*program, threads=threads, workload=a_workload(**changes))
+
+
+def test_finish_lets_the_last_task_of_the_mm_go_on():
+    """All tasks of an mm but the last stop; the last goes on; each notes when it finished."""
+    lab = ending(3)
+    for task, now in ((1, 10), (0, 20), (2, 30)):
+        lab.go(task, now)
+    assert [lab.place(task) for task in range(3)] == ["stop", "stop", "count pte_lost"]
+    assert [lab.get(task, lay.T_FINISH) for task in range(3)] == [20, 10, 30]
+
+
+def test_finish_in_processes_of_their_own_lets_everybody_go_on():
+    """With an mm each, every task tears its own down."""
+    lab = ending(3, mapping="per_process")
+    for task in range(3):
+        lab.go(task, 0)
+    assert {lab.place(task) for task in range(3)} == {"count pte_lost"}
+
+
+def test_teardown_table_unmaps_all_and_pays_per_pte_and_per_table():
+    """Teardown clears every pte of every mapping, drops counts, and costs per pte and table."""
+    program = (
+        jump("finish", "end", category="teardown"),
+        label("again"),
+        jump("teardown_table", "again", category="teardown"),
+        label("end"),
+    )
+    lab = a_lab(*program, threads=2, workload=a_workload(pages=1024))
+    for task, page in ((0, 3), (0, 700), (1, 701)):  # task 1 has no pages in the first table
+        word = lab.get(task, lay.T_PTE) + page // lay.PTE_BITS
+        lab.w[word] |= 1 << page % lay.PTE_BITS
+        table = lab.get(task, lay.T_TABLE) + page // 512 * lab.w[lay.H_TABLE_WORDS]
+        lab.w[table + lab.w[lay.H_LINE_WORDS] + lay.D_POPULATED] = 1
+        lab.w[lab.page_at(page) + lay.P_MAPCOUNT] += 1
+        lab.w[lab.page_at(page) + lay.P_REFCOUNT] += 1
+    lab.go(0, 0)
+    now = lab.go(1, 0)
+    steps = 0
+    while lab.place(1) != "stop":
+        now = lab.go(1, now)
+        steps += 1
+    assert steps == 4  # two mappings of two tables
+    assert now == 3 * KERNEL_PS["teardown_per_pte"] + 3 * KERNEL_PS["teardown_per_table"]
+    assert (lab.counter("ptes_cleared"), lab.counter("tables_freed")) == (3, 3)
+    assert not any(lab.mapped(0, p) or lab.mapped(1, p) for p in range(1024))
+    assert {(lab.page(p, lay.P_MAPCOUNT), lab.page(p, lay.P_REFCOUNT)) for p in range(1024)} == {
+        (0, 1)
+    }
+
+
+def test_stop_ends_the_task_and_the_run_ends_with_the_last():
+    """A stopped task has no more events; the run's end is the latest stop."""
+    lab = a_lab(threads=3)
+    assert [lab.go(task, now) for task, now in ((0, 5), (1, 9), (2, 7))] == [lay.ENDED] * 3
+    assert lab.w[lay.H_END] == 9
+
+
+def test_the_lock_loop_has_one_page_and_its_iterations():
+    """A lock loop has one page and as many accesses as iterations."""
+    lab = a_lab(workload=a_lock_loop(iterations=3), threads=2)
+    assert (lab.w[lay.H_PAGES], lab.w[lay.H_ACCESSES]) == (1, 3)

@@ -84,6 +84,8 @@ def test_sources_do_not_make_machines_different() -> None:
     quiet = machine.model_copy(update={"sources": {}, "provenance": {}, "description": ""})
     assert quiet == machine
     assert hash(quiet) == hash(machine)
+    line = machine.cache_line.model_copy(update={"hold_ps": 1})
+    assert machine.model_copy(update={"cache_line": line}) != machine
     slow = machine.model_copy(
         update={"smt": machine.smt.model_copy(update={"user_slowdown_ppm": 1})}
     )

@@ -53,6 +53,9 @@ def test_a_single_value_pins_a_swept_key() -> None:
     assert len(points) == 2 * 2 * 2
     pinned = _points("machine.cache_line.hold=3ns", "exclude=[]", "include=[]")
     assert {p.machine.cache_line.hold_ps for p in pinned} == {3_000}
+    zipped = _points("fault_around_order=2", "exclude=[]", "include=[]")
+    assert {p.fault_around_order for p in zipped} == {2}
+    assert {p.parameters["simulate"] for p in zipped} == {"4KiB", "1MiB"}
 
 
 def test_a_list_sweeps_a_key() -> None:
@@ -69,6 +72,8 @@ def test_later_overrides_win() -> None:
     """Overrides apply in order."""
     [point] = _points("threads=3", "threads=[1, 2]", "threads=4", name="experiment-point")
     assert point.threads == 4
+    with pytest.raises(ConfigError, match=r"^--set 2: seed: error: expected a whole number"):
+        _points("seed=1", "seed=x")
 
 
 def test_lists_that_are_values_are_not_swept() -> None:

@@ -159,6 +159,23 @@ def test_every_cost_has_a_description_and_both_forms() -> None:
         assert set(sourced["properties"]) == {"value", "tag", "source", "range", "note"}
 
 
+@pytest.mark.parametrize(
+    ("cost", "fits"),
+    [
+        ("20ns", True),
+        ({"value": "20ns", "tag": "read", "range": ["1ns", "30ns"]}, True),
+        ({"value": "20ns", "colour": "red"}, False),
+        ({"tag": "read"}, False),
+        ({"value": "20ns", "range": ["1ns"]}, False),
+        ({"value": 20}, False),
+    ],
+)
+def test_the_long_form_is_checked_as_well(cost: Any, fits: bool) -> None:
+    """{value, …} needs a value with a unit and knows no other keys."""
+    schema = json_schema("machine")
+    assert accepts(schema["$defs"]["KernelCosts"]["properties"]["rmap"], cost, schema) is fits
+
+
 def test_only_yaml_spellings_appear() -> None:
     """No key of a schema carries the unit of its attribute, or what only the loader fills."""
     for kind in ("experiment", "machine", "workload"):

@@ -10,15 +10,12 @@ from collections.abc import Callable, Generator
 
 import simpy
 
+from dessim.engines.deadlock import Deadlock
 from dessim.kernel.layout import ASLEEP, ENDED, H_TASK, H_TASKS, H_WOKEN, T_AT, T_PC, T_WORDS, World
 from dessim.kernel.steps import advance
 
 Log = list[tuple[int, int, int]]
 Advance = Callable[[World, int, int], int]
-
-
-class Deadlock(RuntimeError):
-    """Tasks are left that nobody will wake."""
 
 
 class Reference:

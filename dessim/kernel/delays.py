@@ -22,7 +22,7 @@ def page_line_ps(w: World, task: int, op: int, now: int) -> int:
     """Ask for the struct-page line of the cursor's page; prefetch helps a sequential walk."""
     t = w[H_TASK] + task * T_WORDS
     page = w[t + T_CURSOR]
-    ps = access_ps(w, task, page_at(w, page), op, now, page == w[t + T_LAST] + 1)
+    ps = access_ps(w, task, page_at(w, page), op, now, 1 if page == w[t + T_LAST] + 1 else 0)
     if ps >= 0:
         w[t + T_LAST] = page
     return ps
@@ -136,9 +136,9 @@ def delay_ps(w: World, task: int, now: int) -> int:
     t = w[H_TASK] + task * T_WORDS
     i = w[H_PROG] + w[t + T_PC] * I_WORDS
     op = w[i + I_OP]
-    if op in (OP_ADD, OP_TRYLOCK_PAGE):
+    if op == OP_ADD or op == OP_TRYLOCK_PAGE:
         return page_line_ps(w, task, LINE_RMW, now)
-    if op in (OP_WHEN_FLAGS, OP_WAIT_ON_PAGE):
+    if op == OP_WHEN_FLAGS or op == OP_WAIT_ON_PAGE:
         return page_line_ps(w, task, LINE_LOAD, now)
     if op == OP_TOUCH:
         return touch_ps(w, task, now)

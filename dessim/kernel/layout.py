@@ -72,7 +72,7 @@ H_LOCK = 52  # base of the record of the free-standing lock of a lock loop
 H_THINK_QUANTILES = 53  # quantile table of the think time, or 0: fixed
 H_HOLD_QUANTILES = 54  # quantile table of the hold time, or 0: fixed
 H_INTERLEAVE = 55  # 1: file pages alternate over nodes, 0: all on node 0
-H_BUG_FATAL = 56  # reserved for actors
+H_ENDED = 51  # tasks that have ended
 H_WORDS = 64
 
 # --- task ---------------------------------------------------------------------------------------

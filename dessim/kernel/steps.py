@@ -260,6 +260,7 @@ def task_step(w: World, task: int, i: int, done: int) -> int:
     elif op == OP_TEARDOWN_TABLE:
         teardown_table(w, t, target)
     elif op == OP_STOP:
+        w[H_ENDED] += 1
         if done > w[H_END]:
             w[H_END] = done
         return OVER

@@ -54,7 +54,10 @@ def _message(error: Exception) -> str | None:
     from dessim.kernel.world import WorldError
     from dessim.schemes import UnknownScheme
 
-    return f"error: {error}" if isinstance(error, (WorldError, UnknownScheme)) else None
+    from dessim.report.drawing import UnknownFigureError
+
+    known = (WorldError, UnknownScheme, UnknownFigureError)
+    return f"error: {error}" if isinstance(error, known) else None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -125,6 +125,29 @@ def _rates(run: RunResult) -> tuple[float, float, tuple[str, ...]]:
     return faults * PS_PER_S / span_ps, pages * PS_PER_S / span_ps, tuple(notes)
 
 
+def time_shares(run: RunResult, fixed_exit_ps: int = 0) -> dict[str, float]:
+    """Share of all tasks' time that goes to each category, for the whole file.
+
+    Parameters
+    ----------
+    run : RunResult
+    fixed_exit_ps : int, ps
+        Part of the time of category `teardown`, all processes together, that does not grow with
+        the file.
+
+    Returns
+    -------
+    dict
+        Category -> share, 0 to 1; they add up to 1 unless no time has passed at all.
+    """
+    factor = scale_of(run)
+    fixed = min(fixed_exit_ps, run.time_ps["teardown"])
+    whole = {name: ps * factor for name, ps in run.time_ps.items()}
+    whole["teardown"] = (run.time_ps["teardown"] - fixed) * factor + fixed
+    total = sum(whole.values())
+    return {name: float(ps / total) if total else 0.0 for name, ps in whole.items()}
+
+
 def supported_quantile_ns(counts: Counts, per_million: int) -> float | None:
     """Quantile of a histogram, or None if fewer than ``MIN_BEYOND`` observations lie beyond it.
 

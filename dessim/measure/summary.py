@@ -6,7 +6,7 @@ from typing import Any
 
 from dessim.kernel.result import RunResult
 from dessim.measure.intervals import Estimate, mean_interval, quantile_interval
-from dessim.measure.metrics import METRICS, QUANTILES_PPM, run_metrics
+from dessim.measure.metrics import METRICS, QUANTILES_PPM, run_metrics, time_shares
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,18 @@ class Summary:
         }
 
 
-def summarise(runs: Sequence[RunResult], fixed_exit_ps: int = 0) -> Summary:
+def summarise(
+    runs: Sequence[RunResult], fixed_exit_ps: int = 0, processes: int = 1
+) -> Summary:
     """Summarise the replications of a point.
 
     Parameters
     ----------
     runs : sequence of RunResult, shape (n_replications,), at least one
     fixed_exit_ps : int, ps
-        Part of the teardown that does not grow with the file.
+        Part of a process's teardown that does not grow with the file.
+    processes : int
+        How many processes there are, each with a teardown of its own.
     """
     assert runs, "no runs to summarise"
     each = [run_metrics(run, fixed_exit_ps) for run in runs]
@@ -60,9 +64,9 @@ def summarise(runs: Sequence[RunResult], fixed_exit_ps: int = 0) -> Summary:
         else mean_interval([one.values[name] for one in each])
         for name in METRICS
     }
+    each_share = [time_shares(run, fixed_exit_ps * processes) for run in runs]
     shares = {
-        name: mean_interval([run.time_ps[name] / max(run.total_time_ps, 1) for run in runs])
-        for name in runs[0].time_ps
+        name: mean_interval([share[name] for share in each_share]) for name in runs[0].time_ps
     }
     notes = tuple(dict.fromkeys(note for one in each for note in one.notes))
     return Summary(metrics, shares, any(run.scaled for run in runs), notes)

@@ -101,11 +101,13 @@ def _groups(points: list[Point]) -> Iterator[tuple[str, list[Point]]]:
     groups: dict[str, list[Point]] = {}
     for point in points:
         words = [f"{point['workload']} on {point['machine']}"]
-        words += [f"{key} {value}" for key, value in point["parameters"].items()]
+        swept = point["parameters"].items()
+        words += [f"{key} {value}" for key, value in swept if key != "simulate"]
         if point["scaled"]:
             words.append(f"scaled from {_bytes(point['simulated_bytes'])} per thread")
         groups.setdefault(", ".join(words), []).append(point)
-    yield from groups.items()
+    for title, group in groups.items():
+        yield title, sorted(group, key=lambda p: (p["threads"], p["fault_around_order"]))
 
 
 def _bytes(n: int) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-UNKNOWN = "–"
+UNKNOWN = "–"  # noqa: RUF001 - a dash that cannot be read as a sign
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 _TIMES = ((1e9, "s"), (1e6, "ms"), (1e3, "us"), (1.0, "ns"))
 

@@ -97,8 +97,9 @@ def _point(
         "simulated_bytes": min(size_bytes, point.simulate_bytes or size_bytes),
     }
     if runs:
-        summary = summarise(runs, point.machine.kernel.process_exit_ps)
-        result |= summary.as_dict()
+        processes = point.threads if point.workload.mapping == "per_process" else 1
+        fixed_ps = point.machine.kernel.process_exit_ps
+        result |= summarise(runs, fixed_ps, processes).as_dict()
     else:
         result |= {"metrics": {}, "time_share": {}, "time_share_ci95": {}, "notes": []}
     if failures:

@@ -1,0 +1,30 @@
+"""What a figure's file returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class UnknownFigureError(ValueError):
+    """A figure that does not exist, or that has nothing to show."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure with what is written beside it.
+
+    Attributes
+    ----------
+    figure : Figure
+    rows : list of dict, at least one
+        The numbers drawn: same keys in all, units in the names.
+    caption : str
+    """
+
+    figure: Figure
+    rows: list[dict[str, Any]]
+    caption: str

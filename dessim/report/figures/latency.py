@@ -1,0 +1,64 @@
+"""Quantiles of the fault latency against threads."""
+
+from __future__ import annotations
+
+from dessim.report.drawing import Drawing
+from dessim.report.results import Panel, Results
+from dessim.report.style import draw_line, grid, legend, log_axis, threads_axis
+
+QUANTILES = (
+    ("p50", "fault_latency_ns_p50"),
+    ("p99", "fault_latency_ns_p99"),
+    ("p99.9", "fault_latency_ns_p999"),
+)
+NS_PER_US = 1000.0
+
+
+def draw(results: Results) -> Drawing | None:
+    """Median and tail quantiles, a column each; a row per panel, with one scale for all three."""
+    panels, series = results.panels, results.series
+    if not any(p["metrics"][QUANTILES[0][1]]["mean"] for panel in panels for p in panel.points):
+        return None
+    figure, axes = grid(3 * len(panels), 3, 1.75, share=False)
+    rows = []
+    for place, ax in enumerate(axes):
+        panel, (word, metric) = panels[place // 3], QUANTILES[place % 3]
+        for index, name in enumerate(series):
+            points = [p for p in panel.points if results.series_of(p) == name]
+            line = [(p["threads"], p["metrics"][metric]) for p in points]
+            draw_line(ax, line, index, name, NS_PER_US)
+            for threads, estimate in line:
+                low, high = estimate["ci95"] or ("", "")
+                rows.append(
+                    {
+                        "panel": panel.title,
+                        "series": name,
+                        "quantile": word,
+                        "threads": threads,
+                        "fault_latency_ns": estimate["mean"],
+                        "fault_latency_ns_lo": low,
+                        "fault_latency_ns_hi": high,
+                    }
+                )
+        log_axis(ax.yaxis, *_range_us(panel))
+        threads_axis(ax, panel.threads)
+        ax.set_title(f"{word}, {panel.title}" if panel.title else word)
+        ax.set_xlabel("threads")
+        if place % 3 == 0:
+            ax.set_ylabel("fault latency (µs)")
+        else:
+            ax.tick_params(labelleft=False)
+    legend(figure, axes)
+    caption = (
+        "Latency of page faults from exception entry to exit; quantiles with fewer than ten"
+        f" faults beyond them are left out. {results.caption_of()}"
+    )
+    return Drawing(figure, rows, caption)
+
+
+def _range_us(panel: Panel) -> tuple[float, float]:
+    """Range that holds every quantile of a panel and the upper ends of its intervals."""
+    estimates = [point["metrics"][metric] for point in panel.points for _, metric in QUANTILES]
+    means = [e["mean"] / NS_PER_US for e in estimates if e["mean"]]
+    tops = [e["ci95"][1] / NS_PER_US for e in estimates if e["mean"] and e["ci95"]]
+    return min(means) / 1.5, max(means + tops) * 1.5

@@ -1,0 +1,136 @@
+"""How figures look: colours that colour-blind readers tell apart, with markers and dashes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+STYLE = Path(__file__).with_name("paper.mplstyle")
+COLUMN_IN, PAGE_IN = 3.33, 7.0
+"""Width of a figure over one column and over the whole page, inches."""
+
+# M. Okabe, K. Ito, *Color Universal Design*, 2008; yellow, which is faint on paper, comes last.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#F0E442")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1, 1, 1)), (0, (8, 1.5)))
+MAX_TICKS = 8
+
+
+def line_style(index: int) -> dict[str, Any]:
+    """Colour, marker and dashes of the n-th series."""
+    return {
+        "color": COLOURS[index % len(COLOURS)],
+        "marker": MARKERS[index % len(MARKERS)],
+        "linestyle": DASHES[index % len(DASHES)],
+    }
+
+
+def grid(
+    panels: int, columns: int, height_in: float, *, share: bool = True
+) -> tuple[Figure, list[Axes]]:
+    """A figure with some panels in rows of at most some columns.
+
+    Parameters
+    ----------
+    panels, columns : int
+    height_in : float, inches
+        Of one row.
+    share : bool
+        Whether the panels have a common x axis.
+
+    Returns
+    -------
+    Figure, list of Axes
+    """
+    columns = min(panels, columns)
+    rows = -(-panels // columns)
+    width_in = COLUMN_IN if columns == 1 else PAGE_IN
+    figure = Figure(figsize=(width_in, height_in * rows + 0.35))
+    axes = figure.subplots(rows, columns, squeeze=False, sharex=share).ravel().tolist()
+    for spare in axes[panels:]:
+        spare.set_visible(False)
+    return figure, axes[:panels]
+
+
+def legend(figure: Figure, axes: Sequence[Axes]) -> None:
+    """One legend for all panels, above them."""
+    handles: dict[str, Any] = {}
+    for ax in axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    longest = max((len(label) for label in handles), default=1)
+    inches_each = 0.45 + 0.058 * longest
+    fits = max(1, int(figure.get_figwidth() / inches_each))
+    rows = -(-len(handles) // fits)
+    columns = -(-len(handles) // max(rows, 1))
+    figure.legend(
+        list(handles.values()), list(handles), loc="outside upper center", ncols=max(columns, 1)
+    )
+
+
+def threads_axis(ax: Axes, threads: Sequence[int]) -> None:
+    """Logarithmic axis of threads, with ticks where points are."""
+    ax.set_xscale("log", base=2)
+    ticks = list(threads)
+    while len(ticks) > MAX_TICKS:
+        ticks = ticks[::-2][::-1]  # the highest stays
+    while len(ticks) > 2 and ticks[-1] < 1.3 * ticks[-2]:
+        del ticks[-2]  # their numbers would touch
+    ax.xaxis.set_major_locator(FixedLocator(ticks))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xticklabels([str(tick) for tick in ticks])
+    ax.set_xlim(min(threads) / 1.15, max(threads) * 1.15)
+
+
+def draw_line(
+    ax: Axes, rows: Sequence[tuple[float, dict[str, Any]]], index: int, label: str, unit: float
+) -> None:
+    """Draw estimates against x, the intervals as a band; gaps where there is no number.
+
+    Parameters
+    ----------
+    ax : Axes
+    rows : sequence of (x, estimate)
+    index : int
+        Of the series, for its style.
+    label : str
+    unit : float
+        What to divide by.
+    """
+    known = [(x, e) for x, e in sorted(rows, key=lambda row: row[0]) if e["mean"] is not None]
+    if not known:
+        return
+    x = [row[0] for row in known]
+    style = line_style(index)
+    ax.plot(x, [e["mean"] / unit for _, e in known], label=label, **style)
+    banded = [(at, e["ci95"]) for at, e in known if e["ci95"] is not None]
+    if banded:
+        at = [row[0] for row in banded]
+        low = [row[1][0] / unit for row in banded]
+        high = [row[1][1] / unit for row in banded]
+        ax.fill_between(at, low, high, color=style["color"], alpha=0.2, linewidth=0)
+
+
+def log_axis(axis: Axis, low: float, high: float) -> None:
+    """Logarithmic axis with plain numbers; over few decades 1, 2 and 5 of each are written."""
+    axis.axes.set(**{f"{axis.axis_name}scale": "log", f"{axis.axis_name}lim": (low, high)})
+    few = high / low < 300
+    axis.set_major_locator(LogLocator(10, (1.0, 2.0, 5.0) if few else (1.0,)))
+    axis.set_minor_locator(LogLocator(10, "auto" if few else tuple(range(2, 10))))
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def unit_of(values: Sequence[float]) -> tuple[float, str]:
+    """A power of a thousand that makes values handy, and the word for it."""
+    top = max((abs(x) for x in values), default=0)
+    for size, word in ((1e9, "billion "), (1e6, "million "), (1e3, "thousand ")):
+        if top >= size:
+            return size, word
+    return 1.0, ""

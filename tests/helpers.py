@@ -258,8 +258,7 @@ class Lab:
 
     def spent(self, task: int, category: str) -> int:
         """Return ps accounted to a category of a task."""
-        base = self.w[lay.H_ACCOUNT] + task * lay.N_CATEGORIES
-        return self.w[base + lay.CATEGORIES.index(category)]
+        return self.get(task, lay.T_ACCOUNT + lay.CATEGORIES.index(category))
 
     def woken(self) -> dict[int, int]:
         """Return the tasks to which the last event gave a time, with that time."""
@@ -297,3 +296,19 @@ def a_lab(
         replication=0,
     )
     return Lab(assembled, build_world(setup).tolist())
+
+
+# The test machine with every mechanism switched on: what engines must agree about.
+BUSY_MACHINE = a_machine(
+    cache_line={
+        "hold_ps": 40_000,
+        "arbitration_share_ppm": 300_000,
+        "coalesce": True,
+        "prefetch_hidden_ppm": 700_000,
+        "evict_after_ps": 3_000_000,
+    },
+    user={"read_page_cv_ppm": 300_000},
+    memory={"bandwidth_per_socket_bytes_per_s": 6 * 10**9, "file_placement": "interleave"},
+    smt={"user_slowdown_ppm": 1_600_000, "kernel_slowdown_ppm": 1_500_000},
+    clock={"all_cores_hz": 2_700_000_000},
+)

@@ -1,7 +1,7 @@
 """Where the time goes: every picosecond of every task is in exactly one category."""
 
 import pytest
-from helpers import a_lock_loop, a_machine, a_workload, lock_loop_setup, scheme_setup
+from helpers import BUSY_MACHINE, a_lock_loop, a_workload, lock_loop_setup, scheme_setup
 
 from dessim import schemes
 from dessim.engines import run_setup
@@ -9,26 +9,13 @@ from dessim.kernel import layout as lay
 from dessim.kernel.result import InvariantError, check_at_rest, read_result
 from dessim.kernel.world import WorldError, build_world
 
-BUSY = a_machine(
-    cache_line={
-        "hold_ps": 40_000,
-        "arbitration_share_ppm": 300_000,
-        "coalesce": True,
-        "prefetch_hidden_ppm": 700_000,
-        "evict_after_ps": 3_000_000,
-    },
-    user={"read_page_cv_ppm": 300_000},
-    memory={"bandwidth_per_socket_bytes_per_s": 6 * 10**9},
-    smt={"user_slowdown_ppm": 1_600_000, "kernel_slowdown_ppm": 1_500_000},
-)
-
 
 @pytest.mark.parametrize("mapping", ["per_thread", "shared", "per_process"])
 @pytest.mark.parametrize("scheme", schemes.names())
 def test_time_by_category_adds_up_exactly(scheme, mapping):
     """The categories sum to the tasks' time from start to end, and none is negative."""
     workload = a_workload(pages=40, mapping=mapping, start_stagger_ps=50_000)
-    result = run_setup(scheme_setup(scheme, 3, 12, BUSY, workload), "reference")
+    result = run_setup(scheme_setup(scheme, 3, 12, BUSY_MACHINE, workload), "reference")
     assert sum(result.time_ps.values()) == result.total_time_ps
     assert min(result.time_ps.values()) >= 0
     if mapping == "per_process":  # then every task lives to its own end, at most that of the run
@@ -41,7 +28,7 @@ def test_pages_add_up(scheme, mapping):
     """Every page is mapped once per mapping, touched once per thread, unmapped at the end."""
     threads, pages = 12, 40
     workload = a_workload(pages=pages, mapping=mapping, start_stagger_ps=50_000)
-    result = run_setup(scheme_setup(scheme, 3, threads, BUSY, workload), "reference")
+    result = run_setup(scheme_setup(scheme, 3, threads, BUSY_MACHINE, workload), "reference")
     mappings = 1 if mapping == "shared" else threads
     counters = result.counters
     assert counters["pages_mapped"] == counters["ptes_cleared"] == pages * mappings
@@ -66,7 +53,7 @@ def test_a_lock_loops_time_is_think_hold_and_waiting():
 def test_a_world_whose_time_does_not_add_up_is_refused():
     """One picosecond too many in the accounts is an error, not a result."""
     w = build_world(scheme_setup("no_fault_around", 0, 2)).tolist()
-    w[w[lay.H_ACCOUNT]] += 1
+    w[w[lay.H_TASK] + lay.T_ACCOUNT] += 1
     with pytest.raises(InvariantError, match="accounted 1 ps of 0 ps"):
         read_result(w, 1)
 

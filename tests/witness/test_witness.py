@@ -1,0 +1,318 @@
+"""An independent witness: `no_fault_around` written by hand as a SimPy user would write it.
+
+It shares no code and no data structure with the kernel: objects for cache lines and locks, a
+generator for a thread, stock SimPy events. Left out, and switched off in the machine: SMT,
+arbitration, coalescing, prefetch, eviction, random reads. Two requests for one line in the same
+picosecond are served in the order in which SimPy happens to have them, so the starts below are such
+that none but the first requests of all tie.
+"""
+
+from collections import deque
+
+import pytest
+import simpy
+from helpers import a_machine, a_workload, scheme_setup
+
+from dessim.engines.reference import Reference
+from dessim.kernel import layout as lay
+from dessim.kernel.steps import advance
+from dessim.kernel.world import build_world
+
+TABLE = 512
+
+
+class Core:
+    """A core: where it is."""
+
+    def __init__(self, number, topology):
+        self.l3 = number // topology.cores_per_l3
+        self.socket = self.l3 // topology.l3_per_socket
+
+    def to(self, other):
+        """Return the name of the distance to another core."""
+        if other.l3 == self.l3:
+            return "same_l3_ps"
+        return "same_socket_ps" if other.socket == self.socket else "one_hop_ps"
+
+
+class Line:
+    """A cache line: one core at a time fetches it, first come first served."""
+
+    def __init__(self, env, machine, home=0):
+        self.env, self.costs, self.memory = env, machine.cache_line, machine.memory
+        self.home, self.owner, self.dirty, self.copies = home, None, False, []
+        self.free_at, self.waiting = 0, deque()
+
+    def has(self, core, op):
+        """Return whether a core can do this in its own cache."""
+        if self.dirty or op != "load":
+            return self.dirty and self.owner is core
+        return core in self.copies
+
+    def fetch_ps(self, core, op):
+        """Return ps to bring the line to a core."""
+        if self.owner is None:
+            return self.memory.local_ps if core.socket == self.home else self.memory.one_hop_ps
+        if self.dirty:
+            return getattr(getattr(self.costs, f"{op}_modified"), core.to(self.owner))
+        costs = getattr(self.costs, f"{op}_shared")
+        if op == "load":
+            return getattr(costs, core.to(self.owner))
+        return max(getattr(costs, core.to(other)) for other in self.copies)
+
+    def use(self, core, op):
+        """Wait for the line (a generator); return ps of the operation that begins now."""
+        now = self.env.now
+        if self.has(core, op) and (self.free_at > now or not self.waiting):
+            ps = getattr(self.costs, f"local_{op}_ps")
+            self.free_at = max(self.free_at, now + ps)
+            return ps
+        if self.free_at > now or self.waiting:
+            turn = self.env.event()
+            self.waiting.append(turn)
+            if self.waiting[0] is not turn:
+                yield turn
+            while self.free_at > self.env.now:
+                yield self.env.timeout(self.free_at - self.env.now)
+            self.waiting.popleft()
+        if self.dirty and self.owner is core:
+            ps = getattr(self.costs, f"local_{op}_ps")
+        else:
+            ps = self.fetch_ps(core, op)
+        if op == "load":
+            if self.dirty:
+                self.copies = [self.owner]
+            self.copies.append(core)
+        self.owner, self.dirty = core, op != "load"
+        self.free_at = self.env.now + ps + self.costs.hold_ps
+        if self.waiting:
+            self.waiting[0].succeed()
+        return ps
+
+
+class TicketLock:
+    """A spinlock on a line of its own, handed over in order of arrival."""
+
+    def __init__(self, env, machine):
+        self.env, self.machine, self.line = env, machine, Line(env, machine)
+        self.held, self.waiting = False, deque()
+
+    def take(self, core):
+        """Take the lock, waiting for it."""
+        ps = yield from self.line.use(core, "rmw")
+        ready = self.env.now + ps + self.machine.kernel.lock_local_ps
+        if not self.held:
+            self.held = True
+            yield self.env.timeout(ready - self.env.now)
+            return
+        granted = self.env.event()
+        self.waiting.append((core, ready, granted))
+        at = yield granted
+        yield self.env.timeout(at - self.env.now)
+
+    def drop(self, core):
+        """Drop the lock: the first waiter has it at once and runs after the hand-over."""
+        ps = yield from self.line.use(core, "store")
+        done = self.env.now + ps + self.machine.kernel.lock_local_ps
+        if self.waiting:
+            others = len(self.waiting) - 1
+            heir, ready, granted = self.waiting.popleft()
+            ps = getattr(self.machine.cache_line.rmw_modified, heir.to(core))
+            at = max(done + ps + others * self.machine.locks.ticket_per_waiter_ps, ready)
+            self.line.owner, self.line.dirty = heir, True
+            self.line.free_at = max(self.line.free_at, at)
+            granted.succeed(at)
+        else:
+            self.held = False
+        yield self.env.timeout(done - self.env.now)
+
+
+class Page:
+    """A page of the file: its struct page's line, its lock, who sleeps on the lock."""
+
+    def __init__(self, env, machine, home):
+        self.line, self.locked, self.sleepers = Line(env, machine, home), False, []
+
+
+class Kernel:
+    """What all threads of the process share."""
+
+    def __init__(self, env, machine, pages):
+        self.env, self.machine, self.cost = env, machine, machine.kernel
+        self.mmap_line = Line(env, machine)
+        self.page_table_lock = TicketLock(env, machine)
+        spread = machine.memory.file_placement == "interleave"
+        nodes = machine.topology.sockets if spread else 1
+        self.pages = [Page(env, machine, i % nodes) for i in range(pages)]
+
+
+class Thread:
+    """One thread with a mapping of its own, reading the file in order."""
+
+    def __init__(self, kernel, number, start):
+        self.kernel, self.env, self.cost = kernel, kernel.env, kernel.cost
+        self.core = Core(number, kernel.machine.topology)
+        self.local = kernel.machine.cache_line
+        self.start, self.tables, self.finished = start, set(), []
+
+    def pause(self, *ps):
+        """Work for a while."""
+        return self.env.timeout(sum(ps))
+
+    def reader(self):
+        """Take or drop mmap_lock as a reader: writers there are none, so only the line counts."""
+        ps = yield from self.kernel.mmap_line.use(self.core, "rmw")
+        yield self.pause(ps, self.cost.lock_local_ps)
+
+    def rmw(self, page, work_ps=0):
+        """Count something in the page."""
+        ps = yield from page.line.use(self.core, "rmw")
+        yield self.pause(ps, work_ps)
+
+    def trylock(self, page):
+        """Try to lock the page; return whether that worked."""
+        ps = yield from page.line.use(self.core, "rmw")
+        won, page.locked = not page.locked, True
+        yield self.pause(ps)
+        return won
+
+    def unlock(self, page):
+        """Unlock the page and wake all that sleep on it."""
+        ps = yield from page.line.use(self.core, "rmw")
+        sleepers, page.sleepers, page.locked = page.sleepers, [], False
+        ps += len(sleepers) * self.cost.wake_walk_ps + self.cost.unlock_page_ps
+        done = self.env.now + ps
+        for asleep_at, awake in sleepers:
+            runs = max(done + self.cost.wakeup_ps, asleep_at)
+            awake.succeed(runs + self.cost.context_switch_ps)
+        yield self.pause(ps)
+
+    def sleep_on(self, page):
+        """Sleep until the page is unlocked, unless it is already."""
+        ps = yield from page.line.use(self.core, "load")
+        asleep_at = self.env.now + ps + self.cost.page_lock_sleep_ps
+        if not page.locked:
+            yield self.pause(asleep_at - self.env.now)
+            return
+        awake = self.env.event()
+        page.sleepers.append((asleep_at, awake))
+        at = yield awake
+        yield self.pause(at - self.env.now)
+
+    def make_table(self, number):
+        """Allocate the page table and hang it in."""
+        lock = self.kernel.page_table_lock
+        yield self.pause(self.cost.alloc_page_table_ps)
+        yield from lock.take(self.core)
+        self.tables.add(number)
+        yield from lock.drop(self.core)
+
+    def map_locked(self, page):
+        """Map a page whose lock we hold: the page-table lock and the ptes are our own."""
+        ps = yield from page.line.use(self.core, "load")
+        yield self.pause(ps, self.cost.page_checks_ps)
+        line = self.local
+        yield self.pause(line.local_rmw_ps, self.cost.lock_local_ps, line.local_load_ps)
+        yield from self.rmw(page, self.cost.rmap_ps)
+        yield self.pause(line.local_store_ps, self.cost.set_pte_ps)
+        yield self.pause(line.local_store_ps, self.cost.lock_local_ps)
+        yield from self.unlock(page)
+
+    def fault(self, number):
+        """One page fault."""
+        page = self.kernel.pages[number]
+        yield self.pause(self.cost.exception_entry_ps)
+        while True:
+            yield from self.reader()
+            yield self.pause(self.cost.find_vma_ps, self.cost.walk_page_table_ps)
+            if number // TABLE not in self.tables:
+                yield from self.make_table(number // TABLE)
+            yield self.pause(self.local.local_load_ps, self.cost.slow_path_ps)
+            yield from self.rmw(page, self.cost.lookup_descent_ps)
+            if (yield from self.trylock(page)):
+                break
+            yield from self.reader()
+            yield from self.sleep_on(page)
+            yield from self.rmw(page)
+        yield from self.map_locked(page)
+        yield from self.reader()
+        yield self.pause(self.cost.exception_exit_ps)
+
+    def live(self):
+        """Read the file in order: each page faults once and is then touched."""
+        yield self.env.timeout(self.start)
+        for number in range(len(self.kernel.pages)):
+            yield from self.fault(number)
+            self.finished.append(self.env.now)
+            yield self.pause(self.kernel.machine.user.touch_word_ps)
+
+
+def witnessed(machine, threads, pages, stagger):
+    """Return the times at which each thread's faults end, as the witness has them."""
+    env = simpy.Environment(initial_time=0)
+    kernel = Kernel(env, machine, pages)
+    actors = [Thread(kernel, i, i * stagger) for i in range(threads)]
+    for actor in actors:
+        env.process(actor.live())
+    env.run()
+    return [actor.finished for actor in actors]
+
+
+def simulated(machine, threads, pages, stagger):
+    """Return the same from the reference engine, and how often a page's lock made a thread wait."""
+    workload = a_workload(
+        pages=pages, page_touch="touch_word", start_stagger_ps=stagger, start_jitter_ppm=0
+    )
+    setup = scheme_setup("no_fault_around", 0, threads, machine, workload)
+    w = build_world(setup).tolist()
+    finished = [[] for _ in range(threads)]
+
+    def watched(w, task, now):
+        pc = w[w[lay.H_TASK] + task * lay.T_WORDS + lay.T_PC]
+        then = advance(w, task, now)
+        if setup.program.listing[pc] == "fault end":
+            finished[task].append(then)
+        return then
+
+    Reference(w, None, watched).run()
+    return finished, w[w[lay.H_COUNT] + lay.N_PAGE_LOCK_WAITS]
+
+
+def the_machine(**changes):
+    """Return the test machine without SMT: tasks 0 to 3 are on two L3s of one socket."""
+    return a_machine(topology={"threads_per_core": 1}, **changes)
+
+
+MACHINES = {
+    "plain": the_machine(),
+    "runs": the_machine(cache_line={"hold_ps": 40_000}),
+    "interleaved": the_machine(memory={"file_placement": "interleave"}),
+    "two sockets": a_machine(
+        topology={"l3_per_socket": 1, "threads_per_core": 1, "placement": "compact"},
+        cache_line={"hold_ps": 25_013},
+    ),
+}
+
+
+@pytest.mark.parametrize("stagger", [0, 10_007, 150_107, 400_009, 1_300_021, 5_000_011])
+@pytest.mark.parametrize("threads", [1, 2, 3, 4])
+@pytest.mark.parametrize("machine", MACHINES)
+def test_every_fault_ends_when_the_witness_says(machine, threads, stagger):
+    """The reference engine and a hand-written SimPy program agree to the picosecond."""
+    profile = MACHINES[machine]
+    pages = 40
+    finished, _ = simulated(profile, threads, pages, stagger)
+    assert finished == witnessed(profile, threads, pages, stagger)
+
+
+def test_every_fault_ends_when_the_witness_says_over_several_page_tables():
+    """The agreement holds over page tables that are made on the way."""
+    profile = MACHINES["runs"]
+    finished, _ = simulated(profile, 3, 1100, 333_337)
+    assert finished == witnessed(profile, 3, 1100, 333_337)
+
+
+def test_the_witness_has_seen_contention():
+    """The cases above are not trivial: threads met on locked pages and slept."""
+    waits = [simulated(MACHINES["runs"], 4, 40, stagger)[1] for stagger in (0, 10_007, 150_107)]
+    assert max(waits) > 0

@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from dessim.kernel import accounting, delays, draws, layout, lines, locks, place
 
 # In this order each function only calls functions that come before it.
 KERNEL = (draws, accounting, lines, locks, places, delays, steps, loop)
+LOGGED_CHUNK = 256
 CHUNK = 1_000_000  # events between two looks at the clock and at Ctrl-C
 
 
@@ -76,7 +77,9 @@ def _signature(function: types.FunctionType, numba: Any) -> Any:
     word = numba.types.int64
     kinds = inspect.signature(function)
     pointer = numba.types.CPointer(word)
-    arguments = [pointer if p.annotation is layout.World else word for p in kinds.parameters.values()]
+    arguments = [
+        pointer if p.annotation is layout.World else word for p in kinds.parameters.values()
+    ]
     result = numba.types.void if kinds.return_annotation is None else word
     return result(*arguments)
 
@@ -102,8 +105,8 @@ def _pointer_intrinsic() -> Any:
 
 
 @lru_cache
-def compiled() -> dict[str, Any]:
-    """Return the compiled entry points ``start`` and ``go_on``.
+def compiled(logging: bool = False) -> dict[str, Any]:
+    """Return the compiled entry points ``start`` and ``go_on``, with or without an event log.
 
     Every kernel function is copied into one common namespace in which the names that it calls stand
     for compiled functions. The code object, and so the meaning, is the reference engine's.
@@ -114,13 +117,14 @@ def compiled() -> dict[str, Any]:
 
     numba.config.CACHE_DIR = str(directory)  # numba may have been imported before
     space: dict[str, Any] = {k: v for m in KERNEL for k, v in vars(m).items() if isinstance(v, int)}
+    space["LOGGING"] = int(logging)
     functions = _functions()
     for name, function in functions.items():
         copy = types.FunctionType(function.__code__, space, name, function.__defaults__)
         copy.__module__, copy.__qualname__ = function.__module__, function.__qualname__
         # No reference counts (nothing is allocated), no test for division by zero.
         space[name] = numba.njit(_nrt=False, error_model="numpy")(copy)
-    marker = directory / "compiled"
+    marker = directory / ("compiled-logging" if logging else "compiled")
     if not marker.exists() and not numba.config.DISABLE_JIT:
         for name, function in functions.items():
             space[name].compile(_signature(function, numba))
@@ -128,18 +132,57 @@ def compiled() -> dict[str, Any]:
     words_of = _pointer_intrinsic()
     first_keys, run_chunk = space["first_keys"], space["run_chunk"]
 
-    @numba.njit(cache=True, _nrt=False, error_model="numpy")  # type: ignore[untyped-decorator]
     def start(w: Any, tree: Any, leaves: int, bits: int) -> None:
         first_keys(words_of(w), words_of(tree), leaves, bits)
 
-    @numba.njit(cache=True, _nrt=False, error_model="numpy")  # type: ignore[untyped-decorator]
-    def go_on(w: Any, tree: Any, leaves: int, bits: int, budget: int) -> int:
-        left: int = run_chunk(words_of(w), words_of(tree), leaves, bits, budget)
+    def go_on(w: Any, tree: Any, leaves: int, bits: int, budget: int, log: Any) -> int:
+        left: int = run_chunk(words_of(w), words_of(tree), leaves, bits, budget, words_of(log))
         return left
 
-    if numba.config.DISABLE_JIT:
-        return {"start": loop.first_keys, "go_on": loop.run_chunk}
-    return {"start": start, "go_on": go_on, "marker": marker}
+    if numba.config.DISABLE_JIT:  # the same functions, uncompiled: how their coverage is measured
+        return {"start": first_keys, "go_on": run_chunk, "plain": True}
+    # The two kernels differ in a constant that numba's cache does not see: only one is cached.
+    entry = numba.njit(cache=not logging, _nrt=False, error_model="numpy")
+    return {"start": entry(start), "go_on": entry(go_on), "marker": marker}
+
+
+def _chunks(w: Any, budget: int, log: Any, *, logging: bool = False) -> Iterator[int]:
+    """Run a World to its end; yield the simulated time, ps, after every ``budget`` events."""
+    import numpy as np
+
+    functions = compiled(logging)
+    tasks = int(w[layout.H_TASKS])
+    bits = max(1, (tasks - 1).bit_length())
+    leaves = 1 << bits
+    tree = np.full(2 * leaves, loop.NEVER, dtype=np.int64)
+    if "plain" in functions:  # numpy's integers overflow loudly where plain ones grow
+        yield from _plain_chunks(functions, w, tree.tolist(), (leaves, bits, budget), log)
+        return
+    functions["start"](w, tree, leaves, bits)
+    left = 0
+    while not left:
+        left = functions["go_on"](w, tree, leaves, bits, budget, log)
+        if "marker" in functions:
+            functions.pop("marker").touch()
+        yield int(tree[1]) >> bits
+    if w[layout.H_ENDED] != tasks:
+        raise Deadlock(f"{tasks - int(w[layout.H_ENDED])} tasks wait for ever")
+
+
+def _plain_chunks(
+    functions: dict[str, Any], w: Any, tree: Any, sizes: tuple[int, int, int], log: Any
+) -> Iterator[int]:
+    """Do as ``_chunks`` does without compiling anything, on lists."""
+    leaves, bits, budget = sizes
+    words = w.tolist()
+    functions["start"](words, tree, leaves, bits)
+    left = 0
+    while not left:
+        left = functions["go_on"](words, tree, leaves, bits, budget, log)
+        yield int(tree[1]) >> bits
+    w[:] = words
+    if words[layout.H_ENDED] != words[layout.H_TASKS]:
+        raise Deadlock(f"{words[layout.H_TASKS] - words[layout.H_ENDED]} tasks wait for ever")
 
 
 def run(w: Any, progress: Callable[[int], None] | None = None) -> None:
@@ -159,16 +202,23 @@ def run(w: Any, progress: Callable[[int], None] | None = None) -> None:
     """
     import numpy as np
 
-    functions = compiled()
-    tasks = int(w[layout.H_TASKS])
-    bits = max(1, (tasks - 1).bit_length())
-    leaves = 1 << bits
-    tree = np.full(2 * leaves, loop.NEVER, dtype=np.int64)
-    functions["start"](w, tree, leaves, bits)
-    if "marker" in functions:
-        functions["marker"].touch()
-    while not functions["go_on"](w, tree, leaves, bits, CHUNK):
+    for now in _chunks(w, CHUNK, np.zeros(1, dtype=np.int64)):
         if progress:
-            progress(int(tree[1]) >> bits)
-    if w[layout.H_ENDED] != tasks:
-        raise Deadlock(f"{tasks - int(w[layout.H_ENDED])} tasks wait for ever")
+            progress(now)
+
+
+def run_logged(w: Any) -> list[tuple[int, int, int]]:
+    """Run a World to its end and return ``(time_ps, task, program counter)`` of every step.
+
+    Fused steps are listed where they were carried out: sort by time and task (stably) to compare
+    with another engine.
+    """
+    import numpy as np
+
+    log = np.zeros(1 + loop.LOG_ROW * LOGGED_CHUNK * (loop.FUSE_AT_MOST + 1), dtype=np.int64)
+    rows: list[tuple[int, int, int]] = []
+    for _ in _chunks(w, LOGGED_CHUNK, log, logging=True):
+        table = log[1 : 1 + loop.LOG_ROW * int(log[0])].reshape(-1, loop.LOG_ROW)
+        rows += [(int(at), int(task), int(pc)) for at, task, pc in table]
+        log[0] = 0
+    return rows

@@ -5,11 +5,13 @@ are settled by the task. After an event, steps of the same task that nobody else
 once on its own clock (fusing); the next step that others can see waits for its turn.
 """
 
-from dessim.kernel.layout import H_TASK, H_TASKS, H_WOKEN, T_AT, T_WORDS, World
+from dessim.kernel.layout import H_TASK, H_TASKS, H_WOKEN, T_AT, T_PC, T_WORDS, World
 from dessim.kernel.places import is_private
 from dessim.kernel.steps import advance
 
 NEVER = (1 << 63) - 1
+LOGGING = 0  # a constant: with 1 a second kernel is compiled, so that the first pays nothing
+LOG_ROW = 3
 FUSE_AT_MOST = 4096  # private steps in one go: bounds the time between two looks at the clock
 
 
@@ -34,13 +36,28 @@ def first_keys(w: World, tree: World, leaves: int, bits: int) -> None:
         set_key(tree, leaves + task, at << bits | task)
 
 
-def run_chunk(w: World, tree: World, leaves: int, bits: int, budget: int) -> int:
-    """Carry out up to ``budget`` events; return how many of the budget are left (0: go on)."""
+def write_log(w: World, log: World, key: int, bits: int) -> None:
+    """Append time, task and program counter of a step that begins; the first word counts rows."""
+    rows = log[0]
+    log[0] = rows + 1
+    place = 1 + LOG_ROW * rows
+    task = key & ((1 << bits) - 1)
+    log[place] = key >> bits
+    log[place + 1] = task
+    log[place + 2] = w[w[H_TASK] + task * T_WORDS + T_PC]
+
+
+def run_chunk(w: World, tree: World, leaves: int, bits: int, budget: int, log: World) -> int:
+    """Carry out up to ``budget`` events; return how many of the budget are left (0: go on).
+
+    There is one call of ``advance``, so that the compiler can put it in place.
+    """
     mask = (1 << bits) - 1
-    while budget > 0:
-        key = tree[1]
-        if key == NEVER:
-            return budget
+    key = tree[1]
+    fused = 0
+    while key != NEVER:
+        if LOGGING:
+            write_log(w, log, key, bits)
         task = key & mask
         at = advance(w, task, key >> bits)
         base = w[H_WOKEN]
@@ -48,10 +65,14 @@ def run_chunk(w: World, tree: World, leaves: int, bits: int, budget: int) -> int
             woken = w[base + 1 + i]
             when = w[w[H_TASK] + woken * T_WORDS + T_AT]
             set_key(tree, leaves + woken, when << bits | woken)
+        key = at << bits | task
+        fused += 1
+        if at >= 0 and fused < FUSE_AT_MOST and is_private(w, task):
+            continue
+        set_key(tree, leaves + task, key if at >= 0 else NEVER)
+        key = tree[1]
         fused = 0
-        while at >= 0 and fused < FUSE_AT_MOST and is_private(w, task):
-            at = advance(w, task, at)
-            fused += 1
-        set_key(tree, leaves + task, at << bits | task if at >= 0 else NEVER)
         budget -= 1
-    return 0
+        if budget == 0:
+            return 0
+    return budget

@@ -5,7 +5,6 @@ engine carries out steps that are independent of each other.
 """
 
 from dessim.kernel.layout import (
-    H_ACCOUNT,
     H_COUNT,
     H_HIST,
     H_LATENCY_MAX,
@@ -14,16 +13,16 @@ from dessim.kernel.layout import (
     H_SERIES_SHIFT,
     HIST_BUCKETS,
     HIST_SUB_BITS,
-    N_CATEGORIES,
     N_LATENCIES,
     SERIES_BINS,
+    T_ACCOUNT,
     World,
 )
 
 
-def account(w: World, task: int, category: int, ps: int) -> None:
-    """Add ps to a category of a task."""
-    w[w[H_ACCOUNT] + task * N_CATEGORIES + category] += ps
+def account(w: World, t: int, category: int, ps: int) -> None:
+    """Add ps to a category of the task whose record is at ``t``."""
+    w[t + T_ACCOUNT + category] += ps
 
 
 def count(w: World, counter: int, by: int) -> None:

@@ -134,9 +134,7 @@ def each_page(*body: Step) -> Step:
     return Step("each_page", body=body)
 
 
-def when(
-    condition: str, *then: Step, otherwise: tuple[Step, ...] = (), cost: str = "none"
-) -> Step:
+def when(condition: str, *then: Step, otherwise: tuple[Step, ...] = (), cost: str = "none") -> Step:
     """Do some steps if a condition holds, others if not: one atomic load, and work around it."""
     if condition in FLAG_CONDITIONS:
         mask, want = FLAG_CONDITIONS[condition]

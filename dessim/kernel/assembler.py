@@ -32,6 +32,10 @@ ALWAYS_PRIVATE = frozenset(
 )
 PRIVATE_WITH_OWN_TABLES = frozenset("when_pte_none when_table_missing set_pte populate".split())
 
+TIMED = frozenset(
+    "add trylock_page unlock_page wait_on_page set_pte when_flags when_pte_none lock unlock think"
+    " touch teardown_table".split()
+)
 
 GO_TO = -1  # a jump while the program is being laid out; none is left in the result
 
@@ -90,7 +94,7 @@ class _Assembler:
                 self.privacy(step),
                 lay.CATEGORIES.index(own) if own else category,
                 0,
-                0,
+                int(step.op in TIMED),
             ]
         )
         self.listing.append(describe(step))

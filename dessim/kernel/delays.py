@@ -64,8 +64,8 @@ def read_page_ps(w: World, task: int, now: int) -> int:
     w[node] = busy + w[H_NODE_PAGE]
     late = w[node] - (now + ps)
     if late > 0:
-        account(w, task, CAT_BANDWIDTH, late)
-        account(w, task, CAT_USER, -late)
+        account(w, t, CAT_BANDWIDTH, late)
+        account(w, t, CAT_USER, -late)
         ps += late
     return ps
 

@@ -40,7 +40,6 @@ H_HIST = 19  # base of the latency histogram
 H_SERIES = 20  # base of the time series of faults, then of pages
 H_SERIES_SHIFT = 21  # log2 of the width of a bin in ps
 H_COUNT = 22  # base of the counters (N_*)
-H_ACCOUNT = 23  # base of per-task accounting, N_CATEGORIES words a task
 H_WOKEN = 24  # base of the list of tasks woken by the current event: count, then ids
 H_NODE = 25  # base of memory nodes: time until which each is busy
 H_L3 = 26  # base of per-L3 sequence numbers of pages read into it
@@ -111,7 +110,9 @@ T_ITERATION = 53
 T_LINE_OP = 54  # operation of the request that waits for a line
 T_RETRY = 55  # 1: the current fault was begun before
 T_SHARED_WANT = 56  # 1: it waits for a lock as a reader
-T_WORDS = 60
+T_COSTS = 57  # base of its row of the cost table: SMT sibling idle or busy
+T_ACCOUNT = 58  # time by category, N_CATEGORIES words
+T_WORDS = 80
 
 # --- cache line, and the objects that begin with one --------------------------------------------
 L_OWN = 0  # core << 2 | state
@@ -163,6 +164,7 @@ I_TARGET = 5  # where to go when the condition fails
 I_PRIVATE = 6  # PRIVATE_*
 I_COST_CATEGORY = 7  # category of the step's own work
 I_NEXT = 8  # the instruction that follows
+I_TIMED = 9  # 1: its duration is more than its own work: ask delay_ps
 I_WORDS = 10
 
 PRIVATE_NEVER, PRIVATE_ALWAYS, PRIVATE_OWN_TABLES = 0, 1, 2

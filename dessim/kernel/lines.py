@@ -24,7 +24,6 @@ from dessim.kernel.layout import (
     DRAW_ARBITRATE,
     H_COALESCE,
     H_CORE,
-    H_COST,
     H_EVICT,
     H_HIDDEN_PPM,
     H_HOLD,
@@ -55,6 +54,7 @@ from dessim.kernel.layout import (
     SIBLING,
     T_AT,
     T_CORE,
+    T_COSTS,
     T_GRANT,
     T_L3,
     T_LINE_OP,
@@ -62,13 +62,11 @@ from dessim.kernel.layout import (
     T_QUEUED,
     T_RIDER,
     T_SLOT,
-    T_SMT,
     T_SOCKET,
     T_WORDS,
     UNCACHED,
     World,
 )
-from dessim.kernel.layout import N_COSTS as COST_ROW
 
 QUEUE_BITS = 20
 QUEUE_MASK = (1 << QUEUE_BITS) - 1
@@ -106,7 +104,7 @@ def line_cost(w: World, op: int, state: int, distance: int) -> int:
 
 def local_cost(w: World, t: int, op: int) -> int:
     """Return ps of an operation on a line in the own private cache."""
-    row = w[H_COST] + w[t + T_SMT] * COST_ROW
+    row = w[t + T_COSTS]
     if op == LINE_RMW:
         return w[row + COST_LOCAL_RMW]
     if op == LINE_STORE:

@@ -29,7 +29,7 @@ def own_lock(w: World, t: int, which: int) -> int:
 
 def cost_ps(w: World, t: int, cost: int) -> int:
     """Return ps of a piece of work on the task's CPU, slowed by a busy SMT sibling."""
-    return w[w[H_COST] + w[t + T_SMT] * N_COSTS + cost]
+    return w[w[t + T_COSTS] + cost]
 
 
 def pte_present(w: World, t: int, page: int) -> int:

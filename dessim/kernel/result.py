@@ -106,11 +106,9 @@ def read_result(w: World, pages_declared: int) -> RunResult:
 
 
 def _time_by_category(w: World) -> dict[str, int]:
-    base = int(w[lay.H_ACCOUNT])
-    return {
-        name: sum(int(w[base + task * lay.N_CATEGORIES + i]) for task in range(int(w[0])))
-        for i, name in enumerate(lay.CATEGORIES)
-    }
+    first = int(w[lay.H_TASK]) + lay.T_ACCOUNT
+    tasks = [first + task * lay.T_WORDS for task in range(int(w[lay.H_TASKS]))]
+    return {name: sum(int(w[t + i]) for t in tasks) for i, name in enumerate(lay.CATEGORIES)}
 
 
 def check_at_rest(w: World) -> None:

@@ -330,17 +330,20 @@ def advance(w: World, task: int, now: int) -> int:
     t = w[H_TASK] + task * T_WORDS
     i = w[H_PROG] + w[t + T_PC] * I_WORDS
     if now > w[t + T_CLOCK]:
-        account(w, task, w[t + T_WAIT], now - w[t + T_CLOCK])
+        account(w, t, w[t + T_WAIT], now - w[t + T_CLOCK])
         w[t + T_CLOCK] = now
-    category = w[i + I_CATEGORY]
-    w[t + T_WAIT] = category
-    line = delay_ps(w, task, now)
-    if line < 0:
-        return w[t + T_AT]
     work = cost_ps(w, t, w[i + I_COST])
-    done = now + line + work
-    account(w, task, category, line)
-    account(w, task, w[i + I_COST_CATEGORY], work)
+    account(w, t, w[i + I_COST_CATEGORY], work)
+    done = now + work
+    if w[i + I_TIMED]:
+        category = w[i + I_CATEGORY]
+        w[t + T_WAIT] = category
+        line = delay_ps(w, task, now)
+        if line < 0:
+            account(w, t, w[i + I_COST_CATEGORY], -work)
+            return w[t + T_AT]
+        account(w, t, category, line)
+        done += line
     w[t + T_CLOCK] = done
     w[H_EVENTS] += 1
     outcome = step(w, task, done)

@@ -3,7 +3,7 @@
 It shares no code and no data structure with the kernel: objects for cache lines and locks, a
 generator for a thread, stock SimPy events. Left out, and switched off in the machine: SMT,
 arbitration, coalescing, prefetch, eviction, random reads. Two requests for one line in the same
-picosecond are served in the order in which SimPy happens to have them, so the starts below are such
+picosecond are served in the order in which SimPy happens to have them, so the cases below are such
 that none but the first requests of all tie.
 """
 
@@ -286,7 +286,9 @@ def the_machine(**changes):
 MACHINES = {
     "plain": the_machine(),
     "runs": the_machine(cache_line={"hold_ps": 40_000}),
-    "interleaved": the_machine(memory={"file_placement": "interleave"}),
+    "interleaved": the_machine(
+        memory={"file_placement": "interleave"}, cache_line={"hold_ps": 7_919}
+    ),
     "two sockets": a_machine(
         topology={"l3_per_socket": 1, "threads_per_core": 1, "placement": "compact"},
         cache_line={"hold_ps": 25_013},

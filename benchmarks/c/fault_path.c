@@ -1,0 +1,804 @@
+/* Page faults under radix_walk_trylock (and no_fault_around) by hand.
+ *
+ *   fault_path NUMBERS REPEATS
+ *
+ * The model of dessim, written for one scheme: every thread maps the cached file for itself and
+ * reads it in order. Control flow is a switch instead of a program, records are structs with one
+ * cache line per page, and steps that nobody else can see run on after the shared step before them.
+ * The costs, the queueing and arbitration of lines, the draws and all records are those of dessim:
+ * the result must be equal to the last picosecond.
+ */
+#include "common.h"
+
+#ifndef MASKS
+#define MASKS 1 /* words of a sharer mask: 64 cores each */
+#endif
+#ifndef MAX_L3
+#define MAX_L3 4
+#endif
+
+enum { UNCACHED, SHARED, MODIFIED };
+enum { LOAD, STORE, RMW };
+enum { SAME_CORE, SAME_L3, SAME_SOCKET, ONE_HOP, TWO_HOPS, SIBLING, N_DISTANCES };
+enum { LOCKED = 1, UPTODATE = 2, OURS = 4, READAHEAD = 8 };
+enum { DRAW_READ = 1, DRAW_ARBITRATE = 3 };
+enum { ARBITER_SCAN = 16, TABLE_PAGES = 512, WAIT_QUEUES = 256 };
+enum { ASLEEP = -1, ENDED = -2 };
+
+#define COSTS(X)                                                                                   \
+    X(exception_entry) X(exception_exit) X(find_vma) X(walk_page_table) X(alloc_page_table)        \
+    X(fault_around_setup) X(slow_path) X(lookup_descent) X(lookup_slot) X(page_checks) X(rmap)     \
+    X(set_pte) X(lock_local) X(unlock_page) X(teardown_per_pte) X(teardown_per_table)              \
+    X(process_exit) X(page_lock_sleep) X(wakeup) X(wake_walk) X(context_switch) X(read_page_dram)  \
+    X(read_page_l3) X(page_work) X(local_rmw) X(local_load) X(local_store)
+#define TIMES(X)                                                                                   \
+    X(entry_exit) X(mmap_lock) X(ptl) X(page_lock) X(page_lines) X(lookup) X(map) X(page_table)    \
+    X(user) X(memory_bandwidth) X(teardown)
+#define COUNTERS(X)                                                                                \
+    X(minor_faults) X(pages_mapped) X(trylock_lost) X(fault_retries) X(page_lock_waits) X(touches) \
+    X(ptes_cleared) X(tables_freed)
+
+#define MEMBER(name) ps_t name;
+#define ENUM(name) T_##name,
+typedef struct { COSTS(MEMBER) } Costs;
+typedef struct { COUNTERS(MEMBER) } Counters;
+enum { TIMES(ENUM) N_TIMES };
+
+typedef struct {
+    ps_t free;
+    uint64_t sharers[MASKS];
+    int32_t own;         /* core << 2 | state */
+    uint16_t head, tail; /* waiting tasks + 1 */
+    uint8_t home;
+} Line;
+
+typedef struct {
+    Line line;
+    uint8_t flags;
+    int32_t mapcount, refcount;
+    uint32_t seen[MAX_L3];
+} Page;
+
+typedef struct {
+    Line line;
+    int32_t hold, waiters; /* 0 free, -1 exclusive, n readers */
+    uint16_t head, tail;
+} Lock;
+
+typedef struct {
+    ps_t clock, at, grant, fault_at, finish;
+    Line *queued; /* waiting for this line; &riding: with the sibling's request */
+    const Costs *cost;
+    uint32_t *pte;
+    uint8_t *populated;
+    int64_t draws;
+    int state, wait, page, cursor, stop, last, mapped, wait_page;
+    int16_t core, l3, socket, next, rider, sibling;
+    uint8_t line_op, wants_shared;
+} Task;
+
+static Costs costs[2];
+static Counters n;
+static ps_t times[N_TIMES], line_cost[3][3][N_DISTANCES];
+static int64_t steps;
+static ps_t completion;
+static Task *tasks;
+static Page *pages;
+static Lock mmap_lock, page_table_lock;
+static Line riding;
+static int n_tasks, n_pages, n_tables, n_sockets, order, live;
+static ps_t hold_ps, evict_ps, l3_hit_ps, node_page_ps, ticket_waiter_ps;
+static int64_t share, hidden_ppm, l3_pages, mcs_ppm;
+static int coalesce, interleave, mcs_ptl;
+static int64_t *core_l3, *core_socket, *hops, *read_quantiles;
+static ps_t *node_busy;
+static uint32_t *l3_reads;
+static int16_t queues[WAIT_QUEUES];
+
+/* --- cache lines ----------------------------------------------------------------------------- */
+
+static inline void wake(int task, ps_t at)
+{
+    post(task, at);
+}
+
+static inline int socket_distance(int a, int b)
+{
+    return SAME_SOCKET + hops[a * n_sockets + b];
+}
+
+static inline int core_distance(const Task *t, int core)
+{
+    if (core == t->core)
+        return SAME_CORE;
+    if (core_l3[core] == t->l3)
+        return SAME_L3;
+    return socket_distance(t->socket, core_socket[core]);
+}
+
+static inline ps_t local_cost(const Task *t, int op)
+{
+    return op == RMW ? t->cost->local_rmw : op == STORE ? t->cost->local_store : t->cost->local_load;
+}
+
+static int farthest_sharer(const Task *t, const Line *line)
+{
+    int farthest = SAME_L3;
+    for (int word = 0; word < MASKS; word++)
+        for (uint64_t mask = line->sharers[word]; mask; mask &= mask - 1) {
+            int distance = core_distance(t, word * 64 + __builtin_ctzll(mask));
+            if (distance > farthest)
+                farthest = distance;
+        }
+    return farthest;
+}
+
+static inline ps_t transfer(const Task *t, const Line *line, int op, ps_t now)
+{
+    int owner = line->own >> 2, state = line->own & 3;
+    if (state != UNCACHED && now - line->free > evict_ps) {
+        if (core_l3[owner] == t->l3)
+            return l3_hit_ps;
+        state = UNCACHED;
+    }
+    if (state == UNCACHED)
+        return line_cost[op][UNCACHED][socket_distance(t->socket, line->home)];
+    if (state == MODIFIED || op == LOAD)
+        return line_cost[op][state][core_distance(t, owner)];
+    return line_cost[op][SHARED][farthest_sharer(t, line)];
+}
+
+static inline void take(const Task *t, Line *line, int op)
+{
+    if (op != LOAD) {
+        line->own = t->core << 2 | MODIFIED;
+        return;
+    }
+    int state = line->own & 3, old = line->own >> 2;
+    if (state != SHARED) {
+        memset(line->sharers, 0, sizeof line->sharers);
+        if (state == MODIFIED)
+            line->sharers[old / 64] |= 1ull << (old % 64);
+    }
+    line->sharers[t->core / 64] |= 1ull << (t->core % 64);
+    line->own = t->core << 2 | SHARED;
+}
+
+static inline ps_t serve(Task *t, Line *line, int op, ps_t now, int prefetched)
+{
+    ps_t cost = transfer(t, line, op, now);
+    if (prefetched) {
+        cost -= cost * hidden_ppm / 1000000;
+        ps_t local = local_cost(t, op);
+        if (cost < local)
+            cost = local;
+    }
+    take(t, line, op);
+    ps_t end = now + cost;
+    for (int follower = t->rider; follower;) {
+        Task *f = &tasks[follower - 1];
+        take(f, line, f->line_op);
+        end += line_cost[f->line_op][MODIFIED][SIBLING];
+        f->grant = end - now;
+        f->queued = NULL;
+        wake(follower - 1, now);
+        follower = f->rider;
+        f->rider = 0;
+    }
+    t->rider = 0;
+    line->free = end + hold_ps;
+    return cost;
+}
+
+static ps_t enqueue(Task *t, Line *line)
+{
+    int task = t - tasks;
+    if (t->sibling && coalesce && tasks[t->sibling - 1].queued == line) {
+        Task *other = &tasks[t->sibling - 1];
+        t->rider = other->rider;
+        other->rider = task + 1;
+        t->queued = &riding;
+        return ASLEEP;
+    }
+    t->queued = line;
+    t->next = 0;
+    if (!line->head) {
+        line->head = line->tail = task + 1;
+        return line->free;
+    }
+    tasks[line->tail - 1].next = task + 1;
+    line->tail = task + 1;
+    return ASLEEP;
+}
+
+static int nearest_waiter(const Line *line)
+{
+    int owner = line->own >> 2, best = SIBLING, best_before = 0, before = 0;
+    int follower = line->head;
+    for (int i = 0; i < ARBITER_SCAN && follower; i++) {
+        const Task *f = &tasks[follower - 1];
+        int distance = core_distance(f, owner);
+        if (distance < best) {
+            best = distance;
+            best_before = before;
+        }
+        before = follower;
+        follower = f->next;
+    }
+    return best >= ONE_HOP ? 0 : best_before;
+}
+
+static ps_t arbitrate(Task *t, Line *line, ps_t now)
+{
+    int task = t - tasks, before = 0, winner;
+    if (share && draw_at(task, DRAW_ARBITRATE, t->draws++) < share)
+        before = nearest_waiter(line);
+    if (before) {
+        Task *b = &tasks[before - 1];
+        winner = b->next;
+        b->next = tasks[winner - 1].next;
+        if (winner == line->tail)
+            line->tail = before;
+    } else {
+        winner = line->head;
+        line->head = tasks[winner - 1].next;
+    }
+    Task *g = &tasks[winner - 1];
+    g->queued = NULL;
+    ps_t cost = serve(g, line, g->line_op, now, 0);
+    if (g == t) {
+        if (line->head)
+            wake(line->head - 1, line->free);
+        return cost;
+    }
+    g->grant = cost;
+    wake(winner - 1, now);
+    t->at = line->free;
+    return ASLEEP;
+}
+
+static ps_t waited_for(Task *t, Line *line, ps_t now)
+{
+    if (t->grant >= 0) {
+        ps_t granted = t->grant;
+        t->grant = -1;
+        return granted;
+    }
+    if (line->free > now) {
+        t->at = line->free;
+        return ASLEEP;
+    }
+    return arbitrate(t, line, now);
+}
+
+static inline ps_t use(Task *t, Line *line, int op, ps_t now, int prefetched)
+{
+    if (__builtin_expect(t->grant >= 0 || t->queued, 0))
+        return waited_for(t, line, now);
+    int mine = line->own == (t->core << 2 | MODIFIED)
+        || (op == LOAD && (line->own & 3) == SHARED
+            && line->sharers[t->core / 64] >> (t->core % 64) & 1);
+    if (mine && (line->free > now || !line->head)) {
+        ps_t cost = local_cost(t, op);
+        if (now + cost > line->free)
+            line->free = now + cost;
+        return cost;
+    }
+    if (line->free > now || line->head) {
+        t->line_op = op;
+        t->at = enqueue(t, line);
+        return ASLEEP;
+    }
+    return serve(t, line, op, now, prefetched);
+}
+
+static inline ps_t use_page(Task *t, int op, ps_t now)
+{
+    ps_t ps = use(t, &pages[t->cursor].line, op, now, t->cursor == t->last + 1);
+    if (ps >= 0)
+        t->last = t->cursor;
+    return ps;
+}
+
+/* --- locks ----------------------------------------------------------------------------------- */
+
+static int take_lock(Task *t, Lock *lock, int shared)
+{
+    if (!lock->head && (lock->hold == 0 || (shared && lock->hold > 0))) {
+        lock->hold += shared ? 1 : -1;
+        return 1;
+    }
+    int task = t - tasks;
+    t->next = 0;
+    t->wants_shared = shared;
+    if (!lock->head)
+        lock->head = task + 1;
+    else
+        tasks[lock->tail - 1].next = task + 1;
+    lock->tail = task + 1;
+    lock->waiters++;
+    return 0;
+}
+
+static void drop_lock(Task *t, Lock *lock, ps_t now, int mcs)
+{
+    lock->hold = lock->hold > 0 ? lock->hold - 1 : 0;
+    if (lock->hold)
+        return;
+    while (lock->head) {
+        int next = lock->head - 1;
+        Task *f = &tasks[next];
+        if (lock->hold > 0 && !f->wants_shared)
+            break;
+        ps_t cost = line_cost[RMW][MODIFIED][core_distance(f, t->core)];
+        cost = mcs ? cost * mcs_ppm / 1000000 : cost + ticket_waiter_ps * (lock->waiters - 1);
+        lock->head = f->next;
+        lock->waiters--;
+        lock->hold += f->wants_shared ? 1 : -1;
+        ps_t at = now + cost > f->clock ? now + cost : f->clock;
+        lock->line.own = f->core << 2 | MODIFIED;
+        if (at > lock->line.free)
+            lock->line.free = at;
+        wake(next, at);
+        if (lock->hold < 0)
+            break;
+    }
+}
+
+/* --- reading a page, sleeping on a page, the end --------------------------------------------- */
+
+static inline ps_t read_page(Task *t, ps_t now)
+{
+    uint32_t *seen = &pages[t->page].seen[t->l3], *reads = &l3_reads[t->l3];
+    uint32_t bits = draw_at(t - tasks, DRAW_READ, t->page);
+    if (*seen && *reads - *seen < l3_pages)
+        return scaled(read_quantiles, bits, t->cost->read_page_l3);
+    *seen = ++*reads;
+    ps_t ps = scaled(read_quantiles, bits, t->cost->read_page_dram);
+    ps_t *busy = &node_busy[interleave ? t->page % n_sockets : 0];
+    *busy = (*busy > now ? *busy : now) + node_page_ps;
+    ps_t late = *busy - (now + ps);
+    if (late > 0) {
+        times[T_memory_bandwidth] += late;
+        times[T_user] -= late;
+        ps += late;
+    }
+    return ps;
+}
+
+static int sleepers(int page)
+{
+    int count = 0;
+    for (int f = queues[page % WAIT_QUEUES]; f; f = tasks[f - 1].next)
+        count += tasks[f - 1].wait_page == page;
+    return count;
+}
+
+static void unlock_page(Task *t, ps_t done)
+{
+    int page = t->cursor;
+    pages[page].flags &= ~LOCKED;
+    int16_t *place = &queues[page % WAIT_QUEUES];
+    while (*place) {
+        int task = *place - 1;
+        Task *f = &tasks[task];
+        if (f->wait_page != page) {
+            place = &f->next;
+            continue;
+        }
+        *place = f->next;
+        f->wait_page = -1;
+        ps_t ready = done + t->cost->wakeup;
+        wake(task, (ready > f->clock ? ready : f->clock) + f->cost->context_switch);
+    }
+}
+
+static int sleep_on_page(Task *t)
+{
+    if (!(pages[t->cursor].flags & LOCKED))
+        return 0;
+    n.page_lock_waits++;
+    t->wait_page = t->cursor;
+    t->next = 0;
+    int16_t *place = &queues[t->cursor % WAIT_QUEUES];
+    while (*place)
+        place = &tasks[*place - 1].next;
+    *place = t - tasks + 1;
+    return 1;
+}
+
+static ps_t tear_down(Task *t, ps_t now)
+{
+    const Costs *c = t->cost;
+    for (int i = 0; i < n_tasks; i++)
+        for (int table = 0; table < n_tables; table++) {
+            steps++;
+            if (!tasks[i].populated[table])
+                continue;
+            tasks[i].populated[table] = 0;
+            n.tables_freed++;
+            int ptes = 0;
+            for (int word = 0; word < TABLE_PAGES / 32; word++) {
+                uint32_t *bits = &tasks[i].pte[table * (TABLE_PAGES / 32) + word];
+                for (; *bits; *bits &= *bits - 1, ptes++) {
+                    Page *p = &pages[table * TABLE_PAGES + word * 32 + __builtin_ctz(*bits)];
+                    p->mapcount--;
+                    p->refcount--;
+                }
+            }
+            n.ptes_cleared += ptes;
+            now += ptes * c->teardown_per_pte + c->teardown_per_table;
+        }
+    steps++;
+    return now + c->process_exit;
+}
+
+/* --- a thread's life: one event ------------------------------------------------------------------
+ * Each state is a step that other threads can see. What follows it up to the next such step is
+ * private and happens at once, on this thread's own clock.
+ */
+
+enum {
+    TOUCH, MMAP_LOCK, FIND, TABLE_LOCK, TABLE_HANG_IN, TABLE_UNLOCK, GET, TEST, TRYLOCK, TEST_AGAIN,
+    MAPCOUNT, UNLOCK, UNLOCK_AND_PUT, PUT, SLOW_GET, SLOW_TRYLOCK, SLOW_TEST, SLOW_MAPCOUNT,
+    SLOW_UNLOCK, RETRY_MMAP_UNLOCK, RETRY_WAIT, RETRY_PUT, MMAP_UNLOCK, FINISH, TEAR_DOWN, STOP
+};
+
+#define PRIVATE(cost, time)                                                                        \
+    do {                                                                                           \
+        ps_t ps_ = (cost);                                                                         \
+        done += ps_;                                                                               \
+        times[T_##time] += ps_;                                                                    \
+        steps++;                                                                                   \
+    } while (0)
+#define FREE_STEPS(count) (steps += (count))
+#define GO(next_state)                                                                             \
+    do {                                                                                           \
+        t->state = (next_state);                                                                   \
+        return t->clock = done;                                                                    \
+    } while (0)
+/* Ask for the line, or come back; then the step lasts the transfer and its own work. */
+#define USE(ask, time, work, work_time)                                                            \
+    do {                                                                                           \
+        t->wait = T_##time;                                                                        \
+        ps_t ps_ = (ask);                                                                          \
+        if (ps_ < 0)                                                                               \
+            return t->at;                                                                          \
+        times[T_##time] += ps_;                                                                    \
+        times[T_##work_time] += (work);                                                            \
+        done = now + ps_ + (work);                                                                 \
+        steps++;                                                                                   \
+    } while (0)
+#define USE_PAGE(op, work, work_time) USE(use_page(t, op, now), page_lines, work, work_time)
+
+static inline int present(const Task *t, int page)
+{
+    return t->pte[page / 32] >> (page % 32) & 1;
+}
+
+static inline ps_t map_page(Task *t, const Costs *c)
+{
+    t->pte[t->cursor / 32] |= 1u << (t->cursor % 32);
+    t->mapped++;
+    n.pages_mapped++;
+    ps_t ps = c->local_store + c->set_pte;
+    times[T_map] += ps;
+    steps++;
+    return ps;
+}
+
+static inline ps_t event(Task *t, ps_t now)
+{
+    const Costs *c = t->cost;
+    Page *p = &pages[t->cursor];
+    ps_t done = now;
+    if (now > t->clock) {
+        times[t->wait] += now - t->clock;
+        t->clock = now;
+    }
+    switch (t->state) {
+    case TOUCH:
+        t->wait = T_user;
+        if (present(t, t->page)) {
+            PRIVATE(c->page_work + read_page(t, now), user);
+            n.touches++;
+            FREE_STEPS(1);
+            if (++t->page >= n_pages)
+                GO(FINISH);
+            t->cursor = t->page;
+            GO(TOUCH);
+        }
+        t->fault_at = now;
+        t->mapped = 0;
+        n.minor_faults++;
+        FREE_STEPS(1);
+        PRIVATE(c->exception_entry, entry_exit);
+        GO(MMAP_LOCK);
+
+    case MMAP_LOCK:
+        USE(use(t, &mmap_lock.line, RMW, now, 0), mmap_lock, c->lock_local, mmap_lock);
+        if (!take_lock(t, &mmap_lock, 1)) {
+            t->state = FIND;
+            t->clock = done;
+            return ASLEEP;
+        }
+        goto find;
+    case FIND:
+    find:
+        PRIVATE(c->find_vma, entry_exit);
+        PRIVATE(c->walk_page_table, entry_exit);
+        if (t->populated[t->cursor / TABLE_PAGES])
+            goto fault_around;
+        PRIVATE(c->alloc_page_table, page_table);
+        GO(TABLE_LOCK);
+
+    case TABLE_LOCK:
+        USE(use(t, &page_table_lock.line, RMW, now, 0), page_table, c->lock_local, page_table);
+        if (!take_lock(t, &page_table_lock, 0)) {
+            t->state = TABLE_HANG_IN;
+            t->clock = done;
+            return ASLEEP;
+        }
+        goto hang_in;
+    case TABLE_HANG_IN:
+    hang_in:
+        t->populated[t->cursor / TABLE_PAGES] = 1;
+        FREE_STEPS(2);
+        GO(TABLE_UNLOCK);
+    case TABLE_UNLOCK:
+        USE(use(t, &page_table_lock.line, STORE, now, 0), page_table, c->lock_local, page_table);
+        drop_lock(t, &page_table_lock, done, mcs_ptl);
+    fault_around:
+        if (order == 0)
+            goto target;
+        PRIVATE(c->fault_around_setup, lookup);
+        PRIVATE(c->local_rmw + c->lock_local, ptl);
+        PRIVATE(c->lookup_descent, lookup);
+        FREE_STEPS(1);
+        t->cursor = t->page & ~((1 << order) - 1);
+        t->stop = t->cursor + (1 << order) < n_pages ? t->cursor + (1 << order) : n_pages;
+        GO(GET);
+
+    case GET:
+        USE_PAGE(RMW, c->lookup_slot, lookup);
+        p->refcount++;
+        GO(TEST);
+    case TEST:
+        USE_PAGE(LOAD, 0, page_lines);
+        GO((p->flags & (UPTODATE | READAHEAD)) == UPTODATE ? TRYLOCK : PUT);
+    case TRYLOCK:
+        USE_PAGE(RMW, 0, page_lines);
+        if (p->flags & LOCKED) {
+            n.trylock_lost++;
+            FREE_STEPS(1);
+            GO(PUT);
+        }
+        p->flags |= LOCKED;
+        GO(TEST_AGAIN);
+    case TEST_AGAIN:
+        USE_PAGE(LOAD, c->page_checks, map);
+        if ((p->flags & (OURS | UPTODATE)) != (OURS | UPTODATE))
+            GO(UNLOCK_AND_PUT);
+        PRIVATE(c->local_load, map); /* is the pte none? */
+        if (present(t, t->cursor))
+            GO(UNLOCK_AND_PUT);
+        GO(MAPCOUNT);
+    case MAPCOUNT:
+        USE_PAGE(RMW, c->rmap, map);
+        p->mapcount++;
+        done += map_page(t, c);
+        GO(UNLOCK);
+    case UNLOCK_AND_PUT:
+    case UNLOCK:
+        USE(use_page(t, RMW, now), page_lines, c->unlock_page, page_lines);
+        if (queues[t->cursor % WAIT_QUEUES]) {
+            ps_t walk = c->wake_walk * sleepers(t->cursor);
+            times[T_page_lines] += walk;
+            done += walk;
+        }
+        unlock_page(t, done);
+        if (t->state == UNLOCK_AND_PUT)
+            GO(PUT);
+        goto next_page;
+    case PUT:
+        USE_PAGE(RMW, 0, page_lines);
+        p->refcount--;
+    next_page:
+        FREE_STEPS(1);
+        if (++t->cursor < t->stop)
+            GO(GET);
+        t->cursor = t->page;
+        PRIVATE(c->local_store + c->lock_local, ptl);
+    target:
+        PRIVATE(c->local_load, map); /* is the pte none? */
+        if (present(t, t->cursor))
+            GO(MMAP_UNLOCK);
+        PRIVATE(c->slow_path, lookup);
+        GO(SLOW_GET);
+
+    case SLOW_GET:
+        USE_PAGE(RMW, c->lookup_descent, lookup);
+        p->refcount++;
+        GO(SLOW_TRYLOCK);
+    case SLOW_TRYLOCK:
+        USE_PAGE(RMW, 0, page_lines);
+        if (p->flags & LOCKED) {
+            n.fault_retries++;
+            FREE_STEPS(1);
+            GO(RETRY_MMAP_UNLOCK);
+        }
+        p->flags |= LOCKED;
+        GO(SLOW_TEST);
+    case SLOW_TEST: /* pages stay in the file, and one's own pte is still none: no other branch */
+        USE_PAGE(LOAD, c->page_checks, map);
+        PRIVATE(c->local_rmw + c->lock_local, ptl);
+        PRIVATE(c->local_load, map);
+        GO(SLOW_MAPCOUNT);
+    case SLOW_MAPCOUNT:
+        USE_PAGE(RMW, c->rmap, map);
+        p->mapcount++;
+        done += map_page(t, c);
+        PRIVATE(c->local_store + c->lock_local, ptl);
+        GO(SLOW_UNLOCK);
+    case SLOW_UNLOCK:
+        USE(use_page(t, RMW, now), page_lines, c->unlock_page, page_lines);
+        if (queues[t->cursor % WAIT_QUEUES]) {
+            ps_t walk = c->wake_walk * sleepers(t->cursor);
+            times[T_page_lines] += walk;
+            done += walk;
+        }
+        unlock_page(t, done);
+        GO(MMAP_UNLOCK);
+
+    case RETRY_MMAP_UNLOCK:
+        USE(use(t, &mmap_lock.line, RMW, now, 0), mmap_lock, c->lock_local, mmap_lock);
+        drop_lock(t, &mmap_lock, done, 1);
+        GO(RETRY_WAIT);
+    case RETRY_WAIT:
+        USE(use_page(t, LOAD, now), page_lock, c->page_lock_sleep, page_lock);
+        if (sleep_on_page(t)) {
+            t->state = RETRY_PUT;
+            t->clock = done;
+            return ASLEEP;
+        }
+        GO(RETRY_PUT);
+    case RETRY_PUT:
+        USE_PAGE(RMW, 0, page_lines);
+        p->refcount--;
+        GO(MMAP_LOCK);
+
+    case MMAP_UNLOCK:
+        USE(use(t, &mmap_lock.line, RMW, now, 0), mmap_lock, c->lock_local, mmap_lock);
+        drop_lock(t, &mmap_lock, done, 1);
+        PRIVATE(c->exception_exit, entry_exit);
+        record_latency(done - t->fault_at);
+        record_in_series(done, t->mapped);
+        GO(TOUCH);
+
+    case FINISH:
+        FREE_STEPS(1);
+        t->finish = now;
+        GO(--live ? STOP : TEAR_DOWN);
+    case TEAR_DOWN:
+        done = tear_down(t, now);
+        times[T_teardown] += done - now;
+        GO(STOP);
+    case STOP:
+        FREE_STEPS(1);
+        if (now > completion)
+            completion = now;
+        return ENDED;
+    }
+    die("no such state", "");
+    return ENDED;
+}
+
+static void run(void)
+{
+    const unsigned mask = leaves - 1;
+    for (int64_t key; (key = tree[1]) != NEVER;) {
+        unsigned task = key & mask;
+        ps_t at = event(&tasks[task], key >> key_bits);
+        set_key(task, at >= 0 ? at << key_bits | task : NEVER);
+    }
+}
+
+/* --- reading the numbers, building the world ------------------------------------------------- */
+
+static void read_costs(void)
+{
+#define READ(name) costs[0].name = table("cost." #name)[0], costs[1].name = table("cost." #name)[1];
+    COSTS(READ)
+    int64_t *lines = table("line_cost");
+    memcpy(line_cost, lines, sizeof line_cost);
+    n_tasks = number("TASKS");
+    n_pages = number("PAGES");
+    n_tables = number("TABLES");
+    n_sockets = number("SOCKETS");
+    order = number("ORDER");
+    hold_ps = number("HOLD");
+    evict_ps = number("EVICT");
+    l3_hit_ps = number("L3_HIT");
+    node_page_ps = number("NODE_PAGE");
+    ticket_waiter_ps = number("TICKET_WAITER");
+    share = number("SHARE");
+    hidden_ppm = number("HIDDEN_PPM");
+    l3_pages = number("L3_PAGES");
+    mcs_ppm = number("MCS_PPM");
+    coalesce = number("COALESCE");
+    interleave = number("INTERLEAVE");
+    mcs_ptl = number("PTL_KIND");
+    draw_key = (uint32_t)number("KEY");
+    core_l3 = table("core.l3");
+    core_socket = table("core.socket");
+    hops = table("hops");
+    read_quantiles = table("quantiles.read");
+    if (number("L3S") > MAX_L3 || number("CORES") > 64 * MASKS)
+        die("built for a smaller machine:", "raise MAX_L3 or MASKS");
+}
+
+static void build(void)
+{
+    int table_pages = n_tables * TABLE_PAGES;
+    int64_t *core = table("task.core"), *l3 = table("task.l3"), *socket = table("task.socket");
+    int64_t *smt = table("task.smt"), *sibling = table("task.sibling"), *at = table("task.start");
+    for (int i = 0; i < n_tasks && tasks; i++) {
+        free(tasks[i].pte);
+        free(tasks[i].populated);
+    }
+    free(pages), free(tasks), free(node_busy), free(l3_reads);
+    pages = aligned_alloc(64, sizeof(Page) * table_pages);
+    tasks = aligned_alloc(64, (sizeof(Task) * n_tasks + 63) / 64 * 64);
+    node_busy = calloc(n_sockets, sizeof *node_busy);
+    l3_reads = calloc(MAX_L3, sizeof *l3_reads);
+    for (int i = 0; i < table_pages; i++) {
+        pages[i] = (Page){.flags = UPTODATE | OURS, .refcount = 1};
+        pages[i].line.home = interleave ? i % n_sockets : 0;
+    }
+    mmap_lock = page_table_lock = (Lock){0};
+    memset(queues, 0, sizeof queues);
+    memset(times, 0, sizeof times);
+    n = (Counters){0};
+    steps = completion = 0;
+    live = n_tasks;
+    new_tree(n_tasks);
+    new_records();
+    for (int i = 0; i < n_tasks; i++) {
+        tasks[i] = (Task){
+            .cost = &costs[smt[i]], .grant = -1, .last = -2, .wait_page = -1, .core = core[i],
+            .l3 = l3[i], .socket = socket[i], .sibling = sibling[i], .clock = at[i],
+            .pte = calloc(table_pages / 32, 4), .populated = calloc(n_tables, 1)};
+        steps++; /* the first next_access */
+        post(i, at[i]);
+    }
+}
+
+#define PRINT_COUNTER(name) print_one("count." #name, n.name);
+#define PRINT_TIME(name) print_one("time." #name, times[T_##name]);
+
+int main(int argc, char **argv)
+{
+    if (argc != 3)
+        die("usage:", "fault_path NUMBERS REPEATS");
+    read_numbers(argv[1]);
+    read_costs();
+    int64_t ns = 0;
+    for (int repeat = 0; repeat < atoi(argv[2]); repeat++) {
+        build();
+        int64_t before = cpu_ns();
+        run();
+        ns += cpu_ns() - before;
+    }
+    for (int i = 0; i < n_pages; i++)
+        if (pages[i].mapcount || pages[i].refcount != 1 || pages[i].flags & LOCKED)
+            die("a page is not at rest", "");
+    print_one("cpu_ns", ns);
+    print_one("completion_ps", completion);
+    print_one("events", steps);
+    for (int i = 0; i < n_tasks; i++)
+        print_one("finish", tasks[i].finish);
+    COUNTERS(PRINT_COUNTER)
+    TIMES(PRINT_TIME)
+    print_records();
+    return 0;
+}

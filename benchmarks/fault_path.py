@@ -1,0 +1,122 @@
+"""Benchmark 2: page faults under radix_walk_trylock, beside SimPy, the reference engine and C.
+
+A small size, which all contenders run, and a large one for the two that are fast enough. C and the
+two engines must give the same result to the picosecond; SimPy, written independently, must agree.
+"""
+
+from benchmarks import c_programs, fault_simpy, setups
+from benchmarks.engines import run_compiled, run_reference
+from benchmarks.setups import MIB
+from benchmarks.timing import Comparison, Contender, Sample, WorkDiffersError, compare
+from benchmarks.world_file import numbers_of, result_of
+from dessim.kernel.result import RunResult
+from dessim.kernel.world import Setup
+
+THREADS = (16, 120)
+# How far the SimPy program, which leaves details out and draws by itself, may be from dessim.
+TOLERANCE = {"completion": 0.02, "faults": 0.1, "mean fault latency": 0.15}
+
+
+def defines_for(setup: Setup) -> tuple[str, ...]:
+    """Return the array sizes with which the program in C is compiled for a machine."""
+    topology = setup.machine.topology
+    return f"MASKS={-(-topology.n_cores // 64)}", f"MAX_L3={topology.n_l3}"
+
+
+def run_c(setup: Setup, repeats: int = 1) -> tuple[RunResult, float]:
+    """Run the program in C and return its result and its processor time in s, per run."""
+    executable = c_programs.build("fault_path", *defines_for(setup))
+    rows = c_programs.run(executable, setup, repeats)
+    return result_of(rows, setup), rows["cpu_ns"][0] / 1e9 / repeats
+
+
+def check_same_result(setup: Setup, *, reference: bool = True) -> None:
+    """Check that compiled engine, reference engine and C agree in everything that a run leaves.
+
+    Raises
+    ------
+    WorkDiffersError
+        If they do not.
+    """
+    mine, _ = run_compiled(setup)
+    others = {"the reference engine": run_reference(setup)[0]} if reference else {}
+    if c_programs.compiler():
+        others["C"] = run_c(setup)[0]
+    for name, theirs in others.items():
+        if theirs != mine:
+            raise WorkDiffersError(
+                f"{setup.threads} threads: {name} and the compiled engine differ"
+            )
+
+
+def check_simpy_agrees(setup: Setup, seed: int) -> str:
+    """Check the SimPy program against the compiled engine and return how far they are apart.
+
+    Raises
+    ------
+    WorkDiffersError
+        If they mapped or touched different pages, or differ by more than TOLERANCE.
+    """
+    mine, _ = run_compiled(setup)
+    theirs = fault_simpy.run(numbers_of(setup), seed)
+    counted = (theirs.pages_mapped, theirs.touches)
+    if counted != (mine.counters["pages_mapped"], mine.counters["touches"]):
+        raise WorkDiffersError(f"SimPy mapped and touched {counted} pages")
+    latency_ps = mine.latency_sum_ps / mine.latency_count
+    apart = {
+        "completion": theirs.completion_ps / mine.completion_ps - 1,
+        "faults": theirs.faults / mine.counters["minor_faults"] - 1,
+        "mean fault latency": theirs.latency_ps / theirs.faults / latency_ps - 1,
+    }
+    for name, difference in apart.items():
+        if abs(difference) > TOLERANCE[name]:
+            raise WorkDiffersError(
+                f"{setup.threads} threads: SimPy's {name} is {difference:+.1%} apart"
+            )
+    return "SimPy beside dessim: " + ", ".join(f"{k} {v:+.2%}" for k, v in apart.items())
+
+
+def contenders(threads: int, size_bytes: int, repeats: int, *, slow: bool) -> list[Contender]:
+    """Return the contenders for a number of threads and a size."""
+
+    def setup(seed: int) -> Setup:
+        return setups.fault_path(threads, size_bytes, seed)
+
+    def sample(result: RunResult, seconds: float) -> Sample:
+        return Sample(result.counters["touches"], seconds, result.events)
+
+    def simpy_program(seed: int) -> Sample:
+        outcome = fault_simpy.run(numbers_of(setup(seed)), seed)
+        return Sample(outcome.touches, outcome.seconds)
+
+    who = []
+    if slow:
+        who.append(Contender("SimPy, idiomatic", simpy_program))
+        who.append(Contender("reference", lambda seed: sample(*run_reference(setup(seed)))))
+    who.append(
+        Contender("compiled", lambda seed: sample(*run_compiled(setup(seed), repeats)), True)
+    )
+    if c_programs.compiler():
+        who.append(Contender("C", lambda seed: sample(*run_c(setup(seed), repeats))))
+    return who
+
+
+def run(rounds: int, *, quick: bool) -> list[Comparison]:
+    """Measure both numbers of threads, small and large."""
+    small = {16: MIB, 120: MIB // 2} if quick else {16: 8 * MIB, 120: 2 * MIB}
+    large = {16: 16 * MIB, 120: 4 * MIB} if quick else {16: 256 * MIB, 120: 32 * MIB}
+    comparisons = []
+    for threads in THREADS:
+        for sizes, slow, repeats in ((small, True, 4 if quick else 1), (large, False, 1)):
+            size = sizes[threads]
+            title = f"fault path, {threads} threads, {size / MIB:g} MiB"
+            who = contenders(threads, size, repeats, slow=slow)
+            result = compare(title, "page touches/s", who, rounds)
+            setup = setups.fault_path(threads, size, rounds + 1)
+            check_same_result(setup, reference=slow)
+            if slow:
+                result.notes.append(check_simpy_agrees(setup, rounds + 1))
+            if not c_programs.compiler():
+                result.notes.append("no C compiler: C is left out")
+            comparisons.append(result)
+    return comparisons

@@ -1,0 +1,366 @@
+"""radix_walk_trylock as a SimPy user would write it: processes, Resources, Timeouts.
+
+The same machine and the same scheme, with the costs of dessim's World. What a user would hardly
+write is left out: the arbiter's preference for near requesters and the sibling that rides on a
+transfer; draws are Python's own. So the result agrees with dessim's closely, not exactly.
+"""
+
+import math
+import random
+import time
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, field
+
+import simpy
+
+from benchmarks.world_file import Rows
+
+UNCACHED, SHARED, MODIFIED = 0, 1, 2
+LOAD, STORE, RMW = 0, 1, 2
+SAME_CORE, SAME_L3, SAME_SOCKET = 0, 1, 2
+N_DISTANCES = 6
+TABLE_PAGES = 512
+LOCAL = ("local_load", "local_store", "local_rmw")
+
+Life = Generator[simpy.Event, None, None]
+
+
+@dataclass
+class Line:
+    """A cache line: one core at a time may fetch it."""
+
+    port: simpy.Resource
+    home: int = 0
+    state: int = UNCACHED
+    owner: int = 0
+    free_ps: int = 0
+    sharers: set[int] = field(default_factory=set)
+
+
+@dataclass
+class Page:
+    """A page of the file with the line of its struct page."""
+
+    line: Line
+    locked: bool = False
+    mapcount: int = 0
+    refcount: int = 1
+    unlocked: simpy.Event | None = None
+
+
+@dataclass
+class Cpu:
+    """Where a thread runs, and what work costs there."""
+
+    core: int
+    l3: int
+    socket: int
+    cost: dict[str, int]
+    last_page: int = -2
+
+
+@dataclass
+class Outcome:
+    """What is compared with dessim."""
+
+    faults: int = 0
+    pages_mapped: int = 0
+    touches: int = 0
+    trylock_lost: int = 0
+    latency_ps: int = 0
+    finish_ps: int = 0
+    completion_ps: int = 0
+    seconds: float = 0.0
+
+
+class Machine:
+    """The shared parts of a run: page cache, locks, memory nodes."""
+
+    def __init__(self, numbers: Rows, seed: int) -> None:
+        self.env = simpy.Environment(initial_time=0)
+        self.n = numbers
+        self.rng = random.Random(seed)
+        sockets = self.one("SOCKETS")
+        self.hops = [numbers["hops"][i * sockets : (i + 1) * sockets] for i in range(sockets)]
+        self.pages = [Page(self.line(i % sockets)) for i in range(self.one("PAGES"))]
+        self.mmap_line, self.table_line = self.line(), self.line()
+        self.page_table_lock = simpy.Resource(self.env)
+        self.node_busy_ps = [0] * sockets
+        self.read_into_l3: list[dict[int, int]] = [{} for _ in range(self.one("L3S"))]
+        sigma = math.sqrt(math.log1p(self.one("READ_CV_PPM") ** 2 / 1e12))
+        self.read_mu, self.read_sigma = -sigma * sigma / 2, sigma
+        self.outcome = Outcome()
+        self.live = self.one("TASKS")
+
+    def one(self, name: str) -> int:
+        """Return a number by name."""
+        return self.n[name][0]
+
+    def line(self, home: int = 0) -> Line:
+        """Return a new line."""
+        return Line(simpy.Resource(self.env), home)
+
+    def work(self, *ps: int) -> simpy.Timeout:
+        """Return an event after some work of one's own."""
+        return self.env.timeout(sum(ps))
+
+    def line_cost(self, op: int, state: int, distance: int) -> int:
+        """Return ps for an operation on a line."""
+        return self.n["line_cost"][(op * 3 + state) * N_DISTANCES + distance]
+
+    def distance(self, cpu: Cpu, core: int) -> int:
+        """Return the distance of a CPU from a core."""
+        if core == cpu.core:
+            return SAME_CORE
+        if self.n["core.l3"][core] == cpu.l3:
+            return SAME_L3
+        return SAME_SOCKET + self.hops[cpu.socket][self.n["core.socket"][core]]
+
+    def transfer_ps(self, cpu: Cpu, line: Line, op: int) -> int:
+        """Return ps to bring a line to a CPU."""
+        state = line.state
+        if state != UNCACHED and self.env.now - line.free_ps > self.one("EVICT"):
+            if self.n["core.l3"][line.owner] == cpu.l3:
+                return self.one("L3_HIT")
+            state = UNCACHED
+        if state == UNCACHED:
+            return self.line_cost(op, state, SAME_SOCKET + self.hops[cpu.socket][line.home])
+        if state == MODIFIED or op == LOAD:
+            return self.line_cost(op, state, self.distance(cpu, line.owner))
+        far = max(SAME_L3, *(self.distance(cpu, core) for core in line.sharers))
+        return self.line_cost(op, state, far)
+
+    def access(
+        self, cpu: Cpu, line: Line, op: int, work: int = 0, *, next_page: bool = False
+    ) -> Life:
+        """Use a cache line, fetching it if need be, and do some work."""
+        env = self.env
+        mine = line.state == MODIFIED and line.owner == cpu.core
+        if mine or (op == LOAD and line.state == SHARED and cpu.core in line.sharers):
+            cost = cpu.cost[LOCAL[op]]
+            line.free_ps = max(line.free_ps, env.now + cost)
+            yield self.work(cost, work)
+            return
+        with line.port.request() as request:
+            yield request
+            while line.free_ps > env.now:  # whoever has it keeps it for a while
+                yield env.timeout(line.free_ps - env.now)
+            cost = self.transfer_ps(cpu, line, op)
+            if next_page:
+                hidden = cost * self.one("HIDDEN_PPM") // 1_000_000
+                cost = max(cost - hidden, cpu.cost[LOCAL[op]])
+            if op != LOAD:
+                line.state = MODIFIED
+            elif line.state != SHARED:
+                line.sharers = {line.owner} if line.state == MODIFIED else set()
+                line.state = SHARED
+            line.owner = cpu.core
+            line.sharers.add(cpu.core)
+            line.free_ps = env.now + cost + self.one("HOLD")
+            yield env.timeout(cost)
+        if work:
+            yield self.work(work)
+
+    def access_page(self, cpu: Cpu, page: int, op: int, work: int = 0) -> Life:
+        """Use the line of a struct page: the prefetcher knows the next one."""
+        next_page = page == cpu.last_page + 1
+        cpu.last_page = page
+        return self.access(cpu, self.pages[page].line, op, work, next_page=next_page)
+
+    def read_page_ps(self, cpu: Cpu, page: int) -> int:
+        """Return ps to read a page, from the L3 or from a memory node of limited bandwidth."""
+        spread = self.rng.lognormvariate(self.read_mu, self.read_sigma)
+        seen = self.read_into_l3[cpu.l3]
+        if page in seen and len(seen) - seen[page] < self.one("L3_PAGES"):
+            return int(cpu.cost["read_page_l3"] * spread)
+        seen[page] = len(seen) + 1
+        ps = int(cpu.cost["read_page_dram"] * spread)
+        node = page % len(self.node_busy_ps)
+        self.node_busy_ps[node] = max(self.node_busy_ps[node], self.env.now) + self.one("NODE_PAGE")
+        return max(ps, self.node_busy_ps[node] - self.env.now)
+
+
+class Thread:
+    """One thread: its CPU, its page tables, its life."""
+
+    def __init__(self, machine: Machine, number: int) -> None:
+        n = machine.n
+        smt = n["task.smt"][number]
+        cost = {name[5:]: row[smt] for name, row in n.items() if name.startswith("cost.")}
+        place = (n[f"task.{word}"][number] for word in ("core", "l3", "socket"))
+        self.cpu = Cpu(*place, cost)
+        self.machine = machine
+        self.start_ps = n["task.start"][number]
+        self.mapped: set[int] = set()
+        self.tables: set[int] = set()
+        self.ptl = simpy.Resource(machine.env)
+
+    def life(self) -> Life:
+        """Read the file page by page."""
+        m = self.machine
+        yield m.env.timeout(self.start_ps)
+        for page in range(len(m.pages)):
+            while page not in self.mapped:
+                yield from self.fault(page)
+            m.outcome.touches += 1
+            yield m.env.timeout(m.read_page_ps(self.cpu, page))
+        m.outcome.finish_ps = m.env.now
+        m.live -= 1
+        if m.live == 0:
+            yield from self.tear_down()
+
+    def fault(self, target: int) -> Life:
+        """Handle one fault, beginning again when the target is locked by somebody else."""
+        m, cpu, cost = self.machine, self.cpu, self.cpu.cost
+        began_ps = m.env.now
+        m.outcome.faults += 1
+        yield m.work(cost["exception_entry"])
+        while True:
+            yield from m.access(cpu, m.mmap_line, RMW, cost["lock_local"])  # a reader never waits
+            yield m.work(cost["find_vma"], cost["walk_page_table"])
+            if target // TABLE_PAGES not in self.tables:
+                yield from self.new_table(target // TABLE_PAGES)
+            if m.one("ORDER"):
+                yield from self.fault_around(target)
+            done = target in self.mapped or (yield from self.map_one(target))
+            yield from m.access(cpu, m.mmap_line, RMW, cost["lock_local"])
+            if done:
+                break
+            yield from self.sleep_on(target)
+        yield m.work(cost["exception_exit"])
+        m.outcome.latency_ps += m.env.now - began_ps
+
+    def new_table(self, table: int) -> Life:
+        """Allocate a page table and hang it in."""
+        m, cost = self.machine, self.cpu.cost
+        yield m.work(cost["alloc_page_table"])
+        with m.page_table_lock.request() as request:
+            yield request
+            yield from m.access(self.cpu, m.table_line, RMW, cost["lock_local"])
+            self.tables.add(table)
+            yield from m.access(self.cpu, m.table_line, STORE, cost["lock_local"])
+
+    def fault_around(self, target: int) -> Life:
+        """Map the window around the target under the page-table lock."""
+        m, cost = self.machine, self.cpu.cost
+        yield m.work(cost["fault_around_setup"])
+        with self.ptl.request() as request:
+            yield request
+            yield m.work(cost["local_rmw"], cost["lock_local"], cost["lookup_descent"])
+            for page in window(target, m.one("ORDER"), len(m.pages)):
+                yield from self.map_if_free(page)
+            yield m.work(cost["local_store"], cost["lock_local"])
+
+    def map_if_free(self, page: int) -> Life:
+        """Map one page of the window unless somebody has locked it."""
+        m, cpu, cost = self.machine, self.cpu, self.cpu.cost
+        record = m.pages[page]
+        yield from m.access_page(cpu, page, RMW, cost["lookup_slot"])
+        record.refcount += 1
+        yield from m.access_page(cpu, page, LOAD)
+        yield from m.access_page(cpu, page, RMW)
+        if record.locked:
+            m.outcome.trylock_lost += 1
+            yield from m.access_page(cpu, page, RMW)
+            record.refcount -= 1
+            return
+        record.locked = True
+        yield from m.access_page(cpu, page, LOAD, cost["page_checks"])
+        yield m.work(cost["local_load"])
+        if page in self.mapped:
+            yield from self.unlock(page)
+            yield from m.access_page(cpu, page, RMW)
+            record.refcount -= 1
+            return
+        yield from self.map_locked(page)
+        yield from self.unlock(page)
+
+    def map_locked(self, page: int) -> Life:
+        """Account for and map a page that this thread has locked."""
+        m, cost = self.machine, self.cpu.cost
+        yield from m.access_page(self.cpu, page, RMW, cost["rmap"])
+        m.pages[page].mapcount += 1
+        yield m.work(cost["local_store"], cost["set_pte"])
+        self.mapped.add(page)
+        m.outcome.pages_mapped += 1
+
+    def map_one(self, page: int) -> Generator[simpy.Event, None, bool]:
+        """Map the target by the ordinary path; return whether it was not locked."""
+        m, cpu, cost = self.machine, self.cpu, self.cpu.cost
+        record = m.pages[page]
+        yield m.work(cost["slow_path"])
+        yield from m.access_page(cpu, page, RMW, cost["lookup_descent"])
+        record.refcount += 1
+        yield from m.access_page(cpu, page, RMW)
+        if record.locked:
+            return False
+        record.locked = True
+        yield from m.access_page(cpu, page, LOAD, cost["page_checks"])
+        with self.ptl.request() as request:
+            yield request
+            yield m.work(cost["local_rmw"], cost["lock_local"], cost["local_load"])
+            yield from self.map_locked(page)
+            yield m.work(cost["local_store"], cost["lock_local"])
+        yield from self.unlock(page)
+        return True
+
+    def unlock(self, page: int) -> Life:
+        """Unlock a page and wake who sleeps on it."""
+        m, cost = self.machine, self.cpu.cost
+        record = m.pages[page]
+        yield from m.access_page(self.cpu, page, RMW, cost["unlock_page"])
+        record.locked = False
+        if record.unlocked:
+            record.unlocked.succeed()
+            record.unlocked = None
+            yield m.work(cost["wake_walk"])
+
+    def sleep_on(self, page: int) -> Life:
+        """Sleep until a page is unlocked, and drop the reference to it."""
+        m, cost = self.machine, self.cpu.cost
+        record = m.pages[page]
+        yield from m.access_page(self.cpu, page, LOAD, cost["page_lock_sleep"])
+        if record.locked:
+            record.unlocked = record.unlocked or m.env.event()
+            yield record.unlocked
+            yield m.work(cost["wakeup"], cost["context_switch"])
+        yield from m.access_page(self.cpu, page, RMW)
+        record.refcount -= 1
+
+    def tear_down(self) -> Life:
+        """Unmap everything: the last thread does it for all."""
+        m, cost = self.machine, self.cpu.cost
+        tables = -(-len(m.pages) // TABLE_PAGES) * m.one("TASKS")
+        ptes = len(m.pages) * m.one("TASKS")
+        for page in m.pages:
+            page.mapcount -= m.one("TASKS")
+            page.refcount -= m.one("TASKS")
+        yield m.work(ptes * cost["teardown_per_pte"], tables * cost["teardown_per_table"])
+        yield m.work(cost["process_exit"])
+        m.outcome.completion_ps = m.env.now
+
+
+def window(target: int, order: int, pages: int) -> Iterable[int]:
+    """Return the pages of the aligned window around a page."""
+    first = target >> order << order
+    return range(first, min(first + (1 << order), pages))
+
+
+def run(numbers: Rows, seed: int) -> Outcome:
+    """Run the whole program and return what came out.
+
+    Raises
+    ------
+    AssertionError
+        If a page is not at rest at the end.
+    """
+    machine = Machine(numbers, seed)
+    for number in range(machine.one("TASKS")):
+        machine.env.process(Thread(machine, number).life())
+    before = time.process_time()
+    machine.env.run()
+    machine.outcome.seconds = time.process_time() - before
+    for page in machine.pages:
+        if page.mapcount or page.refcount != 1 or page.locked:
+            raise AssertionError("a page is not at rest")
+    return machine.outcome

@@ -1,0 +1,108 @@
+"""Numbers of a World as a text file, for the programs in C; and their output as a RunResult."""
+
+from pathlib import Path
+
+from dessim.kernel import layout as lay
+from dessim.kernel.result import RunResult
+from dessim.kernel.world import Setup, Words, build_world
+from dessim.model.workload import PAGE_BYTES
+
+Rows = dict[str, list[int]]
+
+SCALARS = ("TASKS", "PAGES", "TABLES", "SOCKETS", "KEY", "HOLD", "SHARE", "COALESCE", "ORDER")
+SCALARS += ("HIDDEN_PPM", "EVICT", "L3_HIT", "L3_PAGES", "NODE_PAGE", "INTERLEAVE", "ACCESSES")
+SCALARS += ("PTL_KIND", "TICKET_WAITER", "MCS_PPM")
+TASK_WORDS = {
+    "core": lay.T_CORE,
+    "l3": lay.T_L3,
+    "socket": lay.T_SOCKET,
+    "smt": lay.T_SMT,
+    "sibling": lay.T_SLOT,
+    "start": lay.T_START,
+}
+SUPPORTED = ("split page-table locks", "sequential access", "own tables", "one mm")
+
+
+class NotInCError(ValueError):
+    """A setup that the program in C was not written for."""
+
+
+def numbers_of(setup: Setup) -> Rows:
+    """Return all that a program in C needs to know, by name.
+
+    Raises
+    ------
+    NotInCError
+        If the setup is not a sequential read of own mappings in one mm, or a lock loop.
+    """
+    w = build_world(setup)
+    workload = setup.workload
+    sequential = workload.access == "sequential" and workload.mapping == "per_thread"
+    if workload.kind == "faults" and not (sequential and w[lay.H_SPLIT_PTL]):
+        raise NotInCError(f"the program in C knows only {', '.join(SUPPORTED)}")
+    topology = setup.machine.topology
+    rows: Rows = {name: [int(w[getattr(lay, f"H_{name}")])] for name in SCALARS}
+    rows["L3S"] = [topology.n_l3]
+    rows["CORES"] = [topology.n_cores]
+    rows["READ_CV_PPM"] = [setup.machine.user.read_page_cv_ppm]
+    for i, name in enumerate(lay.COSTS):
+        rows[f"cost.{name}"] = [int(w[w[lay.H_COST] + row * lay.N_COSTS + i]) for row in (0, 1)]
+    rows["line_cost"] = _words(w, lay.H_LINE_COST, 9 * lay.N_DISTANCES)
+    rows["hops"] = _words(w, lay.H_HOPS, topology.sockets**2)
+    cores = _words(w, lay.H_CORE, topology.n_cores * lay.C_WORDS)
+    rows["core.l3"] = cores[lay.C_L3 :: lay.C_WORDS]
+    rows["core.socket"] = cores[lay.C_SOCKET :: lay.C_WORDS]
+    tasks = _words(w, lay.H_TASK, setup.threads * lay.T_WORDS)
+    for name, word in TASK_WORDS.items():
+        rows[f"task.{name}"] = tasks[word :: lay.T_WORDS]
+    quantiles = _words(w, lay.H_QUANTILES, lay.N_QUANTILES * lay.QUANTILE_WORDS)
+    rows["quantiles.read"] = quantiles[: lay.QUANTILE_WORDS]
+    rows["quantiles.exponential"] = quantiles[lay.QUANTILE_WORDS :]
+    return rows
+
+
+def _words(w: Words, slot: int, count: int) -> list[int]:
+    base = int(w[slot])
+    return [int(x) for x in w[base : base + count]]
+
+
+def write_numbers(rows: Rows, path: Path) -> None:
+    """Write one line per name: the name, how many numbers, the numbers."""
+    lines = (f"{name} {len(row)} {' '.join(map(str, row))}" for name, row in rows.items())
+    path.write_text("\n".join(lines) + "\n", encoding="ascii")
+
+
+def read_output(text: str) -> Rows:
+    """Read what a program in C printed; numbers of repeated names are collected."""
+    rows: Rows = {}
+    for line in text.splitlines():
+        name, _, *numbers = line.split()
+        rows.setdefault(name, []).extend(map(int, numbers))
+    return rows
+
+
+def result_of(rows: Rows, setup: Setup) -> RunResult:
+    """Return a program's output in the form of dessim's own results, so that == compares them."""
+    faults = rows["series_faults"]
+    used = max((i + 1 for i, n in enumerate(faults) if n), default=0)
+    time_ps = {name: rows.get(f"time.{name}", [0])[0] for name in lay.CATEGORIES}
+    return RunResult(
+        threads=setup.threads,
+        pages_simulated=setup.pages,
+        pages_declared=max(1, setup.workload.file_size_bytes // PAGE_BYTES),
+        start_ps=max(numbers_of(setup)["task.start"]),
+        first_finish_ps=min(rows["finish"]),
+        finish_ps=max(rows["finish"]),
+        completion_ps=rows["completion_ps"][0],
+        counters={name: rows.get(f"count.{name}", [0])[0] for name in lay.COUNTERS},
+        time_ps=time_ps,
+        total_time_ps=sum(time_ps.values()),
+        latency_counts=tuple((i, n) for i, n in enumerate(rows["histogram"]) if n),
+        latency_max_ps=rows["latency_max_ps"][0],
+        latency_sum_ps=rows["latency_sum_ps"][0],
+        latency_count=rows["latency_count"][0],
+        series_bin_ps=rows["series_bin_ps"][0],
+        series_faults=tuple(faults[:used]),
+        series_pages=tuple(rows["series_pages"][:used]),
+        events=rows["events"][0],
+    )

@@ -1,0 +1,193 @@
+"""The contenders of the benchmarks do the same work."""
+
+import dataclasses
+
+import pytest
+
+from benchmarks import c_programs, fault_path, fault_simpy, lock_loop, setups, world_file
+from benchmarks.engines import run_reference
+from benchmarks.lock_loop_packages import cimba_model, ciw_network
+from benchmarks.lock_loop_python import idiomatic_simpy, pure_heapq, tuned_simpy
+from benchmarks.repairman import mean_wait_ns
+from benchmarks.timing import Contender, Sample, Spread, WorkDiffersError, compare
+from dessim.model import names
+
+KIB = 1 << 10
+COSTS_USED = (
+    "exception_entry",
+    "find_vma",
+    "walk_page_table",
+    "alloc_page_table",
+    "fault_around_setup",
+    "lookup_descent",
+    "lookup_slot",
+    "page_checks",
+    "rmap",
+    "set_pte",
+    "lock_local",
+    "unlock_page",
+    "local_rmw",
+    "local_load",
+    "local_store",
+    "read_page_dram",
+    "teardown_per_pte",
+    "teardown_per_table",
+    "process_exit",
+    "exception_exit",
+)
+needs_cc = pytest.mark.skipif(c_programs.compiler() is None, reason="no C compiler")
+# Warnings of other people's packages at import are not ours to turn into errors.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def test_repairman_with_one_cpu_never_waits() -> None:
+    """A CPU that has the lock for itself never waits for it."""
+    assert mean_wait_ns(1, 1000, 50) == 0
+
+
+def test_repairman_with_two_cpus() -> None:
+    """With two CPUs the mean wait is hold * P(the other one holds), by the arrival theorem."""
+    assert mean_wait_ns(2, 1000, 50) == pytest.approx(50 * 50 / 1050)
+
+
+def test_repairman_saturated() -> None:
+    """With many CPUs the lock is always held, and a round of a CPU takes N holds."""
+    assert mean_wait_ns(1024, 1000, 50) == pytest.approx(1024 * 50 - 1050)
+
+
+def test_simpy_programs_and_heap_are_the_same_process() -> None:
+    """The three Python loops draw in the same order, and so wait the same time in all."""
+    waits = [f(8, 200, 5)[1] for f in (idiomatic_simpy, tuned_simpy, pure_heapq)]
+    assert waits == pytest.approx([waits[0]] * 3, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("function", "package"),
+    [(idiomatic_simpy, "simpy"), (ciw_network, "ciw"), (cimba_model, "cimba")],
+)
+def test_mean_wait_is_exact_in_python(function: lock_loop.Loop, package: str) -> None:
+    """Every lock loop in Python has the machine-repairman mean wait within its interval."""
+    pytest.importorskip(package)
+    contender = lock_loop.by_function(package, function, 32, 6400)
+    result = compare("", "", [contender], 5, package)
+    lock_loop.check_mean_waits(result, 32)
+
+
+@needs_cc
+@pytest.mark.parametrize("bare", [False, True])
+def test_mean_wait_is_exact_in_c(bare: bool) -> None:
+    """Both programs in C have the machine-repairman mean wait within their interval."""
+    contender = lock_loop.by_c(32, 64_000, bare=bare)
+    lock_loop.check_mean_waits(compare("", "", [contender], 5, contender.name), 32)
+
+
+def test_a_wrong_mean_wait_is_noticed() -> None:
+    """A contender whose mean wait is off by more than its interval stops the benchmark."""
+    wrong = mean_wait_ns(16, 1000, 50) * 1.2
+
+    def measure(seed: int) -> Sample:
+        return Sample(1_000_000, 1.0, mean_wait_ns=wrong + seed / 100)
+
+    result = compare("", "", [Contender("wrong", measure)], 5, "wrong")
+    with pytest.raises(WorkDiffersError, match="wrong"):
+        lock_loop.check_mean_waits(result, 16)
+
+
+@needs_cc
+@pytest.mark.parametrize("cpus", [1, 2, 16, 200])
+def test_lock_loop_in_c_is_dessim(cpus: int) -> None:
+    """The lock loop in C leaves the result of the reference engine, to the picosecond."""
+    setup = setups.lock_loop(cpus, 20, seed=7)
+    theirs = world_file.result_of(lock_loop.result_in_c(setup), setup)
+    assert theirs == run_reference(setup)[0]
+
+
+@needs_cc
+@pytest.mark.parametrize("scheme", ["radix_walk_trylock", "no_fault_around"])
+@pytest.mark.parametrize(
+    ("threads", "kib", "stagger_ps"),
+    [(1, 256, None), (5, 4096, None), (16, 256, 0), (60, 64, 300_000)],
+)
+def test_fault_path_in_c_is_dessim(
+    scheme: str, threads: int, kib: int, stagger_ps: int | None
+) -> None:
+    """The fault path in C leaves the result of the reference engine, to the picosecond."""
+    setup = setups.fault_path(threads, kib * KIB, 3, scheme=scheme, stagger_ps=stagger_ps)
+    assert fault_path.run_c(setup)[0] == run_reference(setup)[0]
+
+
+@needs_cc
+@pytest.mark.parametrize("machine", names("machines"))
+def test_fault_path_in_c_is_dessim_on_every_machine(machine: str) -> None:
+    """C knows no machine: on each shipped one it leaves the reference engine's result."""
+    on = setups.machine(machine)
+    setup = setups.fault_path(min(24, on.topology.n_cpus), 128 * KIB, on=on, stagger_ps=0)
+    assert fault_path.run_c(setup)[0] == run_reference(setup)[0]
+
+
+def test_contended_paths_are_among_those_compared() -> None:
+    """The small setups do reach lost trylocks, retries and sleeping on a page."""
+    setup = setups.fault_path(60, 64 * KIB, 3, stagger_ps=300_000)
+    counters = run_reference(setup)[0].counters
+    assert counters["trylock_lost"] > 0
+    assert counters["fault_retries"] > 0
+    assert counters["page_lock_waits"] > 0
+
+
+@needs_cc
+@pytest.mark.parametrize(
+    "cost",
+    COSTS_USED,
+)
+def test_c_takes_costs_from_the_file(cost: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One nanosecond more of any cost in the file of numbers changes what C says."""
+    setup = setups.fault_path(4, 64 * KIB)
+    before = fault_path.run_c(setup)[0].completion_ps
+    numbers = world_file.numbers_of(setup)
+    numbers[f"cost.{cost}"] = [ps + 1000 for ps in numbers[f"cost.{cost}"]]
+    monkeypatch.setattr(c_programs, "numbers_of", lambda _: numbers)
+    assert fault_path.run_c(setup)[0].completion_ps != before
+
+
+def test_c_refuses_what_it_does_not_model() -> None:
+    """The file of numbers is not written for a workload that the program in C does not know."""
+    setup = setups.fault_path(4, 64 * KIB)
+    shared = setup.workload.model_copy(update={"mapping": "shared"})
+    with pytest.raises(world_file.NotInCError, match="own tables"):
+        world_file.numbers_of(dataclasses.replace(setup, workload=shared))
+
+
+@pytest.mark.parametrize("threads", [1, 16])
+def test_simpy_fault_path_agrees(threads: int) -> None:
+    """The SimPy program maps and touches dessim's pages, and takes nearly dessim's time."""
+    setup = setups.fault_path(threads, 512 * KIB, 2)
+    mine, _ = run_reference(setup)
+    theirs = fault_simpy.run(world_file.numbers_of(setup), 2)
+    assert theirs.pages_mapped == mine.counters["pages_mapped"]
+    assert theirs.touches == mine.counters["touches"]
+    assert theirs.completion_ps == pytest.approx(mine.completion_ps, rel=0.02)
+    assert theirs.faults == pytest.approx(mine.counters["minor_faults"], rel=0.1)
+
+
+def test_rounds_interleave_and_rotate() -> None:
+    """Contenders take turns, and each round begins with the next of them."""
+    log: list[str] = []
+
+    def contender(name: str) -> Contender:
+        def measure(seed: int) -> Sample:
+            log.append(f"{name}{seed}")
+            return Sample(10, 1.0)
+
+        return Contender(name, measure)
+
+    compare("", "", [contender(name) for name in "abc"], 3, "a")
+    assert log == ["a1", "b1", "c1", "b2", "c2", "a2", "c3", "a3", "b3"]
+
+
+def test_ratio_is_taken_within_rounds() -> None:
+    """A machine that slows down by half between rounds leaves the ratio as it is."""
+    fast = Contender("fast", lambda seed: Sample(100, 1.0 * seed))
+    slow = Contender("slow", lambda seed: Sample(10, 1.0 * seed))
+    result = compare("", "", [fast, slow], 3, "fast")
+    assert result.ratio("slow") == Spread(10, 10, 10)
+    assert result.ratio("fast") is None

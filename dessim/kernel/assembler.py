@@ -27,14 +27,67 @@ COST_CATEGORY = {
 # Steps that no other task can see, whatever the workload; and those that nobody sees as long as the
 # page tables have one user. Everything else is shared: its order among tasks matters.
 ALWAYS_PRIVATE = frozenset(
-    "work think fence when_gang_holds when_not_target gang_remember gang_forget next_access fault_begin fault_end"
-    " window next_page count iterate".split()
+    (
+        "work",
+        "think",
+        "fence",
+        "when_gang_holds",
+        "when_not_target",
+        "gang_remember",
+        "gang_forget",
+        "next_access",
+        "fault_begin",
+        "fault_end",
+        "window",
+        "next_page",
+        "count",
+        "iterate",
+    )
 )
-PRIVATE_WITH_OWN_TABLES = frozenset("when_pte_none when_table_missing set_pte populate".split())
+PRIVATE_WITH_OWN_TABLES = frozenset(
+    (
+        "when_pte_none",
+        "when_table_missing",
+        "set_pte",
+        "populate",
+    )
+)
 
 TIMED = frozenset(
-    "add trylock_page unlock_page wait_on_page set_pte when_flags when_pte_none lock unlock think"
-    " touch teardown_table".split()
+    (
+        "add",
+        "trylock_page",
+        "unlock_page",
+        "wait_on_page",
+        "set_pte",
+        "when_flags",
+        "when_pte_none",
+        "lock",
+        "unlock",
+        "think",
+        "touch",
+        "teardown_table",
+    )
+)
+
+PAGE_LINE = frozenset(
+    (
+        "add",
+        "trylock_page",
+        "unlock_page",
+        "wait_on_page",
+        "when_flags",
+    )
+)
+MOVES_CURSOR = frozenset(
+    (
+        "window",
+        "next_page",
+        "next_access",
+        "fault_end",
+        "finish",
+        "stop",
+    )
 )
 
 GO_TO = -1  # a jump while the program is being laid out; none is left in the result
@@ -68,9 +121,8 @@ class Program:
 class _Assembler:
     """Lays steps out one behind the other and remembers which jumps still lack their target."""
 
-    def __init__(self, options: dict[str, bool | int | str], split_ptl: bool) -> None:
+    def __init__(self, options: dict[str, bool | int | str]) -> None:
         self.options = options
-        self.split_ptl = split_ptl
         self.rows: list[list[int]] = []
         self.listing: list[str] = []
         self.labels: dict[str, int] = {}
@@ -95,6 +147,8 @@ class _Assembler:
                 lay.CATEGORIES.index(own) if own else category,
                 0,
                 int(step.op in TIMED),
+                0,
+                0,
             ]
         )
         self.listing.append(describe(step))
@@ -105,7 +159,7 @@ class _Assembler:
         if step.op in ALWAYS_PRIVATE:
             return lay.PRIVATE_ALWAYS
         ptl = step.op in ("lock", "unlock") and step.a == lay.LOCK_PTL
-        if step.op in PRIVATE_WITH_OWN_TABLES or (ptl and self.split_ptl):
+        if step.op in PRIVATE_WITH_OWN_TABLES or ptl:
             return lay.PRIVATE_OWN_TABLES
         return lay.PRIVATE_NEVER
 
@@ -168,6 +222,8 @@ class _Assembler:
             row[lay.I_NEXT] = place_of.get(self.lands_on(old + 1), 0)
             row[lay.I_TARGET] = place_of.get(self.lands_on(row[lay.I_TARGET]), 0)
             rows.append(row)
+        for place in range(len(rows)):
+            rows[place][lay.I_RUN] = comes_back(rows, place)
         return Program(
             tuple(word for row in rows for word in row), tuple(self.listing[i] for i in kept)
         )
@@ -179,6 +235,23 @@ class _Assembler:
                 return place
             place = self.rows[place][lay.I_TARGET]
         raise ProgramError("jumps lead in a circle")
+
+
+def comes_back(rows: list[list[int]], place: int) -> int:
+    """Return 1 if the step and a later one, before the cursor moves, use the same page's line.
+
+    Straight on only: a branch not taken is as likely to come back as one taken.
+    """
+    if lay.OPS[rows[place][lay.I_OP]] not in PAGE_LINE:
+        return 0
+    for _ in range(len(rows)):
+        place = rows[place][lay.I_NEXT]
+        op = lay.OPS[rows[place][lay.I_OP]]
+        if op in PAGE_LINE:
+            return 1
+        if op in MOVES_CURSOR:
+            return 0
+    return 0
 
 
 def describe(step: Step) -> str:
@@ -201,8 +274,6 @@ def describe(step: Step) -> str:
 def assemble(
     steps: tuple[Step, ...],
     options: dict[str, bool | int | str] | None = None,
-    *,
-    split_ptl: bool = True,
 ) -> Program:
     """Lay a nested program out as a line of instructions.
 
@@ -211,14 +282,12 @@ def assemble(
     steps : tuple of Step
     options : dict, optional
         Values of the options that the program asks for.
-    split_ptl : bool
-        Whether each page table has its own lock (then one's own tables need no ordering).
 
     Raises
     ------
     ProgramError
         If a word, an option or a place is unknown.
     """
-    assembler = _Assembler(dict(options or {}), split_ptl)
+    assembler = _Assembler(dict(options or {}))
     assembler.lay_out(steps)
     return assembler.finish()

@@ -47,7 +47,8 @@ def lock_line_ps(w: World, task: int, which: int, op: int, now: int) -> int:
 def read_page_ps(w: World, task: int, now: int) -> int:
     """Return ps to read a whole page: from the socket's L3 if it was read there lately, or memory.
 
-    From memory, the node's bandwidth is a queue served in order; waiting for it is accounted apart.
+    A read from memory takes longer in proportion to the latency of the node that holds the page: a
+    core has a fixed number of lines in flight (Little's law). The node's bandwidth is a queue served in order; waiting for it is accounted apart.
     """
     t = w[H_TASK] + task * T_WORDS
     page = w[t + T_PAGE]
@@ -59,7 +60,10 @@ def read_page_ps(w: World, task: int, now: int) -> int:
     w[read] += 1
     w[seen] = w[read]
     ps = scaled(w, QUANTILES_READ, bits, cost_ps(w, t, COST_READ_DRAM))
-    node = w[H_NODE] + (page % w[H_SOCKETS] if w[H_INTERLEAVE] else 0)
+    home = page % w[H_SOCKETS] if w[H_INTERLEAVE] else 0
+    hops = w[w[H_HOPS] + w[t + T_SOCKET] * w[H_SOCKETS] + home]
+    ps = ps * w[w[H_FAR_READ] + hops] // 1_000_000
+    node = w[H_NODE] + home
     busy = w[node] if w[node] > now else now
     w[node] = busy + w[H_NODE_PAGE]
     late = w[node] - (now + ps)

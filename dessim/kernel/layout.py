@@ -68,6 +68,7 @@ H_END = 48  # time at which the last task ended
 H_LOG_TASK_BITS = 49  # bits of a task number in a packed event key
 H_ACCESS_COST = 50  # cost index of one user access when it does not come from L3
 H_LOCK = 52  # base of the record of the free-standing lock of a lock loop
+H_FAR_READ = 56  # base: time of a DRAM read from 0, 1, 2 hops away, in ppm of a local one
 H_THINK_QUANTILES = 53  # quantile table of the think time, or 0: fixed
 H_HOLD_QUANTILES = 54  # quantile table of the hold time, or 0: fixed
 H_INTERLEAVE = 55  # 1: file pages alternate over nodes, 0: all on node 0
@@ -106,7 +107,7 @@ T_SWEEP = 27  # teardown: mapping that is being torn down
 T_DRAW = 28  # draw counters, one word per purpose
 T_GANG = 36  # 16 words of 32 bits: pages on which a gang lookup holds a reference
 T_SLOT = 52  # task on the sibling CPU + 1
-T_ITERATION = 53
+T_RUN = 53  # what its current step asks of a line: 1 to keep it for a while
 T_LINE_OP = 54  # operation of the request that waits for a line
 T_RETRY = 55  # 1: the current fault was begun before
 T_SHARED_WANT = 56  # 1: it waits for a lock as a reader
@@ -165,7 +166,8 @@ I_PRIVATE = 6  # PRIVATE_*
 I_COST_CATEGORY = 7  # category of the step's own work
 I_NEXT = 8  # the instruction that follows
 I_TIMED = 9  # 1: its duration is more than its own work: ask delay_ps
-I_WORDS = 10
+I_RUN = 10  # 1: the task comes back to the same page's line: the core tries to keep it
+I_WORDS = 12
 
 PRIVATE_NEVER, PRIVATE_ALWAYS, PRIVATE_OWN_TABLES = 0, 1, 2
 

@@ -61,6 +61,7 @@ from dessim.kernel.layout import (
     T_NEXT,
     T_QUEUED,
     T_RIDER,
+    T_RUN,
     T_SLOT,
     T_SOCKET,
     T_WORDS,
@@ -194,7 +195,7 @@ def serve(w: World, task: int, line: int, op: int, now: int, prefetched: int) ->
         wake(w, follower - 1, now)
         follower = w[f + T_RIDER]
         w[f + T_RIDER] = 0
-    w[line + L_FREE] = end + w[H_HOLD]
+    w[line + L_FREE] = end + (w[H_HOLD] if w[t + T_RUN] else 0)
     return cost
 
 

@@ -338,6 +338,7 @@ def advance(w: World, task: int, now: int) -> int:
     if w[i + I_TIMED]:
         category = w[i + I_CATEGORY]
         w[t + T_WAIT] = category
+        w[t + T_RUN] = w[i + I_RUN]
         line = delay_ps(w, task, now)
         if line < 0:
             account(w, t, w[i + I_COST_CATEGORY], -work)

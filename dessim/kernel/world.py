@@ -17,7 +17,7 @@ from dessim.model.workload import PAGE_BYTES, Workload
 Words = npt.NDArray[np.int64]
 
 WAIT_QUEUES = 256  # buckets of the hashed page wait queues of one memory zone, at least
-ONE_AT_CLOCK = ("teardown_per_pte", "teardown_per_table", "process_exit")
+AT_EXIT = ("teardown_per_pte", "teardown_per_table", "process_exit")
 MEMORY_BOUND = ("read_page_dram", "touch_word", "random_word")
 USER = ("read_page_dram", "read_page_l3", "touch_word", "random_word", "page_work")
 ACCESS = {
@@ -137,6 +137,7 @@ def _allocate(setup: Setup, plan: _Plan) -> Words:
         lay.H_COST: 2 * lay.N_COSTS,
         lay.H_LINE_COST: 9 * lay.N_DISTANCES,
         lay.H_HOPS: topology.sockets**2,
+        lay.H_FAR_READ: 3,
         lay.H_TASK: setup.threads * lay.T_WORDS,
         lay.H_COUNT: lay.N_COUNTERS,
         lay.H_WOKEN: setup.threads + 1,
@@ -220,6 +221,8 @@ def _quantiles_of(distribution: str) -> int:
 def cost_row(setup: Setup, busy_cores: int, *, smt_busy: bool) -> list[int]:
     """Return the cost table for a CPU, ps: stretched by the clock and by a busy SMT sibling.
 
+    What waits for memory does not stretch with the clock.
+
     The end of a process runs alone, at the clock of one busy core.
     """
     machine, workload = setup.machine, setup.workload
@@ -242,8 +245,9 @@ def cost_row(setup: Setup, busy_cores: int, *, smt_busy: bool) -> list[int]:
         ps = other.get(name)
         if ps is None:
             ps = getattr(machine.user if name in USER else machine.kernel, f"{name}_ps")
-        if name not in ONE_AT_CLOCK:
-            ps = ps * stretch // 1_000_000
+        if name not in AT_EXIT:
+            if name not in MEMORY_BOUND:
+                ps = ps * stretch // 1_000_000
             if smt_busy:
                 smt = machine.smt
                 slow = smt.user_slowdown_ppm if name in USER else smt.kernel_slowdown_ppm
@@ -270,6 +274,10 @@ def _machine_tables(w: Words, setup: Setup, plan: _Plan) -> None:
         w[base + row * lay.N_COSTS : base + (row + 1) * lay.N_COSTS] = costs
     base = int(w[lay.H_LINE_COST])
     w[base : base + 9 * lay.N_DISTANCES] = _line_costs(machine)
+    memory = machine.memory
+    base = int(w[lay.H_FAR_READ])
+    for hops, ps in enumerate((memory.local_ps, memory.one_hop_ps, memory.two_hops_ps)):
+        w[base + hops] = ps * 1_000_000 // memory.local_ps if memory.local_ps else 1_000_000
     base = int(w[lay.H_QUANTILES])
     tables = quantiles.lognormal(machine.user.read_page_cv_ppm) + quantiles.exponential()
     w[base : base + len(tables)] = tables
@@ -359,6 +367,13 @@ def _starts(w: Words, setup: Setup) -> None:
         w[t + lay.T_AT] = w[t + lay.T_CLOCK] = w[t + lay.T_START] = now
 
 
+def _share_page_table_locks(program: Words) -> None:
+    """Without split locks a page-table lock is everybody's: no step on it is private."""
+    rows = program.reshape(-1, lay.I_WORDS)
+    locks = np.isin(rows[:, lay.I_OP], (lay.OP_LOCK, lay.OP_UNLOCK))
+    rows[locks & (rows[:, lay.I_A] == lay.LOCK_PTL), lay.I_PRIVATE] = lay.PRIVATE_NEVER
+
+
 def build_world(setup: Setup) -> Words:
     """Return the World of a run before its first event.
 
@@ -376,6 +391,8 @@ def build_world(setup: Setup) -> Words:
     w = _allocate(setup, plan)
     base = int(w[lay.H_PROG])
     w[base : base + len(setup.program.words)] = setup.program.words
+    if not setup.machine.locks.split_page_table_locks:
+        _share_page_table_locks(w[base : base + len(setup.program.words)])
     _scalars(w, setup, plan)
     _machine_tables(w, setup, plan)
     _lines_and_pages(w, setup, plan)

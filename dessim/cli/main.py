@@ -52,9 +52,8 @@ def _message(error: Exception) -> str | None:
     if isinstance(error, ConfigError):
         return str(error)
     from dessim.kernel.world import WorldError
-    from dessim.schemes import UnknownScheme
-
     from dessim.report.drawing import UnknownFigureError
+    from dessim.schemes import UnknownScheme
 
     known = (WorldError, UnknownScheme, UnknownFigureError)
     return f"error: {error}" if isinstance(error, known) else None

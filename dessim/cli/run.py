@@ -76,6 +76,7 @@ def run(
     if dry_run:
         _print_plan(experiment, points, engine, store, form)
         return
+    store.root.mkdir(parents=True, exist_ok=True)  # a wrong --out shows before anything runs
     from dessim.study.runner import jobs_of
     from dessim.study.tables import document_of, write_tables
 
@@ -212,8 +213,18 @@ def _print_plan(
 
 
 def summary_of(paths: Sequence[Path]) -> str:
-    """Written files in few words: each folder with what is in it."""
-    folders: dict[Path, list[str]] = {}
+    """Written files in few words: `folder/name.{csv,json}, other.csv`."""
+    folders: dict[Path, dict[str, list[str]]] = {}
     for path in paths:
-        folders.setdefault(path.parent, []).append(path.name)
-    return "; ".join(f"{folder}/ ({', '.join(names)})" for folder, names in folders.items())
+        stems = folders.setdefault(path.parent, {})
+        stems.setdefault(path.stem, []).append(path.suffix.removeprefix("."))
+    words = []
+    for folder, stems in folders.items():
+        forms: dict[str, list[str]] = {}
+        for stem, ends in stems.items():
+            form = ends[0] if len(ends) == 1 else f"{{{','.join(ends)}}}"
+            forms.setdefault(form, []).append(stem)
+        for form, names in forms.items():
+            name = names[0] if len(names) == 1 else f"{{{','.join(names)}}}"
+            words.append(f"{folder}/{name}.{form}")
+    return " ".join(words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -62,8 +63,8 @@ def _comment(path: Any) -> str:
 
 def _first_sentence(text: str) -> str:
     words = " ".join(text.split())
-    end = words.find(". ")
-    words = words if end < 0 else words[: end + 1]
+    end = re.search(r"[\w)]{2}\. ", words)  # not after an initial
+    words = words if end is None else words[: end.end() - 1]
     return words if len(words) <= 100 else words[:97].rsplit(" ", 1)[0] + " …"
 
 

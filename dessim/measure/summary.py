@@ -43,9 +43,7 @@ class Summary:
         }
 
 
-def summarise(
-    runs: Sequence[RunResult], fixed_exit_ps: int = 0, processes: int = 1
-) -> Summary:
+def summarise(runs: Sequence[RunResult], fixed_exit_ps: int = 0, processes: int = 1) -> Summary:
     """Summarise the replications of a point.
 
     Parameters

@@ -61,8 +61,7 @@ class Results:
             groups.setdefault((point["workload"], point["machine"], *swept), []).append(point)
         titles = _telling(list(groups))
         return [
-            Panel(title, tuple(group))
-            for title, group in zip(titles, groups.values(), strict=True)
+            Panel(title, tuple(group)) for title, group in zip(titles, groups.values(), strict=True)
         ]
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -117,9 +117,10 @@ def draw_line(
         ax.fill_between(at, low, high, color=style["color"], alpha=0.2, linewidth=0)
 
 
-def log_axis(axis: Axis, low: float, high: float) -> None:
+def log_axis(ax: Axes, name: Literal["x", "y"], low: float, high: float) -> None:
     """Logarithmic axis with plain numbers; over few decades 1, 2 and 5 of each are written."""
-    axis.axes.set(**{f"{axis.axis_name}scale": "log", f"{axis.axis_name}lim": (low, high)})
+    ax.set(**{f"{name}scale": "log", f"{name}lim": (low, high)})
+    axis: Axis = ax.xaxis if name == "x" else ax.yaxis
     few = high / low < 300
     axis.set_major_locator(LogLocator(10, (1.0, 2.0, 5.0) if few else (1.0,)))
     axis.set_minor_locator(LogLocator(10, "auto" if few else tuple(range(2, 10))))
@@ -134,3 +135,8 @@ def unit_of(values: Sequence[float]) -> tuple[float, str]:
         if top >= size:
             return size, word
     return 1.0, ""
+
+
+def note_in(ax: Axes, text: str) -> None:
+    """Say in the middle of an empty panel why it is empty."""
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color="#606060")

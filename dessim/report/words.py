@@ -53,6 +53,11 @@ def plus_minus(estimate: dict[str, Any]) -> str:
     return "±<1%" if relative < 0.01 else f"±{relative * 100:.0f}%"
 
 
+def threads_word(n: int) -> str:
+    """`1 thread`, `8 threads`."""
+    return f"{n} thread" if n == 1 else f"{n} threads"
+
+
 def scheme_of(point: dict[str, Any]) -> str:
     """Scheme of a point with its options: `name` or `name+option`, `name option=3`."""
     words = [point["scheme"]]

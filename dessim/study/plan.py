@@ -26,9 +26,8 @@ def program_of(point: Point) -> Program:
         If the scheme or one of its options does not exist.
     """
     chosen = tuple(sorted(point.scheme.options.items()))
-    split = point.machine.locks.split_page_table_locks
     around = point.fault_around_order > 0
-    return _program(point.workload.kind, point.scheme.name, chosen, around, split)
+    return _program(point.workload.kind, point.scheme.name, chosen, around)
 
 
 @lru_cache(maxsize=256)
@@ -37,7 +36,6 @@ def _program(
     name: str,
     chosen: tuple[tuple[str, schemes.type_of_option], ...],
     around: bool,
-    split_ptl: bool,
 ) -> Program:
     scheme = schemes.load(name)
     options = schemes.options_of(scheme, dict(chosen))
@@ -45,9 +43,7 @@ def _program(
         return assemble(lock_loop_program())
     if not around:
         scheme = schemes.load(BASELINE)
-    return assemble(
-        fault_program(scheme.fault_around, scheme.slow_path), options, split_ptl=split_ptl
-    )
+    return assemble(fault_program(scheme.fault_around, scheme.slow_path), options)
 
 
 def setup_of(point: Point, replication: int) -> Setup:

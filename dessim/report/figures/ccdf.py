@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from dessim.report.drawing import Drawing
 from dessim.report.results import Results
 from dessim.report.style import grid, legend, line_style, log_axis
+from dessim.report.words import threads_word
 
 NS_PER_US = 1000.0
 
@@ -27,10 +28,11 @@ def draw(results: Results) -> Drawing | None:
             _line(ax, tail, results.series.index(name), name)
             head = {"panel": panel.title, "series": name, "threads": point["threads"]}
             rows += [{**head, **row} for row in tail]
-        ends = [x for line in ax.lines for x in line.get_xdata()]
-        log_axis(ax.xaxis, min(ends) / 1.1, max(ends) * 1.1)
+        shown = [results.latencies[point["index"]] for point in _shown(results, panel.points)]
+        ends = [(row["latency_ns"] or 0.0) / NS_PER_US for tail in shown for row in tail]
+        log_axis(ax, "x", min(ends) / 1.1, max(ends) * 1.1)
         ax.set_yscale("log")
-        threads = f"{max(panel.threads)} threads"
+        threads = threads_word(max(panel.threads))
         ax.set_title(f"{panel.title}, {threads}" if panel.title else threads)
         ax.set_xlabel("fault latency (µs)")
         ax.set_ylabel("share of faults that take longer")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dessim.report.drawing import Drawing
 from dessim.report.results import Panel, Results
-from dessim.report.style import draw_line, grid, legend, log_axis, threads_axis
+from dessim.report.style import draw_line, grid, legend, log_axis, note_in, threads_axis
 
 QUANTILES = (
     ("p50", "fault_latency_ns_p50"),
@@ -40,7 +40,9 @@ def draw(results: Results) -> Drawing | None:
                         "fault_latency_ns_hi": high,
                     }
                 )
-        log_axis(ax.yaxis, *_range_us(panel))
+        if not any(point["metrics"][metric]["mean"] for point in panel.points):
+            note_in(ax, "too few faults")
+        log_axis(ax, "y", *_range_us(panel))
         threads_axis(ax, panel.threads)
         ax.set_title(f"{word}, {panel.title}" if panel.title else word)
         ax.set_xlabel("threads")

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from dessim.report.drawing import Drawing
 from dessim.report.results import Panel, Results
 from dessim.report.style import COLOURS, PAGE_IN, legend
+from dessim.report.words import threads_word
 
 WORDS = {
     "user": "user",
@@ -76,7 +77,7 @@ def _kept(panel: Panel, keep: int | None) -> tuple[dict[str, Any], ...]:
 
 
 def _bars(ax: Axes, panel: Panel, shown: list[str], results: Results) -> None:
-    labels = [f"{results.series_of(p)}, {p['threads']} threads" for p in panel.points]
+    labels = [f"{results.series_of(p)}, {threads_word(p['threads'])}" for p in panel.points]
     left = [0.0] * len(labels)
     places = list(range(len(labels)))
     hues = [colour for colour in COLOURS if colour != "#000000"]
@@ -98,7 +99,7 @@ def _bars(ax: Axes, panel: Panel, shown: list[str], results: Results) -> None:
         left = [a + b for a, b in zip(left, widths, strict=True)]
     rest = [max(0.0, 100 - x) for x in left]
     if max(rest) > 1e-6:
-        edge = {"color": "white", "edgecolor": "#808080", "linewidth": 0.3}
+        edge: dict[str, Any] = {"color": "white", "edgecolor": "#808080", "linewidth": 0.3}
         ax.barh(places, rest, 0.78, left, label="other", **edge)
     ax.set_yticks(places, labels)
     ax.invert_yaxis()

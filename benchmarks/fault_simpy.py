@@ -82,7 +82,7 @@ class Machine:
         self.rng = random.Random(seed)
         sockets = self.one("SOCKETS")
         self.hops = [numbers["hops"][i * sockets : (i + 1) * sockets] for i in range(sockets)]
-        self.pages = [Page(self.line(i % sockets)) for i in range(self.one("PAGES"))]
+        self.pages = [Page(self.line(self.home(i))) for i in range(self.one("PAGES"))]
         self.mmap_line, self.table_line = self.line(), self.line()
         self.page_table_lock = simpy.Resource(self.env)
         self.node_busy_ps = [0] * sockets
@@ -95,6 +95,10 @@ class Machine:
     def one(self, name: str) -> int:
         """Return a number by name."""
         return self.n[name][0]
+
+    def home(self, page: int) -> int:
+        """Return the memory node of a page."""
+        return page % self.one("SOCKETS") if self.one("INTERLEAVE") else 0
 
     def line(self, home: int = 0) -> Line:
         """Return a new line."""
@@ -131,9 +135,16 @@ class Machine:
         return self.line_cost(op, state, far)
 
     def access(
-        self, cpu: Cpu, line: Line, op: int, work: int = 0, *, next_page: bool = False
+        self,
+        cpu: Cpu,
+        line: Line,
+        op: int,
+        work: int = 0,
+        *,
+        next_page: bool = False,
+        keep: bool = False,
     ) -> Life:
-        """Use a cache line, fetching it if need be, and do some work."""
+        """Use a cache line, fetching it if need be, and do some work; maybe keep it for a while."""
         env = self.env
         mine = line.state == MODIFIED and line.owner == cpu.core
         if mine or (op == LOAD and line.state == SHARED and cpu.core in line.sharers):
@@ -156,16 +167,18 @@ class Machine:
                 line.state = SHARED
             line.owner = cpu.core
             line.sharers.add(cpu.core)
-            line.free_ps = env.now + cost + self.one("HOLD")
+            line.free_ps = env.now + cost + (self.one("HOLD") if keep else 0)
             yield env.timeout(cost)
         if work:
             yield self.work(work)
 
-    def access_page(self, cpu: Cpu, page: int, op: int, work: int = 0) -> Life:
+    def access_page(
+        self, cpu: Cpu, page: int, op: int, work: int = 0, *, keep: bool = True
+    ) -> Life:
         """Use the line of a struct page: the prefetcher knows the next one."""
-        next_page = page == cpu.last_page + 1
+        ahead = page == cpu.last_page + 1
         cpu.last_page = page
-        return self.access(cpu, self.pages[page].line, op, work, next_page=next_page)
+        return self.access(cpu, self.pages[page].line, op, work, next_page=ahead, keep=keep)
 
     def read_page_ps(self, cpu: Cpu, page: int) -> int:
         """Return ps to read a page, from the L3 or from a memory node of limited bandwidth."""
@@ -175,7 +188,8 @@ class Machine:
             return int(cpu.cost["read_page_l3"] * spread)
         seen[page] = len(seen) + 1
         ps = int(cpu.cost["read_page_dram"] * spread)
-        node = page % len(self.node_busy_ps)
+        node = self.home(page)
+        ps = ps * self.n["far_read"][self.hops[cpu.socket][node]] // 1_000_000
         self.node_busy_ps[node] = max(self.node_busy_ps[node], self.env.now) + self.one("NODE_PAGE")
         return max(ps, self.node_busy_ps[node] - self.env.now)
 
@@ -261,15 +275,15 @@ class Thread:
         yield from m.access_page(cpu, page, RMW)
         if record.locked:
             m.outcome.trylock_lost += 1
-            yield from m.access_page(cpu, page, RMW)
+            yield from m.access_page(cpu, page, RMW, keep=False)
             record.refcount -= 1
             return
         record.locked = True
         yield from m.access_page(cpu, page, LOAD, cost["page_checks"])
         yield m.work(cost["local_load"])
         if page in self.mapped:
-            yield from self.unlock(page)
-            yield from m.access_page(cpu, page, RMW)
+            yield from self.unlock(page, keep=True)
+            yield from m.access_page(cpu, page, RMW, keep=False)
             record.refcount -= 1
             return
         yield from self.map_locked(page)
@@ -304,11 +318,11 @@ class Thread:
         yield from self.unlock(page)
         return True
 
-    def unlock(self, page: int) -> Life:
+    def unlock(self, page: int, *, keep: bool = False) -> Life:
         """Unlock a page and wake who sleeps on it."""
         m, cost = self.machine, self.cpu.cost
         record = m.pages[page]
-        yield from m.access_page(self.cpu, page, RMW, cost["unlock_page"])
+        yield from m.access_page(self.cpu, page, RMW, cost["unlock_page"], keep=keep)
         record.locked = False
         if record.unlocked:
             record.unlocked.succeed()
@@ -324,7 +338,7 @@ class Thread:
             record.unlocked = record.unlocked or m.env.event()
             yield record.unlocked
             yield m.work(cost["wakeup"], cost["context_switch"])
-        yield from m.access_page(self.cpu, page, RMW)
+        yield from m.access_page(self.cpu, page, RMW, keep=False)
         record.refcount -= 1
 
     def tear_down(self) -> Life:

@@ -48,6 +48,7 @@ def numbers_of(setup: Setup) -> Rows:
     for i, name in enumerate(lay.COSTS):
         rows[f"cost.{name}"] = [int(w[w[lay.H_COST] + row * lay.N_COSTS + i]) for row in (0, 1)]
     rows["line_cost"] = _words(w, lay.H_LINE_COST, 9 * lay.N_DISTANCES)
+    rows["far_read"] = _words(w, lay.H_FAR_READ, 3)
     rows["hops"] = _words(w, lay.H_HOPS, topology.sockets**2)
     cores = _words(w, lay.H_CORE, topology.n_cores * lay.C_WORDS)
     rows["core.l3"] = cores[lay.C_L3 :: lay.C_WORDS]

@@ -38,6 +38,18 @@ enum { ASLEEP = -1, ENDED = -2 };
     X(minor_faults) X(pages_mapped) X(trylock_lost) X(fault_retries) X(page_lock_waits) X(touches) \
     X(ptes_cleared) X(tables_freed)
 
+/* What a thread does next: a step that others can see. */
+enum {
+    TOUCH, MMAP_LOCK, FIND, TABLE_LOCK, TABLE_HANG_IN, TABLE_UNLOCK, GET, TEST, TRYLOCK, TEST_AGAIN,
+    MAPCOUNT, UNLOCK, UNLOCK_AND_PUT, PUT, SLOW_GET, SLOW_TRYLOCK, SLOW_TEST, SLOW_MAPCOUNT,
+    SLOW_UNLOCK, RETRY_MMAP_UNLOCK, RETRY_WAIT, RETRY_PUT, MMAP_UNLOCK, FINISH, TEAR_DOWN, STOP
+};
+/* After these it soon uses the same page's line again, and its core tries to keep it. */
+static const int COMING_BACK[] = {
+    GET, TEST, TRYLOCK, TEST_AGAIN, MAPCOUNT, UNLOCK_AND_PUT, SLOW_GET, SLOW_TRYLOCK, SLOW_TEST,
+    SLOW_MAPCOUNT, RETRY_WAIT
+};
+
 #define MEMBER(name) ps_t name;
 #define ENUM(name) T_##name,
 typedef struct { COSTS(MEMBER) } Costs;
@@ -92,6 +104,8 @@ static int64_t share, hidden_ppm, l3_pages, mcs_ppm;
 static int coalesce, interleave, mcs_ptl;
 static int64_t *core_l3, *core_socket, *hops, *read_quantiles;
 static ps_t *node_busy;
+static int64_t *far_read; /* time of a read from 0, 1, 2 hops away, ppm of a local one */
+static uint8_t comes_back[STOP + 1];
 static uint32_t *l3_reads;
 static int16_t queues[WAIT_QUEUES];
 
@@ -186,7 +200,7 @@ static inline ps_t serve(Task *t, Line *line, int op, ps_t now, int prefetched)
         f->rider = 0;
     }
     t->rider = 0;
-    line->free = end + hold_ps;
+    line->free = end + (comes_back[t->state] ? hold_ps : 0);
     return cost;
 }
 
@@ -355,7 +369,9 @@ static inline ps_t read_page(Task *t, ps_t now)
         return scaled(read_quantiles, bits, t->cost->read_page_l3);
     *seen = ++*reads;
     ps_t ps = scaled(read_quantiles, bits, t->cost->read_page_dram);
-    ps_t *busy = &node_busy[interleave ? t->page % n_sockets : 0];
+    int home = interleave ? t->page % n_sockets : 0;
+    ps = ps * far_read[hops[t->socket * n_sockets + home]] / 1000000;
+    ps_t *busy = &node_busy[home];
     *busy = (*busy > now ? *busy : now) + node_page_ps;
     ps_t late = *busy - (now + ps);
     if (late > 0) {
@@ -437,12 +453,6 @@ static ps_t tear_down(Task *t, ps_t now)
  * Each state is a step that other threads can see. What follows it up to the next such step is
  * private and happens at once, on this thread's own clock.
  */
-
-enum {
-    TOUCH, MMAP_LOCK, FIND, TABLE_LOCK, TABLE_HANG_IN, TABLE_UNLOCK, GET, TEST, TRYLOCK, TEST_AGAIN,
-    MAPCOUNT, UNLOCK, UNLOCK_AND_PUT, PUT, SLOW_GET, SLOW_TRYLOCK, SLOW_TEST, SLOW_MAPCOUNT,
-    SLOW_UNLOCK, RETRY_MMAP_UNLOCK, RETRY_WAIT, RETRY_PUT, MMAP_UNLOCK, FINISH, TEAR_DOWN, STOP
-};
 
 #define PRIVATE(cost, time)                                                                        \
     do {                                                                                           \
@@ -732,6 +742,10 @@ static void read_costs(void)
     core_l3 = table("core.l3");
     core_socket = table("core.socket");
     hops = table("hops");
+    far_read = table("far_read");
+    for (unsigned i = 0; i < sizeof COMING_BACK / sizeof *COMING_BACK; i++)
+        comes_back[COMING_BACK[i]] = 1;
+    comes_back[RETRY_PUT] = order == 0; /* without a window the retry gets the page again */
     read_quantiles = table("quantiles.read");
     if (number("L3S") > MAX_L3 || number("CORES") > 64 * MASKS)
         die("built for a smaller machine:", "raise MAX_L3 or MASKS");

@@ -130,7 +130,7 @@ def count(counter: str) -> Step:
 
 
 def each_page(*body: Step) -> Step:
-    """Repeat for each page of the aligned fault-around window; afterwards the cursor is on the target."""
+    """Repeat for each page of the aligned fault-around window; then go back to the target."""
     return Step("each_page", body=body)
 
 

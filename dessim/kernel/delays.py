@@ -1,7 +1,7 @@
 """How long each step takes.
 
-Asking for a cache line moves it: ``delay_ps`` changes clocks, line positions, recency and accounting,
-never anything that a program can test. Meaning is in ``steps.py``.
+Asking for a cache line moves it: ``delay_ps`` changes clocks, line positions, recency and
+accounting, never anything that a program can test. Meaning is in ``steps.py``.
 """
 
 from dessim.kernel.accounting import account
@@ -48,7 +48,8 @@ def read_page_ps(w: World, task: int, now: int) -> int:
     """Return ps to read a whole page: from the socket's L3 if it was read there lately, or memory.
 
     A read from memory takes longer in proportion to the latency of the node that holds the page: a
-    core has a fixed number of lines in flight (Little's law). The node's bandwidth is a queue served in order; waiting for it is accounted apart.
+    core has a fixed number of lines in flight (Little's law). The node's bandwidth is a queue
+    served in order; waiting for it is accounted apart.
     """
     t = w[H_TASK] + task * T_WORDS
     page = w[t + T_PAGE]

@@ -1,7 +1,8 @@
 """Locks: taking, queueing, hand-over.
 
-A lock record is a cache line whose words also say who holds it and who waits. Taking a lock costs an
-RMW on its line whether or not it is free; a task that finds it held then waits in order of arrival.
+A lock record is a cache line whose words also say who holds it and who waits. Taking a lock costs
+an RMW on its line whether or not it is free; a task that finds it held then waits in order of
+arrival.
 The unlock hands over in the same event: the waiter goes on after the hand-over cost of the kind.
 
 Source

@@ -23,7 +23,7 @@ def _table(distribution: Any) -> tuple[int, ...]:
     knots = [distribution.ppf(coarse), distribution.ppf(fine)]
     middle = [(k[:-1] + k[1:]) / 2 for k in knots]
     mean = (middle[0][:-1].sum() + middle[1].mean()) / _STEPS
-    return tuple(int(round(x / mean * QUANTILE_ONE)) for k in knots for x in k)
+    return tuple(round(float(x / mean * QUANTILE_ONE)) for k in knots for x in k)
 
 
 @lru_cache

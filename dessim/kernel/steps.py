@@ -88,7 +88,7 @@ def open_window(w: World, t: int) -> None:
 
 
 def next_page(w: World, t: int, target: int) -> None:
-    """Move the cursor to the next page of the window and jump back, or end the loop on the target."""
+    """Move the cursor to the window's next page and jump back, or end the loop on the target."""
     w[t + T_CURSOR] += 1
     if w[t + T_CURSOR] < w[t + T_STOP]:
         w[t + T_PC] = target
@@ -154,7 +154,7 @@ def finish(w: World, task: int, now: int, target: int) -> None:
 
 
 def teardown_table(w: World, t: int, target: int) -> None:
-    """Unmap all pages of one page table and free it; jump back while tables or mappings are left."""
+    """Unmap all pages of a page table and free it; jump back while tables or mappings are left."""
     mapping = w[t + T_SWEEP]
     table = w[t + T_CURSOR] >> TABLE_SHIFT
     record = w[mapping + M_TABLE] + table * w[H_TABLE_WORDS] + w[H_LINE_WORDS]

@@ -1,4 +1,4 @@
-"""Building the World of a run: all regions of the flat sequence, from machine, workload, program."""
+"""Building the World of a run: all regions of the flat sequence, from a setup."""
 
 from dataclasses import dataclass
 from hashlib import sha256

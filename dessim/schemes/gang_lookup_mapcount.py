@@ -1,9 +1,9 @@
 """S2 ``gang_lookup_mapcount``: no page lock for neighbours; raise mapcount first, check, undo.
 
 The proposal: look the whole window up at once with a reference on each page, then under the
-page-table lock raise ``_mapcount``, order, and only then test that the page is unlocked, uptodate and
-still ours. Otherwise undo. Two locked operations per mapped page instead of four, but in two passes.
-If the target itself was not mapped, the ordinary path does it.
+page-table lock raise ``_mapcount``, order, and only then test that the page is unlocked, uptodate
+and still ours. Otherwise undo. Two locked operations per mapped page instead of four, but in two
+passes. If the target itself was not mapped, the ordinary path does it.
 
 Source
 ------

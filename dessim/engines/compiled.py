@@ -14,10 +14,23 @@ from typing import Any
 import dessim
 from dessim.engines import loop
 from dessim.engines.deadlock import Deadlock
-from dessim.kernel import accounting, delays, draws, layout, lines, locks, places, steps
+from dessim.kernel import (
+    accounting,
+    actors,
+    cpus,
+    delays,
+    draws,
+    layout,
+    lines,
+    locks,
+    pages,
+    places,
+    steps,
+    tlb,
+)
 
 # In this order each function only calls functions that come before it.
-KERNEL = (draws, accounting, lines, locks, places, delays, steps, loop)
+KERNEL = (draws, accounting, lines, places, tlb, cpus, locks, pages, actors, delays, steps, loop)
 LOGGED_CHUNK = 256
 CHUNK = 1_000_000  # events between two looks at the clock and at Ctrl-C
 

@@ -26,6 +26,10 @@ class Step:
 
 LOCKS = {
     "mmap_lock": (lay.LOCK_MMAP, 1, "mmap_lock"),
+    "mmap_lock_write": (lay.LOCK_MMAP, 0, "mmap_lock"),
+    "vma_lock": (lay.LOCK_VMA, 1, "mmap_lock"),
+    "i_mmap_mutex": (lay.LOCK_I_MMAP, 0, "page_cache"),
+    "tree_lock": (lay.LOCK_TREE, 0, "page_cache"),
     "page_table_lock": (lay.LOCK_PAGE_TABLE, 0, "page_table"),
     "ptl": (lay.LOCK_PTL, 0, "ptl"),
     "lock": (lay.LOCK_FREE_STANDING, 0, "lock"),
@@ -37,6 +41,7 @@ FLAG_CONDITIONS = {
     "page.unlocked_uptodate": (lay.FLAG_LOCKED | lay.FLAG_UPTODATE, lay.FLAG_UPTODATE),
     "page.ours": (lay.FLAG_OURS, lay.FLAG_OURS),
     "page.ours_uptodate": (lay.FLAG_OURS | lay.FLAG_UPTODATE,) * 2,
+    "page.readahead": (lay.FLAG_READAHEAD, lay.FLAG_READAHEAD),
     "page.uptodate_no_readahead": (lay.FLAG_UPTODATE | lay.FLAG_READAHEAD, lay.FLAG_UPTODATE),
 }
 OTHER_CONDITIONS = {
@@ -44,6 +49,17 @@ OTHER_CONDITIONS = {
     "table.missing": "when_table_missing",
     "gang.holds": "when_gang_holds",
     "not_target": "when_not_target",
+    "page.cached": "when_cached",
+    "page.frame_free": "when_frame_free",
+    "page.frozen": "when_frozen",
+    "page.mapped": "when_mapped",
+}
+CONDITION_CATEGORY = {
+    "table.missing": "page_table",
+    "page.mapped": "page_lines",
+    "page.frozen": "page_lines",
+    "page.cached": "lookup",
+    "page.frame_free": "page_cache",
 }
 
 
@@ -94,6 +110,61 @@ def unlock_page() -> Step:
     return Step("unlock_page", cost="unlock_page", category="page_lines")
 
 
+def lock_page() -> Step:
+    """Set PG_locked, sleeping in a hashed wait queue as long as somebody else has it."""
+    return Step("lock_page", category="page_lock")
+
+
+def set_flags(clear: int, put: int) -> Step:
+    """Clear and set flags of the page by a locked read-modify-write."""
+    return Step("set_flags", clear, put, category="page_lines")
+
+
+def clear_pte() -> Step:
+    """Unmap the page: exchange its pte with none."""
+    return Step("clear_pte", cost="clear_pte", category="page_cache")
+
+
+def shootdown() -> Step:
+    """Flush the page's translation on this CPU and on all that run the mapping's mm."""
+    return Step("shootdown", category="shootdown")
+
+
+def add_to_page_cache() -> Step:
+    """Put a new page in the page cache: locked and not yet uptodate."""
+    return Step("add_to_cache", cost="add_to_page_cache", category="page_cache")
+
+
+def submit_read() -> Step:
+    """Give the page to the device; it unlocks the page when it has read it."""
+    return Step("submit_read", category="page_cache")
+
+
+def read_ahead() -> Step:
+    """Start reads of the pages that follow, and mark the first of them."""
+    return Step("read_ahead", category="page_cache")
+
+
+def remove_from_page_cache() -> Step:
+    """Empty the page's slot and forget its mapping."""
+    return Step("remove", cost="remove_from_page_cache", category="page_cache")
+
+
+def bug_on_mapped(which: str) -> Step:
+    """BUG_ON(page_mapped(page)): counted, as ``bug1`` or ``bug2``."""
+    return Step("bug_on", ("bug1", "bug2").index(which), category="page_lines")
+
+
+def each_in_range(*body: Step) -> Step:
+    """Repeat for each page of an actor's range; afterwards the cursor is on its first page."""
+    return Step("each_in_range", body=body)
+
+
+def each_mapping(*body: Step) -> Step:
+    """Repeat for each mapping of the file: page-table and mmap locks are those of the mapping."""
+    return Step("each_mapping", body=body)
+
+
 def wait_on_page() -> Step:
     """Sleep until the page is unlocked; fall through if it is."""
     return Step("wait_on_page", cost="page_lock_sleep", category="page_lock")
@@ -139,7 +210,7 @@ def when(condition: str, *then: Step, otherwise: tuple[Step, ...] = (), cost: st
     if condition in FLAG_CONDITIONS:
         mask, want = FLAG_CONDITIONS[condition]
         return Step("when_flags", mask, want, cost, "page_lines", "", then, otherwise)
-    category = "page_table" if condition == "table.missing" else "map"
+    category = CONDITION_CATEGORY.get(condition, "map")
     return Step(OTHER_CONDITIONS[condition], 0, 0, cost, category, "", then, otherwise)
 
 
@@ -150,6 +221,31 @@ def unless(condition: str, *then: Step, otherwise: tuple[Step, ...] = ()) -> Ste
         if not otherwise
         else when(condition, *otherwise, otherwise=then)
     )
+
+
+def each_folio(*body: Step) -> Step:
+    """Repeat for each folio of the window, with the cursor on its first page in the window."""
+    return Step("each_folio", body=body)
+
+
+def each_page_of_folio(*body: Step) -> Step:
+    """Repeat for the pages of the cursor's folio that are in the window; then stay on the last."""
+    return Step("each_page_of_folio", body=body)
+
+
+def to_head() -> Step:
+    """Go to the folio's head page, whose struct page holds lock and reference count."""
+    return Step("to_head")
+
+
+def from_head() -> Step:
+    """Go back to where ``to_head`` left."""
+    return Step("from_head")
+
+
+def add_folio_refs() -> Step:
+    """Add a reference for each pte of the folio that was just set: one RMW on its head."""
+    return Step("add_folio_refs", category="page_lines")
 
 
 def option(name: str, *then: Step, otherwise: tuple[Step, ...] = ()) -> Step:

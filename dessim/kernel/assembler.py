@@ -1,9 +1,10 @@
 """From nested steps to a line of instructions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dessim.kernel import layout as lay
-from dessim.kernel.alphabet import Step
+from dessim.kernel.alphabet import LOCKS, Step
 
 COST_CATEGORY = {
     "exception_entry": "entry_exit",
@@ -42,6 +43,10 @@ ALWAYS_PRIVATE = frozenset(
         "next_page",
         "count",
         "iterate",
+        "to_head",
+        "from_head",
+        "next_in_folio",
+        "next_folio",
     )
 )
 PRIVATE_WITH_OWN_TABLES = frozenset(
@@ -67,6 +72,17 @@ TIMED = frozenset(
         "think",
         "touch",
         "teardown_table",
+        "lock_page",
+        "set_flags",
+        "clear_pte",
+        "read_ahead",
+        "bug_on",
+        "shootdown",
+        "when_mapped",
+        "pause",
+        "unmap_own",
+        "when_frozen",
+        "add_folio_refs",
     )
 )
 
@@ -77,18 +93,36 @@ PAGE_LINE = frozenset(
         "unlock_page",
         "wait_on_page",
         "when_flags",
+        "lock_page",
+        "set_flags",
+        "when_mapped",
+        "bug_on",
+        "when_frozen",
+        "add_folio_refs",
     )
 )
 MOVES_CURSOR = frozenset(
     (
         "window",
         "next_page",
+        "next_in_folio",
+        "next_folio",
+        "next_in_range",
+        "to_head",
+        "from_head",
         "next_access",
         "fault_end",
         "finish",
         "stop",
     )
 )
+
+LOOPS = {
+    "each_in_range": ("", "next_in_range"),
+    "each_folio": ("window", "next_folio"),
+    "each_page_of_folio": ("", "next_in_folio"),
+    "each_mapping": ("first_mapping", "next_mapping"),
+}
 
 GO_TO = -1  # a jump while the program is being laid out; none is left in the result
 
@@ -180,15 +214,21 @@ class _Assembler:
                     raise ProgramError(f"two places are called {step.label!r}")
                 self.labels[step.label] = len(self.rows)
             elif step.op == "option":
-                if step.label not in self.options:
-                    raise ProgramError(f"the program asks for an unknown option {step.label!r}")
-                self.lay_out(step.body if self.options[step.label] else step.otherwise)
+                self.lay_out(step.body if self.chosen(step.label) else step.otherwise)
             elif step.op == "each_page":
                 again = self.fresh()
                 self.emit(Step("window", category="lookup"))
                 self.labels[again] = len(self.rows)
                 self.lay_out(step.body)
                 self.jump(Step("next_page", category="lookup"), again)
+            elif step.op in LOOPS:
+                first, following = LOOPS[step.op]
+                again = self.fresh()
+                if first:
+                    self.emit(Step(first, category="page_cache"))
+                self.labels[again] = len(self.rows)
+                self.lay_out(step.body)
+                self.jump(Step(following, category="page_cache"), again)
             elif step.op == "trylock_page" or step.op.startswith("when_"):
                 self.choose(step)
             elif step.label:
@@ -196,6 +236,13 @@ class _Assembler:
             else:
                 self.emit(step)
                 self.lay_out(step.body)
+
+    def chosen(self, asked: str) -> bool:
+        """Return whether an option is on, or, asked as ``name=value``, has a value."""
+        name, _, value = asked.partition("=")
+        if name not in self.options:
+            raise ProgramError(f"the program asks for an unknown option {name!r}")
+        return self.options[name] == value if value else bool(self.options[name])
 
     def choose(self, step: Step) -> None:
         """Append a conditional step, its body, and the steps for when it fails."""
@@ -256,9 +303,9 @@ def comes_back(rows: list[list[int]], place: int) -> int:
 
 def describe(step: Step) -> str:
     """Return a readable form of one instruction."""
-    names = {0: "mmap_lock", 1: "page_table_lock", 2: "ptl", 3: "lock"}
     if step.op in ("lock", "unlock"):
-        return f"{step.op} {names[step.a]}"
+        names = {(which, shared): name for name, (which, shared, _) in LOCKS.items()}
+        return f"{step.op} {names[step.a, step.b]}"
     if step.op == "add":
         word = {lay.P_MAPCOUNT: "mapcount", lay.P_REFCOUNT: "refcount"}[step.a]
         return f"page.{word} {'+' if step.b > 0 else '-'} 1"
@@ -267,8 +314,30 @@ def describe(step: Step) -> str:
     if step.op == "count":
         return f"count {lay.COUNTERS[step.a]}"
     if step.op in ("work", "think"):
-        return f"{step.op} {step.cost if step.op == 'work' else ('think', 'hold')[step.a]}"
+        return f"{step.op} {step.cost if step.op == 'work' else ('think', 'hold', 'read')[step.a]}"
     return step.op.replace("_", " ")
+
+
+def link(programs: Sequence[Program]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Lay programs out one behind the other.
+
+    Returns
+    -------
+    words : tuple of int, shape (n_steps * I_WORDS,)
+    entries : tuple of int, shape (n_programs,)
+        Where each program begins.
+    """
+    words: list[int] = []
+    entries = []
+    for program in programs:
+        entry = len(words) // lay.I_WORDS
+        entries.append(entry)
+        for start in range(0, len(program.words), lay.I_WORDS):
+            row = list(program.words[start : start + lay.I_WORDS])
+            row[lay.I_NEXT] += entry
+            row[lay.I_TARGET] += entry
+            words += row
+    return tuple(words), tuple(entries)
 
 
 def assemble(

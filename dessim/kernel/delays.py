@@ -8,7 +8,9 @@ from dessim.kernel.accounting import account
 from dessim.kernel.draws import draw, draw_at, scaled
 from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
 from dessim.kernel.lines import access_ps, local_cost
+from dessim.kernel.pages import free_for_reading
 from dessim.kernel.places import (
+    bucket_at,
     cost_ps,
     lock_at,
     own_lock,
@@ -16,6 +18,7 @@ from dessim.kernel.places import (
     pte_present,
     table_at,
 )
+from dessim.kernel.tlb import shootdown_ps, translate_ps
 
 
 def page_line_ps(w: World, task: int, op: int, now: int) -> int:
@@ -81,20 +84,23 @@ def touch_ps(w: World, task: int, now: int) -> int:
     if not pte_present(w, t, w[t + T_PAGE]):
         return 0
     work = cost_ps(w, t, COST_PAGE_WORK)
+    walk = translate_ps(w, t, w[t + T_PAGE])
+    if walk:
+        account(w, t, CAT_TLB, walk)
+        account(w, t, CAT_USER, -walk)
+        work += walk
     if w[H_ACCESS_COST] == COST_READ_DRAM:
         return work + read_page_ps(w, task, now)
     return work + cost_ps(w, t, w[H_ACCESS_COST])
 
 
-def waiters_on_page(w: World, page: int) -> int:
-    """Return how many tasks sleep on a page's lock."""
+def waiters_in_bucket(w: World, page: int) -> int:
+    """Return how many tasks an unlock of a page finds in its wait queue, collisions included."""
     sleepers = 0
-    follower = w[w[H_BUCKET] + page % w[H_BUCKETS]]
+    follower = w[bucket_at(w, page)]
     while follower:
-        f = w[H_TASK] + (follower - 1) * T_WORDS
-        if w[f + T_WAIT_PAGE] == page:
-            sleepers += 1
-        follower = w[f + T_NEXT]
+        sleepers += 1
+        follower = w[w[H_TASK] + (follower - 1) * T_WORDS + T_NEXT]
     return sleepers
 
 
@@ -122,8 +128,11 @@ def teardown_ps(w: World, t: int) -> int:
 
 
 def think_ps(w: World, task: int, which: int) -> int:
-    """Return ps of think (0) or hold (1) time: fixed or drawn."""
+    """Return ps of think (0) or hold (1) time, or of a device's read (2): fixed or drawn."""
     t = w[H_TASK] + task * T_WORDS
+    if which == 2:
+        bits = draw(w, task, DRAW_ACTOR)
+        return scaled(w, QUANTILES_DEVICE, bits, cost_ps(w, t, COST_DEVICE_READ))
     if which == 0:
         mean, table, purpose = cost_ps(w, t, COST_THINK), w[H_THINK_QUANTILES], DRAW_THINK
     else:
@@ -131,6 +140,47 @@ def think_ps(w: World, task: int, which: int) -> int:
     if table == 0:
         return mean
     return scaled(w, table, draw(w, task, purpose), mean)
+
+
+def read_ahead_ps(w: World, t: int) -> int:
+    """Return ps to put the pages of a readahead window in the page cache."""
+    pages = 0
+    first = w[t + T_CURSOR] + 1
+    for page in range(first, first + w[H_READAHEAD]):
+        if page < w[H_PAGES] and free_for_reading(w, page):
+            pages += 1
+    return pages * cost_ps(w, t, COST_ADD_PAGE)
+
+
+def unmap_own_ps(w: World, task: int) -> int:
+    """Return ps of a munmap: its ptes and the flush, on every CPU of the mm."""
+    t = w[H_TASK] + task * T_WORDS
+    ptes = w[t + T_TOUCHED] * cost_ps(w, t, COST_TEARDOWN_PTE)
+    flush = shootdown_ps(w, task, w[t + T_MM], w[t + T_TOUCHED])
+    account(w, t, CAT_SHOOTDOWN, flush)
+    account(w, t, CAT_TEARDOWN, -flush)
+    return ptes + flush
+
+
+def rare_delay_ps(w: World, task: int, op: int, now: int) -> int:
+    """Return ps of the steps of actors and of munmap, or ASLEEP."""
+    t = w[H_TASK] + task * T_WORDS
+    if op == OP_SET_FLAGS or op == OP_WHEN_FROZEN or op == OP_ADD_FOLIO_REFS:
+        return page_line_ps(w, task, LINE_RMW, now)
+    if op == OP_WHEN_MAPPED or op == OP_BUG_ON:
+        return page_line_ps(w, task, LINE_LOAD, now)
+    if op == OP_CLEAR_PTE:
+        return pte_line_ps(w, task, LINE_RMW, now)
+    if op == OP_SHOOTDOWN:
+        return shootdown_ps(w, task, w[w[t + T_SWEEP] + M_MM], 1)
+    if op == OP_READ_AHEAD:
+        return read_ahead_ps(w, t)
+    if op == OP_UNMAP_OWN:
+        return unmap_own_ps(w, task)
+    if op == OP_PAUSE:
+        bits = draw(w, task, DRAW_THINK)
+        return scaled(w, QUANTILES_EXPONENTIAL, bits, w[t + T_EVERY])
+    return 0
 
 
 def delay_ps(w: World, task: int, now: int) -> int:
@@ -141,7 +191,7 @@ def delay_ps(w: World, task: int, now: int) -> int:
     t = w[H_TASK] + task * T_WORDS
     i = w[H_PROG] + w[t + T_PC] * I_WORDS
     op = w[i + I_OP]
-    if op == OP_ADD or op == OP_TRYLOCK_PAGE:
+    if op == OP_ADD or op == OP_TRYLOCK_PAGE or op == OP_LOCK_PAGE:
         return page_line_ps(w, task, LINE_RMW, now)
     if op == OP_WHEN_FLAGS or op == OP_WAIT_ON_PAGE:
         return page_line_ps(w, task, LINE_LOAD, now)
@@ -155,7 +205,7 @@ def delay_ps(w: World, task: int, now: int) -> int:
         ps = page_line_ps(w, task, LINE_RMW, now)
         if ps < 0:
             return ps
-        return ps + cost_ps(w, t, COST_WAKE_WALK) * waiters_on_page(w, w[t + T_CURSOR])
+        return ps + cost_ps(w, t, COST_WAKE_WALK) * waiters_in_bucket(w, w[t + T_CURSOR])
     if op == OP_WHEN_PTE_NONE:
         return pte_line_ps(w, task, LINE_LOAD, now)
     if op == OP_SET_PTE:
@@ -164,4 +214,4 @@ def delay_ps(w: World, task: int, now: int) -> int:
         return think_ps(w, task, w[i + I_A])
     if op == OP_TEARDOWN_TABLE:
         return teardown_ps(w, t)
-    return 0
+    return rare_delay_ps(w, task, op, now)

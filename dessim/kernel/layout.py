@@ -72,8 +72,32 @@ H_FAR_READ = 56  # base: time of a DRAM read from 0, 1, 2 hops away, in ppm of a
 H_THINK_QUANTILES = 53  # quantile table of the think time, or 0: fixed
 H_HOLD_QUANTILES = 54  # quantile table of the hold time, or 0: fixed
 H_INTERLEAVE = 55  # 1: file pages alternate over nodes, 0: all on node 0
+H_CPU = 57  # base of the CPU records (U_*)
+H_LIVE = 58  # tasks of the workload that are alive: actors and devices end with the last of them
+H_WORKERS = 59  # tasks of the workload; actors and devices come after them
+H_MAPPINGS = 60  # number of mappings of the file
+H_IO_HEAD = 61  # first page that waits for the device + 1
+H_IO_TAIL = 62
+H_IO_IDLE = 63  # first idle device slot's task + 1
+H_READAHEAD = 64  # pages read ahead of a miss
+H_PAGE_HAND_OVER = 65  # HAND_OVER_*: what unlock_page does for a waiter that wants the lock
+H_PAGE_RETRIES = 66  # bounded: after so many lost races a waiter is handed the lock
+H_SLICE = 67  # ps of a time slice
+H_TAS_WAITER = 68  # ps of hand-over per waiter of a test-and-set lock
+H_TLB = 69  # base of the TLBs, or 0: translation costs nothing
+H_TLB_WORDS = 70  # words of one core's TLB
+H_TLB_L1_SETS = 71
+H_TLB_L1_WAYS = 72
+H_TLB_L2_SETS = 73
+H_TLB_L2_WAYS = 74
+H_FLUSH_CEILING = 75  # pages above which the whole TLB is flushed
+H_BUG_AT = 76  # time of the first BUG + 1, or 0
+H_FILE = 77  # base of the file's lock records: i_mmap_mutex, tree_lock
+H_PCID = 78  # 1: a switch to another mm does not flush the TLB
+H_UNMAP_EVERY = 79  # pages after which a thread unmaps what it touched
+H_FOLIO = 80  # pages of a folio of the file
 H_ENDED = 51  # tasks that have ended
-H_WORDS = 64
+H_WORDS = 96
 
 # --- task ---------------------------------------------------------------------------------------
 T_PC = 0
@@ -106,14 +130,27 @@ T_MAPPING = 26  # base of its mapping record
 T_SWEEP = 27  # teardown: mapping that is being torn down
 T_DRAW = 28  # draw counters, one word per purpose
 T_GANG = 36  # 16 words of 32 bits: pages on which a gang lookup holds a reference
-T_SLOT = 52  # task on the sibling CPU + 1
+T_SIBLING = 52  # CPU record of its SMT sibling, or 0
 T_RUN = 53  # what its current step asks of a line: 1 to keep it for a while
 T_LINE_OP = 54  # operation of the request that waits for a line
 T_RETRY = 55  # 1: the current fault was begun before
 T_SHARED_WANT = 56  # 1: it waits for a lock as a reader
 T_COSTS = 57  # base of its row of the cost table: SMT sibling idle or busy
-T_ACCOUNT = 58  # time by category, N_CATEGORIES words
-T_WORDS = 80
+T_CPU = 58  # its CPU record
+T_READY = 59  # since when it could run, if it had a CPU
+T_SLICE_FROM = 60  # when its time slice began
+T_PENDING = 61  # ps of interrupt handlers that it still has to run
+T_TRIES = 62  # races for a page lock lost since it queued
+T_EXCLUSIVE = 63  # 1: it waits for the page lock itself, 0: only for its release
+T_ACTOR = 64  # 1: it is not part of the workload
+T_EVERY = 65  # actor: mean ps between two rounds
+T_RANGE = 66  # actor: pages of one round
+T_TOUCHED = 67  # pages touched since the last munmap
+T_HOME_MM = 68  # the mm it runs in (an actor's T_MM moves from mapping to mapping)
+T_FROM = 69  # where the cursor was before it went to the head of the folio
+T_FOLIO_REFS = 70  # ptes of the folio set by the current batch
+T_ACCOUNT = 72  # time by category, N_CATEGORIES words
+T_WORDS = 96
 
 # --- cache line, and the objects that begin with one --------------------------------------------
 L_OWN = 0  # core << 2 | state
@@ -124,6 +161,7 @@ L_HOME = 3  # memory node
 P_FLAGS = 4
 P_MAPCOUNT = 5  # number of mappings: the kernel's _mapcount + 1
 P_REFCOUNT = 6
+P_NEXT = 7  # next page + 1 in the device's queue
 K_HOLD = 4  # lock: 0 free, -1 held exclusively, n > 0 readers
 K_HEAD = 5  # first waiter + 1
 K_TAIL = 6
@@ -133,6 +171,13 @@ L_MASK = 8  # sharers, MASK_BITS cores a word
 UNCACHED, SHARED, MODIFIED = 0, 1, 2
 MASK_BITS = 62
 
+# --- CPU ---
+U_RUNNING = 0  # task + 1 that has the CPU
+U_HEAD = 1  # first task + 1 of the run queue
+U_TAIL = 2
+U_MM = 3  # mm whose translations its core may hold
+U_WORDS = 4
+
 # --- others -------------------------------------------------------------------------------------
 C_L3 = 0
 C_SOCKET = 1
@@ -141,6 +186,8 @@ C_WORDS = 2
 MM_LIVE = 0  # tasks alive
 MM_MAPPINGS = 1  # number of mappings
 MM_FIRST = 2  # base of the first mapping record
+MM_TASK = 3  # its first task
+MM_TASKS = 4  # number of its tasks
 MM_LOCKS = 8  # its lock records: LOCK_MMAP, LOCK_PAGE_TABLE, and LOCK_PTL if it is not split
 
 # a page-table record: the lock record of its PTL, then the line record of its ptes
@@ -148,7 +195,10 @@ D_POPULATED = 4  # in the pte line's own words: 1 when the table exists
 
 M_PTE = 0  # base of the pte bits
 M_TABLE = 1  # base of the page-table records
-M_WORDS = 4
+M_MM = 2  # base of its mm record
+M_INDEX = 3  # its number
+M_VMA_LOCK = 4  # base of its per-VMA lock's record
+M_WORDS = 8
 
 TABLE_PAGES = 512
 PTE_BITS = 32
@@ -177,8 +227,10 @@ ENDED = -2
 FLAG_LOCKED, FLAG_UPTODATE, FLAG_OURS, FLAG_READAHEAD = 1, 2, 4, 8
 
 ACCESS_SEQUENTIAL, ACCESS_RANDOM, ACCESS_ONE_PER_TABLE = 0, 1, 2
-LOCK_TICKET, LOCK_MCS = 0, 1
+LOCK_TICKET, LOCK_MCS, LOCK_TEST_AND_SET = 0, 1, 2
+HAND_OVER_RACING, HAND_OVER_FAIR, HAND_OVER_BOUNDED = 0, 1, 2
 LOCK_MMAP, LOCK_PAGE_TABLE, LOCK_PTL, LOCK_FREE_STANDING = 0, 1, 2, 3
+LOCK_I_MMAP, LOCK_TREE, LOCK_VMA = 4, 5, 6
 
 LINE_LOAD, LINE_STORE, LINE_RMW = 0, 1, 2
 # distances, nearest first; memory rows use SAME_SOCKET for local memory
@@ -187,12 +239,13 @@ N_DISTANCES = 6  # a sixth word: the SMT sibling's share of a coalesced transfer
 SIBLING = 5
 
 DRAW_START, DRAW_READ, DRAW_ACCESS, DRAW_ARBITRATE, DRAW_THINK, DRAW_HOLD = 0, 1, 2, 3, 4, 5
+DRAW_ACTOR = 6  # an actor's rounds, the device's latency, a test-and-set lock's winner
 
 QUANTILE_KNOTS = 4097  # coarse knots, then as many fine ones for the last coarse interval
 QUANTILE_WORDS = 2 * QUANTILE_KNOTS
 QUANTILE_ONE = 1 << 16  # a quantile table holds multiples of the mean in 1/65536
-QUANTILES_READ, QUANTILES_EXPONENTIAL = 0, 1
-N_QUANTILES = 2
+QUANTILES_READ, QUANTILES_EXPONENTIAL, QUANTILES_DEVICE = 0, 1, 2
+N_QUANTILES = 3
 
 HIST_SUB_BITS = 7  # 128 buckets an octave: relative width <= 1/128
 HIST_BUCKETS = 128 * 42  # values below 2**48 ps = 281 s; above: the last bucket
@@ -214,6 +267,11 @@ CATEGORIES = (
     "think",
     "hold",
     "lock",
+    "run_queue",
+    "tlb",
+    "shootdown",
+    "page_cache",
+    "idle",
 )
 N_CATEGORIES = len(CATEGORIES)
 CAT_MMAP_LOCK = CATEGORIES.index("mmap_lock")
@@ -226,6 +284,9 @@ CAT_USER = CATEGORIES.index("user")
 CAT_BANDWIDTH = CATEGORIES.index("memory_bandwidth")
 CAT_TEARDOWN = CATEGORIES.index("teardown")
 CAT_LOCK = CATEGORIES.index("lock")
+CAT_RUN_QUEUE = CATEGORIES.index("run_queue")
+CAT_TLB = CATEGORIES.index("tlb")
+CAT_SHOOTDOWN = CATEGORIES.index("shootdown")
 
 COUNTERS = (
     "minor_faults",
@@ -239,6 +300,20 @@ COUNTERS = (
     "tables_freed",
     "lock_acquisitions",
     "pte_lost",
+    "major_faults",
+    "pages_read",
+    "wake_ups",
+    "hand_offs",
+    "context_switches",
+    "tlb_misses",
+    "tlb_flushes",
+    "shootdowns",
+    "interrupts",
+    "pages_removed",
+    "bug1",
+    "bug2",
+    "invalidations",
+    "unmaps",
 )
 N_MINOR_FAULTS = COUNTERS.index("minor_faults")
 N_PAGES_MAPPED = COUNTERS.index("pages_mapped")
@@ -246,6 +321,16 @@ N_TOUCHES = COUNTERS.index("touches")
 N_PTES_CLEARED = COUNTERS.index("ptes_cleared")
 N_TABLES_FREED = COUNTERS.index("tables_freed")
 N_PAGE_LOCK_WAITS = COUNTERS.index("page_lock_waits")
+N_PAGES_READ = COUNTERS.index("pages_read")
+N_WAKE_UPS = COUNTERS.index("wake_ups")
+N_HAND_OFFS = COUNTERS.index("hand_offs")
+N_CONTEXT_SWITCHES = COUNTERS.index("context_switches")
+N_TLB_MISSES = COUNTERS.index("tlb_misses")
+N_TLB_FLUSHES = COUNTERS.index("tlb_flushes")
+N_SHOOTDOWNS = COUNTERS.index("shootdowns")
+N_INTERRUPTS = COUNTERS.index("interrupts")
+N_PAGES_REMOVED = COUNTERS.index("pages_removed")
+N_BUG1 = COUNTERS.index("bug1")
 N_LATENCIES = len(COUNTERS)  # number of latencies in the histogram
 N_COUNTERS = len(COUNTERS) + 1
 
@@ -284,6 +369,17 @@ COSTS = (
     "local_store",
     "think",
     "hold",
+    "device_read",
+    "add_to_page_cache",
+    "remove_from_page_cache",
+    "clear_pte",
+    "tlb_l2_hit",
+    "page_walk",
+    "invlpg",
+    "flush_all",
+    "ipi_base",
+    "ipi_per_cpu",
+    "ipi_handler",
 )
 N_COSTS = len(COSTS)
 COST_TEARDOWN_PTE = COSTS.index("teardown_per_pte")
@@ -301,6 +397,15 @@ COST_LOCAL_STORE = COSTS.index("local_store")
 COST_LOCK_LOCAL = COSTS.index("lock_local")
 COST_THINK = COSTS.index("think")
 COST_HOLD = COSTS.index("hold")
+COST_DEVICE_READ = COSTS.index("device_read")
+COST_ADD_PAGE = COSTS.index("add_to_page_cache")
+COST_L2_HIT = COSTS.index("tlb_l2_hit")
+COST_WALK = COSTS.index("page_walk")
+COST_INVLPG = COSTS.index("invlpg")
+COST_FLUSH_ALL = COSTS.index("flush_all")
+COST_IPI_BASE = COSTS.index("ipi_base")
+COST_IPI_PER_CPU = COSTS.index("ipi_per_cpu")
+COST_IPI_HANDLER = COSTS.index("ipi_handler")
 
 # --- the alphabet: operations of instructions ---------------------------------------------------
 # Grouped: steps on the cursor's page, conditions, locks, then steps of the task itself.
@@ -313,11 +418,25 @@ OPS = (
     "populate",
     "gang_remember",
     "gang_forget",
+    "lock_page",
+    "set_flags",
+    "clear_pte",
+    "add_to_cache",
+    "submit_read",
+    "read_ahead",
+    "remove",
+    "bug_on",
+    "shootdown",
+    "add_folio_refs",
     "when_flags",
     "when_pte_none",
     "when_table_missing",
     "when_gang_holds",
     "when_not_target",
+    "when_cached",
+    "when_frame_free",
+    "when_mapped",
+    "when_frozen",
     "lock",
     "unlock",
     "work",
@@ -329,10 +448,23 @@ OPS = (
     "fault_end",
     "window",
     "next_page",
+    "to_head",
+    "from_head",
+    "next_in_folio",
+    "next_folio",
     "count",
     "iterate",
     "finish",
     "teardown_table",
+    "begin",
+    "pause",
+    "pick_range",
+    "next_in_range",
+    "first_mapping",
+    "next_mapping",
+    "io_next",
+    "unmap_own",
+    "when_touched",
     "stop",
 )
 OP_ADD = 0
@@ -343,24 +475,51 @@ OP_SET_PTE = 4
 OP_POPULATE = 5
 OP_GANG_REMEMBER = 6
 OP_GANG_FORGET = 7
-OP_WHEN_FLAGS = 8
-OP_WHEN_PTE_NONE = 9
-OP_WHEN_TABLE_MISSING = 10
-OP_WHEN_GANG_HOLDS = 11
-OP_WHEN_NOT_TARGET = 12
-OP_LOCK = 13
-OP_UNLOCK = 14
-OP_WORK = 15
-OP_THINK = 16
-OP_FENCE = 17
-OP_NEXT_ACCESS = 18
-OP_TOUCH = 19
-OP_FAULT_BEGIN = 20
-OP_FAULT_END = 21
-OP_WINDOW = 22
-OP_NEXT_PAGE = 23
-OP_COUNT = 24
-OP_ITERATE = 25
-OP_FINISH = 26
-OP_TEARDOWN_TABLE = 27
-OP_STOP = 28
+OP_LOCK_PAGE = 8
+OP_SET_FLAGS = 9
+OP_CLEAR_PTE = 10
+OP_ADD_TO_CACHE = 11
+OP_SUBMIT_READ = 12
+OP_READ_AHEAD = 13
+OP_REMOVE = 14
+OP_BUG_ON = 15
+OP_SHOOTDOWN = 16
+OP_ADD_FOLIO_REFS = 17
+OP_WHEN_FLAGS = 18
+OP_WHEN_PTE_NONE = 19
+OP_WHEN_TABLE_MISSING = 20
+OP_WHEN_GANG_HOLDS = 21
+OP_WHEN_NOT_TARGET = 22
+OP_WHEN_CACHED = 23
+OP_WHEN_FRAME_FREE = 24
+OP_WHEN_MAPPED = 25
+OP_WHEN_FROZEN = 26
+OP_LOCK = 27
+OP_UNLOCK = 28
+OP_WORK = 29
+OP_THINK = 30
+OP_FENCE = 31
+OP_NEXT_ACCESS = 32
+OP_TOUCH = 33
+OP_FAULT_BEGIN = 34
+OP_FAULT_END = 35
+OP_WINDOW = 36
+OP_NEXT_PAGE = 37
+OP_TO_HEAD = 38
+OP_FROM_HEAD = 39
+OP_NEXT_IN_FOLIO = 40
+OP_NEXT_FOLIO = 41
+OP_COUNT = 42
+OP_ITERATE = 43
+OP_FINISH = 44
+OP_TEARDOWN_TABLE = 45
+OP_BEGIN = 46
+OP_PAUSE = 47
+OP_PICK_RANGE = 48
+OP_NEXT_IN_RANGE = 49
+OP_FIRST_MAPPING = 50
+OP_NEXT_MAPPING = 51
+OP_IO_NEXT = 52
+OP_UNMAP_OWN = 53
+OP_WHEN_TOUCHED = 54
+OP_STOP = 55

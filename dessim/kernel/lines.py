@@ -62,9 +62,10 @@ from dessim.kernel.layout import (
     T_QUEUED,
     T_RIDER,
     T_RUN,
-    T_SLOT,
+    T_SIBLING,
     T_SOCKET,
     T_WORDS,
+    U_RUNNING,
     UNCACHED,
     World,
 )
@@ -205,8 +206,10 @@ def ride(w: World, task: int, line: int) -> int:
     Both threads miss in one cache, so that one transfer serves both.
     """
     t = w[H_TASK] + task * T_WORDS
-    other = w[t + T_SLOT]
-    if other == 0 or w[H_COALESCE] == 0:
+    if w[t + T_SIBLING] == 0 or w[H_COALESCE] == 0:
+        return 0
+    other = w[w[t + T_SIBLING] + U_RUNNING]
+    if other == 0:
         return 0
     o = w[H_TASK] + (other - 1) * T_WORDS
     if w[o + T_QUEUED] != line:

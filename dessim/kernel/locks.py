@@ -13,8 +13,13 @@ MCS lock, constant hand-over: Mellor-Crummey and Scott, ACM TOCS 9(1), 1991. Rea
 order of arrival: the kernel's rwsem (readers at the head of the queue are granted together).
 """
 
+from dessim.kernel.cpus import make_ready
+from dessim.kernel.draws import draw
 from dessim.kernel.layout import (
+    COST_WAKEUP,
+    DRAW_ACTOR,
     H_MCS_PPM,
+    H_TAS_WAITER,
     H_TASK,
     H_TICKET_WAITER,
     K_HEAD,
@@ -24,10 +29,12 @@ from dessim.kernel.layout import (
     L_FREE,
     L_OWN,
     LINE_RMW,
+    LOCK_TEST_AND_SET,
     LOCK_TICKET,
     MODIFIED,
     T_CLOCK,
     T_CORE,
+    T_COSTS,
     T_NEXT,
     T_SHARED_WANT,
     T_WORDS,
@@ -64,16 +71,37 @@ def hand_over_ps(w: World, t: int, waiter: int, kind: int, waiters: int) -> int:
     """Return ps from the unlock until the next holder runs.
 
     Ticket: one transfer to the next holder, and a share for every other CPU that polls the line.
+    Test-and-set: the same, with a share for every CPU whose attempts take the line away.
     MCS: a number of transfers that does not depend on how many wait.
     """
     distance = core_distance(w, waiter, w[t + T_CORE])
     transfer = line_cost(w, LINE_RMW, MODIFIED, distance)
     if kind == LOCK_TICKET:
         return transfer + w[H_TICKET_WAITER] * (waiters - 1)
+    if kind == LOCK_TEST_AND_SET:
+        return transfer + w[H_TAS_WAITER] * (waiters - 1)
     return transfer * w[H_MCS_PPM] // 1_000_000
 
 
-def grant_next(w: World, t: int, lock: int, now: int, kind: int) -> None:
+def lucky_first(w: World, task: int, lock: int) -> None:
+    """Move a waiter drawn at random to the head of the queue: test-and-set knows no order."""
+    skip = (draw(w, task, DRAW_ACTOR) * w[lock + K_WAITERS]) >> 32
+    before = 0
+    lucky = w[lock + K_HEAD]
+    for _ in range(skip):
+        before = w[H_TASK] + (lucky - 1) * T_WORDS
+        lucky = w[before + T_NEXT]
+    if before == 0:
+        return
+    f = w[H_TASK] + (lucky - 1) * T_WORDS
+    w[before + T_NEXT] = w[f + T_NEXT]
+    if w[f + T_NEXT] == 0:
+        w[lock + K_TAIL] = (before - w[H_TASK]) // T_WORDS + 1
+    w[f + T_NEXT] = w[lock + K_HEAD]
+    w[lock + K_HEAD] = lucky
+
+
+def grant_next(w: World, t: int, lock: int, now: int, kind: int, sleeping: int) -> None:
     """Hand the lock to the first waiter; the line goes with it."""
     follower = w[lock + K_HEAD]
     f = w[H_TASK] + (follower - 1) * T_WORDS
@@ -90,19 +118,27 @@ def grant_next(w: World, t: int, lock: int, now: int, kind: int) -> None:
     w[lock + L_OWN] = w[f + T_CORE] << 2 | MODIFIED
     if at > w[lock + L_FREE]:
         w[lock + L_FREE] = at
-    wake(w, follower - 1, at)
+    if sleeping:
+        make_ready(w, follower - 1, at + w[w[t + T_COSTS] + COST_WAKEUP])
+    else:
+        wake(w, follower - 1, at)
 
 
-def drop_lock(w: World, task: int, lock: int, now: int, kind: int) -> None:
-    """Drop a lock and hand it to the waiter, or to all readers, at the head of its queue."""
+def drop_lock(w: World, task: int, lock: int, now: int, kind: int, sleeping: int) -> None:
+    """Drop a lock and hand it to the waiter, or to all readers, at the head of its queue.
+
+    ``sleeping``: its waiters gave their CPUs up and have to be woken.
+    """
     hold = w[lock + K_HOLD]
     w[lock + K_HOLD] = hold - 1 if hold > 0 else 0
     if w[lock + K_HOLD] > 0 or w[lock + K_HEAD] == 0:
         return
     t = w[H_TASK] + task * T_WORDS
-    grant_next(w, t, lock, now, kind)
+    if kind == LOCK_TEST_AND_SET:
+        lucky_first(w, task, lock)
+    grant_next(w, t, lock, now, kind, sleeping)
     while w[lock + K_HOLD] > 0 and w[lock + K_HEAD]:
         follower = w[H_TASK] + (w[lock + K_HEAD] - 1) * T_WORDS
         if w[follower + T_SHARED_WANT] == 0:
             break
-        grant_next(w, t, lock, now, kind)
+        grant_next(w, t, lock, now, kind, sleeping)

@@ -12,6 +12,7 @@ class Cpu:
     core: int
     l3: int
     socket: int
+    cpu: int
 
 
 def cpu_of(topology: Topology, thread: int) -> Cpu:
@@ -21,16 +22,19 @@ def cpu_of(topology: Topology, thread: int) -> Cpu:
     ``compact`` fills a core's siblings, then the L3 domain, then the socket.
     """
     t = topology
+    thread %= t.n_cpus  # more threads than CPUs: they share them
     if t.placement == "compact":
-        core_index, _ = divmod(thread, t.threads_per_core)
+        core_index, sibling = divmod(thread, t.threads_per_core)
         l3_index, core_in_l3 = divmod(core_index, t.cores_per_l3)
     else:
         socket_of = thread % t.sockets
         rest = thread // t.sockets
         l3_in_socket = rest % t.l3_per_socket
-        core_in_l3 = rest // t.l3_per_socket % t.cores_per_l3
+        sibling, core_in_l3 = divmod(rest // t.l3_per_socket, t.cores_per_l3)
         l3_index = socket_of * t.l3_per_socket + l3_in_socket
-    return Cpu(l3_index * t.cores_per_l3 + core_in_l3, l3_index, l3_index // t.l3_per_socket)
+    core = l3_index * t.cores_per_l3 + core_in_l3
+    cpu = core * t.threads_per_core + sibling
+    return Cpu(core, l3_index, l3_index // t.l3_per_socket, cpu)
 
 
 def clock_stretch_ppm(machine: Machine, busy_cores: int) -> int:

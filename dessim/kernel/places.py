@@ -8,6 +8,14 @@ def page_at(w: World, page: int) -> int:
     return w[H_PAGE] + page * w[H_PAGE_WORDS]
 
 
+def head_of(w: World, record: int) -> int:
+    """Return where the record of the head of a page's folio begins, given the page's."""
+    if w[H_FOLIO] == 1:
+        return record
+    page = (record - w[H_PAGE]) // w[H_PAGE_WORDS]
+    return page_at(w, page & ~(w[H_FOLIO] - 1))
+
+
 def table_at(w: World, t: int) -> int:
     """Return where the record of the page table that maps the cursor's page begins."""
     return w[t + T_TABLE] + (w[t + T_CURSOR] >> TABLE_SHIFT) * w[H_TABLE_WORDS]
@@ -19,12 +27,22 @@ def lock_at(w: World, t: int, which: int) -> int:
         return table_at(w, t)
     if which == LOCK_FREE_STANDING:
         return w[H_LOCK]
+    if which == LOCK_VMA:
+        return w[w[t + T_MAPPING] + M_VMA_LOCK]
+    if which >= LOCK_I_MMAP:
+        return w[H_FILE] + (which - LOCK_I_MMAP) * w[H_LINE_WORDS]
     return w[t + T_MM] + MM_LOCKS + which * w[H_LINE_WORDS]
 
 
 def own_lock(w: World, t: int, which: int) -> int:
     """Return whether nobody else can ever want this lock: a PTL of a task's own page tables."""
     return which == LOCK_PTL and w[H_SPLIT_PTL] and w[t + T_OWN_TABLES]
+
+
+def bucket_at(w: World, page: int) -> int:
+    """Return where the hashed wait queue of a page begins (Fibonacci hashing, as hash_ptr)."""
+    hashed = (page * 0x9E3779B1) & 0xFFFFFFFF
+    return w[H_BUCKET] + ((hashed * w[H_BUCKETS]) >> 32)
 
 
 def cost_ps(w: World, t: int, cost: int) -> int:

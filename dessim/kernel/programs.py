@@ -8,14 +8,25 @@ Linux 3.15, ``arch/x86/mm/fault.c: __do_page_fault``, ``mm/memory.c: handle_mm_f
 do_read_fault, exit_mmap``; restated.
 """
 
+from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import (
     Step,
+    add_to_page_cache,
+    count,
     go_to,
     jump,
     label,
     lock,
+    option,
     populate_table,
+    put_page,
+    read_ahead,
+    retry_fault,
+    set_flags,
+    submit_read,
     unlock,
+    unlock_page,
+    wait_on_page,
     when,
     work,
 )
@@ -28,10 +39,80 @@ POPULATE = (
 )
 
 
-def fault_program(fault_around: tuple[Step, ...], slow_path: tuple[Step, ...]) -> tuple[Step, ...]:
+# Options that the workload decides, not the scheme: steps that only matter if they can happen.
+PAGE_CACHE_CHANGES = "page_cache_changes"
+READS_AHEAD = "reads_ahead"
+UNMAPS = "unmaps"
+
+READ_PAGE = (
+    lock("tree_lock"),
+    when(
+        "page.frame_free",
+        add_to_page_cache(),
+        unlock("tree_lock"),
+        submit_read(),
+        option(READS_AHEAD, read_ahead()),
+        count("major_faults"),
+        otherwise=(unlock("tree_lock"),),
+    ),
+)
+
+
+UNMAP_OWN = (
+    Step(
+        "when_touched",
+        category="teardown",
+        body=(
+            lock("mmap_lock_write"),
+            Step("unmap_own", category="teardown"),
+            unlock("mmap_lock_write"),
+        ),
+    ),
+)
+
+
+def read_and_retry(fault_lock: str) -> tuple[Step, ...]:
+    """Return the steps of a fault on a page that is not in the page cache."""
+    return (*READ_PAGE, unlock(fault_lock), wait_on_page(), retry_fault())
+
+
+def device_program() -> tuple[Step, ...]:
+    """Return the program of one slot of the device: read a page, make it uptodate, unlock it."""
+    return (
+        label("idle"),
+        jump("io_next", "stop", category="idle"),
+        Step("think", 2, category="idle"),
+        set_flags(0, lay.FLAG_UPTODATE),
+        unlock_page(),
+        put_page(),
+        go_to("idle"),
+        label("stop"),
+        Step("stop", category="idle"),
+    )
+
+
+def actor_program(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return the program of an actor: rounds of some steps on a random range, with pauses."""
+    return (
+        Step("begin", category="run_queue"),
+        label("round"),
+        jump("pause", "stop", category="idle"),
+        Step("pick_range", category="idle"),
+        *steps,
+        go_to("round"),
+        label("stop"),
+        Step("stop", category="idle"),
+    )
+
+
+def fault_program(
+    fault_around: tuple[Step, ...], slow_path: tuple[Step, ...], fault_lock: str = "mmap_lock"
+) -> tuple[Step, ...]:
     """Return a thread's whole program around a scheme's two parts."""
     return (
+        Step("begin", category="run_queue"),
         label("next"),
+        option(UNMAPS, *UNMAP_OWN),
         jump("next_access", "exit"),
         label("access"),
         jump("touch", "fault"),
@@ -39,12 +120,19 @@ def fault_program(fault_around: tuple[Step, ...], slow_path: tuple[Step, ...]) -
         label("fault"),
         Step("fault_begin", cost="exception_entry", category="entry_exit"),
         label("retry"),
-        lock("mmap_lock"),
+        lock(fault_lock),
         work("find_vma"),
         when("table.missing", *POPULATE, cost="walk_page_table"),
         *fault_around,
-        when("pte.none", *slow_path),
-        unlock("mmap_lock"),
+        when(
+            "pte.none",
+            option(
+                PAGE_CACHE_CHANGES,
+                when("page.cached", *slow_path, otherwise=read_and_retry(fault_lock)),
+                otherwise=slow_path,
+            ),
+        ),
+        unlock(fault_lock),
         Step("fault_end", cost="exception_exit", category="entry_exit"),
         go_to("access"),
         label("exit"),
@@ -60,6 +148,7 @@ def fault_program(fault_around: tuple[Step, ...], slow_path: tuple[Step, ...]) -
 def lock_loop_program() -> tuple[Step, ...]:
     """Return the closed loop think, lock, hold, unlock: the machine-repairman model."""
     return (
+        Step("begin", category="run_queue"),
         label("think"),
         Step("think", 0, category="think"),
         Step("fault_begin", category="lock"),

@@ -72,7 +72,7 @@ def read_result(w: World, pages_declared: int) -> RunResult:
     InvariantError
         If time does not add up or pages and page tables disagree.
     """
-    tasks = [int(w[lay.H_TASK]) + i * lay.T_WORDS for i in range(int(w[lay.H_TASKS]))]
+    tasks = [int(w[lay.H_TASK]) + i * lay.T_WORDS for i in range(int(w[lay.H_WORKERS]))]
     time_ps = _time_by_category(w)
     total = sum(int(w[t + lay.T_CLOCK]) - int(w[t + lay.T_START]) for t in tasks)
     if sum(time_ps.values()) != total:
@@ -107,7 +107,7 @@ def read_result(w: World, pages_declared: int) -> RunResult:
 
 def _time_by_category(w: World) -> dict[str, int]:
     first = int(w[lay.H_TASK]) + lay.T_ACCOUNT
-    tasks = [first + task * lay.T_WORDS for task in range(int(w[lay.H_TASKS]))]
+    tasks = [first + task * lay.T_WORDS for task in range(int(w[lay.H_WORKERS]))]
     return {name: sum(int(w[t + i]) for t in tasks) for i, name in enumerate(lay.CATEGORIES)}
 
 
@@ -122,7 +122,13 @@ def check_at_rest(w: World) -> None:
     for page in range(int(w[lay.H_PAGES])):
         record = int(w[lay.H_PAGE]) + page * int(w[lay.H_PAGE_WORDS])
         mapcount, refcount = int(w[record + lay.P_MAPCOUNT]), int(w[record + lay.P_REFCOUNT])
-        if mapcount or refcount != 1 or int(w[record + lay.P_FLAGS]) & lay.FLAG_LOCKED:
+        cached = int(w[record + lay.P_FLAGS]) & lay.FLAG_OURS
+        head = page % int(w[lay.H_FOLIO]) == 0
+        if (
+            mapcount
+            or refcount != int(cached != 0 and head)
+            or int(w[record + lay.P_FLAGS]) & lay.FLAG_LOCKED
+        ):
             raise InvariantError(
                 f"page {page} at the end: mapcount {mapcount}, refcount {refcount},"
                 f" flags {int(w[record + lay.P_FLAGS])}"

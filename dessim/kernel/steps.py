@@ -10,22 +10,39 @@ the end for every word that lives on the line; ``docs/design.md`` says why it is
 """
 
 from dessim.kernel.accounting import account, count, record_in_series, record_latency
+from dessim.kernel.actors import (
+    look_at,
+    next_in_range,
+    next_mapping,
+    pause,
+    pick_range,
+    unmap_own,
+)
+from dessim.kernel.cpus import begin, give_up_cpu, slice_is_over, yield_cpu
 from dessim.kernel.delays import delay_ps
 from dessim.kernel.draws import draw_at
 from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
-from dessim.kernel.lines import wake
 from dessim.kernel.locks import drop_lock, take_lock
+from dessim.kernel.pages import (
+    BLOCKED,
+    GO_ON,
+    OVER,
+    free_for_reading,
+    freeze,
+    io_next,
+    page_step,
+    stop_devices,
+)
 from dessim.kernel.places import (
     cost_ps,
     gang_bit,
+    head_of,
     lock_at,
     own_lock,
     page_at,
     pte_present,
     table_at,
 )
-
-BLOCKED, GO_ON, OVER = 0, 1, 2
 
 
 def choose_page(w: World, task: int) -> int:
@@ -49,14 +66,22 @@ def next_access(w: World, task: int, target: int) -> None:
     w[t + T_CURSOR] = w[t + T_PAGE]
 
 
-def touch(w: World, task: int, target: int) -> None:
-    """Use the page and go on to the next access, or fault (to ``target``) if it is not mapped."""
+def touch(w: World, task: int, done: int, target: int) -> int:
+    """Use the page and go on to the next access, or fault (to ``target``) if it is not mapped.
+
+    In user mode the scheduler may give the CPU to somebody else.
+    """
     t = w[H_TASK] + task * T_WORDS
     if pte_present(w, t, w[t + T_PAGE]):
         count(w, N_TOUCHES, 1)
         w[t + T_ACCESS] += 1
+        w[t + T_TOUCHED] += 1
     else:
         w[t + T_PC] = target
+    if slice_is_over(w, t, done):
+        yield_cpu(w, task, done)
+        return BLOCKED
+    return GO_ON
 
 
 def fault_end(w: World, task: int, now: int) -> None:
@@ -64,14 +89,6 @@ def fault_end(w: World, task: int, now: int) -> None:
     t = w[H_TASK] + task * T_WORDS
     record_latency(w, now - w[t + T_FAULT_AT])
     record_in_series(w, now, w[t + T_MAPPED])
-
-
-def set_pte(w: World, t: int) -> None:
-    """Map the cursor's page in the task's page tables."""
-    page = w[t + T_CURSOR]
-    w[w[t + T_PTE] + (page >> PTE_SHIFT)] |= 1 << (page & (PTE_BITS - 1))
-    w[t + T_MAPPED] += 1
-    count(w, N_PAGES_MAPPED, 1)
 
 
 def open_window(w: World, t: int) -> None:
@@ -96,54 +113,13 @@ def next_page(w: World, t: int, target: int) -> None:
         w[t + T_CURSOR] = w[t + T_PAGE]
 
 
-def unlock_page(w: World, task: int, done: int) -> None:
-    """Clear PG_locked and wake every task that sleeps on this page: they race for it again.
-
-    Before Linux 5.9 all non-exclusive waiters are woken and none is handed the lock.
-    """
-    t = w[H_TASK] + task * T_WORDS
-    page = w[t + T_CURSOR]
-    w[page_at(w, page) + P_FLAGS] &= ~FLAG_LOCKED
-    bucket = w[H_BUCKET] + page % w[H_BUCKETS]
-    follower = w[bucket]
-    before = -1
-    at = done + cost_ps(w, t, COST_WAKEUP)
-    while follower:
-        f = w[H_TASK] + (follower - 1) * T_WORDS
-        behind = w[f + T_NEXT]
-        if w[f + T_WAIT_PAGE] == page:
-            if before < 0:
-                w[bucket] = behind
-            else:
-                w[before + T_NEXT] = behind
-            w[f + T_WAIT_PAGE] = -1
-            ready = at if at > w[f + T_CLOCK] else w[f + T_CLOCK]
-            wake(w, follower - 1, ready + cost_ps(w, f, COST_SWITCH))
-        else:
-            before = f
-        follower = behind
-
-
-def wait_on_page(w: World, task: int) -> int:
-    """Sleep until the cursor's page is unlocked; return BLOCKED, or GO_ON if it is unlocked now."""
-    t = w[H_TASK] + task * T_WORDS
-    page = w[t + T_CURSOR]
-    if w[page_at(w, page) + P_FLAGS] & FLAG_LOCKED == 0:
-        return GO_ON
-    count(w, N_PAGE_LOCK_WAITS, 1)
-    w[t + T_WAIT_PAGE] = page
-    w[t + T_NEXT] = 0
-    place = w[H_BUCKET] + page % w[H_BUCKETS]
-    while w[place]:  # to the end of the queue: first come, first woken
-        place = w[H_TASK] + (w[place] - 1) * T_WORDS + T_NEXT
-    w[place] = task + 1
-    return BLOCKED
-
-
 def finish(w: World, task: int, now: int, target: int) -> None:
     """End of the last access: the last task of the mm goes on to tear it down, the others stop."""
     t = w[H_TASK] + task * T_WORDS
     w[t + T_FINISH] = now
+    w[H_LIVE] -= 1
+    if w[H_LIVE] == 0:
+        stop_devices(w, now)
     mm = w[t + T_MM]
     w[mm + MM_LIVE] -= 1
     if w[mm + MM_LIVE]:
@@ -169,7 +145,7 @@ def teardown_table(w: World, t: int, target: int) -> None:
             while bits:
                 if bits & 1:
                     w[place + P_MAPCOUNT] -= 1
-                    w[place + P_REFCOUNT] -= 1
+                    w[head_of(w, place) + P_REFCOUNT] -= 1
                     count(w, N_PTES_CLEARED, 1)
                 bits >>= 1
                 place += w[H_PAGE_WORDS]
@@ -180,6 +156,31 @@ def teardown_table(w: World, t: int, target: int) -> None:
     mm = w[t + T_MM]
     if w[t + T_SWEEP] < w[mm + MM_FIRST] + w[mm + MM_MAPPINGS] * M_WORDS:
         w[t + T_PC] = target
+
+
+def folio_step(w: World, t: int, op: int, target: int) -> None:
+    """Move the cursor within a folio, to its head and back, or to the next folio of the window."""
+    page = w[t + T_CURSOR]
+    last = page | (w[H_FOLIO] - 1)
+    if op == OP_TO_HEAD:
+        w[t + T_FROM] = page
+        w[t + T_CURSOR] = page & ~(w[H_FOLIO] - 1)
+    elif op == OP_FROM_HEAD:
+        w[t + T_CURSOR] = w[t + T_FROM]
+    elif op == OP_NEXT_IN_FOLIO:
+        if page < last and page + 1 < w[t + T_STOP]:
+            w[t + T_CURSOR] = page + 1
+            w[t + T_PC] = target
+    elif last + 1 < w[t + T_STOP]:
+        w[t + T_CURSOR] = last + 1
+        w[t + T_PC] = target
+    else:
+        w[t + T_CURSOR] = w[t + T_PAGE]
+
+
+def sleeps(which: int) -> int:
+    """Return whether waiters of a lock sleep (semaphores, mutexes) instead of spinning."""
+    return which == LOCK_MMAP or which == LOCK_I_MMAP or which == LOCK_VMA
 
 
 def branch(w: World, t: int, i: int) -> None:
@@ -194,6 +195,14 @@ def branch(w: World, t: int, i: int) -> None:
         holds = w[table_at(w, t) + w[H_LINE_WORDS] + D_POPULATED] == 0
     elif op == OP_WHEN_NOT_TARGET:
         holds = w[t + T_CURSOR] != w[t + T_PAGE]
+    elif op == OP_WHEN_CACHED:
+        holds = w[page_at(w, w[t + T_CURSOR]) + P_FLAGS] & FLAG_OURS != 0
+    elif op == OP_WHEN_FRAME_FREE:
+        holds = free_for_reading(w, w[t + T_CURSOR]) != 0
+    elif op == OP_WHEN_MAPPED:
+        holds = w[page_at(w, w[t + T_CURSOR]) + P_MAPCOUNT] > 0
+    elif op == OP_WHEN_FROZEN:
+        holds = freeze(w, t) != 0
     else:
         place = gang_bit(w, t)
         holds = (w[place >> 8] >> (place & 0xFF)) & 1 != 0
@@ -201,32 +210,36 @@ def branch(w: World, t: int, i: int) -> None:
         w[t + T_PC] = w[i + I_TARGET]
 
 
-def page_step(w: World, task: int, i: int, done: int) -> int:
-    """Carry out a step that acts on the cursor's page or its pte."""
+def actor_step(w: World, task: int, i: int, pc: int, done: int) -> int:
+    """Carry out a step of an actor, a device slot, or a thread that begins or unmaps."""
     t = w[H_TASK] + task * T_WORDS
     op = w[i + I_OP]
-    if op == OP_ADD:
-        w[page_at(w, w[t + T_CURSOR]) + w[i + I_A]] += w[i + I_B]
-    elif op == OP_TRYLOCK_PAGE:
-        place = page_at(w, w[t + T_CURSOR]) + P_FLAGS
-        if w[place] & FLAG_LOCKED:
-            w[t + T_PC] = w[i + I_TARGET]
-        else:
-            w[place] |= FLAG_LOCKED
-    elif op == OP_UNLOCK_PAGE:
-        unlock_page(w, task, done)
-    elif op == OP_SET_PTE:
-        set_pte(w, t)
-    elif op == OP_GANG_REMEMBER:
-        place = gang_bit(w, t)
-        w[place >> 8] |= 1 << (place & 0xFF)
-    elif op == OP_GANG_FORGET:
-        for word in range(TABLE_PAGES >> PTE_SHIFT):
-            w[t + T_GANG + word] = 0
-    elif op == OP_POPULATE:
-        w[table_at(w, t) + w[H_LINE_WORDS] + D_POPULATED] = 1
-    elif op == OP_WAIT_ON_PAGE:
-        return wait_on_page(w, task)
+    target = w[i + I_TARGET]
+    if op == OP_BEGIN:
+        return begin(w, task, done)
+    if op == OP_IO_NEXT:
+        return io_next(w, task, pc, target)
+    if op == OP_PAUSE:
+        pause(w, t, target)
+    elif op == OP_PICK_RANGE:
+        pick_range(w, task)
+    elif op == OP_NEXT_IN_RANGE:
+        next_in_range(w, t, target)
+    elif op == OP_FIRST_MAPPING:
+        look_at(w, t, w[H_MAPPING])
+    elif op == OP_NEXT_MAPPING:
+        next_mapping(w, t, target)
+    elif op == OP_UNMAP_OWN:
+        unmap_own(w, task)
+    elif op == OP_WHEN_TOUCHED:
+        if w[t + T_TOUCHED] < w[H_UNMAP_EVERY]:
+            w[t + T_PC] = target
+    elif op == OP_STOP:
+        w[H_ENDED] += 1
+        if w[t + T_ACTOR] == 0 and done > w[H_END]:
+            w[H_END] = done
+        give_up_cpu(w, t, done)
+        return OVER
     return GO_ON
 
 
@@ -240,9 +253,11 @@ def task_step(w: World, task: int, i: int, done: int) -> int:
     elif op == OP_NEXT_ACCESS:
         next_access(w, task, target)
     elif op == OP_TOUCH:
-        touch(w, task, target)
+        return touch(w, task, done, target)
     elif op == OP_WINDOW:
         open_window(w, t)
+    elif OP_TO_HEAD <= op <= OP_NEXT_FOLIO:
+        folio_step(w, t, op, target)
     elif op == OP_COUNT:
         count(w, w[i + I_A], 1)
     elif op == OP_FAULT_BEGIN:
@@ -259,11 +274,6 @@ def task_step(w: World, task: int, i: int, done: int) -> int:
         finish(w, task, done, target)
     elif op == OP_TEARDOWN_TABLE:
         teardown_table(w, t, target)
-    elif op == OP_STOP:
-        w[H_ENDED] += 1
-        if done > w[H_END]:
-            w[H_END] = done
-        return OVER
     return GO_ON
 
 
@@ -285,27 +295,43 @@ def step(w: World, task: int, done: int) -> int:
         the task has ended.
     """
     t = w[H_TASK] + task * T_WORDS
-    i = w[H_PROG] + w[t + T_PC] * I_WORDS
+    pc = w[t + T_PC]
+    i = w[H_PROG] + pc * I_WORDS
     op = w[i + I_OP]
     w[t + T_PC] = w[i + I_NEXT]
-    if OP_WHEN_FLAGS <= op <= OP_WHEN_NOT_TARGET:
+    if OP_WHEN_FLAGS <= op <= OP_WHEN_FROZEN:
         branch(w, t, i)
         return GO_ON
     if op == OP_LOCK:
         if own_lock(w, t, w[i + I_A]):
             return GO_ON
-        return take_lock(w, task, lock_at(w, t, w[i + I_A]), w[i + I_B])
+        taken = take_lock(w, task, lock_at(w, t, w[i + I_A]), w[i + I_B])
+        if taken == 0 and sleeps(w[i + I_A]):
+            give_up_cpu(w, t, done)
+        return taken
     if op == OP_UNLOCK:
         if not own_lock(w, t, w[i + I_A]):
-            kind = LOCK_MCS if w[i + I_A] == LOCK_MMAP else w[H_PTL_KIND]
-            drop_lock(w, task, lock_at(w, t, w[i + I_A]), done, kind)
+            sleeping = sleeps(w[i + I_A])
+            kind = LOCK_MCS if sleeping else w[H_PTL_KIND]
+            drop_lock(w, task, lock_at(w, t, w[i + I_A]), done, kind, sleeping)
         return GO_ON
-    if op <= OP_GANG_FORGET:
-        return page_step(w, task, i, done)
+    if op <= OP_ADD_FOLIO_REFS:
+        return page_step(w, task, i, pc, done)
+    if op >= OP_BEGIN:
+        return actor_step(w, task, i, pc, done)
     return task_step(w, task, i, done)
 
 
 # --- one event ----------------------------------------------------------------------------------
+
+
+def interrupt(w: World, t: int, now: int) -> int:
+    """Run the interrupt handlers that others sent to the task's CPU; return when they are over."""
+    ps = w[t + T_PENDING]
+    w[t + T_PENDING] = 0
+    account(w, t, CAT_SHOOTDOWN, ps)
+    w[t + T_CLOCK] = now + ps
+    return now + ps
 
 
 def advance(w: World, task: int, now: int) -> int:
@@ -332,6 +358,9 @@ def advance(w: World, task: int, now: int) -> int:
     if now > w[t + T_CLOCK]:
         account(w, t, w[t + T_WAIT], now - w[t + T_CLOCK])
         w[t + T_CLOCK] = now
+    if w[t + T_PENDING] and w[i + I_PRIVATE] == PRIVATE_NEVER and w[t + T_QUEUED] == 0:
+        if w[t + T_GRANT] < 0:
+            return interrupt(w, t, now)
     work = cost_ps(w, t, w[i + I_COST])
     account(w, t, w[i + I_COST_CATEGORY], work)
     done = now + work

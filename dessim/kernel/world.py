@@ -8,75 +8,33 @@ import numpy.typing as npt
 
 from dessim.kernel import layout as lay
 from dessim.kernel import quantiles
-from dessim.kernel.assembler import Program
+from dessim.kernel.assembler import assemble, link
+from dessim.kernel.costs import cost_row, line_costs
 from dessim.kernel.draws import draw_at, scaled
-from dessim.kernel.placement import Cpu, clock_stretch_ppm, cpu_of
-from dessim.model.machine import Distances, Machine
+from dessim.kernel.placement import Cpu, cpu_of
+from dessim.kernel.programs import device_program
+from dessim.kernel.setup import ActorSetup, Setup, WorldError
 from dessim.model.workload import PAGE_BYTES, Workload
+
+__all__ = ["ActorSetup", "Setup", "Words", "WorldError", "build_world"]
 
 Words = npt.NDArray[np.int64]
 
-WAIT_QUEUES = 256  # buckets of the hashed page wait queues of one memory zone, at least
-AT_EXIT = ("teardown_per_pte", "teardown_per_table", "process_exit")
-MEMORY_BOUND = ("read_page_dram", "touch_word", "random_word")
-USER = ("read_page_dram", "read_page_l3", "touch_word", "random_word", "page_work")
+HAND_OVER = {
+    "racing": lay.HAND_OVER_RACING,
+    "fair": lay.HAND_OVER_FAIR,
+    "bounded": lay.HAND_OVER_BOUNDED,
+}
+LOCK_KIND = {
+    "ticket": lay.LOCK_TICKET,
+    "mcs": lay.LOCK_MCS,
+    "test_and_set": lay.LOCK_TEST_AND_SET,
+}
 ACCESS = {
     "sequential": lay.ACCESS_SEQUENTIAL,
     "random": lay.ACCESS_RANDOM,
     "one_per_table": lay.ACCESS_ONE_PER_TABLE,
 }
-
-
-class WorldError(ValueError):
-    """A machine, a workload and a number of threads that do not go together."""
-
-
-@dataclass(frozen=True)
-class Setup:
-    """All that decides a run.
-
-    Attributes
-    ----------
-    machine, workload, program
-        What runs on what.
-    threads : int
-    fault_around_order : int, 0..9
-        log2 of the window in pages.
-    simulate_bytes : int or None, bytes
-        Part of the file that is simulated; None: all of it.
-    seed, replication : int
-    """
-
-    machine: Machine
-    workload: Workload
-    program: Program
-    threads: int
-    fault_around_order: int
-    simulate_bytes: int | None
-    seed: int
-    replication: int
-
-    @property
-    def pages(self) -> int:
-        """Number of file pages that are simulated: whole page tables unless the file is smaller."""
-        if self.workload.kind == "lock_loop":
-            return 1
-        size = self.workload.file_size_bytes
-        if self.simulate_bytes is not None:
-            size = min(size, self.simulate_bytes)
-        return max(1, size // PAGE_BYTES)
-
-    @property
-    def accesses(self) -> int:
-        """Number of accesses of each thread."""
-        workload = self.workload
-        if workload.kind == "lock_loop":
-            return workload.iterations
-        if workload.access == "one_per_table":
-            return (self.pages + lay.TABLE_PAGES - 1) // lay.TABLE_PAGES
-        if workload.access == "random":
-            return self.pages * workload.touches_per_page
-        return self.pages
 
 
 class _Regions:
@@ -96,6 +54,9 @@ class _Regions:
 class _Plan:
     """Sizes that follow from a setup."""
 
+    words: tuple[int, ...]
+    entries: tuple[int, ...]
+    tasks: int
     cpus: tuple[Cpu, ...]
     masks: int
     line_words: int
@@ -107,17 +68,25 @@ class _Plan:
 
 def _plan(setup: Setup) -> _Plan:
     topology = setup.machine.topology
-    if setup.threads > topology.n_cpus:
+    if setup.page_cache_changes and setup.machine.device.read_latency_ps == 0:
         raise WorldError(
-            f"{setup.threads} threads on {setup.machine.name!r}, which has {topology.n_cpus} CPUs:"
-            " every thread needs a CPU of its own"
+            f"pages of workload {setup.workload.name!r} have to be read, but machine"
+            f" {setup.machine.name!r} has no device: give it device.read_latency"
         )
+    programs = [setup.program, *(actor.program for actor in setup.actors)]
+    if setup.devices:
+        programs.append(assemble(device_program()))
+    words, entries = link(programs)
     masks = -(-topology.n_cores // lay.MASK_BITS)
     line_words = lay.L_MASK + masks
     own = setup.workload.mapping != "shared" and setup.workload.kind == "faults"
     mappings = setup.threads if own else 1
+    tasks = setup.threads + len(setup.actors) + setup.devices
     return _Plan(
-        tuple(cpu_of(topology, i) for i in range(setup.threads)),
+        words,
+        entries,
+        tasks,
+        tuple(cpu_of(topology, i) for i in range(tasks)),
         masks,
         line_words,
         line_words + topology.n_l3,
@@ -132,19 +101,21 @@ def _allocate(setup: Setup, plan: _Plan) -> Words:
     topology = setup.machine.topology
     regions = _Regions()
     header = {
-        lay.H_PROG: len(setup.program.words),
+        lay.H_PROG: len(plan.words),
+        lay.H_CPU: topology.n_cpus * lay.U_WORDS,
         lay.H_CORE: topology.n_cores * lay.C_WORDS,
         lay.H_COST: 2 * lay.N_COSTS,
         lay.H_LINE_COST: 9 * lay.N_DISTANCES,
         lay.H_HOPS: topology.sockets**2,
         lay.H_FAR_READ: 3,
-        lay.H_TASK: setup.threads * lay.T_WORDS,
+        lay.H_TASK: plan.tasks * lay.T_WORDS,
         lay.H_COUNT: lay.N_COUNTERS,
-        lay.H_WOKEN: setup.threads + 1,
+        lay.H_WOKEN: plan.tasks + 1,
         lay.H_NODE: topology.sockets,
         lay.H_L3: topology.n_l3,
-        lay.H_BUCKET: WAIT_QUEUES,
+        lay.H_BUCKET: setup.machine.locks.page_wait_queues,
         lay.H_LOCK: plan.line_words,
+        lay.H_FILE: 2 * plan.line_words,
         lay.H_MM: plan.mms * (lay.MM_LOCKS + 3 * plan.line_words),
         lay.H_MAPPING: plan.mappings * lay.M_WORDS,
         lay.H_QUANTILES: lay.N_QUANTILES * lay.QUANTILE_WORDS,
@@ -155,7 +126,12 @@ def _allocate(setup: Setup, plan: _Plan) -> Words:
     bases = {slot: regions.take(words) for slot, words in header.items()}
     tables = regions.take(plan.mappings * plan.tables * 2 * plan.line_words)
     ptes = regions.take(plan.mappings * plan.tables * (lay.TABLE_PAGES >> lay.PTE_SHIFT))
+    vma_locks = regions.take(plan.mappings * plan.line_words)
+    tlb_words = _tlb_words(setup)
+    tlb = regions.take(topology.n_cores * tlb_words)
     w = np.zeros(regions.size, dtype=np.int64)
+    if tlb_words:
+        w[lay.H_TLB], w[lay.H_TLB_WORDS] = tlb, tlb_words
     for slot, base in bases.items():
         w[slot] = base
     per_table = lay.TABLE_PAGES >> lay.PTE_SHIFT
@@ -163,7 +139,17 @@ def _allocate(setup: Setup, plan: _Plan) -> Words:
         record = bases[lay.H_MAPPING] + i * lay.M_WORDS
         w[record + lay.M_PTE] = ptes + i * plan.tables * per_table
         w[record + lay.M_TABLE] = tables + i * plan.tables * 2 * plan.line_words
+        w[record + lay.M_VMA_LOCK] = vma_locks + i * plan.line_words
     return w
+
+
+def _tlb_words(setup: Setup) -> int:
+    """Return the words of one core's TLB: a generation, and per set a victim and its ways."""
+    tlb = setup.machine.tlb
+    if tlb.l1_entries == 0:
+        return 0
+    sets = (tlb.l1_entries // tlb.l1_ways, tlb.l2_entries // tlb.l2_ways)
+    return 1 + sets[0] * (tlb.l1_ways + 1) + sets[1] * (tlb.l2_ways + 1)
 
 
 def _scalars(w: Words, setup: Setup, plan: _Plan) -> None:
@@ -172,7 +158,10 @@ def _scalars(w: Words, setup: Setup, plan: _Plan) -> None:
     line, locks = machine.cache_line, machine.locks
     key = sha256(f"{setup.seed}/{setup.replication}".encode()).digest()
     values = {
-        lay.H_TASKS: setup.threads,
+        lay.H_TASKS: plan.tasks,
+        lay.H_WORKERS: setup.threads,
+        lay.H_LIVE: setup.threads,
+        lay.H_MAPPINGS: plan.mappings,
         lay.H_PAGE_WORDS: plan.page_words,
         lay.H_PAGES: setup.pages,
         lay.H_SEEN: plan.line_words,
@@ -182,7 +171,7 @@ def _scalars(w: Words, setup: Setup, plan: _Plan) -> None:
         lay.H_TABLES: plan.tables,
         lay.H_SOCKETS: machine.topology.sockets,
         lay.H_SERIES_SHIFT: lay.SERIES_FIRST_SHIFT,
-        lay.H_BUCKETS: WAIT_QUEUES,
+        lay.H_BUCKETS: locks.page_wait_queues,
         lay.H_KEY: int.from_bytes(key[:4], "little"),
         lay.H_HOLD: line.hold_ps,
         lay.H_SHARE: line.arbitration_share_ppm * (1 << 32) // 1_000_000,
@@ -192,8 +181,21 @@ def _scalars(w: Words, setup: Setup, plan: _Plan) -> None:
         lay.H_L3_HIT: line.l3_hit_ps,
         lay.H_L3_PAGES: machine.topology.l3_size_bytes // PAGE_BYTES,
         lay.H_NODE_PAGE: PAGE_BYTES * 10**12 // machine.memory.bandwidth_per_socket_bytes_per_s,
-        lay.H_PTL_KIND: lay.LOCK_MCS if locks.page_table_lock == "mcs" else lay.LOCK_TICKET,
+        lay.H_PTL_KIND: LOCK_KIND[locks.page_table_lock],
         lay.H_TICKET_WAITER: locks.ticket_per_waiter_ps,
+        lay.H_TAS_WAITER: locks.test_and_set_per_waiter_ps,
+        lay.H_PAGE_HAND_OVER: HAND_OVER[locks.page_lock_hand_over],
+        lay.H_PAGE_RETRIES: locks.page_lock_retries,
+        lay.H_SLICE: machine.kernel.time_slice_ps,
+        lay.H_FOLIO: 1 << setup.folio_order,
+        lay.H_READAHEAD: workload.readahead_pages,
+        lay.H_UNMAP_EVERY: workload.unmap_every_pages,
+        lay.H_TLB_L1_SETS: machine.tlb.l1_entries // machine.tlb.l1_ways,
+        lay.H_TLB_L1_WAYS: machine.tlb.l1_ways,
+        lay.H_TLB_L2_SETS: machine.tlb.l2_entries // machine.tlb.l2_ways,
+        lay.H_TLB_L2_WAYS: machine.tlb.l2_ways,
+        lay.H_FLUSH_CEILING: machine.tlb.flush_ceiling_pages,
+        lay.H_PCID: int(machine.tlb.pcid),
         lay.H_MCS_PPM: locks.mcs_transfers_ppm,
         lay.H_SPLIT_PTL: int(locks.split_page_table_locks),
         lay.H_ORDER: setup.fault_around_order,
@@ -218,44 +220,6 @@ def _quantiles_of(distribution: str) -> int:
     return lay.QUANTILES_EXPONENTIAL if distribution == "exponential" else 0
 
 
-def cost_row(setup: Setup, busy_cores: int, *, smt_busy: bool) -> list[int]:
-    """Return the cost table for a CPU, ps: stretched by the clock and by a busy SMT sibling.
-
-    What waits for memory does not stretch with the clock.
-
-    The end of a process runs alone, at the clock of one busy core.
-    """
-    machine, workload = setup.machine, setup.workload
-    stretch = clock_stretch_ppm(machine, busy_cores)
-    line = machine.cache_line
-    other = {
-        "none": 0,
-        "page_work": workload.page_work_ps,
-        "local_rmw": line.local_rmw_ps,
-        "local_load": line.local_load_ps,
-        "local_store": line.local_store_ps,
-        "think": workload.think_ps,
-        "hold": workload.hold_ps,
-    }
-    row = []
-    for name in lay.COSTS:
-        if name in ("none", "think", "hold"):
-            row.append(other[name])
-            continue
-        ps = other.get(name)
-        if ps is None:
-            ps = getattr(machine.user if name in USER else machine.kernel, f"{name}_ps")
-        if name not in AT_EXIT:
-            if name not in MEMORY_BOUND:
-                ps = ps * stretch // 1_000_000
-            if smt_busy:
-                smt = machine.smt
-                slow = smt.user_slowdown_ppm if name in USER else smt.kernel_slowdown_ppm
-                ps = ps * slow // 1_000_000
-        row.append(ps)
-    return row
-
-
 def _machine_tables(w: Words, setup: Setup, plan: _Plan) -> None:
     """Fill the core records, the hop matrix, and the cost tables."""
     machine = setup.machine
@@ -267,41 +231,24 @@ def _machine_tables(w: Words, setup: Setup, plan: _Plan) -> None:
     table[:, lay.C_SOCKET] = cores // topology.cores_per_l3 // topology.l3_per_socket
     base = int(w[lay.H_HOPS])
     w[base : base + topology.sockets**2] = np.array(topology.hops).ravel()
-    busy = len({cpu.core for cpu in plan.cpus})
+    busy = len({cpu.core for cpu in plan.cpus[: setup.threads + len(setup.actors)]})
     base = int(w[lay.H_COST])
     for row in range(2):
         costs = cost_row(setup, busy, smt_busy=bool(row))
         w[base + row * lay.N_COSTS : base + (row + 1) * lay.N_COSTS] = costs
     base = int(w[lay.H_LINE_COST])
-    w[base : base + 9 * lay.N_DISTANCES] = _line_costs(machine)
+    w[base : base + 9 * lay.N_DISTANCES] = line_costs(machine)
     memory = machine.memory
     base = int(w[lay.H_FAR_READ])
     for hops, ps in enumerate((memory.local_ps, memory.one_hop_ps, memory.two_hops_ps)):
         w[base + hops] = ps * 1_000_000 // memory.local_ps if memory.local_ps else 1_000_000
     base = int(w[lay.H_QUANTILES])
-    tables = quantiles.lognormal(machine.user.read_page_cv_ppm) + quantiles.exponential()
+    tables = (
+        *quantiles.lognormal(machine.user.read_page_cv_ppm),
+        *quantiles.exponential(),
+        *quantiles.lognormal(machine.device.read_latency_cv_ppm),
+    )
     w[base : base + len(tables)] = tables
-
-
-def _line_costs(machine: Machine) -> list[int]:
-    """Return the line cost table, ps, flat [operation][state][distance]."""
-    line, memory = machine.cache_line, machine.memory
-    rows: list[int] = []
-    for local, shared, modified in (
-        (line.local_load_ps, line.load_shared, line.load_modified),
-        (line.local_store_ps, line.store_shared, line.store_modified),
-        (line.local_rmw_ps, line.rmw_shared, line.rmw_modified),
-    ):
-        dram = [memory.local_ps, memory.local_ps, memory.local_ps]
-        rows += [*dram, memory.one_hop_ps, memory.two_hops_ps, memory.local_ps]
-        rows += _distance_row(local, shared)
-        rows += _distance_row(local, modified)
-    return rows
-
-
-def _distance_row(local: int, d: Distances) -> list[int]:
-    remote = [d.same_l3_ps, d.same_socket_ps, d.one_hop_ps, d.two_hops_ps]
-    return [local, *remote, d.smt_sibling_ps]
 
 
 def _lines_and_pages(w: Words, setup: Setup, plan: _Plan) -> None:
@@ -310,27 +257,50 @@ def _lines_and_pages(w: Words, setup: Setup, plan: _Plan) -> None:
     base, words = int(w[lay.H_PAGE]), plan.page_words
     pages = w[base : base + plan.tables * lay.TABLE_PAGES * words].reshape(-1, words)
     pages[:, lay.P_FLAGS] = lay.FLAG_UPTODATE | lay.FLAG_OURS
-    pages[:, lay.P_REFCOUNT] = 1
+    pages[:, lay.P_REFCOUNT] = np.arange(len(pages)) % (1 << setup.folio_order) == 0
+    if setup.workload.cached_ppm < 1_000_000:
+        rng = np.random.default_rng((setup.seed, setup.replication))
+        missing = rng.random(len(pages)) >= setup.workload.cached_ppm / 1e6
+        pages[missing, lay.P_FLAGS] = 0
+        pages[missing, lay.P_REFCOUNT] = 0
     if w[lay.H_INTERLEAVE]:
         pages[:, lay.L_HOME] = np.arange(len(pages)) % topology.sockets
 
 
-def _tasks(w: Words, setup: Setup, plan: _Plan) -> None:
-    """Fill the task, mm and mapping records."""
-    by_core: dict[int, list[int]] = {}
-    for task, cpu in enumerate(plan.cpus):
-        by_core.setdefault(cpu.core, []).append(task)
+def _mms(w: Words, setup: Setup, plan: _Plan) -> None:
+    """Fill the mm and mapping records."""
     mm_words = lay.MM_LOCKS + 3 * plan.line_words
+    each = plan.mappings // plan.mms
     for i in range(plan.mms):
         mm = int(w[lay.H_MM]) + i * mm_words
         w[mm + lay.MM_LIVE] = setup.threads // plan.mms
-        w[mm + lay.MM_MAPPINGS] = plan.mappings // plan.mms
-        w[mm + lay.MM_FIRST] = w[lay.H_MAPPING] + i * (plan.mappings // plan.mms) * lay.M_WORDS
+        w[mm + lay.MM_MAPPINGS] = each
+        w[mm + lay.MM_FIRST] = w[lay.H_MAPPING] + i * each * lay.M_WORDS
+        w[mm + lay.MM_TASK] = i * (setup.threads // plan.mms)
+        w[mm + lay.MM_TASKS] = setup.threads // plan.mms
+    for i in range(plan.mappings):
+        mapping = int(w[lay.H_MAPPING]) + i * lay.M_WORDS
+        w[mapping + lay.M_INDEX] = i
+        w[mapping + lay.M_MM] = w[lay.H_MM] + i // each * mm_words
+
+
+def _tasks(w: Words, setup: Setup, plan: _Plan) -> None:
+    """Fill the records of all tasks: threads, then actors, then slots of the device."""
+    on_core: dict[int, set[int]] = {}
+    for cpu in plan.cpus[: setup.threads + len(setup.actors)]:
+        on_core.setdefault(cpu.core, set()).add(cpu.cpu)
     for task, cpu in enumerate(plan.cpus):
         t = int(w[lay.H_TASK]) + task * lay.T_WORDS
-        mapping = int(w[lay.H_MAPPING]) + (task if plan.mappings > 1 else 0) * lay.M_WORDS
-        others = [other for other in by_core[cpu.core] if other != task]
+        mapping = int(w[lay.H_MAPPING])
+        if plan.mappings > 1 and task < setup.threads:
+            mapping += task * lay.M_WORDS
+        worker = task < setup.threads
+        has_cpu = task < setup.threads + len(setup.actors)
+        others = sorted(on_core.get(cpu.core, set()) - {cpu.cpu}) if has_cpu else []
+        own = worker and plan.mappings == setup.threads and not setup.actors
+        mm = int(w[mapping + lay.M_MM])
         values = {
+            lay.T_PC: plan.entries[_kind_of(setup, task)],
             lay.T_GRANT: -1,
             lay.T_LAST: -2,
             lay.T_WAIT_PAGE: -1,
@@ -339,15 +309,26 @@ def _tasks(w: Words, setup: Setup, plan: _Plan) -> None:
             lay.T_SOCKET: cpu.socket,
             lay.T_SMT: int(bool(others)),
             lay.T_COSTS: w[lay.H_COST] + int(bool(others)) * lay.N_COSTS,
-            lay.T_SLOT: others[0] + 1 if others else 0,
-            lay.T_MM: w[lay.H_MM] + (task if plan.mms > 1 else 0) * mm_words,
+            lay.T_CPU: w[lay.H_CPU] + cpu.cpu * lay.U_WORDS if has_cpu else 0,
+            lay.T_SIBLING: w[lay.H_CPU] + others[0] * lay.U_WORDS if others else 0,
+            lay.T_MM: mm,
+            lay.T_HOME_MM: mm if worker else -1 - task,
             lay.T_PTE: w[mapping + lay.M_PTE],
             lay.T_TABLE: w[mapping + lay.M_TABLE],
             lay.T_MAPPING: mapping,
-            lay.T_OWN_TABLES: int(plan.mappings == setup.threads),
+            lay.T_OWN_TABLES: int(own),
+            lay.T_ACTOR: int(not worker),
         }
+        if has_cpu and not worker:
+            actor = setup.actors[task - setup.threads]
+            values[lay.T_EVERY], values[lay.T_RANGE] = actor.every_ps, actor.range_pages
         for slot, value in values.items():
             w[t + slot] = value
+
+
+def _kind_of(setup: Setup, task: int) -> int:
+    """Return which of the linked programs a task runs."""
+    return max(0, min(task - setup.threads, len(setup.actors)) + 1) if task >= setup.threads else 0
 
 
 def _starts(w: Words, setup: Setup) -> None:
@@ -365,6 +346,7 @@ def _starts(w: Words, setup: Setup) -> None:
             random_part = scaled(words, lay.QUANTILES_EXPONENTIAL, bits, spread)
             now += max(0, interval - spread) + random_part
         w[t + lay.T_AT] = w[t + lay.T_CLOCK] = w[t + lay.T_START] = now
+    # Actors and the device are there from the beginning.
 
 
 def _share_page_table_locks(program: Words) -> None:
@@ -385,17 +367,18 @@ def build_world(setup: Setup) -> Words:
     Raises
     ------
     WorldError
-        If there are more threads than CPUs.
+        If pages have to be read and the machine has no device.
     """
     plan = _plan(setup)
     w = _allocate(setup, plan)
     base = int(w[lay.H_PROG])
-    w[base : base + len(setup.program.words)] = setup.program.words
+    w[base : base + len(plan.words)] = plan.words
     if not setup.machine.locks.split_page_table_locks:
-        _share_page_table_locks(w[base : base + len(setup.program.words)])
+        _share_page_table_locks(w[base : base + len(plan.words)])
     _scalars(w, setup, plan)
     _machine_tables(w, setup, plan)
     _lines_and_pages(w, setup, plan)
+    _mms(w, setup, plan)
     _tasks(w, setup, plan)
     _starts(w, setup)
     return w

@@ -217,9 +217,15 @@ def written(model: Model) -> dict[str, Any]:
         elif unit is not None:
             value = unit.write(value)
         elif isinstance(value, tuple):
-            value = [list(row) if isinstance(row, tuple) else row for row in value]
+            value = [_written_item(row) for row in value]
         result[yaml_key(name)] = value
     return result
+
+
+def _written_item(item: Any) -> Any:
+    if isinstance(item, Model):
+        return written(item)
+    return list(item) if isinstance(item, tuple) else item
 
 
 def describe(value: object) -> str:

@@ -16,6 +16,7 @@ from dessim.model.fields import (
     Flag,
     Frequency,
     Model,
+    PositiveTime,
     Rate,
     Ratio,
     Share,
@@ -226,7 +227,7 @@ class Memory(Model):
 class Locks(Model):
     """Kinds of spinlock, and what a hand-over costs."""
 
-    page_table_lock: Literal["ticket", "mcs"]
+    page_table_lock: Literal["ticket", "mcs", "test_and_set"]
     """Kind of the split page-table locks and of the mm's page_table_lock."""
     ticket_per_waiter_ps: Time
     """Extra hand-over time of a ticket lock per waiting CPU."""
@@ -234,6 +235,68 @@ class Locks(Model):
     """Hand-over of an MCS lock in cache-line transfers."""
     split_page_table_locks: Flag = True
     """One lock per page table; false: one per mm."""
+    test_and_set_per_waiter_ps: Time = 0
+    """Extra hand-over time of a test-and-set lock per waiting CPU; back-off makes it smaller."""
+    page_lock_hand_over: Literal["racing", "fair", "bounded"] = "racing"
+    """Whether a woken waiter of a page lock races for it (before Linux 5.9), is handed it
+    (2a9127fcf229), or is handed it after some lost races (5ef64cc8987a)."""
+    page_lock_retries: Annotated[Count, Field(le=1000)] = 5
+    """Lost races after which a waiter is handed the lock (`bounded`)."""
+    page_wait_queues: Annotated[Count, Field(le=1 << 20)] = 256
+    """Hashed wait queues that all pages share."""
+
+
+class Tlb(Model):
+    """Translation look-aside buffers of a core, and what flushing them costs. No entries: free."""
+
+    l1_entries: Annotated[int, Field(strict=True, ge=0, le=1 << 16)] = 0
+    """Entries of the first level for 4 KiB pages; 0: translation costs nothing."""
+    l1_ways: Annotated[Count, Field(le=1 << 16)] = 4
+    """Associativity of the first level."""
+    l2_entries: Annotated[int, Field(strict=True, ge=0, le=1 << 16)] = 0
+    """Entries of the second level."""
+    l2_ways: Annotated[Count, Field(le=1 << 16)] = 4
+    """Associativity of the second level."""
+    l2_hit_ps: Time = 0
+    """First-level miss that hits the second."""
+    page_walk_ps: Time = 0
+    """Miss in both levels."""
+    invlpg_ps: Time = 0
+    """Flush of one page on the own CPU."""
+    flush_all_ps: Time = 0
+    """Flush of everything on the own CPU."""
+    flush_ceiling_pages: Annotated[int, Field(strict=True, ge=0, le=1 << 28)] = 33
+    """Pages above which everything is flushed instead of page by page."""
+    ipi_base_ps: Time = 0
+    """Initiator of a shootdown: send the first interrupt and wait for its answer."""
+    ipi_per_cpu_ps: Time = 0
+    """Initiator: each interrupted CPU."""
+    ipi_handler_ps: Time = 0
+    """Each interrupted CPU: handler, entry and exit included."""
+    pcid: Flag = False
+    """Whether a switch to another mm keeps the TLB."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Tlb:
+        for level in ("l1", "l2"):
+            entries, ways = getattr(self, f"{level}_entries"), getattr(self, f"{level}_ways")
+            if entries and entries % ways:
+                text = f"{entries} entries are not a whole number of sets of {ways} ways"
+                raise refuse([((f"{level}_entries",), text)])
+        if bool(self.l1_entries) != bool(self.l2_entries):
+            raise refuse([(("l2_entries",), "both levels need entries, or neither")])
+        return self
+
+
+class Device(Model):
+    """What reads pages that are not in the page cache."""
+
+    read_latency_ps: Time = 0
+    """Mean time of one read of a page; 0: there is no device."""
+    read_latency_cv_ppm: Ratio = 0
+    """Coefficient of variation of a read (lognormal)."""
+    queue_depth: Annotated[Count, Field(le=1024)] = 1
+    """Reads that are served at the same time."""
 
 
 class KernelCosts(Model):
@@ -285,6 +348,14 @@ class KernelCosts(Model):
     """Paid by the unlocker per woken waiter."""
     context_switch_ps: Time
     """Switch of a CPU to another thread."""
+    time_slice_ps: PositiveTime = 4_000_000_000
+    """How long a thread keeps its CPU while others want it; looked at in user mode."""
+    add_to_page_cache_ps: Time = 0
+    """Allocate a page and insert it into the page cache."""
+    remove_from_page_cache_ps: Time = 0
+    """Delete a page from the page cache, besides its locks and RMWs."""
+    clear_pte_ps: Time = 0
+    """Find and clear one pte of another mapping, besides its line."""
 
 
 class UserCosts(Model):
@@ -317,6 +388,8 @@ class Machine(Model):
     locks: Locks
     kernel: KernelCosts
     user: UserCosts
+    tlb: Tlb = Field(default_factory=Tlb)
+    device: Device = Field(default_factory=Device)
     sources: dict[str, Text] = Field(default_factory=dict)
     """Reference of each source key."""
     provenance: dict[str, Provenance] = Field(default_factory=dict, exclude=True)
@@ -356,8 +429,8 @@ class Machine(Model):
         return hash(self._key())
 
     def _key(self) -> tuple[Any, ...]:
-        costs = (self.cache_line, self.memory, self.locks, self.kernel, self.user)
-        return (self.name, self.topology, self.clock, self.smt, *costs)
+        costs = (self.cache_line, self.memory, self.locks, self.kernel, self.user, self.tlb)
+        return (self.name, self.topology, self.clock, self.smt, *costs, self.device)
 
 
 def _missing(

@@ -6,7 +6,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from dessim.model.fields import Count, Model, Ratio, Text, Time, Unit, refuse, yaml_key
+from dessim.model.fields import (
+    Count,
+    Model,
+    PositiveTime,
+    Ratio,
+    Share,
+    Text,
+    Time,
+    Unit,
+    refuse,
+    yaml_key,
+)
 from dessim.model.units import SIZE
 
 PAGE_BYTES = 4096
@@ -23,6 +34,10 @@ _FAULT_FIELDS = (
     "touches_per_page",
     "page_work_ps",
     "page_touch",
+    "cached_ppm",
+    "readahead_pages",
+    "unmap_every_pages",
+    "actors",
 )
 _LOCK_LOOP_FIELDS = (
     "think_ps",
@@ -31,6 +46,21 @@ _LOCK_LOOP_FIELDS = (
     "hold_distribution",
     "iterations",
 )
+
+
+class ActorChoice(Model):
+    """Somebody beside the faulting threads: a program of `dessim/schemes` at a rate."""
+
+    name: Annotated[Text, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]
+    """Name of an actor's file in `dessim/schemes`."""
+    every_ps: PositiveTime
+    """Mean pause between two rounds, exponentially distributed."""
+    range_pages: Annotated[Count, Field(le=1 << 28)] = 16
+    """Pages of one round: a range of the file, drawn anew each time."""
+    count: Annotated[Count, Field(le=64)] = 1
+    """How many of them there are."""
+    options: dict[Annotated[Text, Field(max_length=100)], Any] = Field(default_factory=dict)
+    """Options of the actor that differ from its defaults."""
 
 
 class Workload(Model):
@@ -64,6 +94,15 @@ class Workload(Model):
     page_touch: Literal["read_page", "touch_word"] = "read_page"
     """What the user does with a page: read every word, or touch one. The default is `read_page`,
     and `touch_word` for access `one_per_table`."""
+
+    cached_ppm: Share = 1_000_000
+    """Share of the file's pages in the page cache at the start; the device reads the others."""
+    readahead_pages: Annotated[int, Field(strict=True, ge=0, le=4096)] = 0
+    """Pages that a miss, or a marked page, makes the device read ahead; 0 is no readahead."""
+    unmap_every_pages: Annotated[int, Field(strict=True, ge=0, le=1 << 28)] = 0
+    """A thread unmaps what it touched after so many pages (munmap churn); 0 is never."""
+    actors: tuple[ActorChoice, ...] = ()
+    """Who else works on the file while threads fault."""
 
     think_ps: Time = 0
     """Lock loop: (mean) time between giving the lock back and asking for it again."""

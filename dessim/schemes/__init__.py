@@ -1,13 +1,22 @@
-"""Locking schemes: one file each. The folder is the registry."""
+"""Locking schemes, and who else works on the file: one file each. The folder is the registry.
+
+A scheme's file has ``FAULT_AROUND``, ``SLOW_PATH`` and ``PROMISES``; an actor's file has ``ACTOR``. Both
+may have ``OPTIONS`` with defaults and ``CHOICES`` with the values that a text may take.
+"""
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from types import ModuleType
 
 from dessim.kernel.alphabet import Step
+from dessim.kernel.assembler import Program, assemble
+from dessim.kernel.programs import actor_program, fault_program
+from dessim.schemes import no_fault_around
 
-type_of_option = bool | int | str
+Option = bool | int | str
 
 
 @dataclass(frozen=True)
@@ -23,28 +32,75 @@ class Scheme:
         Mapping the window, and the ordinary path for a target that is still unmapped.
     options : dict
         Options with their defaults.
+    choices : dict
+        Values that an option with text may take.
     promises : tuple of str
         Properties that the scheme claims to have in every order of events.
+    fault_lock : str
+        The lock that a fault holds: ``mmap_lock`` or ``vma_lock``.
     """
 
     name: str
     description: str
     fault_around: tuple[Step, ...]
     slow_path: tuple[Step, ...]
-    options: dict[str, type_of_option]
+    options: dict[str, Option]
+    choices: dict[str, tuple[str, ...]]
     promises: tuple[str, ...]
+    fault_lock: str
 
 
-class UnknownScheme(KeyError):
-    """A scheme, or an option of a scheme, that does not exist."""
+@dataclass(frozen=True)
+class Actor:
+    """Somebody else who works on the file's pages.
+
+    Attributes
+    ----------
+    name, description, options, choices
+        As of a scheme.
+    steps : tuple of Step
+        One round.
+    """
+
+    name: str
+    description: str
+    steps: tuple[Step, ...]
+    options: dict[str, Option]
+    choices: dict[str, tuple[str, ...]]
+
+
+class UnknownScheme(KeyError):  # noqa: N818 - it says what is unknown, not that it is an error
+    """A scheme, an actor, or an option of one, that does not exist."""
 
     def __str__(self) -> str:
+        """Return the sentence, not its representation."""
         return str(self.args[0])
+
+
+def _modules(word: str) -> dict[str, ModuleType]:
+    """Return the modules of this folder that define a word, by name."""
+    found = sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    modules = {name: importlib.import_module(f"{__name__}.{name}") for name in found}
+    return {name: module for name, module in modules.items() if hasattr(module, word)}
 
 
 def names() -> list[str]:
     """Return the names of all schemes, sorted."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    return list(_modules("SLOW_PATH"))
+
+
+def actor_names() -> list[str]:
+    """Return the names of all actors, sorted."""
+    return list(_modules("ACTOR"))
+
+
+def _find(name: str, word: str, kind: str) -> ModuleType:
+    known = _modules(word)
+    if name not in known:
+        near = get_close_matches(name, known, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise UnknownScheme(f"unknown {kind} {name!r}{hint} (there are {', '.join(known)})")
+    return known[name]
 
 
 def load(name: str) -> Scheme:
@@ -55,23 +111,86 @@ def load(name: str) -> Scheme:
     UnknownScheme
         If there is no such file; the message lists what there is and the nearest name.
     """
-    known = names()
-    if name not in known:
-        near = get_close_matches(name, known, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise UnknownScheme(f"unknown scheme {name!r}{hint} (there are {', '.join(known)})")
-    module = importlib.import_module(f"{__name__}.{name}")
+    module = _find(name, "SLOW_PATH", "scheme")
     return Scheme(
         name,
         (module.__doc__ or "").strip(),
         module.FAULT_AROUND,
         module.SLOW_PATH,
         dict(getattr(module, "OPTIONS", {})),
+        dict(getattr(module, "CHOICES", {})),
         module.PROMISES,
+        getattr(module, "FAULT_LOCK", "mmap_lock"),
     )
 
 
-def options_of(scheme: Scheme, chosen: dict[str, type_of_option]) -> dict[str, type_of_option]:
+def load_actor(name: str) -> Actor:
+    """Return an actor by name.
+
+    Raises
+    ------
+    UnknownScheme
+        If there is no such file.
+    """
+    module = _find(name, "ACTOR", "actor")
+    return Actor(
+        name,
+        (module.__doc__ or "").strip(),
+        module.ACTOR,
+        dict(getattr(module, "OPTIONS", {})),
+        dict(getattr(module, "CHOICES", {})),
+    )
+
+
+def thread_program(
+    scheme: Scheme,
+    chosen: Mapping[str, Option],
+    fault_around_order: int,
+    *,
+    page_cache_changes: bool = False,
+    reads_ahead: bool = False,
+    unmaps: bool = False,
+) -> Program:
+    """Return the whole program of a faulting thread under a scheme.
+
+    Parameters
+    ----------
+    scheme : Scheme
+    chosen : dict
+        Options that differ from the scheme's defaults.
+    fault_around_order : int, 0..9
+        0 is no fault-around: the kernel then does not call it, and every scheme that takes the
+        mmap lock is ``no_fault_around``.
+    page_cache_changes, reads_ahead, unmaps : bool
+        What the workload makes possible: steps that could never matter are left out.
+
+    Raises
+    ------
+    UnknownScheme
+        If an option is unknown or has a wrong value.
+    """
+    options = options_of(scheme, chosen)
+    around, slow_path = scheme.fault_around, scheme.slow_path
+    if fault_around_order == 0:
+        around = ()
+        if scheme.fault_lock == "mmap_lock":
+            slow_path = no_fault_around.SLOW_PATH
+    options.update(page_cache_changes=page_cache_changes, reads_ahead=reads_ahead, unmaps=unmaps)
+    return assemble(fault_program(around, slow_path, scheme.fault_lock), options)
+
+
+def program_of_actor(actor: Actor, chosen: Mapping[str, Option]) -> Program:
+    """Return the program of an actor: rounds with pauses.
+
+    Raises
+    ------
+    UnknownScheme
+        If an option is unknown or has a wrong value.
+    """
+    return assemble(actor_program(actor.steps), options_of(actor, chosen))
+
+
+def options_of(scheme: Scheme | Actor, chosen: Mapping[str, Option]) -> dict[str, Option]:
     """Return a scheme's options: its defaults overridden by what was chosen.
 
     Raises
@@ -83,9 +202,14 @@ def options_of(scheme: Scheme, chosen: dict[str, type_of_option]) -> dict[str, t
     for key, value in chosen.items():
         if key not in options:
             has = f"it has {', '.join(options)}" if options else "it has none"
-            raise UnknownScheme(f"scheme {scheme.name!r} has no option {key!r} ({has})")
+            raise UnknownScheme(f"{scheme.name!r} has no option {key!r} ({has})")
         if type(value) is not type(options[key]):
             wanted = type(options[key]).__name__
             raise UnknownScheme(f"option {key!r} of {scheme.name!r} takes a {wanted}: {value!r}")
+        allowed = scheme.choices.get(key)
+        if allowed and value not in allowed:
+            raise UnknownScheme(
+                f"option {key!r} of {scheme.name!r} is one of {', '.join(allowed)}: {value!r}"
+            )
         options[key] = value
     return options

@@ -46,12 +46,14 @@ MAP_ONE = (
     ),
 )
 
+GANG = (get_page(cost="lookup_slot"), remember())
+
 FAULT_AROUND = (
     work("fault_around_setup"),
     lock("ptl"),
     work("lookup_descent"),
     forget(),
-    each_page(get_page(cost="lookup_slot"), remember()),
+    each_page(option("page_cache_changes", when("page.cached", *GANG), otherwise=GANG)),
     each_page(
         when(
             "gang.holds",

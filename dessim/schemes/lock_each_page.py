@@ -17,6 +17,7 @@ from dessim.kernel.alphabet import (
     get_page,
     inc,
     lock,
+    option,
     put_page,
     retry_fault,
     set_pte,
@@ -27,14 +28,14 @@ from dessim.kernel.alphabet import (
     when,
     work,
 )
+from dessim.schemes.no_fault_around import READ_AHEAD_IF_MARKED
 
 PROMISES = ("bug1", "bug2")
 
 FAULT_AROUND = ()
 
-MAP_ONE = (
-    work("indirect_call"),
-    get_page(cost="lookup_descent"),
+MAP_CACHED = (
+    get_page(),
     trylock_page(
         when(
             "page.ours_uptodate",
@@ -48,6 +49,12 @@ MAP_ONE = (
     ),
 )
 
+MAP_ONE = (
+    work("indirect_call"),
+    work("lookup_descent"),
+    option("page_cache_changes", when("page.cached", *MAP_CACHED), otherwise=MAP_CACHED),
+)
+
 NEIGHBOURS = (
     work("fault_around_setup"),
     each_page(when("not_target", when("pte.none", *MAP_ONE))),
@@ -56,6 +63,7 @@ NEIGHBOURS = (
 SLOW_PATH = (
     work("slow_path"),
     get_page(cost="lookup_descent"),
+    *READ_AHEAD_IF_MARKED,
     trylock_page(
         when(
             "page.ours_uptodate",

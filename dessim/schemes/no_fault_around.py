@@ -8,7 +8,7 @@ Source
 ------
 Linux 3.13 ``mm/memory.c: __do_fault``, ``mm/filemap.c: filemap_fault, find_get_page,
 lock_page_or_retry``; Linux 3.15 ``do_read_fault`` after the split of ``__do_fault``. Left out:
-write and copy-on-write faults, readahead hits, hardware-poisoned pages.
+write and copy-on-write faults, hardware-poisoned pages.
 """
 
 from dessim.kernel.alphabet import (
@@ -16,8 +16,11 @@ from dessim.kernel.alphabet import (
     get_page,
     inc,
     lock,
+    option,
     put_page,
+    read_ahead,
     retry_fault,
+    set_flags,
     set_pte,
     trylock_page,
     unlock,
@@ -26,14 +29,24 @@ from dessim.kernel.alphabet import (
     when,
     work,
 )
+from dessim.kernel.layout import FLAG_READAHEAD
 
 PROMISES = ("bug1", "bug2")
 
 FAULT_AROUND = ()
 
+# A page that readahead marked makes the device read the window after it.
+READ_AHEAD_IF_MARKED = (
+    option(
+        "reads_ahead",
+        when("page.readahead", set_flags(FLAG_READAHEAD, 0), read_ahead()),
+    ),
+)
+
 SLOW_PATH = (
     work("slow_path"),
     get_page(cost="lookup_descent"),
+    *READ_AHEAD_IF_MARKED,
     trylock_page(
         when(
             "page.ours_uptodate",

@@ -18,6 +18,7 @@ from dessim.kernel.alphabet import (
     get_page,
     inc,
     lock,
+    option,
     put_page,
     set_pte,
     trylock_page,
@@ -46,13 +47,15 @@ MAP_ONE = trylock_page(
     busy=(count("trylock_lost"), put_page()),
 )
 
+SLOT = (
+    get_page(cost="lookup_slot"),
+    when("page.uptodate_no_readahead", MAP_ONE, otherwise=(put_page(),)),
+)
+
 FAULT_AROUND = (
     work("fault_around_setup"),
     lock("ptl"),
     work("lookup_descent"),
-    each_page(
-        get_page(cost="lookup_slot"),
-        when("page.uptodate_no_readahead", MAP_ONE, otherwise=(put_page(),)),
-    ),
+    each_page(option("page_cache_changes", when("page.cached", *SLOT), otherwise=SLOT)),
     unlock("ptl"),
 )

@@ -1,0 +1,146 @@
+"""Translation look-aside buffers: two levels per core, page walks, flushes and shootdowns.
+
+Both levels are set-associative with first-in-first-out replacement. A flush of everything raises
+the core's generation number, which is part of each entry's tag.
+
+Source
+------
+Structure and costs: machine profiles, section ``tlb``. Flush page by page up to a ceiling, else
+everything: Linux ``arch/x86/mm/tlb.c: flush_tlb_mm_range`` (ceiling 33 pages: D. Hansen, "x86: mm:
+set TLB flush tunable to sane value (33)", 1 Jul 2014). Shootdown by IPI to the CPUs that run the mm:
+``native_flush_tlb_others``.
+"""
+
+from dessim.kernel.accounting import count
+from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
+from dessim.kernel.places import cost_ps
+
+GENERATION_BITS = 16
+PAGE_BITS = 28
+
+
+def core_tlb(w: World, core: int) -> int:
+    """Return where a core's TLB begins: its generation, then the sets of both levels."""
+    return w[H_TLB] + core * w[H_TLB_WORDS]
+
+
+def tag_of(w: World, core: int, mapping: int, page: int) -> int:
+    """Return the tag of a translation in a core's present generation."""
+    generation = w[core_tlb(w, core)] & ((1 << GENERATION_BITS) - 1)
+    return ((mapping + 1) << PAGE_BITS | page) << GENERATION_BITS | generation
+
+
+def find(w: World, place: int, ways: int, tag: int) -> int:
+    """Return the way of a set that holds a tag, or -1. A set is a victim counter and its ways."""
+    for way in range(ways):
+        if w[place + 1 + way] == tag:
+            return way
+    return -1
+
+
+def insert(w: World, place: int, ways: int, tag: int) -> None:
+    """Put a tag in a set in place of the oldest."""
+    victim = w[place]
+    w[place + 1 + victim] = tag
+    w[place] = 0 if victim + 1 == ways else victim + 1
+
+
+def l1_set(w: World, core: int, page: int) -> int:
+    """Return where the first-level set of a page begins."""
+    return core_tlb(w, core) + 1 + (page % w[H_TLB_L1_SETS]) * (w[H_TLB_L1_WAYS] + 1)
+
+
+def l2_set(w: World, core: int, page: int) -> int:
+    """Return where the second-level set of a page begins."""
+    first = core_tlb(w, core) + 1 + w[H_TLB_L1_SETS] * (w[H_TLB_L1_WAYS] + 1)
+    return first + (page % w[H_TLB_L2_SETS]) * (w[H_TLB_L2_WAYS] + 1)
+
+
+def translate_ps(w: World, t: int, page: int) -> int:
+    """Return ps to translate an access to a page: first level free, second level, page walk."""
+    if w[H_TLB] == 0:
+        return 0
+    core = w[t + T_CORE]
+    tag = tag_of(w, core, w[w[t + T_MAPPING] + M_INDEX], page)
+    first = l1_set(w, core, page)
+    if find(w, first, w[H_TLB_L1_WAYS], tag) >= 0:
+        return 0
+    insert(w, first, w[H_TLB_L1_WAYS], tag)
+    second = l2_set(w, core, page)
+    if find(w, second, w[H_TLB_L2_WAYS], tag) >= 0:
+        return cost_ps(w, t, COST_L2_HIT)
+    insert(w, second, w[H_TLB_L2_WAYS], tag)
+    count(w, N_TLB_MISSES, 1)
+    return cost_ps(w, t, COST_WALK)
+
+
+def flush_core(w: World, core: int) -> None:
+    """Forget every translation of a core."""
+    if w[H_TLB]:
+        w[core_tlb(w, core)] += 1
+        count(w, N_TLB_FLUSHES, 1)
+
+
+def flush_page(w: World, core: int, mapping: int, page: int) -> None:
+    """Forget one translation of a core (INVLPG)."""
+    if w[H_TLB] == 0:
+        return
+    tag = tag_of(w, core, mapping, page)
+    place = l1_set(w, core, page)
+    way = find(w, place, w[H_TLB_L1_WAYS], tag)
+    if way >= 0:
+        w[place + 1 + way] = 0
+    place = l2_set(w, core, page)
+    way = find(w, place, w[H_TLB_L2_WAYS], tag)
+    if way >= 0:
+        w[place + 1 + way] = 0
+
+
+def is_target(w: World, mm: int, task: int, other: int) -> int:
+    """Return whether a CPU must be interrupted: it runs another task of the mm now."""
+    o = w[H_TASK] + other * T_WORDS
+    cpu = w[o + T_CPU]
+    return other != task and cpu != 0 and w[cpu + U_RUNNING] == other + 1
+
+
+def targets_of(w: World, task: int, mm: int) -> int:
+    """Return how many CPUs a shootdown of an mm interrupts."""
+    targets = 0
+    for other in range(w[mm + MM_TASK], w[mm + MM_TASK] + w[mm + MM_TASKS]):
+        if is_target(w, mm, task, other):
+            targets += 1
+    return targets
+
+
+def shootdown_ps(w: World, task: int, mm: int, pages: int) -> int:
+    """Return ps that a flush of some pages of an mm takes the CPU that asks for it."""
+    t = w[H_TASK] + task * T_WORDS
+    if w[H_TLB] == 0 or pages == 0:
+        return 0
+    local = pages * cost_ps(w, t, COST_INVLPG)
+    if pages > w[H_FLUSH_CEILING]:
+        local = cost_ps(w, t, COST_FLUSH_ALL)
+    targets = targets_of(w, task, mm)
+    if targets == 0:
+        return local
+    return local + cost_ps(w, t, COST_IPI_BASE) + targets * cost_ps(w, t, COST_IPI_PER_CPU)
+
+
+def shoot_down(w: World, task: int, mapping: int, first: int, pages: int) -> None:
+    """Flush pages of a mapping everywhere; each interrupted CPU owes the time of the handler."""
+    if w[H_TLB] == 0 or pages == 0:
+        return
+    mm = w[mapping + M_MM]
+    count(w, N_SHOOTDOWNS, 1)
+    for other in range(w[mm + MM_TASK], w[mm + MM_TASK] + w[mm + MM_TASKS]):
+        o = w[H_TASK] + other * T_WORDS
+        if other != task and is_target(w, mm, task, other) == 0:
+            continue
+        if pages > w[H_FLUSH_CEILING]:
+            flush_core(w, w[o + T_CORE])
+        else:
+            for page in range(first, first + pages):
+                flush_page(w, w[o + T_CORE], w[mapping + M_INDEX], page)
+        if other != task:
+            w[o + T_PENDING] += cost_ps(w, o, COST_IPI_HANDLER)
+            count(w, N_INTERRUPTS, 1)

@@ -1,0 +1,100 @@
+"""S5 ``folio_batch``: fault-around of about Linux 6.11, with folios and per-VMA locks.
+
+The fault takes its VMA's lock instead of the mmap lock. Folios of the window that are locked are
+skipped by a mere read; the others are referenced, locked with trylock, tested, and mapped in a
+batch: one set of ptes, one addition to the reference count, one unlock.
+
+Options
+-------
+folio_order : log2 of the pages of a folio, 0..9.
+
+Source
+------
+Linux 6.11 ``mm/filemap.c: filemap_map_pages, next_uptodate_folio, filemap_map_folio_range``,
+``mm/memory.c: do_fault_around, lock_vma_under_rcu``. Left out: the first folio's lock before the
+page-table lock (all are locked under it here), RCU (free), mmap_miss, the fallback to the mmap
+lock.
+"""
+
+from dessim.kernel.alphabet import (
+    add_folio_refs,
+    count,
+    each_folio,
+    each_page_of_folio,
+    from_head,
+    get_page,
+    inc,
+    lock,
+    put_page,
+    retry_fault,
+    set_pte,
+    to_head,
+    trylock_page,
+    unlock,
+    unlock_page,
+    wait_on_page,
+    when,
+    work,
+)
+
+OPTIONS = {"folio_order": 0}
+PROMISES = ("bug1", "bug2")
+FAULT_LOCK = "vma_lock"
+
+MAP_FOLIO = (
+    from_head(),
+    each_page_of_folio(when("pte.none", inc("page.mapcount", cost="rmap"), set_pte())),
+    to_head(),
+    add_folio_refs(),
+)
+
+FAULT_AROUND = (
+    work("fault_around_setup"),
+    lock("ptl"),
+    work("lookup_descent"),
+    each_folio(
+        to_head(),
+        when(
+            "page.unlocked_uptodate",
+            get_page(cost="lookup_slot"),
+            trylock_page(
+                when("page.ours_uptodate", *MAP_FOLIO, cost="page_checks"),
+                unlock_page(),
+                busy=(count("trylock_lost"),),
+            ),
+            put_page(),
+            otherwise=(count("trylock_lost"),),
+        ),
+        from_head(),
+    ),
+    unlock("ptl"),
+)
+
+SLOW_PATH = (
+    work("slow_path"),
+    to_head(),
+    get_page(cost="lookup_descent"),
+    trylock_page(
+        when(
+            "page.ours_uptodate",
+            lock("ptl"),
+            from_head(),
+            when("pte.none", inc("page.mapcount", cost="rmap"), set_pte()),
+            to_head(),
+            add_folio_refs(),
+            unlock("ptl"),
+            cost="page_checks",
+        ),
+        unlock_page(),
+        put_page(),
+        from_head(),
+        busy=(
+            count("fault_retries"),
+            unlock("vma_lock"),
+            wait_on_page(),
+            put_page(),
+            from_head(),
+            retry_fault(),
+        ),
+    ),
+)

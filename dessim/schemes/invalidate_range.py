@@ -1,0 +1,106 @@
+"""Actor ``invalidate_range``: what direct I/O does to the page cache of its range.
+
+``invalidate_inode_pages2_range``: with the page locked, unmap it if it is mapped, ``BUG_ON`` if it
+still is (bug1), take it out of the page cache, ``BUG_ON`` again (bug2). Reference counts are
+ignored on purpose.
+
+Options
+-------
+unmap_retry : ``none``; ``before_bug``: if the page is still mapped, unmap once more and only then
+    BUG_ON (what the mail's sentence says, S3B); ``always_bug``: unmap if mapped, twice, then BUG_ON
+    (S3A); ``until_unmapped``: again and again.
+walk : ``if_mapped``: walk the mappings only if the page is mapped; ``every_table``: always, and
+    take every page-table lock.
+bug1, bug2 : whether each BUG_ON is there.
+
+Source
+------
+Linux 3.14 ``mm/truncate.c: invalidate_inode_pages2_range``, ``mm/memory.c: unmap_mapping_range``,
+``mm/filemap.c: __delete_from_page_cache``. The question of the retry: K. Shutemov in the thread of
+"[RFC, PATCHv2 0/2] mm: map few pages around fault address", linux-mm, Feb 2014. Left out: dirty
+pages and writeback, and that the first unmap of a range covers the rest of it at once.
+"""
+
+from dessim.kernel.alphabet import (
+    bug_on_mapped,
+    clear_pte,
+    count,
+    dec,
+    each_in_range,
+    each_mapping,
+    get_page,
+    go_to,
+    label,
+    lock,
+    lock_page,
+    option,
+    put_page,
+    remove_from_page_cache,
+    shootdown,
+    unless,
+    unlock,
+    unlock_page,
+    when,
+)
+
+OPTIONS = {"unmap_retry": "none", "walk": "if_mapped", "bug1": True, "bug2": True}
+CHOICES = {
+    "unmap_retry": ("none", "before_bug", "always_bug", "until_unmapped"),
+    "walk": ("if_mapped", "every_table"),
+}
+
+UNMAP = (
+    count("unmaps"),
+    lock("i_mmap_mutex"),
+    each_mapping(
+        unless(
+            "table.missing",
+            lock("ptl"),
+            unless("pte.none", clear_pte(), dec("page.mapcount"), shootdown(), put_page()),
+            unlock("ptl"),
+        )
+    ),
+    unlock("i_mmap_mutex"),
+)
+UNMAP_IF_MAPPED = (option("walk=every_table", *UNMAP, otherwise=(when("page.mapped", *UNMAP),)),)
+BUG1 = (option("bug1", bug_on_mapped("bug1")),)
+BUG2 = (option("bug2", bug_on_mapped("bug2")),)
+
+UNMAP_AND_CHECK = (
+    option(
+        "unmap_retry=until_unmapped",
+        label("unmap"),
+        when("page.mapped", *UNMAP, go_to("unmap")),
+        *BUG1,
+        otherwise=(
+            *UNMAP_IF_MAPPED,
+            option(
+                "unmap_retry=before_bug",
+                when("page.mapped", *UNMAP, *BUG1),
+                otherwise=(option("unmap_retry=always_bug", *UNMAP_IF_MAPPED), *BUG1),
+            ),
+        ),
+    ),
+)
+
+DELETE = (
+    lock("tree_lock"),
+    remove_from_page_cache(),
+    *BUG2,
+    unlock("tree_lock"),
+    put_page(),
+)
+
+ACTOR = (
+    count("invalidations"),
+    each_in_range(
+        when(
+            "page.cached",
+            get_page(),
+            lock_page(),
+            when("page.ours", *UNMAP_AND_CHECK, *DELETE),
+            unlock_page(),
+            put_page(),
+        )
+    ),
+)

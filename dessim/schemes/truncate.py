@@ -1,0 +1,40 @@
+"""Actor ``truncate``: a hole is punched into the file.
+
+Unmap the range without page locks, then take page by page out of the page cache: lock it, unmap it
+if it is mapped again, delete it (bug2), and at last unmap the range once more.
+
+Source
+------
+Linux 3.14 ``mm/truncate.c: truncate_inode_pages_range, truncate_inode_page``. Left out: the change
+of the file's size (the range is a hole, and is read again by the next fault), partial pages.
+"""
+
+from dessim.kernel.alphabet import (
+    count,
+    each_in_range,
+    get_page,
+    lock_page,
+    put_page,
+    unlock_page,
+    when,
+)
+from dessim.schemes.invalidate_range import DELETE, UNMAP_IF_MAPPED
+
+OPTIONS = {"walk": "if_mapped", "bug2": True}
+CHOICES = {"walk": ("if_mapped", "every_table")}
+
+ACTOR = (
+    count("invalidations"),
+    each_in_range(when("page.cached", *UNMAP_IF_MAPPED)),
+    each_in_range(
+        when(
+            "page.cached",
+            get_page(),
+            lock_page(),
+            when("page.ours", *UNMAP_IF_MAPPED, *DELETE),
+            unlock_page(),
+            put_page(),
+        )
+    ),
+    each_in_range(when("page.cached", *UNMAP_IF_MAPPED)),
+)

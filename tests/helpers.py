@@ -170,13 +170,12 @@ def a_lock_loop(**changes: Any) -> Workload:
     return Workload(**values)
 
 
-def scheme_program(name: str, order: int, machine: Machine, **options: Any) -> Program:
+def scheme_program(name: str, order: int, **options: Any) -> Program:
     """Return the program of a scheme; order 0 is no fault-around, whatever the scheme."""
     scheme = schemes.load(name if order else "no_fault_around")
     return assemble(
         fault_program(scheme.fault_around, scheme.slow_path),
         schemes.options_of(scheme, options),
-        split_ptl=machine.locks.split_page_table_locks,
     )
 
 
@@ -191,7 +190,7 @@ def scheme_setup(
 ) -> Setup:
     """Return a run of a scheme."""
     machine = machine or a_machine()
-    program = scheme_program(name, order, machine, **options)
+    program = scheme_program(name, order, **options)
     return Setup(machine, workload or a_workload(), program, threads, order, None, seed, 0)
 
 

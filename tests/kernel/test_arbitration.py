@@ -131,6 +131,7 @@ def test_a_riders_wait_is_accounted_to_the_line():
 
 def test_a_core_that_has_the_line_does_not_ride():
     """A request for a line in the own cache within the hold is local, sibling waiting or not."""
-    lab = a_lab(get_page(), threads=2, machine=a_machine(cache_line={"hold_ps": 40_000}))
+    machine = a_machine(cache_line={"hold_ps": 40_000})
+    lab = a_lab(get_page(), get_page(), threads=2, machine=machine)
     got = lab.go(0, 0)
     assert lab.go(1, got) == got + LOCAL_PS["rmw"]

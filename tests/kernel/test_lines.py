@@ -178,8 +178,11 @@ def test_a_run_that_outlasts_the_hold_makes_the_next_core_wait_for_its_end():
     ask(lab, 2, "rmw", got)
     last = got + hold - 1
     ask(lab, 0, "rmw", last)
-    assert ask(lab, 2, "rmw", got + hold) == lay.ASLEEP
-    assert lab.get(2, lay.T_AT) == last + LOCAL_PS["rmw"]
+    end = last + LOCAL_PS["rmw"]
+    for too_early in (got + hold, end - 1):
+        assert ask(lab, 2, "rmw", too_early) == lay.ASLEEP
+        assert lab.get(2, lay.T_AT) == end
+    assert ask(lab, 2, "rmw", end) == LINE_PS["rmw_modified"][1]
 
 
 def test_the_owner_stands_in_line_once_its_hold_is_over_and_somebody_waits():

@@ -73,3 +73,23 @@ def test_the_example_of_a_scheme_runs(tmp_path, monkeypatch) -> None:
     run = run_setup(scheme_setup("optimistic_example", 2, threads=3), "reference")
     assert run.counters["pages_mapped"] == 3 * 16
     assert run.counters["minor_faults"] < 3 * 16
+
+
+def test_the_figure_beside_measurements_is_drawn_from_stored_results(shell, tmp_path) -> None:
+    """The script reads results that hold measured values and writes a row per measured point."""
+    (tmp_path / "small.yaml").write_text(
+        "machine: ivybridge-ex-4s\nworkload: sequential-read\nschemes: [radix_walk_trylock]\n"
+        "threads: 1\nmatrix: {fault_around_order: [4, 9]}\nsimulate: 1MiB\nreplications: 2\n"
+        "measured: fault-around-2014\n"
+    )
+    done = shell("dessim run small.yaml --engine reference", tmp_path)
+    assert done.returncode == 0, done.stderr
+    script = ROOT / "experiments" / "fault_around_2014.py"
+    done = shell(f"python '{script}' results/small", tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = (tmp_path / "results/small/figures/measured.csv").read_text().splitlines()
+    assert rows[0].startswith("workload,threads,fault_around_order,simulated_s")
+    assert [row.split(",")[:3] for row in rows[1:]] == [
+        ["sequential-read", "1", "4"],
+        ["sequential-read", "1", "9"],
+    ]

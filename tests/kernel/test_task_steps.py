@@ -196,6 +196,10 @@ def test_touch_waits_for_the_bandwidth_of_the_pages_node():
     assert lab.go(4, 0) == 2 * page_ps
     assert lab.spent(4, "user") == USER_PS["read_page_dram"]
     assert lab.spent(4, "memory_bandwidth") == 2 * page_ps - USER_PS["read_page_dram"]
+    lab.put(4, lay.T_PC, 0)
+    lab.put(4, lay.T_L3, 3)  # behind an L3 that has not seen the page
+    now = 10 * page_ps
+    assert lab.go(4, now) == now + page_ps  # an idle node saves nothing up
 
 
 def test_fault_begin_and_fault_end_measure_the_latency():

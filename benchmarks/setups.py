@@ -4,7 +4,7 @@ from functools import cache
 
 from dessim import schemes
 from dessim.kernel.assembler import Program, assemble
-from dessim.kernel.programs import fault_program, lock_loop_program
+from dessim.kernel.programs import lock_loop_program
 from dessim.kernel.world import Setup
 from dessim.model import load_machine, load_workload
 from dessim.model.machine import Machine
@@ -72,9 +72,7 @@ def lock_loop(cpus: int, iterations: int, seed: int) -> Setup:
 
 
 def _program(scheme_name: str) -> Program:
-    scheme = schemes.load(scheme_name)
-    steps = fault_program(scheme.fault_around, scheme.slow_path)
-    return assemble(steps, schemes.options_of(scheme, {}))
+    return schemes.thread_program(schemes.load(scheme_name), {}, 4)
 
 
 def fault_path(

@@ -8,7 +8,7 @@ from dessim.kernel import layout as lay
 from dessim.kernel import steps
 from dessim.kernel.alphabet import Step
 from dessim.kernel.assembler import Program, assemble
-from dessim.kernel.programs import fault_program, lock_loop_program
+from dessim.kernel.programs import lock_loop_program
 from dessim.kernel.world import Setup, build_world
 from dessim.model.machine import Machine
 from dessim.model.workload import PAGE_BYTES, Workload
@@ -170,14 +170,9 @@ def a_lock_loop(**changes: Any) -> Workload:
     return Workload(**values)
 
 
-def scheme_program(name: str, order: int, machine: Machine, **options: Any) -> Program:
+def scheme_program(name: str, order: int, **options: Any) -> Program:
     """Return the program of a scheme; order 0 is no fault-around, whatever the scheme."""
-    scheme = schemes.load(name if order else "no_fault_around")
-    return assemble(
-        fault_program(scheme.fault_around, scheme.slow_path),
-        schemes.options_of(scheme, options),
-        split_ptl=machine.locks.split_page_table_locks,
-    )
+    return schemes.thread_program(schemes.load(name), options, order)
 
 
 def scheme_setup(
@@ -191,7 +186,7 @@ def scheme_setup(
 ) -> Setup:
     """Return a run of a scheme."""
     machine = machine or a_machine()
-    program = scheme_program(name, order, machine, **options)
+    program = scheme_program(name, order, **options)
     return Setup(machine, workload or a_workload(), program, threads, order, None, seed, 0)
 
 

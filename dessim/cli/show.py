@@ -116,12 +116,12 @@ def _resolved_text(kind: str, name: str) -> str:
 def _scheme_text(name: str) -> str:
     """Docstring, options, promises, and the program that threads run."""
     from dessim import schemes
-    from dessim.kernel.assembler import assemble
-    from dessim.kernel.programs import fault_program
 
+    if name in schemes.actor_names():
+        return _actor_text(name)
     scheme = schemes.load(name)
     options = ", ".join(f"{k}={str(v).lower()}" for k, v in scheme.options.items()) or "none"
-    program = assemble(fault_program(scheme.fault_around, scheme.slow_path), scheme.options)
+    program = schemes.thread_program(scheme, {}, 4)
     lines = [
         scheme.description,
         "",
@@ -131,6 +131,18 @@ def _scheme_text(name: str) -> str:
         "Program of a thread:",
         *(f"{i:>4}  {line}" for i, line in enumerate(program.listing)),
     ]
+    return "\n".join(lines) + "\n"
+
+
+def _actor_text(name: str) -> str:
+    """Docstring, options, and the program of an actor."""
+    from dessim import schemes
+
+    actor = schemes.load_actor(name)
+    options = ", ".join(f"{k}={str(v).lower()}" for k, v in actor.options.items()) or "none"
+    program = schemes.program_of_actor(actor, {})
+    listing = [f"{i:>4}  {line}" for i, line in enumerate(program.listing)]
+    lines = [actor.description, "", f"Options: {options}", "", "Program:", *listing]
     return "\n".join(lines) + "\n"
 
 

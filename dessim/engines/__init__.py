@@ -1,7 +1,7 @@
 """Engines: who steps next. They get a World and know no scheme."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from dessim.kernel.result import RunResult, check_at_rest, read_result
 from dessim.kernel.world import Setup, build_world
@@ -34,7 +34,7 @@ def run_setup(
         If the World contradicts itself at the end.
     """
     declared = max(1, setup.workload.file_size_bytes // PAGE_BYTES)
-    w = build_world(setup)
+    w: Any = build_world(setup)
     if engine == "reference":
         from dessim.engines import reference
 

@@ -1,8 +1,8 @@
 """The event loop that numba compiles together with the kernel.
 
-A winner tree over tasks holds one key each, ``time << bits | task``: the root is the next event, ties
-are settled by the task. After an event, steps of the same task that nobody else can see follow at
-once on its own clock (fusing); the next step that others can see waits for its turn.
+A winner tree over tasks holds one key each, ``time << bits | task``: the root is the next event,
+ties are settled by the task. After an event, steps of the same task that nobody else can see follow
+at once on its own clock (fusing); the next step that others can see waits for its turn.
 """
 
 from dessim.kernel.layout import H_TASK, H_TASKS, H_WOKEN, T_AT, T_PC, T_WORDS, World
@@ -10,23 +10,24 @@ from dessim.kernel.places import is_private
 from dessim.kernel.steps import advance
 
 NEVER = (1 << 63) - 1
+TOO_LATE = -1
 LOGGING = 0  # a constant: with 1 a second kernel is compiled, so that the first pays nothing
 LOG_ROW = 3
 FUSE_AT_MOST = 4096  # private steps in one go: bounds the time between two looks at the clock
 
 
 def set_key(tree: World, leaf: int, key: int) -> None:
-    """Set the key of a leaf of the winner tree and replay its matches up to the root."""
-    tree[leaf] = key
-    node = leaf >> 1
-    while node:
-        left = tree[2 * node]
-        right = tree[2 * node + 1]
-        winner = left if left < right else right
-        if tree[node] == winner:
-            return
-        tree[node] = winner
+    """Set the key of a leaf of the winner tree and replay its matches up to the root.
+
+    The winner so far stays in a register, and only its opponent is read at each level.
+    """
+    node = leaf
+    tree[node] = key
+    while node > 1:
+        other = tree[node ^ 1]
+        key = other if other < key else key
         node >>= 1
+        tree[node] = key
 
 
 def first_keys(w: World, tree: World, leaves: int, bits: int) -> None:
@@ -50,9 +51,11 @@ def write_log(w: World, log: World, key: int, bits: int) -> None:
 def run_chunk(w: World, tree: World, leaves: int, bits: int, budget: int, log: World) -> int:
     """Carry out up to ``budget`` events; return how many of the budget are left (0: go on).
 
-    There is one call of ``advance``, so that the compiler can put it in place.
+    Returns TOO_LATE as soon as a time does not fit in a key beside the task. There is one call of
+    ``advance``, so that the compiler can put it in place.
     """
     mask = (1 << bits) - 1
+    end_of_time = NEVER >> bits
     key = tree[1]
     fused = 0
     while key != NEVER:
@@ -64,9 +67,13 @@ def run_chunk(w: World, tree: World, leaves: int, bits: int, budget: int, log: W
         for i in range(w[base]):
             woken = w[base + 1 + i]
             when = w[w[H_TASK] + woken * T_WORDS + T_AT]
+            if when >= end_of_time:
+                return TOO_LATE
             set_key(tree, leaves + woken, when << bits | woken)
         key = at << bits | task
         fused += 1
+        if at >= end_of_time:
+            return TOO_LATE
         if at >= 0 and fused < FUSE_AT_MOST and is_private(w, task):
             continue
         set_key(tree, leaves + task, key if at >= 0 else NEVER)

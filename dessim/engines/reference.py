@@ -1,9 +1,9 @@
 """The reference engine: one SimPy process per simulated thread.
 
-It keeps time and order and nothing else. A process asks the kernel (``advance``) what its thread does
-at this instant, then yields a timeout while the thread works, or an event that somebody else will
-fire while it waits. Order is ``(time, task)``: SimPy breaks ties by priority, and the priority is
-the task.
+It keeps time and order and nothing else. A process asks the kernel (``advance``) what its thread
+does at this instant, then yields a timeout while the thread works, or an event that somebody else
+will fire while it waits. Order is ``(time, task)``: SimPy breaks ties by priority, and the priority
+is the task.
 """
 
 from collections.abc import Callable, Generator
@@ -49,7 +49,7 @@ class Reference:
         return event
 
     def ring(self, event: simpy.Event, task: int, time_ps: int) -> None:
-        """Let a task's event happen at a time; among simultaneous events the lower task is first."""
+        """Let a task's event happen at a time; of simultaneous events the lower task is first."""
         event._ok = True
         event._value = None
         self.env.schedule(event, priority=1 + task, delay=int(time_ps) - self.env.now)  # type: ignore[arg-type]

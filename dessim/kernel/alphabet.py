@@ -5,9 +5,14 @@ lays it out as a line of instructions; ``steps.step`` gives each its meaning. A 
 meaning there and a reason: the alphabet is meant to stay small.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dessim.kernel import layout as lay
+
+
+class ProgramError(ValueError):
+    """A program that cannot be assembled: an unknown word, option or place."""
 
 
 @dataclass(frozen=True)
@@ -63,31 +68,46 @@ CONDITION_CATEGORY = {
 }
 
 
+def known(name: str, names: Iterable[str], kind: str) -> str:
+    """Return a name if it is one of those that exist.
+
+    Raises
+    ------
+    ProgramError
+        Otherwise; the message lists what there is.
+    """
+    names = tuple(names)
+    if name not in names:
+        raise ProgramError(f"unknown {kind} {name!r}; there are {', '.join(names)}")
+    return name
+
+
 def work(cost: str) -> Step:
     """Work of this CPU alone that takes a cost of the machine profile."""
+    known(cost, lay.COSTS, "cost")
     return Step("work", cost=cost)
 
 
 def lock(name: str) -> Step:
     """Take a lock, waiting in order of arrival; ``mmap_lock`` is taken as a reader."""
-    which, shared, category = LOCKS[name]
+    which, shared, category = LOCKS[known(name, LOCKS, "lock")]
     return Step("lock", which, shared, "lock_local", category)
 
 
 def unlock(name: str) -> Step:
     """Drop a lock and hand it over."""
-    which, shared, category = LOCKS[name]
+    which, shared, category = LOCKS[known(name, LOCKS, "lock")]
     return Step("unlock", which, shared, "lock_local", category)
 
 
 def inc(word: str, cost: str = "none") -> Step:
     """Add one to a word of the page by a locked read-modify-write on its line."""
-    return Step("add", WORDS[word], 1, cost, "page_lines")
+    return Step("add", WORDS[known(word, WORDS, "word")], 1, cost, "page_lines")
 
 
 def dec(word: str, cost: str = "none") -> Step:
     """Subtract one from a word of the page by a locked read-modify-write on its line."""
-    return Step("add", WORDS[word], -1, cost, "page_lines")
+    return Step("add", WORDS[known(word, WORDS, "word")], -1, cost, "page_lines")
 
 
 def get_page(cost: str = "none") -> Step:
@@ -167,7 +187,7 @@ def each_mapping(*body: Step) -> Step:
 
 def wait_on_page() -> Step:
     """Sleep until the page is unlocked; fall through if it is."""
-    return Step("wait_on_page", cost="page_lock_sleep", category="page_lock")
+    return Step("wait_on_page", category="page_lock")
 
 
 def set_pte() -> Step:
@@ -197,7 +217,7 @@ def fence() -> Step:
 
 def count(counter: str) -> Step:
     """Add one to a counter of the run."""
-    return Step("count", lay.COUNTERS.index(counter))
+    return Step("count", lay.COUNTERS.index(known(counter, lay.COUNTERS, "counter")))
 
 
 def each_page(*body: Step) -> Step:
@@ -210,6 +230,7 @@ def when(condition: str, *then: Step, otherwise: tuple[Step, ...] = (), cost: st
     if condition in FLAG_CONDITIONS:
         mask, want = FLAG_CONDITIONS[condition]
         return Step("when_flags", mask, want, cost, "page_lines", "", then, otherwise)
+    known(condition, (*FLAG_CONDITIONS, *OTHER_CONDITIONS), "condition")
     category = CONDITION_CATEGORY.get(condition, "map")
     return Step(OTHER_CONDITIONS[condition], 0, 0, cost, category, "", then, otherwise)
 

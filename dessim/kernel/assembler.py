@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dessim.kernel import layout as lay
-from dessim.kernel.alphabet import LOCKS, Step
+from dessim.kernel.alphabet import LOCKS, ProgramError, Step, known
+
+__all__ = ["Program", "ProgramError", "assemble", "describe", "link"]
 
 COST_CATEGORY = {
     "exception_entry": "entry_exit",
@@ -127,10 +129,6 @@ LOOPS = {
 GO_TO = -1  # a jump while the program is being laid out; none is left in the result
 
 
-class ProgramError(ValueError):
-    """A program that cannot be assembled: an unknown word, option or place."""
-
-
 @dataclass(frozen=True)
 class Program:
     """A program ready to run.
@@ -174,7 +172,7 @@ class _Assembler:
                 lay.OPS.index(step.op) if step.op in lay.OPS else GO_TO,
                 step.a,
                 step.b,
-                lay.COSTS.index(step.cost),
+                lay.COSTS.index(known(step.cost, lay.COSTS, "cost")),
                 category,
                 0,
                 self.privacy(step),
@@ -263,17 +261,28 @@ class _Assembler:
             self.rows[place][lay.I_TARGET] = self.labels[target]
         kept = [i for i, row in enumerate(self.rows) if row[lay.I_OP] != GO_TO]
         place_of = {old: new for new, old in enumerate(kept)}
+        if self.lands_on(0) != 0:
+            raise ProgramError("a program cannot begin with a jump")
         rows = []
         for old in kept:
             row = self.rows[old]
-            row[lay.I_NEXT] = place_of.get(self.lands_on(old + 1), 0)
-            row[lay.I_TARGET] = place_of.get(self.lands_on(row[lay.I_TARGET]), 0)
+            if lay.OPS[row[lay.I_OP]] != "stop":
+                row[lay.I_NEXT] = self.resolved(old + 1, place_of)
+            if row[lay.I_TARGET]:
+                row[lay.I_TARGET] = self.resolved(row[lay.I_TARGET], place_of)
             rows.append(row)
         for place in range(len(rows)):
             rows[place][lay.I_RUN] = comes_back(rows, place)
         return Program(
             tuple(word for row in rows for word in row), tuple(self.listing[i] for i in kept)
         )
+
+    def resolved(self, place: int, place_of: dict[int, int]) -> int:
+        """Return where a step leads once plain jumps are gone: always to another step."""
+        target = self.lands_on(place)
+        if target not in place_of:
+            raise ProgramError("the program runs off its end: it must stop or jump back")
+        return place_of[target]
 
     def lands_on(self, place: int) -> int:
         """Return where a jump to a place ends: plain jumps there are followed."""

@@ -162,6 +162,18 @@ def unmap_own_ps(w: World, task: int) -> int:
     return ptes + flush
 
 
+def wait_on_page_ps(w: World, task: int, now: int) -> int:
+    """Return ps to look at PG_locked and, if it is set, to queue and give the CPU up, or ASLEEP."""
+    t = w[H_TASK] + task * T_WORDS
+    ps = page_line_ps(w, task, LINE_LOAD, now)
+    if ps >= 0 and w[page_at(w, w[t + T_CURSOR]) + P_FLAGS] & FLAG_LOCKED:
+        sleep = cost_ps(w, t, COST_SLEEP)
+        account(w, t, CAT_PAGE_LOCK, sleep)
+        account(w, t, w[w[H_PROG] + w[t + T_PC] * I_WORDS + I_CATEGORY], -sleep)
+        return ps + sleep
+    return ps
+
+
 def rare_delay_ps(w: World, task: int, op: int, now: int) -> int:
     """Return ps of the steps of actors and of munmap, or ASLEEP."""
     t = w[H_TASK] + task * T_WORDS
@@ -169,6 +181,11 @@ def rare_delay_ps(w: World, task: int, op: int, now: int) -> int:
         return page_line_ps(w, task, LINE_RMW, now)
     if op == OP_WHEN_MAPPED or op == OP_BUG_ON:
         return page_line_ps(w, task, LINE_LOAD, now)
+    if op == OP_LOCK_PAGE:
+        ps = page_line_ps(w, task, LINE_RMW, now)
+        if ps >= 0 and w[page_at(w, w[t + T_CURSOR]) + P_FLAGS] & FLAG_LOCKED:
+            ps += cost_ps(w, t, COST_SLEEP)
+        return ps
     if op == OP_CLEAR_PTE:
         return pte_line_ps(w, task, LINE_RMW, now)
     if op == OP_SHOOTDOWN:
@@ -191,10 +208,12 @@ def delay_ps(w: World, task: int, now: int) -> int:
     t = w[H_TASK] + task * T_WORDS
     i = w[H_PROG] + w[t + T_PC] * I_WORDS
     op = w[i + I_OP]
-    if op == OP_ADD or op == OP_TRYLOCK_PAGE or op == OP_LOCK_PAGE:
+    if op == OP_ADD or op == OP_TRYLOCK_PAGE:
         return page_line_ps(w, task, LINE_RMW, now)
-    if op == OP_WHEN_FLAGS or op == OP_WAIT_ON_PAGE:
+    if op == OP_WHEN_FLAGS:
         return page_line_ps(w, task, LINE_LOAD, now)
+    if op == OP_WAIT_ON_PAGE:
+        return wait_on_page_ps(w, task, now)
     if op == OP_TOUCH:
         return touch_ps(w, task, now)
     if op == OP_LOCK:

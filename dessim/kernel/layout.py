@@ -65,7 +65,6 @@ H_LATENCY_MAX = 45
 H_LATENCY_SUM = 46
 H_EVENTS = 47  # steps carried out
 H_END = 48  # time at which the last task ended
-H_LOG_TASK_BITS = 49  # bits of a task number in a packed event key
 H_ACCESS_COST = 50  # cost index of one user access when it does not come from L3
 H_LOCK = 52  # base of the record of the free-standing lock of a lock loop
 H_FAR_READ = 56  # base: time of a DRAM read from 0, 1, 2 hops away, in ppm of a local one
@@ -133,7 +132,6 @@ T_GANG = 36  # 16 words of 32 bits: pages on which a gang lookup holds a referen
 T_SIBLING = 52  # CPU record of its SMT sibling, or 0
 T_RUN = 53  # what its current step asks of a line: 1 to keep it for a while
 T_LINE_OP = 54  # operation of the request that waits for a line
-T_RETRY = 55  # 1: the current fault was begun before
 T_SHARED_WANT = 56  # 1: it waits for a lock as a reader
 T_COSTS = 57  # base of its row of the cost table: SMT sibling idle or busy
 T_CPU = 58  # its CPU record
@@ -166,7 +164,8 @@ K_HOLD = 4  # lock: 0 free, -1 held exclusively, n > 0 readers
 K_HEAD = 5  # first waiter + 1
 K_TAIL = 6
 K_WAITERS = 7
-L_MASK = 8  # sharers, MASK_BITS cores a word
+L_ARRIVE = 8  # when the last transfer arrives: an SMT sibling cannot use the line before
+L_MASK = 9  # sharers, MASK_BITS cores a word
 
 UNCACHED, SHARED, MODIFIED = 0, 1, 2
 MASK_BITS = 62
@@ -298,7 +297,6 @@ COUNTERS = (
     "touches",
     "ptes_cleared",
     "tables_freed",
-    "lock_acquisitions",
     "pte_lost",
     "major_faults",
     "pages_read",

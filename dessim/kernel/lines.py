@@ -35,6 +35,7 @@ from dessim.kernel.layout import (
     H_SOCKETS,
     H_TASK,
     H_WOKEN,
+    L_ARRIVE,
     L_FREE,
     L_HOME,
     L_MASK,
@@ -121,7 +122,7 @@ def has_copy(w: World, line: int, core: int) -> int:
 
 def farthest_sharer(w: World, t: int, line: int) -> int:
     """Return the distance of the farthest sharer of a line: what an invalidation waits for."""
-    farthest = SAME_L3
+    farthest = SAME_CORE
     for word in range(w[H_MASKS]):
         mask = w[line + L_MASK + word]
         core = word * MASK_BITS
@@ -164,6 +165,9 @@ def take_line(w: World, t: int, line: int, op: int) -> None:
         return
     own = w[line + L_OWN]
     state = own & 3
+    if state == UNCACHED or own == (core << 2 | MODIFIED):
+        w[line + L_OWN] = core << 2 | MODIFIED  # alone: exclusive, which costs what modified costs
+        return
     if state != SHARED:
         for word in range(w[H_MASKS]):
             w[line + L_MASK + word] = 0
@@ -196,6 +200,7 @@ def serve(w: World, task: int, line: int, op: int, now: int, prefetched: int) ->
         wake(w, follower - 1, now)
         follower = w[f + T_RIDER]
         w[f + T_RIDER] = 0
+    w[line + L_ARRIVE] = now + cost
     w[line + L_FREE] = end + (w[H_HOLD] if w[t + T_RUN] else 0)
     return cost
 
@@ -326,6 +331,10 @@ def access_ps(w: World, task: int, line: int, op: int, now: int, prefetched: int
         mine = has_copy(w, line, core) != 0
     if mine and (free > now or w[line + L_QUEUE] == 0):
         cost = local_cost(w, t, op)
+        if w[line + L_ARRIVE] > now:  # fetched by the SMT sibling, and still on its way
+            cost += w[line + L_ARRIVE] - now
+        elif now - free > w[H_EVICT] and cost < w[H_L3_HIT]:
+            cost = w[H_L3_HIT]
         if now + cost > free:
             w[line + L_FREE] = now + cost
         return cost

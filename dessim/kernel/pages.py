@@ -87,6 +87,7 @@ def unlock_page(w: World, task: int, done: int) -> None:
                 count(w, N_HAND_OFFS, 1)
         count(w, N_WAKE_UPS, 1)
         make_ready(w, follower, at)
+        at += cost_ps(w, t, COST_WAKE_WALK)  # one after the other
 
 
 def set_pte(w: World, t: int) -> None:

@@ -79,7 +79,7 @@ class Setup:
 
     @property
     def pages(self) -> int:
-        """Number of file pages that are simulated: whole page tables unless the file is smaller."""
+        """Number of file pages that are simulated."""
         if self.workload.kind == "lock_loop":
             return 1
         size = self.workload.file_size_bytes

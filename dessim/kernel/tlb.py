@@ -7,8 +7,8 @@ Source
 ------
 Structure and costs: machine profiles, section ``tlb``. Flush page by page up to a ceiling, else
 everything: Linux ``arch/x86/mm/tlb.c: flush_tlb_mm_range`` (ceiling 33 pages: D. Hansen, "x86: mm:
-set TLB flush tunable to sane value (33)", 1 Jul 2014). Shootdown by IPI to the CPUs that run the mm:
-``native_flush_tlb_others``.
+set TLB flush tunable to sane value (33)", 1 Jul 2014). Shootdown by IPI to the CPUs that run the
+mm: ``native_flush_tlb_others``.
 """
 
 from dessim.kernel.accounting import count

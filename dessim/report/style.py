@@ -114,7 +114,10 @@ def draw_line(
         at = [row[0] for row in banded]
         low = [row[1][0] / unit for row in banded]
         high = [row[1][1] / unit for row in banded]
-        ax.fill_between(at, low, high, color=style["color"], alpha=0.2, linewidth=0)
+        if len(at) > 1:
+            ax.fill_between(at, low, high, color=style["color"], alpha=0.2, linewidth=0)
+        else:  # a band of one point would have no width
+            ax.vlines(at, low, high, color=style["color"], alpha=0.4, linewidth=3)
 
 
 def log_axis(ax: Axes, name: Literal["x", "y"], low: float, high: float) -> None:

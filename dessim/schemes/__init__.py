@@ -1,7 +1,7 @@
 """Locking schemes, and who else works on the file: one file each. The folder is the registry.
 
-A scheme's file has ``FAULT_AROUND``, ``SLOW_PATH`` and ``PROMISES``; an actor's file has ``ACTOR``. Both
-may have ``OPTIONS`` with defaults and ``CHOICES`` with the values that a text may take.
+A scheme's file has ``FAULT_AROUND``, ``SLOW_PATH`` and ``PROMISES``; an actor's file has ``ACTOR``.
+Both may have ``OPTIONS`` with defaults and ``CHOICES`` with the values that a text may take.
 """
 
 import importlib

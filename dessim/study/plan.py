@@ -7,14 +7,12 @@ from functools import lru_cache
 
 from dessim import schemes
 from dessim.kernel.assembler import Program, assemble
-from dessim.kernel.programs import fault_program, lock_loop_program
-from dessim.kernel.world import Setup
+from dessim.kernel.programs import lock_loop_program
+from dessim.kernel.setup import ActorSetup, Setup, changes_page_cache
 from dessim.model import ConfigError, Experiment, Point, SchemeChoice
 from dessim.model.document import Document
 from dessim.model.errors import Place, Problem, Source
-
-BASELINE = "no_fault_around"
-"""The scheme whose program stands for every scheme when the window is one page."""
+from dessim.model.workload import Workload
 
 
 def program_of(point: Point) -> Program:
@@ -25,25 +23,57 @@ def program_of(point: Point) -> Program:
     UnknownScheme
         If the scheme or one of its options does not exist.
     """
+    if point.workload.kind == "lock_loop":
+        return assemble(lock_loop_program())
     chosen = tuple(sorted(point.scheme.options.items()))
     around = point.fault_around_order > 0
-    return _program(point.workload.kind, point.scheme.name, chosen, around)
+    return _program(point.scheme.name, chosen, around, features_of(point.workload))
+
+
+def features_of(workload: Workload) -> tuple[bool, bool, bool]:
+    """What a workload makes possible: missing pages, readahead, munmap."""
+    return (
+        changes_page_cache(workload),
+        workload.readahead_pages > 0,
+        workload.unmap_every_pages > 0,
+    )
 
 
 @lru_cache(maxsize=256)
 def _program(
-    kind: str,
     name: str,
-    chosen: tuple[tuple[str, schemes.type_of_option], ...],
+    chosen: tuple[tuple[str, schemes.Option], ...],
     around: bool,
+    features: tuple[bool, bool, bool],
 ) -> Program:
-    scheme = schemes.load(name)
-    options = schemes.options_of(scheme, dict(chosen))
-    if kind == "lock_loop":
-        return assemble(lock_loop_program())
-    if not around:
-        scheme = schemes.load(BASELINE)
-    return assemble(fault_program(scheme.fault_around, scheme.slow_path), options)
+    changes, reads_ahead, unmaps = features
+    return schemes.thread_program(
+        schemes.load(name),
+        dict(chosen),
+        int(around),
+        page_cache_changes=changes,
+        reads_ahead=reads_ahead,
+        unmaps=unmaps,
+    )
+
+
+def actors_of(workload: Workload) -> tuple[ActorSetup, ...]:
+    """Assemble the actors of a workload.
+
+    Raises
+    ------
+    UnknownScheme
+        If an actor or one of its options does not exist.
+    """
+    return tuple(
+        ActorSetup(
+            schemes.program_of_actor(schemes.load_actor(actor.name), actor.options),
+            actor.every_ps,
+            actor.range_pages,
+        )
+        for actor in workload.actors
+        for _ in range(actor.count)
+    )
 
 
 def setup_of(point: Point, replication: int) -> Setup:
@@ -64,6 +94,8 @@ def setup_of(point: Point, replication: int) -> Setup:
         point.simulate_bytes,
         point.seed,
         replication,
+        actors_of(point.workload),
+        int(point.scheme.options.get("folio_order", 0)),
     )
 
 
@@ -95,8 +127,8 @@ def check(experiment: Experiment, points: Iterable[Point]) -> None:
     Raises
     ------
     ConfigError
-        With every unknown scheme or option, and every number of threads that does not fit on its
-        machine, at the place where it is written.
+        With every unknown scheme, actor or option, and every machine that lacks what its workload
+        needs, at the place where it is written.
     """
     document = experiment._document or Document({}, Source(experiment.name))
     problems: dict[tuple[object, ...], Problem] = {}
@@ -107,15 +139,16 @@ def check(experiment: Experiment, points: Iterable[Point]) -> None:
                 program_of(point)
             except schemes.UnknownScheme as error:
                 problems[key] = Problem(_place_of_scheme(document, point.scheme), str(error))
-        cpus = point.machine.topology.n_cpus
-        key = (point.machine.name, point.threads)
-        if point.threads > cpus and key not in problems:
+        if changes_page_cache(point.workload) and point.machine.device.read_latency_ps == 0:
             text = (
-                f"{point.threads} threads on machine '{point.machine.name}', which has {cpus} CPUs:"
-                f" every thread needs a CPU of its own; use at most {cpus} threads, or a machine"
-                " with more CPUs"
+                f"pages of workload '{point.workload.name}' have to be read, but machine"
+                f" '{point.machine.name}' has no device: set machine.device.read_latency"
             )
-            problems[key] = Problem(_place_of_threads(document, point), text)
+            problems.setdefault(("device",), Problem(document.place(("machine",)), text))
+        try:
+            actors_of(point.workload)
+        except schemes.UnknownScheme as error:
+            problems.setdefault(("actors",), Problem(document.place(("workload",)), str(error)))
     if problems:
         raise ConfigError(problems.values())
 
@@ -132,19 +165,6 @@ def _place_of_scheme(document: Document, scheme: SchemeChoice) -> Place:
         if document.get(("include", i, "scheme")) == scheme.name:
             return document.place(("include", i, "scheme"))
     return document.place(("schemes",))
-
-
-def _place_of_threads(document: Document, point: Point) -> Place:
-    """Where a number of threads is written: in the sweep, the experiment, or the workload."""
-    for path in (("matrix", "threads"), ("zip", "threads")):
-        for i in _indices(document, path):
-            if document.get((*path, i)) == point.threads:
-                return document.place((*path, i))
-    for i in _indices(document, ("include",)):
-        if document.get(("include", i, "threads")) == point.threads:
-            return document.place(("include", i, "threads"))
-    word = "threads" if document.get(("threads",)) is not None else "workload"
-    return document.place((word,))
 
 
 def _indices(document: Document, path: tuple[str | int, ...]) -> range:

@@ -15,7 +15,17 @@ def model_version() -> str:
     -------
     str, 64 hexadecimal digits
     """
-    package = Path(__file__).resolve().parent.parent
+    return hash_of(Path(__file__).resolve().parent.parent)
+
+
+def hash_of(package: Path) -> str:
+    """Hash of the Python sources in the rooms of a package that decide results.
+
+    Parameters
+    ----------
+    package : Path
+        The folder `dessim`.
+    """
     digest = hashlib.sha256()
     for room in ROOMS:
         for path in sorted((package / room).rglob("*.py")):

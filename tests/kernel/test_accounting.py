@@ -70,7 +70,8 @@ def test_a_world_not_at_rest_is_refused(word, value):
         check_at_rest(w)
 
 
-def test_more_threads_than_cpus_are_refused():
-    """Every thread needs a CPU of its own; the message says how many there are."""
-    with pytest.raises(WorldError, match=r"17 threads .* 16 CPUs"):
-        build_world(scheme_setup("no_fault_around", 0, 17))
+def test_missing_pages_need_a_device():
+    """A workload whose pages have to be read is refused on a machine that has no device."""
+    cold = fault_workload(cached_ppm=0)
+    with pytest.raises(WorldError, match=r"device\.read_latency"):
+        build_world(scheme_setup("no_fault_around", 0, 2, workload=cold))

@@ -59,9 +59,20 @@ def test_with_full_preference_the_nearest_is_served_first():
 
 
 def test_preference_ends_at_the_socket():
-    """Among requesters of other sockets only, even full preference serves in order of request."""
-    lab, free = contended([8, 12, 10], a_machine(cache_line={"arbitration_share_ppm": 1_000_000}))
-    assert served(lab, 8, free)[0][0] == 8
+    """Among requesters of other sockets, one hop does not pass two, even with full preference."""
+    topology = {
+        "sockets": 3,
+        "l3_per_socket": 1,
+        "cores_per_l3": 1,
+        "hops": ((0, 1, 2), (1, 0, 1), (2, 1, 0)),
+    }
+    arbiter = {"arbitration_share_ppm": 1_000_000}
+    machine = a_machine(topology=topology, cache_line=arbiter)
+    lab = a_lab(get_page(), threads=6, machine=machine)
+    free = lab.go(0, 0)
+    lab.go(4, 1)  # two hops from the owner
+    lab.go(2, 2)  # one hop
+    assert [task for task, _ in served(lab, 4, free)] == [4, 2]
 
 
 def test_preference_among_equally_near_requesters_is_the_order_of_request():
@@ -131,6 +142,7 @@ def test_a_riders_wait_is_accounted_to_the_line():
 
 def test_a_core_that_has_the_line_does_not_ride():
     """A request for a line in the own cache within the hold is local, sibling waiting or not."""
-    lab = a_lab(get_page(), threads=2, machine=a_machine(cache_line={"hold_ps": 40_000}))
+    machine = a_machine(cache_line={"hold_ps": 40_000})
+    lab = a_lab(get_page(), get_page(), threads=2, machine=machine)
     got = lab.go(0, 0)
     assert lab.go(1, got) == got + LOCAL_PS["rmw"]

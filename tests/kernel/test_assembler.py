@@ -12,12 +12,15 @@ from dessim.kernel.alphabet import (
     fence,
     get_page,
     go_to,
+    inc,
     jump,
     label,
     lock,
     option,
+    set_pte,
     trylock_page,
     unlock,
+    unlock_page,
     when,
     work,
 )
@@ -128,17 +131,18 @@ def test_mistakes_in_a_program_are_refused(program, message):
         assemble((*program, STOP))
 
 
-def privacy(program):
-    """Return the privacy word of each instruction, by its readable form."""
-    rows = zip(program.listing, program.words[lay.I_PRIVATE :: lay.I_WORDS], strict=True)
-    return dict(rows)
+def privacy(lab):
+    """Return the privacy word of each instruction of a World, by its readable form."""
+    base = lab.w[lay.H_PROG] + lay.I_PRIVATE
+    words = [lab.w[base + i * lay.I_WORDS] for i in range(lab.program.steps)]
+    return dict(zip(lab.program.listing, words, strict=True))
 
 
 def test_only_steps_that_nobody_else_can_see_are_private():
     """Shared lines, locks, touches and ends are never private; own-table steps under conditions."""
     steps = (work("rmap"), fence(), A, get_page(), lock("mmap_lock"), lock("ptl"), unlock("ptl"))
-    split = privacy(assemble((*steps, jump("touch", "end"), label("end"), STOP)))
-    assert split == {
+    steps = (*steps, jump("touch", "end"), label("end"))
+    assert privacy(a_lab(*steps)) == {
         "work rmap": lay.PRIVATE_ALWAYS,
         "fence": lay.PRIVATE_ALWAYS,
         "count touches": lay.PRIVATE_ALWAYS,
@@ -149,14 +153,32 @@ def test_only_steps_that_nobody_else_can_see_are_private():
         "touch": lay.PRIVATE_NEVER,
         "stop": lay.PRIVATE_NEVER,
     }
-    whole = privacy(assemble((*steps, STOP), split_ptl=False))
+    whole = privacy(a_lab(*steps, machine=a_machine(locks={"split_page_table_locks": False})))
     assert whole["lock ptl"] == whole["unlock ptl"] == lay.PRIVATE_NEVER
+
+
+def test_a_step_keeps_the_line_if_the_task_comes_back_to_it():
+    """A core asks to keep a page's line until the last step on that page before the next one."""
+    body = (get_page(), trylock_page(inc("page.mapcount"), set_pte(), unlock_page()))
+    program = assemble((each_page(*body), lock("mmap_lock"), STOP))
+    runs = program.words[lay.I_RUN :: lay.I_WORDS]
+    assert dict(zip(program.listing, runs, strict=True)) == {
+        "window": 0,
+        "page.refcount + 1": 1,
+        "trylock page": 1,
+        "page.mapcount + 1": 1,
+        "set pte": 0,
+        "unlock page": 0,
+        "next page": 0,
+        "lock mmap_lock": 0,
+        "stop": 0,
+    }
 
 
 @pytest.mark.parametrize("scheme", schemes.names())
 def test_every_scheme_is_laid_out_with_all_its_jumps_inside_the_program(scheme):
     """Each scheme assembles, and each of its instructions leads to an instruction."""
-    program = scheme_program(scheme, 4, a_machine())
+    program = scheme_program(scheme, 4)
     assert len(program.words) == program.steps * lay.I_WORDS
     for word in (lay.I_TARGET, lay.I_NEXT):
         assert all(0 <= place < program.steps for place in program.words[word :: lay.I_WORDS])

@@ -9,11 +9,12 @@ from dessim.kernel import layout as lay
 from dessim.kernel.accounting import record_in_series, record_latency
 from dessim.kernel.histogram import bucket_high, bucket_low, bucket_of, merge, quantile_ps
 
+RANDOM = random.Random(1)
 VALUES = sorted(
     {
         *range(600),
         *(2**k + d for k in range(8, 48) for d in (-1, 0, 1)),
-        *(random.Random(1).randrange(2**48) for _ in range(500)),
+        *(RANDOM.randrange(2**48) for _ in range(500)),
     }
 )
 VALUES = [v for v in VALUES if v < 2**48]
@@ -93,10 +94,7 @@ def series_of(events):
     return width, lab.w[base : base + bins], lab.w[base + bins : base + 2 * bins]
 
 
-EVENTS = [
-    (now, 1 + now % 7)
-    for now in sorted(random.Random(2).randrange(1024 << 24) for _ in range(2_000))
-]
+EVENTS = [(now, 1 + now % 7) for now in sorted(RANDOM.randrange(1024 << 24) for _ in range(2_000))]
 
 
 def test_the_series_halves_until_the_latest_event_fits():
@@ -112,5 +110,5 @@ def test_the_series_halves_until_the_latest_event_fits():
 def test_the_series_does_not_depend_on_the_order_of_recording():
     """An engine may record faults in any order: the series is the same."""
     shuffled = list(EVENTS)
-    random.Random(3).shuffle(shuffled)
+    RANDOM.shuffle(shuffled)
     assert series_of(shuffled) == series_of(EVENTS) == series_of(EVENTS[::-1])

@@ -4,6 +4,7 @@ import pytest
 from helpers import L3_HIT_PS, LINE_PS, LOCAL_PS, MEMORY_PS, a_lab, a_machine
 
 from dessim.kernel import layout as lay
+from dessim.kernel.alphabet import get_page
 from dessim.kernel.lines import access_ps
 
 OPS = {"load": lay.LINE_LOAD, "store": lay.LINE_STORE, "rmw": lay.LINE_RMW}
@@ -12,7 +13,8 @@ AT = {"same_l3": (2, 1), "same_socket": (4, 2), "one_hop": (8, 3)}
 
 
 def ask(lab, task, op, now, page=0, prefetched=0):
-    """Ask for a page's line: ps, or ASLEEP."""
+    """Ask for a page's line, meaning to come back to it: ps, or ASLEEP."""
+    lab.put(task, lay.T_RUN, 1)
     return access_ps(lab.w, task, lab.page_at(page), OPS[op], now, prefetched)
 
 
@@ -161,6 +163,13 @@ def test_a_core_keeps_a_fetched_line_for_the_hold_time():
     assert ask(lab, 2, "rmw", got + hold) == LINE_PS["rmw_modified"][1]
 
 
+def test_a_core_that_does_not_come_back_does_not_keep_the_line():
+    """After the last step on a page its line is free at the end of the operation."""
+    lab = a_lab(get_page(), threads=3, machine=a_machine(cache_line={"hold_ps": 40_000}))
+    got = lab.go(0, 0)
+    assert lab.go(2, got) == got + LINE_PS["rmw_modified"][1]
+
+
 def test_a_run_that_outlasts_the_hold_makes_the_next_core_wait_for_its_end():
     """An operation begun within the hold is finished before the line moves; the head comes back."""
     hold = 40_000
@@ -169,8 +178,11 @@ def test_a_run_that_outlasts_the_hold_makes_the_next_core_wait_for_its_end():
     ask(lab, 2, "rmw", got)
     last = got + hold - 1
     ask(lab, 0, "rmw", last)
-    assert ask(lab, 2, "rmw", got + hold) == lay.ASLEEP
-    assert lab.get(2, lay.T_AT) == last + LOCAL_PS["rmw"]
+    end = last + LOCAL_PS["rmw"]
+    for too_early in (got + hold, end - 1):
+        assert ask(lab, 2, "rmw", too_early) == lay.ASLEEP
+        assert lab.get(2, lay.T_AT) == end
+    assert ask(lab, 2, "rmw", end) == LINE_PS["rmw_modified"][1]
 
 
 def test_the_owner_stands_in_line_once_its_hold_is_over_and_somebody_waits():
@@ -212,8 +224,6 @@ def test_prefetch_hides_a_share_of_the_transfer_down_to_a_local_operation(hidden
 @pytest.mark.parametrize(("last", "page"), [(3, 4), (3, 5), (3, 2), (-2, 0)])
 def test_only_the_line_after_the_last_one_is_prefetched(last, page):
     """Prefetch helps the page behind the one fetched last, no other."""
-    from dessim.kernel.alphabet import get_page
-
     lab = a_lab(get_page(), machine=a_machine(cache_line={"prefetch_hidden_ppm": 1_000_000}))
     lab.on_page(0, page)
     lab.put(0, lay.T_LAST, last)

@@ -13,7 +13,7 @@ from helpers import (
 )
 
 from dessim.kernel import layout as lay
-from dessim.kernel.alphabet import lock, unlock, work
+from dessim.kernel.alphabet import Step, lock, unlock, work
 from dessim.kernel.locks import drop_lock, take_lock
 
 TAKE = KERNEL_PS["lock_local"]
@@ -173,6 +173,19 @@ def test_the_machine_says_which_kind_a_spinlock_is(kind):
     done = lab.go(0, now)
     ticket, mcs = RMW[1] + TICKET_WAITER_PS, 2 * RMW[1]
     assert lab.woken() == {2: done + (ticket if kind == "ticket" else mcs)}
+
+
+def test_mmap_lock_hands_over_at_a_constant_cost_whatever_the_spinlocks_are():
+    """The hand-over of mmap_lock, a sleeping lock, does not grow with its waiters."""
+    take_it = Step("lock", lay.LOCK_MMAP, WRITER, "lock_local", "mmap_lock")
+    drop_it = Step("unlock", lay.LOCK_MMAP, WRITER, "lock_local", "mmap_lock")
+    lab = a_lab(take_it, drop_it, threads=7)
+    now = lab.go(0, 0)
+    for task in (2, 4, 6):
+        now += 10**6
+        assert lab.go(task, now) == lay.ASLEEP
+    done = lab.go(0, 2 * now)
+    assert lab.woken() == {2: done + 2 * RMW[1]}
 
 
 def test_a_hand_over_does_not_reach_a_waiter_before_its_own_request_is_through():

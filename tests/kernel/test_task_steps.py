@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from helpers import KERNEL_PS, USER_PS, a_lab, a_lock_loop, a_machine, a_workload
+from helpers import KERNEL_PS, MEMORY_PS, USER_PS, a_lab, a_lock_loop, a_machine, a_workload
 
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import Step, count, each_page, fence, jump, label, set_pte, work
@@ -172,6 +172,21 @@ def test_touch_of_a_page_that_another_l3_has_comes_from_memory():
     assert lab.go(4, 0) == USER_PS["read_page_dram"]
 
 
+def test_touch_of_a_page_far_away_takes_longer_as_its_memory_is_slower():
+    """A whole page from another node's memory lasts longer in proportion to the latency."""
+    lab = touching(threads=9)
+    ratio_ppm = MEMORY_PS["one_hop_ps"] * 1_000_000 // MEMORY_PS["local_ps"]
+    assert lab.go(8, 0) == USER_PS["read_page_dram"] * ratio_ppm // 1_000_000
+
+
+def test_touch_from_memory_does_not_stretch_with_the_clock():
+    """Memory is no faster or slower with the core's clock; a read from L3 is."""
+    clock = {"one_core_hz": 3 * 10**9, "all_cores_hz": 2 * 10**9}
+    lab = touching(threads=16, machine=a_machine(clock=clock))
+    assert lab.go(0, 0) == USER_PS["read_page_dram"]
+    assert lab.go(2, 0) == USER_PS["read_page_l3"] * 1_500_000 // 1_000_000
+
+
 def test_touch_waits_for_the_bandwidth_of_the_pages_node():
     """Reads of one node queue for its bandwidth; the wait is accounted apart from user time."""
     page_ps = 2_000_000
@@ -181,6 +196,10 @@ def test_touch_waits_for_the_bandwidth_of_the_pages_node():
     assert lab.go(4, 0) == 2 * page_ps
     assert lab.spent(4, "user") == USER_PS["read_page_dram"]
     assert lab.spent(4, "memory_bandwidth") == 2 * page_ps - USER_PS["read_page_dram"]
+    lab.put(4, lay.T_PC, 0)
+    lab.put(4, lay.T_L3, 3)  # behind an L3 that has not seen the page
+    now = 10 * page_ps
+    assert lab.go(4, now) == now + page_ps  # an idle node saves nothing up
 
 
 def test_fault_begin_and_fault_end_measure_the_latency():

@@ -60,8 +60,11 @@ class Line:
             return getattr(costs, core.to(self.owner))
         return max(getattr(costs, core.to(other)) for other in self.copies)
 
-    def use(self, core, op):
-        """Wait for the line (a generator); return ps of the operation that begins now."""
+    def use(self, core, op, again=False):
+        """Wait for the line (a generator); return ps of the operation that begins now.
+
+        A core that means to come back keeps the line for a while after it has fetched it.
+        """
         now = self.env.now
         if self.has(core, op) and (self.free_at > now or not self.waiting):
             ps = getattr(self.costs, f"local_{op}_ps")
@@ -84,7 +87,7 @@ class Line:
                 self.copies = [self.owner]
             self.copies.append(core)
         self.owner, self.dirty = core, op != "load"
-        self.free_at = self.env.now + ps + self.costs.hold_ps
+        self.free_at = self.env.now + ps + (self.costs.hold_ps if again else 0)
         if self.waiting:
             self.waiting[0].succeed()
         return ps
@@ -153,7 +156,7 @@ class Thread:
         self.kernel, self.env, self.cost = kernel, kernel.env, kernel.cost
         self.core = Core(number, kernel.machine.topology)
         self.local = kernel.machine.cache_line
-        self.start, self.tables, self.finished = start, set(), []
+        self.number, self.start, self.tables, self.finished = number, start, set(), []
 
     def pause(self, *ps):
         """Work for a while."""
@@ -166,36 +169,36 @@ class Thread:
 
     def rmw(self, page, work_ps=0):
         """Count something in the page."""
-        ps = yield from page.line.use(self.core, "rmw")
+        ps = yield from page.line.use(self.core, "rmw", again=True)
         yield self.pause(ps, work_ps)
 
     def trylock(self, page):
         """Try to lock the page; return whether that worked."""
-        ps = yield from page.line.use(self.core, "rmw")
+        ps = yield from page.line.use(self.core, "rmw", again=True)
         won, page.locked = not page.locked, True
         yield self.pause(ps)
         return won
 
     def unlock(self, page):
-        """Unlock the page and wake all that sleep on it."""
+        """Unlock the page and wake all that sleep on it: at one instant, so by their numbers."""
         ps = yield from page.line.use(self.core, "rmw")
         sleepers, page.sleepers, page.locked = page.sleepers, [], False
         ps += len(sleepers) * self.cost.wake_walk_ps + self.cost.unlock_page_ps
         done = self.env.now + ps
-        for asleep_at, awake in sleepers:
+        for _, asleep_at, awake in sorted(sleepers, key=lambda sleeper: sleeper[0]):
             runs = max(done + self.cost.wakeup_ps, asleep_at)
             awake.succeed(runs + self.cost.context_switch_ps)
         yield self.pause(ps)
 
     def sleep_on(self, page):
         """Sleep until the page is unlocked, unless it is already."""
-        ps = yield from page.line.use(self.core, "load")
+        ps = yield from page.line.use(self.core, "load", again=True)
         asleep_at = self.env.now + ps + self.cost.page_lock_sleep_ps
         if not page.locked:
             yield self.pause(asleep_at - self.env.now)
             return
         awake = self.env.event()
-        page.sleepers.append((asleep_at, awake))
+        page.sleepers.append((self.number, asleep_at, awake))
         at = yield awake
         yield self.pause(at - self.env.now)
 
@@ -209,7 +212,7 @@ class Thread:
 
     def map_locked(self, page):
         """Map a page whose lock we hold: the page-table lock and the ptes are our own."""
-        ps = yield from page.line.use(self.core, "load")
+        ps = yield from page.line.use(self.core, "load", again=True)
         yield self.pause(ps, self.cost.page_checks_ps)
         line = self.local
         yield self.pause(line.local_rmw_ps, self.cost.lock_local_ps, line.local_load_ps)
@@ -287,7 +290,7 @@ MACHINES = {
     "plain": the_machine(),
     "runs": the_machine(cache_line={"hold_ps": 40_000}),
     "interleaved": the_machine(
-        memory={"file_placement": "interleave"}, cache_line={"hold_ps": 7_919}
+        memory={"file_placement": "interleave"}, cache_line={"hold_ps": 20_011}
     ),
     "two sockets": a_machine(
         topology={"l3_per_socket": 1, "threads_per_core": 1, "placement": "compact"},

@@ -83,6 +83,8 @@ def _save(drawing: Drawing, out: Path, name: str) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     figure: Figure = drawing.figure
     FigureCanvasAgg(figure)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # once is enough: it takes longer than the drawing
     written = []
     for form, metadata in METADATA.items():
         path = out / f"{name}.{form}"

@@ -9,30 +9,31 @@ from matplotlib.figure import Figure
 
 from dessim.report.drawing import Drawing
 from dessim.report.results import Panel, Results
-from dessim.report.style import COLOURS, PAGE_IN, legend
+from dessim.report.style import PAGE_IN, legend
 from dessim.report.words import threads_word
 
-WORDS = {
-    "user": "user",
-    "entry_exit": "entry and exit",
-    "mmap_lock": "mmap_sem",
-    "ptl": "page-table lock",
-    "page_lock": "asleep on page locks",
-    "page_lines": "struct-page lines",
-    "lookup": "page-cache lookup",
-    "map": "mapping",
-    "page_table": "page tables",
-    "memory_bandwidth": "memory bandwidth",
-    "teardown": "teardown",
-    "think": "think",
-    "hold": "hold",
-    "lock": "lock",
+# Word, colour, hatch: each category looks the same in every figure.
+LOOKS = {
+    "user": ("user", "#D0D0D0", ""),
+    "entry_exit": ("entry and exit", "#0072B2", ""),
+    "mmap_lock": ("mmap_sem", "#D55E00", ""),
+    "ptl": ("page-table lock", "#E69F00", ""),
+    "page_lock": ("asleep on page locks", "#009E73", ""),
+    "page_lines": ("struct-page lines", "#CC79A7", ""),
+    "lookup": ("page-cache lookup", "#56B4E9", ""),
+    "map": ("mapping", "#F0E442", ""),
+    "page_table": ("page tables", "#56B4E9", "//////"),
+    "memory_bandwidth": ("memory bandwidth", "#E69F00", "//////"),
+    "teardown": ("teardown", "#808080", ""),
+    "think": ("think", "#D0D0D0", ""),
+    "hold": ("hold", "#0072B2", ""),
+    "lock": ("waiting for the lock", "#D55E00", ""),
 }
-HATCHES = ("", "//////", "......")
+UNSEEN = ("#FFFFFF", "xxxxxx")
+"""Colour and hatch of a category that is not in the list above."""
 SMALLEST = 0.005
 """A category that nowhere reaches this share is drawn as a part of `other`."""
 MAX_BARS = 32
-GREY = "#D0D0D0"
 
 
 def draw(results: Results) -> Drawing | None:
@@ -43,7 +44,7 @@ def draw(results: Results) -> Drawing | None:
         return None
     shares = [point["time_share"] for panel in panels for point in panel.points]
     shown = [name for name in shares[0] if max(share[name] for share in shares) >= SMALLEST]
-    shown.sort(key=lambda name: list(WORDS).index(name) if name in WORDS else len(WORDS))
+    shown.sort(key=lambda name: list(LOOKS).index(name) if name in LOOKS else len(LOOKS))
     height_in = 0.7 + sum(0.15 * n + 0.3 for n in bars)
     figure = Figure(figsize=(PAGE_IN, height_in))
     axes = figure.subplots(len(panels), 1, squeeze=False, sharex=True, height_ratios=bars).ravel()
@@ -80,11 +81,9 @@ def _bars(ax: Axes, panel: Panel, shown: list[str], results: Results) -> None:
     labels = [f"{results.series_of(p)}, {threads_word(p['threads'])}" for p in panel.points]
     left = [0.0] * len(labels)
     places = list(range(len(labels)))
-    hues = [colour for colour in COLOURS if colour != "#000000"]
-    for index, name in enumerate(shown):
+    for name in shown:
         widths = [100 * point["time_share"][name] for point in panel.points]
-        colour = GREY if name == "user" else hues[(index - 1) % len(hues)]
-        hatch = "" if name == "user" else HATCHES[((index - 1) // len(hues)) % len(HATCHES)]
+        word, colour, hatch = LOOKS.get(name, (name, *UNSEEN))
         ax.barh(
             places,
             widths,
@@ -92,9 +91,9 @@ def _bars(ax: Axes, panel: Panel, shown: list[str], results: Results) -> None:
             left,
             color=colour,
             hatch=hatch,
-            edgecolor="white" if not hatch else "#303030",
+            edgecolor="#303030" if hatch else "white",
             linewidth=0.3,
-            label=WORDS.get(name, name),
+            label=word,
         )
         left = [a + b for a, b in zip(left, widths, strict=True)]
     rest = [max(0.0, 100 - x) for x in left]

@@ -1,0 +1,135 @@
+"""What the style asks for and a program can check."""
+
+import ast
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = sorted((ROOT / "dessim").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
+MAX_FUNCTION_LINES = 60
+MAX_FILE_LINES = 400
+
+
+def functions(path):
+    """Return all functions and methods of a file."""
+    nodes = ast.walk(ast.parse(path.read_text()))
+    return [n for n in nodes if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+
+
+def where(path, node):
+    """Return a clickable place."""
+    return f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+
+
+def test_functions_fit_a_screen():
+    """No function of the package is longer than 60 lines."""
+    long = [
+        where(path, node)
+        for path in PACKAGE
+        for node in functions(path)
+        if node.end_lineno - node.lineno + 1 > MAX_FUNCTION_LINES
+    ]
+    assert long == []
+
+
+def test_files_are_short():
+    """No file of the package or of its tests is longer than 400 lines."""
+    long = [
+        f"{path.relative_to(ROOT)}: {len(path.read_text().splitlines())}"
+        for path in (*PACKAGE, *TESTS)
+        if len(path.read_text().splitlines()) > MAX_FILE_LINES
+    ]
+    assert long == []
+
+
+def undocumented(path):
+    """Return public definitions of a module, and of its public classes, without a docstring."""
+    tree = ast.parse(path.read_text())
+    scopes = [tree, *(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name[0] != "_")]
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    public = [n for s in scopes for n in s.body if isinstance(n, kinds) and n.name[0] != "_"]
+    return [where(path, node) for node in public if not ast.get_docstring(node)]
+
+
+def test_public_names_are_documented():
+    """Every public module, class and function of the package says what it is."""
+    assert [
+        str(p.relative_to(ROOT)) for p in PACKAGE if not ast.get_docstring(ast.parse(p.read_text()))
+    ] == []
+    assert [place for path in PACKAGE for place in undocumented(path)] == []
+
+
+def test_every_test_states_a_truth():
+    """Every test's docstring says in a sentence what holds."""
+    silent = [
+        where(path, node)
+        for path in TESTS
+        for node in functions(path)
+        if node.name.startswith("test_")
+        and not (ast.get_docstring(node) or "").split("\n\n")[0].rstrip().endswith((".", "?", ":"))
+    ]
+    assert silent == []
+
+
+def called_names(path):
+    """Return the dotted names of all that a file calls or reads as attributes."""
+    return {
+        ast.unparse(n)
+        for n in ast.walk(ast.parse(path.read_text()))
+        if isinstance(n, ast.Attribute)
+    }
+
+
+@pytest.mark.parametrize("room", ["kernel", "engines"])
+def test_a_run_knows_no_wall_clock_and_no_outside_randomness(room):
+    """Kernel and engines read no clock and draw from no generator but the kernel's own."""
+    forbidden = ("time.", "random.", "np.random", "numpy.random", "datetime.", "os.urandom")
+    for path in (ROOT / "dessim" / room).rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        names = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+        assert not names & {"time", "random", "datetime", "secrets"}, path
+        assert not [name for name in called_names(path) if name.startswith(forbidden)], path
+
+
+KERNEL_MEANING = ("steps", "delays", "lines", "locks", "accounting", "draws", "places")
+
+
+@pytest.mark.parametrize("module", KERNEL_MEANING)
+def test_the_meaning_of_steps_has_no_floats(module):
+    """Time is an integer: no float literal and no true division where the World is changed."""
+    path = ROOT / "dessim" / "kernel" / f"{module}.py"
+    for node in ast.walk(ast.parse(path.read_text())):
+        assert not (isinstance(node, ast.Constant) and isinstance(node.value, float)), node.lineno
+        assert not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)), node.lineno
+
+
+def tracked():
+    """Return the tracked text files of the repository."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listing.returncode:
+        pytest.skip("not a checkout of the repository")
+    paths = [ROOT / name for name in listing.stdout.split("\0") if name]
+    return [p for p in paths if p.is_file() and p.suffix not in {".png", ".pdf", ".parquet"}]
+
+
+# Written apart, so that this file does not hold them itself.
+FOREIGN = [
+    "/wo" + "rk/",
+    "/tmp/" + "venv",
+    "/tmp/" + "plan",
+    "/root" + "/",
+    "/home" + "/",
+    "index" + "-url",
+]
+
+
+@pytest.mark.parametrize("text", FOREIGN)
+def test_no_file_knows_the_machine_on_which_it_was_written(text):
+    """No tracked file names a path or a package index of somebody's machine."""
+    holding = [p.relative_to(ROOT) for p in tracked() if text in p.read_text(errors="replace")]
+    assert [str(p) for p in holding] == []

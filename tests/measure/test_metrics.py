@@ -1,0 +1,119 @@
+from fractions import Fraction
+
+import pytest
+from helpers import a_lock_loop, lock_loop_setup
+from small import a_run, counts_of
+
+from dessim.engines import run_setup
+from dessim.measure.metrics import (
+    METRICS,
+    completion_ps,
+    run_metrics,
+    steady_window,
+    supported_quantile_ns,
+    time_shares,
+)
+
+
+def test_a_whole_file_needs_no_scaling() -> None:
+    """Completion of a run in full is what the run says."""
+    assert completion_ps(a_run(), fixed_exit_ps=50_000_000) == 1_200_000_000
+
+
+def test_a_part_is_scaled_by_the_pages_that_are_missing() -> None:
+    """Start once, reading and freeing page tables ten times, the fixed part of the exit once."""
+    run = a_run(pages_declared=1000)
+    expected = 100_000_000 + 10 * 900_000_000 + 10 * 150_000_000 + 50_000_000
+    assert completion_ps(run, fixed_exit_ps=50_000_000) == expected
+
+
+def test_an_exit_shorter_than_its_fixed_part_is_not_scaled_at_all() -> None:
+    """The fixed part is never more than the teardown that was seen."""
+    run = a_run(pages_declared=1000, completion_ps=1_000_000_000)
+    assert completion_ps(run, fixed_exit_ps=50_000_000) == 100_000_000 + 10 * 900_000_000
+
+
+def test_counts_are_scaled_and_rounded_but_latencies_are_not() -> None:
+    """A third more pages: 1000 faults stand for 1333; a latency is a latency."""
+    values = run_metrics(a_run(pages_simulated=75)).values
+    assert values["minor_faults"] == 1333
+    assert values["fault_latency_ns_mean"] == 1000.0
+    assert values["fault_latency_ns_max"] == 1000.0
+
+
+def test_rates_come_from_the_bins_in_which_all_threads_run() -> None:
+    """Faults outside the window from last start to first finish do not count."""
+    faults = (50,) * 100 + (2,) * 800 + (70,) * 100
+    run = a_run(series_faults=faults, series_pages=tuple(3 * n for n in faults))
+    found = run_metrics(run)
+    assert steady_window(run) == (100, 900)
+    assert found.values["steady_faults_per_s"] == 2e6
+    assert found.values["pages_mapped_per_s"] == 6e6
+    assert found.notes == ()
+
+
+def test_bins_cut_by_the_window_are_left_out() -> None:
+    """A start inside a bin excludes it, and so does a finish."""
+    run = a_run(start_ps=100_000_001, first_finish_ps=899_999_999)
+    assert steady_window(run) == (101, 899)
+
+
+@pytest.mark.parametrize(
+    ("first_finish_ps", "window"),
+    [(298_999_999, None), (300_000_000, (100, 300))],
+    ids=["just below a fifth", "a fifth"],
+)
+def test_a_window_below_a_fifth_of_the_run_is_not_steady(
+    first_finish_ps: int, window: tuple[int, int] | None
+) -> None:
+    """200 of 1000 us are enough, 198 are not."""
+    assert steady_window(a_run(first_finish_ps=first_finish_ps)) == window
+
+
+def test_fewer_than_eight_bins_are_not_steady() -> None:
+    """Seven bins are not enough, eight are."""
+    coarse = a_run(series_bin_ps=100_000_000, series_faults=(1,) * 10, series_pages=(1,) * 10)
+    assert steady_window(coarse) == (1, 9)
+    assert steady_window(a_run(series_bin_ps=101_000_000)) is None
+
+
+def test_without_a_steady_phase_the_whole_run_counts_and_a_note_says_so() -> None:
+    """All faults over the time to the last finish: 1000 in 1 ms."""
+    found = run_metrics(a_run(first_finish_ps=110_000_000))
+    assert found.values["steady_faults_per_s"] == 1e6
+    assert any("no steady phase" in note for note in found.notes)
+
+
+def test_threads_that_never_overlap_are_told() -> None:
+    """A first finish before the last start makes a run sequential, whatever it was meant to be."""
+    notes = run_metrics(a_run(first_finish_ps=100_000_000)).notes
+    assert any("do not all overlap" in note for note in notes)
+
+
+def test_a_quantile_needs_ten_observations_beyond_it() -> None:
+    """p99 of 1000 observations has exactly ten beyond; of 999 it is unknown."""
+    enough = counts_of([1_000_000] * 1000)
+    assert supported_quantile_ns(enough, 990_000) == pytest.approx(1000, rel=1 / 128)
+    assert supported_quantile_ns(counts_of([1_000_000] * 999), 990_000) is None
+
+
+def test_shares_add_up_and_the_fixed_exit_is_not_scaled() -> None:
+    """Ten times the user time and the variable teardown, once the fixed 400 us."""
+    shares = time_shares(a_run(pages_declared=1000), fixed_exit_ps=400_000_000)
+    total = Fraction(15_000 + 1_000 + 400)
+    assert shares["teardown"] == float(1_400 / total)
+    assert sum(shares.values()) == pytest.approx(1, abs=1e-12)
+
+
+def test_a_run_without_faults_has_no_latencies() -> None:
+    """No observations: None, not zero."""
+    run = a_run(latency_counts=(), latency_count=0, latency_sum_ps=0, latency_max_ps=0)
+    values = run_metrics(run).values
+    assert all(values[name] is None for name in METRICS if name.startswith("fault_latency"))
+
+
+def test_faults_of_a_lock_loop_are_acquisitions() -> None:
+    """Each of 3 threads takes the lock 5 times, and each wait is a latency."""
+    run = run_setup(lock_loop_setup(a_lock_loop(iterations=5), threads=3), "reference")
+    assert run_metrics(run).values["minor_faults"] == 15
+    assert run.latency_count == 15

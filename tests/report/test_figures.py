@@ -1,0 +1,161 @@
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matplotlib.image import imread
+
+from dessim.measure.metrics import METRICS
+from dessim.report.drawing import UnknownFigureError
+from dessim.report.figures import draw_all, names
+from dessim.report.results import load_results
+
+ALL = ["ccdf", "latency", "throughput", "time_share"]
+FORMS = ["csv", "pdf", "png", "svg", "txt"]
+
+
+def an_estimate(mean: float | None, width: float | None) -> dict[str, Any]:
+    """Mean and interval of the form of results."""
+    ci95 = None if mean is None or width is None else [mean - width, mean + width]
+    return {"mean": mean, "ci95": ci95, "n": 3}
+
+
+def stored(folder: Path, *, workloads: int = 1, width: float | None = 100.0) -> Path:
+    """Write made-up results: two schemes, three thread counts."""
+    points, tails = [], ["point,latency_ns,faults,longer_share,longer_share_lo,longer_share_hi"]
+    for workload in range(workloads):
+        for threads in (1, 8, 120):
+            for number, scheme in enumerate(("lock_each_page", "gang_lookup_mapcount")):
+                metrics = {m: an_estimate(1000.0 * threads + number, width) for m in METRICS}
+                if threads == 1:
+                    metrics["fault_latency_ns_p999"] = an_estimate(None, None)
+                for x, share in ((700, 0.5), (1500, 0.01), (20000, 0)):
+                    band = f"{share * 0.9},{share * 1.1}" if width else ","
+                    tails.append(f"{len(points)},{x},10,{share},{band}")
+                points.append(
+                    {
+                        "machine": "m",
+                        "workload": f"w{workload}",
+                        "scheme": scheme,
+                        "threads": threads,
+                        "fault_around_order": 4,
+                        "parameters": {},
+                        "replications": 3,
+                        "scaled": False,
+                        "metrics": metrics,
+                        "time_share": {"user": 0.8, "ptl": 0.199, "teardown": 0.001},
+                        "notes": [],
+                    }
+                )
+    document = {"experiment": "e", "dessim_version": "0", "model_version": "0", "points": points}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.json").write_text(json.dumps(document))
+    (folder / "latency.csv").write_text("\n".join(tails) + "\n")
+    return folder
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file."""
+    return list(csv.DictReader(io.StringIO(path.read_text())))
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All figures of results of one workload."""
+    folder = stored(tmp_path_factory.mktemp("drawn"))
+    draw_all(folder, folder / "figures")
+    return folder / "figures"
+
+
+def test_the_folder_is_the_registry() -> None:
+    """Every file of the folder is a figure."""
+    assert names() == ALL
+
+
+def test_every_figure_is_written_in_every_form(drawn: Path) -> None:
+    """PDF, SVG, PNG, its numbers and its caption, under one name."""
+    assert sorted(p.name for p in drawn.iterdir()) == [f"{n}.{form}" for n in ALL for form in FORMS]
+
+
+def test_the_same_results_give_the_same_bytes(drawn: Path, tmp_path: Path) -> None:
+    """Drawn again by another process with another hash seed: not a byte differs."""
+    script = (
+        "import sys; from pathlib import Path; from dessim.report.figures import draw_all;"
+        "draw_all(Path(sys.argv[1]), Path(sys.argv[2]))"
+    )
+    command = [sys.executable, "-c", script, str(drawn.parent), str(tmp_path)]
+    subprocess.run(command, check=True, env={"PYTHONHASHSEED": "7", "HOME": str(tmp_path)})
+    for path in drawn.iterdir():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_no_file_tells_when_it_was_drawn(drawn: Path) -> None:
+    """No dates in PDF and SVG."""
+    assert b"CreationDate" not in (drawn / "latency.pdf").read_bytes()
+    assert "dc:date" not in (drawn / "latency.svg").read_text()
+
+
+def test_pdfs_hold_fonts_that_editors_and_publishers_take(drawn: Path) -> None:
+    """TrueType (type 42) and no type 3."""
+    content = (drawn / "throughput.pdf").read_bytes()
+    assert b"/Type3" not in content
+    assert b"/FontFile2" in content
+
+
+def test_figures_are_as_wide_as_a_column_or_a_page(drawn: Path) -> None:
+    """3.33 and 7.0 inches at 300 dots an inch."""
+    assert imread(drawn / "throughput.png").shape[1] == 999
+    assert imread(drawn / "latency.png").shape[1] == 2100
+
+
+def test_the_numbers_beside_a_figure_are_those_of_the_results(drawn: Path) -> None:
+    """A row per point with its interval; what is not known is empty."""
+    rows = rows_of(drawn / "throughput.csv")
+    assert len(rows) == 6
+    assert float(rows[0]["pages_mapped_per_s"]) == 1000
+    assert float(rows[0]["pages_mapped_per_s_lo"]) == 900
+    tails = [row for row in rows_of(drawn / "latency.csv") if row["quantile"] == "p99.9"]
+    assert [row["fault_latency_ns"] for row in tails if row["threads"] == "1"] == ["", ""]
+    shares = rows_of(drawn / "time_share.csv")
+    assert [float(row["time_share_ptl"]) for row in shares] == [0.199] * 6
+
+
+def test_the_distribution_is_that_of_the_highest_thread_count(drawn: Path) -> None:
+    """Two schemes with three latencies each, at 120 threads."""
+    rows = rows_of(drawn / "ccdf.csv")
+    assert {row["threads"] for row in rows} == {"120"}
+    assert len(rows) == 6
+
+
+def test_a_wanted_figure_alone_is_drawn(drawn: Path, tmp_path: Path) -> None:
+    """One name, five files."""
+    written = draw_all(drawn.parent, tmp_path, ["ccdf"])
+    assert sorted(p.name for p in written) == [f"ccdf.{form}" for form in FORMS]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [f"ccdf.{form}" for form in FORMS]
+
+
+def test_an_unknown_figure_is_refused_with_the_nearest_name(drawn: Path, tmp_path: Path) -> None:
+    """Nothing is drawn, and what exists is listed."""
+    with pytest.raises(UnknownFigureError, match=r"did you mean 'throughput'\? .*ccdf, latency"):
+        draw_all(drawn.parent, tmp_path, ["ccdf", "thruput"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_results_without_intervals_and_with_many_workloads_are_drawn(tmp_path: Path) -> None:
+    """No bands, four panels in rows of three."""
+    folder = stored(tmp_path, workloads=4, width=None)
+    wanted = ["ccdf", "throughput", "time_share"]
+    written = draw_all(folder, tmp_path / "figures", wanted)
+    assert len(written) == len(wanted) * len(FORMS)
+    assert len({row["panel"] for row in rows_of(tmp_path / "figures" / "throughput.csv")}) == 4
+
+
+def test_panels_are_named_by_what_tells_them_apart(tmp_path: Path) -> None:
+    """One workload needs no title; two are told by their names."""
+    assert [p.title for p in load_results(stored(tmp_path / "1")).panels] == [""]
+    two = load_results(stored(tmp_path / "2", workloads=2))
+    assert [p.title for p in two.panels] == ["w0", "w1"]

@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+from small import EXPERIMENT, experiment_file
+
+from dessim.model import ConfigError, Point, load_experiment, resolve
+from dessim.study.plan import accesses_of, check, program_of, setup_of
+from dessim.study.version import ROOMS, hash_of
+
+
+def points_of(folder: Path, *overrides: str) -> tuple[Point, ...]:
+    """Points of the small experiment."""
+    return resolve(load_experiment(experiment_file(folder), overrides))
+
+
+def refusal(folder: Path, text: str) -> str:
+    """What `check` says about an experiment."""
+    experiment = load_experiment(experiment_file(folder, text))
+    with pytest.raises(ConfigError) as caught:
+        check(experiment, resolve(experiment))
+    return str(caught.value)
+
+
+def test_order_zero_is_no_fault_around_whatever_the_scheme(tmp_path: Path) -> None:
+    """A window of one page leaves nothing of a scheme but the ordinary fault."""
+    alone = points_of(tmp_path, "schemes=[no_fault_around]")[0]
+    others = points_of(tmp_path, "fault_around_order=0")
+    assert {program_of(point).words for point in others} == {program_of(alone).words}
+
+
+def test_options_change_the_program(tmp_path: Path) -> None:
+    """`precheck` puts a test before the count is raised."""
+    plain, checked = points_of(
+        tmp_path, "schemes=[gang_lookup_mapcount, {gang_lookup_mapcount: {precheck: true}}]"
+    )[:2]
+    assert program_of(plain).words != program_of(checked).words
+
+
+def test_a_setup_holds_all_that_the_point_says(tmp_path: Path) -> None:
+    """Threads, order, bytes, seed and replication arrive."""
+    setup = setup_of(points_of(tmp_path, "seed=7", "threads=2")[0], 3)
+    assert (setup.threads, setup.fault_around_order, setup.pages) == (2, 2, 16)
+    assert (setup.seed, setup.replication) == (7, 3)
+    assert accesses_of(points_of(tmp_path, "threads=2")[0]) == 32
+
+
+def test_too_many_threads_are_refused_at_their_place_with_the_remedy(tmp_path: Path) -> None:
+    """The number in the file is pointed at, and the most that would work is told."""
+    said = refusal(tmp_path, EXPERIMENT.replace("[1, 2]", "[1, 240]"))
+    assert f"{tmp_path}/small.yaml:6:23: error: 240 threads" in said
+    assert "use at most 120 threads" in said
+
+
+def test_too_many_threads_of_the_command_line_are_refused_there(tmp_path: Path) -> None:
+    """`--set threads=` is named as the place."""
+    experiment = load_experiment(experiment_file(tmp_path), ["threads=121"])
+    with pytest.raises(ConfigError, match=r"--set 1: threads"):
+        check(experiment, resolve(experiment))
+
+
+def test_all_unknown_schemes_and_options_are_told_at_once(tmp_path: Path) -> None:
+    """Two errors, each with its column, the nearest name, and what exists."""
+    schemes = "[lock_each_pag, {gang_lookup_mapcount: {prechek: true}}]"
+    said = refusal(tmp_path, EXPERIMENT.replace("[lock_each_page, gang_lookup_mapcount]", schemes))
+    assert "small.yaml:5:11: error: unknown scheme 'lock_each_pag'" in said
+    assert "did you mean 'lock_each_page'?" in said
+    assert "small.yaml:5:26: error: scheme 'gang_lookup_mapcount' has no option 'prechek'" in said
+
+
+def test_the_model_version_follows_the_sources_that_decide(tmp_path: Path) -> None:
+    """One byte in any of the rooms changes it; another room, or a text file, does not."""
+    for room in (*ROOMS, "report"):
+        (tmp_path / room).mkdir()
+        (tmp_path / room / "a.py").write_text("x = 1\n")
+    before = hash_of(tmp_path)
+    (tmp_path / "report" / "a.py").write_text("x = 2\n")
+    (tmp_path / "kernel" / "notes.md").write_text("x = 2\n")
+    assert hash_of(tmp_path) == before
+    for room in ROOMS:
+        (tmp_path / room / "a.py").write_text("x = 2\n")
+        assert hash_of(tmp_path) != before
+        (tmp_path / room / "a.py").write_text("x = 1\n")

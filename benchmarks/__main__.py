@@ -14,7 +14,7 @@ RESULTS = Path(__file__).parent / "results"
 def arguments() -> argparse.Namespace:
     """Return the options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small sizes: three minutes in all")
+    parser.add_argument("--quick", action="store_true", help="small sizes: a few minutes in all")
     parser.add_argument("--only", choices=NAMES, action="append", help="may be given repeatedly")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (default: 5)")
     parser.add_argument(

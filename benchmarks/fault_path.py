@@ -41,7 +41,7 @@ def check_same_result(setup: Setup, *, reference: bool = True) -> None:
     mine, _ = run_compiled(setup)
     others = {"the reference engine": run_reference(setup)[0]} if reference else {}
     if c_programs.compiler():
-        others["C"] = run_c(setup)[0]
+        others["C"], _ = run_c(setup)
     for name, theirs in others.items():
         if theirs != mine:
             raise WorkDiffersError(

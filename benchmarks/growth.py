@@ -2,7 +2,7 @@
 
 from benchmarks import c_programs, setups
 from benchmarks.engines import run_compiled
-from benchmarks.fault_path import run_c
+from benchmarks.fault_path import check_same_result, run_c
 from benchmarks.setups import MIB
 from benchmarks.timing import Comparison, Contender, Sample, compare
 from dessim.model import names
@@ -59,6 +59,9 @@ def run(rounds: int, *, quick: bool) -> list[Comparison]:
     for suffix in ("", ", C") if c_programs.compiler() else ("",):
         base = f"16 CPUs{suffix}"
         by_cpus.notes += [per_step_ratio(by_cpus, f"{n} CPUs{suffix}", base) for n in CPUS[1:]]
+
+    setup = setups.fault_path(480, MIB // 4, rounds + 1, on=machine)
+    check_same_result(setup, reference=False)
 
     small, large = (4 * MIB, 40 * MIB) if quick else (64 * MIB, 640 * MIB)
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from dessim.kernel import layout as lay
 from dessim.kernel.layout import World
 
@@ -117,19 +119,37 @@ def check_at_rest(w: World) -> None:
     Raises
     ------
     InvariantError
-        With the first page or lock that is not at rest.
+        With the first page, lock or queue that is not at rest.
     """
-    for page in range(int(w[lay.H_PAGES])):
-        record = int(w[lay.H_PAGE]) + page * int(w[lay.H_PAGE_WORDS])
-        mapcount, refcount = int(w[record + lay.P_MAPCOUNT]), int(w[record + lay.P_REFCOUNT])
-        cached = int(w[record + lay.P_FLAGS]) & lay.FLAG_OURS
-        head = page % int(w[lay.H_FOLIO]) == 0
-        if (
-            mapcount
-            or refcount != int(cached != 0 and head)
-            or int(w[record + lay.P_FLAGS]) & lay.FLAG_LOCKED
-        ):
-            raise InvariantError(
-                f"page {page} at the end: mapcount {mapcount}, refcount {refcount},"
-                f" flags {int(w[record + lay.P_FLAGS])}"
-            )
+    base, words, pages = int(w[lay.H_PAGE]), int(w[lay.H_PAGE_WORDS]), int(w[lay.H_PAGES])
+    table = np.asarray(w[base : base + pages * words]).reshape(-1, words)
+    flags, mapcount, refcount = (
+        table[:, word] for word in (lay.P_FLAGS, lay.P_MAPCOUNT, lay.P_REFCOUNT)
+    )
+    head = np.arange(pages) % int(w[lay.H_FOLIO]) == 0
+    wanted = ((flags & lay.FLAG_OURS) != 0) & head
+    wrong = (mapcount != 0) | (refcount != wanted) | ((flags & lay.FLAG_LOCKED) != 0)
+    if wrong.any():
+        page = int(wrong.argmax())
+        raise InvariantError(
+            f"page {page} at the end: mapcount {mapcount[page]}, refcount {refcount[page]},"
+            f" flags {flags[page]}"
+        )
+    for name, lock in _locks(w):
+        if w[lock + lay.K_HOLD] or w[lock + lay.K_HEAD]:
+            raise InvariantError(f"{name} at the end: held {w[lock + lay.K_HOLD]}, or waited for")
+    if any(w[int(w[lay.H_BUCKET]) + i] for i in range(int(w[lay.H_BUCKETS]))):
+        raise InvariantError("somebody sleeps on a page at the end")
+    if w[lay.H_IO_HEAD]:
+        raise InvariantError("a page waits for the device at the end")
+
+
+def _locks(w: World) -> list[tuple[str, int]]:
+    """Return name and place of the locks of the file and of each mm."""
+    size = int(w[lay.H_LINE_WORDS])
+    found = [("i_mmap_mutex", int(w[lay.H_FILE])), ("tree_lock", int(w[lay.H_FILE]) + size)]
+    mms = {int(w[int(w[lay.H_TASK]) + i * lay.T_WORDS + lay.T_MM]) for i in range(int(w[0]))}
+    for mm in sorted(mms):
+        found.append(("mmap_sem", mm + lay.MM_LOCKS + lay.LOCK_MMAP * size))
+        found.append(("page_table_lock", mm + lay.MM_LOCKS + lay.LOCK_PAGE_TABLE * size))
+    return found

@@ -72,6 +72,6 @@ def test_a_world_not_at_rest_is_refused(word, value):
 
 def test_missing_pages_need_a_device():
     """A workload whose pages have to be read is refused on a machine that has no device."""
-    cold = fault_workload(cached_ppm=0)
+    cold = a_workload(cached_ppm=0)
     with pytest.raises(WorldError, match=r"device\.read_latency"):
         build_world(scheme_setup("no_fault_around", 0, 2, workload=cold))

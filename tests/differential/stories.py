@@ -1,0 +1,146 @@
+"""What a run leaves behind, told by each engine, and where two stories part."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from dessim.engines import build, compiled, loop
+from dessim.engines.deadlock import Deadlock
+from dessim.engines.reference import Reference
+from dessim.kernel import layout as lay
+from dessim.kernel.places import is_private
+from dessim.kernel.result import read_result
+from dessim.kernel.world import Setup, build_world
+
+RUNAWAY = 200_000
+"""Events after which the plain loop gives up: no run of the tests is so long."""
+
+Row = tuple[int, int, int]
+Change = Callable[[dict[str, Any], int], None]
+
+
+@dataclass(frozen=True)
+class Story:
+    """A run.
+
+    Attributes
+    ----------
+    log : list of (time_ps, task, program counter)
+        Every step in the order in which it was carried out.
+    world : list of int
+        The World at the end.
+    """
+
+    log: list[Row]
+    world: list[int]
+
+
+def by_reference(setup: Setup) -> Story:
+    """Tell a run as SimPy orders it."""
+    w = build_world(setup).tolist()
+    log: list[Row] = []
+    Reference(w, log).run()
+    return Story(log, w)
+
+
+def by_compiled(setup: Setup) -> Story:
+    """Tell a run as the compiled engine orders it: with a log and without, it is the same."""
+    quiet, logged = build_world(setup), build_world(setup)
+    compiled.run(quiet)
+    log = compiled.run_logged(logged)
+    assert quiet.tolist() == logged.tolist(), "the log changes the run"
+    return Story(log, logged.tolist())
+
+
+def by_loop(
+    setup: Setup,
+    change: Change = lambda space, bits: None,
+    *,
+    budget: int = 10**9,
+    off_by_one: int | None = None,
+) -> Story:
+    """Tell a run by the source of the compiled engine's loop, uncompiled.
+
+    Parameters
+    ----------
+    setup : Setup
+    change : callable
+        Puts faults into a copy of the namespace of loop and kernel; gets the bits of a task, too.
+    budget : int
+        Events between two returns of the loop.
+    off_by_one : int, optional
+        Index of a word of the World that is one too high.
+
+    Raises
+    ------
+    Deadlock
+        If tasks are left over, or if the run does not end.
+    """
+    w = build_world(setup).tolist()
+    if off_by_one is not None:
+        w[off_by_one] += 1
+    bits = max(1, (setup.threads - 1).bit_length())
+    log: list[Row] = []
+
+    def write_log(w, _, key, bits):  # type: ignore[no-untyped-def]
+        task = key & ((1 << bits) - 1)
+        log.append((key >> bits, task, w[w[lay.H_TASK] + task * lay.T_WORDS + lay.T_PC]))
+        if len(log) > RUNAWAY:
+            raise Deadlock("the run does not end")
+
+    space = build.namespace(logged=True)
+    space["write_log"] = write_log
+    change(space, bits)
+    tree = [loop.NEVER] * (2 << bits)
+    space["start"](w, tree, 1 << bits, bits)
+    while not space["go_on"](w, tree, 1 << bits, bits, budget, []):
+        pass
+    if w[lay.H_ENDED] != setup.threads:
+        raise Deadlock("tasks are left over")
+    return Story(log, w)
+
+
+def shared_steps(setup: Setup, log: list[Row]) -> list[Row]:
+    """Return the steps of a log that other tasks can notice."""
+    w = build_world(setup).tolist()
+    private = {}
+    for _, task, pc in log:
+        if (task, pc) not in private:
+            w[w[lay.H_TASK] + task * lay.T_WORDS + lay.T_PC] = pc
+            private[task, pc] = is_private(w, task)
+    return [row for row in log if not private[row[1:]]]
+
+
+def difference(setup: Setup, one: Story, other: Story) -> str | None:
+    """Return in words where two stories of a run part, or None.
+
+    The logs sorted (stably) by time and task are equal; so is the order of the steps that tasks can
+    notice of each other, unsorted; so are the final Worlds, word for word, and what is read out of
+    them: counters, histogram, series, and where time went.
+    """
+    for name, look in (
+        ("sorted log", lambda story: sorted(story.log, key=lambda row: row[:2])),
+        ("order of shared steps", lambda story: shared_steps(setup, story.log)),
+        ("final World", lambda story: story.world),
+    ):
+        a, b = look(one), look(other)
+        for place, (x, y) in enumerate(zip(a, b, strict=False)):
+            if x != y:
+                return f"{name}: at {place} {told(setup, x)} and {told(setup, y)}"
+        if len(a) != len(b):
+            return f"{name}: {len(a)} and {len(b)} entries"
+    results = [read_result(story.world, 1) for story in (one, other)]
+    return None if results[0] == results[1] else "results differ"
+
+
+def told(setup: Setup, entry: Any) -> str:
+    """Return a readable entry of a log or a World."""
+    if isinstance(entry, int):
+        return str(entry)
+    at, task, pc = entry
+    return f"{at} ps: task {task}: {setup.program.listing[pc]}"
+
+
+def assert_same(setup: Setup) -> None:
+    """Check that reference and compiled engine tell the same story of a run."""
+    assert difference(setup, by_reference(setup), by_compiled(setup)) is None

@@ -119,6 +119,29 @@ def namespace(
     return space
 
 
+def fingerprint() -> str:
+    """Return all that decides what is compiled, as one text: code, constants, options.
+
+    Taken from what is in memory, not from files: they may have changed since they were imported.
+    """
+    functions = reached_from(start, go_on)
+    constants = {k: v for k, v in namespace().items() if isinstance(v, int)}
+    options = Path(__file__).read_text(encoding="utf-8")
+    return repr(([_identity(f.__code__) for f in functions.values()], constants, options))
+
+
+def _identity(code: types.CodeType) -> tuple[Any, ...]:
+    constants = [_identity(c) if isinstance(c, types.CodeType) else c for c in code.co_consts]
+    return (
+        code.co_name,
+        code.co_code,
+        code.co_names,
+        code.co_varnames,
+        code.co_cellvars,
+        constants,
+    )
+
+
 def copy_into(space: dict[str, Any], function: Any) -> types.FunctionType:
     """Return a copy of a function that looks its names up in another namespace."""
     copy = types.FunctionType(function.__code__, space, function.__name__, function.__defaults__)
@@ -184,14 +207,20 @@ def pointers_work() -> bool:
 
 @dataclass(frozen=True)
 class _Compiler:
-    """How functions are compiled: on pointers or on arrays, and where the result is kept."""
+    """How functions are compiled: on pointers or on arrays, and where the result is kept.
 
+    The name of all this goes into the names of the compiled functions: of two functions with the
+    same name, both from a cache, the second would end up calling what the first one calls.
+    """
+
+    name: str
     pointers: bool
     directory: Path | None
 
     def wrap(self, copy: types.FunctionType) -> Any:
         """Return a function's dispatcher."""
         numba = _numba()
+        copy.__qualname__ = f"{copy.__qualname__}_{self.name.replace('-', '_')}"
         # No reference counts (nothing is allocated), no test for division by zero.
         options = {"_nrt": False} if self.pointers else {}
         if copy.__name__ == "words_of":
@@ -241,9 +270,9 @@ class _Compiler:
             space[name].disable_compile()
 
 
-def _load(directory: Path, logged: bool) -> Entries | None:
+def _load(name: str, directory: Path, logged: bool) -> Entries | None:
     """Return the entry points from a directory of compiled code, or None if that fails."""
-    compiler = _Compiler(True, directory)
+    compiler = _Compiler(name, True, directory)
     space = compiler.namespace(logged, ENTRIES)  # without the others nothing can be compiled
     try:
         compiler.compile(space, *ENTRIES)
@@ -252,9 +281,9 @@ def _load(directory: Path, logged: bool) -> Entries | None:
     return Entries(space["start"], space["go_on"], plain=False)
 
 
-def _compile(directory: Path | None, logged: bool) -> Entries:
+def _compile(name: str, directory: Path | None, logged: bool) -> Entries:
     """Compile everything; keep the entry points in a directory."""
-    compiler = _Compiler(pointers_work(), directory)
+    compiler = _Compiler(name, pointers_work(), directory)
     space = compiler.namespace(logged)
     functions = [name for name, value in space.items() if hasattr(value, "py_func")]
     compiler.compile(space, *(name for name in functions if name != "words_of"))
@@ -266,9 +295,9 @@ def _entries(logged: bool) -> Entries:
     if _numba().config.DISABLE_JIT:  # uncompiled: how the coverage of the kernel is measured
         space = namespace(logged=logged)
         return Entries(space["start"], space["go_on"], plain=True)
-    name = code_cache.key("logged" if logged else "run")
+    name = code_cache.key("logged" if logged else "run", fingerprint())
     directory = code_cache.stored(name)
-    found = _load(directory, logged) if directory else None
+    found = _load(name, directory, logged) if directory else None
     if found is not None:
         return found
     if directory is not None:
@@ -276,7 +305,7 @@ def _entries(logged: bool) -> Entries:
     LOG.warning(NOTICE)
     work = code_cache.workshop(name)
     try:
-        made = _compile(work, logged)
+        made = _compile(name, work, logged)
         if work is not None:
             code_cache.publish(work, name)
         return made

@@ -1,8 +1,8 @@
 """Where compiled code is kept between runs.
 
-A directory holds the compiled code of one state of the sources, made by one Python and one numba
-for one kind of CPU; its name is a digest of all of them, so that what is found under the name is
-never stale. A process compiles into a directory of its own and renames it when it is complete:
+A directory holds what was compiled from one state of the code, by one Python and one numba, for
+one kind of CPU; its name is a digest of all of them, so that what is found under the name is never
+stale. A process compiles into a directory of its own and renames it when it is complete:
 others see all of it or nothing. Check sums tell a damaged directory, which is then compiled anew.
 """
 
@@ -21,16 +21,9 @@ from pathlib import Path
 import dessim
 
 MANIFEST = "manifest.json"
-_PACKAGE = Path(dessim.__file__).resolve().parent
 
 
-def sources() -> list[Path]:
-    """Return the sources that decide what is compiled: all of the kernel's and the engines'."""
-    rooms = (_PACKAGE / "kernel", _PACKAGE / "engines")
-    return sorted(path for room in rooms for path in room.rglob("*.py"))
-
-
-def key(variant: str) -> str:
+def key(variant: str, *decisive: str) -> str:
     """Return the name of the directory of compiled code.
 
     numba's own cache sees a change of the cached function's file only; a change in a module that it
@@ -39,17 +32,15 @@ def key(variant: str) -> str:
     Parameters
     ----------
     variant : str
-        Which of several kernels that are compiled from the same sources.
+        A readable part of the name.
+    *decisive : str
+        All that decides what is compiled, besides Python, numba and the machine.
     """
     llvm = import_module("llvmlite.binding")
-    digest = hashlib.sha256()
-    for path in sources():
-        text = path.read_bytes()
-        digest.update(f"{path.relative_to(_PACKAGE)} {len(text)}\n".encode())
-        digest.update(text)
     switches = {k: v for k, v in os.environ.items() if k.startswith("NUMBA_")}
     switches.pop("NUMBA_CACHE_DIR", None)  # where it is kept is not what it is
-    surroundings = (
+    everything = (
+        decisive,
         sys.version,
         metadata.version("numba"),
         metadata.version("llvmlite"),
@@ -57,10 +48,10 @@ def key(variant: str) -> str:
         llvm.get_host_cpu_name(),
         sorted(llvm.get_host_cpu_features().items()),
         sorted(switches.items()),
-        str(_PACKAGE),  # numba looks a function up by its file
+        dessim.__file__,  # numba looks a function up by its file
     )
-    digest.update(repr(surroundings).encode())
-    return f"{dessim.__version__}-{variant}-{digest.hexdigest()[:16]}"
+    digest = hashlib.sha256(repr(everything).encode()).hexdigest()
+    return f"{dessim.__version__}-{variant}-{digest[:16]}"
 
 
 def _places() -> Iterator[Path]:

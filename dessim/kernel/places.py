@@ -57,9 +57,8 @@ def pte_present(w: World, t: int, page: int) -> int:
 
 def is_private(w: World, task: int) -> int:
     """Return whether the task's next step touches nothing that another task can see or move."""
-    t = w[H_TASK] + task * T_WORDS
-    private = w[w[H_PROG] + w[t + T_PC] * I_WORDS + I_PRIVATE]
-    return private == PRIVATE_ALWAYS or (private == PRIVATE_OWN_TABLES and w[t + T_OWN_TABLES] != 0)
+    pc = w[w[H_TASK] + task * T_WORDS + T_PC]
+    return w[w[H_PROG] + pc * I_WORDS + I_PRIVATE]
 
 
 def gang_bit(w: World, t: int) -> int:

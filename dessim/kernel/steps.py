@@ -361,19 +361,20 @@ def advance(w: World, task: int, now: int) -> int:
     if w[t + T_PENDING] and w[i + I_PRIVATE] == PRIVATE_NEVER and w[t + T_QUEUED] == 0:
         if w[t + T_GRANT] < 0:
             return interrupt(w, t, now)
-    work = cost_ps(w, t, w[i + I_COST])
-    account(w, t, w[i + I_COST_CATEGORY], work)
-    done = now + work
+    done = now
     if w[i + I_TIMED]:
         category = w[i + I_CATEGORY]
         w[t + T_WAIT] = category
         w[t + T_RUN] = w[i + I_RUN]
         line = delay_ps(w, task, now)
         if line < 0:
-            account(w, t, w[i + I_COST_CATEGORY], -work)
             return w[t + T_AT]
         account(w, t, category, line)
         done += line
+    if w[i + I_COST]:
+        work = cost_ps(w, t, w[i + I_COST])
+        account(w, t, w[i + I_COST_CATEGORY], work)
+        done += work
     w[t + T_CLOCK] = done
     w[H_EVENTS] += 1
     outcome = step(w, task, done)

@@ -297,7 +297,7 @@ def _tasks(w: Words, setup: Setup, plan: _Plan) -> None:
         worker = task < setup.threads
         has_cpu = task < setup.threads + len(setup.actors)
         others = sorted(on_core.get(cpu.core, set()) - {cpu.cpu}) if has_cpu else []
-        own = worker and plan.mappings == setup.threads and not setup.actors
+        own = worker and _own_tables(setup, plan)
         mm = int(w[mapping + lay.M_MM])
         values = {
             lay.T_PC: plan.entries[_kind_of(setup, task)],
@@ -326,6 +326,11 @@ def _tasks(w: Words, setup: Setup, plan: _Plan) -> None:
             w[t + slot] = value
 
 
+def _own_tables(setup: Setup, plan: _Plan) -> bool:
+    """Return whether every page table has one user."""
+    return plan.mappings == setup.threads and not setup.actors
+
+
 def _kind_of(setup: Setup, task: int) -> int:
     """Return which of the linked programs a task runs."""
     return max(0, min(task - setup.threads, len(setup.actors)) + 1) if task >= setup.threads else 0
@@ -349,11 +354,18 @@ def _starts(w: Words, setup: Setup) -> None:
     # Actors and the device are there from the beginning.
 
 
-def _share_page_table_locks(program: Words) -> None:
-    """Without split locks a page-table lock is everybody's: no step on it is private."""
+def _decide_privacy(program: Words, own_tables: bool, split_locks: bool) -> None:
+    """Decide which steps nobody else sees, now that it is known who uses the page tables.
+
+    Without split locks a page-table lock is everybody's: no step on it is private.
+    """
     rows = program.reshape(-1, lay.I_WORDS)
+    private = rows[:, lay.I_PRIVATE]
     locks = np.isin(rows[:, lay.I_OP], (lay.OP_LOCK, lay.OP_UNLOCK))
-    rows[locks & (rows[:, lay.I_A] == lay.LOCK_PTL), lay.I_PRIVATE] = lay.PRIVATE_NEVER
+    if not split_locks:
+        private[locks & (rows[:, lay.I_A] == lay.LOCK_PTL)] = lay.PRIVATE_NEVER
+    answer = lay.PRIVATE_ALWAYS if own_tables else lay.PRIVATE_NEVER
+    private[private == lay.PRIVATE_OWN_TABLES] = answer
 
 
 def build_world(setup: Setup) -> Words:
@@ -373,8 +385,11 @@ def build_world(setup: Setup) -> Words:
     w = _allocate(setup, plan)
     base = int(w[lay.H_PROG])
     w[base : base + len(plan.words)] = plan.words
-    if not setup.machine.locks.split_page_table_locks:
-        _share_page_table_locks(w[base : base + len(plan.words)])
+    _decide_privacy(
+        w[base : base + len(plan.words)],
+        _own_tables(setup, plan),
+        setup.machine.locks.split_page_table_locks,
+    )
     _scalars(w, setup, plan)
     _machine_tables(w, setup, plan)
     _lines_and_pages(w, setup, plan)

@@ -44,7 +44,6 @@ ALWAYS_PRIVATE = frozenset(
         "window",
         "next_page",
         "count",
-        "iterate",
         "to_head",
         "from_head",
         "next_in_folio",

@@ -4,7 +4,7 @@ Asking for a cache line moves it: ``delay_ps`` changes clocks, line positions, r
 accounting, never anything that a program can test. Meaning is in ``steps.py``.
 """
 
-from dessim.kernel.accounting import account
+from dessim.kernel.accounting import account, record_in_series, record_latency
 from dessim.kernel.draws import draw, draw_at, scaled
 from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
 from dessim.kernel.lines import access_ps, local_cost
@@ -127,6 +127,18 @@ def teardown_ps(w: World, t: int) -> int:
     return ptes * cost_ps(w, t, COST_TEARDOWN_PTE) + cost_ps(w, t, COST_TEARDOWN_TABLE)
 
 
+def lock_loop_ps(w: World, task: int, which: int, now: int) -> int:
+    """Return ps of a think or hold time, and note the wait between them as the loop's latency."""
+    t = w[H_TASK] + task * T_WORDS
+    ps = think_ps(w, task, which)
+    if which == 0:
+        w[t + T_FAULT_AT] = now + ps
+    elif which == 1:
+        record_latency(w, now - w[t + T_FAULT_AT])
+        record_in_series(w, now, 0)
+    return ps
+
+
 def think_ps(w: World, task: int, which: int) -> int:
     """Return ps of think (0) or hold (1) time, or of a device's read (2): fixed or drawn."""
     t = w[H_TASK] + task * T_WORDS
@@ -230,7 +242,7 @@ def delay_ps(w: World, task: int, now: int) -> int:
     if op == OP_SET_PTE:
         return pte_line_ps(w, task, LINE_STORE, now)
     if op == OP_THINK:
-        return think_ps(w, task, w[i + I_A])
+        return lock_loop_ps(w, task, w[i + I_A], now)
     if op == OP_TEARDOWN_TABLE:
         return teardown_ps(w, t)
     return rare_delay_ps(w, task, op, now)

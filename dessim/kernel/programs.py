@@ -146,17 +146,20 @@ def fault_program(
 
 
 def lock_loop_program() -> tuple[Step, ...]:
-    """Return the closed loop think, lock, hold, unlock: the machine-repairman model."""
+    """Return the closed loop think, lock, hold, unlock: the machine-repairman model.
+
+    Its latency is the wait: from the end of the think time to the beginning of the hold time.
+    """
     return (
         Step("begin", category="run_queue"),
         label("think"),
         Step("think", 0, category="think"),
-        Step("fault_begin", category="lock"),
         lock("lock"),
-        Step("fault_end", category="lock"),
-        Step("think", 1, category="hold"),
+        jump("think", "last", category="hold", a=1),
         unlock("lock"),
-        jump("iterate", "think", category="think"),
+        go_to("think"),
+        label("last"),
+        unlock("lock"),
         jump("finish", "stop", category="think"),
         label("stop"),
         Step("stop", category="think"),

@@ -66,16 +66,21 @@ def next_access(w: World, task: int, target: int) -> None:
     w[t + T_CURSOR] = w[t + T_PAGE]
 
 
-def touch(w: World, task: int, done: int, target: int) -> int:
-    """Use the page and go on to the next access, or fault (to ``target``) if it is not mapped.
+def touch(w: World, task: int, pc: int, done: int, target: int) -> int:
+    """Use the page and touch the next one, or fault (to ``target``) if it is not mapped.
 
-    In user mode the scheduler may give the CPU to somebody else.
+    Goes on to the following step when all accesses are done or it is time to unmap. In user mode
+    the scheduler may give the CPU to somebody else.
     """
     t = w[H_TASK] + task * T_WORDS
     if pte_present(w, t, w[t + T_PAGE]):
         count(w, N_TOUCHES, 1)
         w[t + T_ACCESS] += 1
         w[t + T_TOUCHED] += 1
+        if w[t + T_ACCESS] < w[H_ACCESSES] and w[H_UNMAP_EVERY] == 0:
+            w[t + T_PAGE] = choose_page(w, task)
+            w[t + T_CURSOR] = w[t + T_PAGE]
+            w[t + T_PC] = pc
     else:
         w[t + T_PC] = target
     if slice_is_over(w, t, done):
@@ -243,7 +248,7 @@ def actor_step(w: World, task: int, i: int, pc: int, done: int) -> int:
     return GO_ON
 
 
-def task_step(w: World, task: int, i: int, done: int) -> int:
+def task_step(w: World, task: int, i: int, pc: int, done: int) -> int:
     """Carry out a step that moves the task itself: its accesses, its fault, its loop, its end."""
     t = w[H_TASK] + task * T_WORDS
     op = w[i + I_OP]
@@ -253,7 +258,7 @@ def task_step(w: World, task: int, i: int, done: int) -> int:
     elif op == OP_NEXT_ACCESS:
         next_access(w, task, target)
     elif op == OP_TOUCH:
-        return touch(w, task, done, target)
+        return touch(w, task, pc, done, target)
     elif op == OP_WINDOW:
         open_window(w, t)
     elif OP_TO_HEAD <= op <= OP_NEXT_FOLIO:
@@ -266,9 +271,9 @@ def task_step(w: World, task: int, i: int, done: int) -> int:
         count(w, N_MINOR_FAULTS, 1)
     elif op == OP_FAULT_END:
         fault_end(w, task, done)
-    elif op == OP_ITERATE:
+    elif op == OP_THINK and w[i + I_A] == 1:
         w[t + T_ACCESS] += 1
-        if w[t + T_ACCESS] < w[H_ACCESSES]:
+        if w[t + T_ACCESS] >= w[H_ACCESSES]:
             w[t + T_PC] = target
     elif op == OP_FINISH:
         finish(w, task, done, target)
@@ -319,7 +324,7 @@ def step(w: World, task: int, done: int) -> int:
         return page_step(w, task, i, pc, done)
     if op >= OP_BEGIN:
         return actor_step(w, task, i, pc, done)
-    return task_step(w, task, i, done)
+    return task_step(w, task, i, pc, done)
 
 
 # --- one event ----------------------------------------------------------------------------------

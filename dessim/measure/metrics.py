@@ -25,6 +25,18 @@ COUNTED = {
     "trylock_lost": "trylock_lost",
     "recheck_lost": "recheck_lost",
     "page_lock_waits": "page_lock_waits",
+    "wake_ups": "wake_ups",
+    "hand_offs": "hand_offs",
+    "context_switches": "context_switches",
+    "major_faults": "major_faults",
+    "pages_read": "pages_read",
+    "tlb_misses": "tlb_misses",
+    "shootdowns": "shootdowns",
+    "interrupts": "interrupts",
+    "invalidations": "invalidations",
+    "pages_removed": "pages_removed",
+    "bug1": "bug1",
+    "bug2": "bug2",
 }
 """Metrics that count events, and the counter of the run that each reads."""
 QUANTILES_PPM = {
@@ -42,9 +54,7 @@ METRICS = (
     "fault_latency_ns_mean",
     *QUANTILES_PPM,
     "fault_latency_ns_max",
-    "trylock_lost",
-    "recheck_lost",
-    "page_lock_waits",
+    *(name for name in COUNTED if name != "minor_faults"),
 )
 """All metrics, in the order of tables."""
 

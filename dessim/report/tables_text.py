@@ -60,6 +60,18 @@ SIMULATED: tuple[Column, ...] = (
     ("p99.9", _metric("fault_latency_ns_p999", duration_ns)),
     ("completion", _metric("completion_s", duration_s)),
 )
+COUNTS: tuple[tuple[str, str], ...] = (
+    ("\nbug1", "bug1"),
+    ("\nbug2", "bug2"),
+    ("major\nfaults", "major_faults"),
+    ("pages\nread", "pages_read"),
+    ("shoot-\ndowns", "shootdowns"),
+    ("TLB\nmisses", "tlb_misses"),
+    ("CPU\nswitches", "context_switches"),
+    ("hand-\noffs", "hand_offs"),
+)
+"""Headings of a second table, of events that only some workloads know, and their metrics."""
+TRIGGERS = ("invalidations", "major_faults", "shootdowns")
 BESIDE: tuple[Column, ...] = (
     ("completion", _metric("completion_s", duration_s)),
     ("measured", _of("measured", "completion_s", duration_s)),
@@ -91,6 +103,10 @@ def print_table(document: dict[str, Any], file: TextIO | None = None) -> None:
     for title, points in _groups(document["points"]):
         console.print(title, style="bold", soft_wrap=True)
         console.print(_table(points, document))
+        counts = _counts(points)
+        if counts:
+            console.print()
+            console.print(counts)
         console.print()
     for line in _remarks(document):
         console.print(line, soft_wrap=True)
@@ -118,8 +134,36 @@ def _bytes(n: int) -> str:
 
 
 def _table(points: list[Point], document: dict[str, Any]) -> Table:
+    return _filled(points, KEYS + (BESIDE if "measured" in document else SIMULATED))
+
+
+def _counts(points: list[Point]) -> Table | None:
+    """Events of actors, device, munmap and run queues, if the workload has any of these.
+
+    BUG_ONs that did not fire are told, too, wherever somebody could have run into one.
+    """
+    queues = any(point.get("time_share", {}).get("run_queue", 0) > 0 for point in points)
+    if not queues and not any(_mean(point, name) for point in points for name in TRIGGERS):
+        return None
+    invalidated = any(_mean(point, "invalidations") for point in points)
+    columns = [
+        (title, _count(name))
+        for title, name in COUNTS
+        if any(_mean(point, name) for point in points) or (invalidated and name in ("bug1", "bug2"))
+    ]
+    return _filled(points, (*KEYS, *columns))
+
+
+def _mean(point: Point, name: str) -> float:
+    return point["metrics"].get(name, {}).get("mean") or 0.0
+
+
+def _count(name: str) -> Callable[[Point], str]:
+    return lambda point: amount(_mean(point, name))
+
+
+def _filled(points: list[Point], columns: tuple[Column, ...]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    columns = KEYS + (BESIDE if "measured" in document else SIMULATED)
     for index, (name, _) in enumerate(columns):
         table.add_column(name, justify="left" if index == 0 else "right", no_wrap=True)
     for point in points:

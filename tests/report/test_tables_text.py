@@ -114,3 +114,14 @@ def test_a_point_whose_runs_all_failed_still_has_a_row() -> None:
     """Dashes instead of numbers."""
     lines = printed([a_point(metrics={}, replications=0)])
     assert lines[2].split()[3:] == ["–"] * 5  # noqa: RUF001 - the dash of the table
+
+
+def test_events_of_actors_are_told_where_there_are_any() -> None:
+    """A BUG_ON that did not fire is a 0 in the second table; without actors there is none."""
+    quiet = {name: {"mean": 0.0, "ci95": None, "n": 1} for name in METRICS}
+    assert not any("bug1" in line for line in printed([a_point(metrics=quiet)]))
+    invalidated = quiet | {"invalidations": {"mean": 7.0, "ci95": None, "n": 1}}
+    lines = printed([a_point(metrics=invalidated)])
+    [heading] = [i for i, line in enumerate(lines) if "bug1" in line]
+    assert lines[heading].split() == ["scheme", "threads", "order", "bug1", "bug2"]
+    assert lines[heading + 1].split()[-2:] == ["0", "0"]

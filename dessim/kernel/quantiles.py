@@ -4,23 +4,25 @@ A table holds quantiles of a distribution with mean 1 in units of 1/65536: 4,097
 then 4,097 more over the last 1/4,096, so that tails reach down to a probability of 2**-24.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from dessim.kernel.layout import QUANTILE_KNOTS, QUANTILE_ONE
 
 _STEPS = QUANTILE_KNOTS - 1
+Floats = npt.NDArray[np.float64]
 
 
-def _table(distribution: Any) -> tuple[int, ...]:
-    """Return both halves of the table of a frozen scipy distribution, mean 1 after rounding."""
+def _table(quantile: Callable[[Floats], Floats]) -> tuple[int, ...]:
+    """Return both halves of the table of a quantile function, mean 1 after rounding."""
     coarse = np.arange(QUANTILE_KNOTS) / _STEPS
     fine = 1 - (_STEPS - np.arange(QUANTILE_KNOTS)) / _STEPS**2
     # The last knot stands for all that lies beyond: half of a fine interval's quarter.
     coarse[-1] = fine[-1] = 1 - 1 / (4 * _STEPS**2)
-    knots = [distribution.ppf(coarse), distribution.ppf(fine)]
+    knots = [quantile(coarse), quantile(fine)]
     middle = [(k[:-1] + k[1:]) / 2 for k in knots]
     mean = (middle[0][:-1].sum() + middle[1].mean()) / _STEPS
     return tuple(round(float(x / mean * QUANTILE_ONE)) for k in knots for x in k)
@@ -28,21 +30,20 @@ def _table(distribution: Any) -> tuple[int, ...]:
 
 @lru_cache
 def exponential() -> tuple[int, ...]:
-    """Quantiles of the exponential distribution, mean 1."""
-    from scipy import stats
-
-    return _table(stats.expon())
+    """Quantiles of the exponential distribution, mean 1: -log(1 - u)."""
+    return _table(lambda u: -np.log1p(-u))
 
 
 @lru_cache
 def lognormal(cv_ppm: int) -> tuple[int, ...]:
     """Quantiles of a lognormal distribution, mean 1, coefficient of variation in ppm.
 
-    Lognormal: execution times of a fixed piece of work are positive and skewed to the right.
+    Lognormal: execution times of a fixed piece of work are positive and skewed to the right. Its
+    quantiles are exp(sigma z(u)) with sigma**2 = log(1 + cv**2) and the normal quantile z.
     """
-    from scipy import stats
-
     if cv_ppm == 0:
         return (QUANTILE_ONE,) * (2 * QUANTILE_KNOTS)
+    from scipy.special import ndtri  # scipy.stats would take most of a second to import
+
     sigma = float(np.sqrt(np.log1p((cv_ppm / 1e6) ** 2)))
-    return _table(stats.lognorm(sigma))
+    return _table(lambda u: np.exp(sigma * ndtri(u)))

@@ -9,7 +9,7 @@ from dessim.kernel import steps
 from dessim.kernel.alphabet import Step
 from dessim.kernel.assembler import Program, assemble
 from dessim.kernel.programs import lock_loop_program
-from dessim.kernel.world import Setup, build_world
+from dessim.kernel.world import ActorSetup, Setup, build_world
 from dessim.model.machine import Machine
 from dessim.model.workload import PAGE_BYTES, Workload
 
@@ -266,6 +266,26 @@ class Lab:
         word = self.w[self.get(task, lay.T_PTE) + page // lay.PTE_BITS]
         return bool(word >> (page % lay.PTE_BITS) & 1)
 
+    def share_line(self, page: int, *tasks: int) -> None:
+        """Let tasks' cores share a page's line, the last of them its owner, free since time 0."""
+        line = self.page_at(page)
+        for task in tasks:
+            core = self.get(task, lay.T_CORE)
+            self.w[line + lay.L_MASK + core // lay.MASK_BITS] |= 1 << core % lay.MASK_BITS
+            self.w[line + lay.L_OWN] = core << 2 | lay.SHARED
+
+    def cpu(self, task: int, word: int) -> int:
+        """Return a word of a task's CPU."""
+        return self.w[self.get(task, lay.T_CPU) + word]
+
+    def occupy_cpus(self) -> None:
+        """Let the first task of every CPU run on it, as if it had begun."""
+        for task in reversed(range(self.w[lay.H_TASKS])):
+            cpu = self.get(task, lay.T_CPU)
+            if cpu:
+                self.w[cpu + lay.U_RUNNING] = task + 1
+                self.w[cpu + lay.U_MM] = self.get(task, lay.T_HOME_MM)
+
     def own_line(self, task: int, page: int) -> None:
         """Let a task's core own a page's line, modified, free since time 0."""
         self.w[self.page_at(page) + lay.L_OWN] = self.get(task, lay.T_CORE) << 2 | lay.MODIFIED
@@ -277,8 +297,13 @@ def a_lab(
     order: int = 0,
     machine: Machine | None = None,
     workload: Workload | None = None,
+    actors: tuple[ActorSetup, ...] = (),
+    folio_order: int = 0,
 ) -> Lab:
-    """Return a World in which every task stands before the first of the given steps."""
+    """Return a World in which every task stands before the first of the given steps.
+
+    Tasks have their CPUs, one each; if there are fewer CPUs, the first on each has it.
+    """
     assembled = assemble((*program, STOP))
     setup = Setup(
         machine or a_machine(),
@@ -289,8 +314,12 @@ def a_lab(
         None,
         seed=1,
         replication=0,
+        actors=actors,
+        folio_order=folio_order,
     )
-    return Lab(assembled, build_world(setup).tolist())
+    lab = Lab(assembled, build_world(setup).tolist())
+    lab.occupy_cpus()
+    return lab
 
 
 # The test machine with every mechanism switched on: what engines must agree about.

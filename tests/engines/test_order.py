@@ -104,7 +104,7 @@ def test_the_clock_never_runs_back(scheme, mapping):
 DEADLY = {
     "a lock taken twice": [lock("lock"), lock("lock")],
     "a lock never dropped": [lock("lock")],
-    "an endless wait": [lock("lock"), jump("iterate", "end"), label("end"), lock("lock")],
+    "an endless wait": [lock("lock"), jump("touch", "end"), label("end"), lock("lock")],
 }
 
 

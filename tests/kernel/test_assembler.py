@@ -25,6 +25,7 @@ from dessim.kernel.alphabet import (
     work,
 )
 from dessim.kernel.assembler import ProgramError, assemble
+from dessim.kernel.world import ActorSetup
 
 A, B, C = count("touches"), count("pte_lost"), count("trylock_lost")
 
@@ -139,7 +140,7 @@ def privacy(lab):
 
 
 def test_only_steps_that_nobody_else_can_see_are_private():
-    """Shared lines, locks, touches and ends are never private; own-table steps under conditions."""
+    """Shared lines, locks, touches and ends are not private; page tables are if one's own."""
     steps = (work("rmap"), fence(), A, get_page(), lock("mmap_lock"), lock("ptl"), unlock("ptl"))
     steps = (*steps, jump("touch", "end"), label("end"))
     assert privacy(a_lab(*steps)) == {
@@ -148,13 +149,19 @@ def test_only_steps_that_nobody_else_can_see_are_private():
         "count touches": lay.PRIVATE_ALWAYS,
         "page.refcount + 1": lay.PRIVATE_NEVER,
         "lock mmap_lock": lay.PRIVATE_NEVER,
-        "lock ptl": lay.PRIVATE_OWN_TABLES,
-        "unlock ptl": lay.PRIVATE_OWN_TABLES,
+        "lock ptl": lay.PRIVATE_ALWAYS,
+        "unlock ptl": lay.PRIVATE_ALWAYS,
         "touch": lay.PRIVATE_NEVER,
         "stop": lay.PRIVATE_NEVER,
     }
-    whole = privacy(a_lab(*steps, machine=a_machine(locks={"split_page_table_locks": False})))
-    assert whole["lock ptl"] == whole["unlock ptl"] == lay.PRIVATE_NEVER
+    unsplit = a_machine(locks={"split_page_table_locks": False})
+    for changes in (
+        {"machine": unsplit},
+        {"threads": 2, "workload": a_workload(mapping="shared")},
+        {"actors": (ActorSetup(assemble((STOP,)), 1, 1),)},
+    ):
+        seen = privacy(a_lab(*steps, **changes))
+        assert seen["lock ptl"] == seen["unlock ptl"] == lay.PRIVATE_NEVER
 
 
 def test_a_step_keeps_the_line_if_the_task_comes_back_to_it():

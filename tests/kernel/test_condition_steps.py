@@ -27,6 +27,8 @@ TRUTH = [
     ("page.ours_uptodate", GOOD | LOCKED, True),
     ("page.ours_uptodate", lay.FLAG_OURS, False),
     ("page.ours_uptodate", lay.FLAG_UPTODATE, False),
+    ("page.readahead", GOOD | lay.FLAG_READAHEAD, True),
+    ("page.readahead", GOOD, False),
     ("page.uptodate_no_readahead", GOOD, True),
     ("page.uptodate_no_readahead", GOOD | lay.FLAG_READAHEAD, False),
     ("page.uptodate_no_readahead", lay.FLAG_OURS, False),

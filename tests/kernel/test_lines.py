@@ -36,11 +36,54 @@ def test_a_modified_line_costs_by_operation_and_distance(op, where):
 @pytest.mark.parametrize("op", OPS)
 @pytest.mark.parametrize("where", AT)
 def test_a_shared_line_costs_by_operation_and_distance(op, where):
-    """A line that one other core holds unmodified costs the profile's shared number."""
+    """A line that one other core holds as a sharer costs the profile's shared number."""
     sharer, column = AT[where]
     lab = a_lab(threads=9)
-    now = ask(lab, sharer, "load", 0)
-    assert ask(lab, 0, op, now) == LINE_PS[f"{op}_shared"][column]
+    lab.share_line(0, sharer)
+    assert ask(lab, 0, op, 0) == LINE_PS[f"{op}_shared"][column]
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_the_first_load_of_an_uncached_line_has_it_alone(op):
+    """Who loads a line that nobody has may change it locally; others fetch it as if modified."""
+    for task, expected in ((2, LOCAL_PS[op]), (0, LINE_PS[f"{op}_modified"][1])):
+        lab = a_lab(threads=3)
+        now = ask(lab, 2, "load", 0)
+        assert ask(lab, task, op, now) == expected
+
+
+@pytest.mark.parametrize("op", ["store", "rmw"])
+def test_the_only_sharer_changes_its_line_locally(op):
+    """A line that was shared and has one sharer left costs that core the local operation."""
+    lab = a_lab(threads=3)
+    lab.share_line(0, 0)
+    assert ask(lab, 0, op, 0) == LOCAL_PS[op]
+
+
+@pytest.mark.parametrize("early", [0, 1, 20_000])
+def test_a_line_on_its_way_cannot_be_used_by_the_sibling_before_it_arrives(early):
+    """The SMT sibling of a core that fetches a line waits for the rest of the transfer."""
+    lab = a_lab(threads=2)
+    arrives = ask(lab, 0, "rmw", 0)
+    assert ask(lab, 1, "rmw", arrives - early) == early + LOCAL_PS["rmw"]
+
+
+@pytest.mark.xfail(reason="the kernel makes every sharer wait for the last transfer")
+def test_a_sharer_loads_its_own_copy_while_another_core_fetches_one():
+    """A transfer to another core does not hold up a load from one's own cache."""
+    lab = a_lab(threads=9)
+    lab.share_line(0, 0)
+    assert ask(lab, 8, "load", 0) == LINE_PS["load_shared"][3]
+    assert ask(lab, 0, "load", 1) == LOCAL_PS["load"]
+
+
+@pytest.mark.parametrize(("late", "evicted"), [(0, False), (1, True)])
+def test_a_core_that_left_its_own_line_alone_finds_it_in_the_l3(late, evicted):
+    """A core's own line has left its private caches after evict_after, to the picosecond."""
+    evict = 90_000_000
+    lab = a_lab(machine=a_machine(cache_line={"evict_after_ps": evict}))
+    free = ask(lab, 0, "rmw", 0)
+    assert ask(lab, 0, "rmw", free + evict + late) == (L3_HIT_PS if evicted else LOCAL_PS["rmw"])
 
 
 @pytest.mark.parametrize(("owner", "column"), [(1, 3), (2, 4)])

@@ -7,7 +7,17 @@ import pytest
 from helpers import KERNEL_PS, MEMORY_PS, USER_PS, a_lab, a_lock_loop, a_machine, a_workload
 
 from dessim.kernel import layout as lay
-from dessim.kernel.alphabet import Step, count, each_page, fence, jump, label, set_pte, work
+from dessim.kernel.alphabet import (
+    Step,
+    count,
+    each_page,
+    fence,
+    go_to,
+    jump,
+    label,
+    set_pte,
+    work,
+)
 from dessim.model.workload import PAGE_BYTES
 
 AFTER = count("pte_lost")
@@ -155,6 +165,24 @@ def test_touch_of_a_mapped_page_takes_the_users_time(workload, expected):
     assert lab.spent(0, "user") == expected
 
 
+def test_touch_goes_straight_to_the_next_page_until_the_last():
+    """After a touch the same step touches the next page; after the last access it goes on."""
+    lab = touching(workload=a_workload(pages=2))
+    now = lab.go(0, 0)
+    assert lab.place(0) == "touch"
+    assert (lab.get(0, lay.T_PAGE), lab.get(0, lay.T_CURSOR)) == (1, 1)
+    lab.w[lab.get(0, lay.T_PTE)] |= 2
+    assert lab.go(0, now) == now + USER_PS["read_page_dram"]
+    assert lab.place(0) == "count pte_lost"
+
+
+def test_touch_leaves_its_loop_where_threads_unmap():
+    """With munmap churn every touch is followed by the question whether it is time to unmap."""
+    lab = touching(workload=a_workload(unmap_every_pages=8))
+    lab.go(0, 0)
+    assert lab.place(0) == "count pte_lost"
+
+
 def test_touch_of_a_page_that_the_l3_has_is_cheaper_until_it_is_pushed_out():
     """A page read through the same L3 is cheap for a follower, within the L3's capacity only."""
     machine = a_machine(topology={"l3_size_bytes": 4 * PAGE_BYTES})
@@ -197,6 +225,7 @@ def test_touch_waits_for_the_bandwidth_of_the_pages_node():
     assert lab.spent(4, "user") == USER_PS["read_page_dram"]
     assert lab.spent(4, "memory_bandwidth") == 2 * page_ps - USER_PS["read_page_dram"]
     lab.put(4, lay.T_PC, 0)
+    lab.on_page(4, 0)
     lab.put(4, lay.T_L3, 3)  # behind an L3 that has not seen the page
     now = 10 * page_ps
     assert lab.go(4, now) == now + page_ps  # an idle node saves nothing up
@@ -270,17 +299,30 @@ def test_count_adds_one_to_its_counter_only(counter):
     assert {name: lab.counter(name) for name in lay.COUNTERS if lab.counter(name)} == {counter: 1}
 
 
-def test_iterate_goes_round_as_often_as_the_workload_says():
-    """The loop's body runs once per iteration."""
+def test_think_as_a_hold_time_counts_the_iteration_and_jumps_after_the_last():
+    """The loop's body runs once per iteration: the hold time leaves it when all are done."""
     lab = a_lab(
         label("again"),
         count("touches"),
-        jump("iterate", "again"),
+        jump("think", "end", category="hold", a=1),
+        go_to("again"),
+        label("end"),
         workload=a_lock_loop(iterations=7),
     )
     while lab.place(0) != "stop":
         lab.go(0, 0)
     assert lab.counter("touches") == 7
+
+
+def test_think_ends_where_the_latency_of_the_loop_begins():
+    """The loop's latency runs from the end of the think time to the beginning of the hold."""
+    think, hold = Step("think", 0, category="think"), Step("think", 1, category="hold")
+    lab = a_lab(think, work("find_vma"), hold, workload=a_lock_loop())
+    now = 0
+    for _ in range(3):
+        now = lab.go(0, now)
+    assert lab.w[lay.H_LATENCY_SUM] == KERNEL_PS["find_vma"]
+    assert now == 1_000 + KERNEL_PS["find_vma"] + 100
 
 
 def ending(threads, **changes):

@@ -44,18 +44,29 @@ def test_a_setup_holds_all_that_the_point_says(tmp_path: Path) -> None:
     assert accesses_of(points_of(tmp_path, "threads=2")[0]) == 32
 
 
-def test_too_many_threads_are_refused_at_their_place_with_the_remedy(tmp_path: Path) -> None:
-    """The number in the file is pointed at, and the most that would work is told."""
-    said = refusal(tmp_path, EXPERIMENT.replace("[1, 2]", "[1, 240]"))
-    assert f"{tmp_path}/small.yaml:6:23: error: 240 threads" in said
-    assert "use at most 120 threads" in said
-
-
-def test_too_many_threads_of_the_command_line_are_refused_there(tmp_path: Path) -> None:
-    """`--set threads=` is named as the place."""
-    experiment = load_experiment(experiment_file(tmp_path), ["threads=121"])
+def test_more_threads_than_cpus_are_taken_and_more_than_the_model_knows_are_not(
+    tmp_path: Path,
+) -> None:
+    """The machine's 120 CPUs have run queues; above 4096 threads the command line is named."""
+    experiment = load_experiment(experiment_file(tmp_path), ["threads=[121, 4096]"])
+    points = resolve(experiment)
+    check(experiment, points)
+    assert {point.threads for point in points} == {121, 4096}
     with pytest.raises(ConfigError, match=r"--set 1: threads"):
-        check(experiment, resolve(experiment))
+        resolve(load_experiment(experiment_file(tmp_path), ["threads=4097"]))
+
+
+def test_missing_pages_and_actors_need_a_device(tmp_path: Path) -> None:
+    """A workload whose pages may have to be read is refused on a machine without a device."""
+    for change in ("workload.cached=0.5", "workload.readahead_pages=4"):
+        experiment = load_experiment(
+            experiment_file(tmp_path), [change, "machine.device.read_latency=0ns"]
+        )
+        if "cached" in change:
+            with pytest.raises(ConfigError, match="has no device: set machine"):
+                check(experiment, resolve(experiment))
+        else:
+            check(experiment, resolve(experiment))
 
 
 def test_all_unknown_schemes_and_options_are_told_at_once(tmp_path: Path) -> None:
@@ -64,7 +75,7 @@ def test_all_unknown_schemes_and_options_are_told_at_once(tmp_path: Path) -> Non
     said = refusal(tmp_path, EXPERIMENT.replace("[lock_each_page, gang_lookup_mapcount]", schemes))
     assert "small.yaml:5:11: error: unknown scheme 'lock_each_pag'" in said
     assert "did you mean 'lock_each_page'?" in said
-    assert "small.yaml:5:26: error: scheme 'gang_lookup_mapcount' has no option 'prechek'" in said
+    assert "small.yaml:5:26: error: 'gang_lookup_mapcount' has no option 'prechek'" in said
 
 
 def test_the_model_version_follows_the_sources_that_decide(tmp_path: Path) -> None:

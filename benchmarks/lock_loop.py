@@ -90,7 +90,6 @@ def result_in_c(setup: Setup) -> Rows:
     rows = c_programs.run(c_programs.build("lock_loop"), setup)
     for name, ps in zip(("think", "hold", "lock"), rows["times"], strict=True):
         rows[f"time.{name}"] = [ps]
-    rows["count.minor_faults"] = rows["latency_count"]
     return rows
 
 

@@ -11,16 +11,23 @@ Rows = dict[str, list[int]]
 
 SCALARS = ("TASKS", "PAGES", "TABLES", "SOCKETS", "KEY", "HOLD", "SHARE", "COALESCE", "ORDER")
 SCALARS += ("HIDDEN_PPM", "EVICT", "L3_HIT", "L3_PAGES", "NODE_PAGE", "INTERLEAVE", "ACCESSES")
-SCALARS += ("PTL_KIND", "TICKET_WAITER", "MCS_PPM")
+SCALARS += ("PTL_KIND", "TICKET_WAITER", "MCS_PPM", "BUCKETS", "TLB")
+SCALARS += ("TLB_L1_SETS", "TLB_L1_WAYS", "TLB_L2_SETS", "TLB_L2_WAYS")
 TASK_WORDS = {
     "core": lay.T_CORE,
     "l3": lay.T_L3,
     "socket": lay.T_SOCKET,
     "smt": lay.T_SMT,
-    "sibling": lay.T_SLOT,
     "start": lay.T_START,
 }
-SUPPORTED = ("split page-table locks", "sequential access", "own tables", "one mm")
+SUPPORTED = (
+    "sequential reads of a cached file",
+    "own tables",
+    "one mm",
+    "a CPU for each thread",
+    "split page-table locks",
+    "ticket and MCS locks",
+)
 
 
 class NotInCError(ValueError):
@@ -36,11 +43,9 @@ def numbers_of(setup: Setup) -> Rows:
         If the setup is not a sequential read of own mappings in one mm, or a lock loop.
     """
     w = build_world(setup)
-    workload = setup.workload
-    sequential = workload.access == "sequential" and workload.mapping == "per_thread"
-    if workload.kind == "faults" and not (sequential and w[lay.H_SPLIT_PTL]):
-        raise NotInCError(f"the program in C knows only {', '.join(SUPPORTED)}")
     topology = setup.machine.topology
+    if not (setup.workload.kind == "lock_loop" or _in_c(setup, w)):
+        raise NotInCError(f"the program in C knows only {', '.join(SUPPORTED)}")
     rows: Rows = {name: [int(w[getattr(lay, f"H_{name}")])] for name in SCALARS}
     rows["L3S"] = [topology.n_l3]
     rows["CORES"] = [topology.n_cores]
@@ -56,10 +61,27 @@ def numbers_of(setup: Setup) -> Rows:
     tasks = _words(w, lay.H_TASK, setup.threads * lay.T_WORDS)
     for name, word in TASK_WORDS.items():
         rows[f"task.{name}"] = tasks[word :: lay.T_WORDS]
+    on_cpu = {cpu: task + 1 for task, cpu in enumerate(tasks[lay.T_CPU :: lay.T_WORDS])}
+    rows["task.sibling"] = [on_cpu.get(cpu, 0) for cpu in tasks[lay.T_SIBLING :: lay.T_WORDS]]
     quantiles = _words(w, lay.H_QUANTILES, lay.N_QUANTILES * lay.QUANTILE_WORDS)
     rows["quantiles.read"] = quantiles[: lay.QUANTILE_WORDS]
     rows["quantiles.exponential"] = quantiles[lay.QUANTILE_WORDS :]
     return rows
+
+
+def _in_c(setup: Setup, w: Words) -> bool:
+    """Return whether the fault path in C knows all that a setup asks for."""
+    workload = setup.workload
+    return (
+        workload.access == "sequential"
+        and workload.mapping == "per_thread"
+        and workload.page_touch == "read_page"
+        and workload.unmap_every_pages == 0
+        and not setup.page_cache_changes
+        and setup.threads <= setup.machine.topology.n_cpus
+        and bool(w[lay.H_SPLIT_PTL])
+        and w[lay.H_PTL_KIND] != lay.LOCK_TEST_AND_SET
+    )
 
 
 def _words(w: Words, slot: int, count: int) -> list[int]:

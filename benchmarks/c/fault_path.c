@@ -22,7 +22,7 @@ enum { LOAD, STORE, RMW };
 enum { SAME_CORE, SAME_L3, SAME_SOCKET, ONE_HOP, TWO_HOPS, SIBLING, N_DISTANCES };
 enum { LOCKED = 1, UPTODATE = 2, OURS = 4, READAHEAD = 8 };
 enum { DRAW_READ = 1, DRAW_ARBITRATE = 3 };
-enum { ARBITER_SCAN = 16, TABLE_PAGES = 512, WAIT_QUEUES = 256 };
+enum { ARBITER_SCAN = 16, TABLE_PAGES = 512 };
 enum { ASLEEP = -1, ENDED = -2 };
 
 #define COSTS(X)                                                                                   \
@@ -30,17 +30,18 @@ enum { ASLEEP = -1, ENDED = -2 };
     X(fault_around_setup) X(slow_path) X(lookup_descent) X(lookup_slot) X(page_checks) X(rmap)     \
     X(set_pte) X(lock_local) X(unlock_page) X(teardown_per_pte) X(teardown_per_table)              \
     X(process_exit) X(page_lock_sleep) X(wakeup) X(wake_walk) X(context_switch) X(read_page_dram)  \
-    X(read_page_l3) X(page_work) X(local_rmw) X(local_load) X(local_store)
+    X(read_page_l3) X(page_work) X(local_rmw) X(local_load) X(local_store)      \
+    X(tlb_l2_hit) X(page_walk)
 #define TIMES(X)                                                                                   \
     X(entry_exit) X(mmap_lock) X(ptl) X(page_lock) X(page_lines) X(lookup) X(map) X(page_table)    \
-    X(user) X(memory_bandwidth) X(teardown)
+    X(user) X(memory_bandwidth) X(teardown) X(tlb)
 #define COUNTERS(X)                                                                                \
     X(minor_faults) X(pages_mapped) X(trylock_lost) X(fault_retries) X(page_lock_waits) X(touches) \
-    X(ptes_cleared) X(tables_freed)
+    X(ptes_cleared) X(tables_freed) X(wake_ups) X(context_switches) X(tlb_misses)
 
 /* What a thread does next: a step that others can see. */
 enum {
-    TOUCH, MMAP_LOCK, FIND, TABLE_LOCK, TABLE_HANG_IN, TABLE_UNLOCK, GET, TEST, TRYLOCK, TEST_AGAIN,
+    TOUCH, MMAP_LOCK, TABLE_LOCK, TABLE_HANG_IN, TABLE_UNLOCK, GET, TEST, TRYLOCK, TEST_AGAIN,
     MAPCOUNT, UNLOCK, UNLOCK_AND_PUT, PUT, SLOW_GET, SLOW_TRYLOCK, SLOW_TEST, SLOW_MAPCOUNT,
     SLOW_UNLOCK, RETRY_MMAP_UNLOCK, RETRY_WAIT, RETRY_PUT, MMAP_UNLOCK, FINISH, TEAR_DOWN, STOP
 };
@@ -57,9 +58,9 @@ typedef struct { COUNTERS(MEMBER) } Counters;
 enum { TIMES(ENUM) N_TIMES };
 
 typedef struct {
-    ps_t free;
+    ps_t free, arrive;
     uint64_t sharers[MASKS];
-    int32_t own;         /* core << 2 | state */
+    int16_t own;         /* core << 2 | state */
     uint16_t head, tail; /* waiting tasks + 1 */
     uint8_t home;
 } Line;
@@ -73,7 +74,7 @@ typedef struct {
 
 typedef struct {
     Line line;
-    int32_t hold, waiters; /* 0 free, -1 exclusive, n readers */
+    int32_t held, waiters;
     uint16_t head, tail;
 } Lock;
 
@@ -86,7 +87,7 @@ typedef struct {
     int64_t draws;
     int state, wait, page, cursor, stop, last, mapped, wait_page;
     int16_t core, l3, socket, next, rider, sibling;
-    uint8_t line_op, wants_shared;
+    uint8_t line_op;
 } Task;
 
 static Costs costs[2];
@@ -96,18 +97,22 @@ static int64_t steps;
 static ps_t completion;
 static Task *tasks;
 static Page *pages;
-static Lock mmap_lock, page_table_lock;
+static Line mmap_lock; /* everybody reads under it: nobody waits for the lock, only for its line */
+static Lock page_table_lock;
 static Line riding;
 static int n_tasks, n_pages, n_tables, n_sockets, order, live;
 static ps_t hold_ps, evict_ps, l3_hit_ps, node_page_ps, ticket_waiter_ps;
 static int64_t share, hidden_ppm, l3_pages, mcs_ppm;
-static int coalesce, interleave, mcs_ptl;
+static int coalesce, interleave, mcs;
 static int64_t *core_l3, *core_socket, *hops, *read_quantiles;
 static ps_t *node_busy;
 static int64_t *far_read; /* time of a read from 0, 1, 2 hops away, ppm of a local one */
 static uint8_t comes_back[STOP + 1];
 static uint32_t *l3_reads;
-static int16_t queues[WAIT_QUEUES];
+static int16_t *queues;
+static uint64_t n_queues;
+static uint64_t *tlb;
+static int tlb_words, tlb_sets[2], tlb_ways[2];
 
 /* --- cache lines ----------------------------------------------------------------------------- */
 
@@ -137,7 +142,7 @@ static inline ps_t local_cost(const Task *t, int op)
 
 static int farthest_sharer(const Task *t, const Line *line)
 {
-    int farthest = SAME_L3;
+    int farthest = SAME_CORE;
     for (int word = 0; word < MASKS; word++)
         for (uint64_t mask = line->sharers[word]; mask; mask &= mask - 1) {
             int distance = core_distance(t, word * 64 + __builtin_ctzll(mask));
@@ -169,10 +174,13 @@ static inline void take(const Task *t, Line *line, int op)
         return;
     }
     int state = line->own & 3, old = line->own >> 2;
+    if (state == UNCACHED || line->own == (t->core << 2 | MODIFIED)) {
+        line->own = t->core << 2 | MODIFIED; /* exclusive costs the same */
+        return;
+    }
     if (state != SHARED) {
         memset(line->sharers, 0, sizeof line->sharers);
-        if (state == MODIFIED)
-            line->sharers[old / 64] |= 1ull << (old % 64);
+        line->sharers[old / 64] |= 1ull << (old % 64);
     }
     line->sharers[t->core / 64] |= 1ull << (t->core % 64);
     line->own = t->core << 2 | SHARED;
@@ -200,6 +208,7 @@ static inline ps_t serve(Task *t, Line *line, int op, ps_t now, int prefetched)
         f->rider = 0;
     }
     t->rider = 0;
+    line->arrive = now + cost;
     line->free = end + (comes_back[t->state] ? hold_ps : 0);
     return cost;
 }
@@ -294,6 +303,10 @@ static inline ps_t use(Task *t, Line *line, int op, ps_t now, int prefetched)
             && line->sharers[t->core / 64] >> (t->core % 64) & 1);
     if (mine && (line->free > now || !line->head)) {
         ps_t cost = local_cost(t, op);
+        if (line->arrive > now) /* fetched by the sibling, and still on its way */
+            cost += line->arrive - now;
+        else if (now - line->free > evict_ps && cost < l3_hit_ps)
+            cost = l3_hit_ps;
         if (now + cost > line->free)
             line->free = now + cost;
         return cost;
@@ -316,15 +329,12 @@ static inline ps_t use_page(Task *t, int op, ps_t now)
 
 /* --- locks ----------------------------------------------------------------------------------- */
 
-static int take_lock(Task *t, Lock *lock, int shared)
+static int take_lock(Task *t, Lock *lock)
 {
-    if (!lock->head && (lock->hold == 0 || (shared && lock->hold > 0))) {
-        lock->hold += shared ? 1 : -1;
-        return 1;
-    }
+    if (!lock->held && !lock->head)
+        return lock->held = 1;
     int task = t - tasks;
     t->next = 0;
-    t->wants_shared = shared;
     if (!lock->head)
         lock->head = task + 1;
     else
@@ -334,29 +344,49 @@ static int take_lock(Task *t, Lock *lock, int shared)
     return 0;
 }
 
-static void drop_lock(Task *t, Lock *lock, ps_t now, int mcs)
+static void drop_lock(Task *t, Lock *lock, ps_t now)
 {
-    lock->hold = lock->hold > 0 ? lock->hold - 1 : 0;
-    if (lock->hold)
+    lock->held = lock->head != 0;
+    if (!lock->head)
         return;
-    while (lock->head) {
-        int next = lock->head - 1;
-        Task *f = &tasks[next];
-        if (lock->hold > 0 && !f->wants_shared)
-            break;
-        ps_t cost = line_cost[RMW][MODIFIED][core_distance(f, t->core)];
-        cost = mcs ? cost * mcs_ppm / 1000000 : cost + ticket_waiter_ps * (lock->waiters - 1);
-        lock->head = f->next;
-        lock->waiters--;
-        lock->hold += f->wants_shared ? 1 : -1;
-        ps_t at = now + cost > f->clock ? now + cost : f->clock;
-        lock->line.own = f->core << 2 | MODIFIED;
-        if (at > lock->line.free)
-            lock->line.free = at;
-        wake(next, at);
-        if (lock->hold < 0)
-            break;
-    }
+    int next = lock->head - 1;
+    Task *f = &tasks[next];
+    ps_t cost = line_cost[RMW][MODIFIED][core_distance(f, t->core)];
+    cost = mcs ? cost * mcs_ppm / 1000000 : cost + ticket_waiter_ps * (lock->waiters - 1);
+    lock->head = f->next;
+    lock->waiters--;
+    ps_t at = now + cost > f->clock ? now + cost : f->clock;
+    lock->line.own = f->core << 2 | MODIFIED;
+    if (at > lock->line.free)
+        lock->line.free = at;
+    wake(next, at);
+}
+
+/* --- translation: two levels of sets a core, first in, first out ------------------------------ */
+
+static inline int found(uint64_t *set, int ways, uint64_t tag)
+{
+    for (int way = 1; way <= ways; way++)
+        if (set[way] == tag)
+            return 1;
+    set[1 + set[0]] = tag;
+    set[0] = (int)set[0] + 1 == ways ? 0 : set[0] + 1;
+    return 0;
+}
+
+static inline ps_t translate(const Task *t)
+{
+    if (!tlb)
+        return 0;
+    uint64_t tag = (uint64_t)(t - tasks + 1) << 32 | (uint32_t)t->page;
+    uint64_t *first = tlb + (size_t)t->core * tlb_words;
+    uint64_t *second = first + tlb_sets[0] * (tlb_ways[0] + 1);
+    if (found(first + t->page % tlb_sets[0] * (tlb_ways[0] + 1), tlb_ways[0], tag))
+        return 0;
+    if (found(second + t->page % tlb_sets[1] * (tlb_ways[1] + 1), tlb_ways[1], tag))
+        return t->cost->tlb_l2_hit;
+    n.tlb_misses++;
+    return t->cost->page_walk;
 }
 
 /* --- reading a page, sleeping on a page, the end --------------------------------------------- */
@@ -382,20 +412,26 @@ static inline ps_t read_page(Task *t, ps_t now)
     return ps;
 }
 
-static int sleepers(int page)
+static inline int16_t *queue_of(int page)
+{
+    return &queues[(uint32_t)page * 0x9E3779B1u * n_queues >> 32];
+}
+
+/* How many waiters an unlock has to look at: all of the hashed queue. */
+static int waiters_beside(int page)
 {
     int count = 0;
-    for (int f = queues[page % WAIT_QUEUES]; f; f = tasks[f - 1].next)
-        count += tasks[f - 1].wait_page == page;
+    for (int f = *queue_of(page); f; f = tasks[f - 1].next)
+        count++;
     return count;
 }
 
 static void unlock_page(Task *t, ps_t done)
 {
     int page = t->cursor;
+    ps_t ready = done + t->cost->wakeup;
     pages[page].flags &= ~LOCKED;
-    int16_t *place = &queues[page % WAIT_QUEUES];
-    while (*place) {
+    for (int16_t *place = queue_of(page); *place;) {
         int task = *place - 1;
         Task *f = &tasks[task];
         if (f->wait_page != page) {
@@ -404,23 +440,22 @@ static void unlock_page(Task *t, ps_t done)
         }
         *place = f->next;
         f->wait_page = -1;
-        ps_t ready = done + t->cost->wakeup;
+        n.wake_ups++;
+        n.context_switches++;
         wake(task, (ready > f->clock ? ready : f->clock) + f->cost->context_switch);
+        ready += t->cost->wake_walk; /* one after the other */
     }
 }
 
-static int sleep_on_page(Task *t)
+static void sleep_on_page(Task *t)
 {
-    if (!(pages[t->cursor].flags & LOCKED))
-        return 0;
     n.page_lock_waits++;
     t->wait_page = t->cursor;
     t->next = 0;
-    int16_t *place = &queues[t->cursor % WAIT_QUEUES];
+    int16_t *place = queue_of(t->cursor);
     while (*place)
         place = &tasks[*place - 1].next;
     *place = t - tasks + 1;
-    return 1;
 }
 
 static ps_t tear_down(Task *t, ps_t now)
@@ -510,13 +545,17 @@ static inline ps_t event(Task *t, ps_t now)
     case TOUCH:
         t->wait = T_user;
         if (present(t, t->page)) {
+            ps_t walk = translate(t);
+            times[T_tlb] += walk;
+            done += walk;
             PRIVATE(c->page_work + read_page(t, now), user);
             n.touches++;
+            if (++t->page < n_pages) {
+                t->cursor = t->page;
+                GO(TOUCH);
+            }
             FREE_STEPS(1);
-            if (++t->page >= n_pages)
-                GO(FINISH);
-            t->cursor = t->page;
-            GO(TOUCH);
+            GO(FINISH);
         }
         t->fault_at = now;
         t->mapped = 0;
@@ -526,15 +565,7 @@ static inline ps_t event(Task *t, ps_t now)
         GO(MMAP_LOCK);
 
     case MMAP_LOCK:
-        USE(use(t, &mmap_lock.line, RMW, now, 0), mmap_lock, c->lock_local, mmap_lock);
-        if (!take_lock(t, &mmap_lock, 1)) {
-            t->state = FIND;
-            t->clock = done;
-            return ASLEEP;
-        }
-        goto find;
-    case FIND:
-    find:
+        USE(use(t, &mmap_lock, RMW, now, 0), mmap_lock, c->lock_local, mmap_lock);
         PRIVATE(c->find_vma, entry_exit);
         PRIVATE(c->walk_page_table, entry_exit);
         if (t->populated[t->cursor / TABLE_PAGES])
@@ -544,7 +575,7 @@ static inline ps_t event(Task *t, ps_t now)
 
     case TABLE_LOCK:
         USE(use(t, &page_table_lock.line, RMW, now, 0), page_table, c->lock_local, page_table);
-        if (!take_lock(t, &page_table_lock, 0)) {
+        if (!take_lock(t, &page_table_lock)) {
             t->state = TABLE_HANG_IN;
             t->clock = done;
             return ASLEEP;
@@ -557,7 +588,7 @@ static inline ps_t event(Task *t, ps_t now)
         GO(TABLE_UNLOCK);
     case TABLE_UNLOCK:
         USE(use(t, &page_table_lock.line, STORE, now, 0), page_table, c->lock_local, page_table);
-        drop_lock(t, &page_table_lock, done, mcs_ptl);
+        drop_lock(t, &page_table_lock, done);
     fault_around:
         if (order == 0)
             goto target;
@@ -601,8 +632,8 @@ static inline ps_t event(Task *t, ps_t now)
     case UNLOCK_AND_PUT:
     case UNLOCK:
         USE(use_page(t, RMW, now), page_lines, c->unlock_page, page_lines);
-        if (queues[t->cursor % WAIT_QUEUES]) {
-            ps_t walk = c->wake_walk * sleepers(t->cursor);
+        if (*queue_of(t->cursor)) {
+            ps_t walk = c->wake_walk * waiters_beside(t->cursor);
             times[T_page_lines] += walk;
             done += walk;
         }
@@ -652,8 +683,8 @@ static inline ps_t event(Task *t, ps_t now)
         GO(SLOW_UNLOCK);
     case SLOW_UNLOCK:
         USE(use_page(t, RMW, now), page_lines, c->unlock_page, page_lines);
-        if (queues[t->cursor % WAIT_QUEUES]) {
-            ps_t walk = c->wake_walk * sleepers(t->cursor);
+        if (*queue_of(t->cursor)) {
+            ps_t walk = c->wake_walk * waiters_beside(t->cursor);
             times[T_page_lines] += walk;
             done += walk;
         }
@@ -661,25 +692,24 @@ static inline ps_t event(Task *t, ps_t now)
         GO(MMAP_UNLOCK);
 
     case RETRY_MMAP_UNLOCK:
-        USE(use(t, &mmap_lock.line, RMW, now, 0), mmap_lock, c->lock_local, mmap_lock);
-        drop_lock(t, &mmap_lock, done, 1);
+        USE(use(t, &mmap_lock, RMW, now, 0), mmap_lock, c->lock_local, mmap_lock);
         GO(RETRY_WAIT);
     case RETRY_WAIT:
-        USE(use_page(t, LOAD, now), page_lock, c->page_lock_sleep, page_lock);
-        if (sleep_on_page(t)) {
-            t->state = RETRY_PUT;
-            t->clock = done;
-            return ASLEEP;
-        }
-        GO(RETRY_PUT);
+        USE(use_page(t, LOAD, now), page_lock, 0, page_lock);
+        if (!(p->flags & LOCKED))
+            GO(RETRY_PUT);
+        times[T_page_lock] += c->page_lock_sleep;
+        t->clock = done + c->page_lock_sleep;
+        t->state = RETRY_PUT;
+        sleep_on_page(t);
+        return ASLEEP;
     case RETRY_PUT:
         USE_PAGE(RMW, 0, page_lines);
         p->refcount--;
         GO(MMAP_LOCK);
 
     case MMAP_UNLOCK:
-        USE(use(t, &mmap_lock.line, RMW, now, 0), mmap_lock, c->lock_local, mmap_lock);
-        drop_lock(t, &mmap_lock, done, 1);
+        USE(use(t, &mmap_lock, RMW, now, 0), mmap_lock, c->lock_local, mmap_lock);
         PRIVATE(c->exception_exit, entry_exit);
         record_latency(done - t->fault_at);
         record_in_series(done, t->mapped);
@@ -737,7 +767,8 @@ static void read_costs(void)
     mcs_ppm = number("MCS_PPM");
     coalesce = number("COALESCE");
     interleave = number("INTERLEAVE");
-    mcs_ptl = number("PTL_KIND");
+    mcs = number("PTL_KIND");
+    n_queues = number("BUCKETS");
     draw_key = (uint32_t)number("KEY");
     core_l3 = table("core.l3");
     core_socket = table("core.socket");
@@ -747,6 +778,11 @@ static void read_costs(void)
         comes_back[COMING_BACK[i]] = 1;
     comes_back[RETRY_PUT] = order == 0; /* without a window the retry gets the page again */
     read_quantiles = table("quantiles.read");
+    if (number("TLB")) {
+        tlb_sets[0] = number("TLB_L1_SETS"), tlb_ways[0] = number("TLB_L1_WAYS");
+        tlb_sets[1] = number("TLB_L2_SETS"), tlb_ways[1] = number("TLB_L2_WAYS");
+        tlb_words = tlb_sets[0] * (tlb_ways[0] + 1) + tlb_sets[1] * (tlb_ways[1] + 1);
+    }
     if (number("L3S") > MAX_L3 || number("CORES") > 64 * MASKS)
         die("built for a smaller machine:", "raise MAX_L3 or MASKS");
 }
@@ -760,7 +796,7 @@ static void build(void)
         free(tasks[i].pte);
         free(tasks[i].populated);
     }
-    free(pages), free(tasks), free(node_busy), free(l3_reads);
+    free(pages), free(tasks), free(node_busy), free(l3_reads), free(queues), free(tlb);
     pages = aligned_alloc(64, sizeof(Page) * table_pages);
     tasks = aligned_alloc(64, (sizeof(Task) * n_tasks + 63) / 64 * 64);
     node_busy = calloc(n_sockets, sizeof *node_busy);
@@ -769,8 +805,10 @@ static void build(void)
         pages[i] = (Page){.flags = UPTODATE | OURS, .refcount = 1};
         pages[i].line.home = interleave ? i % n_sockets : 0;
     }
-    mmap_lock = page_table_lock = (Lock){0};
-    memset(queues, 0, sizeof queues);
+    mmap_lock = (Line){0};
+    page_table_lock = (Lock){0};
+    queues = calloc(n_queues, sizeof *queues);
+    tlb = tlb_words ? calloc((size_t)number("CORES") * tlb_words, sizeof *tlb) : NULL;
     memset(times, 0, sizeof times);
     n = (Counters){0};
     steps = completion = 0;
@@ -782,7 +820,7 @@ static void build(void)
             .cost = &costs[smt[i]], .grant = -1, .last = -2, .wait_page = -1, .core = core[i],
             .l3 = l3[i], .socket = socket[i], .sibling = sibling[i], .clock = at[i],
             .pte = calloc(table_pages / 32, 4), .populated = calloc(n_tables, 1)};
-        steps++; /* the first next_access */
+        steps += 2; /* begin, and the first next_access */
         post(i, at[i]);
     }
 }

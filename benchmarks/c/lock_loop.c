@@ -114,7 +114,7 @@ static inline void unlock(unsigned i, ps_t now)
         head = tasks[next].next;
         hold(next, now);
     }
-    events += 7;
+    events += 4;
     if (++t->iterations < iterations) {
         think(i, now);
         return;
@@ -122,7 +122,7 @@ static inline void unlock(unsigned i, ps_t now)
     t->finish = now;
     if (now > completion)
         completion = now;
-    events += 2;
+    events += 3; /* begin, finish, stop */
     set_key(i, NEVER);
 }
 

@@ -1,4 +1,4 @@
-"""Carry out the runs of an experiment: all points and replications, here or in worker processes.
+"""Carry out the runs of an experiment: all points and replications, here or by workers.
 
 Which process does a run, and when, changes nothing about its result; the order of the outcomes is
 that of the points. A finished run is stored by the process that did it, before anybody hears of it.
@@ -6,14 +6,13 @@ that of the points. A finished run is stored by the process that did it, before 
 
 from __future__ import annotations
 
-import multiprocessing
+import errno
+import pickle
 import platform
-import signal
 import time
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, suppress
+import zlib
+from collections.abc import Callable, Generator, Iterator, MutableMapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib import metadata
@@ -24,14 +23,19 @@ import dessim
 from dessim.engines import EngineName, run_setup
 from dessim.kernel.result import RunResult
 from dessim.model import Point
-from dessim.model.workload import PAGE_BYTES
-from dessim.study.plan import accesses_of, label_of, setup_of
+from dessim.study.aside import clear
+from dessim.study.executors import LocalWorkers
+from dessim.study.plan import label_of, setup_of
+from dessim.study.schedule import Watch, Workers, carry_out
 from dessim.study.store import DamagedRunError, RunKey, Store, keys_of
 from dessim.study.version import model_version
 
-MAX_POOLS = 3
-"""How often in a row a pool may break without finishing a run."""
 LIBRARIES = ("numpy", "scipy", "numba", "simpy", "pydantic", "PyYAML")
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+class StoreFullError(OSError):
+    """No more runs can be stored."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,51 @@ class Job:
     key: RunKey
     store: Path
     config: str
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel with the point packed: it is the same for all replications of a point."""
+        point = _packed_point(self.point)
+        return _unpacked_job, (self.point_index, point, self.key, self.store, self.config)
+
+
+_LAST_PACKED: list[tuple[Point, bytes]] = []
+
+
+def _packed_point(point: Point) -> bytes:
+    if not _LAST_PACKED or _LAST_PACKED[0][0] is not point:
+        _LAST_PACKED[:] = [(point, pickle.dumps(point))]
+    return _LAST_PACKED[0][1]
+
+
+@lru_cache(maxsize=16)
+def _unpacked_point(data: bytes) -> Point:
+    point: Point = pickle.loads(data)
+    return point
+
+
+def _unpacked_job(index: int, point: bytes, key: RunKey, store: Path, config: str) -> Job:
+    return Job(index, _unpacked_point(point), key, store, config)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a worker tells about a run.
+
+    Attributes
+    ----------
+    packed : bytes or None
+        The result; None if the run failed.
+    error : str or None
+    no_room : bool
+        Whether it could not be stored: then no other can be.
+    provenance : dict
+        To store it with, should the worker's disk be another one.
+    """
+
+    packed: bytes | None
+    error: str | None = None
+    no_room: bool = False
+    provenance: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,29 +115,84 @@ class Outcome:
     reused: bool = False
 
 
+Place = tuple[int, int]
+"""Point index and replication."""
+
+
+class Outcomes(MutableMapping[Place, Outcome]):
+    """Outcomes by place; results lie packed, at about a kilobyte a run."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Place, tuple[Outcome, bytes | None]] = {}
+        self._of_point: dict[int, list[int]] = {}
+
+    def __setitem__(self, place: Place, outcome: Outcome) -> None:
+        self.put(place, outcome, None if outcome.run is None else pack(outcome.run))
+
+    def put(self, place: Place, outcome: Outcome, packed: bytes | None) -> None:
+        """Keep an outcome whose result is packed already."""
+        if place not in self._kept:
+            self._of_point.setdefault(place[0], []).append(place[1])
+        self._kept[place] = replace(outcome, run=None), packed
+
+    def __getitem__(self, place: Place) -> Outcome:
+        outcome, packed = self._kept[place]
+        return outcome if packed is None else replace(outcome, run=unpack(packed))
+
+    def __delitem__(self, place: Place) -> None:
+        del self._kept[place]
+        self._of_point[place[0]].remove(place[1])
+
+    def __iter__(self) -> Iterator[Place]:
+        return iter(self._kept)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def replications(self, index: int) -> list[int]:
+        """Replications of a point that have ended, ascending."""
+        return sorted(self._of_point.get(index, ()))
+
+
+def pack(run: RunResult) -> bytes:
+    """Return a result in little room."""
+    return zlib.compress(pickle.dumps(run), 1)
+
+
+def unpack(data: bytes) -> RunResult:
+    """Return a packed result."""
+    run: RunResult = pickle.loads(zlib.decompress(data))
+    return run
+
+
 @dataclass
 class Tally:
     """What a study has done so far.
 
     Attributes
     ----------
-    outcomes : dict of (point index, replication) -> Outcome
+    outcomes : mapping of (point index, replication) -> Outcome
     damaged : list of str
         Directories that were there but could not be trusted, with what is wrong.
+    cleared : int
+        Leftovers of killed processes that were removed.
     """
 
-    outcomes: dict[tuple[int, int], Outcome] = field(default_factory=dict)
+    outcomes: MutableMapping[Place, Outcome] = field(default_factory=Outcomes)
     damaged: list[str] = field(default_factory=list)
+    cleared: int = 0
 
     def of_point(self, index: int) -> list[Outcome]:
         """Outcomes of a point in order of replication."""
-        found = [(key, outcome) for key, outcome in self.outcomes.items() if key[0] == index]
-        return [outcome for _, outcome in sorted(found, key=lambda pair: pair[0])]
+        if isinstance(self.outcomes, Outcomes):
+            return [self.outcomes[index, i] for i in self.outcomes.replications(index)]
+        return [self.outcomes[place] for place in sorted(self.outcomes) if place[0] == index]
 
     @property
     def failed(self) -> list[Outcome]:
         """Outcomes of failed runs in order of point and replication."""
-        return [o for _, o in sorted(self.outcomes.items()) if o.error is not None]
+        found = (self.outcomes[place] for place in sorted(self.outcomes))
+        return [outcome for outcome in found if outcome.error is not None]
 
 
 def jobs_of(
@@ -104,29 +208,37 @@ def jobs_of(
 
 def run_all(
     jobs: Sequence[Job],
-    workers: int = 1,
+    workers: int | Workers = 1,
     *,
     force: bool = False,
     on_outcome: Callable[[Outcome], None] = lambda outcome: None,
+    watch: Watch | None = None,
 ) -> Tally:
     """Do all runs that are not in the store yet.
 
     Parameters
     ----------
     jobs : sequence of Job
-    workers : int, >= 1
-        1 does them in this process.
+    workers : int >= 1, or Workers
+        1 does them in this process; Workers stay open, for those who call this more than once.
     force : bool
         Do them again even if they are in the store.
     on_outcome : callable
         Called after each run, in the order in which they end.
+    watch : Watch, optional
+        Told what is planned, what was started, and that time passes.
 
     Raises
     ------
     KeyboardInterrupt
         After the workers were stopped; what had finished is in the store.
+    StoreFullError
+        If the disk is full or not writable; what had finished is in the store.
+    ClusterLostError
+        If the cluster's scheduler is gone; what had finished is in the store.
     """
-    tally = Tally()
+    tally, watch = Tally(), watch or Watch()
+    tally.cleared = sum(clear(root) for root in {job.store for job in jobs})
 
     def note(outcome: Outcome) -> None:
         tally.outcomes[outcome.job.point_index, outcome.job.key.replication] = outcome
@@ -143,15 +255,13 @@ def run_all(
     first = {job.key.digest: job for job in reversed(missing)}
     again = [job for job in missing if first[job.key.digest] is not job]
     unique = [job for job in missing if first[job.key.digest] is job]
-    done: dict[str, Outcome] = {}
-    runs = _here(unique) if workers <= 1 else _in_pools(unique, workers)
-    with closing(runs):
+    watch.planned(unique, len(jobs) - len(missing))
+    with closing(_runs(unique, workers, watch)) as runs:
         for outcome in runs:
-            done[outcome.job.key.digest] = outcome
             note(outcome)
     for job in again:
-        same = done[job.key.digest]
-        note(Outcome(job, same.run, same.error, same.reused))
+        place = first[job.key.digest]
+        note(replace(tally.outcomes[place.point_index, place.key.replication], job=job))
     return tally
 
 
@@ -164,18 +274,76 @@ def _stored(job: Job, tally: Tally) -> Outcome | None:
     return None if run is None else Outcome(job, run, reused=True)
 
 
-def do(job: Job) -> Outcome:
-    """Do one run and store it; a run that fails is an outcome, too."""
+def _runs(
+    jobs: Sequence[Job], workers: int | Workers, watch: Watch
+) -> Generator[Outcome, None, None]:
+    """Do runs here, or by workers; those that are made for it go afterwards."""
+    if not jobs:
+        return
+    if not isinstance(workers, int):
+        yield from _by_workers(jobs, workers, watch)
+    elif workers == 1:
+        yield from _here(jobs, watch)
+    else:
+        own, done = LocalWorkers(min(workers, len(jobs))), False
+        try:
+            yield from _by_workers(jobs, own, watch)
+            done = True
+        finally:
+            own.close(at_once=not done)
+
+
+def _here(jobs: Sequence[Job], watch: Watch) -> Generator[Outcome, None, None]:
+    for job in jobs:
+        watch.started(job)
+        yield _outcome(job, attempt(job, lambda time_ps: watch.tick()))
+
+
+def _by_workers(
+    jobs: Sequence[Job], workers: Workers, watch: Watch
+) -> Generator[Outcome, None, None]:
+    with closing(carry_out(jobs, attempt, workers, watch)) as replies:
+        for job, reply in replies:
+            outcome = _outcome(job, Reply(None, reply) if isinstance(reply, str) else reply)
+            if outcome.run is not None and isinstance(reply, Reply):
+                _keep_here_too(job, outcome.run, reply.provenance)
+            yield outcome
+
+
+def _outcome(job: Job, reply: Reply) -> Outcome:
+    if reply.no_room:
+        raise StoreFullError(reply.error)
+    return Outcome(job, None if reply.packed is None else unpack(reply.packed), reply.error)
+
+
+def _keep_here_too(job: Job, run: RunResult, provenance: dict[str, Any]) -> None:
+    """Store what a worker with a disk of its own has done."""
+    store = Store(job.store)
+    if not store.has(job.key):
+        store.save(job.key, run, job.config, provenance)
+
+
+def attempt(job: Job, progress: Callable[[int], None] | None = None) -> Reply:
+    """Do one run and store it; a run that fails is a reply, too."""
     begin = time.perf_counter()
     engine: EngineName = "reference" if job.key.engine == "reference" else "compiled"
     try:
-        run = run_setup(setup_of(job.point, job.key.replication), engine)
-        provenance = _provenance(job, run, time.perf_counter() - begin)
-        Store(job.store).save(job.key, run, job.config, provenance)
+        if job.key.model_version != model_version():
+            return Reply(None, "VersionError: the worker has other sources of dessim")
+        run = run_setup(setup_of(job.point, job.key.replication), engine, progress)
     except Exception as error:  # whatever it is, the other runs go on
-        text = " ".join(str(error).split()) or "no reason given"
-        return Outcome(job, None, f"{type(error).__name__}: {text}")
-    return Outcome(job, run)
+        return Reply(None, _in_one_line(error))
+    provenance = _provenance(job, run, time.perf_counter() - begin)
+    try:
+        Store(job.store).save(job.key, run, job.config, provenance)
+    except OSError as error:
+        return Reply(None, _in_one_line(error), no_room=error.errno in NO_ROOM)
+    return Reply(pack(run), provenance=provenance)
+
+
+def _in_one_line(error: Exception) -> str:
+    text = " ".join(str(error).split()) or "no reason given"
+    return f"{type(error).__name__}: {text}"
 
 
 def _provenance(job: Job, run: RunResult, seconds: float) -> dict[str, Any]:
@@ -194,60 +362,3 @@ def _provenance(job: Job, run: RunResult, seconds: float) -> dict[str, Any]:
 def _surroundings() -> dict[str, Any]:
     versions = {name: metadata.version(name) for name in LIBRARIES}
     return {"python": platform.python_version(), "system": platform.platform(), **versions}
-
-
-def _here(jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
-    for job in jobs:
-        yield do(job)
-
-
-def _in_pools(jobs: Sequence[Job], workers: int) -> Generator[Outcome, None, None]:
-    """Do runs in worker processes; when a worker is killed, a new pool does what is missing."""
-    left = {(job.point_index, job.key.replication): job for job in jobs}
-    fruitless = 0
-    while left and fruitless < MAX_POOLS:
-        before = len(left)
-        for outcome in _in_pool(list(left.values()), workers):
-            del left[outcome.job.point_index, outcome.job.key.replication]
-            yield outcome
-        fruitless = fruitless + 1 if len(left) == before else 0
-    for job in left.values():
-        yield Outcome(job, None, f"its worker process was killed {MAX_POOLS} times")
-
-
-def _in_pool(jobs: Sequence[Job], workers: int) -> Generator[Outcome, None, None]:
-    """Do runs in one pool, long ones first, until all are done or the pool breaks."""
-    others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(
-        min(workers, len(jobs)), multiprocessing.get_context("spawn"), initializer=_ignore_interrupt
-    )
-    try:
-        if len(jobs) > 1 and jobs[0].key.engine == "compiled":
-            _compile_once(jobs[0].point)
-        long_first = sorted(jobs, key=lambda job: -accesses_of(job.point))
-        running: set[Future[Outcome]] = {pool.submit(do, job) for job in long_first}
-        while running:
-            ended, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in ended:
-                yield future.result()
-        pool.shutdown()
-    except BrokenProcessPool:
-        pool.shutdown(wait=False, cancel_futures=True)
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for child in set(multiprocessing.active_children()) - others:
-            child.terminate()
-        raise
-
-
-def _ignore_interrupt() -> None:
-    """Leave Ctrl-C to the parent, which stops its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _compile_once(point: Point) -> None:
-    """Fill the compiler's cache, so that not every worker compiles the same functions."""
-    setup = setup_of(point, 0)
-    workload = setup.workload.model_copy(update={"iterations": 1, "file_size_bytes": PAGE_BYTES})
-    with suppress(Exception):  # the runs will tell
-        run_setup(replace(setup, workload=workload, threads=1), "compiled")

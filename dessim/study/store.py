@@ -3,26 +3,33 @@
 A run's directory is named by the hash of all that decides its result. It is written aside, flushed
 to the disk, and renamed; so a run that can be seen is whole. What is read back is checked, and a
 damaged directory is treated as if it were not there.
+
+`stats.json` holds the result and the checksum of `resolved.yaml`; `provenance.json`, which may hold
+host time, that of `config.yaml`. Both end with a checksum of their own bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
+import re
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from dessim.kernel.result import RunResult
 from dessim.model import Point
+from dessim.study.aside import flush_folder, workspace, write_through
 from dessim.study.version import model_version
 
 FILES = ("config.yaml", "resolved.yaml", "stats.json", "provenance.json")
-STORE_FORMAT = 1
+STORE_FORMAT = 2
+CHECKSUM = re.compile(rb',\n"sha256":"([0-9a-f]{64})"}\n\Z')
+_NAME = re.compile(r"[0-9a-f]{64}\Z")
+_FIELDS = tuple(field.name for field in fields(RunResult))
 
 
 class DamagedRunError(ValueError):
@@ -40,12 +47,15 @@ class RunKey:
         The point in full, as JSON.
     replication : int
     engine : str
+    model_version : str
+        Of the sources with which it is to be done.
     """
 
     digest: str
     resolved: str
     replication: int
     engine: str
+    model_version: str
 
 
 def run_key(point: Point, replication: int, engine: str) -> RunKey:
@@ -55,13 +65,14 @@ def run_key(point: Point, replication: int, engine: str) -> RunKey:
 
 def keys_of(point: Point, replications: range | list[int], engine: str) -> list[RunKey]:
     """Name several runs of one point: as ``run_key``, resolving the point once."""
-    resolved = canonical(point.resolved())
+    resolved, version = canonical(point.resolved()), model_version()
     return [
         RunKey(
-            _sha256(f"{STORE_FORMAT}\n{model_version()}\n{engine}\n{i}\n{resolved}"),
+            _sha256(f"{STORE_FORMAT}\n{version}\n{engine}\n{i}\n{resolved}".encode()),
             resolved,
             i,
             engine,
+            version,
         )
         for i in replications
     ]
@@ -92,6 +103,12 @@ class Store:
         """Whether a run's directory is there; its content is not looked at."""
         return self.path(key).is_dir()
 
+    def digests(self) -> list[str]:
+        """Names of all run directories, whole or not, in order."""
+        with suppress(FileNotFoundError):
+            return sorted(path.name for path in self.root.iterdir() if _NAME.match(path.name))
+        return []
+
     def load(self, key: RunKey) -> RunResult | None:
         """Read a stored run and check it.
 
@@ -105,18 +122,28 @@ class Store:
         DamagedRunError
             If its directory is incomplete or holds anything else than was written.
         """
-        folder = self.path(key)
-        if not folder.is_dir():
-            return None
-        missing = [name for name in FILES if not (folder / name).is_file()]
-        if missing:
-            raise DamagedRunError(f"{folder}: {', '.join(missing)} is missing")
+        return self.load_digest(key.digest)
+
+    def load_digest(self, digest: str) -> RunResult | None:
+        """Read a stored run by its name: as ``load``."""
+        folder = self.root / digest
         try:
-            stats = json.loads((folder / "stats.json").read_text(encoding="utf-8"))
-            resolved = (folder / "resolved.yaml").read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:
-            raise DamagedRunError(f"{folder}: {error}") from error
-        return _checked_run(stats, resolved, key, folder)
+            config, resolved, stats, provenance = (_read(folder / name) for name in FILES)
+            body = _checked(stats, "stats.json")
+            origin = _checked(provenance, "provenance.json")
+            if body["key"] != digest:
+                raise DamagedRunError("stats.json belongs to another run")
+            if body["resolved_sha256"] != _sha256(resolved):
+                raise DamagedRunError("resolved.yaml does not agree with its checksum")
+            if origin["config_sha256"] != _sha256(config):
+                raise DamagedRunError("config.yaml does not agree with its checksum")
+            return _run_of(body["run"])
+        except DamagedRunError as error:
+            if not folder.is_dir():
+                return None
+            raise DamagedRunError(f"{folder}: {error}") from error.__cause__
+        except (KeyError, TypeError, ValueError) as error:
+            raise DamagedRunError(f"{folder}: stats.json is no result of a run") from error
 
     def save(
         self, key: RunKey, run: RunResult, config: str, provenance: dict[str, Any]
@@ -137,93 +164,110 @@ class Store:
         OSError
             If the disk is full or not writable; the store is then as before.
         """
-        aside = self.root / ".unfinished"
-        aside.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=key.digest[:16] + "-", dir=aside))
-        try:
-            resolved = _as_yaml(key)
-            stats = canonical(_stats(key, run, resolved))
-            texts = (config, resolved, stats, canonical(provenance))
-            for name, text in zip(FILES, texts, strict=True):
-                _write_through(folder / name, text)
-            _flush_folder(folder)
-            folder.chmod(0o755)  # temporary directories are private; results are not
+        resolved = f"# replication {key.replication}, engine {key.engine}\n{_as_yaml(key.resolved)}"
+        stats = _stats(key, run, resolved)
+        origin = {**provenance, "config_sha256": _sha256(config.encode())}
+        texts = (config.encode(), resolved.encode(), _sealed(stats), _sealed(origin))
+        with workspace(self.root) as folder:
+            for name, data in zip(FILES, texts, strict=True):
+                write_through(folder / name, data)
+            flush_folder(folder)
             _put_in_place(folder, self.path(key))
-            _flush_folder(self.root)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            flush_folder(self.root)
         return run
+
+    def discard(self, digest: str) -> None:
+        """Remove a run's directory in one step: it is there or not, never half."""
+        with workspace(self.root) as aside, suppress(FileNotFoundError):
+            (self.root / digest).rename(aside / "gone")
+
+
+def all_runs(store: Store) -> Iterator[tuple[str, RunResult | None, str]]:
+    """Yield every run of a store: its name, its result, and what is wrong with it if anything."""
+    for digest in store.digests():
+        try:
+            yield digest, store.load_digest(digest), ""
+        except DamagedRunError as error:
+            yield digest, None, str(error)
 
 
 def _put_in_place(new: Path, place: Path) -> None:
     """Rename a finished directory into its place; what was there before moves away first."""
-    for _ in range(10):  # another process may store the same run at the same time
+    for attempt in range(10):  # another process may store the same run at the same time
         try:
             new.rename(place)
             return
         except OSError:
             if not place.is_dir():
                 raise
-        old = Path(tempfile.mkdtemp(prefix="old-", dir=new.parent))
         with suppress(FileNotFoundError):
-            place.rename(old / "run")
-        shutil.rmtree(old, ignore_errors=True)
+            place.rename(new.parent / f"old{attempt}")
     raise OSError(f"{place}: other processes keep replacing this run")
 
 
-def _write_through(path: Path, text: str) -> None:
-    with path.open("x", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _read(path: Path) -> bytes:
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        reason = "is missing" if isinstance(error, FileNotFoundError) else str(error)
+        raise DamagedRunError(f"{path.name} {reason}") from error
 
 
-def _as_yaml(key: RunKey) -> str:
+@lru_cache(maxsize=64)
+def _as_yaml(resolved: str) -> str:
     """The point as an experiment of its own, for people and for `dessim run`."""
     import yaml
 
-    text: str = yaml.safe_dump(json.loads(key.resolved), sort_keys=False, allow_unicode=True)
-    return f"# replication {key.replication}, engine {key.engine}\n{text}"
+    dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text: str = yaml.dump(json.loads(resolved), Dumper=dumper, sort_keys=False, allow_unicode=True)
+    return text
 
 
 def _stats(key: RunKey, run: RunResult, resolved: str) -> dict[str, Any]:
-    data = {
+    return {
         "key": key.digest,
         "replication": key.replication,
         "engine": key.engine,
-        "model_version": model_version(),
-        "resolved_sha256": _sha256(resolved),
-        "run": asdict(run),
+        "model_version": key.model_version,
+        "resolved_sha256": _sha256(resolved.encode()),
+        "run": {name: getattr(run, name) for name in _FIELDS},
     }
-    return {**data, "sha256": _sha256(canonical(data))}
 
 
-def _checked_run(stats: Any, resolved: str, key: RunKey, folder: Path) -> RunResult:
-    if not isinstance(stats, dict) or "sha256" not in stats:
-        raise DamagedRunError(f"{folder}: stats.json is no result of a run")
-    body = {name: value for name, value in stats.items() if name != "sha256"}
-    if _sha256(canonical(body)) != stats["sha256"]:
-        raise DamagedRunError(f"{folder}: stats.json does not agree with its checksum")
-    if body["key"] != key.digest:
-        raise DamagedRunError(f"{folder}: stats.json belongs to another run")
-    if body["resolved_sha256"] != _sha256(resolved):
-        raise DamagedRunError(f"{folder}: resolved.yaml does not agree with its checksum")
-    data = body["run"]
-    if set(data) != {field.name for field in fields(RunResult)}:
-        raise DamagedRunError(f"{folder}: stats.json has other fields than a run")
+def _sealed(data: dict[str, Any]) -> bytes:
+    """JSON, a line for each key, with a checksum of all that stands before it as the last key."""
+    lines = [
+        json.dumps(key) + ":" + json.dumps(value, ensure_ascii=False, allow_nan=False)
+        for key, value in data.items()
+    ]
+    body = ("{" + ",\n".join(lines)).encode()
+    return body + f',\n"sha256":"{_sha256(body)}"}}\n'.encode()
+
+
+def _checked(data: bytes, name: str) -> dict[str, Any]:
+    """Return what a sealed text holds.
+
+    Raises
+    ------
+    DamagedRunError
+        If a byte of it is not what was written.
+    """
+    seal = CHECKSUM.search(data, max(0, len(data) - 96))
+    if seal is None or _sha256(data[: seal.start()]) != seal[1].decode():
+        raise DamagedRunError(f"{name} does not agree with its checksum")
+    content: dict[str, Any] = json.loads(data)
+    return content
+
+
+def _run_of(data: dict[str, Any]) -> RunResult:
+    if data.keys() != set(_FIELDS):
+        raise DamagedRunError("stats.json has other fields than a run")
     data["latency_counts"] = tuple((bucket, n) for bucket, n in data["latency_counts"])
     for name in ("series_faults", "series_pages"):
         data[name] = tuple(data[name])
     return RunResult(**data)
 
 
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

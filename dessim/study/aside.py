@@ -1,0 +1,139 @@
+"""Writing aside: what is not complete yet lies in a place of its own, and goes if its writer dies.
+
+A workspace is a folder in `.unfinished` whose writer holds a lock. The system drops the lock when
+the writer ends, however it ends; a workspace that nobody holds is a leftover.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+UNFINISHED = ".unfinished"
+LOCK = "lock"
+OLD_S = 86_400.0
+"""Where nothing can be locked, a workspace of this age is a leftover."""
+
+
+@contextmanager
+def workspace(root: Path) -> Iterator[Path]:
+    """Give a new empty folder, on the disk of ``root``, that is removed at the end.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made.
+    """
+    folder, lock = _new(root / UNFINISHED)
+    try:
+        inner = folder / "new"
+        inner.mkdir()
+        yield inner
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+        with suppress(OSError):
+            (root / UNFINISHED).rmdir()  # if it is empty
+
+
+def _new(aside: Path) -> tuple[Path, int]:
+    """Make a workspace and lock it, while nobody can take it for a leftover."""
+    for _ in range(100):  # others remove the empty place now and then
+        try:
+            aside.mkdir(parents=True, exist_ok=True)
+            with _locked(aside, fcntl.LOCK_SH):
+                folder = Path(tempfile.mkdtemp(dir=aside))
+                lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+                with suppress(OSError):
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return folder, lock
+        except FileNotFoundError:
+            continue
+    raise OSError(f"{aside}: somebody keeps removing it")
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[bool]:
+    """Hold a lock on a folder; False if it could not be had (some network disks have none)."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, how)
+        except OSError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
+
+
+def leftovers(root: Path) -> list[Path]:
+    """Workspaces under ``root`` whose writer has died."""
+    aside = root / UNFINISHED
+    found: list[Path] = []
+    with suppress(FileNotFoundError), _locked(aside, fcntl.LOCK_EX) as alone:
+        for folder in sorted(aside.iterdir()):
+            if (not _is_held(folder)) if alone else _is_old(folder):
+                found.append(folder)
+    return found
+
+
+def _is_held(folder: Path) -> bool:
+    try:
+        lock = os.open(folder / LOCK, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def _is_old(folder: Path) -> bool:
+    with suppress(OSError):
+        return time.time() - folder.stat().st_mtime > OLD_S
+    return False
+
+
+def clear(root: Path) -> int:
+    """Remove what killed processes left behind.
+
+    Returns
+    -------
+    int
+        Workspaces removed.
+    """
+    found = leftovers(root)
+    for folder in found:
+        shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        (root / UNFINISHED).rmdir()
+    return len(found)
+
+
+def write_through(path: Path, data: bytes) -> None:
+    """Write a new file and flush it to the disk."""
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def flush_folder(folder: Path) -> None:
+    """Flush a folder's list of names to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

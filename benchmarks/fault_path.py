@@ -103,8 +103,8 @@ def contenders(threads: int, size_bytes: int, repeats: int, *, slow: bool) -> li
 
 def run(rounds: int, *, quick: bool) -> list[Comparison]:
     """Measure both numbers of threads, small and large."""
-    small = {16: MIB, 120: MIB // 2} if quick else {16: 8 * MIB, 120: 2 * MIB}
-    large = {16: 16 * MIB, 120: 4 * MIB} if quick else {16: 256 * MIB, 120: 32 * MIB}
+    small = {16: MIB, 120: MIB // 2} if quick else {16: 2 * MIB, 120: MIB}
+    large = {16: 16 * MIB, 120: 4 * MIB} if quick else {16: 128 * MIB, 120: 16 * MIB}
     comparisons = []
     for threads in THREADS:
         for sizes, slow, repeats in ((small, True, 4 if quick else 1), (large, False, 1)):

@@ -131,7 +131,7 @@ class Machine:
             return self.line_cost(op, state, SAME_SOCKET + self.hops[cpu.socket][line.home])
         if state == MODIFIED or op == LOAD:
             return self.line_cost(op, state, self.distance(cpu, line.owner))
-        far = max(SAME_L3, *(self.distance(cpu, core) for core in line.sharers))
+        far = max(self.distance(cpu, core) for core in line.sharers)
         return self.line_cost(op, state, far)
 
     def access(
@@ -160,7 +160,8 @@ class Machine:
             if next_page:
                 hidden = cost * self.one("HIDDEN_PPM") // 1_000_000
                 cost = max(cost - hidden, cpu.cost[LOCAL[op]])
-            if op != LOAD:
+            alone = line.state == UNCACHED or (line.state == MODIFIED and line.owner == cpu.core)
+            if op != LOAD or alone:
                 line.state = MODIFIED
             elif line.state != SHARED:
                 line.sharers = {line.owner} if line.state == MODIFIED else set()
@@ -217,7 +218,9 @@ class Thread:
             while page not in self.mapped:
                 yield from self.fault(page)
             m.outcome.touches += 1
-            yield m.env.timeout(m.read_page_ps(self.cpu, page))
+            # every page is new to the thread: with a TLB each read begins with a page walk
+            walk = self.cpu.cost["page_walk"] if m.one("TLB") else 0
+            yield m.env.timeout(walk + m.read_page_ps(self.cpu, page))
         m.outcome.finish_ps = m.env.now
         m.live -= 1
         if m.live == 0:

@@ -48,7 +48,7 @@ def per_step_ratio(result: Comparison, name: str, base: str) -> str:
 def run(rounds: int, *, quick: bool) -> list[Comparison]:
     """Measure growth with CPUs, then with the size of the file."""
     machine = big_machine()
-    size = MIB if quick else 8 * MIB
+    size = MIB if quick else 4 * MIB
     who = [
         contender
         for cpus in CPUS
@@ -63,7 +63,7 @@ def run(rounds: int, *, quick: bool) -> list[Comparison]:
     setup = setups.fault_path(480, MIB // 4, rounds + 1, on=machine)
     check_same_result(setup, reference=False)
 
-    small, large = (4 * MIB, 40 * MIB) if quick else (64 * MIB, 640 * MIB)
+    small, large = (4 * MIB, 40 * MIB) if quick else (32 * MIB, 320 * MIB)
 
     def reading(size_bytes: int, repeats: int) -> Contender:
         def measure(seed: int) -> Sample:

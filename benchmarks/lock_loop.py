@@ -141,7 +141,7 @@ def check_mean_waits(result: Comparison, cpus: int) -> None:
 
 def run(rounds: int, *, quick: bool) -> list[Comparison]:
     """Measure all numbers of CPUs."""
-    slow, fast = (20_000, 400_000) if quick else (200_000, 4_000_000)
+    slow, fast = (20_000, 400_000) if quick else (50_000, 2_000_000)
     comparisons = []
     for cpus in CPUS:
         who, messages = contenders(cpus, slow, fast)

@@ -5,18 +5,22 @@ the fixed part of a process's exit) counts once, what happens per page counts as
 file has pages. Latencies and rates need no scaling.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from dessim.kernel.histogram import Counts, quantile_ps
 from dessim.kernel.result import RunResult
+from dessim.measure.warmup import batch_means, mser5
 
 MIN_BINS = 8
 """Fewest time bins from which a steady rate is taken."""
 MIN_SHARE = Fraction(1, 5)
 """Smallest share of a run from which a steady rate is taken."""
+NO_END_OF_WARMUP = "no end of the warm-up found (MSER-5): all of the steady phase was kept"
 MIN_BEYOND = 10
 """Fewest observations beyond a quantile for it to be told."""
+BATCHES = 20
+"""Parts of a steady phase whose rates give the interval of a single run."""
 PS_PER_S = 10**12
 PS_PER_NS = 1000
 
@@ -44,6 +48,7 @@ QUANTILES_PPM = {
     "fault_latency_ns_p90": 900_000,
     "fault_latency_ns_p99": 990_000,
     "fault_latency_ns_p999": 999_000,
+    "fault_latency_ns_p9999": 999_900,
 }
 """Metrics that are quantiles of the latency, and their ranks in parts per million."""
 METRICS = (
@@ -69,10 +74,16 @@ class RunMetrics:
         Metric name -> number; None where the run holds no such observation.
     notes : tuple of str
         What a reader must know to judge the numbers.
+    warmup_ps : int, ps
+        Part of the run, from time 0, that the steady rates leave out.
+    batches : dict
+        Metric -> rates of ``BATCHES`` consecutive parts of the steady phase; empty without one.
     """
 
     values: dict[str, float | int | None]
     notes: tuple[str, ...]
+    warmup_ps: int = 0
+    batches: dict[str, list[float]] = field(default_factory=dict)
 
 
 def scale_of(run: RunResult) -> Fraction:
@@ -117,22 +128,67 @@ def steady_window(run: RunResult) -> tuple[int, int] | None:
     return first, end
 
 
-def _rates(run: RunResult) -> tuple[float, float, tuple[str, ...]]:
-    """Faults and mapped pages per second of simulated time, and notes."""
+def measured_window(run: RunResult, warmup_ps: int | None) -> tuple[int, int, str | None] | None:
+    """Time bins from which steady rates are taken: all threads run, and the warm-up is over.
+
+    Parameters
+    ----------
+    run : RunResult
+    warmup_ps : int or None, ps
+        Where the warm-up ends; None: where MSER-5 says, on pages mapped per bin (faults per bin
+        where nothing is mapped).
+
+    Returns
+    -------
+    (first, end, note) or None
+        None without a steady window.
+    """
     window = steady_window(run)
     if window is None:
-        span_ps = max(run.finish_ps, 1)
-        faults, pages = sum(run.series_faults), sum(run.series_pages)
-        note = "no steady phase: rates are averages from the first start to the last finish"
-        notes = [note]
+        return None
+    first, end = window
+    if warmup_ps is not None:
+        cut = max(0, -(-warmup_ps // run.series_bin_ps) - first)
+        note = None
     else:
-        first, end = window
+        series = run.series_pages if any(run.series_pages) else run.series_faults
+        found = mser5(series[first:end])
+        cut = found or 0
+        note = None if found is not None else NO_END_OF_WARMUP
+    if end - first - cut < MIN_BINS:
+        return first, end, "the warm-up leaves too little of the steady phase: it was kept"
+    return first + cut, end, note
+
+
+def _rates(run: RunResult, warmup_ps: int | None = None) -> RunMetrics:
+    """Faults and mapped pages per second of simulated time, with notes, warm-up and batches."""
+    window = measured_window(run, warmup_ps)
+    notes = []
+    if window is None:
+        first, end, span_ps = 0, len(run.series_faults), max(run.finish_ps, 1)
+        notes.append("no steady phase: rates are averages from the first start to the last finish")
+    else:
+        first, end, note = window
         span_ps = (end - first) * run.series_bin_ps
-        faults, pages = sum(run.series_faults[first:end]), sum(run.series_pages[first:end])
-        notes = []
+        notes += [note] if note else []
     if run.first_finish_ps <= run.start_ps:
         notes.append("threads do not all overlap: the first finishes before the last starts")
-    return faults * PS_PER_S / span_ps, pages * PS_PER_S / span_ps, tuple(notes)
+    series = {
+        "steady_faults_per_s": run.series_faults[first:end],
+        "pages_mapped_per_s": run.series_pages[first:end],
+    }
+    rates: dict[str, float | int | None] = {
+        name: sum(bins) * PS_PER_S / span_ps for name, bins in series.items()
+    }
+    batches = {}
+    if window is not None and end - first >= BATCHES:
+        per_s = PS_PER_S / run.series_bin_ps
+        batches = {
+            name: [mean * per_s for mean in batch_means(bins, BATCHES)]
+            for name, bins in series.items()
+        }
+    warm_ps = first * run.series_bin_ps
+    return RunMetrics(rates, tuple(notes), warm_ps, batches)
 
 
 def time_shares(run: RunResult, fixed_exit_ps: int = 0) -> dict[str, float]:
@@ -172,7 +228,7 @@ def supported_quantile_ns(counts: Counts, per_million: int) -> float | None:
     return None if ps is None else ps / PS_PER_NS
 
 
-def run_metrics(run: RunResult, fixed_exit_ps: int = 0) -> RunMetrics:
+def run_metrics(run: RunResult, fixed_exit_ps: int = 0, warmup_ps: int | None = None) -> RunMetrics:
     """Turn one run into metrics.
 
     Parameters
@@ -181,13 +237,14 @@ def run_metrics(run: RunResult, fixed_exit_ps: int = 0) -> RunMetrics:
         Of a lock loop, faults are acquisitions of the lock, and latency is the wait for it.
     fixed_exit_ps : int, ps
         Part of the teardown that does not grow with the file.
+    warmup_ps : int or None, ps
+        Where the warm-up ends; None: where MSER-5 says.
     """
     factor = scale_of(run)
-    faults_per_s, pages_per_s, notes = _rates(run)
+    rates = _rates(run, warmup_ps)
     values: dict[str, float | int | None] = {
         "completion_s": float(completion_ps(run, fixed_exit_ps) / PS_PER_S),
-        "steady_faults_per_s": faults_per_s,
-        "pages_mapped_per_s": pages_per_s,
+        **rates.values,
         "fault_latency_ns_mean": None,
         "fault_latency_ns_max": None,
     }
@@ -198,4 +255,4 @@ def run_metrics(run: RunResult, fixed_exit_ps: int = 0) -> RunMetrics:
         values["fault_latency_ns_max"] = run.latency_max_ps / PS_PER_NS
     for metric, per_million in QUANTILES_PPM.items():
         values[metric] = supported_quantile_ns(run.latency_counts, per_million)
-    return RunMetrics({name: values[name] for name in METRICS}, notes)
+    return replace(rates, values={name: values[name] for name in METRICS})

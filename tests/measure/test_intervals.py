@@ -21,7 +21,8 @@ def test_the_t_interval_of_three_numbers() -> None:
 
 def test_one_replication_has_no_interval() -> None:
     """There is no spread to take it from, so there is none."""
-    assert mean_interval([5.0]).as_dict() == {"mean": 5.0, "ci95": None, "n": 1}
+    found = mean_interval([5.0]).as_dict()
+    assert (found["mean"], found["ci95"], found["n"]) == (5.0, None, 1)
     assert quantile_interval([counts_of([1_000_000] * 100)], 500_000).ci95 is None
 
 
@@ -46,13 +47,35 @@ def test_a_quantile_is_that_of_all_observations_together() -> None:
     assert quantile_interval(runs, 500_000).mean == 0.05
 
 
-def test_the_interval_of_a_quantile_is_the_spread_around_it() -> None:
-    """Sections at 100 and 120 ps around 100: s^2 = 400, so t(0.975; 1) sqrt(400/2) = 179.7 ps."""
-    runs = [counts_of([100] * 60), counts_of([120] * 40)]
+def test_the_interval_of_a_quantile_comes_from_the_shares_below_it() -> None:
+    """Two runs of 100 with 60 and 40 up to 100 ps: s = 0.1 sqrt 2, so half = 12.7 x 0.1 > 1/2."""
+    runs = [counts_of([100] * 60 + [120] * 40), counts_of([100] * 40 + [120] * 60)]
     found = quantile_interval(runs, 500_000)
     assert found.mean == 0.1
+    assert found.ci95 is None
+    assert found.reason == "no interval: its upper end is beyond the greatest observation"
+    assert found.observations == 200
+
+
+def test_the_interval_of_a_quantile_is_read_off_at_the_ends_of_the_share() -> None:
+    """1 to 100 ps, in ten runs: 0.51 or 0.49 of a run up to the median, so s^2 = 0.01^2 x 10 / 9.
+
+    With t(9) = 2.262 the half-width is 0.00754: values of rank 492.5 and 507.5 of 1000.
+    """
+    low, high = list(range(1, 51)), list(range(51, 101))
+    runs = [counts_of([*low[:-1], 50, 50, *high[1:]])] * 5 + [counts_of([*low[:-1], 51, *high])] * 5
+    found = quantile_interval(runs, 500_000)
+    assert found.mean == 0.05
+    assert found.ci95 == (0.05, 0.051)
+
+
+def test_a_quantile_of_equal_runs_is_as_wide_as_its_bucket() -> None:
+    """Nothing varies, but a bucket of 1/128 does not say where in it the value lies."""
+    found = quantile_interval([counts_of([1_000_000] * 100)] * 3, 500_000)
     assert found.ci95 is not None
-    assert found.ci95[1] - found.mean == pytest.approx(0.17970, rel=1e-3)
+    low, high = found.ci95
+    assert low <= 1000 <= high
+    assert 0 < high - low <= 1000 / 128
 
 
 def test_a_tail_without_observations_is_refused_with_its_reason() -> None:

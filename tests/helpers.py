@@ -57,7 +57,28 @@ KERNEL_PS = {
     "wakeup": 2_500_169,
     "wake_walk": 300_173,
     "context_switch": 1_300_181,
+    "add_to_page_cache": 410_183,
+    "remove_from_page_cache": 310_187,
+    "clear_pte": 21_191,
 }
+TLB_PS = {
+    "l2_hit": 2_011,
+    "page_walk": 17_011,
+    "invlpg": 100_019,
+    "flush_all": 300_023,
+    "ipi_base": 2_100_029,
+    "ipi_per_cpu": 37_039,
+    "ipi_handler": 450_041,
+}
+# Four sets of two ways, then eight; `tlb=TLB` and `device=DEVICE` for a_machine.
+TLB = {
+    "l1_entries": 8,
+    "l1_ways": 2,
+    "l2_entries": 16,
+    "l2_ways": 2,
+    **{f"{name}_ps": ps for name, ps in TLB_PS.items()},
+}
+DEVICE = {"read_latency_ps": 90_000_053, "queue_depth": 2}
 USER_PS = {
     "read_page_dram": 1_000_191,
     "read_page_l3": 350_199,

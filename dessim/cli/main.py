@@ -10,6 +10,7 @@ import dessim
 from dessim.cli.figure import figure
 from dessim.cli.run import run
 from dessim.cli.show import list_command, schema, show
+from dessim.cli.store import clean, export, status
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -70,5 +71,5 @@ def main() -> None:
     """
 
 
-for command in (run, list_command, show, schema, figure):
+for command in (run, list_command, show, schema, figure, status, clean, export):
     main.add_command(command)

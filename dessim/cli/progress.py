@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from dessim.study.runner import Outcome
+    from dessim.study.runner import Job, Outcome
 
 PLAIN_EVERY_S = 10.0
 """Seconds between two lines when nobody watches."""
@@ -21,34 +23,32 @@ class Progress:
 
     Parameters
     ----------
-    total : int
-        Runs.
+    jobs : sequence of Job
     quiet, verbose : bool
         Nothing at all; or a line for each run.
     """
 
-    def __init__(self, total: int, *, quiet: bool, verbose: bool) -> None:
-        self.total = total
+    def __init__(self, jobs: Sequence[Job], *, quiet: bool, verbose: bool) -> None:
+        self.total = len(jobs)
         self.good = self.failed = self.reused = self.faults = 0
         self.quiet, self.verbose = quiet, verbose
         self.begin = self.last = time.monotonic()
         self.bar: Any = None
         self.task: Any = None
+        self._runs_left = Counter(job.point_index for job in jobs)
+        self.points = len(self._runs_left)
+        self._work_left = self._work_done = 0
+        self._running: dict[str, tuple[float, Job]] = {}
+        self._work_of: dict[int, int] = {}
 
     def __enter__(self) -> Progress:
         if not (self.quiet or self.verbose) and sys.stderr.isatty():
             from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
             from rich.progress import Progress as Bar
 
-            columns = (BarColumn(), MofNCompleteColumn(), TextColumn("runs, left"))
-            self.bar = Bar(
-                *columns,
-                TimeRemainingColumn(),
-                TextColumn("{task.description}"),
-                console=Console(stderr=True),
-                transient=True,
-            )
+            columns = (BarColumn(), MofNCompleteColumn(), TextColumn("runs, {task.description}"))
+            self.bar = Bar(*columns, console=Console(stderr=True), transient=True)
             self.bar.start()
             self.task = self.bar.add_task("", total=self.total)
         return self
@@ -70,25 +70,67 @@ class Progress:
                 words.append(f"{self.failed} failed")
             click.echo(", ".join(words), err=True)
 
+    def planned(self, jobs: Sequence[Job], reused: int) -> None:
+        """Take into account what is left to do."""
+        self._work_left = sum(self._work(job) for job in jobs)
+
+    def started(self, job: Job) -> None:
+        """Take into account what a worker was given."""
+        self._running[job.key.digest] = (time.monotonic(), job)
+
     def note(self, outcome: Outcome) -> None:
         """Take an ended run into account."""
+        job = outcome.job
+        self._runs_left[job.point_index] -= 1
+        if self._running.pop(job.key.digest, None) is not None:
+            self._work_done += self._work(job)
         if outcome.run is None:
             self.failed += 1
         else:
             self.good += 1
             self.reused += outcome.reused
             self.faults += 0 if outcome.reused else outcome.run.latency_count
-        if self.bar is not None:
-            self.bar.update(self.task, advance=1, description=self._speed())
-        elif self.verbose and not self.quiet:
+        if self.verbose and not self.quiet:
             self._line(outcome)
-        elif not self.quiet and time.monotonic() - self.last >= PLAIN_EVERY_S:
-            self.last = time.monotonic()
-            click.echo(f"{self.good + self.failed} of {self.total} runs, {self._speed()}", err=True)
+        self.tick()
 
-    def _speed(self) -> str:
-        per_s = self.faults / max(time.monotonic() - self.begin, 1e-3)
-        return f"{per_s:,.0f} simulated faults per second"
+    def tick(self) -> None:
+        """Show how it goes, if it is time."""
+        now = time.monotonic()
+        if self.bar is not None:
+            if now - self.last >= 0.1:
+                self.last = now
+                self.bar.update(
+                    self.task, completed=self.good + self.failed, description=self._how()
+                )
+        elif not self.quiet and not self.verbose and now - self.last >= PLAIN_EVERY_S:
+            self.last = now
+            click.echo(f"{self.good + self.failed} of {self.total} runs, {self._how()}", err=True)
+
+    def _work(self, job: Job) -> int:
+        """Accesses of a run: its length up to a factor."""
+        if job.point_index not in self._work_of:
+            from dessim.study.plan import accesses_of
+
+            self._work_of[job.point_index] = accesses_of(job.point)
+        return self._work_of[job.point_index]
+
+    def _how(self) -> str:
+        """Points, time left, speed, and what has been running for longest."""
+        now = time.monotonic()
+        seconds = max(now - self.begin, 1e-3)
+        done = sum(left == 0 for left in self._runs_left.values())
+        words = [f"{done} of {self.points} points"]
+        if self._work_done:
+            left_s = seconds * max(self._work_left - self._work_done, 0) / self._work_done
+            words.append(f"about {_as_time(left_s)} left")
+        words.append(f"{self.faults / seconds:,.0f} simulated faults per second")
+        if self._running:
+            from dessim.study.plan import label_of
+
+            since, job = min(self._running.values(), key=lambda pair: pair[0])
+            words.append(f"longest {_as_time(now - since)}: {label_of(job.point)}")
+        return ", ".join(words)
 
     def _line(self, outcome: Outcome) -> None:
         from dessim.study.plan import label_of
@@ -96,3 +138,10 @@ class Progress:
         what = "stored" if outcome.reused else "ran" if outcome.run is not None else "FAILED"
         name = f"{label_of(outcome.job.point)} replication={outcome.job.key.replication}"
         click.echo(f"{self.good + self.failed}/{self.total} {what}: {name}", err=True)
+
+
+def _as_time(seconds: float) -> str:
+    """A time for people: `42 s`, `3 min`, `2.5 h`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+
+from dessim.cli.progress import Progress
 
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point
@@ -35,6 +38,11 @@ FORMATS = ("table", "json", "csv")
     help="Who carries the steps out; the results are the same.",
 )
 @click.option("-j", "jobs", type=click.IntRange(1, 1024), metavar="N", help="Worker processes.")
+@click.option(
+    "--cluster",
+    metavar="FILE|local",
+    help="Run on a Dask cluster: its scheduler file, or `local` for one of N workers here.",
+)
 @click.option("--seed", type=click.IntRange(0), help="Instead of the experiment's.")
 @click.option("--replications", type=click.IntRange(1), help="Instead of the experiment's.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
@@ -55,6 +63,7 @@ def run(
     overrides: tuple[str, ...],
     engine: str,
     jobs: int | None,
+    cluster: str | None,
     seed: int | None,
     replications: int | None,
     form: str,
@@ -77,20 +86,27 @@ def run(
         _print_plan(experiment, points, engine, store, form)
         return
     store.root.mkdir(parents=True, exist_ok=True)  # a wrong --out shows before anything runs
+    from dessim.study.books import write_books
     from dessim.study.runner import jobs_of
     from dessim.study.tables import document_of, write_tables
 
     todo = jobs_of(points, engine, store, _as_written(config, overrides, seed, replications))  # type: ignore[arg-type]
-    tally = _run_all(todo, jobs or 1, store, force=force, quiet=quiet, verbose=verbose)
-    document = document_of(experiment, points, tally, engine)
     folder = out / folder_name(experiment.name)
+    write_books(todo, folder)
+    progress = Progress(todo, quiet=quiet, verbose=verbose)
+    tally = _run_all(todo, jobs or 1, cluster, store, progress, force=force)
+    document = document_of(experiment, points, tally, engine)
     written: list[Path] = write_tables(document, points, tally, folder)
+    if tally.failed:
+        write_books(todo, folder, tally)
     if figures:
         from dessim.report.figures import draw_all
 
         written += draw_all(folder, folder / "figures")
     for damaged in tally.damaged:
         click.echo(f"warning: damaged, run again: {damaged}", err=True)
+    if tally.cleared:
+        click.echo(f"removed {tally.cleared} leftovers of killed processes", err=True)
     print_document(document, form)
     if not quiet:
         click.echo(f"wrote {summary_of(written)}", err=True)
@@ -137,22 +153,48 @@ def folder_name(experiment: str) -> str:
 
 
 def _run_all(
-    todo: list[Job], workers: int, store: Store, *, force: bool, quiet: bool, verbose: bool
+    todo: list[Job],
+    workers: int,
+    cluster: str | None,
+    store: Store,
+    progress: Progress,
+    *,
+    force: bool,
 ) -> Tally:
-    from dessim.cli.progress import Progress
-    from dessim.study.runner import run_all
+    """Do the runs; however it ends, tell what is stored and how to go on."""
+    from dessim.study.executors import open_workers
+    from dessim.study.runner import StoreFullError, run_all
+    from dessim.study.schedule import ClusterLostError
 
-    progress = Progress(len(todo), quiet=quiet, verbose=verbose)
+    team, done = open_workers(workers, cluster), False
+    before = signal.signal(signal.SIGTERM, _interrupt)  # a batch system's way to say stop
     try:
         with progress:
-            return run_all(todo, workers, force=force, on_outcome=progress.note)
+            tally = run_all(todo, team or 1, force=force, on_outcome=progress.note, watch=progress)
+            done = True
+            return tally
     except KeyboardInterrupt:
-        click.echo(
-            f"interrupted: {progress.good} of {len(todo)} runs are stored in {store.root};"
-            " the same command goes on from there",
-            err=True,
-        )
+        click.echo(f"interrupted: {_kept(progress, store)}", err=True)
         sys.exit(130)
+    except StoreFullError as error:
+        _fail(f"runs cannot be stored: {error}; make room: {_kept(progress, store)}")
+    except ClusterLostError as error:
+        _fail(f"{error}: {_kept(progress, store)}")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        if team is not None:
+            team.close(at_once=not done)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _kept(progress: Progress, store: Store) -> str:
+    return (
+        f"{progress.good} of {progress.total} runs are stored in {store.root};"
+        " the same command goes on from there"
+    )
 
 
 def _report_failures(tally: Tally) -> None:
@@ -189,27 +231,41 @@ def _print_plan(
     experiment: Experiment, points: Sequence[Point], engine: str, store: Store, form: str
 ) -> None:
     """Print what would be run, and how much of it is there already."""
+    from dessim.study.memory import as_text, run_bytes, usable_bytes
     from dessim.study.plan import label_of
     from dessim.study.store import keys_of
 
     keys = [keys_of(point, range(point.replications), engine) for point in points]
     stored = [sum(store.has(key) for key in of_point) for of_point in keys]
+    needed = [run_bytes(point, engine) for point in points]
     runs = sum(point.replications for point in points)
     if form == "json":
         plan = {
             "experiment": experiment.name,
             "points": [
-                {"point": label_of(point), "replications": point.replications, "stored": n}
-                for point, n in zip(points, stored, strict=True)
+                {
+                    "point": label_of(point),
+                    "replications": point.replications,
+                    "stored": n,
+                    "memory_bytes": size_bytes,
+                }
+                for point, n, size_bytes in zip(points, stored, needed, strict=True)
             ],
             "runs": runs,
         }
         click.echo(json.dumps(plan, indent=1, ensure_ascii=False))
         return
-    for point, n in zip(points, stored, strict=True):
+    for point, n, size_bytes in zip(points, stored, needed, strict=True):
         there = f" ({n} stored)" if n else ""
-        click.echo(f"{label_of(point)} x {point.replications}{there}")
+        click.echo(f"{label_of(point)} x {point.replications}, {as_text(size_bytes)} each{there}")
     click.echo(f"{len(points)} points, {runs} runs, {sum(stored)} of them stored")
+    usable = usable_bytes()
+    if max(needed, default=0) > usable:
+        click.echo(
+            f"warning: the largest run needs about {as_text(max(needed))}, and {as_text(usable)}"
+            " are free here: such runs are tried one at a time",
+            err=True,
+        )
 
 
 def summary_of(paths: Sequence[Path]) -> str:

@@ -12,7 +12,9 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 
 UNFINISHED = ".unfinished"
@@ -122,17 +124,27 @@ def clear(root: Path) -> int:
     return len(found)
 
 
-def write_through(path: Path, data: bytes) -> None:
-    """Write a new file and flush it to the disk."""
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+def write_through(folder: Path, files: dict[str, bytes]) -> None:
+    """Write new files into a folder and flush all of it to the disk.
+
+    The flushes go on at the same time: a journal takes them together.
+    """
+    flushed = [folder]
+    for name, data in files.items():
+        flushed.append(folder / name)
+        with flushed[-1].open("xb") as file:
+            file.write(data)
+    list(_threads().map(flush, flushed))
 
 
-def flush_folder(folder: Path) -> None:
-    """Flush a folder's list of names to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
+@lru_cache(maxsize=1)
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(5, "flush")
+
+
+def flush(path: Path) -> None:
+    """Flush a file, or a folder's list of names, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

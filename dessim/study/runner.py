@@ -26,7 +26,7 @@ from dessim.model import Point
 from dessim.study.aside import clear
 from dessim.study.executors import LocalWorkers
 from dessim.study.plan import label_of, setup_of
-from dessim.study.schedule import Watch, Workers, carry_out
+from dessim.study.schedule import Silence, Watch, Workers, carry_out
 from dessim.study.store import DamagedRunError, RunKey, Store, keys_of
 from dessim.study.version import model_version
 
@@ -237,7 +237,7 @@ def run_all(
     ClusterLostError
         If the cluster's scheduler is gone; what had finished is in the store.
     """
-    tally, watch = Tally(), watch or Watch()
+    tally, watch = Tally(), watch or Silence()
     tally.cleared = sum(clear(root) for root in {job.store for job in jobs})
 
     def note(outcome: Outcome) -> None:

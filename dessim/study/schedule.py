@@ -74,8 +74,8 @@ class Workers(Protocol):
         """Let the workers go."""
 
 
-class Watch:
-    """Who wants to know how it goes; does nothing itself."""
+class Watch(Protocol):
+    """Who wants to know how it goes."""
 
     def planned(self, jobs: Sequence[Job], reused: int) -> None:
         """These will be done; so many others are there already."""
@@ -85,6 +85,19 @@ class Watch:
 
     def tick(self) -> None:
         """Time passes: called about every second."""
+
+
+class Silence:
+    """Nobody wants to know."""
+
+    def planned(self, jobs: Sequence[Job], reused: int) -> None:
+        """Do nothing."""
+
+    def started(self, job: Job) -> None:
+        """Do nothing."""
+
+    def tick(self) -> None:
+        """Do nothing."""
 
 
 @dataclass

@@ -22,7 +22,7 @@ from typing import Any
 
 from dessim.kernel.result import RunResult
 from dessim.model import Point
-from dessim.study.aside import flush_folder, workspace, write_through
+from dessim.study.aside import flush, workspace, write_through
 from dessim.study.version import model_version
 
 FILES = ("config.yaml", "resolved.yaml", "stats.json", "provenance.json")
@@ -169,11 +169,9 @@ class Store:
         origin = {**provenance, "config_sha256": _sha256(config.encode())}
         texts = (config.encode(), resolved.encode(), _sealed(stats), _sealed(origin))
         with workspace(self.root) as folder:
-            for name, data in zip(FILES, texts, strict=True):
-                write_through(folder / name, data)
-            flush_folder(folder)
+            write_through(folder, dict(zip(FILES, texts, strict=True)))
             _put_in_place(folder, self.path(key))
-            flush_folder(self.root)
+            flush(self.root)
         return run
 
     def discard(self, digest: str) -> None:

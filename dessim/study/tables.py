@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from dessim.measure.summary import summarise
 from dessim.measure.survival import survival
 from dessim.model import Experiment, Point
 from dessim.model.workload import PAGE_BYTES
+from dessim.study.aside import workspace, write_through
 from dessim.study.published import DOUBTFUL, Measured, Published, load_published, mean_errors
 from dessim.study.runner import Outcome, Tally
 from dessim.study.version import model_version
@@ -129,9 +129,7 @@ def table_rows(document: dict[str, Any]) -> list[Row]:
     """
     points = document["points"]
     swept = list(dict.fromkeys(key for point in points for key in point["parameters"]))
-    rows = [_row(document, point, swept) for point in points]
-    columns = dict.fromkeys(name for row in rows for name in row)
-    return [{name: row.get(name) for name in columns} for row in rows]
+    return uniform([_row(document, point, swept) for point in points])
 
 
 def _row(document: dict[str, Any], point: dict[str, Any], swept: Sequence[str]) -> Row:
@@ -226,7 +224,7 @@ def write_tables(
 ) -> list[Path]:
     """Write the results of an experiment: JSON document, tidy CSV and Parquet, latencies.
 
-    Each file is written aside and renamed.
+    All are written aside before the first is renamed.
 
     Returns
     -------
@@ -235,17 +233,45 @@ def write_tables(
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = table_rows(document)
-    written = []
     texts = {
         DOCUMENT: to_json(document),
         "results.csv": to_csv(rows),
         LATENCIES: to_csv(list(latency_rows(points, tally))),
     }
-    for name, text in texts.items():
-        aside = folder / f".{name}.{os.getpid()}"
-        aside.write_text(text, encoding="utf-8", newline="\n")
-        written.append(aside.replace(folder / name))
-    aside = folder / f".results.parquet.{os.getpid()}"
-    _write_parquet(rows, aside)
-    written.append(aside.replace(folder / "results.parquet"))
-    return written
+    with workspace(folder) as aside:
+        write_through(aside, {name: text.encode() for name, text in texts.items()})
+        _write_parquet(rows, aside / "results.parquet")
+        names = (*texts, "results.parquet")
+        return [(aside / name).replace(folder / name) for name in names]
+
+
+def uniform(rows: Sequence[Row]) -> list[Row]:
+    """The same rows, all with the same columns."""
+    columns = dict.fromkeys(name for row in rows for name in row)
+    return [{name: row.get(name) for name in columns} for row in rows]
+
+
+def write_rows(rows: Sequence[Row], path: Path, form: str) -> None:
+    """Write rows to a file: aside first, then renamed.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        All with the same columns.
+    path : Path
+    form : "parquet", "csv" or "json"
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with workspace(path.parent) as aside:
+        if form == "parquet":
+            _write_parquet(rows, aside / "table")
+        else:
+            text = to_csv(rows) if form == "csv" else _rows_to_json(rows)
+            write_through(aside, {"table": text.encode()})
+        (aside / "table").replace(path)
+
+
+def _rows_to_json(rows: Sequence[Row]) -> str:
+    """A JSON list, a line for each row."""
+    lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows)
+    return "[\n" + ",\n".join(lines) + "\n]\n"

@@ -1,0 +1,148 @@
+"""`dessim status`, `clean` and `export`: what is in a results folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+def _existing(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise click.UsageError(f"{str(folder)!r} is no folder; `dessim run` makes `results`")
+    return folder
+
+
+@click.command()
+@click.argument("folder", type=FOLDER, default=Path("results"), metavar="[DIR]")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+def status(folder: Path, form: str) -> None:
+    """Tell what is finished in the results folder DIR, and what is not.
+
+    Every stored run is read and checked; nothing is changed. Exit code 1 if one is damaged.
+    """
+    from dessim.study.aside import leftovers
+    from dessim.study.books import store_of, sweeps_of
+    from dessim.study.store import all_runs
+
+    store = store_of(_existing(folder))
+    whole, damaged = set(), []
+    for digest, run, wrong in all_runs(store):
+        if run is None:
+            damaged.append(wrong)
+        else:
+            whole.add(digest)
+    sweeps = sweeps_of(folder)
+    used = {digest for sweep in sweeps for digest in sweep.digests}
+    found: dict[str, Any] = {
+        "sweeps": [_progress_of(sweep, whole) for sweep in sweeps],
+        "runs": len(whole),
+        "runs_of_no_sweep": len(whole - used) if store.root.parent == folder else 0,
+        "damaged": damaged,
+        "leftovers": len(leftovers(store.root)),
+    }
+    if form == "json":
+        click.echo(json.dumps(found, indent=1, ensure_ascii=False))
+    else:
+        _print_status(found)
+    if damaged:
+        click.get_current_context().exit(1)
+
+
+def _progress_of(sweep: Any, whole: set[str]) -> dict[str, Any]:
+    runs = [[digest in whole for _, digest in point["runs"]] for point in sweep.points]
+    return {
+        "experiment": sweep.folder.name,
+        "engine": sweep.engine,
+        "points": len(runs),
+        "points_done": sum(all(point) for point in runs),
+        "runs": sum(map(len, runs)),
+        "runs_done": sum(map(sum, runs)),
+        "failures": [
+            f"{point['point']} replication={i}: {reason}"
+            for point in sweep.points
+            for i, reason in point["failures"].items()
+        ],
+    }
+
+
+def _print_status(found: dict[str, Any]) -> None:
+    for sweep in found["sweeps"]:
+        click.echo(
+            f"{sweep['experiment']}: {sweep['points_done']} of {sweep['points']} points,"
+            f" {sweep['runs_done']} of {sweep['runs']} runs"
+        )
+        for failure in sweep["failures"]:
+            click.echo(f"  failed: {failure}")
+    click.echo(f"{found['runs']} whole runs are stored")
+    if found["runs_of_no_sweep"]:
+        click.echo(
+            f"{found['runs_of_no_sweep']} of them belong to no sweep as it is now:"
+            " `dessim clean --unused` removes them"
+        )
+    if found["leftovers"]:
+        click.echo(f"{found['leftovers']} leftovers of killed processes: the next run removes them")
+    for text in found["damaged"]:
+        click.echo(f"damaged, will be run again: {text}")
+
+
+@click.command()
+@click.argument("folder", type=FOLDER, default=Path("results"), metavar="[DIR]")
+@click.option("--unused", is_flag=True, help="Runs that belong to no sweep of DIR, too.")
+@click.option("--all", "everything", is_flag=True, help="All runs; tables and figures stay.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only tell what would be removed.")
+def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
+    """Remove damaged runs and leftovers of killed processes from the results folder DIR."""
+    from dessim.study.aside import clear, leftovers
+    from dessim.study.books import BOOKS, store_of, sweeps_of
+    from dessim.study.store import all_runs
+
+    if (_existing(folder) / BOOKS).is_file():
+        raise click.UsageError(f"the runs are in {str(folder.parent)!r}: clean that")
+    store = store_of(folder)
+    used = {digest for sweep in sweeps_of(folder) for digest in sweep.digests}
+    going = [
+        digest
+        for digest, run, _ in all_runs(store)
+        if run is None or everything or (unused and digest not in used)
+    ]
+    roots = [store.root, *(path for path in folder.iterdir() if path.is_dir())]
+    if dry_run:
+        left = sum(len(leftovers(root)) for root in set(roots))
+    else:
+        for digest in going:
+            store.discard(digest)
+        left = sum(clear(root) for root in set(roots))
+    verb = "would remove" if dry_run else "removed"
+    click.echo(f"{verb} {len(going)} runs and {left} leftovers of killed processes")
+
+
+@click.command()
+@click.argument("folder", type=FOLDER, metavar="DIR")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["parquet", "csv", "json"]),
+    default="parquet",
+    show_default=True,
+)
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Where to [DIR/runs.*]."
+)
+def export(folder: Path, form: str, out: Path | None) -> None:
+    """Write one table with a row for each finished run of DIR: all sweeps, or one experiment."""
+    from dessim.study.books import run_rows, store_of, sweeps_of
+    from dessim.study.tables import uniform, write_rows
+
+    sweeps = sweeps_of(_existing(folder))
+    if not sweeps:
+        raise click.UsageError(f"there is no sweep in {str(folder)!r}; `dessim run` makes one")
+    rows = uniform(list(run_rows(sweeps, store_of(folder))))
+    path = out or folder / f"runs.{form}"
+    write_rows(rows, path, form)
+    total = sum(len(point["runs"]) for sweep in sweeps for point in sweep.points)
+    click.echo(f"wrote {path}: {len(rows)} of {total} runs", err=True)

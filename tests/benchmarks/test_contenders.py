@@ -34,6 +34,7 @@ COSTS_USED = (
     "teardown_per_table",
     "process_exit",
     "exception_exit",
+    "page_walk",
 )
 needs_cc = pytest.mark.skipif(c_programs.compiler() is None, reason="no C compiler")
 # Warnings of other people's packages at import are not ours to turn into errors.
@@ -126,8 +127,8 @@ def test_fault_path_in_c_is_dessim_on_every_machine(machine: str) -> None:
 
 
 def test_contended_paths_are_among_those_compared() -> None:
-    """The small setups do reach lost trylocks, retries and sleeping on a page."""
-    met = {"trylock_lost": 0, "fault_retries": 0, "page_lock_waits": 0}
+    """The small setups do reach lost trylocks, retries, sleeping on a page, and page walks."""
+    met = {"trylock_lost": 0, "fault_retries": 0, "page_lock_waits": 0, "tlb_misses": 0}
     for scheme in ("radix_walk_trylock", "no_fault_around"):
         setup = setups.fault_path(60, 64 * KIB, 3, scheme=scheme, stagger_ps=300_000)
         counters = run_reference(setup)[0].counters
@@ -156,6 +157,26 @@ def test_c_refuses_what_it_does_not_model() -> None:
     shared = setup.workload.model_copy(update={"mapping": "shared"})
     with pytest.raises(world_file.NotInCError, match="own tables"):
         world_file.numbers_of(dataclasses.replace(setup, workload=shared))
+
+
+def test_c_refuses_more_threads_than_cpus() -> None:
+    """The program in C has no run queues, and is not given a setup that needs them."""
+    on = setups.wide_machine(8)
+    with pytest.raises(world_file.NotInCError, match="a CPU for each thread"):
+        world_file.numbers_of(setups.fault_path(on.topology.n_cpus + 1, 64 * KIB, on=on))
+
+
+@needs_cc
+def test_wait_queues_collide_in_c_as_in_dessim() -> None:
+    """With one wait queue for all pages C walks past strangers in it, as the kernel does."""
+    base = setups.machine()
+    on = base.model_copy(update={"locks": base.locks.model_copy(update={"page_wait_queues": 1})})
+    args = (60, 64 * KIB, 3)
+    setup = setups.fault_path(*args, scheme="no_fault_around", on=on, stagger_ps=300_000)
+    mine = run_reference(setup)[0]
+    assert fault_path.run_c(setup)[0] == mine
+    many = setups.fault_path(*args, scheme="no_fault_around", stagger_ps=300_000)
+    assert mine != run_reference(many)[0]
 
 
 @pytest.mark.parametrize("threads", [1, 16])

@@ -46,6 +46,8 @@ def world_words(setup: Setup) -> int:
         + tasks * lay.T_WORDS
         + lay.HIST_BUCKETS
         + 2 * lay.SERIES_BINS
+        + lay.N_QUANTILES * lay.QUANTILE_WORDS
+        + setup.machine.locks.page_wait_queues
         + topology.n_cores * (lay.C_WORDS + _tlb_words(setup))
         + topology.n_cpus * lay.U_WORDS
     )

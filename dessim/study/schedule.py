@@ -169,6 +169,7 @@ def carry_out(
         watch.tick()
         if not ended:
             workers.check()
+            ended = {future for future in state.flying if future.cancelled()}  # unheard by `wait`
         killed = []
         for future in ended:
             job = state.flying.pop(future)

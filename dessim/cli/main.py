@@ -55,8 +55,9 @@ def _message(error: Exception) -> str | None:
     from dessim.kernel.world import WorldError
     from dessim.report.drawing import UnknownFigureError
     from dessim.schemes import UnknownScheme
+    from dessim.study.executors import ClusterMissingError
 
-    known = (WorldError, UnknownScheme, UnknownFigureError)
+    known = (WorldError, UnknownScheme, UnknownFigureError, ClusterMissingError)
     return f"error: {error}" if isinstance(error, known) else None
 
 

@@ -55,7 +55,7 @@ def _new(aside: Path) -> tuple[Path, int]:
                 with suppress(OSError):
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return folder, lock
-        except FileNotFoundError:
+        except (FileNotFoundError, FileExistsError):  # gone between two looks at it
             continue
     raise OSError(f"{aside}: somebody keeps removing it")
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dessim.study.aside import UNFINISHED, clear, leftovers, workspace
@@ -58,3 +59,17 @@ def test_a_workspace_from_before_locks_is_a_leftover(tmp_path: Path) -> None:
     (tmp_path / UNFINISHED / "old").mkdir(parents=True)
     assert clear(tmp_path) == 1
     assert os.listdir(tmp_path) == []
+
+
+def test_many_writers_make_and_remove_the_place_at_the_same_time(tmp_path: Path) -> None:
+    """Eight writers, each a hundred workspaces: nobody trips over another's removal."""
+
+    def write(number: int) -> int:
+        for _ in range(100):
+            with workspace(tmp_path) as folder:
+                (folder / str(number)).write_text("x")
+        return number
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(write, range(8))) == list(range(8))
+    assert list(tmp_path.iterdir()) == []

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 import dessim
+from dessim.cli.compare import compare
 from dessim.cli.figure import figure
 from dessim.cli.run import run
 from dessim.cli.show import list_command, schema, show
@@ -72,5 +73,5 @@ def main() -> None:
     """
 
 
-for command in (run, list_command, show, schema, figure, status, clean, export):
+for command in (run, list_command, show, schema, figure, compare, status, clean, export):
     main.add_command(command)

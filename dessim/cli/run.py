@@ -87,14 +87,20 @@ def run(
         return
     store.root.mkdir(parents=True, exist_ok=True)  # a wrong --out shows before anything runs
     from dessim.study.books import write_books
+    from dessim.study.precision import more_jobs
     from dessim.study.runner import jobs_of
     from dessim.study.tables import document_of, write_tables
 
-    todo = jobs_of(points, engine, store, _as_written(config, overrides, seed, replications))  # type: ignore[arg-type]
+    text = _as_written(config, overrides, seed, replications)
+    todo = jobs_of(points, engine, store, text)  # type: ignore[arg-type]
     folder = out / folder_name(experiment.name)
     write_books(todo, folder)
     progress = Progress(todo, quiet=quiet, verbose=verbose)
     tally = _run_all(todo, jobs or 1, cluster, store, progress, force=force)
+    while more := more_jobs(experiment, points, tally, engine, store, text):  # type: ignore[arg-type]
+        todo += more
+        progress = Progress(more, quiet=quiet, verbose=verbose)
+        tally.take(_run_all(more, jobs or 1, cluster, store, progress, force=force))
     document = document_of(experiment, points, tally, engine)
     written: list[Path] = write_tables(document, points, tally, folder)
     if tally.failed:

@@ -132,8 +132,7 @@ def quantile_interval(runs: Sequence[Counts], per_million: int) -> Estimate:
     Returns
     -------
     Estimate, ns
-        No number if fewer than ten observations lie beyond the quantile; a number without an
-        interval if the interval would end beyond the greatest observation.
+        No number if fewer than ten observations lie beyond the quantile.
 
     Notes
     -----
@@ -141,6 +140,8 @@ def quantile_interval(runs: Sequence[Counts], per_million: int) -> Estimate:
     The share of each replication's observations at or below the quantile is one independent value;
     these shares give a t interval, and its ends, looked up in the distribution of all observations,
     are those of the quantile. The interval covers whole buckets: it is never narrower than they.
+    If the share may be 1, the interval ends at the greatest observation, and the method says so:
+    leaving such intervals out would select the runs that happen to agree.
 
     Source
     ------
@@ -161,16 +162,14 @@ def quantile_interval(runs: Sequence[Counts], per_million: int) -> Estimate:
         return Estimate(centre, None, len(runs), reason, INVERTED_SHARES, total)
     wanted = per_million / 1_000_000
     half = _share_half_width(runs, round(centre * PS_PER_NS))
-    ci95: tuple[float, float] | None = None
-    why: str | None = None
-    if half is not None:
-        low, high = wanted - half, wanted + half
-        if high * total > total - 1:
-            why = "no interval: its upper end is beyond the greatest observation"
-        else:
-            low_ps = bucket_low(_bucket_at(merged, low * total))
-            ci95 = (low_ps / PS_PER_NS, bucket_high(_bucket_at(merged, high * total)) / PS_PER_NS)
-    return Estimate(centre, ci95, len(runs), why, INVERTED_SHARES, total)
+    if half is None:
+        return Estimate(centre, None, len(runs), None, INVERTED_SHARES, total)
+    method, highest = INVERTED_SHARES, (wanted + half) * total
+    if highest > total - 1:
+        method += "; its upper end is the greatest observation"
+    low_ps = bucket_low(_bucket_at(merged, (wanted - half) * total))
+    ci95 = (low_ps / PS_PER_NS, bucket_high(_bucket_at(merged, highest)) / PS_PER_NS)
+    return Estimate(centre, ci95, len(runs), None, method, total)
 
 
 def _share_half_width(runs: Sequence[Counts], at_ps: int) -> float | None:

@@ -5,6 +5,7 @@ the fixed part of a process's exit) counts once, what happens per page counts as
 file has pages. Latencies and rates need no scaling.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -152,12 +153,17 @@ def measured_window(run: RunResult, warmup_ps: int | None) -> tuple[int, int, st
         note = None
     else:
         series = run.series_pages if any(run.series_pages) else run.series_faults
-        found = mser5(series[first:end])
+        found = mser5(_bins(series, first, end))
         cut = found or 0
         note = None if found is not None else NO_END_OF_WARMUP
     if end - first - cut < MIN_BINS:
         return first, end, "the warm-up leaves too little of the steady phase: it was kept"
     return first + cut, end, note
+
+
+def _bins(series: Sequence[int], first: int, end: int) -> list[int]:
+    """Part of a time series; a series ends with the last bin in which anything happened."""
+    return [*series[first:end], *[0] * (end - max(first, len(series)))]
 
 
 def _rates(run: RunResult, warmup_ps: int | None = None) -> RunMetrics:
@@ -174,8 +180,8 @@ def _rates(run: RunResult, warmup_ps: int | None = None) -> RunMetrics:
     if run.first_finish_ps <= run.start_ps:
         notes.append("threads do not all overlap: the first finishes before the last starts")
     series = {
-        "steady_faults_per_s": run.series_faults[first:end],
-        "pages_mapped_per_s": run.series_pages[first:end],
+        "steady_faults_per_s": _bins(run.series_faults, first, end),
+        "pages_mapped_per_s": _bins(run.series_pages, first, end),
     }
     rates: dict[str, float | int | None] = {
         name: sum(bins) * PS_PER_S / span_ps for name, bins in series.items()
@@ -250,6 +256,8 @@ def run_metrics(run: RunResult, fixed_exit_ps: int = 0, warmup_ps: int | None = 
     }
     for metric, counter in COUNTED.items():
         values[metric] = round(run.counters[counter] * factor)
+    if not run.counters["minor_faults"]:  # a lock loop counts its waits only
+        values["minor_faults"] = round(run.latency_count * factor)
     if run.latency_count:
         values["fault_latency_ns_mean"] = run.latency_sum_ps / run.latency_count / PS_PER_NS
         values["fault_latency_ns_max"] = run.latency_max_ps / PS_PER_NS

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dessim.measure.intervals import Estimate, mean_interval
 
 MIN_POINTS = 4
+NOTHING = 1e-8
+"""A coefficient below this is one that the fit pressed against 0."""
 METHOD = "least squares on relative errors in each replication, t over replications"
 
 
@@ -24,19 +26,23 @@ class Fit:
     parameters : dict
         `sigma` (contention), `kappa` (coherence; USL), `lambda` (throughput of one thread), and
         `peak_threads` (USL; None without a peak), each an Estimate.
+    fitted : dict
+        Coefficients of the fit to the means over replications: the curve to draw.
     error_rms : float
         Root of the mean squared relative error of the fitted means.
     """
 
     law: str
     parameters: dict[str, Estimate]
+    fitted: dict[str, float]
     error_rms: float
 
     def as_dict(self) -> dict[str, Any]:
         """The form of results."""
         return {
             "law": self.law,
-            "parameters": {name: e.as_dict() for name, e in self.parameters.items()},
+            "coefficients": {name: e.as_dict() for name, e in self.parameters.items()},
+            "fitted": self.fitted,
             "error_rms": self.error_rms,
             "method": METHOD,
         }
@@ -81,9 +87,18 @@ def _solve(law: str, threads: Sequence[float], rates: Sequence[float]) -> tuple[
     size = 3 if law == "usl" else 2
     bounds = ([1e-9, 0.0, 0.0][:size], top[:size])
     scale = [1.0, 0.01, 0.0001][:size]
-    found = least_squares(residuals, start[:size], bounds=bounds, x_scale=scale, ftol=1e-12)
+    found = least_squares(
+        residuals, start[:size], bounds=bounds, x_scale=scale, ftol=1e-15, xtol=1e-15, gtol=1e-15
+    )
     rate, *rest = (float(x) for x in found.x)
-    return (rate * first, *rest)
+    return (rate * first, *(0.0 if x < NOTHING else x for x in rest))
+
+
+def _positive(estimate: Estimate) -> Estimate:
+    """Cut an interval at 0: no coefficient is negative."""
+    if estimate.ci95 is None:
+        return estimate
+    return replace(estimate, ci95=(max(0.0, estimate.ci95[0]), estimate.ci95[1]))
 
 
 def fit(law: str, threads: Sequence[int], rates: Sequence[Sequence[float]]) -> Fit | None:
@@ -112,10 +127,10 @@ def fit(law: str, threads: Sequence[int], rates: Sequence[Sequence[float]]) -> F
     if law == "usl":
         peaks = [peak_threads(one[1], one[2]) for one in solved]
         parameters["peak_threads"] = (
-            mean_interval(peaks)
+            _positive(mean_interval(peaks))
             if all(peak is not None for peak in peaks)
-            else Estimate(None, None, len(peaks), "no peak: throughput only rises")
+            else Estimate(None, None, len(peaks), "no peak in every replication: kappa is 0")
         )
     errors = [usl(n, *centre) / y - 1 for n, y in zip(threads, means, strict=True)]
     rms = math.sqrt(math.fsum(e * e for e in errors) / len(errors))
-    return Fit(law, parameters, rms)
+    return Fit(law, parameters, dict(zip(names, centre, strict=True)), rms)

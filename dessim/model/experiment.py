@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, InstanceOf, PrivateAttr, model_validator
 
 from dessim.model.document import Document
-from dessim.model.fields import Count, Model, Text, Unit, describe, refuse, written
+from dessim.model.fields import Count, Model, Text, Time, Unit, describe, refuse, written
 from dessim.model.machine import Machine
+from dessim.model.precision import wanted
 from dessim.model.units import SIZE, format_quantity
 from dessim.model.workload import PAGE_BYTES, ThreadCount, Workload, foreign_keys
 
@@ -102,8 +103,14 @@ class Experiment(Model):
     """Seed of all random draws."""
     measured: Text | None = None
     """Name of a table in configs/published to print beside the results."""
-    precision: dict[str, Any] | None = None
-    """Wanted relative precision by metric: accepted, not used yet."""
+    precision: Annotated[dict[str, Any] | None, BeforeValidator(wanted)] = None
+    """Wanted half-width of 95 % intervals by metric, relative: `{throughput: 1%,
+    fault_latency_p99: 3%}`. Replications are added until it is met."""
+    max_replications: Replications = 50
+    """Replications of a point at most when `precision` is asked for."""
+    warmup_ps: Time | None = None
+    """Time from which steady rates are taken; left out: where MSER-5 finds the end of the
+    warm-up."""
 
     _document: Document | None = PrivateAttr(default=None)
     _references: Any = PrivateAttr(default=None)

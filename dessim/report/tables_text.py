@@ -9,6 +9,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.table import Table
 
+from dessim.report.comparison_text import summary_lines
 from dessim.report.words import (
     UNKNOWN,
     amount,
@@ -108,6 +109,8 @@ def print_table(document: dict[str, Any], file: TextIO | None = None) -> None:
             console.print()
             console.print(counts)
         console.print()
+    for line in summary_lines(document):
+        console.print(line, soft_wrap=True)
     for line in _remarks(document):
         console.print(line, soft_wrap=True)
 
@@ -176,9 +179,10 @@ def _remarks(document: dict[str, Any]) -> Iterator[str]:
     points = document["points"]
     counts = sorted({point["replications"] for point in points})
     if counts and counts[-1] > 1:
-        yield f"± 95 % t interval over {' to '.join(map(str, counts))} replications"
+        told = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
+        yield f"± 95 % interval over {told} replications (docs/statistics.md)"
     else:
-        yield "one replication: no intervals"
+        yield "one replication: intervals of rates only, from batches inside the run"
     reasons = [
         estimate["reason"]
         for point in points

@@ -188,6 +188,13 @@ class Tally:
             return [self.outcomes[index, i] for i in self.outcomes.replications(index)]
         return [self.outcomes[place] for place in sorted(self.outcomes) if place[0] == index]
 
+    def take(self, other: Tally) -> None:
+        """Add what further runs of the same study have done."""
+        for place, outcome in other.outcomes.items():
+            self.outcomes[place] = outcome
+        self.damaged += other.damaged
+        self.cleared += other.cleared
+
     @property
     def failed(self) -> list[Outcome]:
         """Outcomes of failed runs in order of point and replication."""

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import dessim
-from dessim.measure.summary import summarise
 from dessim.measure.survival import survival
 from dessim.model import Experiment, Point
 from dessim.model.workload import PAGE_BYTES
 from dessim.study.aside import workspace, write_through
+from dessim.study.compare import comparisons_of, scalings_of
+from dessim.study.precision import reached_by, summary_of
 from dessim.study.published import DOUBTFUL, Measured, Published, load_published, mean_errors
 from dessim.study.runner import Outcome, Tally
 from dessim.study.version import model_version
@@ -47,7 +48,7 @@ def document_of(
     """
     published = load_published(experiment.measured) if experiment.measured else None
     rows = [
-        _point(point, tally.of_point(index), engine, published)
+        _point(point, tally.of_point(index), engine, published, experiment)
         for index, point in enumerate(points)
     ]
     result: dict[str, Any] = {
@@ -57,6 +58,7 @@ def document_of(
         "description": experiment.description,
         "points": rows,
     }
+    result |= {"comparisons": comparisons_of(rows), "scaling": scalings_of(rows)}
     if published is not None:
         result["measured"] = {
             "name": published.name,
@@ -73,7 +75,11 @@ def document_of(
 
 
 def _point(
-    point: Point, outcomes: Sequence[Outcome], engine: str, published: Published | None
+    point: Point,
+    outcomes: Sequence[Outcome],
+    engine: str,
+    published: Published | None,
+    experiment: Experiment,
 ) -> dict[str, Any]:
     runs = [outcome.run for outcome in outcomes if outcome.run is not None]
     failures = [
@@ -97,9 +103,11 @@ def _point(
         "simulated_bytes": min(size_bytes, point.simulate_bytes or size_bytes),
     }
     if runs:
-        processes = point.threads if point.workload.mapping == "per_process" else 1
-        fixed_ps = point.machine.kernel.process_exit_ps
-        result |= summarise(runs, fixed_ps, processes).as_dict()
+        summary = summary_of(point, runs, experiment.warmup_ps)
+        result |= summary.as_dict()
+        if experiment.precision:
+            reached = reached_by(summary, experiment.precision)
+            result["precision"] = {one.metric: one.as_dict() for one in reached}
     else:
         result |= {"metrics": {}, "time_share": {}, "time_share_ci95": {}, "notes": []}
     if failures:
@@ -150,8 +158,12 @@ def _row(document: dict[str, Any], point: dict[str, Any], swept: Sequence[str]) 
     for name, estimate in point["metrics"].items():
         low, high = estimate["ci95"] or (None, None)
         row |= {name: estimate["mean"], f"{name}_lo": low, f"{name}_hi": high}
+        row |= {f"{name}_n": estimate["observations"], f"{name}_method": estimate["method"]}
     for name, share in point["time_share"].items():
-        row[f"time_share_{name}"] = share
+        low, high = point["time_share_ci95"][name] or (None, None)
+        column = f"time_share_{name}"
+        row |= {column: share, f"{column}_lo": low, f"{column}_hi": high}
+    row["precision_met"] = precision_met(point)
     for name, value in point.get("measured", {}).items():
         row[f"measured_{name}"] = value
     for name, value in point.get("error", {}).items():
@@ -161,6 +173,14 @@ def _row(document: dict[str, Any], point: dict[str, Any], swept: Sequence[str]) 
     row["dessim_version"] = document["dessim_version"]
     row["model_version"] = document["model_version"]
     return row
+
+
+def precision_met(point: dict[str, Any]) -> str:
+    """`yes` or `no`, or nothing where none was asked for."""
+    asked = point.get("precision")
+    if not asked:
+        return ""
+    return "yes" if all(one["met"] for one in asked.values()) else "no"
 
 
 def latency_rows(points: Sequence[Point], tally: Tally) -> Iterator[Row]:

@@ -125,7 +125,17 @@ def test_a_point_without_a_run_has_no_numbers_but_its_reasons(small: Any) -> Non
             for place, o in tally.outcomes.items()
         }
     )
-    experiment_like = type("E", (), {"name": "small", "description": "", "measured": None})
+    experiment_like = type(
+        "E",
+        (),
+        {
+            "name": "small",
+            "description": "",
+            "measured": None,
+            "precision": None,
+            "warmup_ps": None,
+        },
+    )
     document = document_of(experiment_like, points, failed, "reference")  # type: ignore[arg-type]
     point = document["points"][1]
     assert point["metrics"] == {}

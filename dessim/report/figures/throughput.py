@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from dessim.measure.scaling import usl
+from dessim.report.comparison_text import scheme_label
 from dessim.report.drawing import Drawing
 from dessim.report.results import Results
-from dessim.report.style import draw_line, grid, legend, threads_axis, unit_of
+from dessim.report.style import draw_line, grid, legend, line_style, threads_axis, unit_of
 
 METRIC = "pages_mapped_per_s"
 
@@ -23,6 +30,9 @@ def draw(results: Results) -> Drawing | None:
             points = [p for p in panel.points if results.series_of(p) == name]
             line = [(p["threads"], p["metrics"][METRIC]) for p in points]
             draw_line(ax, line, index, name, unit)
+            fitted = _law_of(results, points)
+            if fitted is not None:
+                _draw_law(ax, fitted, panel.threads, index, unit)
             for threads, estimate in line:
                 low, high = estimate["ci95"] or ("", "")
                 rows.append(
@@ -33,6 +43,7 @@ def draw(results: Results) -> Drawing | None:
                         METRIC: estimate["mean"],
                         f"{METRIC}_lo": low,
                         f"{METRIC}_hi": high,
+                        "usl_pages_mapped_per_s": "" if fitted is None else fitted(threads),
                     }
                 )
         threads_axis(ax, panel.threads)
@@ -42,4 +53,28 @@ def draw(results: Results) -> Drawing | None:
         ax.set_ylabel(f"{word}pages mapped per second")
     legend(figure, axes)
     caption = f"Pages mapped per second by all threads together. {results.caption_of()}"
+    if any(row["usl_pages_mapped_per_s"] != "" for row in rows):
+        caption += " Thin lines: the Universal Scalability Law fitted to each scheme."
     return Drawing(figure, rows, caption)
+
+
+def _law_of(results: Results, points: list[dict[str, Any]]) -> Callable[[float], float] | None:
+    """The fitted USL of a line, if the results hold one."""
+    for one in results.document.get("scaling", []):
+        same = points and all(
+            one[key] == points[0][key]
+            for key in ("workload", "machine", "fault_around_order", "parameters")
+        )
+        if same and one["law"] == "usl" and one["scheme"] == scheme_label(points[0]):
+            c = one["fitted"]
+            return lambda n: usl(n, c["lambda"], c["sigma"], c["kappa"])
+    return None
+
+
+def _draw_law(
+    ax: Axes, law: Callable[[float], float], threads: list[int], index: int, unit: float
+) -> None:
+    low, high = min(threads), max(threads)
+    at = [low * (high / low) ** (i / 60) for i in range(61)]
+    colour = line_style(index)["color"]
+    ax.plot(at, [law(n) / unit for n in at], color=colour, linewidth=0.5, alpha=0.8)

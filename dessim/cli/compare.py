@@ -1,0 +1,102 @@
+"""`dessim compare`: two schemes of a result, or two results, beside each other."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+DEFAULT_METRICS = ("pages_mapped_per_s", "completion_s", "fault_latency_ns_p50")
+MORE_METRICS = ("fault_latency_ns_p99", "fault_latency_ns_p999")
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b")
+@click.option("--in", "within", metavar="RESULTS", help="A and B are two schemes of these results.")
+@click.option("--metric", "metrics", multiple=True, help="Instead of the usual ones; repeatable.")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+@click.option(
+    "--results-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Where `dessim run` keeps its results.",
+)
+def compare(
+    a: str, b: str, within: str | None, metrics: tuple[str, ...], form: str, results_dir: Path
+) -> None:
+    """Compare A with B, paired by seed and replication: how much more or less B is.
+
+    A and B are results (folders that `dessim run` wrote, or names of experiments); with --in, two
+    schemes of one result. Prints `~` where a change is not significant, and the crossover.
+    """
+    from dessim.study.compare import compared, crossings, pairs_of_results
+
+    if within is not None:
+        document = _document(within, results_dir)
+        pairs = _pairs_within(document, a, b, within)
+    else:
+        first, second = (_document(name, results_dir)["points"] for name in (a, b))
+        pairs = pairs_of_results(first, second)
+        if not pairs:
+            raise click.UsageError(f"results {a!r} and {b!r} have no point in common")
+    chosen = list(metrics) or [*DEFAULT_METRICS, *MORE_METRICS]
+    known = pairs[0].a["metrics"]
+    for name in chosen:
+        if name not in known:
+            raise click.UsageError(f"unknown metric {name!r} (there are {', '.join(known)})")
+    rows = compared(pairs, chosen)
+    crossed: list[dict[str, Any]] = []
+    if within is not None:
+        crossed = [entry for name in chosen for entry in crossings(pairs, name)]
+    else:
+        rows = [{**row, "name_scheme": True} for row in rows]
+    _show(a, b, rows, crossed, form)
+
+
+def _show(
+    a: str, b: str, rows: list[dict[str, Any]], crossed: list[dict[str, Any]], form: str
+) -> None:
+    if form == "json":
+        found = {"a": a, "b": b, "rows": rows, "crossovers": crossed}
+        click.echo(json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False))
+        return
+    from dessim.report.comparison_text import lines_of
+
+    for line in lines_of(a, b, rows, crossed):
+        click.echo(line)
+
+
+def _document(name: str, results_dir: Path) -> dict[str, Any]:
+    from dessim.cli.run import folder_name
+
+    for folder in (Path(name), results_dir / folder_name(name)):
+        path = folder / "results.json"
+        if path.is_file():
+            document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return document
+    raise click.UsageError(
+        f"there are no results in {name!r}; make them with `dessim run {name}`,"
+        " or compare two schemes of one result with --in RESULTS"
+    )
+
+
+def _pairs_within(document: dict[str, Any], a: str, b: str, within: str) -> list[Any]:
+    from dessim.study.compare import pairs_of_schemes, scheme_label
+
+    points = document["points"]
+    known = list(dict.fromkeys(scheme_label(point) for point in points))
+    for name in (a, b):
+        if name not in known:
+            raise click.UsageError(
+                f"no scheme {name!r} in results {within!r} (there are {', '.join(known)})"
+            )
+    pairs = pairs_of_schemes(points, a, b)
+    if not pairs:
+        raise click.UsageError(f"{a!r} and {b!r} were run at no point in common")
+    return pairs

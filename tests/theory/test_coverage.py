@@ -103,6 +103,7 @@ def test_intervals_of_the_repairmans_throughput_cover(run_compiled):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_intervals_of_an_open_queue_cover_in_full(run_compiled):
     """A thousand experiments: mean and p99 of the wait are held in 93 to 97 %."""
     mean, p99, told = covered(FULL, *open_queue(run_compiled))
@@ -112,6 +113,7 @@ def test_intervals_of_an_open_queue_cover_in_full(run_compiled):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_intervals_of_the_repairmans_throughput_cover_in_full(run_compiled):
     """A thousand experiments: the throughput of the steady phase is held in 93 to 97 %."""
     held, bias = rates_covered(FULL, run_compiled)

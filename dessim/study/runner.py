@@ -149,6 +149,10 @@ class Outcomes(MutableMapping[Place, Outcome]):
     def __len__(self) -> int:
         return len(self._kept)
 
+    def failed(self) -> list[Place]:
+        """Places without a result, in order."""
+        return sorted(place for place, (_, packed) in self._kept.items() if packed is None)
+
     def replications(self, index: int) -> list[int]:
         """Replications of a point that have ended, ascending."""
         return sorted(self._of_point.get(index, ()))
@@ -198,8 +202,9 @@ class Tally:
     @property
     def failed(self) -> list[Outcome]:
         """Outcomes of failed runs in order of point and replication."""
-        found = (self.outcomes[place] for place in sorted(self.outcomes))
-        return [outcome for outcome in found if outcome.error is not None]
+        known = self.outcomes
+        places = known.failed() if isinstance(known, Outcomes) else sorted(known)
+        return [known[place] for place in places if known[place].error is not None]
 
 
 def jobs_of(

@@ -79,8 +79,8 @@ def keys_of(point: Point, replications: range | list[int], engine: str) -> list[
 
 
 def canonical(data: Any) -> str:
-    """JSON text in one fixed form: keys in their order, one trailing newline."""
-    return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    """JSON text in one fixed form: keys in their order, on one line, with a trailing newline."""
+    return json.dumps(data, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 class Store:

@@ -1,0 +1,118 @@
+"""Status, clean and export tell what is there; the lines of the documentation read it."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from small import EXPERIMENT, experiment_file
+
+from dessim.cli import main
+
+ROOT = Path(__file__).parents[2]
+FILES = [path for path in (ROOT / "README.md", ROOT / "docs" / "scale.md") if path.exists()]
+
+
+def typed(*words: str | Path) -> Result:
+    """What happens when somebody types `dessim` and these words."""
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of the small experiment, under the name that the documentation uses."""
+    folder = tmp_path_factory.mktemp("made")
+    path = experiment_file(folder, EXPERIMENT.replace("name: small", "name: quickstart"))
+    done = typed("run", path, "--engine", "reference", "--out", folder / "results", "-q")
+    assert done.exit_code == 0, done.output
+    return folder / "results"
+
+
+@pytest.fixture
+def results(made: Path, tmp_path: Path) -> Path:
+    """A copy of them, to spoil."""
+    shutil.copytree(made, tmp_path / "results")
+    return tmp_path / "results"
+
+
+def test_status_counts_points_and_runs(results: Path) -> None:
+    """All four points and eight runs; one run less and one damaged are told, with exit code 1."""
+    assert "quickstart: 4 of 4 points, 8 of 8 runs" in typed("status", results).stdout
+    runs = sorted(path for path in (results / "runs").iterdir() if path.is_dir())
+    shutil.rmtree(runs[0])
+    (runs[1] / "stats.json").write_text("")
+    done = typed("status", results, "--format", "json")
+    found = json.loads(done.stdout)
+    assert done.exit_code == 1
+    assert found["sweeps"][0]["runs_done"] == found["runs"] == 6
+    assert [text.startswith(str(runs[1])) for text in found["damaged"]] == [True]
+
+
+def test_clean_removes_what_is_damaged_or_unused_and_nothing_else(results: Path) -> None:
+    """A damaged run goes; runs of no sweep go with `--unused`; `-n` only tells."""
+    runs = sorted(path for path in (results / "runs").iterdir() if path.is_dir())
+    (runs[1] / "stats.json").write_text("")
+    assert "would remove 1 runs" in typed("clean", results, "-n").stdout
+    assert "removed 1 runs" in typed("clean", results).stdout
+    assert not runs[1].exists()
+    assert "removed 0 runs" in typed("clean", results, "--unused").stdout
+    (results / "quickstart" / "sweep.json").unlink()
+    assert "removed 7 runs" in typed("clean", results, "--unused").stdout
+    assert (results / "quickstart" / "results.csv").exists()
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv", "json"])
+def test_export_has_a_row_for_each_run(results: Path, form: str) -> None:
+    """Eight rows in each format, the same bytes when written again, damaged runs left out."""
+    done = typed("export", results / "quickstart", "--format", form)
+    assert done.exit_code == 0, done.output
+    path = results / "quickstart" / f"runs.{form}"
+    assert f"wrote {path}: 8 of 8 runs" in done.stderr
+    before = path.read_bytes()
+    assert typed("export", results / "quickstart", "--format", form).exit_code == 0
+    assert path.read_bytes() == before
+    if form == "json":
+        rows = json.loads(before)
+        assert [(row["threads"], row["replication"]) for row in rows[:4]] == [
+            (1, 0),
+            (1, 1),
+            (1, 0),
+            (1, 1),
+        ]
+    next((results / "runs").glob("*/stats.json")).write_text("")
+    assert "7 of 8 runs" in typed("export", results, "--format", form).stderr
+
+
+def test_the_plan_tells_the_memory_of_each_point(tmp_path: Path) -> None:
+    """`--dry-run` estimates without running: in words, and in bytes for programs."""
+    path = experiment_file(tmp_path)
+    assert re.search(r" x 2, \d+ MiB each", typed("run", path, "-n").stdout)
+    plan = json.loads(typed("run", path, "-n", "--format", "json").stdout)
+    assert all(point["memory_bytes"] > 1 << 20 for point in plan["points"])
+
+
+def snippets() -> list[Any]:
+    """Python blocks of the README and of docs/scale.md."""
+    found = []
+    for path in FILES:
+        blocks = re.findall(r"^```python\n(.*?)^```", path.read_text(), re.DOTALL | re.MULTILINE)
+        found += [pytest.param(block, id=f"{path.name}-{i}") for i, block in enumerate(blocks)]
+    return found
+
+
+@pytest.mark.parametrize("code", snippets())
+def test_the_lines_of_the_documentation_work(code: str, made: Path) -> None:
+    """Each block for pandas or DuckDB reads real results and prints something."""
+    pytest.importorskip("pandas")
+    pytest.importorskip("duckdb")
+    assert typed("export", made / "quickstart").exit_code == 0
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=made.parent, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "lock_each_page" in done.stdout

@@ -165,7 +165,7 @@ def _block(one: Row, met: dict[tuple[Any, ...], dict[str, str]]) -> Iterator[str
         columns += [f"{word + ' A':>9}", f"{word + ' B':>9}", f"{'B to A, paired':<26}"]
     for place, by_threads in places.items():
         yield f"  {place}"
-        yield "  ".join(columns) + ("  precision" if met else "")
+        yield ("  ".join(columns) + ("  precision" if met else "")).rstrip()
         for threads, rows in sorted(by_threads.items()):
             cells = [f"{threads:>9}"]
             for metric, _ in SHOWN:

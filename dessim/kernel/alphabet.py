@@ -140,9 +140,9 @@ def set_flags(clear: int, put: int) -> Step:
     return Step("set_flags", clear, put, category="page_lines")
 
 
-def clear_pte() -> Step:
-    """Unmap the page: exchange its pte with none."""
-    return Step("clear_pte", cost="clear_pte", category="page_cache")
+def clear_pte(*then: Step) -> Step:
+    """Exchange the page's pte with none; do some steps if it was there to be taken away."""
+    return Step("clear_pte", cost="clear_pte", category="page_cache", body=then)
 
 
 def shootdown() -> Step:

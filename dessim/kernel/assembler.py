@@ -226,7 +226,7 @@ class _Assembler:
                 self.labels[again] = len(self.rows)
                 self.lay_out(step.body)
                 self.jump(Step(following, category="page_cache"), again)
-            elif step.op == "trylock_page" or step.op.startswith("when_"):
+            elif step.op in ("trylock_page", "clear_pte") or step.op.startswith("when_"):
                 self.choose(step)
             elif step.label:
                 self.jump(step, step.label)

@@ -331,7 +331,7 @@ def access_ps(w: World, task: int, line: int, op: int, now: int, prefetched: int
         mine = has_copy(w, line, core) != 0
     if mine and (free > now or w[line + L_QUEUE] == 0):
         cost = local_cost(w, t, op)
-        if w[line + L_ARRIVE] > now:  # fetched by the SMT sibling, and still on its way
+        if w[line + L_ARRIVE] > now and own >> 2 == core:  # the sibling's, still on its way
             cost += w[line + L_ARRIVE] - now
         elif now - free > w[H_EVICT] and cost < w[H_L3_HIT]:
             cost = w[H_L3_HIT]

@@ -4,7 +4,7 @@ from dessim.kernel.accounting import count
 from dessim.kernel.cpus import give_up_cpu, make_ready
 from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
 from dessim.kernel.lines import wake
-from dessim.kernel.places import bucket_at, cost_ps, gang_bit, page_at, table_at
+from dessim.kernel.places import bucket_at, cost_ps, gang_bit, page_at, pte_present, table_at
 from dessim.kernel.tlb import shoot_down
 
 BLOCKED, GO_ON, OVER = 0, 1, 2
@@ -57,7 +57,7 @@ def hands_over(w: World, f: int) -> int:
         return 0
     if w[H_PAGE_HAND_OVER] == HAND_OVER_FAIR:
         return 1
-    return w[f + T_TRIES] >= w[H_PAGE_RETRIES]
+    return w[f + T_TRIES] > w[H_PAGE_RETRIES]  # this wake-up is counted, and not yet lost
 
 
 def unlock_page(w: World, task: int, done: int) -> None:
@@ -99,9 +99,15 @@ def set_pte(w: World, t: int) -> None:
     count(w, N_PAGES_MAPPED, 1)
 
 
-def clear_pte(w: World, t: int) -> None:
-    """Unmap the cursor's page in the page tables at which the task looks."""
+def clear_pte(w: World, t: int, target: int) -> None:
+    """Unmap the cursor's page in the page tables at which the task looks.
+
+    Jump if munmap or exit, which do not ask for the page-table lock, were faster.
+    """
     page = w[t + T_CURSOR]
+    if pte_present(w, t, page) == 0:
+        w[t + T_PC] = target
+        return
     w[w[t + T_PTE] + (page >> PTE_SHIFT)] &= ~(1 << (page & (PTE_BITS - 1)))
     count(w, N_PTES_CLEARED, 1)
 
@@ -240,7 +246,7 @@ def cache_step(w: World, task: int, i: int, done: int) -> None:
         place = page_at(w, w[t + T_CURSOR]) + P_FLAGS
         w[place] = (w[place] & ~w[i + I_A]) | w[i + I_B]
     elif op == OP_CLEAR_PTE:
-        clear_pte(w, t)
+        clear_pte(w, t, w[i + I_TARGET])
     elif op == OP_SHOOTDOWN:
         shoot_down(w, task, w[t + T_SWEEP], w[t + T_CURSOR], 1)
     elif op == OP_ADD_TO_CACHE:

@@ -100,7 +100,7 @@ class Workload(Model):
     readahead_pages: Annotated[int, Field(strict=True, ge=0, le=4096)] = 0
     """Pages that a miss, or a marked page, makes the device read ahead; 0 is no readahead."""
     unmap_every_pages: Annotated[int, Field(strict=True, ge=0, le=1 << 28)] = 0
-    """A thread unmaps what it touched after so many pages (munmap churn); 0 is never."""
+    """Sequential access: a thread unmaps what it touched after so many pages; 0 is never."""
     actors: tuple[ActorChoice, ...] = ()
     """Who else works on the file while threads fault."""
 
@@ -151,6 +151,9 @@ class Workload(Model):
         if self.access != "random" and self.touches_per_page != 1:
             text = "touches_per_page is only for access 'random': others touch each page once"
             problems.append((("touches_per_page",), text))
+        if self.unmap_every_pages and self.access != "sequential":
+            text = "unmap_every_pages needs access 'sequential': it unmaps the pages just read"
+            problems.append((("unmap_every_pages",), text))
         if "iterations" in self.model_fields_set and self.iterations == 0:
             problems.append((("iterations",), "must be at least 1, found 0"))
         return problems

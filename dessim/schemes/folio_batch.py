@@ -25,6 +25,7 @@ from dessim.kernel.alphabet import (
     get_page,
     inc,
     lock,
+    option,
     put_page,
     retry_fault,
     set_pte,
@@ -48,23 +49,25 @@ MAP_FOLIO = (
     add_folio_refs(),
 )
 
+FOLIO = when(
+    "page.unlocked_uptodate",
+    get_page(cost="lookup_slot"),
+    trylock_page(
+        when("page.ours_uptodate", *MAP_FOLIO, cost="page_checks"),
+        unlock_page(),
+        busy=(count("trylock_lost"),),
+    ),
+    put_page(),
+    otherwise=(count("trylock_lost"),),
+)
+
 FAULT_AROUND = (
     work("fault_around_setup"),
     lock("ptl"),
     work("lookup_descent"),
     each_folio(
         to_head(),
-        when(
-            "page.unlocked_uptodate",
-            get_page(cost="lookup_slot"),
-            trylock_page(
-                when("page.ours_uptodate", *MAP_FOLIO, cost="page_checks"),
-                unlock_page(),
-                busy=(count("trylock_lost"),),
-            ),
-            put_page(),
-            otherwise=(count("trylock_lost"),),
-        ),
+        option("page_cache_changes", when("page.cached", FOLIO), otherwise=(FOLIO,)),
         from_head(),
     ),
     unlock("ptl"),

@@ -56,7 +56,7 @@ UNMAP = (
         unless(
             "table.missing",
             lock("ptl"),
-            unless("pte.none", clear_pte(), dec("page.mapcount"), shootdown(), put_page()),
+            unless("pte.none", clear_pte(dec("page.mapcount"), shootdown(), put_page())),
             unlock("ptl"),
         )
     ),

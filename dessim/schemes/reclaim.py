@@ -35,7 +35,7 @@ TRY_TO_UNMAP = (
             unless(
                 "pte.none",
                 lock("ptl"),
-                unless("pte.none", clear_pte(), shootdown(), dec("page.mapcount"), put_page()),
+                unless("pte.none", clear_pte(shootdown(), dec("page.mapcount"), put_page())),
                 unlock("ptl"),
             ),
         )

@@ -139,6 +139,12 @@ def check(experiment: Experiment, points: Iterable[Point]) -> None:
                 program_of(point)
             except schemes.UnknownScheme as error:
                 problems[key] = Problem(_place_of_scheme(document, point.scheme), str(error))
+        if changes_page_cache(point.workload) and point.scheme.options.get("folio_order", 0):
+            text = (
+                f"workload '{point.workload.name}' takes pages out of the page cache one by one:"
+                " folio_order must be 0"
+            )
+            problems.setdefault(("folio",), Problem(_place_of_scheme(document, point.scheme), text))
         if changes_page_cache(point.workload) and point.machine.device.read_latency_ps == 0:
             text = (
                 f"pages of workload '{point.workload.name}' have to be read, but machine"

@@ -68,7 +68,6 @@ def test_a_line_on_its_way_cannot_be_used_by_the_sibling_before_it_arrives(early
     assert ask(lab, 1, "rmw", arrives - early) == early + LOCAL_PS["rmw"]
 
 
-@pytest.mark.xfail(reason="the kernel makes every sharer wait for the last transfer")
 def test_a_sharer_loads_its_own_copy_while_another_core_fetches_one():
     """A transfer to another core does not hold up a load from one's own cache."""
     lab = a_lab(threads=9)

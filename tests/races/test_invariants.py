@@ -10,7 +10,6 @@ from dessim.kernel.result import check_at_rest
 from dessim.kernel.world import build_world
 
 ACTORS = ("invalidate_range", "reclaim", "truncate")
-TORN = "munmap and exit clear ptes without the page-table lock, under an actor's feet"
 
 
 @pytest.mark.parametrize("actor", ACTORS)
@@ -63,7 +62,6 @@ def test_invariants_hold_with_munmap_churn():
     check_at_rest(watched_run(setup))
 
 
-@pytest.mark.xfail(reason=TORN, raises=BrokenError)
 @pytest.mark.parametrize("actor", ["invalidate_range", "truncate"])
 def test_invariants_hold_with_munmap_churn_beside_an_actor(actor):
     """A munmap and an unmap walk that meet on a pte take it away once, not twice."""
@@ -71,7 +69,6 @@ def test_invariants_hold_with_munmap_churn_beside_an_actor(actor):
         watched_run(race("no_fault_around", actor, unmap_every_pages=4, seed=seed))
 
 
-@pytest.mark.xfail(reason=TORN, raises=BrokenError)
 @pytest.mark.parametrize("actor", ["invalidate_range", "truncate"])
 def test_invariants_hold_when_processes_end_beside_an_actor(actor):
     """The end of a process and an unmap walk that meet on a pte take it away once, not twice."""

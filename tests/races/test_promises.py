@@ -6,7 +6,6 @@ from racing import race
 from dessim import schemes
 from dessim.engines import compiled
 from dessim.kernel import layout as lay
-from dessim.kernel.result import InvariantError
 from dessim.kernel.world import build_world
 
 BUGS = ("bug1", "bug2")
@@ -78,10 +77,6 @@ def test_bugs_that_are_switched_off_are_not_counted(run_compiled):
         assert fired(setup) == {}
 
 
-@pytest.mark.xfail(
-    reason="munmap and exit clear ptes without the page-table lock, under an actor's feet",
-    raises=InvariantError,
-)
 def test_runs_beside_actors_end_at_rest(run_compiled):
     """Hasty actors or not, at the end nothing is mapped, locked or leaked."""
     for seed in range(6):

@@ -30,9 +30,9 @@ MECHANISMS = {
         *("hand_offs", {"every_ps": 50_000}),
     ),
     "bounded hand-over": (
-        *(S4, ["invalidate_range"] * 3),
+        *(S4, ["invalidate_range"] * 8),
         {"locks": {"page_lock_hand_over": "bounded", "page_lock_retries": 1}},
-        *("hand_offs", {"every_ps": 50_000}),
+        *("page_lock_waits", {"every_ps": 20_000, "pages": 4}),
     ),
     "one wait queue": (S4, ["truncate"], {"locks": {"page_wait_queues": 1}}, "wake_ups", COLD),
     "device and readahead": (S4, [], {}, "pages_read", COLD),
@@ -59,14 +59,8 @@ MECHANISMS = {
 def test_both_engines_leave_the_same_world(name, run_compiled):
     """The compiled engine's World is the reference's, and the mechanism was at work in it."""
     scheme, actors, machine, counter, changes = MECHANISMS[name]
-    setup = race(
-        *(scheme, *actors),
-        threads=9,
-        pages=24,
-        order=3,
-        machine=a_machine(**merge(BUSY, machine)),
-        **changes,
-    )
+    basics = {"threads": 9, "pages": 24, "order": 3}
+    setup = race(scheme, *actors, machine=a_machine(**merge(BUSY, machine)), **(basics | changes))
     slow, fast = build_world(setup).tolist(), build_world(setup)
     reference.run(slow)
     compiled.run(fast)

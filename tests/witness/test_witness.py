@@ -309,18 +309,10 @@ MACHINES = {
 }
 
 
-def cases():
-    """Return the cases, those marked in which the kernel is known to be wrong."""
-    # see test_lines: a sharer's own copy is taken to be on its way to another core
-    wrong = {("plain", 3, 0), ("plain", 3, 10_007)}
-    mark = pytest.mark.xfail(reason="a load of one's own copy waits for a transfer to others")
-    return [
-        pytest.param(*case, marks=[mark] if case in wrong else [])
-        for case in product(MACHINES, (1, 2, 3, 4), STAGGERS)
-    ]
+CASES = list(product(MACHINES, (1, 2, 3, 4), STAGGERS))
 
 
-@pytest.mark.parametrize(("machine", "threads", "stagger"), cases())
+@pytest.mark.parametrize(("machine", "threads", "stagger"), CASES)
 def test_every_fault_ends_when_the_witness_says(machine, threads, stagger):
     """The reference engine and a hand-written SimPy program agree to the picosecond."""
     profile = MACHINES[machine]

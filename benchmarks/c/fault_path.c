@@ -303,7 +303,7 @@ static inline ps_t use(Task *t, Line *line, int op, ps_t now, int prefetched)
             && line->sharers[t->core / 64] >> (t->core % 64) & 1);
     if (mine && (line->free > now || !line->head)) {
         ps_t cost = local_cost(t, op);
-        if (line->arrive > now) /* fetched by the sibling, and still on its way */
+        if (line->arrive > now && line->own >> 2 == t->core) /* the sibling's, still on its way */
             cost += line->arrive - now;
         else if (now - line->free > evict_ps && cost < l3_hit_ps)
             cost = l3_hit_ps;

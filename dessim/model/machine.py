@@ -370,7 +370,7 @@ class UserCosts(Model):
     touch_word_ps: Time
     """First access to one word of a page, from DRAM."""
     random_word_ps: Time
-    """One random word of a large mapping, page walk included."""
+    """One random word of a large mapping, besides the page walk (`tlb.page_walk`)."""
 
 
 class Machine(Model):

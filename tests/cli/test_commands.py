@@ -153,7 +153,7 @@ def test_run_prints_a_table_and_names_what_it_wrote(tmp_path: Path) -> None:
     """A row per point on standard output; files and progress on standard error."""
     done = run_small(tmp_path)
     assert done.exit_code == 0
-    assert done.stdout.count("lock_each_page") == 2
+    assert done.stdout.count("lock_each_page") == 3
     assert "8 runs in" in done.stderr
     assert f"wrote {tmp_path}/results/small/results.{{json,csv,parquet}}" in done.stderr
     assert all((tmp_path / "results" / "small" / name).is_file() for name in OUTPUTS)

@@ -54,6 +54,9 @@ def accepts(schema: Any, value: Any, root: dict[str, Any]) -> bool:
         "items": lambda s: not isinstance(value, list) or all(accepts(s, v, root) for v in value),
         "minProperties": lambda s: not isinstance(value, dict) or len(value) >= s,
         "maxProperties": lambda s: not isinstance(value, dict) or len(value) <= s,
+        "propertyNames": lambda s: (
+            not isinstance(value, dict) or all(accepts(s, key, root) for key in value)
+        ),
         "required": lambda s: not isinstance(value, dict) or set(s) <= set(value),
         "properties": lambda _: not isinstance(value, dict) or _properties(schema, value, root),
         "additionalProperties": lambda _: (

@@ -5,8 +5,8 @@ from functools import lru_cache
 from hypothesis import strategies as st
 
 from dessim import model
-from dessim.model.machine import Distances, Machine, Topology
-from dessim.model.workload import PAGE_BYTES, Workload
+from dessim.model.machine import Device, Distances, Machine, Tlb, Topology
+from dessim.model.workload import PAGE_BYTES, ActorChoice, Workload
 
 MAX_THREADS = 12
 SMALL_PS = (0, 0, 1, 1, 2, 3, 5, 8, 100, 1_000)
@@ -32,16 +32,17 @@ def small_times(draw, part):
 
 
 @st.composite
-def topologies(draw, threads: int) -> Topology:
-    """Draw an arrangement of at least as many CPUs as threads."""
+def topologies(draw, tasks: int, *, crowded: bool) -> Topology:
+    """Draw an arrangement of CPUs: one for each task, or sometimes, if crowded, too few for all."""
     sockets = draw(st.integers(1, 3))
     l3s = draw(st.integers(1, 2))
     siblings = draw(st.integers(1, 3))
+    on_each_cpu = draw(st.sampled_from((1, 1, 3))) if crowded else 1
     apart = {(a, b): draw(st.integers(1, 2)) for a in range(sockets) for b in range(a + 1, sockets)}
     return Topology(
         sockets=sockets,
         l3_per_socket=l3s,
-        cores_per_l3=-(-threads // (sockets * l3s * siblings)) + draw(st.integers(0, 1)),
+        cores_per_l3=-(-tasks // (sockets * l3s * siblings * on_each_cpu)),
         threads_per_core=siblings,
         hops=tuple(
             tuple(apart.get((min(a, b), max(a, b)), 0) for b in range(sockets))
@@ -65,12 +66,57 @@ def cache_lines(draw, lines):
     )
 
 
+def locks(draw, shipped_locks):
+    """Draw the kinds of locks."""
+    return shipped_locks.model_copy(
+        update={
+            "page_table_lock": draw(st.sampled_from(("ticket", "mcs", "test_and_set"))),
+            "ticket_per_waiter_ps": draw(st.sampled_from(SMALL_PS)),
+            "test_and_set_per_waiter_ps": draw(st.sampled_from(SMALL_PS)),
+            "mcs_transfers_ppm": draw(st.sampled_from((0, 1_000_000, 2_500_000))),
+            "split_page_table_locks": draw(st.booleans()),
+            "page_lock_hand_over": draw(st.sampled_from(("racing", "fair", "bounded"))),
+            "page_lock_retries": draw(st.integers(1, 2)),
+            "page_wait_queues": draw(st.sampled_from((1, 2, 256))),
+        }
+    )
+
+
+def tlbs(draw) -> Tlb:
+    """Draw tiny TLBs, or none."""
+    if draw(st.booleans()):
+        return Tlb()
+    ways = draw(st.sampled_from((1, 2)))
+    return small_times(draw, Tlb()).model_copy(
+        update={
+            "l1_entries": 2,
+            "l1_ways": ways,
+            "l2_entries": 4,
+            "l2_ways": ways,
+            "flush_ceiling_pages": draw(st.sampled_from((0, 1, 33))),
+            "pcid": draw(st.booleans()),
+        }
+    )
+
+
 @st.composite
-def machines(draw, threads: int) -> Machine:
-    """Draw a machine: a shipped profile with another topology and, mostly, small costs."""
+def machines(draw, tasks: int, *, crowded: bool, free_retries: bool) -> Machine:
+    """Draw a machine: a shipped profile with another topology and, mostly, small costs.
+
+    Parameters
+    ----------
+    tasks : int
+        Threads and actors.
+    crowded : bool
+        Whether several of them may share a CPU.
+    free_retries : bool
+        Whether a fault, and taking a lock, may cost nothing. Who begins again and again at no cost
+        until somebody else has acted would never let the time come at which that is.
+    """
     machine = shipped(draw(st.sampled_from(model.names("machines"))))
-    update = {"topology": draw(topologies(threads))}
-    if draw(st.integers(0, 4)):  # else the costs of the profile: none of them ties with another
+    update = {"topology": draw(topologies(tasks, crowded=crowded)), "tlb": tlbs(draw)}
+    small = draw(st.integers(0, 4)) > 0  # else the profile's costs: none ties with another
+    if small:
         update["cache_line"] = cache_lines(draw, machine.cache_line)
         update["memory"] = small_times(draw, machine.memory).model_copy(
             update={
@@ -78,17 +124,18 @@ def machines(draw, threads: int) -> Machine:
                 "file_placement": draw(st.sampled_from(("interleave", "first_socket"))),
             }
         )
-        update["kernel"] = small_times(draw, machine.kernel)
+        at_least = {"time_slice_ps": draw(st.sampled_from((1, 50, 10_000)))}
+        if not free_retries:
+            at_least.update(find_vma_ps=draw(st.integers(1, 3)), lock_local_ps=1)
+        update["kernel"] = small_times(draw, machine.kernel).model_copy(update=at_least)
         update["user"] = small_times(draw, machine.user).model_copy(
             update={"read_page_cv_ppm": draw(st.sampled_from((0, 300_000)))}
         )
-    update["locks"] = machine.locks.model_copy(
-        update={
-            "page_table_lock": draw(st.sampled_from(("ticket", "mcs"))),
-            "ticket_per_waiter_ps": draw(st.sampled_from(SMALL_PS)),
-            "mcs_transfers_ppm": draw(st.sampled_from((0, 1_000_000, 2_500_000))),
-            "split_page_table_locks": draw(st.booleans()),
-        }
+    update["locks"] = locks(draw, machine.locks)
+    update["device"] = Device(
+        read_latency_ps=draw(st.sampled_from((1, 30, 2_000) if small else (10**7,))),
+        read_latency_cv_ppm=draw(st.sampled_from((0, 300_000))),
+        queue_depth=draw(st.integers(1, 3)),
     )
     return machine.model_copy(update=update)
 
@@ -100,13 +147,26 @@ STARTS = {
 
 
 @st.composite
-def file_workloads(draw, max_pages: int = 12) -> Workload:
+def actors(draw) -> ActorChoice:
+    """Draw the pace and the range of an actor; which one it is is drawn elsewhere."""
+    pauses = st.sampled_from((20_000, 100_000, 1_000_000))
+    return ActorChoice(name="drawn", every_ps=draw(pauses), range_pages=draw(st.integers(1, 4)))
+
+
+@st.composite
+def file_workloads(draw, *, page_cache_changes: bool, max_pages: int = 12) -> Workload:
     """Draw threads that read a tiny file: every access, mapping and touch."""
     access = draw(st.sampled_from(("sequential", "random", "one_per_table")))
     pages = draw(st.integers(1, 1_600 if access == "one_per_table" else max_pages))
     values = {key: draw(value) for key, value in STARTS.items()}
     if access == "random":
         values["touches_per_page"] = draw(st.integers(1, 3))
+    if access == "sequential":
+        values["unmap_every_pages"] = draw(st.sampled_from((0, 0, 1, 3)))
+    if page_cache_changes:
+        values["cached_ppm"] = draw(st.sampled_from((0, 500_000, 999_999)))
+        values["readahead_pages"] = draw(st.sampled_from((0, 2, 5)))
+        values["actors"] = tuple(draw(st.lists(actors(), max_size=2)))
     return Workload(
         name="drawn",
         access=access,

@@ -1,7 +1,9 @@
 """Random programs in the words of schemes. They always end.
 
-Locks are taken in one order, are dropped by whoever took them, and a page whose lock was got is
-unlocked again; who waits for a page's lock holds nothing that its owner could want.
+Locks are taken in one order, those whose waiters sleep first; they are dropped by whoever took
+them, and a page whose lock was got is unlocked again; who waits for a page's lock holds nothing
+that its owner could want. ``Wild`` programs do anything else, with a page cache that does not
+matter to them; ``Tame`` programs leave counts and flags of pages as the shipped ones do.
 """
 
 from hypothesis import strategies as st
@@ -10,25 +12,45 @@ from dessim.kernel import alphabet as say
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import Step
 
-LOCK_ORDER = ("mmap_lock", "page_table_lock", "ptl", "lock")
+LOCK_ORDER = (
+    ("mmap_lock", "mmap_lock_write"),
+    ("vma_lock",),
+    ("i_mmap_mutex",),
+    ("page_table_lock",),
+    ("ptl",),
+    ("tree_lock",),
+    ("lock",),
+)
+AFTER_MMAP, AFTER_VMA = 1, 2
 WORK = [name for name in lay.COSTS if name not in ("think", "hold")]
 CONDITIONS = [*say.FLAG_CONDITIONS, *say.OTHER_CONDITIONS]
 OPTION = "drawn"
-SIMPLE = (
-    lambda cost, word: say.work(cost),
-    lambda cost, word: say.inc(word, cost),
-    lambda cost, word: say.dec(word),
-    lambda cost, word: say.set_pte(),
-    lambda cost, word: say.populate_table(),
-    lambda cost, word: say.fence(),
-    lambda cost, word: say.remember(),
-    lambda cost, word: say.forget(),
-    lambda cost, word: say.count("recheck_lost"),
-    lambda cost, word: say.unlock_page(),  # also of a page that somebody else has locked
-    lambda cost, word: Step("think", 0, category="think"),
-    lambda cost, word: Step("think", 1, category="hold"),
+
+MARKS = (lay.FLAG_UPTODATE, lay.FLAG_OURS, lay.FLAG_READAHEAD)
+TAME = (
+    lambda cost, word, flag: (say.work(cost),),
+    lambda cost, word, flag: (say.inc(word, cost), say.dec(word)),
+    lambda cost, word, flag: (say.fence(),),
+    lambda cost, word, flag: (say.remember(),),
+    lambda cost, word, flag: (say.forget(),),
+    lambda cost, word, flag: (say.count("recheck_lost"),),
+    lambda cost, word, flag: (Step("think", 0, category="think"),),
 )
-EXCLUSIVE_MMAP_LOCK = ("lock_local", "mmap_lock")
+WILD = (
+    *TAME,
+    lambda cost, word, flag: (say.inc(word, cost),),
+    lambda cost, word, flag: (say.dec(word),),
+    lambda cost, word, flag: (say.set_pte(),),
+    lambda cost, word, flag: (say.clear_pte(),),
+    lambda cost, word, flag: (say.populate_table(),),
+    lambda cost, word, flag: (say.unlock_page(),),  # also of a page that somebody else has locked
+    lambda cost, word, flag: (say.set_flags(flag, 0),),
+    lambda cost, word, flag: (say.set_flags(0, flag),),
+    lambda cost, word, flag: (say.add_to_page_cache(), say.unlock_page()),
+    lambda cost, word, flag: (say.remove_from_page_cache(),),
+    lambda cost, word, flag: (say.add_folio_refs(),),
+    lambda cost, word, flag: (say.bug_on_mapped("bug1"),),
+)
 
 
 class Writer:
@@ -38,12 +60,17 @@ class Writer:
     ----------
     draw : callable
         Hypothesis' source of choices.
+    wild : bool
+        Whether counts and flags of pages may become anything.
     words : int
         About how many steps the program has at most.
     """
 
-    def __init__(self, draw, words: int = 30) -> None:
+    def __init__(self, draw, *, wild: bool, words: int = 30) -> None:
         self.draw = draw
+        self.simple = WILD if wild else TAME
+        # a frozen page has lost its references: only the page cache's own steps may do that
+        self.conditions = [c for c in CONDITIONS if wild or c != "page.frozen"]
         self.left = words
         self.places = 0
 
@@ -51,89 +78,102 @@ class Writer:
         """Return one of some things."""
         return self.draw(st.sampled_from(among))
 
-    def steps(self, held: int, *, waits: bool, loops: bool, jumps: bool = True) -> tuple[Step, ...]:
+    def steps(self, held: int, **may: bool) -> tuple[Step, ...]:
         """Return up to four steps with all that they govern.
 
         Parameters
         ----------
         held : int
             How many locks of ``LOCK_ORDER`` may no longer be taken.
-        waits : bool
-            Whether to wait for a page's lock is allowed.
-        loops : bool
-            Whether a loop over the window may begin: loops do not nest.
-        jumps : bool
-            Whether a touch may skip what follows.
+        may : bool
+            ``wait``: for the lock of a page. ``loop``: over the window; loops do not nest.
+            ``head``: go to the head of the folio and back. ``touch``: the page.
         """
         result: tuple[Step, ...] = ()
         for _ in range(self.draw(st.integers(0, 4))):
             if self.left <= 0:
                 break
             self.left -= 1
-            result += self.one(held, waits=waits, loops=loops, jumps=jumps)
+            result += self.one(held, **may)
         return result
 
-    def one(self, held: int, *, waits: bool, loops: bool, jumps: bool) -> tuple[Step, ...]:
+    def one(self, held: int, **may: bool) -> tuple[Step, ...]:
         """Return one step with all that it governs, or steps that belong together."""
-        kinds = ["simple", "simple", "when", "unless", "option", "trylock"]
-        kinds += ["lock", "lock"] * (held < len(LOCK_ORDER))
-        kinds += ["wait", "wait"] * waits
-        kinds += ["each_page"] * loops
-        kinds += ["touch"] * jumps
+        kinds = ["simple", "simple", "simple", "when", "unless", "option", "trylock"]
+        kinds += ["locked", "locked"] * (held < len(LOCK_ORDER))
+        kinds += ["wait"] * may.get("wait", False)
+        # handed from one to the next, a page's lock is never free for those who only try
+        kinds += ["page_locked"] * (may.get("wait", False) and self.simple is WILD)
+        kinds += ["each_page", "each_folio"] * may.get("loop", False)
+        kinds += ["head"] * may.get("head", False)
+        kinds += ["touch"] * may.get("touch", False)
         kind = self.pick(*kinds)
-        same = {"waits": waits, "loops": loops}
+        may = {**may, "touch": False}
         if kind == "simple":
-            return (self.pick(*SIMPLE)(self.pick(*WORK), self.pick(*say.WORDS)),)
-        if kind in ("when", "unless"):
-            cost = {"cost": self.pick(*WORK)} if kind == "when" else {}
-            then, other = self.steps(held, **same), self.steps(held, **same)
-            return (getattr(say, kind)(self.pick(*CONDITIONS), *then, otherwise=other, **cost),)
-        if kind == "option":
-            then, other = self.steps(held, **same), self.steps(held, **same)
-            return (say.option(OPTION, *then, otherwise=other),)
-        if kind == "each_page":
-            return (say.each_page(*self.steps(held, waits=waits, loops=False)),)
+            return self.pick(*self.simple)(
+                self.pick(*WORK), self.pick(*say.WORDS), self.pick(*MARKS)
+            )
+        if kind in ("when", "unless", "option"):
+            return (self.branch(kind, held, may),)
+        inner = {**may, "wait": False, "loop": False}
+        if kind in ("each_page", "each_folio"):
+            return (self.loop(kind, held, may),)
         if kind == "wait":
             return (say.wait_on_page(),)
+        if kind == "page_locked":
+            return (say.lock_page(), *self.steps(held, **inner), say.unlock_page())
+        if kind == "head":
+            return (
+                say.to_head(),
+                *self.steps(held, **{**may, "head": False, "loop": False}),
+                say.from_head(),
+            )
         if kind == "touch":
-            return self.touch()
-        return self.trylock(held, **same) if kind == "trylock" else self.locked(held, loops=loops)
+            self.places += 1
+            place = f"untouched {self.places}"
+            return say.jump("touch", place), say.label(place)
+        if kind == "trylock":
+            busy = (say.count("trylock_lost"), *self.steps(held, **may))
+            return (say.trylock_page(*self.steps(held, **inner), say.unlock_page(), busy=busy),)
+        return self.locked(held, may)
 
-    def touch(self) -> tuple[Step, ...]:
-        """Return a touch of the page, mapped or not."""
-        self.places += 1
-        place = f"untouched {self.places}"
-        return say.jump("touch", place), say.label(place)
+    def branch(self, kind: str, held: int, may: dict[str, bool]) -> Step:
+        """Return a decision between two sequences of steps."""
+        then, other = self.steps(held, **may), self.steps(held, **may)
+        if kind == "option":
+            return say.option(OPTION, *then, otherwise=other)
+        cost = {"cost": self.pick(*WORK)} if kind == "when" else {}
+        return getattr(say, kind)(self.pick(*self.conditions), *then, otherwise=other, **cost)
 
-    def trylock(self, held: int, *, waits: bool, loops: bool) -> tuple[Step, ...]:
-        """Return steps with the page locked, and others if it was not to be had."""
-        got = self.steps(held, waits=False, loops=False)
-        busy = self.steps(held, waits=waits, loops=loops)
-        busy = (say.count("trylock_lost"), *busy)
-        return (say.trylock_page(*got, say.unlock_page(), busy=busy),)
+    def loop(self, kind: str, held: int, may: dict[str, bool]) -> Step:
+        """Return a loop over the window: page by page, or folio by folio."""
+        body = self.steps(held, **{**may, "loop": False})
+        if kind == "each_page":
+            return say.each_page(*body)
+        inner = self.steps(held, **{**may, "loop": False})
+        return say.each_folio(*body, say.each_page_of_folio(*inner))
 
-    def locked(self, held: int, *, loops: bool) -> tuple[Step, ...]:
+    def locked(self, held: int, may: dict[str, bool]) -> tuple[Step, ...]:
         """Return steps between taking and dropping a lock."""
         which = self.draw(st.integers(held, len(LOCK_ORDER) - 1))
-        inner = self.steps(which + 1, waits=False, loops=loops)
-        name = LOCK_ORDER[which]
-        if name == "mmap_lock" and self.draw(st.booleans()):
-            take = Step("lock", lay.LOCK_MMAP, 0, *EXCLUSIVE_MMAP_LOCK)
-            drop = Step("unlock", lay.LOCK_MMAP, 0, *EXCLUSIVE_MMAP_LOCK)
-            return (take, *inner, drop)
+        name = self.pick(*LOCK_ORDER[which])
+        inner = self.steps(which + 1, **{**may, "wait": False})
         return (say.lock(name), *inner, say.unlock(name))
 
 
 def loop_program(writer: Writer) -> tuple[Step, ...]:
     """Return a program that repeats random steps for each access and ends as a thread does."""
+    may = {"wait": True, "loop": True, "head": True, "touch": True}
     return (
+        Step("begin", category="run_queue"),
         say.label("again"),
         say.jump("next_access", "exit"),
         Step("fault_begin", cost="exception_entry", category="entry_exit"),
-        *writer.steps(0, waits=True, loops=True),
-        *writer.steps(0, waits=True, loops=True),
+        *writer.steps(0, **may),
+        *writer.steps(0, **may),
         Step("fault_end", cost="exception_exit", category="entry_exit"),
-        say.jump("iterate", "again"),
+        say.jump("think", "exit", category="hold", a=1),
+        say.go_to("again"),
         say.label("exit"),
         say.jump("finish", "stop", category="teardown"),
         say.label("teardown"),
@@ -144,10 +184,31 @@ def loop_program(writer: Writer) -> tuple[Step, ...]:
     )
 
 
-def fault_parts(writer: Writer) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
-    """Return a random way to fault around, and one to map the target for certain."""
-    # mmap_lock is held by readers only, so that who waits for a page cannot be in anybody's way
-    around = writer.steps(1, waits=True, loops=True)
-    before = writer.steps(1, waits=True, loops=True)
+def fault_parts(writer: Writer, fault_lock: str) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+    """Return random steps before the ordinary path, and inside it."""
+    # the fault's lock is held by readers only: who waits for a page is in nobody's way
+    held = AFTER_MMAP if fault_lock == "mmap_lock" else AFTER_VMA
+    may = {"wait": True, "loop": True, "head": True}
+    return writer.steps(held, **may), writer.steps(held, **may)
+
+
+def certain_path() -> tuple[Step, ...]:
+    """Return steps that map the target, whatever became of its page."""
     mapped = say.when("pte.none", say.set_pte(), otherwise=(say.count("pte_lost"),))
-    return around, (*before, say.lock("ptl"), mapped, say.unlock("ptl"))
+    return say.lock("ptl"), mapped, say.unlock("ptl")
+
+
+def actor_steps(writer: Writer) -> tuple[Step, ...]:
+    """Return one round of a random actor: over its range, and over all mappings of each page."""
+    once = writer.steps(2, wait=True)  # the locks of no mm: an actor has none of its own
+    inside = writer.steps(2, wait=True)
+    mappings = writer.steps(3)
+    return (
+        *once,
+        say.each_in_range(
+            *inside,
+            say.lock("i_mmap_mutex"),
+            say.each_mapping(*mappings, say.shootdown()),
+            say.unlock("i_mmap_mutex"),
+        ),
+    )

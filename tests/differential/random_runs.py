@@ -2,48 +2,129 @@
 
 from hypothesis import strategies as st
 from random_machines import MAX_THREADS, file_workloads, lock_loops, machines
-from random_programs import OPTION, Writer, fault_parts, loop_program
+from random_programs import (
+    OPTION,
+    Writer,
+    actor_steps,
+    certain_path,
+    fault_parts,
+    loop_program,
+)
 
 from dessim import schemes
 from dessim.kernel.assembler import assemble
-from dessim.kernel.programs import fault_program, lock_loop_program
-from dessim.kernel.world import Setup
+from dessim.kernel.programs import actor_program, fault_program, lock_loop_program
+from dessim.kernel.setup import ActorSetup, Setup, changes_page_cache
 
 ORDERS = (0, 1, 2, 3, 9)
+FRAMES = ("scheme", "scheme", "tame fault", "wild fault", "wild loop", "lock loop", "own loop")
+
+
+def options(draw, thing):
+    """Draw the options of a scheme or an actor: switches, words, small numbers."""
+    drawn = {}
+    for name, default in thing.options.items():
+        if isinstance(default, bool):
+            drawn[name] = draw(st.booleans())
+        elif name in thing.choices:
+            drawn[name] = draw(st.sampled_from(thing.choices[name]))
+        else:
+            drawn[name] = draw(st.integers(0, 3))
+    return drawn
+
+
+def actor(draw, choice, machine, *, shipped: bool) -> ActorSetup:
+    """Draw an actor: a shipped one, or any that leaves pages in order.
+
+    Its rounds are so far apart that a fault can be over between two: threads starve otherwise.
+    """
+    if shipped or draw(st.booleans()):
+        found = schemes.load_actor(draw(st.sampled_from(schemes.actor_names())))
+        program = schemes.program_of_actor(found, options(draw, found))
+    else:
+        steps = actor_program(actor_steps(Writer(draw, wild=False)))
+        program = assemble(steps, {OPTION: draw(st.booleans())})
+    pace = 1 if machine.device.read_latency_ps < 10**6 else 5_000
+    return ActorSetup(program, choice.every_ps * pace, choice.range_pages)
+
+
+def features(workload):
+    """Return what the workload makes possible."""
+    return {
+        "page_cache_changes": changes_page_cache(workload),
+        "reads_ahead": workload.readahead_pages > 0,
+        "unmaps": workload.unmap_every_pages > 0,
+    }
+
+
+def thread_program(draw, frame, order, workload):
+    """Draw the program of a thread; return it with log2 of the pages of a folio."""
+    if frame == "scheme":
+        scheme = schemes.load(draw(st.sampled_from(schemes.names())))
+        chosen = options(draw, scheme)
+        # Linux' actors of 2014 know no folios
+        if "folio_order" in chosen and changes_page_cache(workload):
+            chosen["folio_order"] = 0
+        program = schemes.thread_program(scheme, chosen, order, **features(workload))
+        return program, chosen.get("folio_order", 0)
+    given = {OPTION: draw(st.booleans()), **features(workload)}
+    if frame == "lock loop":
+        return assemble(lock_loop_program()), 0
+    if frame in ("wild loop", "own loop"):
+        steps = loop_program(Writer(draw, wild=True))
+        return assemble(steps, given), draw(st.integers(0, 2))
+    fault_lock = draw(st.sampled_from(("mmap_lock", "vma_lock")))
+    if frame == "tame fault":
+        around, before = fault_parts(Writer(draw, wild=False), "mmap_lock")
+        ordinary = schemes.load("no_fault_around").slow_path
+        return assemble(fault_program(around, (*before, *ordinary)), given), 0
+    around, before = fault_parts(Writer(draw, wild=True), fault_lock)
+    steps = fault_program(around, (*before, *certain_path()), fault_lock)
+    return assemble(steps, given), draw(st.integers(0, 2))
+
+
+class Run(Setup):
+    """A setup that is told in a few lines when it is the one on which engines differ."""
+
+    def _repr_pretty_(self, printer, cycle: bool) -> None:
+        printer.text(repr(self))
+
+    def __repr__(self) -> str:
+        """Return what tells the run from others; its machine only as far as it is arranged."""
+        lines = enumerate(self.program.listing)
+        return (
+            f"{self.threads} threads, order {self.fault_around_order}, seed {self.seed},"
+            f" folios {self.folio_order}, {self.machine.name} as {self.machine.topology},"
+            f" {self.workload}, program {'; '.join(f'{i} {line}' for i, line in lines)},"
+            f" actors {[actor.program.listing for actor in self.actors]}"
+        )
 
 
 @st.composite
-def runs(draw, frames: tuple[str, ...] = ("scheme", "fault", "loop", "lock loop", "own loop")):
+def runs(draw, frames: tuple[str, ...] = FRAMES):
     """Draw a run.
 
     Parameters
     ----------
     frames : tuple of str
-        What may surround the random part: a shipped ``scheme`` has none; a random ``fault`` path; a
-        random ``loop`` over accesses; the shipped ``lock loop``; an ``own loop`` in its place.
+        What may surround the random part: a shipped ``scheme`` has none; a ``fault`` path; a
+        ``loop`` over accesses; the shipped ``lock loop``; an ``own loop`` in its place. A page
+        cache that changes goes with programs that leave it in order.
     """
     frame = draw(st.sampled_from(frames))
     threads = draw(st.integers(1, MAX_THREADS))
-    machine = draw(machines(threads))
-    workload = draw(lock_loops() if frame in ("lock loop", "own loop") else file_workloads())
-    options = {OPTION: draw(st.booleans())}
-    if frame == "scheme":
-        scheme = schemes.load(draw(st.sampled_from(schemes.names())))
-        steps = fault_program(scheme.fault_around, scheme.slow_path)
-        options = {name: draw(st.booleans()) for name in scheme.options}
-    elif frame == "fault":
-        steps = fault_program(*fault_parts(Writer(draw)))
-    elif frame == "lock loop":
-        steps = lock_loop_program()
+    changes = frame in ("scheme", "tame fault") and draw(st.booleans())
+    if frame in ("lock loop", "own loop"):
+        workload = draw(lock_loops())
     else:
-        steps = loop_program(Writer(draw))
-    return Setup(
-        machine,
-        workload,
-        assemble(steps, options),
-        threads,
-        draw(st.sampled_from(ORDERS)),
-        None,
-        seed=draw(st.integers(0, 3)),
-        replication=0,
+        workload = draw(file_workloads(page_cache_changes=changes))
+    tasks = threads + len(workload.actors)
+    # an actor never lets a thread have its CPU back
+    machine = draw(machines(tasks, crowded=not workload.actors, free_retries=not changes))
+    order = draw(st.sampled_from(ORDERS))
+    program, folio_order = thread_program(draw, frame, order, workload)
+    others = [actor(draw, it, machine, shipped=frame == "scheme") for it in workload.actors]
+    seed = draw(st.integers(0, 3))
+    return Run(
+        machine, workload, program, threads, order, None, seed, 0, tuple(others), folio_order
     )

@@ -11,7 +11,13 @@ LOGGED_CHUNK = 256
 CHUNK = 1_000_000  # events between two looks at the clock and at Ctrl-C
 GREATEST_COST_PS = 1 << 42  # 4.4 s: times a million (ppm) it still fits
 GREATEST_PRODUCT = 1 << 62
-DRAWN_COSTS = (lay.COST_READ_L3, lay.COST_READ_DRAM, lay.COST_THINK, lay.COST_HOLD)
+DRAWN_COSTS = (
+    lay.COST_READ_L3,
+    lay.COST_READ_DRAM,
+    lay.COST_THINK,
+    lay.COST_HOLD,
+    lay.COST_DEVICE_READ,
+)
 
 
 def check_costs(w: Any) -> None:
@@ -20,20 +26,23 @@ def check_costs(w: Any) -> None:
     Raises
     ------
     OverflowError
-        If a cost is above 4.4 s, or if its product with a quantile or with the factor of an MCS
-        hand-over needs more than 62 bits.
+        If a time is above 4.4 s, or if its product with a quantile, with the factor of a far memory
+        or of an MCS hand-over needs more than 62 bits.
     """
-    costs = w[w[lay.H_COST] :][: 2 * lay.N_COSTS]
+    costs = w[w[lay.H_COST] :][: 2 * lay.N_COSTS].reshape(2, -1)
     line_costs = w[w[lay.H_LINE_COST] :][: 9 * lay.N_DISTANCES]
-    others = w[[lay.H_HOLD, lay.H_L3_HIT, lay.H_NODE_PAGE, lay.H_TICKET_WAITER]]
-    greatest = max(int(table.max()) for table in (costs, line_costs, others))
+    tasks = w[w[lay.H_TASK] :][: w[lay.H_TASKS] * lay.T_WORDS].reshape(-1, lay.T_WORDS)
+    pauses = tasks[:, lay.T_EVERY]
+    others = w[[lay.H_HOLD, lay.H_L3_HIT, lay.H_NODE_PAGE, lay.H_TICKET_WAITER, lay.H_TAS_WAITER]]
+    greatest = max(int(table.max()) for table in (costs, line_costs, pauses, others))
     quantile = int(w[w[lay.H_QUANTILES] :][: lay.N_QUANTILES * lay.QUANTILE_WORDS].max())
-    drawn = max(int(costs[cost]) for cost in DRAWN_COSTS) * quantile
+    drawn = max(int(costs[:, DRAWN_COSTS].max()), int(pauses.max())) * quantile
+    far = (drawn // lay.QUANTILE_ONE) * int(w[w[lay.H_FAR_READ] :][:3].max())
     handed_over = int(line_costs.max()) * int(w[lay.H_MCS_PPM])
-    if greatest > GREATEST_COST_PS or max(drawn, handed_over) > GREATEST_PRODUCT:
+    if greatest > GREATEST_COST_PS or max(drawn, far, handed_over) > GREATEST_PRODUCT:
         raise OverflowError(
-            f"a cost of {greatest / 1e12:.3g} s is beyond the 64-bit integers of the compiled"
-            " engine; the reference engine takes it"
+            f"a time of {greatest / 1e12:.3g} s, or what is drawn around it, is beyond the 64-bit"
+            " integers of the compiled engine; the reference engine takes it"
         )
 
 

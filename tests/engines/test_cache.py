@@ -1,0 +1,405 @@
+"""Compiled code is kept, found again, never stale, never half-written, and does without a place."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+from helpers import a_lock_loop, a_machine, a_workload, lock_loop_setup, scheme_setup
+
+import dessim
+from dessim.engines import build, code_cache, compiled, run_setup
+from dessim.kernel import delays
+
+ROOT = Path(dessim.__file__).parents[1]
+TESTS = Path(__file__).parents[1]
+
+TINY_RUN = """
+from helpers import a_workload, scheme_setup
+from dessim.engines import build, run_setup
+setup = scheme_setup("gang_lookup_mapcount", 2, 3, workload=a_workload(pages=6, mapping="shared"))
+{before}
+result = run_setup(setup, "compiled")
+assert result == run_setup(setup, "reference"), "engines differ"
+print("same", build._entries(False).plain)
+"""
+NO_COMPILER = """
+def refuse(*_):
+    raise SystemExit("would compile")
+build._compile = refuse
+"""
+
+
+def command(code: str) -> list[str]:
+    """Return the command that runs some Python code."""
+    return [sys.executable, "-c", code]
+
+
+def surroundings(**changes: str) -> dict[str, str]:
+    """Return environment variables under which dessim and the tests' helpers are found."""
+    return {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{TESTS}", **changes}
+
+
+def tiny_run(before: str = "", **changes: str) -> subprocess.CompletedProcess[str]:
+    """Run a tiny setup on both engines in a process of its own."""
+    return subprocess.run(
+        command(TINY_RUN.format(before=before)),
+        env=surroundings(**changes),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def kept(run_compiled, tmp_path) -> Path:
+    """Return a copy of this session's compiled code, in a place of its own."""
+    directory = code_cache.stored(code_cache.key("run", build.fingerprint()))
+    if directory is None:
+        pytest.skip("nothing was compiled: NUMBA_DISABLE_JIT")
+    return Path(shutil.copytree(directory, tmp_path / "dessim" / directory.name))
+
+
+# --- found again --------------------------------------------------------------------------------
+
+
+def test_compiling_is_announced_once_and_leaves_something_to_find(tmp_path):
+    """The first process says on stderr, in one line, that it compiles; the second says nothing."""
+    first = tiny_run(NUMBA_CACHE_DIR=str(tmp_path))
+    assert first.stdout == "same False\n", first.stderr
+    assert first.stderr == build.NOTICE + "\n"
+    second = tiny_run(NO_COMPILER, NUMBA_CACHE_DIR=str(tmp_path))
+    assert (second.stdout, second.stderr) == ("same False\n", "")
+    assert len(list((tmp_path / "dessim").iterdir())) == 1, "left-overs"
+
+
+def test_another_process_finds_what_was_compiled(kept):
+    """A later process loads compiled code and compiles nothing."""
+    run = tiny_run(NO_COMPILER, NUMBA_CACHE_DIR=str(kept.parents[1]))
+    assert (run.stdout, run.stderr) == ("same False\n", "")
+
+
+def test_a_child_process_looks_where_its_parent_looked(kept):
+    """A run leaves the environment as it was, so that workers find the same directory."""
+    code = f"import os\nbefore = dict(os.environ)\n{TINY_RUN.format(before=NO_COMPILER)}"
+    code += "\nassert dict(os.environ) == before"
+    place = surroundings(NUMBA_CACHE_DIR=str(kept.parents[1]))
+    run = subprocess.run(command(code), env=place, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+def test_the_notice_can_be_silenced():
+    """Whoever wants no notice sets the level of the logger `dessim`."""
+    assert build.LOG.name.startswith("dessim.")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(path.read_bytes()[:-1]),
+        lambda path: path.write_bytes(path.read_bytes()[:-1] + b"?"),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.unlink(),
+        lambda path: path.with_name("more").write_bytes(b"?"),
+    ],
+    ids=["shorter", "another byte", "empty", "missing", "one more"],
+)
+@pytest.mark.parametrize("which", ["*.nbc", "*.nbi", code_cache.MANIFEST])
+def test_a_damaged_directory_is_not_trusted(kept, monkeypatch, damage, which):
+    """Whatever happened to a file of compiled code, it is not loaded."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(kept.parents[1]))
+    assert code_cache.stored(kept.name) == kept
+    damage(next(kept.rglob(which)))
+    assert code_cache.stored(kept.name) is None
+
+
+def test_a_process_compiles_when_the_directory_is_damaged(kept):
+    """Damaged code is compiled anew instead of being run, and instead of an error."""
+    next(kept.rglob("*.nbc")).write_bytes(b"damaged")
+    run = tiny_run(NO_COMPILER, NUMBA_CACHE_DIR=str(kept.parents[1]))
+    assert run.stderr == f"{build.NOTICE}\nwould compile\n"
+
+
+def test_code_that_the_compiler_does_not_find_is_compiled_anew(kept):
+    """A directory that is whole but does not hold what numba looks for is no error."""
+    for path in kept.rglob("*.nbi"):
+        path.unlink()
+    (kept / code_cache.MANIFEST).unlink()
+    before = f"from dessim.engines import code_cache\ncode_cache._is_complete = bool\n{NO_COMPILER}"
+    run = tiny_run(before, NUMBA_CACHE_DIR=str(kept.parents[1]))
+    assert run.stderr == f"{build.NOTICE}\nwould compile\n"
+
+
+# --- never stale --------------------------------------------------------------------------------
+
+
+def name() -> str:
+    """Return the name under which compiled code would be looked for now."""
+    return code_cache.key("run", build.fingerprint())
+
+
+def test_another_kernel_has_another_name(monkeypatch):
+    """Changed code of any function that the event loop reaches is never taken for the old one."""
+    old = name()
+    changed = delays.teardown_ps.__code__.replace(co_consts=(None, 7))
+    monkeypatch.setattr(delays.teardown_ps, "__code__", changed)
+    assert name() != old
+
+
+def test_another_constant_gives_another_name(monkeypatch):
+    """So is a changed constant: the layout of the World, an operation, a cost."""
+    old = name()
+    for module in [m for n, m in sys.modules.items() if n.startswith("dessim.kernel.")]:
+        if hasattr(module, "COST_WAKE_WALK"):
+            monkeypatch.setattr(module, "COST_WAKE_WALK", 1)
+    assert name() != old
+
+
+@pytest.mark.parametrize("library", ["numba", "llvmlite"])
+def test_another_compiler_gives_another_name(monkeypatch, library):
+    """What another numba or LLVM compiled is not loaded."""
+    old, right = name(), code_cache.metadata.version
+    other = {library: "0.1"}
+    monkeypatch.setattr(code_cache.metadata, "version", lambda it: other.get(it) or right(it))
+    assert name() != old
+
+
+def test_another_python_gives_another_name(monkeypatch):
+    """What another Python compiled is not loaded."""
+    old = name()
+    monkeypatch.setattr(sys, "version", "3.99")
+    assert name() != old
+
+
+def test_only_the_place_does_not_change_the_name(monkeypatch):
+    """Switches of the compiler do; where its results are kept does not."""
+    old = name()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "/elsewhere")
+    assert name() == old
+    monkeypatch.setenv("NUMBA_OPT", "1")
+    assert name() != old
+
+
+def test_every_kernel_module_that_runs_is_compiled():
+    """What the reference engine calls in the kernel is what the compiled engine compiles."""
+    functions = build.reached_from(build.start, build.go_on)
+    reached = {function.__module__ for function in functions.values()}
+    assert {"dessim.kernel.steps", "dessim.kernel.lines", "dessim.kernel.draws"} <= reached
+    order = list(functions)
+    for place, function in enumerate(functions.values()):
+        called = set(function.__code__.co_names) & set(order)
+        assert called <= set(order[:place]), "callees come first"
+
+
+def test_two_functions_of_one_name_are_refused():
+    """One name means one function in the common namespace, or nothing is compiled."""
+    callers = []
+    for module in ("here", "elsewhere"):
+        helper = types.FunctionType((lambda: 1).__code__, {}, "helper")
+        helper.__module__ = f"dessim.kernel.{module}"
+        code = compile("helper()", "", "eval")
+        callers.append(types.FunctionType(code, {"helper": helper}, module))
+    with pytest.raises(ValueError, match="two kernel functions are called 'helper'"):
+        build.reached_from(*callers)
+
+
+# --- where ----------------------------------------------------------------------------------------
+
+
+def test_the_chosen_place_comes_before_the_temporary_one(monkeypatch, tmp_path):
+    """NUMBA_CACHE_DIR decides; without it the user's cache does; then a directory of one's own."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "chosen"))
+    assert next(code_cache._places()) == tmp_path / "chosen" / "dessim"
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert next(code_cache._places()) == tmp_path / "cache" / "dessim"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert next(code_cache._places()) == tmp_path / "home" / ".cache" / "dessim"
+
+
+@pytest.fixture
+def temporary(monkeypatch, tmp_path) -> Path:
+    """Let directories of temporary files be here."""
+    monkeypatch.setattr(code_cache.tempfile, "tempdir", str(tmp_path))
+    return tmp_path / f"dessim-{os.getuid()}"
+
+
+def test_an_unwritable_place_is_passed_over(monkeypatch, temporary):
+    """Where nothing can be written, a directory of temporary files is taken."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "/dev/null/nowhere")
+    work = code_cache.workshop("name")
+    assert work is not None
+    assert work.parent == temporary
+    assert temporary.stat().st_mode & 0o077 == 0
+
+
+def test_a_directory_that_others_can_write_to_is_not_used(monkeypatch, temporary):
+    """Among temporary files nobody else's code is run."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "/dev/null/nowhere")
+    temporary.mkdir()
+    temporary.chmod(0o777)
+    assert code_cache.workshop("name") is None
+    temporary.rmdir()
+    temporary.symlink_to(temporary.parent)
+    assert code_cache.workshop("name") is None
+
+
+def test_the_first_of_two_writers_stays(monkeypatch, tmp_path):
+    """Two processes that compile at once do not disturb each other: one directory, complete."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    works = [code_cache.workshop("name") for _ in range(2)]
+    for text, work in zip("ab", works, strict=True):
+        (work / "code").write_text(text)
+        assert code_cache.stored("name") is None or text == "b"
+        code_cache.publish(work, "name")
+        code_cache.remove(work)
+    assert (code_cache.stored("name") / "code").read_text() == "a"
+    assert [path.name for path in (tmp_path / "dessim").iterdir()] == ["name"]
+
+
+def test_a_damaged_directory_is_replaced(monkeypatch, tmp_path):
+    """What is found damaged makes room for what is compiled anew."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    for text in "ab":
+        work = code_cache.workshop("name")
+        (work / "code").write_text(text)
+        code_cache.publish(work, "name")
+        assert (code_cache.stored("name") / "code").read_text() == text
+        (tmp_path / "dessim" / "name" / "code").write_text("damaged")
+    assert [path.name for path in (tmp_path / "dessim").iterdir()] == ["name"]
+
+
+# --- without a compiler, and interrupted ----------------------------------------------------------
+
+
+def test_a_tiny_run_without_compiling():
+    """With NUMBA_DISABLE_JIT the compiled engine runs its source as it is, with the same result."""
+    run = tiny_run(NUMBA_DISABLE_JIT="1")
+    assert (run.stdout, run.stderr) == ("same True\n", "")
+
+
+def test_engines_are_imported_without_the_compiler():
+    """The compiler is imported when something is to be run, not when something is looked up."""
+    code = "import sys, dessim.engines.compiled; assert 'numba' not in sys.modules"
+    run = subprocess.run(command(code), env=surroundings(), capture_output=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+INTERRUPTED = """
+import signal
+from helpers import a_lock_loop, lock_loop_setup
+from dessim.engines import run_setup
+endless = lock_loop_setup(a_lock_loop(iterations=10**9), 2)
+try:
+    run_setup(endless, "compiled", progress=lambda now: print("running", flush=True))
+except KeyboardInterrupt:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    setup = lock_loop_setup(a_lock_loop(iterations=9), 3)
+    assert run_setup(setup, "compiled") == run_setup(setup, "reference")
+    print("done")
+"""
+
+
+def test_a_run_can_be_interrupted(run_compiled):
+    """Ctrl-C ends a long run soon, and the next run in the process is as right as any."""
+    with subprocess.Popen(
+        command(INTERRUPTED), env=surroundings(), stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout.readline() == "running\n"
+        child.send_signal(signal.SIGINT)
+        rest = child.stdout.read()
+    assert rest.endswith("done\n")
+    assert child.returncode == 0
+
+
+@pytest.mark.slow
+def test_compiling_can_be_interrupted(tmp_path):
+    """Ctrl-C while it compiles leaves nothing behind; the next attempt compiles and runs."""
+    code = "try:\n    run_setup(setup)\nexcept KeyboardInterrupt:\n    print('stopped')"
+    with subprocess.Popen(
+        command(TINY_RUN.format(before=code)),
+        env=surroundings(NUMBA_CACHE_DIR=str(tmp_path), PYTHONUNBUFFERED="1"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stderr.readline() == build.NOTICE + "\n"
+        child.send_signal(signal.SIGINT)
+        assert child.stdout.read() == "stopped\nsame False\n"
+    assert len(list((tmp_path / "dessim").iterdir())) == 1
+
+
+@pytest.mark.slow
+def test_two_processes_compile_at_once(tmp_path):
+    """Both compile, both are right, and one complete directory is left."""
+    both = [
+        subprocess.Popen(
+            command(TINY_RUN.format(before="")),
+            env=surroundings(NUMBA_CACHE_DIR=str(tmp_path)),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    assert [child.communicate()[0] for child in both] == ["same False\n"] * 2
+    assert len(list((tmp_path / "dessim").iterdir())) == 1
+    run = tiny_run(NO_COMPILER, NUMBA_CACHE_DIR=str(tmp_path))
+    assert run.stdout == "same False\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "before",
+    [
+        "build.code_cache._places = lambda: iter(())",
+        "build.pointers_work = lambda: False",
+    ],
+    ids=["nowhere to write", "no bare pointers"],
+)
+def test_what_numba_or_the_machine_lacks_is_done_without(before, tmp_path):
+    """Without any place for compiled code, or without pointers in numba, it runs all the same."""
+    run = tiny_run(before, NUMBA_CACHE_DIR=str(tmp_path))
+    assert run.stdout == "same False\n", run.stderr
+
+
+def test_a_numba_without_its_hidden_option_is_noticed(monkeypatch):
+    """Where numba refuses what it never promised, arrays are used instead of pointers."""
+    assert build.pointers_work() or build._numba().config.DISABLE_JIT
+    numba = types.SimpleNamespace(njit=build._numba().njit, types=build._numba().types)
+    refusing = types.SimpleNamespace(**vars(numba))
+
+    def njit(**options):
+        raise KeyError(f"unrecognized options: {options}")
+
+    refusing.njit = njit
+    monkeypatch.setattr(build, "_numba", lambda: refusing)
+    assert not build.pointers_work()
+
+
+# --- 64 bits ------------------------------------------------------------------------------------
+
+
+def test_costs_beyond_64_bits_are_refused(run_compiled):
+    """A cost with which a product could overflow is an error, not a wrong result."""
+    loop = a_lock_loop(think_ps=10**13, hold_ps=1, iterations=1)
+    with pytest.raises(OverflowError, match="reference engine takes it"):
+        run_compiled(lock_loop_setup(loop, 2))
+    assert run_setup(lock_loop_setup(loop, 2), "reference").completion_ps == 10**13 + 2
+
+
+def test_times_beyond_64_bits_are_refused(run_compiled):
+    """A run that lasts longer than a key can hold is an error, not a wrong order of events."""
+    last = compiled.loop.NEVER >> 1
+    for start_ps, error in ((last - 10**11, False), (last - 100, True), (last + 100, True)):
+        workload = a_workload(pages=1, start_stagger_ps=start_ps, start_jitter_ppm=0)
+        setup = scheme_setup("no_fault_around", 0, 2, a_machine(), workload)
+        if not error:
+            assert run_compiled(setup) == run_setup(setup, "reference")
+            continue
+        with pytest.raises(OverflowError, match="counts no further"):
+            run_compiled(setup)

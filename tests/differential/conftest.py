@@ -17,5 +17,5 @@ COMMON = {
 # Each day the same runs; a failing one is told as it was drawn, since to find a smaller one takes
 # minutes. Thorough runs are others each time.
 QUICK = {"derandomize": True, "database": None, "phases": [Phase.generate]}
-settings.register_profile("quick", max_examples=250, **QUICK, **COMMON)
+settings.register_profile("quick", max_examples=200, **QUICK, **COMMON)
 settings.register_profile("thorough", max_examples=4_000, **COMMON)

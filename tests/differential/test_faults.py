@@ -174,8 +174,6 @@ SEEN_BY_OTHERS = {
     "set_pte": ANY,
     "lock_page": WILD,
     "set_flags": WILD,
-    "clear_pte": WILD,
-    "remove": WILD,
     "add_to_cache": WILD,
     "when_flags": ANY,
     "when_pte_none": ANY,
@@ -197,7 +195,7 @@ def test_quick_fusing_past_a_shared_step_is_noticed(op, frames):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("op", ["populate", "when_cached", "when_mapped"])
+@pytest.mark.parametrize("op", ["populate", "clear_pte", "remove", "when_cached", "when_mapped"])
 def test_fusing_past_a_rarely_decisive_step_is_noticed(op):
     """The same for what seldom changes while somebody looks."""
     assert is_caught(fused_past(op), examples=3_000)

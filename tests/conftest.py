@@ -1,6 +1,7 @@
 """What all tests share: options, the place of compiled code, the compiled engine."""
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -13,6 +14,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 # Compiled code is kept between runs of the tests, in one place for all workers.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(tempfile.gettempdir()) / "dessim-numba-cache"))
+
+
+# Started in the background of a script, the tests would hand an ignored Ctrl-C on to the commands
+# that they interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -12,6 +12,7 @@ from dessim.cli.figure import figure
 from dessim.cli.run import run
 from dessim.cli.show import list_command, schema, show
 from dessim.cli.store import clean, export, status
+from dessim.cli.validate import validate
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -73,5 +74,8 @@ def main() -> None:
     """
 
 
-for command in (run, list_command, show, schema, figure, compare, status, clean, export):
+for command in (
+    *(run, list_command, show, schema, figure, compare, status, clean, export),
+    *(validate,),
+):
     main.add_command(command)

@@ -96,11 +96,11 @@ def run(
     folder = out / folder_name(experiment.name)
     write_books(todo, folder)
     progress = Progress(todo, quiet=quiet, verbose=verbose)
-    tally = _run_all(todo, jobs or 1, cluster, store, progress, force=force)
+    tally = run_jobs(todo, jobs or 1, cluster, store, progress, force=force)
     while more := more_jobs(experiment, points, tally, engine, store, text):  # type: ignore[arg-type]
         todo += more
         progress = Progress(more, quiet=quiet, verbose=verbose)
-        tally.take(_run_all(more, jobs or 1, cluster, store, progress, force=force))
+        tally.take(run_jobs(more, jobs or 1, cluster, store, progress, force=force))
     document = document_of(experiment, points, tally, engine)
     written: list[Path] = write_tables(document, points, tally, folder)
     if tally.failed:
@@ -116,7 +116,7 @@ def run(
     print_document(document, form)
     if not quiet:
         click.echo(f"wrote {summary_of(written)}", err=True)
-    _report_failures(tally)
+    report_failures(tally)
 
 
 def _load(
@@ -158,7 +158,7 @@ def folder_name(experiment: str) -> str:
     return "experiment-runs" if kept in ("", "runs") else kept
 
 
-def _run_all(
+def run_jobs(
     todo: list[Job],
     workers: int,
     cluster: str | None,
@@ -203,7 +203,8 @@ def _kept(progress: Progress, store: Store) -> str:
     )
 
 
-def _report_failures(tally: Tally) -> None:
+def report_failures(tally: Tally) -> None:
+    """Name the runs that failed, and end with exit code 1 if there are any."""
     failed = tally.failed
     if not failed:
         return

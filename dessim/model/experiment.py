@@ -151,6 +151,7 @@ class Point(Model):
         for part in (machine, workload):
             part.pop("description", None)
             part.pop("sources", None)
+            part.pop("calibration", None)
         for name in foreign_keys(self.workload.kind):
             workload.pop(name)
         result: dict[str, Any] = {

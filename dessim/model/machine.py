@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from dessim.model.calibration import Calibration
 from dessim.model.fields import (
     Count,
     Flag,
@@ -392,6 +393,8 @@ class Machine(Model):
     device: Device = Field(default_factory=Device)
     sources: dict[str, Text] = Field(default_factory=dict)
     """Reference of each source key."""
+    calibration: Calibration | None = None
+    """What `dessim calibrate` fitted, and to what; nothing here can change a run."""
     provenance: dict[str, Provenance] = Field(default_factory=dict, exclude=True)
     """Where each number comes from, by its dotted YAML path; filled by the loader."""
 

@@ -14,7 +14,7 @@ from dessim.model.units import shorten
 from dessim.model.validate import field_at, validate
 
 NOTE_KEYS = ("value", "tag", "source", "range", "note")
-_OWN_MAPPINGS = {("sources",)}
+_OWN_MAPPINGS = {("sources",), ("calibration",)}
 _SET = Provenance(tag="assumed", source="set by the experiment")
 
 

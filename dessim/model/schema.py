@@ -16,7 +16,7 @@ from dessim.model.workload import Workload
 
 SchemaKind = Literal["experiment", "machine", "workload"]
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_UNITLESS = {("Machine", "name"), ("Machine", "description"), ("Machine", "sources")}
+_UNITLESS = {("Machine", key) for key in ("name", "description", "sources", "calibration")}
 
 
 def json_schema(kind: SchemaKind) -> dict[str, Any]:

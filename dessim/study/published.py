@@ -1,8 +1,14 @@
 """Measured tables, and the rows that belong to a point.
 
-A table is a CSV file in configs/published. Lines that begin with `#` tell where it comes from. The
-columns `workload`, `scheme`, `threads` and `fault_around_order` say what was measured; `doubtful`
-is empty or gives a reason not to trust the row; every other column is a metric named as ours.
+A table is a CSV file, one of configs/published or anybody's. Lines that begin with `#` tell where
+it comes from. The columns `workload`, `scheme`, `threads` and `fault_around_order` say what was
+measured; `doubtful` is empty or gives a reason not to trust the row; every other column is a metric
+named as ours.
+
+A table may also be written as the patch's author would: `workload`, `threads`, `order` (a number,
+or `baseline` for the kernel without the patch), `seconds`, `minor_faults`, and a `note`, which
+makes a row doubtful where it begins with SUSPECT. Workloads may have the names of
+`PATCH_WORKLOADS` there.
 """
 
 from __future__ import annotations
@@ -17,6 +23,14 @@ from dessim.model.errors import Place, Problem, Source
 
 KEYS = ("workload", "scheme", "threads", "fault_around_order")
 DOUBTFUL = "doubtful"
+PATCH_COLUMNS = ("workload", "threads", "order", "seconds")
+PATCH_WORKLOADS = {
+    "seq_16GiB": "sequential-read",
+    "rand_1GiB": "random-read",
+    "touch_one_page_per_2MiB_16GiB": "touch-one-per-table",
+}
+BASELINE, PATCHED = "no_fault_around", "radix_walk_trylock"
+"""Schemes of the kernel without the patch and with it."""
 
 Key = tuple[str, str, int, int]
 
@@ -95,6 +109,8 @@ def load_published(name: str) -> Published:
 
 
 def _header(cells: list[str]) -> list[str]:
+    if "scheme" not in cells and all(name in cells for name in PATCH_COLUMNS):
+        return cells
     missing = [key for key in KEYS if key not in cells]
     if missing:
         raise ValueError(f"the header lacks {', '.join(missing)}")
@@ -105,12 +121,30 @@ def _row(header: list[str], cells: list[str]) -> tuple[Key, Measured]:
     if len(cells) != len(header):
         raise ValueError(f"{len(cells)} cells, where the header has {len(header)}")
     row = dict(zip(header, cells, strict=True))
+    if "scheme" not in row:
+        row = _of_patch(row)
     key = (row["workload"], row["scheme"], int(row["threads"]), int(row["fault_around_order"]))
-    names = [name for name in header if name not in (*KEYS, DOUBTFUL)]
+    names = [name for name in row if name not in (*KEYS, DOUBTFUL)]
     values = {name: float(row[name]) for name in names if row[name]}
     if not all(math.isfinite(x) and x > 0 for x in values.values()):
         raise ValueError("a measured number must be positive and finite")
     return key, Measured(values, row.get(DOUBTFUL, ""))
+
+
+def _of_patch(row: dict[str, str]) -> dict[str, str]:
+    """The columns of a patch author's row under our names."""
+    baseline = row["order"] == "baseline"
+    note = row.get("note", "")
+    found = {
+        "workload": PATCH_WORKLOADS.get(row["workload"], row["workload"]),
+        "scheme": BASELINE if baseline else PATCHED,
+        "threads": row["threads"],
+        "fault_around_order": "0" if baseline else row["order"],
+        "completion_s": row["seconds"],
+        DOUBTFUL: note if note.startswith("SUSPECT") else "",
+    }
+    own = (*PATCH_COLUMNS, "note")
+    return found | {name: cell for name, cell in row.items() if name not in own}
 
 
 def mean_errors(points: list[dict[str, Any]], metric: str) -> dict[str, tuple[float, int]]:

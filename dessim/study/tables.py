@@ -265,6 +265,20 @@ def write_tables(
         return [(aside / name).replace(folder / name) for name in names]
 
 
+def write_texts(texts: dict[str, str], folder: Path) -> list[Path]:
+    """Write text files into a folder: all aside before the first is renamed.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with workspace(folder) as aside:
+        write_through(aside, {name: text.encode() for name, text in texts.items()})
+        return [(aside / name).replace(folder / name) for name in texts]
+
+
 def uniform(rows: Sequence[Row]) -> list[Row]:
     """The same rows, all with the same columns."""
     columns = dict.fromkeys(name for row in rows for name in row)

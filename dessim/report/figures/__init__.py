@@ -73,13 +73,19 @@ def draw_all(folder: Path, out: Path, wanted: Sequence[str] = ()) -> list[Path]:
         for name in wanted or known:
             drawing = importlib.import_module(f"{__name__}.{name}").draw(results)
             if drawing is not None:
-                written += _save(drawing, out, name)
+                written += save(drawing, out, name)
             elif wanted:
                 raise UnknownFigureError(f"these results hold nothing for figure {name!r}")
     return written
 
 
-def _save(drawing: Drawing, out: Path, name: str) -> list[Path]:
+def save(drawing: Drawing, out: Path, name: str) -> list[Path]:
+    """Write a figure as PDF, SVG and PNG, its numbers as CSV, its caption as text.
+
+    Returns
+    -------
+    list of Path
+    """
     out.mkdir(parents=True, exist_ok=True)
     figure: Figure = drawing.figure
     FigureCanvasAgg(figure)

@@ -1,0 +1,96 @@
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dessim.cli import main
+
+FILES = ("validation.json", "validation.csv", "figures/predicted.pdf", "figures/predicted.csv")
+
+
+def typed(*words: str | Path) -> Result:
+    """What happens when somebody types `dessim` and these words."""
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An experiment that simulates next to nothing, and a folder for its results."""
+    folder = tmp_path_factory.mktemp("validate")
+    (folder / "small.yaml").write_text(
+        "machine: ivybridge-ex-4s\nworkload: sequential-read\nschemes: [radix_walk_trylock]\n"
+        "simulate: 256KiB\nreplications: 2\nmeasured: fault-around-2014\n"
+    )
+    return folder
+
+
+def validate(folder: Path, *words: str) -> Result:
+    """`dessim validate` of the small experiment on the reference engine."""
+    options = ("--engine", "reference", "--out", folder / "results")
+    return typed("validate", folder / "small.yaml", *options, *words)
+
+
+def test_measured_and_simulated_stand_beside_each_other(small: Path) -> None:
+    """A row per chosen cell, errors by workload, files and a figure; then all from the store."""
+    done = validate(small, "--only", "sequential-read:1,2,8:0,4")
+    assert done.exit_code == 0, done.output
+    assert "sequential-read on ivybridge-ex-4s" in done.stdout
+    assert "|ln(simulated / measured)| by workload" in done.stdout
+    assert "Nothing in this profile was fitted" in done.stdout
+    folder = small / "results" / "validate-fault-around-2014"
+    assert all((folder / name).stat().st_size for name in FILES)
+    again = validate(small, "--only", "sequential-read:1,2,8:0,4")
+    assert "8 were stored already" in again.stderr
+    assert again.stdout == done.stdout
+
+
+def test_json_is_the_document(small: Path) -> None:
+    """Standard output holds one document, the same as the file, with what was measured."""
+    done = validate(small, "--only", "sequential-read:8:4", "--format", "json", "--no-figure")
+    document = json.loads(done.stdout)
+    path = small / "results" / "validate-fault-around-2014" / "validation.json"
+    assert document == json.loads(path.read_text())
+    [cell] = document["cells"]
+    assert cell["cell"] == "sequential-read:8:4"
+    assert cell["completion_s"]["measured"] == 6.394316732
+    assert cell["simulated_bytes"] == 256 << 10
+    low, high = cell["completion_s"]["ci95"]
+    assert low <= cell["completion_s"]["simulated"] <= high
+
+
+def test_another_table_machine_and_size_can_be_given(small: Path) -> None:
+    """A table of one's own, with a cell that the experiment does not have."""
+    own = small / "own.csv"
+    own.write_text("workload,threads,order,seconds\nseparate-processes,2,4,1.5\n")
+    words = ("--data", str(own), "--machine", "icelake-sp-2s", "--simulate", "64KiB")
+    done = validate(small, *words, "--replications", "1", "--format", "json", "--no-figure")
+    document = json.loads(done.stdout)
+    assert (document["data"], document["machine"]) == ("own", "icelake-sp-2s")
+    [cell] = document["cells"]
+    assert (cell["workload"], cell["threads"], cell["replications"]) == ("separate-processes", 2, 1)
+    assert cell["simulated_bytes"] == 64 << 10
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--only", "sequential:1"], "did you mean 'sequential-read'"),
+        (["--data", "fault-around-2015"], "did you mean 'fault-around-2014'"),
+        (["--machine", "ivy"], "there is no machine named 'ivy'"),
+        (["--simulate", "64"], "'64' has no unit"),
+        (["--data", "quickstart.csv"], "No such file"),
+    ],
+)
+def test_wrong_words_are_refused(small: Path, words: list[str], said: str) -> None:
+    """Exit code 2, with the place and what would do."""
+    done = validate(small, *words)
+    assert done.exit_code == 2
+    assert said in done.output
+
+
+def test_an_experiment_without_a_table_needs_one(small: Path) -> None:
+    """Exit code 2, and the option that is missing."""
+    done = typed("validate", "quickstart", "--out", small / "results")
+    assert done.exit_code == 2
+    assert "--data" in done.output

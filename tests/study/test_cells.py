@@ -1,0 +1,115 @@
+from pathlib import Path
+
+import pytest
+
+from dessim.model import ConfigError, load_experiment, resolve
+from dessim.study.cells import (
+    cell_name,
+    chosen,
+    ideal_faults,
+    key_of,
+    points_of,
+    simulating,
+    spelled_out,
+)
+from dessim.study.published import load_published
+
+TABLE = load_published("fault-around-2014")
+
+
+def test_a_cell_is_named_by_workload_threads_and_order() -> None:
+    """The scheme is told only where it is not the usual one of its order."""
+    assert cell_name(("sequential-read", "no_fault_around", 8, 0)) == "sequential-read:8:0"
+    assert cell_name(("w", "radix_walk_trylock", 1, 3)) == "w:1:3"
+    assert cell_name(("w", "lock_each_page", 1, 3)) == "w:1:3@lock_each_page"
+
+
+def test_choices_pick_cells_in_the_order_of_the_table() -> None:
+    """Lists with commas; nothing or a star is all; the baseline is order 0; names of the mail."""
+    assert len(chosen([], TABLE.rows, "--fit")) == 49
+    names = [cell_name(k) for k in chosen(["sequential-read:8:9,baseline"], TABLE.rows, "--fit")]
+    assert names == ["sequential-read:8:0", "sequential-read:8:9"]
+    assert len(chosen(["*:1"], TABLE.rows, "--fit")) == 21
+    assert len(chosen(["seq_16GiB:*:3", "rand_1GiB:1:3"], TABLE.rows, "--fit")) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("sequential:1", "did you mean 'sequential-read'"),
+        ("sequential-read:60", "no cell of the table matches"),
+        ("sequential-read:x", "expected WORKLOAD"),
+        (":1", "expected WORKLOAD"),
+    ],
+)
+def test_a_choice_of_nothing_is_refused(text: str, words: str) -> None:
+    """It names the option and what would be understood."""
+    with pytest.raises(ConfigError, match=words) as caught:
+        chosen([text], TABLE.rows, "--fit")
+    assert str(caught.value).startswith("--fit: error: ")
+
+
+def test_cells_that_nobody_measured_are_spelled_out() -> None:
+    """Every part must be there, because no table fills it in."""
+    keys = spelled_out(["sequential-read:60,120:baseline,4"], "--cells")
+    assert [cell_name(key) for key in keys] == [
+        "sequential-read:60:0",
+        "sequential-read:60:4",
+        "sequential-read:120:0",
+        "sequential-read:120:4",
+    ]
+    with pytest.raises(ConfigError, match="leaves open"):
+        spelled_out(["sequential-read:60"], "--cells")
+
+
+def test_points_are_the_experiments_own_where_it_has_them() -> None:
+    """Others take everything but threads, scheme and order from a point of the same workload."""
+    experiment = load_experiment("fault-around-2014")
+    own = {key_of(point): point for point in resolve(experiment)}
+    assert points_of(TABLE.rows, experiment) == [own[key] for key in TABLE.rows]
+    key = ("touch-one-per-table", "radix_walk_trylock", 120, 4)
+    [point] = points_of([key], experiment)
+    assert key_of(point) == key
+    assert (point.workload.threads, point.simulate_bytes) == (120, 1 << 30)
+    with pytest.raises(ConfigError, match="there is no workload named 'sleep'"):
+        points_of([("sleep", "radix_walk_trylock", 1, 4)], experiment)
+
+
+def test_the_simulated_part_can_be_chosen_by_workload() -> None:
+    """`full` and sizes beyond the file simulate all of it."""
+    points = points_of(TABLE.rows, load_experiment("fault-around-2014"))
+    found = simulating(points, ["128MiB", "touch_one_page_per_2MiB_16GiB=full", "rand_1GiB=1GiB"])
+    sizes = {point.workload.name: point.simulate_bytes for point in found}
+    assert sizes == {"sequential-read": 128 << 20, "random-read": None, "touch-one-per-table": None}
+    for wrong in ("64MB/s", "5000B", "nothing=1MiB"):
+        with pytest.raises(ConfigError, match="--simulate"):
+            simulating(points, [wrong])
+
+
+def test_ideal_faults_are_one_per_window_and_thread() -> None:
+    """16 GiB at order 3 with 8 threads: 8 x 524288; tables of 2 MiB; 1 GiB at random."""
+    points = points_of(TABLE.rows, load_experiment("fault-around-2014"))
+    ideal = {cell_name(key_of(point)): ideal_faults(point) for point in points}
+    assert ideal["sequential-read:8:3"] == 8 * 524288
+    assert ideal["touch-one-per-table:8:3"] == 8 * 8192
+    assert ideal["random-read:1:4"] == pytest.approx(16384)
+
+
+def test_a_table_in_the_form_of_the_mail_gives_the_same_rows(tmp_path: Path) -> None:
+    """Its workloads, its baseline and its SUSPECT note are understood."""
+    path = tmp_path / "mail.csv"
+    path.write_text(
+        "workload,threads,order,minor_faults,seconds,note\n"
+        "seq_16GiB,8,baseline,33557540,16.649304881,\n"
+        "seq_16GiB,8,3,4515848,6.612490639,quick\n"
+        'touch_one_page_per_2MiB_16GiB,8,1,65681,0.488600638,"SUSPECT: a copy"\n'
+    )
+    rows = load_published(str(path)).rows
+    assert [cell_name(key) for key in rows] == [
+        "sequential-read:8:0",
+        "sequential-read:8:3",
+        "touch-one-per-table:8:1",
+    ]
+    for key, row in rows.items():
+        assert row.values == TABLE.rows[key].values
+        assert bool(row.doubtful) == bool(TABLE.rows[key].doubtful)

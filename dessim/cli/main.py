@@ -8,6 +8,7 @@ import click
 
 import dessim
 from dessim.cli.compare import compare
+from dessim.cli.explain import explain
 from dessim.cli.figure import figure
 from dessim.cli.run import run
 from dessim.cli.show import list_command, schema, show
@@ -58,8 +59,9 @@ def _message(error: Exception) -> str | None:
     from dessim.report.drawing import UnknownFigureError
     from dessim.schemes import UnknownScheme
     from dessim.study.executors import ClusterMissingError
+    from dessim.study.levers import UnknownLeverError
 
-    known = (WorldError, UnknownScheme, UnknownFigureError, ClusterMissingError)
+    known = (WorldError, UnknownScheme, UnknownFigureError, ClusterMissingError, UnknownLeverError)
     return f"error: {error}" if isinstance(error, known) else None
 
 
@@ -76,6 +78,6 @@ def main() -> None:
 
 for command in (
     *(run, list_command, show, schema, figure, compare, status, clean, export),
-    *(validate,),
+    *(validate, explain),
 ):
     main.add_command(command)

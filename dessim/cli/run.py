@@ -78,7 +78,7 @@ def run(
 
     Finished runs are kept in OUT/runs and used again; the tables go to OUT/EXPERIMENT.
     """
-    experiment, points = _load(config, overrides, seed, replications)
+    experiment, points = load_points(config, overrides, seed, replications)
     from dessim.study.store import Store
 
     store = Store(out / "runs")
@@ -91,7 +91,7 @@ def run(
     from dessim.study.runner import jobs_of
     from dessim.study.tables import document_of, write_tables
 
-    text = _as_written(config, overrides, seed, replications)
+    text = as_written(config, overrides, seed, replications)
     todo = jobs_of(points, engine, store, text)  # type: ignore[arg-type]
     folder = out / folder_name(experiment.name)
     write_books(todo, folder)
@@ -119,9 +119,10 @@ def run(
     report_failures(tally)
 
 
-def _load(
+def load_points(
     config: str, overrides: Sequence[str], seed: int | None, replications: int | None
 ) -> tuple[Experiment, tuple[Point, ...]]:
+    """Read an experiment and its points, and check them before anything runs."""
     from dessim.model import load_experiment, resolve
     from dessim.study.plan import check
 
@@ -141,7 +142,7 @@ def _settings(overrides: Sequence[str], seed: int | None, replications: int | No
     return settings
 
 
-def _as_written(
+def as_written(
     config: str, overrides: Sequence[str], seed: int | None, replications: int | None
 ) -> str:
     """The experiment's file as a person wrote it, the overrides as comments above it."""

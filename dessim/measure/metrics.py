@@ -197,8 +197,8 @@ def _rates(run: RunResult, warmup_ps: int | None = None) -> RunMetrics:
     return RunMetrics(rates, tuple(notes), warm_ps, batches)
 
 
-def time_shares(run: RunResult, fixed_exit_ps: int = 0) -> dict[str, float]:
-    """Share of all tasks' time that goes to each category, for the whole file.
+def whole_times(run: RunResult, fixed_exit_ps: int = 0) -> dict[str, Fraction]:
+    """Time of all tasks by category, ps, for the whole file.
 
     Parameters
     ----------
@@ -206,16 +206,23 @@ def time_shares(run: RunResult, fixed_exit_ps: int = 0) -> dict[str, float]:
     fixed_exit_ps : int, ps
         Part of the time of category `teardown`, all processes together, that does not grow with
         the file.
+    """
+    factor = scale_of(run)
+    fixed = min(fixed_exit_ps, run.time_ps["teardown"])
+    whole = {name: ps * factor for name, ps in run.time_ps.items()}
+    whole["teardown"] = (run.time_ps["teardown"] - fixed) * factor + fixed
+    return whole
+
+
+def time_shares(run: RunResult, fixed_exit_ps: int = 0) -> dict[str, float]:
+    """Share of all tasks' time that goes to each category, for the whole file.
 
     Returns
     -------
     dict
         Category -> share, 0 to 1; they add up to 1 unless no time has passed at all.
     """
-    factor = scale_of(run)
-    fixed = min(fixed_exit_ps, run.time_ps["teardown"])
-    whole = {name: ps * factor for name, ps in run.time_ps.items()}
-    whole["teardown"] = (run.time_ps["teardown"] - fixed) * factor + fixed
+    whole = whole_times(run, fixed_exit_ps)
     total = sum(whole.values())
     return {name: float(ps / total) if total else 0.0 for name, ps in whole.items()}
 

@@ -1,0 +1,172 @@
+"""`dessim explain`: where the time goes, and what would change if something cost less."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dessim.cli.select import Selection, point_options, select
+
+if TYPE_CHECKING:
+    from dessim.kernel.result import RunResult
+    from dessim.model import Point
+
+
+@click.command()
+@click.argument("config", required=False)
+@point_options
+@click.option("--replications", type=click.IntRange(1), help="Instead of the experiment's.")
+@click.option(
+    "--speedup",
+    "speedups",
+    multiple=True,
+    metavar="COST=SHARE",
+    help="What if a cost were so much smaller, as in line_remote=20%. Repeatable.",
+)
+@click.option("--causal", is_flag=True, help="Cut each cost in turn and rank them.")
+@click.option("--cut", default="10%", show_default=True, help="How much --causal cuts.")
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    help="Instead of throughput and fault_latency_p99. Repeatable.",
+)
+@click.option("--list", "list_costs", is_flag=True, help="List the costs that can be cut.")
+@click.option(
+    "--engine",
+    type=click.Choice(["compiled", "reference"]),
+    default="compiled",
+    show_default=True,
+    help="Who carries the steps out; the results are the same.",
+)
+@click.option(
+    "-j", "jobs", type=click.IntRange(1, 1024), default=1, metavar="N", help="Worker processes."
+)
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Where runs are kept: finished ones are used again.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+def explain(
+    config: str | None,
+    *,
+    speedups: tuple[str, ...],
+    causal: bool,
+    cut: str,
+    metrics: tuple[str, ...],
+    list_costs: bool,
+    engine: str,
+    jobs: int,
+    form: str,
+    out: Path,
+    quiet: bool,
+    **choice: Any,
+) -> None:
+    """Explain the experiment CONFIG: where the time goes, and what if a cost were smaller.
+
+    Without further options: the time of all threads by category.
+    """
+    if config is None and not list_costs:
+        raise click.UsageError("missing CONFIG: a name (`dessim list experiments`) or a YAML file")
+    chosen = None if config is None else select(config, **choice)
+    if list_costs:
+        _print_costs(chosen, form)
+        return
+    assert chosen is not None
+    from dessim.study.cuts import read_cut, read_share
+
+    cuts = [read_cut(text) for text in speedups]
+    share = read_share(cut)
+    work = _Work(chosen, engine, jobs, out, quiet)
+    document: dict[str, Any] = {"experiment": chosen.experiment.name}
+    if cuts or causal:
+        document |= _what_if(chosen, work, cuts, share if causal else None, metrics)
+    else:
+        from dessim.study.explain import time_of
+
+        found = work.run(chosen.points)
+        pairs = zip(chosen.points, found, strict=True)
+        document["time"] = [time_of(point, runs) for point, runs in pairs]
+    _print(document, form)
+
+
+class _Work:
+    """Does runs through the store, with progress, and keeps what finished."""
+
+    def __init__(
+        self, chosen: Selection, engine: str, workers: int, out: Path, quiet: bool
+    ) -> None:
+        from dessim.study.store import Store
+
+        self.chosen, self.engine, self.workers, self.quiet = chosen, engine, workers, quiet
+        self.store = Store(out / "runs")
+
+    def run(self, points: Sequence[Point]) -> list[list[RunResult]]:
+        """Results of all replications of each point."""
+        from dessim.cli.progress import Progress
+        from dessim.cli.run import report_failures, run_jobs
+        from dessim.study.runner import jobs_of
+
+        self.store.root.mkdir(parents=True, exist_ok=True)
+        todo = jobs_of(points, self.engine, self.store, self.chosen.text)  # type: ignore[arg-type]
+        progress = Progress(todo, quiet=self.quiet, verbose=False)
+        tally = run_jobs(todo, self.workers, None, self.store, progress, force=False)
+        report_failures(tally)
+        kept = [tally.of_point(index) for index in range(len(points))]
+        return [[one.run for one in own if one.run is not None] for own in kept]
+
+
+def _what_if(
+    chosen: Selection,
+    work: _Work,
+    cuts: list[tuple[str, int]],
+    share_ppm: int | None,
+    metrics: Sequence[str],
+) -> dict[str, Any]:
+    from dessim.study.whatif import P99, causal_scenarios, effects, metric_name, scenarios_of
+
+    names = list(metrics) or ["throughput", P99]
+    for name in names:
+        metric_name(name, chosen.points[0])
+    warmup_ps = chosen.experiment.warmup_ps
+    found: dict[str, Any] = {"metrics": names}
+    if cuts:
+        own = [scenarios_of(cuts) for _ in chosen.points]
+        found["speedups"] = effects(chosen.points, own, names, work.run, warmup_ps)
+    if share_ppm is not None:
+        own = [causal_scenarios(point, share_ppm) for point in chosen.points]
+        found["cut"] = share_ppm / 1_000_000
+        found["causal"] = effects(chosen.points, own, names, work.run, warmup_ps)
+    return found
+
+
+def _print_costs(chosen: Selection | None, form: str) -> None:
+    from dessim.study.levers import catalogue
+
+    entries = catalogue(chosen.points if chosen else ())
+    if form == "json":
+        click.echo(json.dumps(entries, indent=1, ensure_ascii=False))
+        return
+    from dessim.report.explain_text import catalogue_lines
+
+    for line in catalogue_lines(entries):
+        click.echo(line)
+
+
+def _print(document: dict[str, Any], form: str) -> None:
+    if form == "json":
+        click.echo(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False))
+        return
+    from dessim.report.explain_text import print_explanation
+
+    print_explanation(document)

@@ -1,0 +1,110 @@
+import json
+import re
+
+import pytest
+from click.testing import CliRunner
+from small import experiment_file
+
+from dessim.cli import main
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return a folder with a small experiment, in which runs are kept."""
+    path = tmp_path_factory.mktemp("explain")
+    experiment_file(path)
+    return path
+
+
+def explain(folder, *arguments):
+    """Run `dessim explain` on the small experiment with the reference engine."""
+    where = ["--out", str(folder / "results"), "--engine", "reference", "-q"]
+    call = ["explain", str(folder / "small.yaml"), *where, *arguments]
+    return CliRunner().invoke(main, call)
+
+
+def test_where_the_time_goes_adds_up(folder) -> None:
+    """The percentages of each column of the table add up to 100.0."""
+    done = explain(folder)
+    assert done.exit_code == 0, done.output
+    rows = [re.findall(r"(\d+\.\d)%", line) for line in done.stdout.splitlines()]
+    rows = [[float(cell) for cell in row] for row in rows if row]
+    assert rows[-1] == [100.0] * 4
+    for column in zip(*rows[:-1], strict=True):
+        assert sum(column) == pytest.approx(100.0)
+
+
+def test_points_are_chosen_by_options(folder) -> None:
+    """Only the chosen scheme and thread count are explained."""
+    done = explain(folder, "--threads", "2", "--scheme", "lock_each_page", "--format", "json")
+    assert done.exit_code == 0, done.output
+    [point] = json.loads(done.stdout)["time"]
+    assert (point["scheme"], point["threads"]) == ("lock_each_page", 2)
+
+
+def test_speed_ups_are_shown_with_their_intervals(folder) -> None:
+    """Free reading of pages makes every point faster, and nothing cut changes nothing."""
+    done = explain(folder, "--speedup", "user=100%", "--speedup", "rmap=0%", "--format", "json")
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    assert "time" not in document
+    for point in document["speedups"]:
+        free, nothing, _ = point["effects"]
+        assert free["metrics"]["throughput"]["ratio"] > 1.1
+        assert nothing["identical"]
+    table = explain(folder, "--speedup", "user=100%", "--speedup", "rmap=0%")
+    assert table.exit_code == 0, table.output
+    assert "no change" in table.stdout
+    assert "common random numbers" in table.stdout
+
+
+def test_all_costs_are_ranked(folder) -> None:
+    """Ranks begin at 1 for both metrics, and costs without effect are counted."""
+    choice = ("--threads", "2", "--scheme", "lock_each_page", "--causal", "--cut", "50%")
+    done = explain(folder, *choice, "--metric", "completion", "--metric", "fault_latency_p50")
+    assert done.exit_code == 0, done.output
+    first = done.stdout.splitlines()[2].split()
+    assert first[1] == "1"
+    assert "others change nothing here" in done.stdout
+    again = explain(folder, *choice)
+    assert again.stdout == explain(folder, *choice).stdout
+
+
+def test_a_finished_run_is_used_again(folder) -> None:
+    """The second time nothing is left to do, and the answer is the same."""
+    first = explain(folder, "--speedup", "map=30%")
+    stored = sorted((folder / "results" / "runs").iterdir())
+    second = explain(folder, "--speedup", "map=30%")
+    assert second.stdout == first.stdout
+    assert sorted((folder / "results" / "runs").iterdir()) == stored
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--speedup", "rmapp=3%"], "did you mean 'rmap'"),
+        (["--speedup", "rmap=3"], "expected a percentage"),
+        (["--threads", "7"], "no such point with threads 7"),
+        (["--scheme", "old"], "there is lock_each_page, gang_lookup_mapcount"),
+        (["--causal", "--cut", "half"], "expected a percentage"),
+        (["--speedup", "rmap=3%", "--metric", "speed"], "no metric is called 'speed'"),
+    ],
+)
+def test_what_cannot_be_explained_is_refused(folder, arguments, words) -> None:
+    """Wrong usage, exit code 2, with the remedy and no traceback."""
+    done = explain(folder, *arguments)
+    assert done.exit_code == 2
+    assert words in done.output
+    assert "Traceback" not in done.output
+
+
+def test_costs_are_listed() -> None:
+    """With values if an experiment is named; without, groups say that they depend on a scheme."""
+    done = CliRunner().invoke(main, ["explain", "--list"])
+    assert done.exit_code == 0, done.output
+    assert "depends on the scheme" in done.stdout
+    done = CliRunner().invoke(main, ["explain", "quickstart", "--list", "--format", "json"])
+    entries = {entry["name"]: entry for entry in json.loads(done.stdout)}
+    assert entries["rmap"]["value"] == "15ns"
+    assert "machine.kernel.rmap" in entries["ptl_hold"]["paths"]
+    assert CliRunner().invoke(main, ["explain"]).exit_code == 2

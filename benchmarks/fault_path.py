@@ -66,7 +66,7 @@ def check_simpy_agrees(setup: Setup, seed: int) -> str:
     apart = {
         "completion": theirs.completion_ps / mine.completion_ps - 1,
         "faults": theirs.faults / mine.counters["minor_faults"] - 1,
-        "mean fault latency": theirs.latency_ps / theirs.faults / latency_ps - 1,
+        "mean fault latency": theirs.latency_ps / theirs.latencies / latency_ps - 1,
     }
     for name, difference in apart.items():
         if abs(difference) > TOLERANCE[name]:

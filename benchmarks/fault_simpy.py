@@ -67,6 +67,7 @@ class Outcome:
     pages_mapped: int = 0
     touches: int = 0
     trylock_lost: int = 0
+    latencies: int = 0
     latency_ps: int = 0
     finish_ps: int = 0
     completion_ps: int = 0
@@ -91,6 +92,7 @@ class Machine:
         self.read_mu, self.read_sigma = -sigma * sigma / 2, sigma
         self.outcome = Outcome()
         self.live = self.one("TASKS")
+        self.all_run_from = max(numbers["task.start"])
 
     def one(self, name: str) -> int:
         """Return a number by name."""
@@ -245,7 +247,9 @@ class Thread:
                 break
             yield from self.sleep_on(target)
         yield m.work(cost["exception_exit"])
-        m.outcome.latency_ps += m.env.now - began_ps
+        if m.env.now >= m.all_run_from and m.live == m.one("TASKS"):
+            m.outcome.latencies += 1
+            m.outcome.latency_ps += m.env.now - began_ps
 
     def new_table(self, table: int) -> Life:
         """Allocate a page table and hang it in."""

@@ -38,7 +38,7 @@ def by_compiled(cpus: int, acquisitions: int) -> Contender:
         setup = setups.lock_loop(cpus, max(1, acquisitions // cpus), seed)
         result, seconds = run_compiled(setup)
         wait_ns = result.latency_sum_ps / result.latency_count / 1e3
-        return Sample(result.latency_count, seconds, result.events, wait_ns)
+        return Sample(result.faults, seconds, result.events, wait_ns)
 
     return Contender("compiled", measure, compiles=True)
 
@@ -54,8 +54,9 @@ def by_c(cpus: int, acquisitions: int, *, bare: bool = False) -> Contender:
         if bare:
             count, waited = rows["waits"][0], rows["wait_sum"][0]
             return Sample(count, seconds, mean_wait_ns=waited / count / 1e3)
-        count, waited = rows["latency_count"][0], rows["latency_sum_ps"][0]
-        return Sample(count, seconds, rows["events"][0], waited / count / 1e3)
+        waits, waited = rows["latency_count"][0], rows["latency_sum_ps"][0]
+        count = sum(rows["series_faults"])
+        return Sample(count, seconds, rows["events"][0], waited / waits / 1e3)
 
     return Contender("C, bare" if bare else "C", measure)
 

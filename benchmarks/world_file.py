@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dessim.kernel import layout as lay
-from dessim.kernel.result import RunResult
+from dessim.kernel.result import Latencies, RunResult, choose_latencies
 from dessim.kernel.world import Setup, Words, build_world
 from dessim.model.workload import PAGE_BYTES
 
@@ -104,26 +104,39 @@ def read_output(text: str) -> Rows:
     return rows
 
 
+def _latencies(rows: Rows, part: int) -> Latencies:
+    """Return latencies that ended while all threads ran (0), or before or after (1)."""
+    size = len(rows["histogram"]) // 2
+    counts = rows["histogram"][part * size : (part + 1) * size]
+    fields = (rows[f"latency_{name}"][part] for name in ("max_ps", "sum_ps", "count"))
+    return Latencies(tuple((i, n) for i, n in enumerate(counts) if n), *fields)
+
+
 def result_of(rows: Rows, setup: Setup) -> RunResult:
     """Return a program's output in the form of dessim's own results, so that == compares them."""
     faults = rows["series_faults"]
     used = max((i + 1 for i, n in enumerate(faults) if n), default=0)
     time_ps = {name: rows.get(f"time.{name}", [0])[0] for name in lay.CATEGORIES}
+    start_ps = max(numbers_of(setup)["task.start"])
+    first_ps, last_ps = min(rows["finish"]), max(rows["finish"])
+    steady, other = (_latencies(rows, part) for part in range(2))
+    latencies, is_steady = choose_latencies(steady, other, start_ps, first_ps, last_ps)
     return RunResult(
         threads=setup.threads,
         pages_simulated=setup.pages,
         pages_declared=max(1, setup.workload.file_size_bytes // PAGE_BYTES),
-        start_ps=max(numbers_of(setup)["task.start"]),
-        first_finish_ps=min(rows["finish"]),
-        finish_ps=max(rows["finish"]),
+        start_ps=start_ps,
+        first_finish_ps=first_ps,
+        finish_ps=last_ps,
         completion_ps=rows["completion_ps"][0],
         counters={name: rows.get(f"count.{name}", [0])[0] for name in lay.COUNTERS},
         time_ps=time_ps,
         total_time_ps=sum(time_ps.values()),
-        latency_counts=tuple((i, n) for i, n in enumerate(rows["histogram"]) if n),
-        latency_max_ps=rows["latency_max_ps"][0],
-        latency_sum_ps=rows["latency_sum_ps"][0],
-        latency_count=rows["latency_count"][0],
+        latency_counts=latencies.counts,
+        latency_max_ps=latencies.max_ps,
+        latency_sum_ps=latencies.sum_ps,
+        latency_count=latencies.count,
+        latency_steady=is_steady,
         series_bin_ps=rows["series_bin_ps"][0],
         series_faults=tuple(faults[:used]),
         series_pages=tuple(rows["series_pages"][:used]),

@@ -276,6 +276,11 @@ class Lab:
         """Return ps accounted to a category of a task."""
         return self.get(task, lay.T_ACCOUNT + lay.CATEGORIES.index(category))
 
+    def latencies(self, part: int = 0) -> tuple[int, int, int]:
+        """Return count, sum and maximum of latencies: while all threads run (0), or not (1)."""
+        record = self.w[lay.H_HIST] + part * lay.Y_WORDS
+        return tuple(self.w[record + word] for word in (lay.Y_COUNT, lay.Y_SUM, lay.Y_MAX))
+
     def woken(self) -> dict[int, int]:
         """Return the tasks to which the last event gave a time, with that time."""
         base = self.w[lay.H_WOKEN]

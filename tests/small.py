@@ -45,6 +45,7 @@ def a_run(**changed: Any) -> RunResult:
         latency_max_ps=1_000_000,
         latency_sum_ps=1_000_000_000,
         latency_count=1000,
+        latency_steady=True,
         series_bin_ps=1_000_000,
         series_faults=(1,) * 1000,
         series_pages=(1,) * 1000,

@@ -138,21 +138,28 @@ static inline ps_t scaled(const int64_t *knots, uint32_t bits, ps_t mean)
 
 enum { SUB_BITS = 7, BUCKETS = 128 * 42, BINS = 1024, FIRST_SHIFT = 20 };
 
-static int64_t histogram[BUCKETS], latency_sum, latency_max, latency_count;
+/* Latencies that ended while all threads ran, and those that ended before or after. */
+typedef struct {
+    int64_t sum, max, count, histogram[BUCKETS];
+} Latencies;
+
+static Latencies latencies[2];
+static ps_t all_run_from, all_run_to;
 static int64_t series_faults[BINS], series_pages[BINS];
 static int series_shift;
 
 static void new_records(void)
 {
-    memset(histogram, 0, sizeof histogram);
+    memset(latencies, 0, sizeof latencies);
     memset(series_faults, 0, sizeof series_faults);
     memset(series_pages, 0, sizeof series_pages);
-    latency_sum = latency_max = latency_count = 0;
+    all_run_to = NEVER;
     series_shift = FIRST_SHIFT;
 }
 
-static inline void record_latency(ps_t latency)
+static inline void record_latency(ps_t latency, ps_t ended)
 {
+    Latencies *all = &latencies[ended < all_run_from || ended > all_run_to];
     int64_t bucket = latency;
     if (latency >= 1 << SUB_BITS) {
         int shift = 63 - __builtin_clzll(latency) - SUB_BITS;
@@ -160,11 +167,11 @@ static inline void record_latency(ps_t latency)
         if (bucket >= BUCKETS)
             bucket = BUCKETS - 1;
     }
-    histogram[bucket]++;
-    latency_count++;
-    latency_sum += latency;
-    if (latency > latency_max)
-        latency_max = latency;
+    all->histogram[bucket]++;
+    all->count++;
+    all->sum += latency;
+    if (latency > all->max)
+        all->max = latency;
 }
 
 static void halve(int64_t *row)
@@ -185,6 +192,21 @@ static inline void record_in_series(ps_t now, int pages)
     series_pages[now >> series_shift] += pages;
 }
 
+static void read_starts(void)
+{
+    const int64_t *at = table("task.start");
+    all_run_from = 0;
+    for (int64_t i = 0; i < number("TASKS"); i++)
+        if (at[i] > all_run_from)
+            all_run_from = at[i];
+}
+
+static inline void note_finish(ps_t now)
+{
+    if (now < all_run_to)
+        all_run_to = now;
+}
+
 static void print_row(const char *name, const int64_t *row, int n)
 {
     printf("%s %d", name, n);
@@ -200,13 +222,15 @@ static void print_one(const char *name, int64_t value)
 
 static void print_records(void)
 {
-    print_row("histogram", histogram, BUCKETS);
     print_row("series_faults", series_faults, BINS);
     print_row("series_pages", series_pages, BINS);
     print_one("series_bin_ps", (int64_t)1 << series_shift);
-    print_one("latency_sum_ps", latency_sum);
-    print_one("latency_max_ps", latency_max);
-    print_one("latency_count", latency_count);
+    for (int i = 0; i < 2; i++) {
+        print_row("histogram", latencies[i].histogram, BUCKETS);
+        print_one("latency_sum_ps", latencies[i].sum);
+        print_one("latency_max_ps", latencies[i].max);
+        print_one("latency_count", latencies[i].count);
+    }
 }
 
 /* --- time of this process -------------------------------------------------------------------- */

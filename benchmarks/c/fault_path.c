@@ -79,7 +79,7 @@ typedef struct {
 } Lock;
 
 typedef struct {
-    ps_t clock, at, grant, fault_at, finish;
+    ps_t clock, at, grant, fault_at, fault_end, finish;
     Line *queued; /* waiting for this line; &riding: with the sibling's request */
     const Costs *cost;
     uint32_t *pte;
@@ -544,6 +544,10 @@ static inline ps_t event(Task *t, ps_t now)
     switch (t->state) {
     case TOUCH:
         t->wait = T_user;
+        if (t->fault_end) {
+            record_latency(t->fault_end - t->fault_at, t->fault_end);
+            t->fault_end = 0;
+        }
         if (present(t, t->page)) {
             ps_t walk = translate(t);
             times[T_tlb] += walk;
@@ -711,13 +715,14 @@ static inline ps_t event(Task *t, ps_t now)
     case MMAP_UNLOCK:
         USE(use(t, &mmap_lock, RMW, now, 0), mmap_lock, c->lock_local, mmap_lock);
         PRIVATE(c->exception_exit, entry_exit);
-        record_latency(done - t->fault_at);
+        t->fault_end = done; /* recorded once it is known whether all threads ran */
         record_in_series(done, t->mapped);
         GO(TOUCH);
 
     case FINISH:
         FREE_STEPS(1);
         t->finish = now;
+        note_finish(now);
         GO(--live ? STOP : TEAR_DOWN);
     case TEAR_DOWN:
         done = tear_down(t, now);
@@ -815,6 +820,7 @@ static void build(void)
     live = n_tasks;
     new_tree(n_tasks);
     new_records();
+    read_starts();
     for (int i = 0; i < n_tasks; i++) {
         tasks[i] = (Task){
             .cost = &costs[smt[i]], .grant = -1, .last = -2, .wait_page = -1, .core = core[i],

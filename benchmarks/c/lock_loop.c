@@ -85,7 +85,7 @@ static inline void hold(unsigned i, ps_t now)
 #else
     times[LOCK] += wait;
     times[HOLD] += ps;
-    record_latency(wait);
+    record_latency(wait, now);
     record_in_series(now, 0);
 #endif
     post(i, now + ps);
@@ -97,6 +97,7 @@ static void start(void)
     seed();
     new_tree((unsigned)n_tasks);
     new_records();
+    read_starts();
     memset(times, 0, sizeof times);
     head = tail = -1;
     held = 0;
@@ -120,6 +121,7 @@ static inline void unlock(unsigned i, ps_t now)
         return;
     }
     t->finish = now;
+    note_finish(now);
     if (now > completion)
         completion = now;
     events += 3; /* begin, finish, stop */

@@ -89,7 +89,7 @@ class Progress:
         else:
             self.good += 1
             self.reused += outcome.reused
-            self.faults += 0 if outcome.reused else outcome.run.latency_count
+            self.faults += 0 if outcome.reused else outcome.run.faults
         if self.verbose and not self.quiet:
             self._line(outcome)
         self.tick()

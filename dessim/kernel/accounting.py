@@ -5,17 +5,25 @@ engine carries out steps that are independent of each other.
 """
 
 from dessim.kernel.layout import (
+    DUE_LATENCY,
     H_COUNT,
     H_HIST,
-    H_LATENCY_MAX,
-    H_LATENCY_SUM,
     H_SERIES,
     H_SERIES_SHIFT,
+    H_STEADY_FROM,
+    H_STEADY_TO,
     HIST_BUCKETS,
     HIST_SUB_BITS,
-    N_LATENCIES,
     SERIES_BINS,
     T_ACCOUNT,
+    T_DUE,
+    T_FAULT_AT,
+    T_FAULT_END,
+    Y_BUCKETS,
+    Y_COUNT,
+    Y_MAX,
+    Y_SUM,
+    Y_WORDS,
     World,
 )
 
@@ -52,13 +60,32 @@ def bucket_of(value_ps: int) -> int:
     return bucket if bucket < HIST_BUCKETS else HIST_BUCKETS - 1
 
 
-def record_latency(w: World, latency_ps: int) -> None:
-    """Add one fault's latency to the histogram."""
-    w[w[H_HIST] + bucket_of(latency_ps)] += 1
-    count(w, N_LATENCIES, 1)
-    w[H_LATENCY_SUM] += latency_ps
-    if latency_ps > w[H_LATENCY_MAX]:
-        w[H_LATENCY_MAX] = latency_ps
+def end_latency(w: World, t: int, now: int) -> None:
+    """Note that the task's fault, or its wait for a lock, is over: its latency is now due.
+
+    Whether all threads run at ``now`` is known for sure at the task's next shared step only: a
+    private step may be carried out before earlier steps of other tasks.
+    """
+    w[t + T_FAULT_END] = now
+    w[t + T_DUE] |= DUE_LATENCY
+
+
+def record_latency(w: World, t: int) -> None:
+    """Add the latency that is due to one of two records, by the time at which it ended.
+
+    The first holds those that ended while all threads ran.
+    """
+    w[t + T_DUE] &= ~DUE_LATENCY
+    ended = w[t + T_FAULT_END]
+    latency_ps = ended - w[t + T_FAULT_AT]
+    record = w[H_HIST]
+    if ended < w[H_STEADY_FROM] or ended > w[H_STEADY_TO]:
+        record += Y_WORDS
+    w[record + Y_BUCKETS + bucket_of(latency_ps)] += 1
+    w[record + Y_COUNT] += 1
+    w[record + Y_SUM] += latency_ps
+    if latency_ps > w[record + Y_MAX]:
+        w[record + Y_MAX] = latency_ps
 
 
 def halve_series(w: World) -> None:

@@ -4,7 +4,7 @@ Asking for a cache line moves it: ``delay_ps`` changes clocks, line positions, r
 accounting, never anything that a program can test. Meaning is in ``steps.py``.
 """
 
-from dessim.kernel.accounting import account, record_in_series, record_latency
+from dessim.kernel.accounting import account, end_latency, record_in_series
 from dessim.kernel.draws import draw, draw_at, scaled
 from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
 from dessim.kernel.lines import access_ps, local_cost
@@ -134,7 +134,7 @@ def lock_loop_ps(w: World, task: int, which: int, now: int) -> int:
     if which == 0:
         w[t + T_FAULT_AT] = now + ps
     elif which == 1:
-        record_latency(w, now - w[t + T_FAULT_AT])
+        end_latency(w, t, now)
         record_in_series(w, now, 0)
     return ps
 

@@ -36,7 +36,7 @@ H_LINE_COST = 15  # base of the line cost table, [op][state][distance]
 H_HOPS = 16  # base of the socket hop matrix
 H_SOCKETS = 17
 H_QUANTILES = 18  # base of the quantile tables
-H_HIST = 19  # base of the latency histogram
+H_HIST = 19  # base of two latency records (Y_*): while all threads run, and before or after
 H_SERIES = 20  # base of the time series of faults, then of pages
 H_SERIES_SHIFT = 21  # log2 of the width of a bin in ps
 H_COUNT = 22  # base of the counters (N_*)
@@ -61,8 +61,8 @@ H_SPLIT_PTL = 41  # 1: a lock per page table; 0: one per mm
 H_ORDER = 42  # log2 of the fault-around window
 H_ACCESS = 43  # ACCESS_*
 H_ACCESSES = 44  # accesses per task
-H_LATENCY_MAX = 45
-H_LATENCY_SUM = 46
+H_STEADY_FROM = 45  # start of the last thread
+H_STEADY_TO = 46  # end of the first thread, or a time that never comes
 H_EVENTS = 47  # steps carried out
 H_END = 48  # time at which the last task ended
 H_ACCESS_COST = 50  # cost index of one user access when it does not come from L3
@@ -105,7 +105,7 @@ T_AT = 1  # time of the task's next event, or ASLEEP
 T_CLOCK = 2  # everything before this time is accounted
 T_WAIT = 3  # category of the time between T_CLOCK and the next event
 T_COSTS = 4  # base of its row of the cost table: SMT sibling idle or busy
-T_PENDING = 5  # ps of interrupt handlers that it still has to run
+T_DUE = 5  # DUE_*: what comes before its next shared step
 T_QUEUED = 6  # line for which it waits, or 0
 T_GRANT = 7  # service time granted by an arbiter, or -1
 T_CORE = 8
@@ -130,7 +130,7 @@ T_NEXT = 26  # next task + 1 in the queue in which it stands
 T_RIDER = 27  # task + 1 on the SMT sibling that rides on this task's request
 T_LINE_OP = 28  # operation of the request that waits for a line
 T_SIBLING = 29  # CPU record of its SMT sibling, or 0
-T_SLICE_FROM = 30  # when its time slice began
+T_FAULT_END = 30  # time at which the last fault ended
 T_FOLIO_REFS = 31  # ptes of the folio set by the current batch
 T_START = 32
 T_FINISH = 33  # time of the last access
@@ -146,6 +146,8 @@ T_RANGE = 42  # actor: pages of one round
 T_HOME_MM = 43  # the mm it runs in (an actor's T_MM moves from mapping to mapping)
 T_FROM = 44  # where the cursor was before it went to the head of the folio
 T_SMT = 45  # 1: another task runs on the core: use the slower row of costs
+T_SLICE_FROM = 46  # when its time slice began
+T_PENDING = 47  # ps of interrupt handlers that it still has to run
 T_DRAW = 48  # draw counters, one word per purpose
 T_GANG = 56  # 16 words of 32 bits: pages on which a gang lookup holds a reference
 T_ACCOUNT = 72  # time by category, N_CATEGORIES words
@@ -222,6 +224,8 @@ I_WORDS = 12
 # OWN_TABLES: private if every page table has one user; a World knows, and holds the answer
 PRIVATE_NEVER, PRIVATE_ALWAYS, PRIVATE_OWN_TABLES = 0, 1, 2
 
+NEVER_PS = 1 << 62  # a time that does not come
+
 ASLEEP = -1  # no event of its own: somebody will wake it
 ENDED = -2
 
@@ -248,8 +252,15 @@ QUANTILE_ONE = 1 << 16  # a quantile table holds multiples of the mean in 1/6553
 QUANTILES_READ, QUANTILES_EXPONENTIAL, QUANTILES_DEVICE = 0, 1, 2
 N_QUANTILES = 3
 
+DUE_LATENCY, DUE_INTERRUPT = 1, 2  # a latency to record; handlers to run
+
 HIST_SUB_BITS = 7  # 128 buckets an octave: relative width <= 1/128
 HIST_BUCKETS = 128 * 42  # values below 2**48 ps = 281 s; above: the last bucket
+Y_COUNT = 0  # latency record: how many, their sum, the greatest, then the histogram
+Y_SUM = 1
+Y_MAX = 2
+Y_BUCKETS = 8
+Y_WORDS = Y_BUCKETS + HIST_BUCKETS
 SERIES_BINS = 1024
 SERIES_FIRST_SHIFT = 20
 
@@ -331,8 +342,7 @@ N_SHOOTDOWNS = COUNTERS.index("shootdowns")
 N_INTERRUPTS = COUNTERS.index("interrupts")
 N_PAGES_REMOVED = COUNTERS.index("pages_removed")
 N_BUG1 = COUNTERS.index("bug1")
-N_LATENCIES = len(COUNTERS)  # number of latencies in the histogram
-N_COUNTERS = len(COUNTERS) + 1
+N_COUNTERS = len(COUNTERS)
 
 # Work of one CPU, in the order of the cost table. `none` costs nothing.
 COSTS = (

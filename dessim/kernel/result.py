@@ -5,7 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from dessim.kernel import layout as lay
+from dessim.kernel.histogram import merge
 from dessim.kernel.layout import World
+
+MIN_SHARE = 5
+"""Smallest part of a run that speaks for it, as a divisor: one fifth."""
 
 
 class InvariantError(AssertionError):
@@ -33,6 +37,9 @@ class RunResult:
     latency_counts : tuple of (int, int)
         Histogram of fault latencies: bucket and count, ascending (``histogram``).
     latency_max_ps, latency_sum_ps, latency_count : int
+    latency_steady : bool
+        Whether these are the latencies that ended while all threads ran; else those of the whole
+        run, which had no such time to speak of (``choose_latencies``).
     series_bin_ps : int, ps
         Width of the bins of the two time series.
     series_faults, series_pages : tuple of int
@@ -55,6 +62,7 @@ class RunResult:
     latency_max_ps: int
     latency_sum_ps: int
     latency_count: int
+    latency_steady: bool
     series_bin_ps: int
     series_faults: tuple[int, ...]
     series_pages: tuple[int, ...]
@@ -64,6 +72,50 @@ class RunResult:
     def scaled(self) -> bool:
         """Whether only a part of the file was simulated."""
         return self.pages_simulated < self.pages_declared
+
+    @property
+    def faults(self) -> int:
+        """Faults of the whole run; in a lock loop, acquisitions of the lock."""
+        return sum(self.series_faults)
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """Latencies that ended in some part of a run.
+
+    Attributes
+    ----------
+    counts : tuple of (int, int)
+        Bucket and count, ascending.
+    max_ps, sum_ps, count : int
+    """
+
+    counts: tuple[tuple[int, int], ...]
+    max_ps: int
+    sum_ps: int
+    count: int
+
+    def __add__(self, other: "Latencies") -> "Latencies":
+        """Return the latencies of both parts."""
+        return Latencies(
+            merge((self.counts, other.counts)),
+            max(self.max_ps, other.max_ps),
+            self.sum_ps + other.sum_ps,
+            self.count + other.count,
+        )
+
+
+def choose_latencies(
+    steady: Latencies, other: Latencies, start_ps: int, first_finish_ps: int, finish_ps: int
+) -> tuple[Latencies, bool]:
+    """Return the latencies that speak for a run, and whether they are those of its steady part.
+
+    That part goes from the last start to the first finish, as that of the rates. Where it is less
+    than a fifth of the run, or holds no latency, all latencies of the run have to do.
+    """
+    if steady.count and (first_finish_ps - start_ps) * MIN_SHARE >= finish_ps:
+        return steady, True
+    return steady + other, False
 
 
 def read_result(w: World, pages_declared: int) -> RunResult:
@@ -79,32 +131,43 @@ def read_result(w: World, pages_declared: int) -> RunResult:
     total = sum(int(w[t + lay.T_CLOCK]) - int(w[t + lay.T_START]) for t in tasks)
     if sum(time_ps.values()) != total:
         raise InvariantError(f"accounted {sum(time_ps.values())} ps of {total} ps")
-    hist, series = int(w[lay.H_HIST]), int(w[lay.H_SERIES])
-    counts = [(i, int(w[hist + i])) for i in range(lay.HIST_BUCKETS)]
+    series = int(w[lay.H_SERIES])
     faults = [int(w[series + i]) for i in range(lay.SERIES_BINS)]
     pages = [int(w[series + lay.SERIES_BINS + i]) for i in range(lay.SERIES_BINS)]
     used = max((i + 1 for i, n in enumerate(faults) if n), default=0)
     base = int(w[lay.H_COUNT])
+    start_ps = max(int(w[t + lay.T_START]) for t in tasks)
+    first_ps, last_ps = (edge(int(w[t + lay.T_FINISH]) for t in tasks) for edge in (min, max))
+    inside, outside = (_latencies(w, int(w[lay.H_HIST]) + i * lay.Y_WORDS) for i in range(2))
+    latencies, steady = choose_latencies(inside, outside, start_ps, first_ps, last_ps)
     return RunResult(
         threads=len(tasks),
         pages_simulated=int(w[lay.H_PAGES]),
         pages_declared=pages_declared,
-        start_ps=max(int(w[t + lay.T_START]) for t in tasks),
-        first_finish_ps=min(int(w[t + lay.T_FINISH]) for t in tasks),
-        finish_ps=max(int(w[t + lay.T_FINISH]) for t in tasks),
+        start_ps=start_ps,
+        first_finish_ps=first_ps,
+        finish_ps=last_ps,
         completion_ps=int(w[lay.H_END]),
         counters={name: int(w[base + i]) for i, name in enumerate(lay.COUNTERS)},
         time_ps=time_ps,
         total_time_ps=total,
-        latency_counts=tuple((i, n) for i, n in counts if n),
-        latency_max_ps=int(w[lay.H_LATENCY_MAX]),
-        latency_sum_ps=int(w[lay.H_LATENCY_SUM]),
-        latency_count=int(w[base + lay.N_LATENCIES]),
+        latency_counts=latencies.counts,
+        latency_max_ps=latencies.max_ps,
+        latency_sum_ps=latencies.sum_ps,
+        latency_count=latencies.count,
+        latency_steady=steady,
         series_bin_ps=1 << int(w[lay.H_SERIES_SHIFT]),
         series_faults=tuple(faults[:used]),
         series_pages=tuple(pages[:used]),
         events=int(w[lay.H_EVENTS]),
     )
+
+
+def _latencies(w: World, record: int) -> Latencies:
+    buckets = (int(w[record + lay.Y_BUCKETS + i]) for i in range(lay.HIST_BUCKETS))
+    counts = tuple((i, n) for i, n in enumerate(buckets) if n)
+    fields = (int(w[record + word]) for word in (lay.Y_MAX, lay.Y_SUM, lay.Y_COUNT))
+    return Latencies(counts, *fields)
 
 
 def _time_by_category(w: World) -> dict[str, int]:

@@ -9,7 +9,7 @@ delay is over. Nobody else can use the line in between, so that this is the same
 the end for every word that lives on the line; ``docs/design.md`` says why it is done this way.
 """
 
-from dessim.kernel.accounting import account, count, record_in_series, record_latency
+from dessim.kernel.accounting import account, count, end_latency, record_in_series, record_latency
 from dessim.kernel.actors import (
     look_at,
     next_in_range,
@@ -92,7 +92,7 @@ def touch(w: World, task: int, pc: int, done: int, target: int) -> int:
 def fault_end(w: World, task: int, now: int) -> None:
     """The fault is over: its latency, and the pages it mapped, are recorded."""
     t = w[H_TASK] + task * T_WORDS
-    record_latency(w, now - w[t + T_FAULT_AT])
+    end_latency(w, t, now)
     record_in_series(w, now, w[t + T_MAPPED])
 
 
@@ -122,6 +122,8 @@ def finish(w: World, task: int, now: int, target: int) -> None:
     """End of the last access: the last task of the mm goes on to tear it down, the others stop."""
     t = w[H_TASK] + task * T_WORDS
     w[t + T_FINISH] = now
+    if now < w[H_STEADY_TO]:
+        w[H_STEADY_TO] = now
     w[H_LIVE] -= 1
     if w[H_LIVE] == 0:
         stop_devices(w, now)
@@ -334,6 +336,7 @@ def interrupt(w: World, t: int, now: int) -> int:
     """Run the interrupt handlers that others sent to the task's CPU; return when they are over."""
     ps = w[t + T_PENDING]
     w[t + T_PENDING] = 0
+    w[t + T_DUE] &= ~DUE_INTERRUPT
     account(w, t, CAT_SHOOTDOWN, ps)
     w[t + T_CLOCK] = now + ps
     return now + ps
@@ -363,8 +366,10 @@ def advance(w: World, task: int, now: int) -> int:
     if now > w[t + T_CLOCK]:
         account(w, t, w[t + T_WAIT], now - w[t + T_CLOCK])
         w[t + T_CLOCK] = now
-    if w[t + T_PENDING] and w[i + I_PRIVATE] == PRIVATE_NEVER and w[t + T_QUEUED] == 0:
-        if w[t + T_GRANT] < 0:
+    if w[t + T_DUE] and w[i + I_PRIVATE] == PRIVATE_NEVER:
+        if w[t + T_DUE] & DUE_LATENCY:
+            record_latency(w, t)
+        if w[t + T_DUE] and w[t + T_QUEUED] == 0 and w[t + T_GRANT] < 0:
             return interrupt(w, t, now)
     done = now
     if w[i + I_TIMED]:

@@ -143,4 +143,6 @@ def shoot_down(w: World, task: int, mapping: int, first: int, pages: int) -> Non
                 flush_page(w, w[o + T_CORE], w[mapping + M_INDEX], page)
         if other != task:
             w[o + T_PENDING] += cost_ps(w, o, COST_IPI_HANDLER)
+            if w[o + T_PENDING]:
+                w[o + T_DUE] |= DUE_INTERRUPT
             count(w, N_INTERRUPTS, 1)

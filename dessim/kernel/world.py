@@ -119,7 +119,7 @@ def _allocate(setup: Setup, plan: _Plan) -> Words:
         lay.H_MM: plan.mms * (lay.MM_LOCKS + 3 * plan.line_words),
         lay.H_MAPPING: plan.mappings * lay.M_WORDS,
         lay.H_QUANTILES: lay.N_QUANTILES * lay.QUANTILE_WORDS,
-        lay.H_HIST: lay.HIST_BUCKETS,
+        lay.H_HIST: 2 * lay.Y_WORDS,
         lay.H_SERIES: 2 * lay.SERIES_BINS,
         lay.H_PAGE: plan.tables * lay.TABLE_PAGES * plan.page_words,
     }
@@ -351,6 +351,7 @@ def _starts(w: Words, setup: Setup) -> None:
             random_part = scaled(words, lay.QUANTILES_EXPONENTIAL, bits, spread)
             now += max(0, interval - spread) + random_part
         w[t + lay.T_AT] = w[t + lay.T_CLOCK] = w[t + lay.T_START] = now
+    w[lay.H_STEADY_FROM], w[lay.H_STEADY_TO] = now, lay.NEVER_PS
     # Actors and the device are there from the beginning.
 
 

@@ -10,13 +10,12 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from dessim.kernel.histogram import Counts, quantile_ps
-from dessim.kernel.result import RunResult
+from dessim.kernel.result import MIN_SHARE, RunResult
 from dessim.measure.warmup import batch_means, mser5
 
 MIN_BINS = 8
 """Fewest time bins from which a steady rate is taken."""
-MIN_SHARE = Fraction(1, 5)
-"""Smallest share of a run from which a steady rate is taken."""
+STARTS_AND_ENDS = "too little time in which all threads run: latencies are those of the whole run"
 NO_END_OF_WARMUP = "no end of the warm-up found (MSER-5): all of the steady phase was kept"
 MIN_BEYOND = 10
 """Fewest observations beyond a quantile for it to be told."""
@@ -124,7 +123,7 @@ def steady_window(run: RunResult) -> tuple[int, int] | None:
     end = run.first_finish_ps // run.series_bin_ps
     if end - first < MIN_BINS:
         return None
-    if Fraction((end - first) * run.series_bin_ps, run.finish_ps) < MIN_SHARE:
+    if (end - first) * run.series_bin_ps * MIN_SHARE < run.finish_ps:
         return None
     return first, end
 
@@ -264,10 +263,11 @@ def run_metrics(run: RunResult, fixed_exit_ps: int = 0, warmup_ps: int | None = 
     for metric, counter in COUNTED.items():
         values[metric] = round(run.counters[counter] * factor)
     if not run.counters["minor_faults"]:  # a lock loop counts its waits only
-        values["minor_faults"] = round(run.latency_count * factor)
+        values["minor_faults"] = round(run.faults * factor)
     if run.latency_count:
         values["fault_latency_ns_mean"] = run.latency_sum_ps / run.latency_count / PS_PER_NS
         values["fault_latency_ns_max"] = run.latency_max_ps / PS_PER_NS
     for metric, per_million in QUANTILES_PPM.items():
         values[metric] = supported_quantile_ns(run.latency_counts, per_million)
-    return replace(rates, values={name: values[name] for name in METRICS})
+    notes = rates.notes if run.latency_steady else (*rates.notes, STARTS_AND_ENDS)
+    return replace(rates, values={name: values[name] for name in METRICS}, notes=notes)

@@ -6,8 +6,9 @@ import pytest
 from helpers import a_lab
 
 from dessim.kernel import layout as lay
-from dessim.kernel.accounting import record_in_series, record_latency
+from dessim.kernel.accounting import end_latency, record_in_series, record_latency
 from dessim.kernel.histogram import bucket_high, bucket_low, bucket_of, merge, quantile_ps
+from dessim.kernel.result import Latencies, choose_latencies
 
 RANDOM = random.Random(1)
 VALUES = sorted(
@@ -72,16 +73,55 @@ def test_a_quantile_of_nothing_is_none():
     assert quantile_ps((), 500_000) is None
 
 
+def end_a_latency(lab, began, ended):
+    """Let a latency of task 0 end, and record it."""
+    lab.put(0, lay.T_FAULT_AT, began)
+    end_latency(lab.w, lab.w[lay.H_TASK], ended)
+    record_latency(lab.w, lab.w[lay.H_TASK])
+
+
 def test_a_recorded_latency_is_counted_summed_and_compared():
     """Count, sum, maximum and bucket of recorded latencies are exact."""
     lab = a_lab()
     for latency in (100, 900, 100):
-        record_latency(lab.w, latency)
-    base = lab.w[lay.H_HIST]
+        end_a_latency(lab, 0, latency)
+    base = lab.w[lay.H_HIST] + lay.Y_BUCKETS
     assert lab.w[base + bucket_of(100)] == 2
     assert lab.w[base + bucket_of(900)] == 1
-    assert (lab.w[lay.H_LATENCY_SUM], lab.w[lay.H_LATENCY_MAX]) == (1100, 900)
-    assert lab.w[lab.w[lay.H_COUNT] + lay.N_LATENCIES] == 3
+    assert lab.latencies() == (3, 1100, 900)
+
+
+def test_latencies_are_apart_by_whether_all_threads_ran_when_they_ended():
+    """From the last start to the first finish, both included; a beginning before does not count."""
+    lab = a_lab()
+    lab.w[lay.H_STEADY_FROM], lab.w[lay.H_STEADY_TO] = 1_000, 2_000
+    for ended in (999, 1_000, 2_000, 2_001):
+        end_a_latency(lab, 900, ended)
+    assert lab.latencies(0) == (2, 100 + 1_100, 1_100)
+    assert lab.latencies(1) == (2, 99 + 1_101, 1_101)
+
+
+SOME, MORE = Latencies(((5, 2),), 5, 10, 2), Latencies(((5, 1), (9, 1)), 9, 14, 2)
+
+
+@pytest.mark.parametrize(
+    ("steady", "times", "chosen"),
+    [
+        (SOME, (100, 200, 500), (SOME, True)),
+        (SOME, (100, 199, 500), (SOME + MORE, False)),
+        (SOME, (200, 100, 500), (SOME + MORE, False)),
+        (Latencies((), 0, 0, 0), (0, 500, 500), (MORE, False)),
+    ],
+    ids=["a-fifth", "too-short", "no-overlap", "nothing-ended"],
+)
+def test_latencies_of_the_steady_part_speak_for_a_run_if_it_is_a_fifth_of_it(steady, times, chosen):
+    """Else those of the whole run do, and it is told."""
+    assert choose_latencies(steady, MORE, *times) == chosen
+
+
+def test_adding_latencies_adds_counts_and_sums_and_takes_the_greatest():
+    """Two parts of a run are one whole."""
+    assert Latencies(((5, 3), (9, 1)), 9, 24, 4) == SOME + MORE
 
 
 def series_of(events):

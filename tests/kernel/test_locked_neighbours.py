@@ -23,7 +23,7 @@ def first_fault(scheme, locked, **options):
     record = w[lay.H_PAGE] + locked * w[lay.H_PAGE_WORDS]
     w[record + lay.P_FLAGS] |= lay.FLAG_LOCKED
     now, mapcounts = 0, set()
-    while not w[w[lay.H_COUNT] + lay.N_LATENCIES]:
+    while not w[w[lay.H_HIST] + lay.Y_COUNT]:
         now = advance(w, 0, now)
         mapcounts.add(w[record + lay.P_MAPCOUNT])
     return w, record, mapcounts

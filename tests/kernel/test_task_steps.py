@@ -231,20 +231,6 @@ def test_touch_waits_for_the_bandwidth_of_the_pages_node():
     assert lab.go(4, now) == now + page_ps  # an idle node saves nothing up
 
 
-def test_fault_begin_and_fault_end_measure_the_latency():
-    """The latency runs from the fault's begin, work of the entry included, to its end."""
-    begin = Step("fault_begin", cost="exception_entry", category="entry_exit")
-    end = Step("fault_end", cost="exception_exit", category="entry_exit")
-    lab = a_lab(begin, work("find_vma"), end)
-    now = 1_000
-    for _ in range(3):
-        now = lab.go(0, now)
-    expected = sum(KERNEL_PS[c] for c in ("exception_entry", "find_vma", "exception_exit"))
-    assert now == 1_000 + expected
-    assert lab.w[lay.H_LATENCY_SUM] == lab.w[lay.H_LATENCY_MAX] == expected
-    assert lab.counter("minor_faults") == 1
-
-
 def test_fault_begin_forgets_the_pages_of_the_fault_before():
     """A new fault has mapped nothing yet."""
     lab = a_lab(set_pte(), Step("fault_begin", category="entry_exit"))
@@ -312,17 +298,6 @@ def test_think_as_a_hold_time_counts_the_iteration_and_jumps_after_the_last():
     while lab.place(0) != "stop":
         lab.go(0, 0)
     assert lab.counter("touches") == 7
-
-
-def test_think_ends_where_the_latency_of_the_loop_begins():
-    """The loop's latency runs from the end of the think time to the beginning of the hold."""
-    think, hold = Step("think", 0, category="think"), Step("think", 1, category="hold")
-    lab = a_lab(think, work("find_vma"), hold, workload=a_lock_loop())
-    now = 0
-    for _ in range(3):
-        now = lab.go(0, now)
-    assert lab.w[lay.H_LATENCY_SUM] == KERNEL_PS["find_vma"]
-    assert now == 1_000 + KERNEL_PS["find_vma"] + 100
 
 
 def ending(threads, **changes):

@@ -179,6 +179,7 @@ def test_a_target_runs_its_handlers_before_its_next_shared_step():
     lab.own_line(0, 0)
     handlers = 2 * TLB_PS["ipi_handler"]
     lab.put(0, lay.T_PENDING, handlers)
+    lab.put(0, lay.T_DUE, lay.DUE_INTERRUPT)
     assert lab.go(0, 100) == 100 + handlers
     assert lab.page(0, lay.P_REFCOUNT) == 1
     assert lab.go(0, 100 + handlers) == 100 + handlers + LOCAL_PS["rmw"]

@@ -1,12 +1,13 @@
 from fractions import Fraction
 
 import pytest
-from helpers import a_lock_loop, lock_loop_setup
+from helpers import a_lock_loop, a_workload, lock_loop_setup, scheme_setup
 from small import a_run, counts_of
 
 from dessim.engines import run_setup
 from dessim.measure.metrics import (
     METRICS,
+    STARTS_AND_ENDS,
     completion_ps,
     run_metrics,
     steady_window,
@@ -113,7 +114,27 @@ def test_a_run_without_faults_has_no_latencies() -> None:
 
 
 def test_faults_of_a_lock_loop_are_acquisitions() -> None:
-    """Each of 3 threads takes the lock 5 times, and each wait is a latency."""
+    """Each of 3 threads takes the lock 5 times; the last wait ends after the first thread has."""
     run = run_setup(lock_loop_setup(a_lock_loop(iterations=5), threads=3), "reference")
     assert run_metrics(run).values["minor_faults"] == 15
-    assert run.latency_count == 15
+    assert (run.latency_count, run.latency_steady) == (14, True)
+
+
+def test_latencies_of_the_whole_run_are_noted():
+    """A run without time in which all threads ran says that its latencies are all there were."""
+    assert STARTS_AND_ENDS in run_metrics(a_run(latency_steady=False)).notes
+    assert STARTS_AND_ENDS not in run_metrics(a_run()).notes
+
+
+def test_one_thread_counts_all_its_latencies():
+    """From its start to its finish all threads run, if it is the only one."""
+    setup = scheme_setup("no_fault_around", 0, 1, workload=a_workload(pages=9))
+    run = run_setup(setup, "reference")
+    assert (run.latency_count, run.latency_steady) == (9, True)
+
+
+def test_threads_that_do_not_overlap_have_latencies_of_the_whole_run():
+    """If the first finishes before the last starts, every fault counts."""
+    workload = a_workload(pages=2, start_stagger_ps=10**9, start_jitter_ppm=0)
+    run = run_setup(scheme_setup("no_fault_around", 0, 3, workload=workload), "reference")
+    assert (run.latency_count, run.faults, run.latency_steady) == (6, 6, False)

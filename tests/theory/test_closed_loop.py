@@ -7,7 +7,10 @@ import pytest
 from helpers import a_lock_loop, lock_loop_setup
 from scipy import stats
 
-from dessim.engines import run_setup
+from dessim.engines import reference, run_setup
+from dessim.kernel import layout as lay
+from dessim.kernel.result import read_result
+from dessim.kernel.world import build_world
 
 
 @pytest.mark.parametrize("engine", ["reference", "compiled"])
@@ -86,9 +89,13 @@ def test_littles_law_holds_for_the_lock():
         hold_distribution="exponential",
         iterations=n,
     )
-    result = run_setup(lock_loop_setup(loop, threads), "reference")
+    setup = lock_loop_setup(loop, threads)
+    w = build_world(setup).tolist()
+    reference.run(w)
+    result = read_result(w, 1)
+    records = (w[lay.H_HIST], w[lay.H_HIST] + lay.Y_WORDS)  # while all threads ran, and after
     at_the_lock = result.time_ps["lock"] + result.time_ps["hold"]
-    sojourn = result.latency_sum_ps + result.time_ps["hold"]
+    sojourn = sum(w[record + lay.Y_SUM] for record in records) + result.time_ps["hold"]
     assert at_the_lock == sojourn
     thinking = result.time_ps["think"] / (threads * n)
     assert thinking == pytest.approx(think, rel=5 / sqrt(threads * n))

@@ -146,7 +146,7 @@ def test_a_lock_loop_is_the_machine_repairman(threads, run_compiled):
         repairman.mean_wait(threads, THINK, HOLD),
     )
     p99 = [quantile_ps(r.latency_counts, 990_000) for r in runs]
-    agrees(p99, repairman.wait_quantile(threads, THINK, HOLD, 0.99))
+    agrees(p99, repairman.wait_quantile(threads, THINK, HOLD, 0.99), narrow=0.07)
 
 
 def test_the_repairman_by_hand():

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 import dessim
+from dessim.cli.calibrate import calibrate
 from dessim.cli.compare import compare
 from dessim.cli.explain import explain
 from dessim.cli.figure import figure
@@ -78,6 +79,6 @@ def main() -> None:
 
 for command in (
     *(run, list_command, show, schema, figure, compare, status, clean, export),
-    *(validate, explain),
+    *(validate, calibrate, explain),
 ):
     main.add_command(command)

@@ -16,6 +16,7 @@ from dessim.cli.progress import Progress
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point
     from dessim.study.runner import Job, Tally
+    from dessim.study.schedule import Workers
     from dessim.study.store import Store
 
 FORMATS = ("table", "json", "csv")
@@ -161,19 +162,23 @@ def folder_name(experiment: str) -> str:
 
 def run_jobs(
     todo: list[Job],
-    workers: int,
+    workers: int | Workers,
     cluster: str | None,
     store: Store,
     progress: Progress,
     *,
     force: bool,
 ) -> Tally:
-    """Do the runs; however it ends, tell what is stored and how to go on."""
+    """Do the runs; however it ends, tell what is stored and how to go on.
+
+    Workers that were open before stay open.
+    """
     from dessim.study.executors import open_workers
     from dessim.study.runner import StoreFullError, run_all
     from dessim.study.schedule import ClusterLostError
 
-    team, done = open_workers(workers, cluster), False
+    own = open_workers(workers, cluster) if isinstance(workers, int) else None
+    team, done = (own if isinstance(workers, int) else workers), False
     before = signal.signal(signal.SIGTERM, _interrupt)  # a batch system's way to say stop
     try:
         with progress:
@@ -189,8 +194,8 @@ def run_jobs(
         _fail(f"{error}: {_kept(progress, store)}")
     finally:
         signal.signal(signal.SIGTERM, before)
-        if team is not None:
-            team.close(at_once=not done)
+        if own is not None:
+            own.close(at_once=not done)
 
 
 def _interrupt(number: int, frame: object) -> None:

@@ -33,6 +33,12 @@ def simulation_options(command: Any) -> Any:
         ),
         click.option("--seed", type=click.IntRange(0), help="Instead of the experiment's."),
         click.option("--replications", type=click.IntRange(1), help="Instead of the experiment's."),
+        click.option(
+            "--engine",
+            type=click.Choice(["compiled", "reference"]),
+            default="compiled",
+            show_default=True,
+        ),
         click.option("-j", "jobs", type=click.IntRange(1, 1024), default=1, metavar="N"),
         click.option(
             "--out",
@@ -55,9 +61,6 @@ def simulation_options(command: Any) -> Any:
     "--only", multiple=True, metavar="WORKLOAD[:THREADS[:ORDERS]]", help="Some cells; repeatable."
 )
 @simulation_options
-@click.option(
-    "--engine", type=click.Choice(["compiled", "reference"]), default="compiled", show_default=True
-)
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table")
 @click.option("--no-figure", is_flag=True, help="Do not draw predicted against measured.")
 def validate(
@@ -69,10 +72,10 @@ def validate(
     simulate: tuple[str, ...],
     seed: int | None,
     replications: int | None,
+    engine: str,
     jobs: int,
     out: Path,
     quiet: bool,
-    engine: str,
     form: str,
     no_figure: bool,
 ) -> None:

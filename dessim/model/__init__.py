@@ -1,5 +1,6 @@
 """What machines, workloads, scheme choices and experiments are, and how they are loaded."""
 
+from dessim.model.calibration import Calibration
 from dessim.model.errors import ConfigError
 from dessim.model.experiment import Experiment, Point, SchemeChoice
 from dessim.model.load import load_experiment, load_machine, load_workload, resolve
@@ -9,6 +10,7 @@ from dessim.model.schema import json_schema
 from dessim.model.workload import Workload
 
 __all__ = [
+    "Calibration",
     "ConfigError",
     "Distances",
     "Experiment",

@@ -50,9 +50,7 @@ def validation_of(
     dict
         JSON-able, in stable order: `cells`, `errors` by workload, and by workload and threads.
     """
-    cells = [
-        _cell(point, table.rows[key_of(point)], tally, index) for index, point in enumerate(points)
-    ]
+    cells = cells_of(points, tally, table)
     machine = points[0].machine
     return {
         "data": table.name,
@@ -67,6 +65,13 @@ def validation_of(
         "errors": errors_by(cells, ("workload",)),
         "errors_by_threads": errors_by(cells, ("workload", "threads")),
     }
+
+
+def cells_of(points: Sequence[Point], tally: Tally, table: Published) -> list[Entry]:
+    """The cells of a validation: an entry for each point, in their order."""
+    return [
+        _cell(point, table.rows[key_of(point)], tally, index) for index, point in enumerate(points)
+    ]
 
 
 def _calibration(machine: Machine) -> Entry | None:

@@ -1,0 +1,274 @@
+"""`dessim calibrate`: fit numbers of a machine to a measured table, and write a new profile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dessim.cli.progress import Progress
+from dessim.cli.run import folder_name, report_failures, run_jobs, summary_of
+from dessim.cli.validate import (
+    load_with,
+    show_validation,
+    simulation_options,
+    table_of,
+    write_validation,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dessim.model import Experiment, Point
+    from dessim.study.calibrate import Evaluation, Problem, Simulate
+    from dessim.study.published import Published
+
+
+@click.command()
+@click.argument("config")
+@click.option("--data", metavar="NAME|CSV", help="Measured table instead of the experiment's.")
+@click.option(
+    "--fit",
+    multiple=True,
+    metavar="WORKLOAD[:THREADS[:ORDERS]]",
+    help="Cells to fit, repeatable; `all`; left out: every second one of the table.",
+)
+@click.option(
+    "--params",
+    multiple=True,
+    metavar="PATH[,PATH…]",
+    help="Numbers to fit, such as kernel.rmap or cache_line.*.one_hop; repeatable.",
+)
+@simulation_options
+@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="The new profile.")
+@click.option("--cross-validate", is_flag=True, help="Leave each number of threads out in turn.")
+@click.option("--sensitivity", is_flag=True, help="Fit nothing: tell what the data can tell.")
+@click.option(
+    "--max-steps", type=click.IntRange(1, 1000), default=15, show_default=True, metavar="N"
+)
+@click.option("--no-faults", is_flag=True, help="Fit seconds only, not excess faults.")
+@click.option("--force", is_flag=True, help="Fit more parameters than the data can carry.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+def calibrate(
+    config: str,
+    data: str | None,
+    fit: tuple[str, ...],
+    params: tuple[str, ...],
+    machine: str | None,
+    overrides: tuple[str, ...],
+    simulate: tuple[str, ...],
+    seed: int | None,
+    replications: int | None,
+    engine: str,
+    jobs: int,
+    out: Path,
+    quiet: bool,
+    to: Path | None,
+    cross_validate: bool,
+    sensitivity: bool,
+    max_steps: int,
+    no_faults: bool,
+    force: bool,
+    form: str,
+) -> None:
+    """Fit numbers of the machine of experiment CONFIG to a measured table.
+
+    Each number stays inside the range that its sources give. Runs are kept in OUT/runs: an
+    interrupted fit goes on with the same command. The profile is written to --to (default:
+    OUT/calibrate-EXPERIMENT/MACHINE-fitted.yaml), and validated against the whole table.
+    """
+    if any(text.startswith("machine") for text in overrides):
+        raise click.UsageError("a profile is fitted as it stands in its file: do not --set machine")
+    if to is not None and to.suffix != ".yaml":
+        raise click.UsageError(f"--to {to}: a profile's name ends in .yaml")
+    chosen = load_with(config, machine, overrides, seed, replications)
+    table = table_of(chosen, data)
+    folder = out / folder_name(f"calibrate-{chosen.name}")
+    with _simulator(chosen, engine, jobs, out, quiet=quiet) as run:
+        problem, points = _problem(chosen, table, fit, params, simulate, run, not no_faults)
+        problem.on_evaluation = _silent if quiet else _tell
+        if sensitivity:
+            _show_sensitivity(problem, form)
+            return
+        text = _profile_text(chosen)  # before anything is simulated: it may not be there
+        target = to or folder / f"{problem.machine.name}-fitted.yaml"
+        _fit(
+            problem,
+            points,
+            text,
+            target,
+            folder,
+            max_steps,
+            cross_validate,
+            force,
+            form,
+            quiet,
+            engine,
+        )
+
+
+@contextmanager
+def _simulator(
+    experiment: Experiment, engine: str, jobs: int, out: Path, *, quiet: bool
+) -> Iterator[Simulate]:
+    """Run points by workers that stay open between evaluations."""
+    from dessim.study.executors import open_workers
+    from dessim.study.plan import check
+    from dessim.study.runner import Tally, jobs_of
+    from dessim.study.store import Store
+
+    store = Store(out / "runs")
+    store.root.mkdir(parents=True, exist_ok=True)
+    team, done = open_workers(jobs), False
+
+    def simulate(points: Sequence[Point]) -> Tally:
+        check(experiment, points)
+        todo = jobs_of(points, engine, store)  # type: ignore[arg-type]
+        progress = Progress(todo, quiet=quiet, verbose=False)
+        tally = run_jobs(todo, team or 1, None, store, progress, force=False)
+        report_failures(tally)
+        return tally
+
+    try:
+        yield simulate
+        done = True
+    finally:
+        if team is not None:
+            team.close(at_once=not done)
+
+
+def _problem(
+    experiment: Experiment,
+    table: Published,
+    fit: tuple[str, ...],
+    params: tuple[str, ...],
+    simulate: tuple[str, ...],
+    run: Simulate,
+    with_faults: bool,
+) -> tuple[Problem, list[Point]]:
+    """The problem, and the points of all cells that could be fitted."""
+    from dessim.study import cells
+    from dessim.study.calibrate import Problem, usable, usual_fit
+    from dessim.study.parameters import parameters_of
+
+    every = usable(table)
+    if not fit:
+        keys = usual_fit(every)
+    else:
+        keys = every if fit == ("all",) else cells.chosen(fit, every, "--fit")
+    points = cells.simulating(cells.points_of(every, experiment), simulate)
+    machines = {id(point.machine): point.machine for point in points}
+    if len(machines) > 1:
+        raise click.UsageError("the experiment has several machines: name one with --machine")
+    parameters = parameters_of(points[0].machine, params)
+    wanted = set(keys)
+    fitted = [point for point in points if cells.key_of(point) in wanted]
+    return Problem(fitted, table, parameters, run, with_faults=with_faults), points
+
+
+def _profile_text(experiment: Experiment) -> str:
+    from dessim.model import find
+
+    if not isinstance(experiment.machine, str):
+        raise click.UsageError("the experiment holds its machine in place: name one with --machine")
+    return find("machines", experiment.machine).read_text(encoding="utf-8")
+
+
+def _silent(evaluation: Evaluation) -> None:
+    pass
+
+
+def _tell(evaluation: Evaluation) -> None:
+    """One line about an evaluation."""
+    from dessim.study.parameters import as_text
+
+    numbers = list(evaluation.settings.items())
+    words = [f"{path} {as_text(path, value)}" for path, value in numbers[:8]]
+    more = [f"and {len(numbers) - 8} more"] if len(numbers) > 8 else []
+    rms = f"rms {evaluation.rms_seconds:.1%} of seconds"
+    click.echo(f"cost {evaluation.cost:.1f}, {rms}: {', '.join(words + more)}", err=True)
+
+
+def _show_sensitivity(problem: Problem, form: str) -> None:
+    from dessim.study.calibration import sensitivity_of
+
+    document = sensitivity_of(problem)
+    if form == "table":
+        from dessim.report.calibration_text import print_knowledge
+
+        print_knowledge(document)
+        return
+    _echo_json(document)
+
+
+def _echo_json(document: dict[str, Any]) -> None:
+    from dessim.study.tables import to_json
+
+    click.echo(to_json(document), nl=False)
+
+
+def _fit(
+    problem: Problem,
+    points: list[Point],
+    text: str,
+    target: Path,
+    folder: Path,
+    max_steps: int,
+    crossed: bool,
+    force: bool,
+    form: str,
+    quiet: bool,
+    engine: str,
+) -> None:
+    """Fit, write profile and documents, validate the new profile, and print it all."""
+    from dessim.measure.fitting import knowledge
+    from dessim.study.calibrate import (
+        check_carried,
+        check_enough_cells,
+        cross_validate,
+        knowledge_at,
+        solve,
+    )
+    from dessim.study.calibration import document_of, fitted_numbers, left_out_errors, record_of
+    from dessim.study.fitted_profile import fitted_profile
+    from dessim.study.tables import to_json, write_texts
+
+    if not force:
+        check_enough_cells(len(problem.points), len(problem.parameters))
+    before = knowledge_at(problem, [0.0] * len(problem.parameters))
+    if not force:
+        check_carried(before, problem.parameters)
+    found = solve(problem, max_steps)
+    after = knowledge(found.jacobian, [p.half_range for p in problem.parameters])
+    folds = cross_validate(problem, points, max_steps) if crossed else []
+    numbers = fitted_numbers(problem.parameters, found)
+    record = record_of(problem, found, left_out_errors(folds))
+    profile = fitted_profile(text, problem.machine, numbers, target.stem, record)
+    written = write_texts({target.name: profile}, target.parent)
+    document = document_of(problem, found, before, after, folds, target.stem)
+    document["validation"] = _validate(problem, points, target, engine)
+    written += write_texts({"calibration.json": to_json(document)}, folder)
+    written += write_validation(document["validation"], folder)
+    if form == "table":
+        from dessim.report.calibration_text import print_calibration
+
+        print_calibration(document)
+        click.echo()
+        show_validation(document["validation"], "table")
+    else:
+        _echo_json(document)
+    if not quiet:
+        click.echo(f"wrote {summary_of(written)}", err=True)
+
+
+def _validate(problem: Problem, points: list[Point], profile: Path, engine: str) -> dict[str, Any]:
+    """Every usable cell on the new profile, as it was written."""
+    from dessim.model import load_machine
+    from dessim.study.validation import validation_of
+
+    machine = load_machine(profile)
+    there = [point.model_copy(update={"machine": machine}) for point in points]
+    return validation_of(there, problem.simulate(there), problem.table, engine)

@@ -1,0 +1,124 @@
+"""A calibration as text."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+Entry = dict[str, Any]
+PIPE_WIDTH = 200
+
+
+def print_calibration(document: Entry, file: TextIO | None = None) -> None:
+    """Print the fitted numbers, what the data cannot tell apart, and the cross-validation.
+
+    Parameters
+    ----------
+    document : dict
+        As `dessim calibrate --format json` prints it.
+    file : text stream
+        Standard output if left out.
+    """
+    stream = file or sys.stdout
+    width = None if stream.isatty() else PIPE_WIDTH
+    console = Console(file=stream, width=width, highlight=False, emoji=False, markup=False)
+    console.print(_numbers(document["parameters"]))
+    console.print()
+    known = document["after"]
+    if len(document["parameters"]) > 1:
+        console.print("correlations of the estimates", style="bold")
+        console.print(_correlations(document["parameters"], known))
+        console.print()
+    for line in _remarks(document):
+        console.print(line, soft_wrap=True)
+
+
+def print_knowledge(document: Entry, file: TextIO | None = None) -> None:
+    """Print what the data can tell about parameters that were not fitted.
+
+    Parameters
+    ----------
+    document : dict
+        As `dessim calibrate --sensitivity --format json` prints it.
+    file : text stream
+        Standard output if left out.
+    """
+    stream = file or sys.stdout
+    width = None if stream.isatty() else PIPE_WIDTH
+    console = Console(file=stream, width=width, highlight=False, emoji=False, markup=False)
+    table = _table("parameter", "strength", *document["cells"])
+    for one in document["parameters"]:
+        cells = (f"{value:+.2f}" for value in one["elasticity"])
+        table.add_row(one["name"], f"{one['strength']:.1f}", *cells)
+    console.print(table)
+    console.print()
+    console.print(_correlations(document["parameters"], document["knowledge"]))
+    console.print()
+    console.print(
+        "elasticity: relative change of seconds for one of the parameter; strength: deviations by"
+        " which the residuals change over half of the parameter's range",
+        soft_wrap=True,
+    )
+    for line in _known(document["knowledge"], len(document["parameters"])):
+        console.print(line, soft_wrap=True)
+
+
+def _table(*heads: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    for index, head in enumerate(heads):
+        table.add_column(head, justify="left" if index == 0 else "right", no_wrap=True)
+    return table
+
+
+def _numbers(parameters: list[Entry]) -> Table:
+    table = _table("number", "before", "fitted", "95 % interval", "range of sources", "")
+    for parameter in parameters:
+        for number in parameter["numbers"]:
+            bound = f"at its {parameter['at_bound']} end" if parameter["at_bound"] else ""
+            interval = " to ".join(number["ci95"]) if number["ci95"] else "not bounded"
+            ends = " to ".join(number["range"])
+            table.add_row(number["path"], number["before"], number["value"], interval, ends, bound)
+    return table
+
+
+def _correlations(parameters: list[Entry], known: Entry) -> Table:
+    table = _table("", *(str(index + 1) for index in range(len(parameters))))
+    for index, (parameter, row) in enumerate(zip(parameters, known["correlations"], strict=True)):
+        cells = [f"{value:+.2f}" for value in row[: index + 1]]
+        table.add_row(f"{index + 1} {parameter['name']}", *cells)
+    return table
+
+
+def _known(known: Entry, n: int) -> Iterator[str]:
+    condition = known["condition"]
+    told = "infinite" if condition is None else f"{condition:.0f}"
+    yield f"the data carry {known['carried']} of {n} parameters; condition number {told}"
+    yield from known["unclear"]
+
+
+def _remarks(document: Entry) -> Iterator[str]:
+    n = len(document["parameters"])
+    state = "converged" if document["converged"] else "not converged"
+    yield (
+        f"{n} parameters, {len(document['cells'])} cells of {document['data']}"
+        f" ({document['residuals']} residuals), {document['steps']} steps, {state};"
+        f" cost {document['cost_before']:.1f} before, {document['cost']:.1f} after"
+    )
+    yield f"fitted cells: {', '.join(document['cells'])}"
+    condition = document["after"]["condition"]
+    told = "infinite" if condition is None else f"{condition:.0f}"
+    yield f"the data carry {document['after']['carried']} of {n} parameters; condition {told}"
+    for fold in document["cross_validation"]:
+        error = fold["error"]
+        if error is not None:
+            yield (
+                f"left out {fold['threads']} threads: mean |ln| error of seconds"
+                f" {error['mean_abs_log_error']:.3f}, greatest {error['max_abs_log_error']:.3f}"
+                f" ({error['worst_cell']})"
+            )
+    for text in document["warnings"]:
+        yield f"warning: {text}"

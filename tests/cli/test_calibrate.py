@@ -1,0 +1,124 @@
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dessim.cli import main
+from dessim.model import load_machine
+
+FIT = ("--fit", "sequential-read:1:0,1,3,4")
+
+
+def typed(*words: str | Path) -> Result:
+    """What happens when somebody types `dessim` and these words."""
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An experiment that simulates next to nothing, its table, and a folder for its results."""
+    folder = tmp_path_factory.mktemp("calibrate")
+    (folder / "table.csv").write_text(
+        "# made up\nworkload,threads,order,minor_faults,seconds,note\n"
+        "sequential-read,1,baseline,4195437,7.4,\nsequential-read,1,1,2098275,6.3,\n"
+        "sequential-read,1,3,525068,5.6,\nsequential-read,1,4,262251,5.5,\n"
+        "sequential-read,2,4,524502,5.6,\nsequential-read,2,1,1,1,SUSPECT: made up\n"
+    )
+    (folder / "small.yaml").write_text(
+        "machine: ivybridge-ex-4s\nworkload: sequential-read\nschemes: [radix_walk_trylock]\n"
+        "simulate: 128KiB\nreplications: 1\n"
+    )
+    return folder
+
+
+def calibrate(folder: Path, *words: str | Path) -> Result:
+    """`dessim calibrate` of the small experiment on the reference engine."""
+    options = ("--data", folder / "table.csv", "--engine", "reference", "--out", folder / "results")
+    return typed("calibrate", folder / "small.yaml", *options, *words)
+
+
+def test_a_profile_is_fitted_written_and_validated(small: Path) -> None:
+    """It names its cells; the same command takes all from the store and writes the same bytes."""
+    words = (*FIT, "--params", "user.read_page_dram", "--to", small / "own.yaml")
+    done = calibrate(small, *words)
+    assert done.exit_code == 0, done.output
+    assert "user.read_page_dram" in done.stdout
+    assert "cost" in done.stderr
+    machine = load_machine(small / "own.yaml")
+    assert machine.calibration is not None
+    assert machine.calibration.cells == tuple(f"sequential-read:1:{n}" for n in (0, 1, 3, 4))
+    assert machine.provenance["user.read_page_dram"].tag == "fitted"
+    assert machine.user.read_page_dram_ps > 1_050_000  # the table is slower than the profile
+    assert "* 1:4" in done.stdout
+    assert "  2:4" in done.stdout
+    assert "1 parameters, 4 cells of table" in done.stdout.replace("\n", " ")
+    before = (small / "own.yaml").read_bytes()
+    again = calibrate(small, *words)
+    assert (small / "own.yaml").read_bytes() == before
+    assert again.stdout == done.stdout
+
+
+def test_json_holds_fit_and_validation(small: Path) -> None:
+    """One document on standard output: numbers, what can be told, folds, errors."""
+    words = ("--params", "user.read_page_dram", "--fit", "all", "--cross-validate", "-q")
+    done = calibrate(small, *words, "--format", "json")
+    document = json.loads(done.stdout)
+    path = small / "results" / "calibrate-small" / "calibration.json"
+    assert document == json.loads(path.read_text())
+    assert len(document["cells"]) == 5
+    assert [fold["threads"] for fold in document["cross_validation"]] == [1, 2]
+    assert document["unseen"]["sequential-read"] > 0
+    assert document["validation"]["errors"][0]["completion_s"]["fitted"]["cells"] == 5
+    assert document["cost"] <= document["cost_before"]
+    machine = load_machine(small / "results/calibrate-small/ivybridge-ex-4s-fitted.yaml")
+    assert machine.calibration is not None
+    assert machine.calibration.unseen == pytest.approx(document["unseen"], rel=1e-4)
+
+
+def test_what_the_data_can_tell_is_told_without_a_fit(small: Path) -> None:
+    """`--sensitivity`: reading pages makes up most of the time, random words none of it."""
+    words = ("--params", "user.read_page_dram,user.random_word", "--sensitivity")
+    done = calibrate(small, *FIT, *words, "--format", "json")
+    document = json.loads(done.stdout)
+    dram, random = (one["elasticity"] for one in document["parameters"])
+    assert all(0.5 < value <= 1 for value in dram)
+    assert random == [0.0] * 4
+    assert document["knowledge"]["carried"] == 1
+    table = calibrate(small, *FIT, *words)
+    assert "'user.random_word' changes less than the measurements scatter" in table.stdout
+
+
+def test_too_many_parameters_are_refused_unless_forced(small: Path) -> None:
+    """Exit code 2 and no profile: by number before anything runs, by what they do afterwards."""
+    target = small / "many.yaml"
+    many = ("--params", "user.read_page_dram,kernel.rmap,kernel.set_pte", "--to", target)
+    done = calibrate(small, *FIT, *many)
+    assert done.exit_code == 2
+    assert "3 parameters are too many for 4 fitted cells" in done.output
+    two = ("--params", "user.read_page_dram,user.random_word", "--to", target)
+    done = calibrate(small, *FIT, *two)
+    assert done.exit_code == 2
+    assert "the data carry 1 of these 2 parameters" in done.output
+    assert not target.exists()
+    done = calibrate(small, *FIT, *two, "--force")
+    assert done.exit_code == 0, done.output
+    assert "warning: 'user.random_word' changes less" in done.stdout
+    assert target.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--params", "kernel.rmaps"], "did you mean 'kernel.rmap'"),
+        (["--fit", "sequential-read:2:1"], "no cell of the table matches"),
+        (["--set", "machine.kernel.rmap=9ns"], "do not --set machine"),
+        (["--to", "profile.txt"], "ends in .yaml"),
+        (["--machine", "ivy"], "there is no machine named 'ivy'"),
+    ],
+)
+def test_wrong_words_are_refused(small: Path, words: list[str], said: str) -> None:
+    """Exit code 2, with what would do."""
+    done = calibrate(small, *words)
+    assert done.exit_code == 2
+    assert said in done.output

@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import pytest
+
+from dessim.model import Calibration, ConfigError, find, load_machine
+from dessim.study.fitted_profile import Fitted, fitted_profile
+from dessim.study.parameters import value_of
+
+MACHINE = load_machine("ivybridge-ex-4s")
+TEXT = find("machines", "ivybridge-ex-4s").read_text()
+RECORD = Calibration(
+    data="fault-around-2014",
+    cells=("sequential-read:1:0", "sequential-read:8:4"),
+    parameters=("kernel.rmap", "cache_line.hold"),
+    covariance=((0.01, -0.002), (-0.002, 0.04)),
+    unseen={"sequential-read": 0.05},
+)
+NUMBERS = {
+    "kernel.rmap": Fitted(16_580, (15_000, 18_300)),
+    "cache_line.hold": Fitted(12_000, None),
+}
+
+
+def written(folder: Path, text: str, name: str = "new") -> Path:
+    """Return a file with a profile."""
+    path = folder / f"{name}.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_fitted_numbers_stand_in_their_places(tmp_path: Path) -> None:
+    """Value, tag and record are new; range and source stay; the note tells interval and origin."""
+    text = fitted_profile(TEXT, MACHINE, NUMBERS, "new", RECORD)
+    machine = load_machine(written(tmp_path, text))
+    assert machine.name == "new"
+    assert machine.calibration == RECORD
+    assert value_of(machine, "kernel.rmap") == 16_580
+    before, after = (m.provenance["kernel.rmap"] for m in (MACHINE, machine))
+    assert after.tag == "fitted"
+    assert (after.low, after.high, after.source) == (before.low, before.high, before.source)
+    note = str(after.note)
+    assert note.startswith("95 % interval 15ns to 18.3ns; was 15ns (assumed): about 50 cycles")
+    assert "the data do not bound it; was 15ns" in str(machine.provenance["cache_line.hold"].note)
+
+
+def test_all_else_stays_as_it_was_written(tmp_path: Path) -> None:
+    """Comments, other numbers, and their sources: only three places and the end differ."""
+    text = fitted_profile(TEXT, MACHINE, NUMBERS, "new", RECORD)
+    machine = load_machine(written(tmp_path, text))
+    same = {path: p for path, p in MACHINE.provenance.items() if path not in NUMBERS}
+    assert {path: p for path, p in machine.provenance.items() if path not in NUMBERS} == same
+    comments = [line for line in TEXT.splitlines() if line.strip().startswith("#")]
+    assert [line for line in text.splitlines() if line.strip().startswith("#")] == comments
+
+
+def test_a_second_fit_replaces_the_first(tmp_path: Path) -> None:
+    """The note still tells what the sources gave, and there is one record."""
+    first = fitted_profile(TEXT, MACHINE, NUMBERS, "one", RECORD)
+    machine = load_machine(written(tmp_path, first))
+    numbers = {"kernel.rmap": Fitted(20_000, (19_000, 21_000))}
+    record = RECORD.model_copy(update={"parameters": ("kernel.rmap",), "covariance": ((0.1,),)})
+    second = fitted_profile(first, machine, numbers, "two", record)
+    machine = load_machine(written(tmp_path, second))
+    assert machine.calibration == record
+    assert str(machine.provenance["kernel.rmap"].note).startswith(
+        "95 % interval 19ns to 21ns; was 15ns (assumed): about 50 cycles"
+    )
+    assert second.count("\ncalibration:") == 1
+
+
+def test_a_record_must_fit_its_parameters(tmp_path: Path) -> None:
+    """A covariance of another size is refused at its place."""
+    text = fitted_profile(TEXT, MACHINE, NUMBERS, "new", RECORD)
+    broken = text.replace('["kernel.rmap", "cache_line.hold"]', '["kernel.rmap"]')
+    with pytest.raises(ConfigError, match="must be a matrix of 1 x 1"):
+        load_machine(written(tmp_path, broken))

@@ -29,15 +29,18 @@ def race(
     order: int = 2,
     seed: int = 1,
     every_ps: int = 500_000,
+    range_pages: int = 4,
     machine: Machine | None = None,
     options: dict[str, Any] | None = None,
     actor_options: dict[str, Any] | None = None,
     **workload: Any,
 ) -> Setup:
-    """Return a run of a scheme beside actors that work on ranges of four pages."""
+    """Return a run of a scheme beside actors that work on ranges of some pages."""
     options = options or {}
     choices = tuple(
-        ActorChoice(name=name, every_ps=every_ps, range_pages=4, options=actor_options or {})
+        ActorChoice(
+            name=name, every_ps=every_ps, range_pages=range_pages, options=actor_options or {}
+        )
         for name in actors
     )
     work = a_workload(pages=pages, page_touch="touch_word", actors=choices, **workload)
@@ -51,7 +54,9 @@ def race(
     )
     setups = tuple(
         ActorSetup(
-            schemes.program_of_actor(schemes.load_actor(actor.name), actor.options),
+            schemes.program_of_actor(
+                schemes.load_actor(actor.name), actor.options, schemes.load(scheme).fault_lock
+            ),
             actor.every_ps,
             actor.range_pages,
         )

@@ -1,10 +1,8 @@
-"""What actors and unmapping threads do besides faulting: rounds, ranges, mappings, munmap."""
+"""What actors and unmapping threads do besides faulting: rounds, ranges, mappings, tables."""
 
-from dessim.kernel.accounting import count
 from dessim.kernel.draws import draw
 from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
-from dessim.kernel.places import page_at, pte_present
-from dessim.kernel.tlb import shoot_down
+from dessim.kernel.places import end_in_table
 
 
 def pause(w: World, t: int, target: int) -> None:
@@ -52,16 +50,68 @@ def next_mapping(w: World, t: int, target: int) -> None:
         w[t + T_PC] = target
 
 
-def unmap_own(w: World, task: int) -> None:
-    """Clear the ptes of the pages that the thread touched since its last munmap, and flush them."""
+def pick_mapping(w: World, task: int) -> None:
+    """Join a process drawn at random: work on one of its mappings, as one of its threads."""
     t = w[H_TASK] + task * T_WORDS
-    last = w[t + T_PAGE]
-    first = last - w[t + T_TOUCHED] + 1
-    for page in range(first, last + 1):
-        if pte_present(w, t, page):
-            w[w[t + T_PTE] + (page >> PTE_SHIFT)] &= ~(1 << (page & (PTE_BITS - 1)))
-            w[page_at(w, page) + P_MAPCOUNT] -= 1
-            w[page_at(w, page & ~(w[H_FOLIO] - 1)) + P_REFCOUNT] -= 1
-            count(w, N_PTES_CLEARED, 1)
-    shoot_down(w, task, w[t + T_MAPPING], first, w[t + T_TOUCHED])
+    drawn = (draw(w, task, DRAW_ACTOR) * w[H_MAPPINGS]) >> 32
+    look_at(w, t, w[H_MAPPING] + drawn * M_WORDS)
+    w[t + T_MAPPING] = w[t + T_SWEEP]
+    w[t + T_HOME_MM] = w[t + T_MM]
+
+
+def pick_touched(w: World, t: int) -> None:
+    """Let the range be the pages that the thread touched since its last munmap."""
+    w[t + T_STOP] = w[t + T_PAGE] + 1
+    w[t + T_PAGE] = w[t + T_STOP] - w[t + T_TOUCHED]
+    w[t + T_CURSOR] = w[t + T_PAGE]
     w[t + T_TOUCHED] = 0
+    w[t + T_SWEEP] = w[t + T_MAPPING]
+
+
+def next_table(w: World, t: int, target: int) -> None:
+    """Go on with the next page table of the range, or go back to its first page."""
+    following = (w[t + T_CURSOR] | (TABLE_PAGES - 1)) + 1
+    if following < w[t + T_STOP]:
+        w[t + T_CURSOR] = following
+        w[t + T_PC] = target
+    else:
+        w[t + T_CURSOR] = w[t + T_PAGE]
+
+
+def next_in_table(w: World, t: int, target: int) -> None:
+    """Go on with the next page of the range in this page table, or go back to the first there."""
+    page = w[t + T_CURSOR]
+    if page + 1 < end_in_table(w, t):
+        w[t + T_CURSOR] = page + 1
+        w[t + T_PC] = target
+    else:
+        first = page & ~(TABLE_PAGES - 1)
+        w[t + T_CURSOR] = first if first > w[t + T_PAGE] else w[t + T_PAGE]
+
+
+def covers_table(w: World, t: int) -> int:
+    """Return whether the range has all pages of the cursor's page table that the file has."""
+    first = w[t + T_CURSOR] & ~(TABLE_PAGES - 1)
+    stop = w[t + T_STOP]
+    return w[t + T_PAGE] <= first and (stop >= first + TABLE_PAGES or stop == w[H_PAGES])
+
+
+def range_step(w: World, task: int, op: int, target: int) -> None:
+    """Carry out a step that chooses on which pages and mappings a task works."""
+    t = w[H_TASK] + task * T_WORDS
+    if op == OP_PICK_RANGE:
+        pick_range(w, task)
+    elif op == OP_NEXT_IN_RANGE:
+        next_in_range(w, t, target)
+    elif op == OP_PICK_MAPPING:
+        pick_mapping(w, task)
+    elif op == OP_PICK_TOUCHED:
+        pick_touched(w, t)
+    elif op == OP_NEXT_IN_TABLE:
+        next_in_table(w, t, target)
+    elif op == OP_NEXT_TABLE:
+        next_table(w, t, target)
+    elif op == OP_FIRST_MAPPING:
+        look_at(w, t, w[H_MAPPING])
+    else:
+        next_mapping(w, t, target)

@@ -33,6 +33,7 @@ LOCKS = {
     "mmap_lock": (lay.LOCK_MMAP, 1, "mmap_lock"),
     "mmap_lock_write": (lay.LOCK_MMAP, 0, "mmap_lock"),
     "vma_lock": (lay.LOCK_VMA, 1, "mmap_lock"),
+    "vma_lock_write": (lay.LOCK_VMA, 0, "mmap_lock"),
     "i_mmap_mutex": (lay.LOCK_I_MMAP, 0, "page_cache"),
     "tree_lock": (lay.LOCK_TREE, 0, "page_cache"),
     "page_table_lock": (lay.LOCK_PAGE_TABLE, 0, "page_table"),
@@ -58,6 +59,9 @@ OTHER_CONDITIONS = {
     "page.frame_free": "when_frame_free",
     "page.frozen": "when_frozen",
     "page.mapped": "when_mapped",
+    "table.covered": "when_table_covered",
+    "noted": "when_noted",
+    "touched_enough": "when_touched",
 }
 CONDITION_CATEGORY = {
     "table.missing": "page_table",
@@ -89,7 +93,7 @@ def work(cost: str) -> Step:
 
 
 def lock(name: str) -> Step:
-    """Take a lock, waiting in order of arrival; ``mmap_lock`` is taken as a reader."""
+    """Take a lock, waiting in order of arrival; ``mmap_lock``, ``vma_lock`` are for readers."""
     which, shared, category = LOCKS[known(name, LOCKS, "lock")]
     return Step("lock", which, shared, "lock_local", category)
 
@@ -140,14 +144,24 @@ def set_flags(clear: int, put: int) -> Step:
     return Step("set_flags", clear, put, category="page_lines")
 
 
-def clear_pte(*then: Step) -> Step:
+def clear_pte(*then: Step, category: str = "page_cache") -> Step:
     """Exchange the page's pte with none; do some steps if it was there to be taken away."""
-    return Step("clear_pte", cost="clear_pte", category="page_cache", body=then)
+    return Step("clear_pte", cost="clear_pte", category=category, body=then)
 
 
 def shootdown() -> Step:
     """Flush the page's translation on this CPU and on all that run the mapping's mm."""
     return Step("shootdown", category="shootdown")
+
+
+def flush_table() -> Step:
+    """Flush the range's part in the cursor's page table everywhere, if the gang holds any page."""
+    return Step("flush_table", category="shootdown")
+
+
+def free_table() -> Step:
+    """Free the cursor's page table, which is empty."""
+    return Step("free_table", cost="teardown_per_table", category="teardown")
 
 
 def add_to_page_cache() -> Step:
@@ -185,6 +199,16 @@ def each_mapping(*body: Step) -> Step:
     return Step("each_mapping", body=body)
 
 
+def each_table(*body: Step) -> Step:
+    """Repeat for each page table of the range, with the cursor on its first page in the range."""
+    return Step("each_table", body=body)
+
+
+def each_in_table(*body: Step) -> Step:
+    """Repeat for the range's pages in the cursor's page table; then go back to its first."""
+    return Step("each_in_table", body=body)
+
+
 def wait_on_page() -> Step:
     """Sleep until the page is unlocked; fall through if it is."""
     return Step("wait_on_page", category="page_lock")
@@ -208,6 +232,11 @@ def remember() -> Step:
 def forget() -> Step:
     """Empty the gang lookup's local array."""
     return Step("gang_forget", category="lookup")
+
+
+def note(what: bool) -> Step:
+    """Note yes or no, to be asked for by the condition ``noted``."""
+    return Step("note", int(what))
 
 
 def fence() -> Step:

@@ -48,6 +48,13 @@ ALWAYS_PRIVATE = frozenset(
         "from_head",
         "next_in_folio",
         "next_folio",
+        "when_table_covered",
+        "when_noted",
+        "when_touched",
+        "note",
+        "pick_touched",
+        "next_in_table",
+        "next_table",
     )
 )
 PRIVATE_WITH_OWN_TABLES = frozenset(
@@ -81,7 +88,7 @@ TIMED = frozenset(
         "shootdown",
         "when_mapped",
         "pause",
-        "unmap_own",
+        "flush_table",
         "when_frozen",
         "add_folio_refs",
     )
@@ -109,6 +116,9 @@ MOVES_CURSOR = frozenset(
         "next_in_folio",
         "next_folio",
         "next_in_range",
+        "pick_touched",
+        "next_in_table",
+        "next_table",
         "to_head",
         "from_head",
         "next_access",
@@ -120,6 +130,8 @@ MOVES_CURSOR = frozenset(
 
 LOOPS = {
     "each_in_range": ("", "next_in_range"),
+    "each_table": ("", "next_table"),
+    "each_in_table": ("", "next_in_table"),
     "each_folio": ("window", "next_folio"),
     "each_page_of_folio": ("", "next_in_folio"),
     "each_mapping": ("first_mapping", "next_mapping"),

@@ -18,7 +18,7 @@ from dessim.kernel.places import (
     pte_present,
     table_at,
 )
-from dessim.kernel.tlb import shootdown_ps, translate_ps
+from dessim.kernel.tlb import pages_to_flush, shootdown_ps, translate_ps
 
 
 def page_line_ps(w: World, task: int, op: int, now: int) -> int:
@@ -164,16 +164,6 @@ def read_ahead_ps(w: World, t: int) -> int:
     return pages * cost_ps(w, t, COST_ADD_PAGE)
 
 
-def unmap_own_ps(w: World, task: int) -> int:
-    """Return ps of a munmap: its ptes and the flush, on every CPU of the mm."""
-    t = w[H_TASK] + task * T_WORDS
-    ptes = w[t + T_TOUCHED] * cost_ps(w, t, COST_TEARDOWN_PTE)
-    flush = shootdown_ps(w, task, w[t + T_MM], w[t + T_TOUCHED])
-    account(w, t, CAT_SHOOTDOWN, flush)
-    account(w, t, CAT_TEARDOWN, -flush)
-    return ptes + flush
-
-
 def wait_on_page_ps(w: World, task: int, now: int) -> int:
     """Return ps to look at PG_locked and, if it is set, to queue and give the CPU up, or ASLEEP."""
     t = w[H_TASK] + task * T_WORDS
@@ -204,8 +194,8 @@ def rare_delay_ps(w: World, task: int, op: int, now: int) -> int:
         return shootdown_ps(w, task, w[w[t + T_SWEEP] + M_MM], 1)
     if op == OP_READ_AHEAD:
         return read_ahead_ps(w, t)
-    if op == OP_UNMAP_OWN:
-        return unmap_own_ps(w, task)
+    if op == OP_FLUSH_TABLE:
+        return shootdown_ps(w, task, w[w[t + T_SWEEP] + M_MM], pages_to_flush(w, t))
     if op == OP_PAUSE:
         bits = draw(w, task, DRAW_THINK)
         return scaled(w, QUANTILES_EXPONENTIAL, bits, w[t + T_EVERY])

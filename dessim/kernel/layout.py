@@ -149,6 +149,7 @@ T_SMT = 45  # 1: another task runs on the core: use the slower row of costs
 T_SLICE_FROM = 46  # when its time slice began
 T_PENDING = 47  # ps of interrupt handlers that it still has to run
 T_DRAW = 48  # draw counters, one word per purpose
+T_NOTED = 55  # what a step noted
 T_GANG = 56  # 16 words of 32 bits: pages on which a gang lookup holds a reference
 T_ACCOUNT = 72  # time by category, N_CATEGORIES words
 T_WORDS = 96
@@ -438,6 +439,8 @@ OPS = (
     "bug_on",
     "shootdown",
     "add_folio_refs",
+    "flush_table",
+    "free_table",
     "when_flags",
     "when_pte_none",
     "when_table_missing",
@@ -447,6 +450,9 @@ OPS = (
     "when_frame_free",
     "when_mapped",
     "when_frozen",
+    "when_table_covered",
+    "when_noted",
+    "when_touched",
     "lock",
     "unlock",
     "work",
@@ -463,17 +469,20 @@ OPS = (
     "next_in_folio",
     "next_folio",
     "count",
+    "note",
     "finish",
     "teardown_table",
     "begin",
     "pause",
     "pick_range",
     "next_in_range",
+    "pick_mapping",
+    "pick_touched",
+    "next_in_table",
+    "next_table",
     "first_mapping",
     "next_mapping",
     "io_next",
-    "unmap_own",
-    "when_touched",
     "stop",
 )
 OP_ADD = 0
@@ -494,40 +503,48 @@ OP_REMOVE = 14
 OP_BUG_ON = 15
 OP_SHOOTDOWN = 16
 OP_ADD_FOLIO_REFS = 17
-OP_WHEN_FLAGS = 18
-OP_WHEN_PTE_NONE = 19
-OP_WHEN_TABLE_MISSING = 20
-OP_WHEN_GANG_HOLDS = 21
-OP_WHEN_NOT_TARGET = 22
-OP_WHEN_CACHED = 23
-OP_WHEN_FRAME_FREE = 24
-OP_WHEN_MAPPED = 25
-OP_WHEN_FROZEN = 26
-OP_LOCK = 27
-OP_UNLOCK = 28
-OP_WORK = 29
-OP_THINK = 30
-OP_FENCE = 31
-OP_NEXT_ACCESS = 32
-OP_TOUCH = 33
-OP_FAULT_BEGIN = 34
-OP_FAULT_END = 35
-OP_WINDOW = 36
-OP_NEXT_PAGE = 37
-OP_TO_HEAD = 38
-OP_FROM_HEAD = 39
-OP_NEXT_IN_FOLIO = 40
-OP_NEXT_FOLIO = 41
-OP_COUNT = 42
-OP_FINISH = 43
-OP_TEARDOWN_TABLE = 44
-OP_BEGIN = 45
-OP_PAUSE = 46
-OP_PICK_RANGE = 47
-OP_NEXT_IN_RANGE = 48
-OP_FIRST_MAPPING = 49
-OP_NEXT_MAPPING = 50
-OP_IO_NEXT = 51
-OP_UNMAP_OWN = 52
-OP_WHEN_TOUCHED = 53
-OP_STOP = 54
+OP_FLUSH_TABLE = 18
+OP_FREE_TABLE = 19
+OP_WHEN_FLAGS = 20
+OP_WHEN_PTE_NONE = 21
+OP_WHEN_TABLE_MISSING = 22
+OP_WHEN_GANG_HOLDS = 23
+OP_WHEN_NOT_TARGET = 24
+OP_WHEN_CACHED = 25
+OP_WHEN_FRAME_FREE = 26
+OP_WHEN_MAPPED = 27
+OP_WHEN_FROZEN = 28
+OP_WHEN_TABLE_COVERED = 29
+OP_WHEN_NOTED = 30
+OP_WHEN_TOUCHED = 31
+OP_LOCK = 32
+OP_UNLOCK = 33
+OP_WORK = 34
+OP_THINK = 35
+OP_FENCE = 36
+OP_NEXT_ACCESS = 37
+OP_TOUCH = 38
+OP_FAULT_BEGIN = 39
+OP_FAULT_END = 40
+OP_WINDOW = 41
+OP_NEXT_PAGE = 42
+OP_TO_HEAD = 43
+OP_FROM_HEAD = 44
+OP_NEXT_IN_FOLIO = 45
+OP_NEXT_FOLIO = 46
+OP_COUNT = 47
+OP_NOTE = 48
+OP_FINISH = 49
+OP_TEARDOWN_TABLE = 50
+OP_BEGIN = 51
+OP_PAUSE = 52
+OP_PICK_RANGE = 53
+OP_NEXT_IN_RANGE = 54
+OP_PICK_MAPPING = 55
+OP_PICK_TOUCHED = 56
+OP_NEXT_IN_TABLE = 57
+OP_NEXT_TABLE = 58
+OP_FIRST_MAPPING = 59
+OP_NEXT_MAPPING = 60
+OP_IO_NEXT = 61
+OP_STOP = 62

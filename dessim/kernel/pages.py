@@ -5,7 +5,7 @@ from dessim.kernel.cpus import give_up_cpu, make_ready
 from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
 from dessim.kernel.lines import wake
 from dessim.kernel.places import bucket_at, cost_ps, gang_bit, page_at, pte_present, table_at
-from dessim.kernel.tlb import shoot_down
+from dessim.kernel.tlb import pages_to_flush, shoot_down
 
 BLOCKED, GO_ON, OVER = 0, 1, 2
 
@@ -102,7 +102,7 @@ def set_pte(w: World, t: int) -> None:
 def clear_pte(w: World, t: int, target: int) -> None:
     """Unmap the cursor's page in the page tables at which the task looks.
 
-    Jump if munmap or exit, which do not ask for the page-table lock, were faster.
+    Jump if an exit, which does not ask for the page-table lock, was faster.
     """
     page = w[t + T_CURSOR]
     if pte_present(w, t, page) == 0:
@@ -249,6 +249,11 @@ def cache_step(w: World, task: int, i: int, done: int) -> None:
         clear_pte(w, t, w[i + I_TARGET])
     elif op == OP_SHOOTDOWN:
         shoot_down(w, task, w[t + T_SWEEP], w[t + T_CURSOR], 1)
+    elif op == OP_FLUSH_TABLE:
+        shoot_down(w, task, w[t + T_SWEEP], w[t + T_CURSOR], pages_to_flush(w, t))
+    elif op == OP_FREE_TABLE:
+        w[table_at(w, t) + w[H_LINE_WORDS] + D_POPULATED] = 0
+        count(w, N_TABLES_FREED, 1)
     elif op == OP_ADD_TO_CACHE:
         add_to_cache(w, w[t + T_CURSOR])
     elif op == OP_SUBMIT_READ:

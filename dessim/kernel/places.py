@@ -61,6 +61,20 @@ def is_private(w: World, task: int) -> int:
     return w[w[H_PROG] + pc * I_WORDS + I_PRIVATE]
 
 
+def end_in_table(w: World, t: int) -> int:
+    """Return where the range of a task ends in the cursor's page table (exclusive)."""
+    end = (w[t + T_CURSOR] | (TABLE_PAGES - 1)) + 1
+    return end if end < w[t + T_STOP] else w[t + T_STOP]
+
+
+def gang_holds_any(w: World, t: int) -> int:
+    """Return whether the gang holds any page (0 or not 0)."""
+    marks = 0
+    for word in range(TABLE_PAGES >> PTE_SHIFT):
+        marks |= w[t + T_GANG + word]
+    return marks
+
+
 def gang_bit(w: World, t: int) -> int:
     """Return the place in the gang's marks of the cursor's page: word offset << 8 | bit."""
     offset = w[t + T_CURSOR] & (TABLE_PAGES - 1)

@@ -43,6 +43,7 @@ POPULATE = (
 PAGE_CACHE_CHANGES = "page_cache_changes"
 READS_AHEAD = "reads_ahead"
 UNMAPS = "unmaps"
+VMA_LOCKS = "vma_locks"  # of the scheme: munmap must exclude faults that hold no mmap_lock
 
 READ_PAGE = (
     lock("tree_lock"),
@@ -54,19 +55,6 @@ READ_PAGE = (
         option(READS_AHEAD, read_ahead()),
         count("major_faults"),
         otherwise=(unlock("tree_lock"),),
-    ),
-)
-
-
-UNMAP_OWN = (
-    Step(
-        "when_touched",
-        category="teardown",
-        body=(
-            lock("mmap_lock_write"),
-            Step("unmap_own", category="teardown"),
-            unlock("mmap_lock_write"),
-        ),
     ),
 )
 
@@ -106,13 +94,21 @@ def actor_program(steps: tuple[Step, ...]) -> tuple[Step, ...]:
 
 
 def fault_program(
-    fault_around: tuple[Step, ...], slow_path: tuple[Step, ...], fault_lock: str = "mmap_lock"
+    fault_around: tuple[Step, ...],
+    slow_path: tuple[Step, ...],
+    fault_lock: str = "mmap_lock",
+    *,
+    munmap: tuple[Step, ...],
+    leave: tuple[Step, ...],
 ) -> tuple[Step, ...]:
-    """Return a thread's whole program around a scheme's two parts."""
+    """Return a thread's whole program around a scheme's two parts.
+
+    ``munmap`` comes before each access if the workload unmaps; ``leave`` is the end of the mm.
+    """
     return (
         Step("begin", category="run_queue"),
         label("next"),
-        option(UNMAPS, *UNMAP_OWN),
+        option(UNMAPS, *munmap),
         jump("next_access", "exit"),
         label("access"),
         jump("touch", "fault"),
@@ -137,9 +133,7 @@ def fault_program(
         go_to("access"),
         label("exit"),
         jump("finish", "stop", category="teardown"),
-        label("teardown"),
-        jump("teardown_table", "teardown", category="teardown"),
-        work("process_exit"),
+        *leave,
         label("stop"),
         Step("stop", category="teardown"),
     )

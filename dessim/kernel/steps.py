@@ -10,14 +10,7 @@ the end for every word that lives on the line; ``docs/design.md`` says why it is
 """
 
 from dessim.kernel.accounting import account, count, end_latency, record_in_series, record_latency
-from dessim.kernel.actors import (
-    look_at,
-    next_in_range,
-    next_mapping,
-    pause,
-    pick_range,
-    unmap_own,
-)
+from dessim.kernel.actors import covers_table, pause, range_step
 from dessim.kernel.cpus import begin, give_up_cpu, slice_is_over, yield_cpu
 from dessim.kernel.delays import delay_ps
 from dessim.kernel.draws import draw_at
@@ -210,6 +203,12 @@ def branch(w: World, t: int, i: int) -> None:
         holds = w[page_at(w, w[t + T_CURSOR]) + P_MAPCOUNT] > 0
     elif op == OP_WHEN_FROZEN:
         holds = freeze(w, t) != 0
+    elif op == OP_WHEN_TABLE_COVERED:
+        holds = covers_table(w, t) != 0
+    elif op == OP_WHEN_NOTED:
+        holds = w[t + T_NOTED] != 0
+    elif op == OP_WHEN_TOUCHED:
+        holds = w[t + T_TOUCHED] >= w[H_UNMAP_EVERY]
     else:
         place = gang_bit(w, t)
         holds = (w[place >> 8] >> (place & 0xFF)) & 1 != 0
@@ -228,25 +227,14 @@ def actor_step(w: World, task: int, i: int, pc: int, done: int) -> int:
         return io_next(w, task, pc, target)
     if op == OP_PAUSE:
         pause(w, t, target)
-    elif op == OP_PICK_RANGE:
-        pick_range(w, task)
-    elif op == OP_NEXT_IN_RANGE:
-        next_in_range(w, t, target)
-    elif op == OP_FIRST_MAPPING:
-        look_at(w, t, w[H_MAPPING])
-    elif op == OP_NEXT_MAPPING:
-        next_mapping(w, t, target)
-    elif op == OP_UNMAP_OWN:
-        unmap_own(w, task)
-    elif op == OP_WHEN_TOUCHED:
-        if w[t + T_TOUCHED] < w[H_UNMAP_EVERY]:
-            w[t + T_PC] = target
     elif op == OP_STOP:
         w[H_ENDED] += 1
         if w[t + T_ACTOR] == 0 and done > w[H_END]:
             w[H_END] = done
         give_up_cpu(w, t, done)
         return OVER
+    else:
+        range_step(w, task, op, target)
     return GO_ON
 
 
@@ -267,6 +255,8 @@ def task_step(w: World, task: int, i: int, pc: int, done: int) -> int:
         folio_step(w, t, op, target)
     elif op == OP_COUNT:
         count(w, w[i + I_A], 1)
+    elif op == OP_NOTE:
+        w[t + T_NOTED] = w[i + I_A]
     elif op == OP_FAULT_BEGIN:
         w[t + T_FAULT_AT] = done - cost_ps(w, t, w[i + I_COST])
         w[t + T_MAPPED] = 0
@@ -306,7 +296,7 @@ def step(w: World, task: int, done: int) -> int:
     i = w[H_PROG] + pc * I_WORDS
     op = w[i + I_OP]
     w[t + T_PC] = w[i + I_NEXT]
-    if OP_WHEN_FLAGS <= op <= OP_WHEN_FROZEN:
+    if OP_WHEN_FLAGS <= op <= OP_WHEN_TOUCHED:
         branch(w, t, i)
         return GO_ON
     if op == OP_LOCK:
@@ -322,7 +312,7 @@ def step(w: World, task: int, done: int) -> int:
             kind = LOCK_MCS if sleeping else w[H_PTL_KIND]
             drop_lock(w, task, lock_at(w, t, w[i + I_A]), done, kind, sleeping)
         return GO_ON
-    if op <= OP_ADD_FOLIO_REFS:
+    if op <= OP_FREE_TABLE:
         return page_step(w, task, i, pc, done)
     if op >= OP_BEGIN:
         return actor_step(w, task, i, pc, done)

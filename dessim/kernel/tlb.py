@@ -13,7 +13,7 @@ mm: ``native_flush_tlb_others``.
 
 from dessim.kernel.accounting import count
 from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
-from dessim.kernel.places import cost_ps
+from dessim.kernel.places import cost_ps, end_in_table, gang_holds_any
 
 GENERATION_BITS = 16
 PAGE_BITS = 28
@@ -124,6 +124,11 @@ def shootdown_ps(w: World, task: int, mm: int, pages: int) -> int:
     if targets == 0:
         return local
     return local + cost_ps(w, t, COST_IPI_BASE) + targets * cost_ps(w, t, COST_IPI_PER_CPU)
+
+
+def pages_to_flush(w: World, t: int) -> int:
+    """Return the pages of the range in the cursor's page table, or 0 if none of them was mapped."""
+    return end_in_table(w, t) - w[t + T_CURSOR] if gang_holds_any(w, t) else 0
 
 
 def shoot_down(w: World, task: int, mapping: int, first: int, pages: int) -> None:

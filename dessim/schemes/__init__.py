@@ -14,7 +14,7 @@ from types import ModuleType
 from dessim.kernel.alphabet import Step
 from dessim.kernel.assembler import Program, assemble
 from dessim.kernel.programs import actor_program, fault_program
-from dessim.schemes import no_fault_around
+from dessim.schemes import exit, munmap, no_fault_around
 
 Option = bool | int | str
 
@@ -176,18 +176,40 @@ def thread_program(
         if scheme.fault_lock == "mmap_lock":
             slow_path = no_fault_around.SLOW_PATH
     options.update(page_cache_changes=page_cache_changes, reads_ahead=reads_ahead, unmaps=unmaps)
-    return assemble(fault_program(around, slow_path, scheme.fault_lock), options)
+    options.update(vma_locks=scheme.fault_lock == "vma_lock")
+    return assemble(whole_life(around, slow_path, scheme.fault_lock), options)
 
 
-def program_of_actor(actor: Actor, chosen: Mapping[str, Option]) -> Program:
+def whole_life(
+    fault_around: tuple[Step, ...], slow_path: tuple[Step, ...], fault_lock: str = "mmap_lock"
+) -> tuple[Step, ...]:
+    """Return a thread's steps around the two parts of a scheme, its munmap and exit included."""
+    return fault_program(
+        fault_around, slow_path, fault_lock, munmap=munmap.AFTER_TOUCHING, leave=exit.EXIT
+    )
+
+
+def program_of_actor(
+    actor: Actor, chosen: Mapping[str, Option], fault_lock: str = "mmap_lock"
+) -> Program:
     """Return the program of an actor: rounds with pauses.
+
+    Parameters
+    ----------
+    actor : Actor
+    chosen : dict
+        Options that differ from the actor's defaults.
+    fault_lock : str
+        The lock that faults hold in the scheme beside which it runs.
 
     Raises
     ------
     UnknownScheme
         If an option is unknown or has a wrong value.
     """
-    return assemble(actor_program(actor.steps), options_of(actor, chosen))
+    options = options_of(actor, chosen)
+    options.update(vma_locks=fault_lock == "vma_lock")
+    return assemble(actor_program(actor.steps), options)
 
 
 def options_of(scheme: Scheme | Actor, chosen: Mapping[str, Option]) -> dict[str, Option]:

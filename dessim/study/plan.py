@@ -57,17 +57,18 @@ def _program(
     )
 
 
-def actors_of(workload: Workload) -> tuple[ActorSetup, ...]:
-    """Assemble the actors of a workload.
+def actors_of(workload: Workload, scheme: SchemeChoice) -> tuple[ActorSetup, ...]:
+    """Assemble the actors of a workload beside threads of a scheme.
 
     Raises
     ------
     UnknownScheme
         If an actor or one of its options does not exist.
     """
+    fault_lock = schemes.load(scheme.name).fault_lock if workload.actors else ""
     return tuple(
         ActorSetup(
-            schemes.program_of_actor(schemes.load_actor(actor.name), actor.options),
+            schemes.program_of_actor(schemes.load_actor(actor.name), actor.options, fault_lock),
             actor.every_ps,
             actor.range_pages,
         )
@@ -94,7 +95,7 @@ def setup_of(point: Point, replication: int) -> Setup:
         point.simulate_bytes,
         point.seed,
         replication,
-        actors_of(point.workload),
+        actors_of(point.workload, point.scheme),
         int(point.scheme.options.get("folio_order", 0)),
     )
 
@@ -152,7 +153,7 @@ def check(experiment: Experiment, points: Iterable[Point]) -> None:
             )
             problems.setdefault(("device",), Problem(document.place(("machine",)), text))
         try:
-            actors_of(point.workload)
+            actors_of(point.workload, point.scheme)
         except schemes.UnknownScheme as error:
             problems.setdefault(("actors",), Problem(document.place(("workload",)), str(error)))
     if problems:

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from dessim.kernel import alphabet as say
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import Step
+from dessim.schemes import exit
 
 LOCK_ORDER = (
     ("mmap_lock", "mmap_lock_write"),
-    ("vma_lock",),
+    ("vma_lock", "vma_lock_write"),
     ("i_mmap_mutex",),
     ("page_table_lock",),
     ("ptl",),
@@ -34,6 +35,7 @@ TAME = (
     lambda cost, word, flag: (say.remember(),),
     lambda cost, word, flag: (say.forget(),),
     lambda cost, word, flag: (say.count("recheck_lost"),),
+    lambda cost, word, flag: (say.note(cost == "rmap"),),
     lambda cost, word, flag: (Step("think", 0, category="think"),),
 )
 WILD = (
@@ -50,6 +52,7 @@ WILD = (
     lambda cost, word, flag: (say.remove_from_page_cache(),),
     lambda cost, word, flag: (say.add_folio_refs(),),
     lambda cost, word, flag: (say.bug_on_mapped("bug1"),),
+    lambda cost, word, flag: (say.free_table(),),
 )
 
 
@@ -176,9 +179,7 @@ def loop_program(writer: Writer) -> tuple[Step, ...]:
         say.go_to("again"),
         say.label("exit"),
         say.jump("finish", "stop", category="teardown"),
-        say.label("teardown"),
-        say.jump("teardown_table", "teardown", category="teardown"),
-        say.work("process_exit"),
+        *exit.EXIT,
         say.label("stop"),
         Step("stop", category="teardown"),
     )

@@ -13,7 +13,7 @@ from random_programs import (
 
 from dessim import schemes
 from dessim.kernel.assembler import assemble
-from dessim.kernel.programs import actor_program, fault_program, lock_loop_program
+from dessim.kernel.programs import actor_program, lock_loop_program
 from dessim.kernel.setup import ActorSetup, Setup, changes_page_cache
 
 ORDERS = (0, 1, 2, 3, 9)
@@ -40,7 +40,7 @@ def actor(draw, choice, machine, *, shipped: bool) -> ActorSetup:
     """
     if shipped or draw(st.booleans()):
         found = schemes.load_actor(draw(st.sampled_from(schemes.actor_names())))
-        program = schemes.program_of_actor(found, options(draw, found))
+        program = schemes.program_of_actor(found, options(draw, found), "vma_lock")
     else:
         steps = actor_program(actor_steps(Writer(draw, wild=False)))
         program = assemble(steps, {OPTION: draw(st.booleans())})
@@ -67,7 +67,7 @@ def thread_program(draw, frame, order, workload):
             chosen["folio_order"] = 0
         program = schemes.thread_program(scheme, chosen, order, **features(workload))
         return program, chosen.get("folio_order", 0)
-    given = {OPTION: draw(st.booleans()), **features(workload)}
+    given = {OPTION: draw(st.booleans()), "vma_locks": True, **features(workload)}
     if frame == "lock loop":
         return assemble(lock_loop_program()), 0
     if frame in ("wild loop", "own loop"):
@@ -77,9 +77,9 @@ def thread_program(draw, frame, order, workload):
     if frame == "tame fault":
         around, before = fault_parts(Writer(draw, wild=False), "mmap_lock")
         ordinary = schemes.load("no_fault_around").slow_path
-        return assemble(fault_program(around, (*before, *ordinary)), given), 0
+        return assemble(schemes.whole_life(around, (*before, *ordinary)), given), 0
     around, before = fault_parts(Writer(draw, wild=True), fault_lock)
-    steps = fault_program(around, (*before, *certain_path()), fault_lock)
+    steps = schemes.whole_life(around, (*before, *certain_path()), fault_lock)
     return assemble(steps, given), draw(st.integers(0, 2))
 
 

@@ -66,4 +66,4 @@ def test_quick_random_runs_reach_every_step():
 
     look()
     assert seen == set(lay.OPS)
-    assert counted == set(lay.COUNTERS) - {"lock_acquisitions", *SELDOM}
+    assert counted >= set(lay.COUNTERS) - {*SELDOM}

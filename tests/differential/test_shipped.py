@@ -28,7 +28,9 @@ def a_run(scheme, workload, machine, *, order=4, threads=6, pages=40, chosen=Non
     program = schemes.thread_program(schemes.load(scheme), chosen or {}, order, **features(file))
     actors = tuple(
         ActorSetup(
-            schemes.program_of_actor(schemes.load_actor(actor.name), actor.options),
+            schemes.program_of_actor(
+                schemes.load_actor(actor.name), actor.options, schemes.load(scheme).fault_lock
+            ),
             actor.every_ps,
             actor.range_pages,
         )

@@ -1,12 +1,24 @@
-"""Steps of actors and of munmap: rounds, ranges, mappings, own ptes."""
+"""Steps of actors and of munmap: rounds, ranges, mappings, page tables."""
 
 from statistics import mean
 
 import pytest
-from helpers import KERNEL_PS, TLB, TLB_PS, a_lab, a_machine, a_workload
+from helpers import KERNEL_PS, LOCAL_PS, TLB, TLB_PS, a_lab, a_machine, a_workload
 
 from dessim.kernel import layout as lay
-from dessim.kernel.alphabet import Step, count, each_in_range, each_mapping, jump, label
+from dessim.kernel.alphabet import (
+    Step,
+    count,
+    each_in_range,
+    each_in_table,
+    each_mapping,
+    each_table,
+    jump,
+    label,
+    note,
+    when,
+)
+from dessim.schemes.munmap import UNMAP_TABLE
 
 SEEN, AFTER = count("touches"), count("pte_lost")
 
@@ -106,44 +118,171 @@ def test_next_mapping_moves_locks_to_the_mappings_mm():
     assert len(set(own)) == 3
 
 
-def unmapping(touched, last, mapped, **changes):
+def unmapping(*program, touched, last, mapped, pages=64, **changes):
     """Return a lab of a task that unmaps: pages mapped, pages touched up to the last."""
-    workload = a_workload(pages=64, unmap_every_pages=8)
-    lab = a_lab(Step("unmap_own", category="teardown"), workload=workload, **changes)
+    workload = a_workload(pages=pages, unmap_every_pages=8)
+    lab = a_lab(*program, workload=workload, **changes)
     for page in mapped:
         lab.w[lab.get(0, lay.T_PTE) + page // lay.PTE_BITS] |= 1 << page % lay.PTE_BITS
         lab.w[lab.page_at(page) + lay.P_MAPCOUNT] += 1
         lab.w[lab.page_at(page) + lay.P_REFCOUNT] += 1
+        lab.w[populated(lab, page)] = 1
+        lab.own_line(0, page)
     lab.put(0, lay.T_PAGE, last)
     lab.put(0, lay.T_TOUCHED, touched)
     return lab
 
 
-def test_unmap_own_clears_what_was_touched_and_nothing_else():
-    """Munmap clears the ptes of the touched pages, drops their counts, and begins to count anew."""
-    lab = unmapping(touched=4, last=33, mapped=range(28, 36))
-    assert lab.go(0, 0) == 4 * KERNEL_PS["teardown_per_pte"]
+def populated(lab, page):
+    """Return the place of the word that says whether a page's table exists."""
+    table = lab.get(0, lay.T_TABLE) + page // 512 * lab.w[lay.H_TABLE_WORDS]
+    return table + lab.w[lay.H_LINE_WORDS] + lay.D_POPULATED
+
+
+def finish(lab, now=0):
+    """Let task 0 go to its end; return the time and the order of its steps."""
+    seen = []
+    while lab.place(0) != "stop":
+        seen.append(lab.place(0))
+        now = lab.go(0, now)
+    return now, seen
+
+
+PICKED = Step("pick_touched")
+MUNMAP = (PICKED, each_table(*UNMAP_TABLE))
+
+
+def test_pick_touched_makes_a_range_of_what_was_touched():
+    """The range ends with the page that was touched last; the thread begins to count anew."""
+    lab = unmapping(PICKED, touched=4, last=33, mapped=())
+    lab.go(0, 0)
+    words = (lay.T_PAGE, lay.T_CURSOR, lay.T_STOP, lay.T_TOUCHED)
+    assert [lab.get(0, word) for word in words] == [30, 30, 34, 0]
+    assert lab.get(0, lay.T_SWEEP) == lab.get(0, lay.T_MAPPING)
+
+
+def test_next_table_and_next_in_table_go_through_a_range():
+    """Each table of the range once, with the cursor on the first page of both; then back."""
+    inner = (count("touches"), each_in_table(count("unmaps")))
+    lab = unmapping(PICKED, each_table(*inner), touched=700, last=1030, mapped=(), pages=1200)
+    firsts, seen = [], 0
+    while lab.place(0) != "stop":
+        if lab.place(0) == "count touches":
+            firsts.append(lab.get(0, lay.T_CURSOR))
+        lab.go(0, 0)
+    seen = lab.counter("unmaps")
+    assert (firsts, seen) == ([331, 512, 1024], 700)
+    assert lab.get(0, lay.T_CURSOR) == 331
+
+
+def test_munmap_clears_what_was_touched_and_nothing_else():
+    """Munmap clears the ptes of the touched pages and drops their counts."""
+    lab = unmapping(*MUNMAP, touched=4, last=33, mapped=range(28, 36))
+    finish(lab)
     assert [p for p in range(64) if lab.mapped(0, p)] == [28, 29, 34, 35]
     counts = {(lab.page(p, lay.P_MAPCOUNT), lab.page(p, lay.P_REFCOUNT)) for p in range(30, 34)}
     assert counts == {(0, 1)}
-    assert (lab.counter("ptes_cleared"), lab.get(0, lay.T_TOUCHED)) == (4, 0)
+    assert (lab.counter("ptes_cleared"), lab.w[populated(lab, 33)]) == (4, 1)
 
 
-def test_unmap_own_leaves_pages_alone_that_somebody_else_unmapped():
+def test_munmap_leaves_pages_alone_that_somebody_else_unmapped():
     """A page that is not mapped any more loses no count."""
-    lab = unmapping(touched=4, last=3, mapped=[1, 2])
-    lab.go(0, 0)
+    lab = unmapping(*MUNMAP, touched=4, last=3, mapped=[1, 2])
+    finish(lab)
     assert [lab.page(p, lay.P_MAPCOUNT) for p in range(4)] == [0, 0, 0, 0]
     assert lab.counter("ptes_cleared") == 2
 
 
-def test_unmap_own_pays_the_flush_as_shootdown_and_the_ptes_as_teardown():
-    """A munmap's time is its ptes and the flush of each page, in two categories."""
-    lab = unmapping(touched=4, last=3, mapped=range(4), machine=a_machine(tlb=TLB))
-    flush = 4 * TLB_PS["invlpg"]
-    assert lab.go(0, 0) == 4 * KERNEL_PS["teardown_per_pte"] + flush
-    assert lab.spent(0, "shootdown") == flush
-    assert lab.spent(0, "teardown") == 4 * KERNEL_PS["teardown_per_pte"]
+def test_flush_table_comes_before_the_references_are_dropped():
+    """Ptes and mapcounts first, then the flush, then the references: nobody frees what is used."""
+    lab = unmapping(*MUNMAP, touched=2, last=3, mapped=[2, 3], machine=a_machine(tlb=TLB))
+    _, seen = finish(lab)
+    lines = [s for s in seen if s.startswith(("clear", "page.", "flush"))]
+    assert lines == [
+        *["clear pte", "page.mapcount - 1"] * 2,
+        "flush table",
+        *["page.refcount - 1"] * 2,
+    ]
+    assert lab.spent(0, "shootdown") == 2 * TLB_PS["invlpg"]
+    assert lab.counter("shootdowns") == 1
+
+
+def test_flush_table_of_nothing_flushes_nothing():
+    """If no pte was there, nobody is interrupted."""
+    lab = unmapping(*MUNMAP, touched=2, last=3, mapped=[7], machine=a_machine(tlb=TLB))
+    finish(lab)
+    assert (lab.spent(0, "shootdown"), lab.counter("shootdowns")) == (0, 0)
+
+
+def test_munmap_pays_each_pte_and_two_accesses_to_its_page():
+    """A pte costs an exchange and its work; mapcount and reference an RMW each."""
+    times = []
+    for n in (3, 4):
+        lab = unmapping(*MUNMAP, touched=4, last=3, mapped=range(n))
+        times.append(finish(lab)[0])
+    each = LOCAL_PS["rmw"] * 3 + KERNEL_PS["clear_pte"]
+    assert times[1] - times[0] == each
+
+
+@pytest.mark.parametrize(
+    ("touched", "last", "pages", "freed"),
+    [(512, 511, 600, 1), (511, 511, 600, 0), (511, 510, 600, 0), (600, 599, 600, 2), (8, 7, 8, 1)],
+)
+def test_free_table_takes_page_tables_that_munmap_empties(touched, last, pages, freed):
+    """A table is freed if the range has all of its pages; the file's last table may be short."""
+    lab = unmapping(*MUNMAP, touched=touched, last=last, mapped=[0, pages - 1], pages=pages)
+    finish(lab)
+    assert lab.counter("tables_freed") == freed
+    assert lab.spent(0, "teardown") >= freed * KERNEL_PS["teardown_per_table"]
+
+
+@pytest.mark.parametrize(("touched", "place"), [(512, "count pte_lost"), (511, "stop")])
+def test_when_table_covered_asks_for_all_pages_of_the_table(touched, place):
+    """A range that lacks the table's first page does not cover it; asking is free."""
+    lab = unmapping(
+        PICKED, when("table.covered", AFTER), touched=touched, last=511, mapped=(), pages=600
+    )
+    lab.go(0, 2)
+    assert lab.go(0, 2) == 2
+    assert lab.place(0) == place
+
+
+def test_note_may_be_taken_back():
+    """Only the last note counts."""
+    lab = a_lab(note(True), note(False))
+    lab.go(0, 0)
+    assert lab.get(0, lay.T_NOTED) == 1
+    lab.go(0, 0)
+    assert lab.get(0, lay.T_NOTED) == 0
+
+
+def test_when_noted_remembers_a_yes_or_no():
+    """What a task noted last is what it is told, for nothing."""
+    for told, place in ((True, "count pte_lost"), (False, "stop")):
+        lab = a_lab(note(not told), note(told), when("noted", AFTER))
+        assert [lab.go(0, 0) for _ in range(3)] == [0, 0, 0]
+        assert lab.place(0) == place
+
+
+def test_next_in_table_stays_in_the_table():
+    """The loop over a table ends at the table's end or the range's, and goes back to its first."""
+    lab = unmapping(PICKED, each_in_table(SEEN), touched=20, last=519, mapped=(), pages=600)
+    lab.go(0, 0)
+    lab.put(0, lay.T_CURSOR, 512)
+    finish(lab)
+    assert (lab.counter("touches"), lab.get(0, lay.T_CURSOR)) == (8, 512)
+
+
+def test_pick_mapping_joins_a_process():
+    """A munmap actor works with the locks of the mm that it drew, and is one of its threads."""
+    lab = a_lab(Step("pick_mapping"), threads=3, workload=a_workload(mapping="per_process"))
+    homes = set()
+    for _ in range(20):
+        lab.put(0, lay.T_PC, 0)
+        lab.go(0, 0)
+        assert lab.get(0, lay.T_HOME_MM) == lab.get(0, lay.T_MM)
+        homes.add(lab.get(0, lay.T_MM))
+    assert len(homes) == 3
 
 
 @pytest.mark.parametrize(
@@ -151,8 +290,7 @@ def test_unmap_own_pays_the_flush_as_shootdown_and_the_ptes_as_teardown():
 )
 def test_when_touched_is_true_after_so_many_pages(touched, place):
     """It is time to unmap once as many pages are touched as the workload says; asking is free."""
-    step = Step("when_touched", body=(AFTER,))
-    lab = a_lab(step, workload=a_workload(unmap_every_pages=8))
+    lab = a_lab(when("touched_enough", AFTER), workload=a_workload(unmap_every_pages=8))
     lab.put(0, lay.T_TOUCHED, touched)
     assert lab.go(0, 2) == 2
     assert lab.place(0) == place

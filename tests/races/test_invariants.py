@@ -69,6 +69,19 @@ def test_invariants_hold_with_munmap_churn_beside_an_actor(actor):
         watched_run(race("no_fault_around", actor, unmap_every_pages=4, seed=seed))
 
 
+@pytest.mark.parametrize("mapping", ["per_thread", "shared", "per_process"])
+@pytest.mark.parametrize("scheme", schemes.names())
+def test_invariants_hold_beside_munmap(scheme, mapping):
+    """Ranges that are unmapped under faulting threads, whole page tables too, leave nothing."""
+    for beside in ((), ("invalidate_range",)):
+        actors = ("munmap", *beside)
+        setup = race(scheme, *actors, mapping=mapping, pages=12, range_pages=12, every_ps=150_000)
+        w = watched_run(setup)
+        check_at_rest(w)
+        mappings = w[lay.H_MAPPINGS]
+        assert w[w[lay.H_COUNT] + lay.N_TABLES_FREED] > mappings  # more than at exit
+
+
 @pytest.mark.parametrize("actor", ["invalidate_range", "truncate"])
 def test_invariants_hold_when_processes_end_beside_an_actor(actor):
     """The end of a process and an unmap walk that meet on a pte take it away once, not twice."""

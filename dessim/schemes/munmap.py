@@ -1,0 +1,66 @@
+"""Actor ``munmap``: a thread of a process unmaps a range, and maps it again.
+
+With mmap_sem held for writing, page table by page table: under its lock each pte is exchanged with
+none and the page's mapcount lowered; the translations are flushed everywhere; then the references
+are dropped in a batch; a page table with no pages left in it is freed, out of sight of those who
+walk the file's mappings. Threads that unmap what they touched (``unmap_every_pages``) do the same.
+
+Source
+------
+Linux 3.14 ``mm/mmap.c: do_munmap, unmap_region``, ``mm/memory.c: zap_pte_range, free_pgtables``;
+with per-VMA locks Linux 6.11 ``vma_start_write``. Left out: the VMA itself (the range is mapped
+again at once, for nothing). In Linux a batch reaches over up to 10,000 pages, here over a page
+table: a longer range is flushed more often.
+"""
+
+from dessim.kernel.alphabet import (
+    Step,
+    clear_pte,
+    count,
+    dec,
+    each_in_table,
+    each_table,
+    flush_table,
+    forget,
+    free_table,
+    from_head,
+    lock,
+    option,
+    put_page,
+    remember,
+    to_head,
+    unless,
+    unlock,
+    when,
+)
+
+UNMAP_TABLE = (
+    forget(),
+    lock("ptl"),
+    each_in_table(
+        unless(
+            "pte.none",
+            clear_pte(dec("page.mapcount"), remember(), category="teardown"),
+        )
+    ),
+    unlock("ptl"),
+    flush_table(),
+    each_in_table(when("gang.holds", to_head(), put_page(), from_head())),
+    when("table.covered", lock("i_mmap_mutex"), free_table(), unlock("i_mmap_mutex")),
+)
+
+UNMAP_RANGE = (
+    lock("mmap_lock_write"),
+    option("vma_locks", lock("vma_lock_write")),
+    each_table(unless("table.missing", *UNMAP_TABLE)),
+    option("vma_locks", unlock("vma_lock_write")),
+    unlock("mmap_lock_write"),
+)
+
+AFTER_TOUCHING = (when("touched_enough", Step("pick_touched"), *UNMAP_RANGE),)
+
+ACTOR = (
+    Step("pick_mapping", category="idle"),
+    count("invalidations"),
+    *UNMAP_RANGE,
+)

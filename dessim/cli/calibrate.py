@@ -87,7 +87,7 @@ def calibrate(
     chosen = load_with(config, machine, overrides, seed, replications)
     table = table_of(chosen, data)
     folder = out / folder_name(f"calibrate-{chosen.name}")
-    with _simulator(chosen, engine, jobs, out, quiet=quiet) as run:
+    with simulator(chosen, engine, jobs, out, quiet=quiet) as run:
         problem, points = _problem(chosen, table, fit, params, simulate, run, not no_faults)
         problem.on_evaluation = _silent if quiet else _tell
         if sensitivity:
@@ -111,7 +111,7 @@ def calibrate(
 
 
 @contextmanager
-def _simulator(
+def simulator(
     experiment: Experiment, engine: str, jobs: int, out: Path, *, quiet: bool
 ) -> Iterator[Simulate]:
     """Run points by workers that stay open between evaluations."""

@@ -11,6 +11,7 @@ from dessim.cli.calibrate import calibrate
 from dessim.cli.compare import compare
 from dessim.cli.explain import explain
 from dessim.cli.figure import figure
+from dessim.cli.predict import predict
 from dessim.cli.run import run
 from dessim.cli.show import list_command, schema, show
 from dessim.cli.store import clean, export, status
@@ -79,6 +80,6 @@ def main() -> None:
 
 for command in (
     *(run, list_command, show, schema, figure, compare, status, clean, export),
-    *(validate, calibrate, explain),
+    *(validate, calibrate, predict, explain),
 ):
     main.add_command(command)

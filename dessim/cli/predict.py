@@ -1,0 +1,108 @@
+"""`dessim predict`: cells that nobody measured, in full, with intervals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dessim.cli.calibrate import simulator
+from dessim.cli.run import summary_of
+from dessim.cli.validate import DEFAULT, load_with, simulation_options, table_of
+
+if TYPE_CHECKING:
+    from dessim.model import Experiment, Point
+    from dessim.study.calibrate import Simulate
+    from dessim.study.published import Published
+
+
+@click.command()
+@click.argument("experiment", default=DEFAULT)
+@click.option("--data", metavar="NAME|CSV", help="Measured table instead of the experiment's.")
+@click.option(
+    "--cells",
+    multiple=True,
+    metavar="WORKLOAD:THREADS:ORDERS",
+    help="Cells to predict, repeatable; left out: those of 2014 that are not in the table.",
+)
+@simulation_options
+@click.option(
+    "--to",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("predictions.csv"),
+    show_default=True,
+    help="Where the table goes; the details go beside it as JSON.",
+)
+@click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv")
+def predict(
+    experiment: str,
+    data: str | None,
+    cells: tuple[str, ...],
+    machine: str | None,
+    overrides: tuple[str, ...],
+    simulate: tuple[str, ...],
+    seed: int | None,
+    replications: int | None,
+    engine: str,
+    jobs: int,
+    out: Path,
+    quiet: bool,
+    to: Path,
+    form: str,
+) -> None:
+    """Predict cells that nobody measured, with intervals, and write them as a table.
+
+    Cells are simulated in full and once unless --simulate and --replications say otherwise. The
+    measured table is simulated, too, as EXPERIMENT says: its unseen cells tell how wrong the model
+    is. Runs are kept in OUT/runs: an interrupted command goes on where it stopped.
+    """
+    if to.suffix != ".csv":
+        raise click.UsageError(f"--to {to}: a table's name ends in .csv")
+    chosen = load_with(experiment, machine, overrides, seed, None)
+    table = table_of(chosen, data)
+    full, small = _points(chosen, cells, simulate, replications or 1)
+    with simulator(chosen, engine, jobs, out, quiet=quiet) as run:
+        document = _predictions(chosen, table, full, small, run, engine)
+    from dessim.study.predict import table_rows
+    from dessim.study.tables import to_csv, to_json, write_texts
+
+    text = to_csv(table_rows(document))
+    texts = {to.name: text, f"{to.stem}.json": to_json(document)}
+    written = write_texts(texts, to.parent)
+    click.echo(text if form == "csv" else texts[f"{to.stem}.json"], nl=False)
+    if not quiet:
+        click.echo(f"wrote {summary_of(written)}", err=True)
+
+
+def _points(
+    experiment: Experiment, cells: tuple[str, ...], simulate: tuple[str, ...], replications: int
+) -> tuple[list[Point], list[Point]]:
+    """The cells as they are predicted, and as small as the experiment simulates them."""
+    from dessim.study.cells import points_of, simulating, spelled_out
+    from dessim.study.predict import USUAL
+
+    small = points_of(spelled_out(cells or USUAL, "--cells"), experiment)
+    full = simulating(small, simulate or ("full",))
+    return [p.model_copy(update={"replications": replications}) for p in full], small
+
+
+def _predictions(
+    experiment: Experiment,
+    table: Published,
+    full: list[Point],
+    small: list[Point],
+    run: Simulate,
+    engine: str,
+) -> dict[str, Any]:
+    from dessim.study.calibrate import usable
+    from dessim.study.cells import points_of
+    from dessim.study.predict import predictions_of
+    from dessim.study.validation import validation_of
+
+    measured = points_of(usable(table), experiment)
+    validation = validation_of(measured, run(measured), table, engine)
+    try:
+        return predictions_of(full, small, validation, run)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error

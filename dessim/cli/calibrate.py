@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dessim.cli.progress import Progress
-from dessim.cli.run import folder_name, report_failures, run_jobs, summary_of
+from dessim.cli.run import report_failures, run_jobs, summary_of
 from dessim.cli.validate import (
     load_with,
     show_validation,
@@ -18,6 +18,7 @@ from dessim.cli.validate import (
     table_of,
     write_validation,
 )
+from dessim.study.names import folder_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -73,7 +73,7 @@ def _show(
 
 
 def _document(name: str, results_dir: Path) -> dict[str, Any]:
-    from dessim.cli.run import folder_name
+    from dessim.study.names import folder_name
 
     for folder in (Path(name), results_dir / folder_name(name)):
         path = folder / "results.json"

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+if TYPE_CHECKING:
+    from dessim.report.paper import PaperFigure
+
+MAX_TOLD = 10
+"""Differences told of one figure."""
+
 
 @click.command()
-@click.argument("results")
-@click.argument("names", nargs=-1)
+@click.argument("words", nargs=-1, metavar="[RESULTS|NAME] [NAME]...")
+@click.option("--all", "everything", is_flag=True, help="All figures of `experiments`.")
+@click.option("--check", is_flag=True, help="Compare their numbers with the expected ones.")
+@click.option("--accept", is_flag=True, help="Take their numbers as the expected ones.")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -22,26 +32,101 @@ import click
     show_default=True,
     help="Where `dessim run` keeps its results.",
 )
-def figure(results: str, names: tuple[str, ...], out: Path | None, results_dir: Path) -> None:
-    """Draw the figures NAMES (default: all that apply) of RESULTS.
+def figure(
+    words: tuple[str, ...],
+    everything: bool,
+    check: bool,
+    accept: bool,
+    out: Path | None,
+    results_dir: Path,
+) -> None:
+    """Draw figures from stored results; nothing is simulated.
 
-    RESULTS is a folder that `dessim run` wrote, or the name of an experiment.
+    RESULTS is a folder that `dessim run` wrote, or the name of an experiment: its figures NAME are
+    drawn (default: all that apply). Without RESULTS, NAME is a figure of the folder `experiments`,
+    which knows itself what it is drawn from. Exit code 1 if --check finds a difference.
     """
-    from dessim.cli.run import folder_name, summary_of
-    from dessim.report.figures import draw_all
+    from dessim.report import paper
 
-    folder = Path(results)
-    if not (folder / "results.json").is_file():
-        folder = results_dir / folder_name(results)
-    if not (folder / "results.json").is_file():
+    known = paper.names()
+    if everything and words:
+        raise click.UsageError("--all draws all figures of `experiments`: give no names with it")
+    if not everything and not words:
         raise click.UsageError(
-            f"there are no results in {results!r} or {str(folder)!r}; make them with"
-            f" `dessim run {results}`" + _known(results_dir)
+            f"name results, or a figure (there are {', '.join(known)}), or say --all"
         )
-    written = draw_all(folder, out or folder / "figures", names)
-    click.echo(f"wrote {summary_of(written)}", err=True)
+    place = None if everything else _place_of(words[0], results_dir)
+    if everything or (place is None and words[0] in known):
+        _draw_paper([paper.load(name) for name in words or known], results_dir, out, check, accept)
+        return
+    if check or accept:
+        raise click.UsageError(
+            f"--check and --accept are for figures of `experiments` ({', '.join(known)})"
+        )
+    if place is None:
+        raise click.UsageError(
+            f"there are no results in {words[0]!r} or {str(results_dir / words[0])!r}, and no"
+            f" figure has that name (figures: {', '.join(known)}); make results with"
+            f" `dessim run {words[0]}`" + _known(results_dir)
+        )
+    _draw_results(place, words[1:], out)
+
+
+def _place_of(name: str, results_dir: Path) -> Path | None:
+    """Folder of some results; None if there are none."""
+    from dessim.study.names import folder_name
+
+    places = (Path(name), results_dir / folder_name(name))
+    return next((place for place in places if (place / "results.json").is_file()), None)
 
 
 def _known(results_dir: Path) -> str:
     known = sorted(path.parent.name for path in results_dir.glob("*/results.json"))
     return f" (there are results of {', '.join(known)})" if known else ""
+
+
+def _draw_results(folder: Path, names: Sequence[str], out: Path | None) -> None:
+    from dessim.cli.run import summary_of
+    from dessim.report.figures import draw_all
+
+    written = draw_all(folder, out or folder / "figures", names)
+    click.echo(f"wrote {summary_of(written)}", err=True)
+
+
+def _draw_paper(
+    figures: Sequence[PaperFigure], results_dir: Path, out: Path | None, check: bool, accept: bool
+) -> None:
+    """Draw figures of `experiments`, and compare their numbers if wanted."""
+    from dessim.cli.run import summary_of
+    from dessim.report.paper import Stored, check_needs
+    from dessim.report.save import save
+    from dessim.report.style import paper_style
+
+    stored = Stored(results_dir)
+    check_needs(figures, stored)
+    written, wrong = [], 0
+    for one in figures:
+        drawing = one.draw(stored)
+        with paper_style():
+            written += save(drawing, out or results_dir / "figures", one.name)
+        if accept:
+            one.accept(drawing)
+        if check:
+            found = one.check(drawing)
+            wrong += bool(found)
+            _tell(one, found)
+    click.echo(f"wrote {summary_of(written)}", err=True)
+    if wrong:
+        click.echo(f"error: {wrong} of {len(figures)} figures are not as expected", err=True)
+        click.get_current_context().exit(1)
+
+
+def _tell(figure: PaperFigure, found: Sequence[str]) -> None:
+    if not found:
+        click.echo(f"{figure.name}: as expected (tolerance: {figure.tolerance})")
+        return
+    click.echo(f"{figure.name}: {len(found)} numbers differ (tolerance: {figure.tolerance})")
+    for text in found[:MAX_TOLD]:
+        click.echo(f"  {text}")
+    if len(found) > MAX_TOLD:
+        click.echo(f"  and {len(found) - MAX_TOLD} more")

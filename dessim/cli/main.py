@@ -59,11 +59,15 @@ def _message(error: Exception) -> str | None:
         return str(error)
     from dessim.kernel.world import WorldError
     from dessim.report.drawing import UnknownFigureError
+    from dessim.report.paper import FigureFileError
     from dessim.schemes import UnknownScheme
     from dessim.study.executors import ClusterMissingError
     from dessim.study.levers import UnknownLeverError
 
-    known = (WorldError, UnknownScheme, UnknownFigureError, ClusterMissingError, UnknownLeverError)
+    known = (
+        *(WorldError, UnknownScheme, UnknownFigureError, FigureFileError),
+        *(ClusterMissingError, UnknownLeverError),
+    )
     return f"error: {error}" if isinstance(error, known) else None
 
 

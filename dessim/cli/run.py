@@ -57,6 +57,11 @@ FORMATS = ("table", "json", "csv")
 @click.option("-n", "--dry-run", is_flag=True, help="Only print the runs and their count.")
 @click.option("--force", is_flag=True, help="Run again what has been run already.")
 @click.option("--figures", is_flag=True, help="Draw the figures, too.")
+@click.option(
+    "--queues",
+    is_flag=True,
+    help="Also write who slept on page locks over time: one run of each point, watched (slow).",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @click.option("-v", "--verbose", is_flag=True, help="A line for each run.")
 def run(
@@ -72,6 +77,7 @@ def run(
     dry_run: bool,
     force: bool,
     figures: bool,
+    queues: bool,
     quiet: bool,
     verbose: bool,
 ) -> None:
@@ -79,85 +85,65 @@ def run(
 
     Finished runs are kept in OUT/runs and used again; the tables go to OUT/EXPERIMENT.
     """
-    experiment, points = load_points(config, overrides, seed, replications)
+    from dessim.study.request import Request, conduct
     from dessim.study.store import Store
 
+    request = Request(config, overrides, engine, seed, replications)  # type: ignore[arg-type]
+    experiment, points = request.load()
     store = Store(out / "runs")
     if dry_run:
         _print_plan(experiment, points, engine, store, form)
         return
     store.root.mkdir(parents=True, exist_ok=True)  # a wrong --out shows before anything runs
-    from dessim.study.books import write_books
-    from dessim.study.precision import more_jobs
-    from dessim.study.runner import jobs_of
-    from dessim.study.tables import document_of, write_tables
 
-    text = as_written(config, overrides, seed, replications)
-    todo = jobs_of(points, engine, store, text)  # type: ignore[arg-type]
-    folder = out / folder_name(experiment.name)
-    write_books(todo, folder)
-    progress = Progress(todo, quiet=quiet, verbose=verbose)
-    tally = run_jobs(todo, jobs or 1, cluster, store, progress, force=force)
-    while more := more_jobs(experiment, points, tally, engine, store, text):  # type: ignore[arg-type]
-        todo += more
-        progress = Progress(more, quiet=quiet, verbose=verbose)
-        tally.take(run_jobs(more, jobs or 1, cluster, store, progress, force=force))
-    document = document_of(experiment, points, tally, engine)
-    written: list[Path] = write_tables(document, points, tally, folder)
-    if tally.failed:
-        write_books(todo, folder, tally)
+    def do(todo: list[Job]) -> Tally:
+        progress = Progress(todo, quiet=quiet, verbose=verbose)
+        return run_jobs(todo, jobs or 1, cluster, store, progress, force=force)
+
+    done = conduct(request, experiment, points, out, do)
+    written = done.written
+    if queues:
+        written.append(_write_queues(points, done.folder, quiet))
     if figures:
         from dessim.report.figures import draw_all
 
-        written += draw_all(folder, folder / "figures")
-    for damaged in tally.damaged:
+        written += draw_all(done.folder, done.folder / "figures")
+    for damaged in done.tally.damaged:
         click.echo(f"warning: damaged, run again: {damaged}", err=True)
-    if tally.cleared:
-        click.echo(f"removed {tally.cleared} leftovers of killed processes", err=True)
-    print_document(document, form)
+    if done.tally.cleared:
+        click.echo(f"removed {done.tally.cleared} leftovers of killed processes", err=True)
+    print_document(done.document, form)
     if not quiet:
         click.echo(f"wrote {summary_of(written)}", err=True)
-    report_failures(tally)
+    report_failures(done.tally)
 
 
 def load_points(
     config: str, overrides: Sequence[str], seed: int | None, replications: int | None
 ) -> tuple[Experiment, tuple[Point, ...]]:
     """Read an experiment and its points, and check them before anything runs."""
-    from dessim.model import load_experiment, resolve
-    from dessim.study.plan import check
+    from dessim.study.request import Request
 
-    experiment = load_experiment(config, _settings(overrides, seed, replications))
-    points = resolve(experiment)
-    check(experiment, points)
-    return experiment, points
-
-
-def _settings(overrides: Sequence[str], seed: int | None, replications: int | None) -> list[str]:
-    """All overrides, those with an option of their own last."""
-    settings = list(overrides)
-    if seed is not None:
-        settings.append(f"seed={seed}")
-    if replications is not None:
-        settings.append(f"replications={replications}")
-    return settings
+    return Request(config, tuple(overrides), seed=seed, replications=replications).load()
 
 
 def as_written(
     config: str, overrides: Sequence[str], seed: int | None, replications: int | None
 ) -> str:
     """The experiment's file as a person wrote it, the overrides as comments above it."""
-    from dessim.model import find
+    from dessim.study.request import Request
 
-    settings = _settings(overrides, seed, replications)
-    head = "".join(f"# --set {' '.join(setting.split())}\n" for setting in settings)
-    return head + find("experiments", config).read_text(encoding="utf-8")
+    return Request(config, tuple(overrides), seed=seed, replications=replications).written
 
 
-def folder_name(experiment: str) -> str:
-    """An experiment's name as a folder: nothing in it leads elsewhere."""
-    kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in experiment).strip(".")
-    return "experiment-runs" if kept in ("", "runs") else kept
+def _write_queues(points: Sequence[Point], folder: Path, quiet: bool) -> Path:
+    from dessim.study.queues import write_queues
+
+    def note(i: int, n: int) -> None:
+        if not quiet:
+            click.echo(f"watching page-lock queues, point {i} of {n}", err=True)
+
+    return write_queues(points, folder, note)
 
 
 def run_jobs(

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-KINDS = ("machines", "workloads", "schemes", "experiments", "published")
+KINDS = ("machines", "workloads", "schemes", "experiments", "published", "figures")
 
 
 @click.command("list")
@@ -45,6 +45,10 @@ def _registry(kind: str) -> tuple[list[str], Callable[[str], str]]:
         from dessim import schemes
 
         return schemes.names(), lambda name: schemes.load(name).description.partition(": ")[2]
+    if kind == "figures":
+        from dessim.report import paper
+
+        return paper.names(), paper.title_of
     from dessim import model
 
     describe: dict[str, Callable[[str], str]] = {

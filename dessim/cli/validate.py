@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dessim.cli.progress import Progress
-from dessim.cli.run import folder_name, report_failures, run_jobs, summary_of
+from dessim.cli.run import report_failures, run_jobs, summary_of
+from dessim.study.names import folder_name
 
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point

@@ -29,13 +29,21 @@ class Reference:
         Receives ``(time_ps, task, program counter)`` of every event.
     advance : callable, optional
         The kernel's ``advance``; tests put faults in its place.
+    env : simpy.Environment, optional
+        Somebody else's, whose time is an integer, in ps; its own if left out.
     """
 
-    def __init__(self, w: World, log: Log | None = None, advance: Advance = advance) -> None:
+    def __init__(
+        self,
+        w: World,
+        log: Log | None = None,
+        advance: Advance = advance,
+        env: simpy.Environment | None = None,
+    ) -> None:
         self.w = w
         self.log = log
         self.advance = advance
-        self.env = simpy.Environment(initial_time=0)
+        self.env = simpy.Environment(initial_time=0) if env is None else env
         self.bells: dict[int, simpy.Event] = {}
         self.tasks = w[H_TASKS]
         for task in range(self.tasks):
@@ -91,6 +99,10 @@ class Reference:
             If tasks are left over that wait for each other.
         """
         self.env.run()
+        self.check_ended()
+
+    def check_ended(self) -> None:
+        """Raise Deadlock if tasks are left over and nothing will happen any more."""
         if self.alive:
             waiting = sorted(self.bells)
             raise Deadlock(f"{self.alive} tasks wait for ever: {waiting[:20]}")

@@ -85,6 +85,8 @@ class Results:
         if replications > 1:
             kind = "Bands: 95 % t intervals over" if bands else "Means over"
             words.append(f"{kind} {replications} replications.")
+        else:
+            words.append("One replication: no intervals.")
         if any(point["scaled"] for point in points):
             words.append("A part of each file was simulated.")
         words.append(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal
 
+import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -20,6 +23,12 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1, 1, 1)), (0, (8, 1.5)))
 MAX_TICKS = 8
+
+
+def paper_style() -> AbstractContextManager[None]:
+    """All that is drawn and written inside looks as figures for a paper do."""
+    context: AbstractContextManager[None] = matplotlib.style.context(["default", str(STYLE)])
+    return context
 
 
 def line_style(index: int) -> dict[str, Any]:
@@ -125,10 +134,18 @@ def log_axis(ax: Axes, name: Literal["x", "y"], low: float, high: float) -> None
     ax.set(**{f"{name}scale": "log", f"{name}lim": (low, high)})
     axis: Axis = ax.xaxis if name == "x" else ax.yaxis
     few = high / low < 300
-    axis.set_major_locator(LogLocator(10, (1.0, 2.0, 5.0) if few else (1.0,)))
-    axis.set_minor_locator(LogLocator(10, "auto" if few else tuple(range(2, 10))))
-    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    many = high / low > 1e5
+    axis.set_major_locator(LogLocator(100 if many else 10, (1.0, 2.0, 5.0) if few else (1.0,)))
+    axis.set_minor_locator(LogLocator(10, (1.0,) if many else "auto" if few else range(2, 10)))
+    axis.set_major_formatter(FuncFormatter(_plain))
     axis.set_minor_formatter(NullFormatter())
+
+
+def _plain(x: float, _: Any) -> str:
+    """A number as people write it; far from 1 as a power of ten."""
+    if x and not 1e-3 <= x < 1e5 and (power := round(math.log10(x))) and 10.0**power == x:
+        return f"$10^{{{power}}}$"
+    return f"{x:g}"
 
 
 def unit_of(values: Sequence[float]) -> tuple[float, str]:

@@ -9,7 +9,7 @@ import matplotlib.style
 from matplotlib.axes import Axes
 
 from dessim.report.drawing import Drawing
-from dessim.report.figures import save
+from dessim.report.save import save
 from dessim.report.style import STYLE, grid, legend, line_style, log_axis
 
 PANELS = {"completion_s": "seconds", "minor_faults": "minor faults"}

@@ -74,21 +74,43 @@ def test_the_example_of_a_scheme_runs(tmp_path, monkeypatch) -> None:
     assert run.counters["minor_faults"] < 3 * 16
 
 
-def test_the_figure_beside_measurements_is_drawn_from_stored_results(shell, tmp_path) -> None:
-    """The script reads results that hold measured values and writes a row per measured point."""
-    (tmp_path / "small.yaml").write_text(
-        "machine: ivybridge-ex-4s\nworkload: sequential-read\nschemes: [radix_walk_trylock]\n"
-        "threads: 1\nmatrix: {fault_around_order: [4, 9]}\nsimulate: 1MiB\nreplications: 2\n"
-        "measured: fault-around-2014\n"
+FIGURES = ROOT / "docs" / "figures.md"
+
+
+def test_the_commands_for_figures_work(shell, tmp_path) -> None:
+    """Every command of the guide to figures, and of the list of figures, ends well in its order."""
+    for page in (FIGURES, ROOT / "experiments" / "README.md"):
+        for command in "".join(blocks(page, "sh")).splitlines():
+            done = shell(command, tmp_path)
+            assert done.returncode == 0, done.stderr
+    for name in ("quickstart/figures/ccdf.svg", "figures/lock_collapse.pdf"):
+        assert (tmp_path / "results" / name).stat().st_size > 1000
+
+
+def test_the_figure_of_one_s_own_is_drawn(shell, tmp_path) -> None:
+    """The example, put in ./experiments, is found by its name, drawn, and accepted."""
+    done = shell(
+        "dessim run quickstart --engine reference --set simulate=64KiB --replications 2 -q",
+        tmp_path,
     )
-    done = shell("dessim run small.yaml --engine reference", tmp_path)
     assert done.returncode == 0, done.stderr
-    script = ROOT / "experiments" / "fault_around_2014.py"
-    done = shell(f"python '{script}' results/small", tmp_path)
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "mine.py").write_text(blocks(FIGURES, "python")[0])
+    done = shell("dessim figure mine --accept --check", tmp_path)
     assert done.returncode == 0, done.stderr
-    rows = (tmp_path / "results/small/figures/measured.csv").read_text().splitlines()
-    assert rows[0].startswith("workload,threads,fault_around_order,simulated_s")
-    assert [row.split(",")[:3] for row in rows[1:]] == [
-        ["sequential-read", "1", "4"],
-        ["sequential-read", "1", "9"],
-    ]
+    assert done.stdout == "mine: as expected (tolerance: 5 % or the intervals)\n"
+    assert (tmp_path / "results" / "figures" / "mine.png").is_file()
+
+
+def test_every_figure_stands_in_the_list_with_its_command_and_tolerance() -> None:
+    """The table of experiments/README.md tells of each figure what its file says."""
+    from dessim.report import paper
+
+    text = (ROOT / "experiments" / "README.md").read_text()
+    lines = dict(re.findall(r"^(?:\| `(\w+)` \|(.*))$", text, re.M))
+    assert sorted(lines) == paper.names()
+    for name, line in lines.items():
+        figure = paper.load(name)
+        assert str(figure.tolerance).split(" or ")[0] in line
+        for command in figure.needs.values():
+            assert f"`{command.removesuffix(' -j 2')}`" in line or "the same" in line

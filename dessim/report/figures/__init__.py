@@ -7,29 +7,16 @@ as text beside it, all under one name. The same results give the same bytes.
 
 from __future__ import annotations
 
-import csv
 import importlib
 import pkgutil
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
-
-import matplotlib
-import matplotlib.style
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from dessim.report.drawing import Drawing, UnknownFigureError
-from dessim.report.results import load_results
-from dessim.report.style import STYLE
-
-# Nothing in a file tells when it was drawn.
-METADATA: dict[str, dict[str, Any]] = {
-    "pdf": {"CreationDate": None, "ModDate": None},
-    "svg": {"Date": None},
-    "png": {"Software": None},
-}
+from dessim.report.results import Results, load_results
+from dessim.report.save import save
+from dessim.report.style import paper_style
 
 
 def names() -> list[str]:
@@ -59,7 +46,46 @@ def draw_all(folder: Path, out: Path, wanted: Sequence[str] = ()) -> list[Path]:
     UnknownFigureError
         If there is no such figure, or a wanted one has nothing to show.
     """
-    known = names()
+    check_names(wanted, names())
+    results = load_results(folder)
+    written: list[Path] = []
+    for name in wanted or names():
+        drawing = draw(results, name)
+        if drawing is not None:
+            with paper_style():
+                written += save(drawing, out, name)
+        elif wanted:
+            raise UnknownFigureError(f"these results hold nothing for figure {name!r}")
+    return written
+
+
+def draw(results: Results, name: str) -> Drawing | None:
+    """Draw one figure.
+
+    Returns
+    -------
+    Drawing or None
+        None if the results hold nothing for it.
+
+    Raises
+    ------
+    UnknownFigureError
+        If there is no such figure.
+    """
+    check_names([name], names())
+    with paper_style():
+        drawing: Drawing | None = importlib.import_module(f"{__name__}.{name}").draw(results)
+    return drawing
+
+
+def check_names(wanted: Sequence[str], known: Sequence[str]) -> None:
+    """Refuse names of figures that do not exist, and tell the nearest.
+
+    Raises
+    ------
+    UnknownFigureError
+        For the first of them.
+    """
     for name in wanted:
         if name not in known:
             near = get_close_matches(name, known, 1)
@@ -67,39 +93,3 @@ def draw_all(folder: Path, out: Path, wanted: Sequence[str] = ()) -> list[Path]:
             raise UnknownFigureError(
                 f"unknown figure {name!r}{hint} (there are {', '.join(known)})"
             )
-    results = load_results(folder)
-    written: list[Path] = []
-    with matplotlib.style.context(["default", str(STYLE)]):
-        for name in wanted or known:
-            drawing = importlib.import_module(f"{__name__}.{name}").draw(results)
-            if drawing is not None:
-                written += save(drawing, out, name)
-            elif wanted:
-                raise UnknownFigureError(f"these results hold nothing for figure {name!r}")
-    return written
-
-
-def save(drawing: Drawing, out: Path, name: str) -> list[Path]:
-    """Write a figure as PDF, SVG and PNG, its numbers as CSV, its caption as text.
-
-    Returns
-    -------
-    list of Path
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    figure: Figure = drawing.figure
-    FigureCanvasAgg(figure)
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # once is enough: it takes longer than the drawing
-    written = []
-    for form, metadata in METADATA.items():
-        path = out / f"{name}.{form}"
-        figure.savefig(path, metadata=metadata)
-        written.append(path)
-    table, caption = out / f"{name}.csv", out / f"{name}.txt"
-    with table.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(drawing.rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(drawing.rows)
-    caption.write_text(drawing.caption + "\n", encoding="utf-8")
-    return [*written, table, caption]

@@ -1,7 +1,8 @@
-"""Share of faults that take longer than some time, at the highest number of threads."""
+"""Share of faults that take longer than some time, at chosen numbers of threads."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -14,39 +15,59 @@ from dessim.report.words import threads_word
 NS_PER_US = 1000.0
 
 
-def draw(results: Results) -> Drawing | None:
-    """Complementary distribution of latencies, both axes logarithmic."""
-    panels = [panel for panel in results.panels if _shown(results, panel.points)]
-    if not panels:
+def draw(results: Results, threads: Sequence[int] = ()) -> Drawing | None:
+    """Complementary distribution of latencies, both axes logarithmic.
+
+    Parameters
+    ----------
+    results : Results
+    threads : sequence of int
+        Numbers of threads, a column each; none: the highest of each panel.
+    """
+    shown = [
+        (panel, count, points)
+        for panel in results.panels
+        for count in threads or [max(panel.threads)]
+        if (points := _shown(results, panel.points, count))
+    ]
+    if not shown:
         return None
-    figure, axes = grid(len(panels), 3, 2.1, share=False)
+    figure, axes = grid(len(shown), len(threads) or 3, 2.1 if len(shown) < 4 else 1.75, share=False)
     rows: list[dict[str, Any]] = []
-    for ax, panel in zip(axes, panels, strict=True):
-        for point in _shown(results, panel.points):
+    for ax, (panel, count, points) in zip(axes, shown, strict=True):
+        for point in points:
             name = results.series_of(point)
             tail = results.latencies[point["index"]]
             _line(ax, tail, results.series.index(name), name)
-            head = {"panel": panel.title, "series": name, "threads": point["threads"]}
+            head = {"panel": panel.title, "series": name, "threads": count}
             rows += [{**head, **row} for row in tail]
-        shown = [results.latencies[point["index"]] for point in _shown(results, panel.points)]
-        ends = [(row["latency_ns"] or 0.0) / NS_PER_US for tail in shown for row in tail]
+        tails = [results.latencies[point["index"]] for point in points]
+        ends = [(row["latency_ns"] or 0.0) / NS_PER_US for tail in tails for row in tail]
         log_axis(ax, "x", min(ends) / 1.1, max(ends) * 1.1)
-        ax.set_yscale("log")
-        threads = threads_word(max(panel.threads))
-        ax.set_title(f"{panel.title}, {threads}" if panel.title else threads)
+        log_axis(ax, "y", min(s for tail in tails if (s := _least(tail))) / 2, 1.5)
+        word = threads_word(count)
+        ax.set_title(f"{panel.title}, {word}" if panel.title else word)
         ax.set_xlabel("fault latency (µs)")
-        ax.set_ylabel("share of faults that take longer")
+        if not threads or threads[0] == count:
+            ax.set_ylabel("share that takes longer")
     legend(figure, axes)
+    at = "the highest number of threads" if not threads else "some numbers of threads"
     caption = (
-        "Share of page faults that take longer than a time, at the highest number of threads."
-        f" {results.caption_of()}"
+        f"Share of page faults that take longer than a time, at {at}: the histograms of all"
+        f" replications together, buckets of 1/128 of their latency. {results.caption_of()}"
     )
     return Drawing(figure, rows, caption)
 
 
-def _shown(results: Results, points: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
-    most = max(point["threads"] for point in points)
-    return [p for p in points if p["threads"] == most and results.latencies.get(p["index"])]
+def _shown(
+    results: Results, points: tuple[dict[str, Any], ...], threads: int
+) -> list[dict[str, Any]]:
+    return [p for p in points if p["threads"] == threads and results.latencies.get(p["index"])]
+
+
+def _least(tail: list[dict[str, float | None]]) -> float:
+    """Smallest share of a curve that is not nothing; 1 if all faults took the same time."""
+    return min((row["longer_share"] for row in tail if row["longer_share"]), default=1.0)
 
 
 def _line(ax: Axes, tail: list[dict[str, float | None]], index: int, label: str) -> None:

@@ -10,10 +10,21 @@ from matplotlib.axes import Axes
 from dessim.measure.scaling import usl
 from dessim.report.comparison_text import scheme_label
 from dessim.report.drawing import Drawing
-from dessim.report.results import Results
-from dessim.report.style import draw_line, grid, legend, line_style, threads_axis, unit_of
+from dessim.report.results import Panel, Results
+from dessim.report.style import (
+    draw_line,
+    grid,
+    legend,
+    line_style,
+    log_axis,
+    threads_axis,
+    unit_of,
+)
 
 METRIC = "pages_mapped_per_s"
+DECADE = 8
+"""Where throughput grows by more than this factor the axis is logarithmic: linear scaling is then
+a straight line, and few threads are as easy to read as many."""
 
 
 def draw(results: Results) -> Drawing | None:
@@ -33,6 +44,7 @@ def draw(results: Results) -> Drawing | None:
             fitted = _law_of(results, points)
             if fitted is not None:
                 _draw_law(ax, fitted, panel.threads, index, unit)
+            linear = _linear(points)
             for threads, estimate in line:
                 low, high = estimate["ci95"] or ("", "")
                 rows.append(
@@ -44,18 +56,51 @@ def draw(results: Results) -> Drawing | None:
                         f"{METRIC}_lo": low,
                         f"{METRIC}_hi": high,
                         "usl_pages_mapped_per_s": "" if fitted is None else fitted(threads),
+                        "linear_pages_mapped_per_s": "" if not linear else linear * threads,
                     }
                 )
+        _draw_linear(ax, panel, series, results, unit)
         threads_axis(ax, panel.threads)
-        ax.set_ylim(bottom=0)
         ax.set_title(panel.title)
         ax.set_xlabel("threads")
         ax.set_ylabel(f"{word}pages mapped per second")
     legend(figure, axes)
     caption = f"Pages mapped per second by all threads together. {results.caption_of()}"
     if any(row["usl_pages_mapped_per_s"] != "" for row in rows):
-        caption += " Thin lines: the Universal Scalability Law fitted to each scheme."
+        caption += (
+            " Thin lines: the Universal Scalability Law fitted to each scheme by least squares on"
+            " relative errors."
+        )
+    if any(len(panel.threads) > 1 for panel in panels):
+        caption += " Dotted: linear scaling of the fastest scheme at the fewest threads."
     return Drawing(figure, rows, caption)
+
+
+def _linear(points: list[dict[str, Any]]) -> float | None:
+    """Pages per second and thread at the fewest threads of a line."""
+    if not points:
+        return None
+    first = min(points, key=lambda point: int(point["threads"]))
+    mean = first["metrics"][METRIC]["mean"]
+    return None if mean is None else mean / first["threads"]
+
+
+def _draw_linear(ax: Axes, panel: Panel, series: list[str], results: Results, unit: float) -> None:
+    """What the fastest scheme would do if each further thread added as much as the first."""
+    each = [
+        _linear([p for p in panel.points if results.series_of(p) == name]) or 0.0 for name in series
+    ]
+    means = [point["metrics"][METRIC]["mean"] or 0.0 for point in panel.points]
+    if min(means) > 0 and max(means) > DECADE * min(means):
+        log_axis(ax, "y", min(means) / 1.4 / unit, max(means) * 1.5 / unit)
+    else:
+        ax.set_ylim(0, ax.get_ylim()[1])
+    low, high = min(panel.threads), max(panel.threads)
+    if max(each, default=0.0) > 0 and high > low:
+        at = [low * (high / low) ** (i / 60) for i in range(61)]
+        rate = [max(each) * n / unit for n in at]
+        look: dict[str, Any] = {"color": "#202020", "linestyle": (0, (1, 1.5)), "linewidth": 0.9}
+        ax.plot(at, rate, label="linear", zorder=3, **look)
 
 
 def _law_of(results: Results, points: list[dict[str, Any]]) -> Callable[[float], float] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -12,33 +13,46 @@ from dessim.report.results import Panel, Results
 from dessim.report.style import PAGE_IN, legend
 from dessim.report.words import threads_word
 
-# Word, colour, hatch: each category looks the same in every figure.
+# Word, colour, hatch: each category looks the same in every figure; in grey, those that are often
+# side by side differ by their hatch.
 LOOKS = {
     "user": ("user", "#D0D0D0", ""),
     "entry_exit": ("entry and exit", "#0072B2", ""),
-    "mmap_lock": ("mmap_sem", "#D55E00", ""),
-    "ptl": ("page-table lock", "#E69F00", ""),
-    "page_lock": ("asleep on page locks", "#009E73", ""),
+    "mmap_lock": ("mmap_sem", "#D55E00", "//////"),
+    "ptl": ("page-table lock", "#E69F00", "\\\\\\\\\\"),
+    "page_lock": ("asleep on page locks", "#009E73", "....."),
     "page_lines": ("struct-page lines", "#CC79A7", ""),
-    "lookup": ("page-cache lookup", "#56B4E9", ""),
+    "lookup": ("page-cache lookup", "#56B4E9", "||||||"),
     "map": ("mapping", "#F0E442", ""),
     "page_table": ("page tables", "#56B4E9", "//////"),
-    "memory_bandwidth": ("memory bandwidth", "#E69F00", "//////"),
-    "teardown": ("teardown", "#808080", ""),
+    "memory_bandwidth": ("memory bandwidth", "#E69F00", "......"),
+    "teardown": ("teardown", "#707070", ""),
     "think": ("think", "#D0D0D0", ""),
     "hold": ("hold", "#0072B2", ""),
-    "lock": ("waiting for the lock", "#D55E00", ""),
+    "lock": ("waiting for the lock", "#D55E00", "//////"),
+    "run_queue": ("waiting for a CPU", "#000000", ""),
+    "tlb": ("TLB misses", "#FFFFFF", "xxxxxx"),
+    "shootdown": ("TLB shootdowns", "#CC79A7", "xxxxxx"),
+    "page_cache": ("page-cache changes", "#56B4E9", "......"),
+    "idle": ("idle", "#F8F8F8", ""),
 }
-UNSEEN = ("#FFFFFF", "xxxxxx")
+UNSEEN = ("#FFFFFF", "++++++")
 """Colour and hatch of a category that is not in the list above."""
 SMALLEST = 0.005
 """A category that nowhere reaches this share is drawn as a part of `other`."""
 MAX_BARS = 32
 
 
-def draw(results: Results) -> Drawing | None:
-    """A bar per point; of many thread counts the lowest and highest, of very many the highest."""
-    panels = _thinned(results.panels)
+def draw(results: Results, threads: Sequence[int] = ()) -> Drawing | None:
+    """A bar per point; of many thread counts the lowest and highest, of very many the highest.
+
+    Parameters
+    ----------
+    results : Results
+    threads : sequence of int
+        Numbers of threads to show instead.
+    """
+    panels = _of_threads(results.panels, threads) if threads else _thinned(results.panels)
     bars = [len(panel.points) for panel in panels]
     if not bars:
         return None
@@ -59,6 +73,15 @@ def draw(results: Results) -> Drawing | None:
     legend(figure, list(axes))
     caption = f"Where the time of all threads goes. {results.caption_of(bands=False)}"
     return Drawing(figure, rows, caption)
+
+
+def _of_threads(panels: list[Panel], threads: Sequence[int]) -> list[Panel]:
+    """The panels with the points of chosen thread counts, fewest threads first."""
+    kept = [
+        Panel(panel.title, tuple(p for n in threads for p in panel.points if p["threads"] == n))
+        for panel in panels
+    ]
+    return [panel for panel in kept if panel.points]
 
 
 def _thinned(panels: list[Panel]) -> list[Panel]:

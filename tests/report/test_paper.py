@@ -1,0 +1,230 @@
+"""Figures of `experiments`: all are drawn here from small results that the tests make."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from matplotlib.image import imread
+
+from dessim.cli import main
+from dessim.report import paper
+from dessim.report.drawing import UnknownFigureError
+from dessim.report.paper import Stored, check_needs
+from dessim.report.style import COLUMN_IN, PAGE_IN
+from dessim.report.tolerance import read_rows
+
+ROOT = Path(__file__).parents[2]
+NAMES = [
+    *("ccdf", "gang_lookup_speedup", "latency", "lock_collapse", "page_lock_convoy"),
+    *("published_table", "race", "throughput", "time_share"),
+]
+FORMS = ("csv", "pdf", "png", "svg", "txt")
+SMALL = {
+    "scheme-comparison": (
+        "--set threads=[8,32,120] --set simulate=128KiB --set workload=[sequential-read,"
+        "shared-mapping] --set max_replications=2 --replications 2"
+    ),
+    "fault-around-2014": "--set simulate=2MiB --replications 1",
+    "gang-lookup-map": (
+        "--set threads=[1,16] --set fault_around_order=[1,5] --set simulate=[256KiB,1MiB]"
+        " --replications 2"
+    ),
+    "invalidate-race": "--replications 2",
+    "lock-collapse": "--set threads=[1,16,48] --set workload.iterations=100 --replications 2",
+    "page-lock-queues": "--queues --set workload.touches_per_page=2 --replications 2",
+}
+"""What makes the experiments short enough for a test."""
+
+
+def typed(*words: str | Path) -> Result:
+    """What happens when somebody types `dessim` and these words."""
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory, run_compiled: object) -> Path:
+    """Small results of all experiments that figures need."""
+    folder = tmp_path_factory.mktemp("results")
+    needed = {name for figure in map(paper.load, NAMES) for name in figure.needs}
+    assert needed == set(SMALL)
+    for name in sorted(needed):
+        done = typed("run", name, *SMALL[name].split(), "-q", "--out", folder)
+        assert done.exit_code == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def drawn(results: Path) -> Path:
+    """All figures, drawn by one command."""
+    done = typed("figure", "--all", "--results-dir", results)
+    assert done.exit_code == 0, done.stderr
+    return results / "figures"
+
+
+def test_the_folder_is_the_registry() -> None:
+    """Nine figures, each with a sentence that says what it shows; `dessim list` tells them."""
+    assert paper.names() == NAMES
+    listed = typed("list", "figures").output.splitlines()
+    assert [line.split()[0] for line in listed] == NAMES
+    assert all(paper.title_of(name).endswith(".") for name in NAMES)
+
+
+def test_every_figure_is_written_in_every_form(drawn: Path) -> None:
+    """PDF, SVG, PNG, its numbers and its caption, under one name."""
+    expected = sorted(f"{name}.{form}" for name in NAMES for form in FORMS)
+    assert sorted(path.name for path in drawn.iterdir()) == expected
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_figures_are_made_for_print(drawn: Path, name: str) -> None:
+    """A column or a page wide, fonts embedded as TrueType, the caption also inside the files."""
+    assert imread(drawn / f"{name}.png").shape[1] in (round(300 * COLUMN_IN), round(300 * PAGE_IN))
+    pdf = (drawn / f"{name}.pdf").read_bytes()
+    assert b"/FontFile2" in pdf
+    assert b"/Type3" not in pdf
+    assert b"/Subject" in pdf
+    assert "<dc:description>" in (drawn / f"{name}.svg").read_text()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_captions_say_method_machine_and_intervals(drawn: Path, name: str) -> None:
+    """Whoever sees the figure alone knows what was run where, and how sure it is."""
+    caption = (drawn / f"{name}.txt").read_text()
+    assert "Machine: " in caption
+    assert "Workload: " in caption
+    assert "replication" in caption
+    assert "Experiment " in caption
+
+
+def test_the_same_results_give_the_same_bytes(drawn: Path, results: Path, tmp_path: Path) -> None:
+    """Drawn again by another process with another hash seed: not a byte differs."""
+    names = ("gang_lookup_speedup", "race", "page_lock_convoy")
+    command = [sys.executable, "-m", "dessim", "figure", *names, "--out", str(tmp_path)]
+    env = {"PYTHONHASHSEED": "7", "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [*command, "--results-dir", str(results)], env=env, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for file in (f"{name}.{form}" for name in names for form in FORMS):
+        assert (drawn / file).read_bytes() == (tmp_path / file).read_bytes(), file
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_expected_numbers_belong_to_the_figure(results: Path, name: str) -> None:
+    """The committed numbers have the columns that are drawn, and rows that its keys tell apart."""
+    figure = paper.load(name)
+    expected = read_rows(figure.expected)
+    rows = figure.numbers(figure.draw(Stored(results)))
+    assert list(expected[0]) == list(rows[0])
+    keys = [tuple(row[key] for key in figure.keys) for row in expected]
+    assert len(set(keys)) == len(keys)
+
+
+def test_check_tells_what_differs_and_accept_ends_it(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was accepted is as expected; a changed number is told, with exit code 1."""
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "experiments"
+    own.mkdir()
+    (own / "mine.py").write_text((ROOT / "experiments" / "lock_collapse.py").read_text())
+    words = ("figure", "mine", "--results-dir", results, "--out", tmp_path / "out")
+    assert "no expected numbers" in typed(*words, "--check").output
+    assert typed(*words, "--accept", "--check").exit_code == 0
+    expected = own / "expected" / "mine.csv"
+    text = expected.read_text()
+    expected.write_text(text.replace("mcs,48,", "mcs,48,9"))
+    done = typed(*words, "--check")
+    assert done.exit_code == 1
+    assert "lock mcs, threads 48: turns_per_s is" in done.output
+    assert "1 of 1 figures are not as expected" in done.stderr
+
+
+def test_missing_results_are_told_with_the_commands_that_make_them(tmp_path: Path) -> None:
+    """Nothing is drawn, every command stands there once, exit code 2."""
+    done = typed("figure", "--all", "--results-dir", tmp_path, "--out", tmp_path / "out")
+    assert done.exit_code == 2
+    assert done.stderr.count("dessim run scheme-comparison") == 1
+    assert done.stderr.count("\n  dessim run ") == len(SMALL)
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(UnknownFigureError, match="lock-collapse"):
+        check_needs([paper.load("lock_collapse")], Stored(tmp_path))
+
+
+def test_wrong_words_are_refused_with_a_remedy(tmp_path: Path) -> None:
+    """Names with --all, no name, --check of results, an unknown name: exit code 2, no traceback."""
+    for words, told in (
+        (("--all", "race"), "give no names"),
+        ((), "say --all"),
+        (("races",), "no figure has that name"),
+        (("race", "races", "--results-dir", tmp_path), "did you mean 'race'?"),
+    ):
+        done = typed("figure", *words)
+        assert done.exit_code == 2
+        assert told in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_a_file_that_is_no_figure_says_what_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A figure's file without KEYS is refused with its path."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "half.py").write_text('"""Half."""\nNEEDS = {}\n')
+    done = typed("figure", "half")
+    assert done.exit_code == 2
+    assert "half.py: a figure's file needs KEYS" in done.stderr
+
+
+def a_verdict(**changes: object) -> dict[str, object]:
+    """Return a row of `dessim check --format json`."""
+    row: dict[str, object] = {
+        "scheme": "gang_lookup_mapcount",
+        "invalidate": {"unmap_retry": "none", "walk": "if_mapped", "bug1": True, "bug2": True},
+        "actor": "invalidate_range",
+        "precheck": False,
+        "threads": 1,
+        "tables": "own",
+        "attempts": 1,
+        "page": "neighbour",
+        "pages": 1,
+        "memory": "sc",
+        "property": "BUG1",
+        "verdict": "never",
+        "steps": None,
+        "states": 100,
+    }
+    return row | changes
+
+
+def test_verdicts_of_the_explorer_stand_at_the_bars(results: Path, tmp_path: Path) -> None:
+    """Sometimes in one scope is sometimes; never needs all scopes; nothing known is left empty."""
+    folder = tmp_path / "results"
+    folder.mkdir()
+    (folder / "invalidate-race").symlink_to(results / "invalidate-race")
+    (folder / "check").mkdir()
+    retried = {"unmap_retry": "before_bug", "walk": "if_mapped", "bug1": True, "bug2": True}
+    rows = [
+        a_verdict(),
+        a_verdict(threads=2, verdict="sometimes", steps=12),
+        a_verdict(threads=3, verdict="sometimes", steps=10),
+        a_verdict(memory="weak", verdict="sometimes", steps=3),
+        a_verdict(property="BUG2"),
+        a_verdict(invalidate=retried, verdict="unknown"),
+        a_verdict(invalidate=retried),
+    ]
+    (folder / "check" / "verdicts.json").write_text(json.dumps(rows))
+    drawing = paper.load("race").draw(Stored(folder))
+    found = {
+        (r["workload"], r["series"], r["bug"]): (r["verdict"], r["steps"]) for r in drawing.rows
+    }
+    assert found["no-retry", "gang_lookup_mapcount", "bug1"] == ("sometimes", "10")
+    assert found["no-retry", "gang_lookup_mapcount", "bug2"] == ("never", "")
+    assert found["retry-before-bug", "gang_lookup_mapcount", "bug1"] == ("unknown", "")
+    assert found["no-retry", "radix_walk_trylock", "bug1"] == ("", "")
+    assert "explorer's verdict" in drawing.caption
+    without = paper.load("race").draw(Stored(results))
+    assert "not among these results" in without.caption

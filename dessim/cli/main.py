@@ -15,6 +15,7 @@ from dessim.cli.predict import predict
 from dessim.cli.run import run
 from dessim.cli.show import list_command, schema, show
 from dessim.cli.store import clean, export, status
+from dessim.cli.trace import trace
 from dessim.cli.validate import validate
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -84,6 +85,6 @@ def main() -> None:
 
 for command in (
     *(run, list_command, show, schema, figure, compare, status, clean, export),
-    *(validate, calibrate, predict, explain),
+    *(validate, calibrate, predict, explain, trace),
 ):
     main.add_command(command)

@@ -1,0 +1,123 @@
+"""`dessim trace`: one run, step by step, as a Perfetto trace and folded stacks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dessim.cli.select import busiest, point_options, select
+
+if TYPE_CHECKING:
+    from dessim.measure.recording import Recording
+
+FORMATS = ("both", "perfetto", "folded")
+
+
+@click.command()
+@click.argument("config")
+@point_options
+@click.option(
+    "--replication", type=click.IntRange(0), default=0, show_default=True, help="Which one to run."
+)
+@click.option("--from", "from_text", metavar="TIME", help="Record from this time on, as in 2ms.")
+@click.option("--until", "until_text", metavar="TIME", help="Stop at this simulated time.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    metavar="SPANS",
+    help="Stop after so many spans of time [default: 1000000].",
+)
+@click.option("--format", "form", type=click.Choice(FORMATS), default="both", show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File of the trace [default: results/EXPERIMENT/trace.pftrace]; stacks go beside it.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Only errors.")
+def trace(
+    config: str,
+    *,
+    replication: int,
+    from_text: str | None,
+    until_text: str | None,
+    limit: int | None,
+    form: str,
+    out: Path | None,
+    quiet: bool,
+    **choice: Any,
+) -> None:
+    """Trace one run of the experiment CONFIG on the reference engine.
+
+    Of several points, the first of those with the most threads. Open the file at
+    https://ui.perfetto.dev (nothing is uploaded); folded stacks are for flame graphs.
+    """
+    from_ps, until_ps = _time(from_text, "--from"), _time(until_text, "--until")
+    if until_ps is not None and until_ps <= (from_ps or 0):
+        raise click.UsageError("--until must be later than --from")
+    chosen = select(config, **choice)
+    point = busiest(chosen.points)
+    from dessim.report.perfetto_trace import check_perfetto, write_trace
+    from dessim.study.plan import label_of
+    from dessim.study.trace import SPANS, record
+
+    if form != "folded":
+        check_perfetto()
+    if len(chosen.points) > 1 and not quiet:
+        click.echo(
+            f"1 of {len(chosen.points)} points: {label_of(point)};"
+            " choose with --threads, --scheme, --workload, --order",
+            err=True,
+        )
+    recording, _ = record(point, replication, from_ps or 0, until_ps, limit or SPANS)
+    if not any(recording.spans):
+        raise click.UsageError(
+            f"nothing happens from {from_text} on: the run ends at {_ms(recording.until_ps)}"
+        )
+    from dessim.cli.run import folder_name
+
+    path = out or Path("results") / folder_name(chosen.experiment.name) / "trace.pftrace"
+    written = []
+    if form != "folded":
+        slices = write_trace(recording, path)
+        written.append(f"{path} ({slices:,} slices, {path.stat().st_size / 1e6:.1f} MB)")
+    if form != "perfetto":
+        from dessim.report.folded import folded_text
+
+        stacks = path.with_suffix(".folded")
+        stacks.parent.mkdir(parents=True, exist_ok=True)
+        stacks.write_text(folded_text(recording), encoding="utf-8")
+        written.append(str(stacks))
+    if not quiet:
+        click.echo(f"wrote {', '.join(written)}", err=True)
+        _tell_the_end(recording, until_ps)
+
+
+def _tell_the_end(recording: Recording, until_ps: int | None) -> None:
+    spans = sum(map(len, recording.spans))
+    if recording.full:
+        click.echo(
+            f"stopped at {_ms(recording.until_ps)} of simulated time, after {spans:,} spans:"
+            " --limit N takes more, --from and --until another part,"
+            " --set simulate=1MiB makes the run shorter",
+            err=True,
+        )
+    elif not recording.complete and until_ps is not None:
+        click.echo(f"stopped at {_ms(until_ps)}, as asked", err=True)
+
+
+def _ms(time_ps: int) -> str:
+    return f"{time_ps / 1e9:.6g} ms"
+
+
+def _time(text: str | None, option: str) -> int | None:
+    """Read a time with its unit, ps."""
+    if text is None:
+        return None
+    from dessim.model.units import TIME, parse_quantity
+
+    try:
+        return parse_quantity(text, TIME)
+    except ValueError as error:
+        raise click.UsageError(f"{option}: {error}") from error

@@ -61,13 +61,14 @@ def _message(error: Exception) -> str | None:
     from dessim.kernel.world import WorldError
     from dessim.report.drawing import UnknownFigureError
     from dessim.report.paper import FigureFileError
+    from dessim.report.perfetto_trace import PerfettoMissingError
     from dessim.schemes import UnknownScheme
     from dessim.study.executors import ClusterMissingError
     from dessim.study.levers import UnknownLeverError
 
     known = (
         *(WorldError, UnknownScheme, UnknownFigureError, FigureFileError),
-        *(ClusterMissingError, UnknownLeverError),
+        *(ClusterMissingError, UnknownLeverError, PerfettoMissingError),
     )
     return f"error: {error}" if isinstance(error, known) else None
 

@@ -75,7 +75,7 @@ def trace(
         raise click.UsageError(
             f"nothing happens from {from_text} on: the run ends at {_ms(recording.until_ps)}"
         )
-    from dessim.cli.run import folder_name
+    from dessim.study.names import folder_name
 
     path = out or Path("results") / folder_name(chosen.experiment.name) / "trace.pftrace"
     written = []

@@ -8,6 +8,7 @@ import click
 
 import dessim
 from dessim.cli.calibrate import calibrate
+from dessim.cli.check import check
 from dessim.cli.compare import compare
 from dessim.cli.explain import explain
 from dessim.cli.figure import figure
@@ -58,17 +59,20 @@ def _message(error: Exception) -> str | None:
 
     if isinstance(error, ConfigError):
         return str(error)
+    from dessim.engines.explorer.world import ScopeError
     from dessim.kernel.world import WorldError
     from dessim.report.drawing import UnknownFigureError
     from dessim.report.paper import FigureFileError
     from dessim.report.perfetto_trace import PerfettoMissingError
     from dessim.schemes import UnknownScheme
+    from dessim.study.check import CheckError
     from dessim.study.executors import ClusterMissingError
     from dessim.study.levers import UnknownLeverError
 
     known = (
         *(WorldError, UnknownScheme, UnknownFigureError, FigureFileError),
         *(ClusterMissingError, UnknownLeverError, PerfettoMissingError),
+        *(CheckError, ScopeError),
     )
     return f"error: {error}" if isinstance(error, known) else None
 
@@ -86,6 +90,6 @@ def main() -> None:
 
 for command in (
     *(run, list_command, show, schema, figure, compare, status, clean, export),
-    *(validate, calibrate, predict, explain, trace),
+    *(validate, calibrate, predict, explain, trace, check),
 ):
     main.add_command(command)

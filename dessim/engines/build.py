@@ -21,7 +21,7 @@ from dessim.kernel.layout import World
 LOG = logging.getLogger(__name__)  # below "dessim": silence it there
 
 NOTICE = "compiling the simulation kernel: only once, takes about half a minute"
-ENTRIES = ("start", "go_on")
+Roots = tuple[Callable[..., Any], ...]
 _BUILDING = threading.Lock()
 
 
@@ -90,7 +90,10 @@ def reached_from(*functions: Callable[..., Any]) -> dict[str, types.FunctionType
 
 
 def namespace(
-    *, logged: bool = False, wrap: Callable[[Any], Any] = lambda function: function
+    *,
+    logged: bool = False,
+    wrap: Callable[[Any], Any] = lambda function: function,
+    roots: Roots = (),
 ) -> dict[str, Any]:
     """Return copies of the entry points and of all that they call, in one namespace.
 
@@ -100,13 +103,15 @@ def namespace(
         Whether the event loop writes a log.
     wrap : callable
         What to make of each copy. Callees come before their callers.
+    roots : tuple of functions
+        The entry points; those of the event loop if there are none.
 
     Raises
     ------
     ValueError
         If the kernel uses one name for two things.
     """
-    functions = reached_from(start, go_on)
+    functions = reached_from(*(roots or (start, go_on)))
     space: dict[str, Any] = {}
     for function in functions.values():  # integers are the constants of compiled code
         for name in function.__code__.co_names:
@@ -119,13 +124,13 @@ def namespace(
     return space
 
 
-def fingerprint() -> str:
+def fingerprint(roots: Roots = ()) -> str:
     """Return all that decides what is compiled, as one text: code, constants, options.
 
     Taken from what is in memory, not from files: they may have changed since they were imported.
     """
-    functions = reached_from(start, go_on)
-    constants = {k: v for k, v in namespace().items() if isinstance(v, int)}
+    functions = reached_from(*(roots or (start, go_on)))
+    constants = {k: v for k, v in namespace(roots=roots).items() if isinstance(v, int)}
     options = Path(__file__).read_text(encoding="utf-8")
     return repr(([_identity(f.__code__) for f in functions.values()], constants, options))
 
@@ -216,6 +221,12 @@ class _Compiler:
     name: str
     pointers: bool
     directory: Path | None
+    roots: Roots
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """Names of the entry points."""
+        return tuple(function.__name__ for function in self.roots)
 
     def wrap(self, copy: types.FunctionType) -> Any:
         """Return a function's dispatcher."""
@@ -226,7 +237,7 @@ class _Compiler:
         if copy.__name__ == "words_of":
             return _pointer_intrinsic() if self.pointers else numba.njit(copy)
         dispatcher = numba.njit(error_model="numpy", **options)(copy)
-        if copy.__name__ in ENTRIES and self.directory is not None:
+        if copy.__name__ in self.entries and self.directory is not None:
             dispatcher.enable_caching()
             # numba has fall-back places of its own, in which stale code could wait
             if not Path(dispatcher.stats.cache_path).is_relative_to(self.directory):
@@ -243,7 +254,7 @@ class _Compiler:
         before = config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES
         config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES = str(self.directory or ""), ""
         try:
-            return namespace(logged=logged, wrap=wrap)
+            return namespace(logged=logged, wrap=wrap, roots=self.roots)
         finally:
             config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES = before
 
@@ -270,47 +281,71 @@ class _Compiler:
             space[name].disable_compile()
 
 
-def _load(name: str, directory: Path, logged: bool) -> Entries | None:
+def _load(name: str, directory: Path, logged: bool, roots: Roots) -> dict[str, Any] | None:
     """Return the entry points from a directory of compiled code, or None if that fails."""
-    compiler = _Compiler(name, True, directory)
-    space = compiler.namespace(logged, ENTRIES)  # without the others nothing can be compiled
+    compiler = _Compiler(name, True, directory, roots)
+    space = compiler.namespace(logged, compiler.entries)  # without the others: nothing to compile
     try:
-        compiler.compile(space, *ENTRIES)
+        compiler.compile(space, *compiler.entries)
     except Exception:  # a cache may be broken in any way: it is made anew
         return None
-    return Entries(space["start"], space["go_on"], plain=False)
+    return space
 
 
-def _compile(name: str, directory: Path | None, logged: bool) -> Entries:
+def _compile(name: str, directory: Path | None, logged: bool, roots: Roots) -> dict[str, Any]:
     """Compile everything; keep the entry points in a directory."""
-    compiler = _Compiler(name, pointers_work(), directory)
+    compiler = _Compiler(name, pointers_work(), directory, roots)
     space = compiler.namespace(logged)
     functions = [name for name, value in space.items() if hasattr(value, "py_func")]
     compiler.compile(space, *(name for name in functions if name != "words_of"))
-    return Entries(space["start"], space["go_on"], plain=False)
+    return space
 
 
-@lru_cache
-def _entries(logged: bool) -> Entries:
+def compiled(roots: Roots, variant: str, notice: str, *, logged: bool = False) -> dict[str, Any]:
+    """Return entry points and all that they call, compiled, by name; from the cache if it can be.
+
+    Uncompiled if numba is switched off.
+
+    Parameters
+    ----------
+    roots : tuple of functions
+        The entry points.
+    variant : str
+        A readable part of the name under which they are kept.
+    notice : str
+        Logged if they have to be compiled.
+    logged : bool
+        Whether the event loop writes a log.
+    """
     if _numba().config.DISABLE_JIT:  # uncompiled: how the coverage of the kernel is measured
-        space = namespace(logged=logged)
-        return Entries(space["start"], space["go_on"], plain=True)
-    name = code_cache.key("logged" if logged else "run", fingerprint())
+        return namespace(logged=logged, roots=roots)
+    name = code_cache.key(variant, fingerprint(roots))
     directory = code_cache.stored(name)
-    found = _load(name, directory, logged) if directory else None
+    found = _load(name, directory, logged, roots) if directory else None
     if found is not None:
         return found
     if directory is not None:
         code_cache.remove(directory)
-    LOG.warning(NOTICE)
+    LOG.warning(notice)
     work = code_cache.workshop(name)
     try:
-        made = _compile(name, work, logged)
+        made = _compile(name, work, logged, roots)
         if work is not None:
             code_cache.publish(work, name)
         return made
     finally:
         code_cache.remove(work)
+
+
+@lru_cache
+def _entries(logged: bool) -> Entries:
+    space = compiled((start, go_on), "logged" if logged else "run", NOTICE, logged=logged)
+    return Entries(space["start"], space["go_on"], plain=is_plain())
+
+
+def is_plain() -> bool:
+    """Return whether numba is switched off: everything then runs as plain Python."""
+    return bool(_numba().config.DISABLE_JIT)
 
 
 def entries(*, logged: bool = False) -> Entries:

@@ -93,6 +93,59 @@ def actor_program(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     )
 
 
+def handle_fault(
+    fault_around: tuple[Step, ...],
+    slow_path: tuple[Step, ...],
+    fault_lock: str,
+    missing: tuple[Step, ...],
+) -> tuple[Step, ...]:
+    """Return the steps of one fault, from the exception to the return from it.
+
+    Parameters
+    ----------
+    fault_around, slow_path : tuple of Step
+        A scheme's two parts.
+    fault_lock : str
+    missing : tuple of Step
+        What to do about a target that is not in the page cache.
+    """
+    return (
+        Step("fault_begin", cost="exception_entry", category="entry_exit"),
+        label("retry"),
+        lock(fault_lock),
+        work("find_vma"),
+        when("table.missing", *POPULATE, cost="walk_page_table"),
+        *fault_around,
+        when(
+            "pte.none",
+            option(
+                PAGE_CACHE_CHANGES,
+                when("page.cached", *slow_path, otherwise=missing),
+                otherwise=slow_path,
+            ),
+        ),
+        unlock(fault_lock),
+        Step("fault_end", cost="exception_exit", category="entry_exit"),
+    )
+
+
+def attempt_program(
+    fault_around: tuple[Step, ...], slow_path: tuple[Step, ...], fault_lock: str = "mmap_lock"
+) -> tuple[Step, ...]:
+    """Return a thread that only faults, for the explorer: no user work, no device, no end of an mm.
+
+    A target that is not in the page cache is not read: the fault is over.
+    """
+    return (
+        label("next"),
+        jump("next_access", "stop"),
+        *handle_fault(fault_around, slow_path, fault_lock, ()),
+        go_to("next"),
+        label("stop"),
+        Step("stop", category="idle"),
+    )
+
+
 def fault_program(
     fault_around: tuple[Step, ...],
     slow_path: tuple[Step, ...],
@@ -114,22 +167,7 @@ def fault_program(
         jump("touch", "fault"),
         go_to("next"),
         label("fault"),
-        Step("fault_begin", cost="exception_entry", category="entry_exit"),
-        label("retry"),
-        lock(fault_lock),
-        work("find_vma"),
-        when("table.missing", *POPULATE, cost="walk_page_table"),
-        *fault_around,
-        when(
-            "pte.none",
-            option(
-                PAGE_CACHE_CHANGES,
-                when("page.cached", *slow_path, otherwise=read_and_retry(fault_lock)),
-                otherwise=slow_path,
-            ),
-        ),
-        unlock(fault_lock),
-        Step("fault_end", cost="exception_exit", category="entry_exit"),
+        *handle_fault(fault_around, slow_path, fault_lock, read_and_retry(fault_lock)),
         go_to("access"),
         label("exit"),
         jump("finish", "stop", category="teardown"),

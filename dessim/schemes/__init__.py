@@ -13,7 +13,7 @@ from types import ModuleType
 
 from dessim.kernel.alphabet import Step
 from dessim.kernel.assembler import Program, assemble
-from dessim.kernel.programs import actor_program, fault_program
+from dessim.kernel.programs import actor_program, attempt_program, fault_program
 from dessim.schemes import exit, munmap, no_fault_around
 
 Option = bool | int | str
@@ -178,6 +178,20 @@ def thread_program(
     options.update(page_cache_changes=page_cache_changes, reads_ahead=reads_ahead, unmaps=unmaps)
     options.update(vma_locks=scheme.fault_lock == "vma_lock")
     return assemble(whole_life(around, slow_path, scheme.fault_lock), options)
+
+
+def faulting_program(scheme: Scheme, chosen: Mapping[str, Option]) -> Program:
+    """Return the program of a thread that only faults, under a scheme: what the explorer explores.
+
+    Raises
+    ------
+    UnknownScheme
+        If an option is unknown or has a wrong value.
+    """
+    options = options_of(scheme, chosen)
+    options.update(page_cache_changes=True, reads_ahead=False, unmaps=False, vma_locks=False)
+    steps = attempt_program(scheme.fault_around, scheme.slow_path, scheme.fault_lock)
+    return assemble(steps, options)
 
 
 def whole_life(

@@ -5,11 +5,18 @@ page-table lock raise ``_mapcount``, order, and only then test that the page is 
 and still ours. Otherwise undo. Two locked operations per mapped page instead of four, but in two
 passes. If the target itself was not mapped, the ordinary path does it.
 
+Options
+-------
+precheck : test the page lock before raising the count, which spares the undo.
+fence : order the increment before the tests. Free in time; what it is for is seen by ``check``.
+reference : take a reference to each page in the lookup; else only when the page is mapped.
+mapping_recheck : test that the page is still in our file.
+recheck_order : ``flags_first`` or ``mapping_first``: which of the two tests comes first.
+
 Source
 ------
 L. Torvalds in the thread of "[RFC, PATCHv2 0/2] mm: map few pages around fault address if they are
-in page cache", linux-mm, 17 Feb 2014. Never merged. Option ``precheck``: test the page lock before
-raising the count, which spares the undo.
+in page cache", linux-mm, 17 Feb 2014. Never merged.
 """
 
 from dessim.kernel.alphabet import (
@@ -31,22 +38,46 @@ from dessim.kernel.alphabet import (
 )
 from dessim.schemes.no_fault_around import SLOW_PATH as SLOW_PATH
 
-OPTIONS = {"precheck": False}
+OPTIONS = {
+    "precheck": False,
+    "fence": True,
+    "reference": True,
+    "mapping_recheck": True,
+    "recheck_order": "flags_first",
+}
+CHOICES = {"recheck_order": ("flags_first", "mapping_first")}
 PROMISES = ()
 
-UNDO = (count("recheck_lost"), dec("page.mapcount"), put_page())
+PUT = (option("reference", put_page()),)
+UNDO = (count("recheck_lost"), dec("page.mapcount"), *PUT)
+MAP = (option("reference", otherwise=(get_page(),)), set_pte())
 
-MAP_ONE = (
-    inc("page.mapcount", cost="rmap"),
-    fence(),
-    when(
-        "page.unlocked_uptodate",
-        when("page.ours", set_pte(), otherwise=UNDO, cost="page_checks"),
-        otherwise=UNDO,
+RECHECK = (
+    option(
+        "mapping_recheck",
+        option(
+            "recheck_order=flags_first",
+            when(
+                "page.unlocked_uptodate",
+                when("page.ours", *MAP, otherwise=UNDO, cost="page_checks"),
+                otherwise=UNDO,
+            ),
+            otherwise=(
+                when(
+                    "page.ours",
+                    when("page.unlocked_uptodate", *MAP, otherwise=UNDO),
+                    otherwise=UNDO,
+                    cost="page_checks",
+                ),
+            ),
+        ),
+        otherwise=(when("page.unlocked_uptodate", *MAP, otherwise=UNDO, cost="page_checks"),),
     ),
 )
 
-GANG = (get_page(cost="lookup_slot"), remember())
+MAP_ONE = (inc("page.mapcount", cost="rmap"), option("fence", fence()), *RECHECK)
+
+GANG = (option("reference", get_page(cost="lookup_slot")), remember())
 
 FAULT_AROUND = (
     work("fault_around_setup"),
@@ -61,10 +92,10 @@ FAULT_AROUND = (
                 "pte.none",
                 option(
                     "precheck",
-                    when("page.unlocked", *MAP_ONE, otherwise=(count("recheck_lost"), put_page())),
+                    when("page.unlocked", *MAP_ONE, otherwise=(count("recheck_lost"), *PUT)),
                     otherwise=MAP_ONE,
                 ),
-                otherwise=(put_page(),),
+                otherwise=PUT,
             ),
         )
     ),

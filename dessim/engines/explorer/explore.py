@@ -1,0 +1,249 @@
+"""A search from Python: memory for states, bounds, what was found."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dessim.engines import build
+from dessim.engines.explorer import words as ex
+from dessim.engines.explorer.compile import entries
+from dessim.engines.explorer.world import ScopeError, Small
+from dessim.kernel import layout as lay
+
+FIRST_ROOM = 1 << 14
+BUDGET = 1 << 17  # states between two looks at Ctrl-C
+DEFAULT_BOUND = 5_000_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found about one property.
+
+    Attributes
+    ----------
+    name : str
+    verdict : str
+        ``never`` (all states were seen), ``sometimes``, or ``unknown`` (a bound was hit).
+    steps : int or None
+        Length of a shortest witness; of a livelock, of the way there and once around.
+    state, last : int
+        Where the witness ends: a stored state, and the move out of it or -1. ``story.concrete``
+        makes a schedule of it.
+    """
+
+    name: str
+    verdict: str
+    steps: int | None
+    state: int
+    last: int
+
+
+@dataclass
+class Exploration:
+    """All states of a small World.
+
+    Attributes
+    ----------
+    small : Small
+    states, moves : int
+    complete : bool
+        Whether all reachable states were seen.
+    findings : dict
+        By property.
+    keys : int64 array, shape (states, words)
+        Packed states in the order in which they were found.
+    parents : int64 array
+        Where each was found from: state << 8 | move; -1 for the first.
+    edges : int64 array or None, shape (states, moves)
+        Where each move leads: a state, -1 not possible, -2 a BUG.
+    symmetric : bool
+        Whether a stored state stands for all that differ in which thread is which.
+    """
+
+    small: Small
+    states: int
+    moves: int
+    complete: bool
+    findings: dict[str, Finding]
+    keys: Any
+    parents: Any
+    edges: Any
+    symmetric: bool
+
+    def path(self, state: int) -> list[int]:
+        """Return the states from the first one to a state."""
+        found = [state]
+        while self.parents[found[-1]] >= 0:
+            found.append(int(self.parents[found[-1]]) >> 8)
+        return found[::-1]
+
+
+def explore(
+    small: Small,
+    properties: tuple[str, ...] = ex.PROPERTIES,
+    bound: int = DEFAULT_BOUND,
+    *,
+    symmetry: bool = True,
+) -> Exploration:
+    """Visit all states of a small World, breadth first.
+
+    Parameters
+    ----------
+    small : Small
+    properties : tuple of str
+        What is asked for: the search ends early when all of it has been violated.
+    bound : int
+        Most states.
+    symmetry : bool
+        Whether of states that only differ in which thread is which one is enough. A search for
+        livelock never uses that, since it must tell threads apart.
+
+    Raises
+    ------
+    ScopeError
+        If a state does not fit in its fields.
+    """
+    search = _Search(small, properties, bound, symmetry)
+    outcome = search.run()
+    return search.result(outcome)
+
+
+class _Search:
+    """The arrays of a search, growing."""
+
+    def __init__(
+        self, small: Small, properties: tuple[str, ...], bound: int, symmetry: bool
+    ) -> None:
+        self.small, self.x, self.properties = small, small.x, properties
+        self.w = small.w.copy()
+        self.plain = build.is_plain()
+        self.code = entries()
+        self.livelock = "livelock" in properties
+        w, x = self.w, self.x
+        w[x + ex.X_WANTED] = sum(1 << ex.PROPERTIES.index(name) for name in properties)
+        w[x + ex.X_BOUND] = bound
+        w[x + ex.X_EDGES] = int(self.livelock)
+        if self.livelock or not symmetry:
+            w[x + ex.X_SYMMETRIC] = 0
+        each = 1 if small.rules.memory == "sc" else ex.MOVES_OF_TASK
+        self.moves = int(w[lay.H_TASKS]) * each
+        self.words = int(w[x + ex.X_KEYS])
+        self.bound = bound
+        self.room = min(FIRST_ROOM, bound + 64)
+        self.size = 4 * FIRST_ROOM
+        self.keys = self.zeros(self.room * self.words)
+        self.parents = self.zeros(self.room)
+        self.edges = self.zeros(self.room * self.moves if self.livelock else 1)
+        self.table = self.zeros(self.size)
+        if self.plain:
+            self.w = self.w.tolist()
+
+    def zeros(self, words: int) -> Any:
+        """Return new words."""
+        return [0] * words if self.plain else np.zeros(words, dtype=np.int64)
+
+    def grown(self, words: Any, size: int) -> Any:
+        """Return words with zeros behind them."""
+        if self.plain:
+            return words + [0] * (size - len(words))
+        return np.concatenate([words, np.zeros(size - len(words), dtype=np.int64)])
+
+    def grow(self) -> None:
+        """Make room for twice as many states."""
+        self.room *= 2
+        self.keys = self.grown(self.keys, self.room * self.words)
+        self.parents = self.grown(self.parents, self.room)
+        if self.livelock:
+            self.edges = self.grown(self.edges, self.room * self.moves)
+        if 2 * self.room > self.size:
+            self.size *= 2
+            self.table = self.zeros(self.size)
+            self.code["hash_again"](self.w, self.x, self.keys, self.table, self.size)
+
+    def run(self) -> int:
+        """Search to the end; return how it ended."""
+        w, x = self.w, self.x
+        settle_threads(w, x)
+        self.code["start_search"](w, x, self.keys, self.parents, self.table, self.size)
+        while True:
+            outcome = int(
+                self.code["go_on_searching"](
+                    w,
+                    x,
+                    self.keys,
+                    self.parents,
+                    self.edges,
+                    self.table,
+                    self.size,
+                    self.room,
+                    BUDGET,
+                )
+            )
+            if outcome == ex.BROKEN:
+                raise ScopeError(f"the explorer failed: error {int(w[x + ex.X_ERROR])}")
+            if outcome != ex.GROW:
+                return outcome
+            if int(w[x + ex.X_STATES]) + 64 > self.room:
+                self.grow()
+
+    def find_livelock(self) -> int:
+        """Return a state of a livelock, or -1."""
+        states = int(self.w[self.x + ex.X_STATES])
+        index, low, stack = (self.zeros(states) for _ in range(3))
+        calls = self.zeros(2 * states + 2)
+        return int(
+            self.code["look_for_livelock"](
+                self.w, self.x, self.edges, index, low, stack, calls, self.small.finite
+            )
+        )
+
+    def result(self, outcome: int) -> Exploration:
+        """Return what was found."""
+        w, x = self.w, self.x
+        states = int(w[x + ex.X_STATES])
+        complete = int(w[x + ex.X_DONE]) == states and not w[x + ex.X_FULL]
+        if self.livelock and int(w[x + ex.X_DONE]) == states:
+            state = self.find_livelock()
+            if state >= 0:
+                w[x + ex.X_VIOLATED] |= 1 << ex.LIVELOCK
+                w[int(w[x + ex.X_WITNESS]) + 2 * ex.LIVELOCK] = state
+                w[int(w[x + ex.X_WITNESS]) + 2 * ex.LIVELOCK + 1] = ex.NO_MOVE
+        keys = np.asarray(self.keys[: states * self.words], dtype=np.int64)
+        made = Exploration(
+            self.small,
+            states,
+            int(w[x + ex.X_MOVES]),
+            complete,
+            {},
+            keys.reshape(states, self.words),
+            np.asarray(self.parents[:states], dtype=np.int64),
+            np.asarray(self.edges[: states * self.moves]).reshape(states, -1)
+            if self.livelock
+            else None,
+            bool(w[x + ex.X_SYMMETRIC]),
+        )
+        for name in self.properties:
+            made.findings[name] = self.finding(name, made)
+        return made
+
+    def finding(self, name: str, made: Exploration) -> Finding:
+        """Return the verdict on a property."""
+        w, x = self.w, self.x
+        which = ex.PROPERTIES.index(name)
+        if not (int(w[x + ex.X_VIOLATED]) >> which) & 1:
+            return Finding(name, "never" if made.complete else "unknown", None, -1, -1)
+        witness = int(w[x + ex.X_WITNESS]) + 2 * which
+        state, last = int(w[witness]), int(w[witness + 1])
+        steps = len(made.path(state)) - 1 + (last != ex.NO_MOVE)
+        return Finding(name, "sometimes", steps, state, last)
+
+
+def settle_threads(w: Any, x: int) -> None:
+    """Carry out, for all tasks, the steps before the first one that others can see."""
+    from dessim.engines.explorer.moves import quiet_steps
+
+    words = w if isinstance(w, list) else w.tolist()
+    for task in range(int(words[lay.H_TASKS])):
+        quiet_steps(words, x, task)
+    w[:] = words

@@ -1,0 +1,222 @@
+"""Moves: what can happen next in a state. Meaning is the kernel's ``step``; there is no time.
+
+A move of a task is its next step that others can see, and then all steps that nobody else can see.
+A task that would have to wait cannot move: whoever wants a lock takes it when it is free, in any
+order, which includes the order of every kind of queue.
+"""
+
+from dessim.engines.explorer.buffers import (
+    buffer_of,
+    is_pending,
+    is_reserved,
+    put_on,
+    take_off,
+)
+from dessim.engines.explorer.words import (
+    B_COUNT,
+    CAPACITY,
+    CLASS_DELAYED,
+    CLASS_FULL,
+    SC,
+    X_ATTEMPTS,
+    X_CLASS,
+    X_ERROR,
+    X_FRESH,
+    X_FULL,
+    X_LOOKUP,
+    X_MODEL,
+)
+from dessim.kernel.layout import (
+    ENDED,
+    FLAG_LOCKED,
+    FLAG_OURS,
+    FLAG_UPTODATE,
+    H_PROG,
+    H_TASK,
+    H_WOKEN,
+    I_A,
+    I_B,
+    I_NEXT,
+    I_OP,
+    I_PRIVATE,
+    I_TARGET,
+    I_WORDS,
+    K_HOLD,
+    OP_ADD,
+    OP_FENCE,
+    OP_LOCK,
+    OP_LOCK_PAGE,
+    OP_NEXT_ACCESS,
+    OP_TRYLOCK_PAGE,
+    OP_WAIT_ON_PAGE,
+    OP_WHEN_FLAGS,
+    P_FLAGS,
+    P_MAPCOUNT,
+    P_REFCOUNT,
+    PTE_BITS,
+    PTE_SHIFT,
+    T_ACCESS,
+    T_AT,
+    T_CURSOR,
+    T_PAGE,
+    T_PC,
+    T_PTE,
+    T_WORDS,
+    World,
+)
+from dessim.kernel.pages import BLOCKED, OVER
+from dessim.kernel.places import lock_at, page_at
+from dessim.kernel.steps import step
+
+PRIVATE_STEPS_AT_MOST = 4096
+ENDLESS = 903  # an error of the explorer itself: private steps in a circle
+
+
+def next_attempt(w: World, x: int, task: int, i: int) -> None:
+    """Begin a thread's next fault, or end it; in place of the workload's choice of a page.
+
+    With ``X_FRESH`` the target is a page that nobody else can see, and a new one each time: what
+    the last fault did to it is undone.
+    """
+    t = w[H_TASK] + task * T_WORDS
+    if w[x + X_FRESH]:
+        page = w[t + T_PAGE]
+        record = page_at(w, page)
+        w[record + P_FLAGS] = FLAG_UPTODATE | FLAG_OURS
+        w[record + P_MAPCOUNT] = 0
+        w[record + P_REFCOUNT] = 1
+        w[w[t + T_PTE] + (page >> PTE_SHIFT)] &= ~(1 << (page & (PTE_BITS - 1)))
+    w[t + T_CURSOR] = w[t + T_PAGE]
+    w[t + T_PC] = w[i + I_NEXT]
+    limit = w[x + X_ATTEMPTS]
+    if limit:
+        if w[t + T_ACCESS] >= limit:
+            w[t + T_PC] = w[i + I_TARGET]
+        else:
+            w[t + T_ACCESS] += 1
+
+
+def carry_out(w: World, x: int, task: int) -> None:
+    """Carry out one step of a task, on memory as it is."""
+    t = w[H_TASK] + task * T_WORDS
+    i = w[H_PROG] + w[t + T_PC] * I_WORDS
+    if w[i + I_OP] == OP_NEXT_ACCESS:
+        next_attempt(w, x, task, i)
+        return
+    w[w[H_WOKEN]] = 0
+    pc = w[t + T_PC]
+    outcome = step(w, task, 0)
+    if outcome == OVER:
+        w[t + T_AT] = ENDED
+    elif outcome == BLOCKED:
+        w[x + X_ERROR] = 1 + pc  # it should not have been tried
+
+
+def carry_out_visible(w: World, x: int, task: int) -> None:
+    """Carry out one step that others can see, through the task's store buffer if there are any."""
+    if w[x + X_MODEL] == SC:
+        carry_out(w, x, task)
+        return
+    pc = w[w[H_TASK] + task * T_WORDS + T_PC]
+    put_on(w, x, task)
+    carry_out(w, x, task)
+    take_off(w, x, task, w[w[x + X_CLASS] + pc])
+
+
+def is_look_at_found(w: World, i: int) -> int:
+    """Return whether an instruction belongs to the lookup of a page: a look at its flags."""
+    return w[i + I_OP] == OP_WHEN_FLAGS
+
+
+def is_get(w: World, i: int) -> int:
+    """Return whether an instruction takes a reference to the page."""
+    return w[i + I_OP] == OP_ADD and w[i + I_A] == P_REFCOUNT and w[i + I_B] == 1
+
+
+def is_quiet(w: World, x: int, task: int, i: int) -> int:
+    """Return whether an instruction can follow at once: nobody else sees it, no store holds it."""
+    if w[i + I_PRIVATE] == 0:
+        return 0
+    if w[i + I_OP] == OP_FENCE and w[x + X_MODEL] != SC:
+        return w[buffer_of(w, x, task) + B_COUNT] == 0
+    return 1
+
+
+def quiet_steps(w: World, x: int, task: int) -> None:
+    """Carry out all steps that nobody else can see, up to the next one that somebody can."""
+    t = w[H_TASK] + task * T_WORDS
+    for _ in range(PRIVATE_STEPS_AT_MOST):
+        i = w[H_PROG] + w[t + T_PC] * I_WORDS
+        if w[t + T_AT] == ENDED or is_quiet(w, x, task, i) == 0:
+            return
+        carry_out(w, x, task)
+    w[x + X_ERROR] = ENDLESS
+
+
+def move(w: World, x: int, task: int) -> None:
+    """Carry out a task's next step that others can see, and what follows unseen.
+
+    Finding a page in the page cache and taking a reference is one step: Linux takes the reference
+    only if the count is not zero, then looks at the slot again and starts anew if it changed
+    (``find_get_page``), so that both are true at one instant.
+    """
+    t = w[H_TASK] + task * T_WORDS
+    pc = w[t + T_PC]
+    following = w[w[H_PROG] + pc * I_WORDS + I_NEXT]
+    carry_out_visible(w, x, task)
+    if w[w[x + X_LOOKUP] + pc] and w[t + T_PC] == following:
+        for _ in range(PRIVATE_STEPS_AT_MOST):
+            i = w[H_PROG] + w[t + T_PC] * I_WORDS
+            got = is_get(w, i)
+            if got or is_look_at_found(w, i):
+                carry_out_visible(w, x, task)
+            elif w[i + I_PRIVATE]:
+                carry_out(w, x, task)
+            else:
+                break
+            if got:
+                break
+    quiet_steps(w, x, task)
+
+
+def stores_allow(w: World, x: int, task: int, pc: int) -> int:
+    """Return whether a step can be carried out with what is in the task's store buffer."""
+    order = w[w[x + X_CLASS] + pc]
+    pending = w[buffer_of(w, x, task) + B_COUNT]
+    if order == CLASS_FULL:
+        return pending == 0
+    if order >= CLASS_DELAYED and pending == CAPACITY:
+        w[x + X_FULL] = 1
+        return 0
+    return 1
+
+
+def lock_is_free(w: World, x: int, t: int, i: int, task: int) -> int:
+    """Return whether a task can take a lock now."""
+    place = lock_at(w, t, w[i + I_A]) + K_HOLD
+    if w[x + X_MODEL] != SC and is_pending(w, x, task, place):
+        return 0
+    return w[place] >= 0 if w[i + I_B] else w[place] == 0
+
+
+def can_move(w: World, x: int, task: int) -> int:
+    """Return whether a task can carry out its next step now."""
+    t = w[H_TASK] + task * T_WORDS
+    if w[t + T_AT] == ENDED:
+        return 0
+    pc = w[t + T_PC]
+    i = w[H_PROG] + pc * I_WORDS
+    op = w[i + I_OP]
+    if w[x + X_MODEL] != SC and stores_allow(w, x, task, pc) == 0:
+        return 0
+    if op == OP_LOCK:
+        return lock_is_free(w, x, t, i, task)
+    record = page_at(w, w[t + T_CURSOR])
+    if op == OP_LOCK_PAGE or op == OP_WAIT_ON_PAGE or op == OP_TRYLOCK_PAGE:
+        if w[x + X_MODEL] != SC and op != OP_WAIT_ON_PAGE:
+            if is_reserved(w, x, task, record + P_FLAGS):
+                return 0
+        return op == OP_TRYLOCK_PAGE or w[record + P_FLAGS] & FLAG_LOCKED == 0
+    if w[w[x + X_LOOKUP] + pc] and w[record + P_FLAGS] & FLAG_OURS:
+        return w[record + P_REFCOUNT] != 0  # frozen: Linux looks again until the slot is empty
+    return 1

@@ -1,0 +1,110 @@
+"""Verdicts and traces as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dessim.engines.explorer.story import Line
+
+COLUMN = 44  # characters of a column of a trace
+GAP = "  "
+
+
+def verdict_cell(row: dict[str, Any]) -> str:
+    """Return a verdict with the length of its trace."""
+    steps = "" if row["steps"] is None else f" ({row['steps']} steps)"
+    return f"{row['verdict']}{steps}"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows in columns."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        lines.append(GAP.join(cells).rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def invalidate_words(row: dict[str, Any]) -> str:
+    """Return what is particular about the actor and the scheme, in a few words."""
+    said = []
+    options = row["invalidate"]
+    if options["unmap_retry"] != "none":
+        said.append(options["unmap_retry"])
+    if options["walk"] != "if_mapped":
+        said.append(options["walk"])
+    said += [f"no {name}" for name in ("bug1", "bug2") if not options[name]]
+    if row["precheck"]:
+        said.append("precheck")
+    return ", ".join(said) or "-"
+
+
+def scope_words(row: dict[str, Any]) -> str:
+    """Return the scope of a row as one line."""
+    threads = f"{row['threads']} thread{'s' * (row['threads'] > 1)}"
+    attempts = "for ever" if row["attempts"] == "repeat" else f"{row['attempts']}x each"
+    pages = f"{row['pages']} {row['page']} page{'s' * (row['pages'] > 1)}"
+    variant = invalidate_words(row)
+    actor = row["actor"] + (f" ({variant})" if variant != "-" else "")
+    return (
+        f"{row['scheme']}: {threads} faulting {attempts}, {row['tables']} page tables, {pages},"
+        f" {actor}, memory {row['memory']}"
+    )
+
+
+def properties_text(rows: Sequence[dict[str, Any]]) -> str:
+    """Return the verdicts of one scope, a property a line."""
+    table = [["property", "verdict", "states"]]
+    table += [[row["property"], verdict_cell(row), f"{row['states']:,}"] for row in rows]
+    return f"{scope_words(rows[0])}\n\n{aligned(table)}"
+
+
+def table_text(scopes: Sequence[Sequence[dict[str, Any]]]) -> str:
+    """Return the verdicts of many scopes, a scope a line."""
+    names = [row["property"] for row in scopes[0]]
+    head = ["scheme", "actor", "variant", "threads", "tables", "attempts", "page", "memory"]
+    table = [[*head, *names, "states"]]
+    for rows in scopes:
+        first = rows[0]
+        page = first["page"] if first["pages"] == 1 else f"{first['pages']} {first['page']}s"
+        table.append(
+            [
+                first["scheme"],
+                first["actor"],
+                invalidate_words(first),
+                str(first["threads"]),
+                first["tables"],
+                str(first["attempts"]),
+                page,
+                first["memory"],
+                *(verdict_cell(row) for row in rows),
+                f"{first['states']:,}",
+            ]
+        )
+    return aligned(table)
+
+
+def trace_text(lines: Sequence[Line], names: Sequence[str], circle: int = 0) -> str:
+    """Return a trace in columns, one for each task, a step a line.
+
+    Parameters
+    ----------
+    lines : sequence of Line
+    names : sequence of str
+        Names of the tasks.
+    circle : int
+        How many of the last steps repeat for ever.
+    """
+    out = ["      " + GAP.join(name.ljust(COLUMN) for name in names).rstrip()]
+    for number, line in enumerate(lines):
+        if circle and number == len(lines) - circle:
+            out.append("      -- and from here round and round:")
+        cells = [""] * len(names)
+        cells[line.task] = line.text
+        text = GAP.join(cell.ljust(COLUMN) for cell in cells).rstrip()
+        wrong = f"   <- {', '.join(line.wrong)}" if line.wrong else ""
+        out.append(f"{number + 1:>4}  {text}{wrong}")
+    return "\n".join(out) + "\n"

@@ -84,8 +84,15 @@ def validate(
 
     EXPERIMENT says on which machine, how often, and how much of each file is simulated (default:
     fault-around-2014, with its table). --data takes any table of that form. Finished runs are kept
-    in OUT/runs and used again.
+    in OUT/runs and used again. A table of curves of contended lines and locks
+    (sosp13-synchronization) is compared as well; --only then names quantities.
     """
+    if data is not None and _holds_curves(data):
+        foreign = {"--machine": machine, "--set": overrides, "--simulate": simulate}
+        for option in (name for name, value in foreign.items() if value):
+            raise click.UsageError(f"{option} means nothing for curves: they name their machines")
+        _validate_curves(data, only, engine, seed, replications, out, form, no_figure, quiet)
+        return
     chosen = load_with(experiment, machine, overrides, seed, replications)
     table = table_of(chosen, data)
     from dessim.study.cells import chosen as choose
@@ -105,6 +112,58 @@ def validate(
     if not quiet:
         click.echo(f"wrote {summary_of(written)}", err=True)
     report_failures(tally)
+
+
+def _holds_curves(data: str) -> bool:
+    from dessim.model import find
+    from dessim.study.curves import is_table_of_curves
+
+    return is_table_of_curves(find("published", data))
+
+
+def _validate_curves(
+    data: str,
+    only: tuple[str, ...],
+    engine: str,
+    seed: int | None,
+    replications: int | None,
+    out: Path,
+    form: str,
+    no_figure: bool,
+    quiet: bool,
+) -> None:
+    """Simulate published curves of lines and locks: short runs, none of which is stored."""
+    from dessim.model import find
+    from dessim.study.curves import chosen_rows, curve_rows, curves_validation, load_curves
+    from dessim.study.tables import to_csv, to_json, write_texts
+
+    path = find("published", data)
+    rows = chosen_rows(load_curves(path), only)
+
+    def tell(done: int) -> None:
+        if not quiet and done % 25 == 0:
+            click.echo(f"{done} of {len(rows)} points", err=True)
+
+    times = (replications or 3, 1 if seed is None else seed)
+    document = curves_validation(rows, path.stem, engine, *times, tell)  # type: ignore[arg-type]
+    texts = {
+        "validation.json": to_json(document),
+        "validation.csv": to_csv(curve_rows(document)),
+    }
+    folder = out / folder_name(f"validate-{path.stem}")
+    written = write_texts(texts, folder)
+    if not no_figure:
+        from dessim.report.validation_figure import draw_curves
+
+        written += draw_curves(document, folder / "figures")
+    if form == "table":
+        from dessim.report.validation_text import print_curves
+
+        print_curves(document)
+    else:
+        click.echo(texts[f"validation.{form}"], nl=False)
+    if not quiet:
+        click.echo(f"wrote {summary_of(written)}", err=True)
 
 
 def load_with(

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from dessim.report.drawing import Drawing
 from dessim.report.save import save
-from dessim.report.style import STYLE, grid, legend, line_style, log_axis
+from dessim.report.style import STYLE, grid, legend, line_style, log_axis, threads_axis
 
 PANELS = {"completion_s": "seconds", "minor_faults": "minor faults"}
 Entry = dict[str, Any]
@@ -34,6 +34,43 @@ def draw_validation(document: Entry, out: Path) -> list[Path]:
     with matplotlib.style.context(["default", str(STYLE)]):
         drawing = _draw(document)
         return [] if drawing is None else save(drawing, out, "predicted")
+
+
+def draw_curves(document: Entry, out: Path) -> list[Path]:
+    """Draw published curves beside simulated ones, a panel each.
+
+    Parameters
+    ----------
+    document : dict
+        As `dessim validate --data sosp13-synchronization --format json` prints it.
+    out : Path
+        Folder of the files.
+    """
+    names = list(dict.fromkeys(cell["curve"] for cell in document["cells"]))
+    with matplotlib.style.context(["default", str(STYLE)]):
+        figure, axes = grid(len(names), 3, 2.0, share=False)
+        for ax, name in zip(axes, names, strict=True):
+            cells = [cell for cell in document["cells"] if cell["curve"] == name]
+            for index, side in enumerate(("measured", "simulated")):
+                style = line_style(index)
+                values = [cell["value"][side] for cell in cells]
+                ax.plot([cell["threads"] for cell in cells], values, label=side, **style)
+            threads_axis(ax, [cell["threads"] for cell in cells])
+            ax.set_yscale("log")
+            ax.set(xlabel="threads", ylabel=cells[0]["unit"])
+            ax.set_title(name.removeprefix("figure "), fontsize=6)
+        legend(figure, axes)
+        rows = [_curve_row(cell) for cell in document["cells"]]
+        caption = (
+            f"Measured ({document['data']}) and simulated curves of contended lines and locks."
+            f" dessim {document['dessim_version']} ({document['model_version']})."
+        )
+        return save(Drawing(figure, rows, caption), out, "curves")
+
+
+def _curve_row(cell: Entry) -> Entry:
+    own = {name: cell[name] for name in ("curve", "threads", "unit")}
+    return own | {name: cell["value"][name] for name in ("measured", "simulated", "log_error")}
 
 
 def _draw(document: Entry) -> Drawing | None:

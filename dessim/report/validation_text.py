@@ -31,14 +31,7 @@ def print_validation(document: Entry, file: TextIO | None = None) -> None:
     file : text stream
         Standard output if left out.
     """
-    stream = file or sys.stdout
-    console = Console(
-        file=stream,
-        width=None if stream.isatty() else PIPE_WIDTH,
-        highlight=False,
-        emoji=False,
-        markup=False,
-    )
+    console = _console(file)
     for workload in dict.fromkeys(cell["workload"] for cell in document["cells"]):
         cells = [cell for cell in document["cells"] if cell["workload"] == workload]
         console.print(f"{workload} on {document['machine']}", style="bold", soft_wrap=True)
@@ -50,6 +43,58 @@ def print_validation(document: Entry, file: TextIO | None = None) -> None:
         console.print()
     for line in _remarks(document):
         console.print(line, soft_wrap=True)
+
+
+def print_curves(document: Entry, file: TextIO | None = None) -> None:
+    """Print published curves beside simulated ones: a table each, then the errors.
+
+    Parameters
+    ----------
+    document : dict
+        As `dessim validate --data sosp13-synchronization --format json` prints it.
+    file : text stream
+        Standard output if left out.
+    """
+    console = _console(file)
+    for curve in dict.fromkeys(cell["curve"] for cell in document["cells"]):
+        cells = [cell for cell in document["cells"] if cell["curve"] == curve]
+        settings = ", ".join(f"{key} {value}" for key, value in cells[0]["settings"].items())
+        console.print(f"{curve} on {cells[0]['machine']}", style="bold", soft_wrap=True)
+        console.print(f"with {settings}", soft_wrap=True)
+        table = _table("threads", f"measured, {cells[0]['unit']}", "simulated", "error")
+        for cell in cells:
+            doubt = " ?" if cell["doubtful"] else ""
+            table.add_row(f"{cell['threads']}{doubt}", *_pair(cell["value"], amount))
+        console.print(table)
+        console.print()
+    console.print("|ln(simulated / measured)|", style="bold")
+    table = _table("", "points", "mean", "greatest", "where", "unseen")
+    for group in document["errors"]:
+        one = group["value"]["all"]
+        numbers = (f"{one[key]:.3f}" for key in ("mean_abs_log_error", "max_abs_log_error"))
+        place, told = one["worst_cell"].rpartition(":")[2], _mean(group["value"]["unseen"])
+        table.add_row(group["curve"], str(one["cells"]), *numbers, place, told)
+    console.print(table)
+    console.print()
+    for line in _curve_remarks(document):
+        console.print(line, soft_wrap=True)
+
+
+def _curve_remarks(document: Entry) -> Iterator[str]:
+    for reason in dict.fromkeys(c["doubtful"] for c in document["cells"] if c["doubtful"]):
+        yield f"? left out of the errors: {reason}"
+    yield (
+        "A curve without an unseen error has a number that was chosen, inside its sources' range,"
+        " with this curve in view. Times in settings are ps, shares ppm."
+    )
+    for quantity, reason in document["not_simulated"].items():
+        yield f"not simulated: {quantity}: {reason}"
+
+
+def _console(file: TextIO | None) -> Console:
+    stream = file or sys.stdout
+    width = None if stream.isatty() else PIPE_WIDTH
+    return Console(file=stream, width=width, highlight=False, emoji=False, markup=False)
 
 
 def _table(*heads: str) -> Table:

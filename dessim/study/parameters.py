@@ -197,7 +197,7 @@ def settings_of(parameters: Sequence[Parameter], x: Sequence[float]) -> dict[str
     }
 
 
-def machine_with(machine: Machine, settings: Mapping[str, int]) -> Machine:
+def machine_with(machine: Machine, settings: Mapping[str, Any]) -> Machine:
     """A machine with some numbers changed, checked again.
 
     Raises

@@ -157,7 +157,9 @@ def _excess(point: Point, faults: Entry) -> Entry:
     return entry
 
 
-def errors_by(cells: Iterable[Entry], keys: Sequence[str]) -> list[Entry]:
+def errors_by(
+    cells: Iterable[Entry], keys: Sequence[str], quantities: Sequence[str] = QUANTITIES
+) -> list[Entry]:
     """Mean and greatest absolute logarithmic errors of groups of cells, doubtful ones left out.
 
     Parameters
@@ -166,6 +168,8 @@ def errors_by(cells: Iterable[Entry], keys: Sequence[str]) -> list[Entry]:
         As in a validation.
     keys : sequence of str
         What tells the groups apart.
+    quantities : sequence of str
+        What is compared.
 
     Returns
     -------
@@ -180,7 +184,7 @@ def errors_by(cells: Iterable[Entry], keys: Sequence[str]) -> list[Entry]:
     found = []
     for names, group in groups.items():
         entry: Entry = dict(zip(keys, names, strict=True))
-        for quantity in QUANTITIES:
+        for quantity in quantities:
             parts = {
                 "all": group,
                 "fitted": [cell for cell in group if cell["fitted"]],

@@ -94,3 +94,23 @@ def test_an_experiment_without_a_table_needs_one(small: Path) -> None:
     done = typed("validate", "quickstart", "--out", small / "results")
     assert done.exit_code == 2
     assert "--data" in done.output
+
+
+def test_curves_of_lines_and_locks_are_compared_by_the_same_command(small: Path) -> None:
+    """Another table, the same words; what means nothing for curves is refused."""
+    path = small / "curves.csv"
+    path.write_text(
+        "figure,machine,quantity,threads,value,unit\n5,opteron48,lock_mcs,4,2.41,Mops/s\n"
+        "5,opteron48,lock_ttas,4,2.25,Mops/s\n"
+    )
+    words = ("--data", path, "--engine", "reference", "--replications", "2")
+    done = typed("validate", *words, "--out", small / "results")
+    assert done.exit_code == 0, done.output
+    assert "figure 5, opteron48, lock_mcs on opteron-magny-cours-4s" in done.stdout
+    assert "not simulated: lock_ttas" in done.stdout
+    assert (small / "results/validate-curves/figures/curves.pdf").stat().st_size
+    done = typed("validate", "--data", path, "--machine", "graviton2-1s")
+    assert done.exit_code == 2
+    done = typed("validate", "--data", path, "--only", "lock_clh")
+    assert done.exit_code == 2
+    assert "no quantity 'lock_clh'" in done.output

@@ -1,0 +1,182 @@
+"""Put the tables of docs/fidelity.md in their places, from stored results.
+
+    dessim validate
+    dessim validate --data sosp13-synchronization
+    python experiments/fidelity.py [RESULTS [PAGE]]
+
+reads what these commands (and `dessim calibrate`, `dessim predict`) wrote under RESULTS (default:
+results) and replaces what stands between `<!-- table NAME -->` and `<!-- end NAME -->` in PAGE.
+A table whose results are not there stays as it is.
+"""
+
+import json
+import math
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+Document = dict[str, Any]
+PREDICTIONS = Path(__file__).with_name("fault-around-2014") / "predictions.json"
+QUANTITIES = {
+    "completion_s": "seconds",
+    "minor_faults": "minor faults",
+    "excess_faults": "excess faults",
+}
+
+
+def markdown(head: list[str], rows: Iterable[list[str]]) -> str:
+    """Return a table in Markdown: the first column to the left, numbers to the right."""
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def percent(log_error: float | None) -> str:
+    """Return a logarithmic error as a signed percentage."""
+    return "" if log_error is None else f"{math.expm1(log_error) * 100:+.1f} %"
+
+
+def mean(error: Document | None) -> str:
+    """Return a mean absolute error with the number of cells."""
+    if error is None:
+        return ""
+    return f"{error['mean_abs_log_error'] * 100:.1f} % ({error['cells']})"
+
+
+def errors(document: Document) -> str:
+    """Errors by workload: all cells, the greatest, the fitted and the unseen."""
+    rows = []
+    for group in document["errors"]:
+        for quantity, word in QUANTITIES.items():
+            parts = group[quantity]
+            if parts["all"] is not None:
+                worst = parts["all"]["max_abs_log_error"]
+                where = parts["all"]["worst_cell"].partition(":")[2]
+                told = f"{worst * 100:.1f} % at {where}"
+                each = [mean(parts[name]) for name in ("all", "fitted", "unseen")]
+                rows.append([group["workload"], word, each[0], told, *each[1:]])
+    head = ["workload", "quantity", "mean abs. ln error (cells)", "greatest", "fitted", "unseen"]
+    return f"Machine `{document['machine']}`.\n\n" + markdown(head, rows)
+
+
+def cells(document: Document) -> str:
+    """Every cell; fitted ones with an asterisk, doubtful ones with a question mark."""
+    rows = []
+    for cell in document["cells"]:
+        seconds, faults = cell["completion_s"], cell.get("minor_faults")
+        excess = cell.get("excess_faults") or {"compared": False}
+        marks = (" *" if cell["fitted"] else "") + (" ?" if cell["doubtful"] else "")
+        row = [f"{cell['cell']}{marks}", f"{seconds['measured']:.4g}"]
+        row += [f"{seconds['simulated']:.4g}", percent(seconds["log_error"])]
+        row += [f"{faults['measured']:.0f}", f"{faults['simulated']:.0f}"] if faults else ["", ""]
+        compared = excess["compared"] and excess["log_error"] is not None
+        row.append(f"{math.exp(excess['log_error']):.2f}" if compared else "")
+        rows.append(row)
+    head = ["cell", "measured s", "simulated s", "error", "measured faults", "simulated faults"]
+    return markdown([*head, "factor of excess"], rows)
+
+
+def curves(document: Document) -> str:
+    """Errors of the curves of lines and locks."""
+    rows = []
+    for group in document["errors"]:
+        one, unseen = group["value"]["all"], group["value"]["unseen"]
+        if one is None:
+            continue
+        worst, threads = one["max_abs_log_error"], one["worst_cell"].rpartition(":")[2]
+        told = f"{worst * 100:.1f} % at {threads}"
+        rows.append([group["curve"], mean(one), told, "yes" if unseen else "no"])
+    table = markdown(["curve", "mean abs. ln error (points)", "greatest", "unseen"], rows)
+    missing = [f"`{name}`: {reason}." for name, reason in document["not_simulated"].items()]
+    return "\n\n".join([table, *(["Not simulated: " + " ".join(missing)] if missing else [])])
+
+
+def fitted(document: Document) -> str:
+    """Fitted numbers, the cells they were fitted to, and what to doubt."""
+    rows = []
+    for parameter in document["parameters"]:
+        for one in parameter["numbers"]:
+            interval = " to ".join(one["ci95"]) if one["ci95"] else "not bounded"
+            bound = f" (at its {parameter['at_bound']} end)" if parameter["at_bound"] else ""
+            row = [f"`{one['path']}`", one["before"], one["value"] + bound, interval]
+            rows.append([*row, " to ".join(one["range"])])
+    head = ["number", "before", "fitted", "95 % interval", "range of sources"]
+    condition = document["after"]["condition"]
+    words = [
+        markdown(head, rows),
+        f"Fitted cells: {', '.join(document['cells'])}.",
+        f"Cost {document['cost_before']:.1f} before, {document['cost']:.1f} after, with"
+        f" {document['degrees_of_freedom']} degrees of freedom; condition number"
+        f" {'infinite' if condition is None else f'{condition:.0f}'}.",
+        *(f"* {text}" for text in document["warnings"]),
+    ]
+    return "\n\n".join(words)
+
+
+def crossed(document: Document) -> str:
+    """Errors of cells whose number of threads was left out of the fit."""
+    if not document["cross_validation"]:
+        return "No number of threads was left out (`--cross-validate`)."
+    rows = []
+    for fold in document["cross_validation"]:
+        error = fold["error"]
+        if error is not None:
+            worst = f"{error['max_abs_log_error'] * 100:.1f} % at {error['worst_cell']}"
+            rows.append([str(fold["threads"]), mean(error), worst])
+    return markdown(["threads left out", "mean abs. ln error (cells)", "greatest"], rows)
+
+
+def predictions(document: Document) -> str:
+    """Predictions with their intervals."""
+    rows = []
+    for one in document["predictions"]:
+        seconds, faults = one["completion_s"], one["minor_faults"]["value"]
+        low, high = seconds["ci95"]
+        interval = f"{low:.4g} to {high:.4g}"
+        rows.append([one["cell"], f"{seconds['value']:.4g}", interval, f"{faults:.0f}"])
+    return markdown(["cell", "seconds", "95 % interval", "minor faults"], rows)
+
+
+def tables(results: Path) -> dict[str, str]:
+    """Return all tables whose results are there, by name."""
+    calibration = next(iter(sorted(results.glob("calibrate-*/calibration.json"))), None)
+    wanted: dict[str, tuple[Path | None, Callable[[Document], str]]] = {
+        "errors": (results / "validate-fault-around-2014" / "validation.json", errors),
+        "cells": (results / "validate-fault-around-2014" / "validation.json", cells),
+        "curves": (results / "validate-sosp13-synchronization" / "validation.json", curves),
+        "fitted": (calibration, fitted),
+        "crossed": (calibration, crossed),
+        "predictions": (PREDICTIONS, predictions),
+    }
+    return {
+        name: make(json.loads(path.read_text(encoding="utf-8")))
+        for name, (path, make) in wanted.items()
+        if path is not None and path.is_file()
+    }
+
+
+def put(page: str, name: str, table: str) -> str:
+    """Return a page with a table in its place."""
+    place = re.compile(rf"(<!-- table {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
+    if not place.search(page):
+        sys.exit(f"the page has no place for table {name!r}")
+    return place.sub(lambda found: f"{found[1]}{table}\n{found[2]}", page)
+
+
+def main(results: Path, page: Path) -> None:
+    """Replace the tables of a page."""
+    found = tables(results)
+    if not found:
+        sys.exit(f"no results in {results}: run `dessim validate` first")
+    text = page.read_text(encoding="utf-8")
+    for name, table in found.items():
+        text = put(text, name, table)
+    page.write_text(text, encoding="utf-8")
+    print(f"{page}: {', '.join(found)}")
+
+
+if __name__ == "__main__":
+    given = [Path(word) for word in sys.argv[1:]]
+    defaults = [Path("results"), Path(__file__).parents[1] / "docs" / "fidelity.md"]
+    main(*[*given, *defaults[len(given) :]])

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 @click.argument("config", required=False)
 @point_options
 @click.option("--replications", type=click.IntRange(1), help="Instead of the experiment's.")
+@click.option("--blame", is_flag=True, help="Who held what others waited for (slow engine).")
+@click.option(
+    "--limit", type=click.IntRange(1), help="Spans of time that --blame records [default: 300000]."
+)
 @click.option(
     "--speedup",
     "speedups",
@@ -60,6 +64,8 @@ if TYPE_CHECKING:
 def explain(
     config: str | None,
     *,
+    blame: bool,
+    limit: int | None,
     speedups: tuple[str, ...],
     causal: bool,
     cut: str,
@@ -74,7 +80,7 @@ def explain(
 ) -> None:
     """Explain the experiment CONFIG: where the time goes, and what if a cost were smaller.
 
-    Without further options: the time of all threads by category.
+    Without --blame, --speedup or --causal: the time of all threads by category.
     """
     if config is None and not list_costs:
         raise click.UsageError("missing CONFIG: a name (`dessim list experiments`) or a YAML file")
@@ -89,9 +95,11 @@ def explain(
     share = read_share(cut)
     work = _Work(chosen, engine, jobs, out, quiet)
     document: dict[str, Any] = {"experiment": chosen.experiment.name}
+    if blame:
+        document["blame"] = _blame(chosen, limit, quiet)
     if cuts or causal:
         document |= _what_if(chosen, work, cuts, share if causal else None, metrics)
-    else:
+    elif not blame:
         from dessim.study.explain import time_of
 
         found = work.run(chosen.points)
@@ -124,6 +132,18 @@ class _Work:
         report_failures(tally)
         kept = [tally.of_point(index) for index in range(len(points))]
         return [[one.run for one in own if one.run is not None] for own in kept]
+
+
+def _blame(chosen: Selection, limit: int | None, quiet: bool) -> list[dict[str, Any]]:
+    from dessim.study.explain import BLAME_SPANS, blame_of
+    from dessim.study.plan import label_of
+
+    found = []
+    for i, point in enumerate(chosen.points, start=1):
+        if not quiet:
+            click.echo(f"recording {i} of {len(chosen.points)}: {label_of(point)}", err=True)
+        found.append(blame_of(point, limit or BLAME_SPANS))
+    return found
 
 
 def _what_if(

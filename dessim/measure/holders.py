@@ -110,7 +110,7 @@ class Holders:
         done = w[w[lay.H_TASK] + task * lay.T_WORDS + lay.T_CLOCK]
         known = self.resources.all
         if was.line != NO_RESOURCE:
-            self._line(known[was.line], task, now)
+            self._line(w, known[was.line], task, now)
         if was.op == lay.OP_LOCK and was.lock != NO_RESOURCE and went_on:
             lock = known[was.lock]
             lock.held(now, (*lock.holders, task))
@@ -129,10 +129,14 @@ class Holders:
                     held = (holder,) if not locked else ()
                     known[self.resources.page_lock(page)].held(now, held)
 
-    def _line(self, line: Resource, task: int, now: int) -> None:
-        """The line is granted; what rides on the same transfer does not own it."""
-        if not (line.changes and line.changes[-1].at_ps == now):
-            line.held(now, (task,))
+    def _line(self, w: World, line: Resource, task: int, now: int) -> None:
+        """The line is granted; who rides on the same transfer has it when the first is done."""
+        last = line.changes[-1] if line.changes else None
+        if last is not None and last.at_ps == now and last.holders != (task,):
+            both = (*last.holders, task)
+            clocks = [w[w[lay.H_TASK] + f * lay.T_WORDS + lay.T_CLOCK] for f in both]
+            now = max(now, min(clocks))
+        line.held(now, (task,))
 
     def _unlock(self, w: World, task: int, was: Before, now: int, done: int) -> None:
         lock = self.resources.all[was.lock]

@@ -10,7 +10,9 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.table import Table
 
+from dessim.report.blame_text import print_blame
 from dessim.report.comparison_text import NOT_SIGNIFICANT
+from dessim.report.explain_table import new_table, title_of
 from dessim.report.tables_text import PIPE_WIDTH
 from dessim.report.words import UNKNOWN, duration_ns, scheme_of, threads_word
 
@@ -39,32 +41,13 @@ def print_explanation(document: Entry, file: TextIO | None = None) -> None:
     )
     parts: tuple[tuple[str, Callable[[Console, Entry], None]], ...] = (
         ("time", _print_time),
+        ("blame", print_blame),
         ("speedups", _print_speedups),
         ("causal", _print_causal),
     )
     for name, show in parts:
         if name in document:
             show(console, document)
-
-
-def title_of(point: Entry) -> str:
-    """One line that tells a point from others."""
-    words = [
-        scheme_of(point),
-        threads_word(point["threads"]),
-        f"order {point['fault_around_order']}",
-        f"{point['workload']} on {point['machine']}",
-        *(f"{key}={value}" for key, value in point["parameters"].items()),
-    ]
-    return ", ".join(words)
-
-
-def new_table(*columns: str) -> Table:
-    """A table without lines: the first column left, the others right."""
-    table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
-    for i, column in enumerate(columns):
-        table.add_column(column, justify="right" if i else "left", no_wrap=True)
-    return table
 
 
 # --- where the time goes ------------------------------------------------------------------------

@@ -1,15 +1,18 @@
-"""Where the time goes: categories that add up, from the runs of each point."""
+"""Where the time goes: categories that add up, and who held what others waited for."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from dessim.kernel.result import RunResult
+from dessim.measure.blame import blame
 from dessim.measure.intervals import mean_interval
 from dessim.measure.metrics import PS_PER_NS, scale_of, time_shares, whole_times
 from dessim.model import Point
+from dessim.study.trace import record
 from dessim.study.whatif import place_of
 
 Entry = dict[str, Any]
@@ -37,7 +40,7 @@ def time_of(point: Point, runs: Sequence[RunResult]) -> Entry:
     return {
         **place_of(point),
         "replications": len(runs),
-        "faults": sum(run.latency_count for run in runs),
+        "faults": sum(faults_of(run) for run in runs),
         "simulated_total_ps": sum(run.total_time_ps for run in runs),
         "total_ns_per_fault": mean_interval([_sum(each) for each in per_fault]).as_dict(),
         "categories": [
@@ -52,9 +55,14 @@ def time_of(point: Point, runs: Sequence[RunResult]) -> Entry:
     }
 
 
+def faults_of(run: RunResult) -> int:
+    """All faults of a run, of a lock loop all turns; latencies may be those of a part only."""
+    return sum(run.series_faults)
+
+
 def _per_fault(run: RunResult, fixed_ps: int) -> dict[str, float | None]:
     """Time by category for each fault, ns; None of a run without faults."""
-    faults = run.latency_count * scale_of(run)
+    faults = faults_of(run) * scale_of(run)
     whole = whole_times(run, fixed_ps)
     return {name: float(ps / faults / PS_PER_NS) if faults else None for name, ps in whole.items()}
 
@@ -62,3 +70,56 @@ def _per_fault(run: RunResult, fixed_ps: int) -> dict[str, float | None]:
 def _sum(parts: dict[str, float | None]) -> float | None:
     known = [part for part in parts.values() if part is not None]
     return math.fsum(known) if known else None
+
+
+BLAME_SPANS = 300_000
+"""Spans from which blame is made if nothing else is asked for: some ten seconds."""
+TOP = 20
+"""Chains and single locks or lines that are told."""
+
+
+def blame_of(point: Point, limit: int = BLAME_SPANS) -> Entry:
+    """Who held what the threads waited for, in the first replication.
+
+    Parameters
+    ----------
+    point : Point
+    limit : int
+        Spans after which recording ends: then only the beginning of the run is told.
+
+    Returns
+    -------
+    dict
+        Times in ps. ``by_kind``, ``by_category``, ``matrix`` and all chains add up to
+        ``waiting_ps`` exactly; of chains and single resources only the greatest are in it.
+    """
+    recording, _ = record(point, limit=limit)
+    found = blame(recording)
+    return {
+        **place_of(point),
+        "replication": 0,
+        "complete": recording.complete,
+        "until_ps": recording.until_ps,
+        "total_time_ps": found.total_ps,
+        "waiting_ps": found.waiting_ps,
+        "by_category": dict(_sorted(found.by_category)),
+        "by_kind": [
+            {"kind": kind, "waiting_ps": ps, "waits": found.waits[kind]}
+            for kind, ps in _sorted(found.by_kind)
+        ],
+        "resources": [
+            {"resource": name, "waiting_ps": ps} for name, ps in _sorted(found.by_resource)[:TOP]
+        ],
+        "matrix": [
+            {"kind": kind, "waiter": waiter, "holder": holder, "waiting_ps": ps}
+            for (kind, waiter, holder), ps in _sorted(found.matrix)
+        ],
+        "chains": [
+            {"chain": list(chain), "waiting_ps": ps} for chain, ps in _sorted(found.chains)[:TOP]
+        ],
+    }
+
+
+def _sorted(counter: Counter[Any]) -> list[tuple[Any, int]]:
+    """The greatest first; equal ones by name."""
+    return sorted(counter.items(), key=lambda item: (-item[1], item[0]))

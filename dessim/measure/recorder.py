@@ -97,6 +97,7 @@ class Recorder:
         if w[lay.H_EVENTS] != events:
             self.carried_out(w, task, was, now, following)
         elif w[t + lay.T_QUEUED]:
+            assert was.line != NO_RESOURCE, f"a wait for no known line: {self.pc[task]}"
             self.waits_for[task] = was.line
         if waited != self.waits_for[task]:
             self.queue(waited, now, -1)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dessim.cli.select import Selection, point_options, select
+from dessim.cli.select import Selection, busiest, point_options, select
 
 if TYPE_CHECKING:
     from dessim.kernel.result import RunResult
     from dessim.model import Point
+    from dessim.study.sensitivity import Plan
 
 
 @click.command()
@@ -33,6 +34,28 @@ if TYPE_CHECKING:
 )
 @click.option("--causal", is_flag=True, help="Cut each cost in turn and rank them.")
 @click.option("--cut", default="10%", show_default=True, help="How much --causal cuts.")
+@click.option(
+    "--sensitivity",
+    is_flag=True,
+    help="Rank the machine's numbers by their effect over the ranges of their sources.",
+)
+@click.option(
+    "--trajectories", type=click.IntRange(2, 1000), default=10, show_default=True, help="Morris."
+)
+@click.option(
+    "--samples",
+    type=click.Choice(["0", *(str(1 << i) for i in range(3, 13))]),
+    default="64",
+    show_default=True,
+    help="Sobol: rows of the design; 0 screens only.",
+)
+@click.option(
+    "--top",
+    type=click.IntRange(2, 20),
+    default=5,
+    show_default=True,
+    help="Parameters that get Sobol indices.",
+)
 @click.option(
     "--metric",
     "metrics",
@@ -69,6 +92,10 @@ def explain(
     speedups: tuple[str, ...],
     causal: bool,
     cut: str,
+    sensitivity: bool,
+    trajectories: int,
+    samples: str,
+    top: int,
     metrics: tuple[str, ...],
     list_costs: bool,
     engine: str,
@@ -80,7 +107,7 @@ def explain(
 ) -> None:
     """Explain the experiment CONFIG: where the time goes, and what if a cost were smaller.
 
-    Without --blame, --speedup or --causal: the time of all threads by category.
+    Without --blame, --speedup, --causal or --sensitivity: the time of all threads by category.
     """
     if config is None and not list_costs:
         raise click.UsageError("missing CONFIG: a name (`dessim list experiments`) or a YAML file")
@@ -97,9 +124,15 @@ def explain(
     document: dict[str, Any] = {"experiment": chosen.experiment.name}
     if blame:
         document["blame"] = _blame(chosen, limit, quiet)
+    if sensitivity:
+        from dessim.study.sensitivity import Plan
+
+        name = metrics[0] if metrics else "throughput"
+        plan = Plan(name, trajectories, int(samples), top)
+        document["sensitivity"] = _sensitivity(chosen, work, plan, quiet)
     if cuts or causal:
         document |= _what_if(chosen, work, cuts, share if causal else None, metrics)
-    elif not blame:
+    elif not (blame or sensitivity):
         from dessim.study.explain import time_of
 
         found = work.run(chosen.points)
@@ -144,6 +177,24 @@ def _blame(chosen: Selection, limit: int | None, quiet: bool) -> list[dict[str, 
             click.echo(f"recording {i} of {len(chosen.points)}: {label_of(point)}", err=True)
         found.append(blame_of(point, limit or BLAME_SPANS))
     return found
+
+
+def _sensitivity(chosen: Selection, work: _Work, plan: Plan, quiet: bool) -> dict[str, Any]:
+    from dessim.study.compare import place_of
+    from dessim.study.sensitivity import sensitivity
+    from dessim.study.whatif import place_of as identity
+
+    first = busiest(chosen.points)
+    place = (place_of(identity(first)), first.threads)
+    points = [p for p in chosen.points if (place_of(identity(p)), p.threads) == place]
+    if len(points) < len(chosen.points) and not quiet:
+        click.echo(
+            f"{len(points)} of {len(chosen.points)} points: {first.threads} threads,"
+            f" order {first.fault_around_order}, {first.workload.name};"
+            " choose with --threads, --workload, --order, --scheme",
+            err=True,
+        )
+    return sensitivity(points, plan, work.run, chosen.experiment.warmup_ps)
 
 
 def _what_if(

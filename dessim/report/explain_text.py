@@ -13,6 +13,7 @@ from rich.table import Table
 from dessim.report.blame_text import print_blame
 from dessim.report.comparison_text import NOT_SIGNIFICANT
 from dessim.report.explain_table import new_table, title_of
+from dessim.report.sensitivity_text import print_sensitivity
 from dessim.report.tables_text import PIPE_WIDTH
 from dessim.report.words import UNKNOWN, duration_ns, scheme_of, threads_word
 
@@ -44,6 +45,7 @@ def print_explanation(document: Entry, file: TextIO | None = None) -> None:
         ("blame", print_blame),
         ("speedups", _print_speedups),
         ("causal", _print_causal),
+        ("sensitivity", print_sensitivity),
     )
     for name, show in parts:
         if name in document:

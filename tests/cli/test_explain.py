@@ -1,9 +1,10 @@
 import json
 import re
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from small import experiment_file
+from small import EXPERIMENT, experiment_file
 
 from dessim.cli import main
 
@@ -79,6 +80,38 @@ def test_a_finished_run_is_used_again(folder) -> None:
     assert sorted((folder / "results" / "runs").iterdir()) == stored
 
 
+def test_sensitivity_ranks_the_numbers_of_the_machine(tmp_path) -> None:
+    """Every number with a range is ranked for each scheme and for their ratio, with its range."""
+    profile = (Path(__file__).parents[2] / "configs/machines/ivybridge-ex-4s.yaml").read_text()
+    few = re.sub(r"(, |\n *)range: \[[^\]]*\]", "", profile)
+    few = few.replace("{value: 210ns, ", "{value: 210ns, range: [129ns, 210ns], ")
+    few = few.replace("{value: 1.05us, ", "{value: 1.05us, range: [0.75us, 1.4us], ")
+    (tmp_path / "few.yaml").write_text(few)
+    path = experiment_file(tmp_path, EXPERIMENT.replace("ivybridge-ex-4s", "./few.yaml"))
+    call = ["explain", str(path), "--engine", "reference", "-q", "--out", str(tmp_path / "out")]
+    call += ["--sensitivity", "--trajectories", "2", "--samples", "8", "--metric", "completion"]
+    done = CliRunner().invoke(main, [*call, "--format", "json"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)["sensitivity"]
+    assert found["threads"] == 2
+    assert [one["parameter"] for one in found["parameters"]] == [
+        "kernel.exception_entry",
+        "user.read_page_dram",
+    ]
+    assert [entry["response"] for entry in found["responses"]] == [
+        "lock_each_page",
+        "gang_lookup_mapcount",
+        "gang_lookup_mapcount / lock_each_page",
+    ]
+    for entry in found["responses"][:2]:
+        assert entry["effects"][0]["parameter"] == "user.read_page_dram"
+        assert entry["sobol"][0]["parameter"] == "user.read_page_dram"
+    table = CliRunner().invoke(main, call)
+    assert table.exit_code == 0, table.output
+    assert "750ns to 1400ns" in table.stdout
+    assert "machines within the ranges" in table.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -86,6 +119,8 @@ def test_a_finished_run_is_used_again(folder) -> None:
         (["--speedup", "rmap=3"], "expected a percentage"),
         (["--threads", "7"], "no such point with threads 7"),
         (["--scheme", "old"], "there is lock_each_page, gang_lookup_mapcount"),
+        (["--sensitivity", "--metric", "speed"], "no metric is called 'speed'"),
+        (["--sensitivity", "--samples", "100"], "Invalid value for '--samples'"),
         (["--causal", "--cut", "half"], "expected a percentage"),
         (["--speedup", "rmap=3%", "--metric", "speed"], "no metric is called 'speed'"),
     ],

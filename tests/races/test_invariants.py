@@ -75,7 +75,7 @@ def test_invariants_hold_beside_munmap(scheme, mapping):
     """Ranges that are unmapped under faulting threads, whole page tables too, leave nothing."""
     for beside in ((), ("invalidate_range",)):
         actors = ("munmap", *beside)
-        setup = race(scheme, *actors, mapping=mapping, pages=12, range_pages=12, every_ps=150_000)
+        setup = race(scheme, *actors, mapping=mapping, pages=12, range_pages=12, every_ps=2_000_000)
         w = watched_run(setup)
         check_at_rest(w)
         mappings = w[lay.H_MAPPINGS]

@@ -429,9 +429,13 @@ static int waiters_beside(int page)
 static void unlock_page(Task *t, ps_t done)
 {
     int page = t->cursor;
-    ps_t ready = done + t->cost->wakeup;
     pages[page].flags &= ~LOCKED;
+    if (!*queue_of(page))
+        return;
+    /* the walk is paid: each is woken when it comes to him */
+    ps_t ready = done - t->cost->wake_walk * waiters_beside(page) + t->cost->wakeup;
     for (int16_t *place = queue_of(page); *place;) {
+        ready += t->cost->wake_walk;
         int task = *place - 1;
         Task *f = &tasks[task];
         if (f->wait_page != page) {
@@ -443,7 +447,6 @@ static void unlock_page(Task *t, ps_t done)
         n.wake_ups++;
         n.context_switches++;
         wake(task, (ready > f->clock ? ready : f->clock) + f->cost->context_switch);
-        ready += t->cost->wake_walk; /* one after the other */
     }
 }
 

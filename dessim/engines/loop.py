@@ -5,12 +5,13 @@ ties are settled by the task. After an event, steps of the same task that nobody
 at once on its own clock (fusing); the next step that others can see waits for its turn.
 """
 
-from dessim.kernel.layout import H_TASK, H_TASKS, H_WOKEN, T_AT, T_PC, T_WORDS, World
+from dessim.kernel.layout import H_TASK, H_TASKS, H_WOKEN, HALTED, T_AT, T_PC, T_WORDS, World
 from dessim.kernel.places import is_private
 from dessim.kernel.steps import advance
 
 NEVER = (1 << 63) - 1
 TOO_LATE = -1
+STOPPED = -2
 LOGGING = 0  # a constant: with 1 a second kernel is compiled, so that the first pays nothing
 LOG_ROW = 3
 FUSE_AT_MOST = 4096  # private steps in one go: bounds the time between two looks at the clock
@@ -51,7 +52,8 @@ def write_log(w: World, log: World, key: int, bits: int) -> None:
 def run_chunk(w: World, tree: World, leaves: int, bits: int, budget: int, log: World) -> int:
     """Carry out up to ``budget`` events; return how many of the budget are left (0: go on).
 
-    Returns TOO_LATE as soon as a time does not fit in a key beside the task. There is one call of
+    Returns TOO_LATE as soon as a time does not fit in a key beside the task, and STOPPED after a
+    fatal BUG_ON. There is one call of
     ``advance``, so that the compiler can put it in place.
     """
     mask = (1 << bits) - 1
@@ -76,7 +78,11 @@ def run_chunk(w: World, tree: World, leaves: int, bits: int, budget: int, log: W
             return TOO_LATE
         if at >= 0 and fused < FUSE_AT_MOST and is_private(w, task):
             continue
-        set_key(tree, leaves + task, key if at >= 0 else NEVER)
+        if at < 0:
+            if at == HALTED:
+                return STOPPED
+            key = NEVER
+        set_key(tree, leaves + task, key)
         key = tree[1]
         fused = 0
         budget -= 1

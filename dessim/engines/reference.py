@@ -10,8 +10,20 @@ from collections.abc import Callable, Generator
 
 import simpy
 
-from dessim.engines.deadlock import Deadlock
-from dessim.kernel.layout import ASLEEP, ENDED, H_TASK, H_TASKS, H_WOKEN, T_AT, T_PC, T_WORDS, World
+from dessim.engines.deadlock import Deadlock, fatal_bug
+from dessim.kernel.invariants import Guard
+from dessim.kernel.layout import (
+    ASLEEP,
+    ENDED,
+    H_TASK,
+    H_TASKS,
+    H_WOKEN,
+    HALTED,
+    T_AT,
+    T_PC,
+    T_WORDS,
+    World,
+)
 from dessim.kernel.steps import advance
 
 Log = list[tuple[int, int, int]]
@@ -31,6 +43,9 @@ class Reference:
         The kernel's ``advance``; tests put faults in its place.
     env : simpy.Environment, optional
         Somebody else's, whose time is an integer, in ps; its own if left out.
+    check : bool
+        Whether counts, page tables and page cache are compared after every event
+        (``kernel.invariants``).
     """
 
     def __init__(
@@ -39,8 +54,11 @@ class Reference:
         log: Log | None = None,
         advance: Advance = advance,
         env: simpy.Environment | None = None,
+        *,
+        check: bool = True,
     ) -> None:
         self.w = w
+        self.guard = Guard(w) if check else None
         self.log = log
         self.advance = advance
         self.env = simpy.Environment(initial_time=0) if env is None else env
@@ -71,8 +89,10 @@ class Reference:
             now = int(env.now)
             if self.log is not None:
                 self.log.append((now, task, w[record + T_PC]))
-            next_ps = self.advance(w, task, now)
+            next_ps = self.guarded(task, now)
             self.ring_the_woken()
+            if next_ps == HALTED:
+                raise fatal_bug(w)
             if next_ps == ENDED:
                 self.alive -= 1
                 return
@@ -81,6 +101,15 @@ class Reference:
                 yield self.bells[task]
             else:
                 yield self.at(task, next_ps)
+
+    def guarded(self, task: int, now: int) -> int:
+        """Carry out an event and check what it left."""
+        if self.guard is None:
+            return self.advance(self.w, task, now)
+        self.guard.before(task)
+        next_ps = self.advance(self.w, task, now)
+        self.guard.after(task, now)
+        return next_ps
 
     def ring_the_woken(self) -> None:
         """Schedule the tasks to which the last event gave a time."""
@@ -97,6 +126,10 @@ class Reference:
         ------
         Deadlock
             If tasks are left over that wait for each other.
+        FatalBug
+            If a BUG_ON fired that ends the run.
+        BrokenError
+            If an event left a page in contradiction with the page tables.
         """
         self.env.run()
         self.check_ended()
@@ -108,6 +141,6 @@ class Reference:
             raise Deadlock(f"{self.alive} tasks wait for ever: {waiting[:20]}")
 
 
-def run(w: World, log: Log | None = None) -> None:
+def run(w: World, log: Log | None = None, *, check: bool = True) -> None:
     """Run a World to its end under SimPy."""
-    Reference(w, log).run()
+    Reference(w, log, check=check).run()

@@ -184,9 +184,9 @@ def remove_from_page_cache() -> Step:
     return Step("remove", cost="remove_from_page_cache", category="page_cache")
 
 
-def bug_on_mapped(which: str) -> Step:
-    """BUG_ON(page_mapped(page)): counted, as ``bug1`` or ``bug2``."""
-    return Step("bug_on", ("bug1", "bug2").index(which), category="page_lines")
+def bug_on_mapped(which: str, *, fatal: bool = False) -> Step:
+    """BUG_ON(page_mapped(page)): counted, as ``bug1`` or ``bug2``; a fatal one ends the run."""
+    return Step("bug_on", ("bug1", "bug2").index(which), int(fatal), category="page_lines")
 
 
 def each_in_range(*body: Step) -> Step:

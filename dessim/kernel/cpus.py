@@ -12,13 +12,14 @@ from dessim.kernel.accounting import account, count
 from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
 from dessim.kernel.lines import wake
 from dessim.kernel.places import cost_ps
-from dessim.kernel.tlb import flush_core
+from dessim.kernel.tlb import catch_up, flush_core
 
 
 def run_on(w: World, task: int, cpu: int, at: int) -> None:
     """Give a CPU to a task from ``at`` on: a switch, which may cost the TLB's contents as well."""
     t = w[H_TASK] + task * T_WORDS
     w[cpu + U_RUNNING] = task + 1
+    catch_up(w, t)
     if w[cpu + U_MM] != w[t + T_HOME_MM]:
         if w[H_PCID] == 0:
             flush_core(w, w[t + T_CORE])
@@ -48,6 +49,7 @@ def give_up_cpu(w: World, t: int, now: int) -> None:
     if cpu == 0:
         return
     head = w[cpu + U_HEAD]
+    w[cpu + U_FREE] = now
     if head == 0:
         w[cpu + U_RUNNING] = 0
         return
@@ -67,23 +69,31 @@ def make_ready(w: World, task: int, at: int) -> None:
         return
     account(w, t, w[t + T_WAIT], at - w[t + T_CLOCK])
     w[t + T_CLOCK] = at
-    if w[cpu + U_RUNNING] == 0:
-        run_on(w, task, cpu, at)
-    else:
+    if w[cpu + U_RUNNING]:
         queue_for_cpu(w, task, cpu, at)
+    elif w[cpu + U_FREE] > at:  # whoever had it is still on the way out
+        w[t + T_WAIT] = CAT_RUN_QUEUE
+        run_on(w, task, cpu, w[cpu + U_FREE])
+    else:
+        run_on(w, task, cpu, at)
 
 
 def begin(w: World, task: int, done: int) -> int:
     """Get a CPU for a new task; return whether it runs at once (1) or queues (0)."""
     t = w[H_TASK] + task * T_WORDS
     cpu = w[t + T_CPU]
-    if w[cpu + U_RUNNING] == 0:
-        w[cpu + U_RUNNING] = task + 1
-        w[cpu + U_MM] = w[t + T_HOME_MM]
-        w[t + T_SLICE_FROM] = done
-        return 1
-    queue_for_cpu(w, task, cpu, done)
-    return 0
+    if w[cpu + U_RUNNING]:
+        queue_for_cpu(w, task, cpu, done)
+        return 0
+    if w[cpu + U_FREE] > done:  # whoever had it is still on the way out
+        w[t + T_WAIT] = CAT_RUN_QUEUE
+        run_on(w, task, cpu, w[cpu + U_FREE])
+        return 0
+    w[cpu + U_RUNNING] = task + 1
+    w[cpu + U_MM] = w[t + T_HOME_MM]
+    catch_up(w, t)
+    w[t + T_SLICE_FROM] = done
+    return 1
 
 
 def slice_is_over(w: World, t: int, now: int) -> int:

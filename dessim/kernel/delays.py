@@ -8,9 +8,8 @@ from dessim.kernel.accounting import account, end_latency, record_in_series
 from dessim.kernel.draws import draw, draw_at, scaled
 from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
 from dessim.kernel.lines import access_ps, local_cost
-from dessim.kernel.pages import free_for_reading
+from dessim.kernel.pages import free_for_reading, waiters_in_bucket
 from dessim.kernel.places import (
-    bucket_at,
     cost_ps,
     lock_at,
     own_lock,
@@ -92,16 +91,6 @@ def touch_ps(w: World, task: int, now: int) -> int:
     if w[H_ACCESS_COST] == COST_READ_DRAM:
         return work + read_page_ps(w, task, now)
     return work + cost_ps(w, t, w[H_ACCESS_COST])
-
-
-def waiters_in_bucket(w: World, page: int) -> int:
-    """Return how many tasks an unlock of a page finds in its wait queue, collisions included."""
-    sleepers = 0
-    follower = w[bucket_at(w, page)]
-    while follower:
-        sleepers += 1
-        follower = w[w[H_TASK] + (follower - 1) * T_WORDS + T_NEXT]
-    return sleepers
 
 
 def ptes_in_table(w: World, base: int) -> int:

@@ -91,6 +91,9 @@ H_TLB_L2_SETS = 73
 H_TLB_L2_WAYS = 74
 H_FLUSH_CEILING = 75  # pages above which the whole TLB is flushed
 H_BUG_AT = 76  # time of the first BUG + 1, or 0
+H_BUG_PAGE = 87  # page of the fatal BUG
+H_BUG_TASK = 88  # task + 1 that met the fatal BUG, or 0
+H_BUG_WHICH = 89  # 0 or 1: BUG1 or BUG2
 H_FILE = 77  # base of the file's lock records: i_mmap_mutex, tree_lock
 H_PCID = 78  # 1: a switch to another mm does not flush the TLB
 H_UNMAP_EVERY = 79  # pages after which a thread unmaps what it touched
@@ -152,6 +155,7 @@ T_DRAW = 48  # draw counters, one word per purpose
 T_NOTED = 55  # what a step noted
 T_GANG = 56  # 16 words of 32 bits: pages on which a gang lookup holds a reference
 T_ACCOUNT = 72  # time by category, N_CATEGORIES words
+T_FLUSHED = 92  # shootdowns of its mm that its CPU knows of
 T_WORDS = 96
 
 # --- cache line, and the objects that begin with one --------------------------------------------
@@ -179,7 +183,8 @@ U_RUNNING = 0  # task + 1 that has the CPU
 U_HEAD = 1  # first task + 1 of the run queue
 U_TAIL = 2
 U_MM = 3  # mm whose translations its core may hold
-U_WORDS = 4
+U_FREE = 4  # time at which the task that had it last has left it
+U_WORDS = 8
 
 # --- others -------------------------------------------------------------------------------------
 C_L3 = 0
@@ -191,6 +196,7 @@ MM_MAPPINGS = 1  # number of mappings
 MM_FIRST = 2  # base of the first mapping record
 MM_TASK = 3  # its first task
 MM_TASKS = 4  # number of its tasks
+MM_FLUSHES = 5  # shootdowns of its translations
 MM_LOCKS = 8  # its lock records: LOCK_MMAP, LOCK_PAGE_TABLE, and LOCK_PTL if it is not split
 
 # a page-table record: the lock record of its PTL, then the line record of its ptes
@@ -229,6 +235,7 @@ NEVER_PS = 1 << 62  # a time that does not come
 
 ASLEEP = -1  # no event of its own: somebody will wake it
 ENDED = -2
+HALTED = -3  # a BUG_ON that the run does not survive
 
 FLAG_LOCKED, FLAG_UPTODATE, FLAG_OURS, FLAG_READAHEAD = 1, 2, 4, 8
 
@@ -245,6 +252,7 @@ N_DISTANCES = 6  # a sixth word: the SMT sibling's share of a coalesced transfer
 SIBLING = 5
 
 DRAW_START, DRAW_READ, DRAW_ACCESS, DRAW_ARBITRATE, DRAW_THINK, DRAW_HOLD = 0, 1, 2, 3, 4, 5
+DRAW_CACHED = 7  # by page: whether it is in the page cache at first
 DRAW_ACTOR = 6  # an actor's rounds, the device's latency, a test-and-set lock's winner
 
 QUANTILE_KNOTS = 4097  # coarse knots, then as many fine ones for the last coarse interval

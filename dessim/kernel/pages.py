@@ -7,7 +7,7 @@ from dessim.kernel.lines import wake
 from dessim.kernel.places import bucket_at, cost_ps, gang_bit, page_at, pte_present, table_at
 from dessim.kernel.tlb import pages_to_flush, shoot_down
 
-BLOCKED, GO_ON, OVER = 0, 1, 2
+BLOCKED, GO_ON, OVER, HALT = 0, 1, 2, 3
 
 
 def sleep_on_page(w: World, task: int, page: int, exclusive: int, done: int) -> None:
@@ -47,6 +47,16 @@ def wait_on_page(w: World, task: int, done: int) -> int:
     return BLOCKED
 
 
+def waiters_in_bucket(w: World, page: int) -> int:
+    """Return how many tasks an unlock of a page finds in its wait queue, collisions included."""
+    sleepers = 0
+    follower = w[bucket_at(w, page)]
+    while follower:
+        sleepers += 1
+        follower = w[w[H_TASK] + (follower - 1) * T_WORDS + T_NEXT]
+    return sleepers
+
+
 def hands_over(w: World, f: int) -> int:
     """Return whether a woken waiter is handed the page lock instead of racing for it.
 
@@ -67,9 +77,13 @@ def unlock_page(w: World, task: int, done: int) -> None:
     flags = page_at(w, page) + P_FLAGS
     w[flags] &= ~FLAG_LOCKED
     place = bucket_at(w, page)
-    at = done + cost_ps(w, t, COST_WAKEUP)
+    if w[place] == 0:
+        return
+    walk = cost_ps(w, t, COST_WAKE_WALK)  # it is paid: each is woken when the walk comes to it
+    at = done - walk * waiters_in_bucket(w, page) + cost_ps(w, t, COST_WAKEUP)
     exclusive = 0
     while w[place]:
+        at += walk
         follower = w[place] - 1
         f = w[H_TASK] + follower * T_WORDS
         if w[f + T_WAIT_PAGE] != page or (w[f + T_EXCLUSIVE] and exclusive):
@@ -87,7 +101,6 @@ def unlock_page(w: World, task: int, done: int) -> None:
                 count(w, N_HAND_OFFS, 1)
         count(w, N_WAKE_UPS, 1)
         make_ready(w, follower, at)
-        at += cost_ps(w, t, COST_WAKE_WALK)  # one after the other
 
 
 def set_pte(w: World, t: int) -> None:
@@ -191,12 +204,20 @@ def freeze(w: World, t: int) -> int:
     return 1
 
 
-def bug_on(w: World, t: int, which: int, done: int) -> None:
-    """BUG_ON(page_mapped(page)): count it, and remember the first."""
-    if w[page_at(w, w[t + T_CURSOR]) + P_MAPCOUNT] > 0:
-        count(w, N_BUG1 + which, 1)
-        if w[H_BUG_AT] == 0:
-            w[H_BUG_AT] = done + 1
+def bug_on(w: World, task: int, which: int, fatal: int, done: int) -> int:
+    """BUG_ON(page_mapped(page)): count it and remember the first; return HALT if it is fatal."""
+    page = w[w[H_TASK] + task * T_WORDS + T_CURSOR]
+    if w[page_at(w, page) + P_MAPCOUNT] <= 0:
+        return GO_ON
+    count(w, N_BUG1 + which, 1)
+    if w[H_BUG_AT] == 0:
+        w[H_BUG_AT] = done + 1
+    if fatal == 0:
+        return GO_ON
+    w[H_BUG_TASK] = task + 1
+    w[H_BUG_PAGE] = page
+    w[H_BUG_WHICH] = which
+    return HALT
 
 
 def remove(w: World, t: int) -> None:
@@ -233,6 +254,8 @@ def page_step(w: World, task: int, i: int, pc: int, done: int) -> int:
         return wait_on_page(w, task, done)
     elif op == OP_LOCK_PAGE:
         return lock_page(w, task, pc, done)
+    elif op == OP_BUG_ON:
+        return bug_on(w, task, w[i + I_A], w[i + I_B], done)
     else:
         cache_step(w, task, i, done)
     return GO_ON
@@ -265,5 +288,3 @@ def cache_step(w: World, task: int, i: int, done: int) -> None:
         w[t + T_FOLIO_REFS] = 0
     elif op == OP_REMOVE:
         remove(w, t)
-    elif op == OP_BUG_ON:
-        bug_on(w, t, w[i + I_A], done)

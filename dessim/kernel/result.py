@@ -198,6 +198,10 @@ def check_at_rest(w: World) -> None:
             f"page {page} at the end: mapcount {mapcount[page]}, refcount {refcount[page]},"
             f" flags {flags[page]}"
         )
+    first = int(w[int(w[lay.H_MAPPING]) + lay.M_PTE])
+    ptes = int(w[lay.H_MAPPINGS]) * int(w[lay.H_TABLES]) * (lay.TABLE_PAGES >> lay.PTE_SHIFT)
+    if np.asarray(w[first : first + ptes]).any():
+        raise InvariantError("a page is mapped at the end")
     for name, lock in _locks(w):
         if w[lock + lay.K_HOLD] or w[lock + lay.K_HEAD]:
             raise InvariantError(f"{name} at the end: held {w[lock + lay.K_HOLD]}, or waited for")

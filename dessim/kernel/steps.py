@@ -289,7 +289,7 @@ def step(w: World, task: int, done: int) -> int:
     -------
     int
         GO_ON; BLOCKED if the task now waits for a lock or sleeps until somebody wakes it; OVER if
-        the task has ended.
+        the task has ended; HALT if nothing can go on, because of a fatal BUG_ON.
     """
     t = w[H_TASK] + task * T_WORDS
     pc = w[t + T_PC]
@@ -346,7 +346,8 @@ def advance(w: World, task: int, now: int) -> int:
     Returns
     -------
     int, ps
-        The time of the task's next event; ASLEEP if others will wake it; ENDED. Tasks that were
+        The time of the task's next event; ASLEEP if others will wake it; ENDED; HALTED if the
+        run is over, because of a fatal BUG_ON. Tasks that were
         given a new event are listed at ``w[H_WOKEN]``: their number, then each; the time is in
         their ``T_AT``.
     """
@@ -380,4 +381,6 @@ def advance(w: World, task: int, now: int) -> int:
     outcome = step(w, task, done)
     if outcome == GO_ON:
         return done
-    return ASLEEP if outcome == BLOCKED else ENDED
+    if outcome == BLOCKED:
+        return ASLEEP
+    return ENDED if outcome == OVER else HALTED

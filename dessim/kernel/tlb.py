@@ -112,14 +112,35 @@ def targets_of(w: World, task: int, mm: int) -> int:
     return targets
 
 
+def knows(w: World, mm: int, o: int, task: int) -> int:
+    """Return whether a task's CPU learns of a shootdown at once: it runs some thread of the mm."""
+    cpu = w[o + T_CPU]
+    running = w[cpu + U_RUNNING] - 1
+    first = w[mm + MM_TASK]
+    return cpu != 0 and (running == task or first <= running < first + w[mm + MM_TASKS])
+
+
+def catch_up(w: World, t: int) -> None:
+    """Flush the core of a task that gets its CPU back, if it slept through a shootdown.
+
+    Linux ``switch_mm_irqs_off``: a CPU that was lazy, or comes back to an mm, compares generations.
+    """
+    mm = w[t + T_HOME_MM]
+    if w[t + T_ACTOR] == 0 and w[t + T_FLUSHED] != w[mm + MM_FLUSHES]:
+        w[t + T_FLUSHED] = w[mm + MM_FLUSHES]
+        flush_core(w, w[t + T_CORE])
+
+
 def shootdown_ps(w: World, task: int, mm: int, pages: int) -> int:
     """Return ps that a flush of some pages of an mm takes the CPU that asks for it."""
     t = w[H_TASK] + task * T_WORDS
     if w[H_TLB] == 0 or pages == 0:
         return 0
-    local = pages * cost_ps(w, t, COST_INVLPG)
-    if pages > w[H_FLUSH_CEILING]:
-        local = cost_ps(w, t, COST_FLUSH_ALL)
+    local = 0  # an actor that is not of the mm has none of its translations
+    if w[t + T_HOME_MM] == mm:
+        local = pages * cost_ps(w, t, COST_INVLPG)
+        if pages > w[H_FLUSH_CEILING]:
+            local = cost_ps(w, t, COST_FLUSH_ALL)
     targets = targets_of(w, task, mm)
     if targets == 0:
         return local
@@ -137,8 +158,11 @@ def shoot_down(w: World, task: int, mapping: int, first: int, pages: int) -> Non
         return
     mm = w[mapping + M_MM]
     count(w, N_SHOOTDOWNS, 1)
+    w[mm + MM_FLUSHES] += 1
     for other in range(w[mm + MM_TASK], w[mm + MM_TASK] + w[mm + MM_TASKS]):
         o = w[H_TASK] + other * T_WORDS
+        if knows(w, mm, o, task):
+            w[o + T_FLUSHED] = w[mm + MM_FLUSHES]
         if other != task and is_target(w, mm, task, other) == 0:
             continue
         if pages > w[H_FLUSH_CEILING]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ from dessim.kernel import layout as lay
 from dessim.kernel import quantiles
 from dessim.kernel.assembler import assemble, link
 from dessim.kernel.costs import cost_row, line_costs
-from dessim.kernel.draws import draw_at, scaled
+from dessim.kernel.draws import draw_at, philox, scaled
 from dessim.kernel.placement import Cpu, cpu_of
 from dessim.kernel.programs import device_program
 from dessim.kernel.setup import ActorSetup, Setup, WorldError
@@ -259,12 +260,20 @@ def _lines_and_pages(w: Words, setup: Setup, plan: _Plan) -> None:
     pages[:, lay.P_FLAGS] = lay.FLAG_UPTODATE | lay.FLAG_OURS
     pages[:, lay.P_REFCOUNT] = np.arange(len(pages)) % (1 << setup.folio_order) == 0
     if setup.workload.cached_ppm < 1_000_000:
-        rng = np.random.default_rng((setup.seed, setup.replication))
-        missing = rng.random(len(pages)) >= setup.workload.cached_ppm / 1e6
+        share = setup.workload.cached_ppm * (1 << 32) // 1_000_000
+        missing = _drawn_by_page(w, len(pages)) >= share
         pages[missing, lay.P_FLAGS] = 0
         pages[missing, lay.P_REFCOUNT] = 0
     if w[lay.H_INTERLEAVE]:
         pages[:, lay.L_HOME] = np.arange(len(pages)) % topology.sockets
+
+
+def _drawn_by_page(w: Words, pages: int) -> Words:
+    """Return a 32-bit draw for each page of the file: ``draw_at`` of task 0, for all at once."""
+    indices: Any = np.arange(pages, dtype=np.uint64)
+    drawn: Any = philox(int(w[lay.H_KEY]), indices, lay.DRAW_CACHED)
+    words: Words = drawn.astype(np.int64)
+    return words
 
 
 def _mms(w: Words, setup: Setup, plan: _Plan) -> None:

@@ -12,6 +12,7 @@ unmap_retry : ``none``; ``before_bug``: if the page is still mapped, unmap once 
 walk : ``if_mapped``: walk the mappings only if the page is mapped; ``every_table``: always, and
     take every page-table lock.
 bug1, bug2 : whether each BUG_ON is there.
+fatal : whether a BUG_ON that fires ends the run, as it ends a kernel; else it is counted.
 
 Source
 ------
@@ -43,7 +44,13 @@ from dessim.kernel.alphabet import (
     when,
 )
 
-OPTIONS = {"unmap_retry": "none", "walk": "if_mapped", "bug1": True, "bug2": True}
+OPTIONS = {
+    "unmap_retry": "none",
+    "walk": "if_mapped",
+    "bug1": True,
+    "bug2": True,
+    "fatal": False,
+}
 CHOICES = {
     "unmap_retry": ("none", "before_bug", "always_bug", "until_unmapped"),
     "walk": ("if_mapped", "every_table"),
@@ -63,21 +70,23 @@ UNMAP = (
     unlock("i_mmap_mutex"),
 )
 UNMAP_IF_MAPPED = (option("walk=every_table", *UNMAP, otherwise=(when("page.mapped", *UNMAP),)),)
-BUG1 = (option("bug1", bug_on_mapped("bug1")),)
-BUG2 = (option("bug2", bug_on_mapped("bug2")),)
+BUG1, BUG2 = (
+    option(bug, option("fatal", bug_on_mapped(bug, fatal=True), otherwise=(bug_on_mapped(bug),)))
+    for bug in ("bug1", "bug2")
+)
 
 UNMAP_AND_CHECK = (
     option(
         "unmap_retry=until_unmapped",
         label("unmap"),
         when("page.mapped", *UNMAP, go_to("unmap")),
-        *BUG1,
+        BUG1,
         otherwise=(
             *UNMAP_IF_MAPPED,
             option(
                 "unmap_retry=before_bug",
-                when("page.mapped", *UNMAP, *BUG1),
-                otherwise=(option("unmap_retry=always_bug", *UNMAP_IF_MAPPED), *BUG1),
+                when("page.mapped", *UNMAP, BUG1),
+                otherwise=(option("unmap_retry=always_bug", *UNMAP_IF_MAPPED), BUG1),
             ),
         ),
     ),
@@ -86,7 +95,7 @@ UNMAP_AND_CHECK = (
 DELETE = (
     lock("tree_lock"),
     remove_from_page_cache(),
-    *BUG2,
+    BUG2,
     unlock("tree_lock"),
     put_page(),
 )

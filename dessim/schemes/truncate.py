@@ -20,7 +20,7 @@ from dessim.kernel.alphabet import (
 )
 from dessim.schemes.invalidate_range import DELETE, UNMAP_IF_MAPPED
 
-OPTIONS = {"walk": "if_mapped", "bug2": True}
+OPTIONS = {"walk": "if_mapped", "bug2": True, "fatal": False}
 CHOICES = {"walk": ("if_mapped", "every_table")}
 
 ACTOR = (

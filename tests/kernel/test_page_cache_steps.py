@@ -3,6 +3,7 @@
 import pytest
 from helpers import KERNEL_PS, LOCAL_PS, MEMORY_PS, a_lab, a_workload
 
+from dessim.engines.deadlock import fatal_bug
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import (
     add_to_page_cache,
@@ -91,6 +92,22 @@ def test_bug_on_counts_a_mapped_page_and_goes_on(which, mapcount):
     found = {name: lab.counter(name) for name in ("bug1", "bug2") if lab.counter(name)}
     assert found == ({which: 1} if mapcount else {})
     assert lab.place(0) == "stop"
+
+
+@pytest.mark.parametrize("mapcount", [0, 1])
+def test_bug_on_that_is_fatal_halts_the_run(mapcount):
+    """A fatal BUG_ON on a mapped page halts, and tells who met it, where and when."""
+    lab = a_lab(bug_on_mapped("bug2", fatal=True), threads=2)
+    lab.own_line(1, 3)
+    lab.on_page(1, 3)
+    put(lab, 3, lay.P_MAPCOUNT, mapcount)
+    end = lab.go(1, 7)
+    if mapcount == 0:
+        assert (end, lab.place(1)) == (7 + LOCAL_PS["load"], "stop")
+        return
+    assert end == lay.HALTED
+    at = (7 + LOCAL_PS["load"]) / 1e6
+    assert str(fatal_bug(lab.w)) == f"kernel BUG2 at {at:.6f} us: task 1 found page 3 still mapped"
 
 
 def test_bug_on_remembers_the_time_of_the_first():

@@ -130,10 +130,17 @@ def test_lock_page_that_is_bounded_is_handed_over_in_the_end():
 
 
 def test_unlock_page_wakes_one_who_wants_the_lock_and_all_who_wait_for_its_release():
-    """Of those who want the lock the first is woken; of those who wait for the release, all."""
+    """Of those who want the lock the first is woken; of those who wait for the release, all.
+
+    Each when the walk over all four comes to it.
+    """
     lab = asleep(WAIT, LOCK, LOCK, WAIT)
     done, woken = unlock(lab, 10**8)
-    assert woken == {1: done + AWAKE, 2: done + WALK + AWAKE, 4: done + 2 * WALK + AWAKE}
+    assert woken == {
+        1: done - 3 * WALK + AWAKE,
+        2: done - 2 * WALK + AWAKE,
+        4: done + AWAKE,
+    }
     assert set(unlock(lab, 2 * 10**8)[1]) == {3}
 
 

@@ -5,6 +5,7 @@ from helpers import KERNEL_PS, USER_PS, a_lab, a_machine, a_workload, scheme_set
 from dessim.engines import run_setup
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import Step, jump, label, lock, unlock, unlock_page, wait_on_page
+from dessim.kernel.cpus import make_ready
 
 SWITCH = KERNEL_PS["context_switch"]
 ONE_CPU = {"sockets": 1, "l3_per_socket": 1, "cores_per_l3": 1, "threads_per_core": 1}
@@ -101,6 +102,20 @@ def test_a_woken_task_needs_its_cpu_back():
     assert lab.woken() == {0: end + SWITCH}
     lab.go(0, end + SWITCH)
     assert lab.spent(0, "run_queue") == end + SWITCH - ready
+
+
+def test_a_cpu_is_free_when_the_one_before_has_left_it():
+    """Who becomes ready for a CPU whose last task is still on its way to sleep waits for that."""
+    lab = one_cpu(wait_on_page(), threads=2)
+    lab.w[lab.get(1, lay.T_CPU) + lay.U_HEAD] = 0  # task 1 sleeps
+    lab.flag(0, lay.FLAG_LOCKED, on=True)
+    lab.own_line(0, 0)
+    assert lab.go(0, 0) == lay.ASLEEP
+    left = lab.get(0, lay.T_CLOCK)
+    make_ready(lab.w, 1, left - 1_000)
+    assert lab.get(1, lay.T_AT) == left + SWITCH
+    lab.go(1, left + SWITCH)
+    assert lab.spent(1, "run_queue") == left + SWITCH  # it never ran before
 
 
 def test_a_spinning_task_keeps_its_cpu_and_a_sleeping_one_does_not():

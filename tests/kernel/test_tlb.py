@@ -4,8 +4,8 @@ import pytest
 from helpers import LOCAL_PS, TLB, TLB_PS, USER_PS, a_lab, a_machine, a_workload
 
 from dessim.kernel import layout as lay
-from dessim.kernel.alphabet import Step, get_page, jump, label, shootdown
-from dessim.kernel.tlb import flush_core, shoot_down, shootdown_ps, translate_ps
+from dessim.kernel.alphabet import Step, get_page, jump, label, shootdown, unlock_page, wait_on_page
+from dessim.kernel.tlb import catch_up, flush_core, shoot_down, shootdown_ps, translate_ps
 
 WALK, L2_HIT, HIT = TLB_PS["page_walk"], TLB_PS["l2_hit"], 0
 L1_SETS, L2_SETS, WAYS = 4, 8, 2
@@ -161,16 +161,65 @@ def test_shootdown_takes_the_translation_from_every_target():
         assert (translate(lab, 5, task), translate(lab, 6, task)) == (WALK, HIT)
 
 
-@pytest.mark.xfail(reason="a sleeping task's core is spared and never flushed afterwards")
-def test_shootdown_leaves_a_sleeper_no_translation_for_later():
-    """A task that slept during a shootdown does not use the old translation afterwards."""
-    topology = {"threads_per_core": 1}
-    lab = a_tlb_lab(threads=2, workload=a_workload(mapping="shared"), topology=topology)
+def asleep_in_a_shootdown(*, pcid):
+    """Return a lab whose task 1 slept on a page while task 0 shot page 5 down, and runs again."""
+    topology = {"sockets": 1, "l3_per_socket": 1, "cores_per_l3": 2, "threads_per_core": 1}
+    lab = a_tlb_lab(
+        *(wait_on_page(), jump("touch", "end"), label("end"), unlock_page()),
+        threads=2,
+        tlb={"pcid": pcid},
+        workload=a_workload(pages=512, mapping="shared", page_touch="touch_word"),
+        topology=topology,
+    )
     translate(lab, 5, task=1)
-    lab.w[lab.get(1, lay.T_CPU) + lay.U_RUNNING] = 0  # it sleeps
-    shoot_down(lab.w, 0, mapping_of(lab), 5, 1)
-    lab.w[lab.get(1, lay.T_CPU) + lay.U_RUNNING] = 2  # it runs again, in the same mm
+    translate(lab, 6, task=1)
+    lab.flag(9, lay.FLAG_LOCKED, on=True)
+    lab.on_page(1, 9)
+    assert lab.go(1, 0) == lay.ASLEEP
+    shoot_down(lab.w, 0, mapping_of(lab, 1), 5, 1)
+    lab.put(0, lay.T_PC, 2)
+    lab.on_page(0, 9)
+    lab.go(0, 10**9)
+    ((task, _),) = lab.woken().items()
+    assert task == 1
+    return lab
+
+
+@pytest.mark.parametrize("pcid", [False, True])
+def test_shootdown_leaves_a_sleeper_no_translation_for_later(pcid):
+    """A task that slept through a shootdown finds its core flushed when it runs again."""
+    lab = asleep_in_a_shootdown(pcid=pcid)
+    assert lab.counter("interrupts") == 0
     assert translate(lab, 5, task=1) == WALK
+    assert translate(lab, 6, task=1) == WALK  # it has not been told which page it was
+    assert lab.counter("tlb_flushes") == 1
+
+
+def test_shootdown_of_another_mm_leaves_a_sleeper_its_translations():
+    """Who sleeps through somebody else's shootdown finds everything as it was."""
+    lab = a_tlb_lab(threads=2, workload=a_workload(mapping="per_process"))
+    shoot_down(lab.w, 0, mapping_of(lab, 0), 5, 1)
+    t = lab.w[lay.H_TASK] + lay.T_WORDS
+    catch_up(lab.w, t)
+    assert lab.counter("tlb_flushes") == 0
+
+
+def test_shootdown_is_known_where_a_thread_of_the_mm_runs():
+    """Of two threads on a CPU the sleeping one need not flush what the running one was told."""
+    topology = {"sockets": 1, "l3_per_socket": 1, "cores_per_l3": 2, "threads_per_core": 1}
+    lab = a_tlb_lab(threads=4, workload=a_workload(mapping="shared"), topology=topology)
+    assert lab.get(3, lay.T_CPU) == lab.get(1, lay.T_CPU)  # 1 has it
+    shoot_down(lab.w, 0, mapping_of(lab), 5, 1)
+    catch_up(lab.w, lab.w[lay.H_TASK] + 3 * lay.T_WORDS)
+    assert lab.counter("tlb_flushes") == 0
+
+
+def test_shootdown_by_a_stranger_costs_no_flush_of_its_own():
+    """An actor of no process has none of the mm's translations: it pays the interrupts only."""
+    lab = a_tlb_lab(threads=2)
+    lab.put(0, lay.T_HOME_MM, -1)
+    mm = lab.get(1, lay.T_MM)
+    assert shootdown_ps(lab.w, 0, mm, 1) == TLB_PS["ipi_base"] + TLB_PS["ipi_per_cpu"]
 
 
 def test_a_target_runs_its_handlers_before_its_next_shared_step():

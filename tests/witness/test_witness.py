@@ -196,7 +196,8 @@ class Thread:
         ps += len(sleepers) * self.cost.wake_walk_ps + self.cost.unlock_page_ps
         done = self.env.now + ps
         for before, (asleep_at, awake) in enumerate(sleepers):
-            woken = done + before * self.cost.wake_walk_ps + self.cost.wakeup_ps
+            still_to_walk = (len(sleepers) - before - 1) * self.cost.wake_walk_ps
+            woken = done - still_to_walk + self.cost.wakeup_ps
             awake.succeed(max(woken, asleep_at) + self.cost.context_switch_ps)
         yield self.pause(ps)
 

@@ -1,25 +1,19 @@
 """Building the World of a run: all regions of the flat sequence, from a setup."""
 
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dessim.kernel import layout as lay
 from dessim.kernel import quantiles
-from dessim.kernel.assembler import assemble, link
 from dessim.kernel.costs import cost_row, line_costs
 from dessim.kernel.draws import draw_at, philox, scaled
-from dessim.kernel.placement import Cpu, cpu_of
-from dessim.kernel.programs import device_program
+from dessim.kernel.regions import Plan, Words, allocate, plan_of
 from dessim.kernel.setup import ActorSetup, Setup, WorldError
 from dessim.model.workload import PAGE_BYTES, Workload
 
 __all__ = ["ActorSetup", "Setup", "Words", "WorldError", "build_world"]
-
-Words = npt.NDArray[np.int64]
 
 HAND_OVER = {
     "racing": lay.HAND_OVER_RACING,
@@ -38,122 +32,7 @@ ACCESS = {
 }
 
 
-class _Regions:
-    """Hands out consecutive parts of the World."""
-
-    def __init__(self) -> None:
-        self.size = lay.H_WORDS
-
-    def take(self, words: int) -> int:
-        """Reserve words and return where they begin, on a boundary of eight."""
-        base = self.size
-        self.size = (base + words + 7) & ~7
-        return base
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """Sizes that follow from a setup."""
-
-    words: tuple[int, ...]
-    entries: tuple[int, ...]
-    tasks: int
-    cpus: tuple[Cpu, ...]
-    masks: int
-    line_words: int
-    page_words: int
-    tables: int
-    mappings: int
-    mms: int
-
-
-def _plan(setup: Setup) -> _Plan:
-    topology = setup.machine.topology
-    if setup.page_cache_changes and setup.machine.device.read_latency_ps == 0:
-        raise WorldError(
-            f"pages of workload {setup.workload.name!r} have to be read, but machine"
-            f" {setup.machine.name!r} has no device: give it device.read_latency"
-        )
-    programs = [setup.program, *(actor.program for actor in setup.actors)]
-    if setup.devices:
-        programs.append(assemble(device_program()))
-    words, entries = link(programs)
-    masks = -(-topology.n_cores // lay.MASK_BITS)
-    line_words = lay.L_MASK + masks
-    own = setup.workload.mapping != "shared" and setup.workload.kind == "faults"
-    mappings = setup.threads if own else 1
-    tasks = setup.threads + len(setup.actors) + setup.devices
-    return _Plan(
-        words,
-        entries,
-        tasks,
-        tuple(cpu_of(topology, i) for i in range(tasks)),
-        masks,
-        line_words,
-        line_words + topology.n_l3,
-        -(-setup.pages // lay.TABLE_PAGES),
-        mappings,
-        setup.threads if setup.workload.mapping == "per_process" else 1,
-    )
-
-
-def _allocate(setup: Setup, plan: _Plan) -> Words:
-    """Reserve all regions and note in the header where they begin."""
-    topology = setup.machine.topology
-    regions = _Regions()
-    header = {
-        lay.H_PROG: len(plan.words),
-        lay.H_CPU: topology.n_cpus * lay.U_WORDS,
-        lay.H_CORE: topology.n_cores * lay.C_WORDS,
-        lay.H_COST: 2 * lay.N_COSTS,
-        lay.H_LINE_COST: 9 * lay.N_DISTANCES,
-        lay.H_HOPS: topology.sockets**2,
-        lay.H_FAR_READ: 3,
-        lay.H_TASK: plan.tasks * lay.T_WORDS,
-        lay.H_COUNT: lay.N_COUNTERS,
-        lay.H_WOKEN: plan.tasks + 1,
-        lay.H_NODE: topology.sockets,
-        lay.H_L3: topology.n_l3,
-        lay.H_BUCKET: setup.machine.locks.page_wait_queues,
-        lay.H_LOCK: plan.line_words,
-        lay.H_FILE: 2 * plan.line_words,
-        lay.H_MM: plan.mms * (lay.MM_LOCKS + 3 * plan.line_words),
-        lay.H_MAPPING: plan.mappings * lay.M_WORDS,
-        lay.H_QUANTILES: lay.N_QUANTILES * lay.QUANTILE_WORDS,
-        lay.H_HIST: 2 * lay.Y_WORDS,
-        lay.H_SERIES: 2 * lay.SERIES_BINS,
-        lay.H_PAGE: plan.tables * lay.TABLE_PAGES * plan.page_words,
-    }
-    bases = {slot: regions.take(words) for slot, words in header.items()}
-    tables = regions.take(plan.mappings * plan.tables * 2 * plan.line_words)
-    ptes = regions.take(plan.mappings * plan.tables * (lay.TABLE_PAGES >> lay.PTE_SHIFT))
-    vma_locks = regions.take(plan.mappings * plan.line_words)
-    tlb_words = _tlb_words(setup)
-    tlb = regions.take(topology.n_cores * tlb_words)
-    w = np.zeros(regions.size, dtype=np.int64)
-    if tlb_words:
-        w[lay.H_TLB], w[lay.H_TLB_WORDS] = tlb, tlb_words
-    for slot, base in bases.items():
-        w[slot] = base
-    per_table = lay.TABLE_PAGES >> lay.PTE_SHIFT
-    for i in range(plan.mappings):
-        record = bases[lay.H_MAPPING] + i * lay.M_WORDS
-        w[record + lay.M_PTE] = ptes + i * plan.tables * per_table
-        w[record + lay.M_TABLE] = tables + i * plan.tables * 2 * plan.line_words
-        w[record + lay.M_VMA_LOCK] = vma_locks + i * plan.line_words
-    return w
-
-
-def _tlb_words(setup: Setup) -> int:
-    """Return the words of one core's TLB: a generation, and per set a victim and its ways."""
-    tlb = setup.machine.tlb
-    if tlb.l1_entries == 0:
-        return 0
-    sets = (tlb.l1_entries // tlb.l1_ways, tlb.l2_entries // tlb.l2_ways)
-    return 1 + sets[0] * (tlb.l1_ways + 1) + sets[1] * (tlb.l2_ways + 1)
-
-
-def _scalars(w: Words, setup: Setup, plan: _Plan) -> None:
+def _scalars(w: Words, setup: Setup, plan: Plan) -> None:
     """Fill the header's scalars."""
     machine, workload = setup.machine, setup.workload
     line, locks = machine.cache_line, machine.locks
@@ -221,7 +100,7 @@ def _quantiles_of(distribution: str) -> int:
     return lay.QUANTILES_EXPONENTIAL if distribution == "exponential" else 0
 
 
-def _machine_tables(w: Words, setup: Setup, plan: _Plan) -> None:
+def _machine_tables(w: Words, setup: Setup, plan: Plan) -> None:
     """Fill the core records, the hop matrix, and the cost tables."""
     machine = setup.machine
     topology = machine.topology
@@ -252,7 +131,7 @@ def _machine_tables(w: Words, setup: Setup, plan: _Plan) -> None:
     w[base : base + len(tables)] = tables
 
 
-def _lines_and_pages(w: Words, setup: Setup, plan: _Plan) -> None:
+def _lines_and_pages(w: Words, setup: Setup, plan: Plan) -> None:
     """Give every line its home node; put the file's pages in the page cache."""
     topology = setup.machine.topology
     base, words = int(w[lay.H_PAGE]), plan.page_words
@@ -276,7 +155,7 @@ def _drawn_by_page(w: Words, pages: int) -> Words:
     return words
 
 
-def _mms(w: Words, setup: Setup, plan: _Plan) -> None:
+def _mms(w: Words, setup: Setup, plan: Plan) -> None:
     """Fill the mm and mapping records."""
     mm_words = lay.MM_LOCKS + 3 * plan.line_words
     each = plan.mappings // plan.mms
@@ -293,7 +172,7 @@ def _mms(w: Words, setup: Setup, plan: _Plan) -> None:
         w[mapping + lay.M_MM] = w[lay.H_MM] + i // each * mm_words
 
 
-def _tasks(w: Words, setup: Setup, plan: _Plan) -> None:
+def _tasks(w: Words, setup: Setup, plan: Plan) -> None:
     """Fill the records of all tasks: threads, then actors, then slots of the device."""
     on_core: dict[int, set[int]] = {}
     for cpu in plan.cpus[: setup.threads + len(setup.actors)]:
@@ -335,7 +214,7 @@ def _tasks(w: Words, setup: Setup, plan: _Plan) -> None:
             w[t + slot] = value
 
 
-def _own_tables(setup: Setup, plan: _Plan) -> bool:
+def _own_tables(setup: Setup, plan: Plan) -> bool:
     """Return whether every page table has one user."""
     return plan.mappings == setup.threads and not setup.actors
 
@@ -391,8 +270,8 @@ def build_world(setup: Setup) -> Words:
     WorldError
         If pages have to be read and the machine has no device.
     """
-    plan = _plan(setup)
-    w = _allocate(setup, plan)
+    plan = plan_of(setup)
+    w = allocate(setup, plan)
     base = int(w[lay.H_PROG])
     w[base : base + len(plan.words)] = plan.words
     _decide_privacy(

@@ -11,9 +11,8 @@ folio_order : log2 of the pages of a folio, 0..9.
 Source
 ------
 Linux 6.11 ``mm/filemap.c: filemap_map_pages, next_uptodate_folio, filemap_map_folio_range``,
-``mm/memory.c: do_fault_around, lock_vma_under_rcu``. Left out: the first folio's lock before the
-page-table lock (all are locked under it here), RCU (free), mmap_miss, the fallback to the mmap
-lock.
+``mm/memory.c: do_fault_around, lock_vma_under_rcu``. Left out: RCU (free), mmap_miss, the fallback
+to the mmap lock.
 """
 
 from dessim.kernel.alphabet import (
@@ -25,12 +24,14 @@ from dessim.kernel.alphabet import (
     get_page,
     inc,
     lock,
+    note,
     option,
     put_page,
     retry_fault,
     set_pte,
     to_head,
     trylock_page,
+    unless,
     unlock,
     unlock_page,
     wait_on_page,
@@ -41,6 +42,9 @@ from dessim.kernel.alphabet import (
 OPTIONS = {"folio_order": 0}
 PROMISES = ("bug1", "bug2")
 FAULT_LOCK = "vma_lock"
+
+# The first folio is locked before the page-table lock is taken, the others under it.
+TAKE_PTL_ONCE = (unless("noted", lock("ptl"), note(True)),)
 
 MAP_FOLIO = (
     from_head(),
@@ -53,7 +57,7 @@ FOLIO = when(
     "page.unlocked_uptodate",
     get_page(cost="lookup_slot"),
     trylock_page(
-        when("page.ours_uptodate", *MAP_FOLIO, cost="page_checks"),
+        when("page.ours_uptodate", *TAKE_PTL_ONCE, *MAP_FOLIO, cost="page_checks"),
         unlock_page(),
         busy=(count("trylock_lost"),),
     ),
@@ -63,14 +67,14 @@ FOLIO = when(
 
 FAULT_AROUND = (
     work("fault_around_setup"),
-    lock("ptl"),
     work("lookup_descent"),
+    note(False),
     each_folio(
         to_head(),
         option("page_cache_changes", when("page.cached", FOLIO), otherwise=(FOLIO,)),
         from_head(),
     ),
-    unlock("ptl"),
+    when("noted", unlock("ptl")),
 )
 
 SLOW_PATH = (

@@ -39,7 +39,7 @@ from dessim.kernel.alphabet import (
 from dessim.kernel.assembler import assemble
 from dessim.kernel.programs import actor_program
 from dessim.kernel.world import ActorSetup, Setup
-from dessim.schemes.gang_lookup_mapcount import MAP_ONE
+from dessim.schemes import gang_lookup_mapcount
 from dessim.schemes.invalidate_range import DELETE, OPTIONS, UNMAP_AND_CHECK
 
 LOAD, RMW = 200_000, 10_000
@@ -90,7 +90,7 @@ def attempts(task: int) -> tuple[Step, ...]:
         work("lookup_descent"),  # the rest of the window lies between the scheme's two passes
         lock("ptl"),
         count("touches"),
-        *MAP_ONE,
+        *gang_lookup_mapcount.MAP_ONE,
         unless("pte.none", clear_pte(), dec("page.mapcount"), put_page()),
         unlock("ptl"),
     )
@@ -111,7 +111,9 @@ def a_race(removal_ps: int, seed: int, every_ps: int = 5_000_000) -> Setup:
     """Return a run of attempts and invalidations; its threads only lend their page tables."""
     idle = assemble((work("process_exit"), jump("finish", "end"), label("end"), STOP))
     actors = [
-        ActorSetup(assemble(actor_program(attempts(i)), {"precheck": False}), MEAN_PAUSE, 1)
+        ActorSetup(
+            assemble(actor_program(attempts(i)), gang_lookup_mapcount.OPTIONS), MEAN_PAUSE, 1
+        )
         for i in range(TASKS)
     ]
     actors.append(ActorSetup(assemble(actor_program(INVALIDATE), OPTIONS), every_ps, 1))

@@ -40,8 +40,8 @@ def print_blame(console: Console, document: Entry) -> None:
             )
         console.print()
     console.print(
-        "one replication on the reference engine; shares are of all waiting, unless they are of all"
-        " time; of several readers the one that held longest is blamed",
+        "one replication on the reference engine; all time is what was simulated, not extrapolated"
+        " to the whole file; of several readers the one that held longest is blamed",
         soft_wrap=True,
     )
 

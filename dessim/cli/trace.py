@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +93,9 @@ def trace(
     if not quiet:
         click.echo(f"wrote {', '.join(written)}", err=True)
         _tell_the_end(recording, until_ps)
+    if recording.error:
+        click.echo(f"error: the run ended at its last slice: {recording.error}", err=True)
+        sys.exit(1)
 
 
 def _tell_the_end(recording: Recording, until_ps: int | None) -> None:
@@ -103,7 +107,7 @@ def _tell_the_end(recording: Recording, until_ps: int | None) -> None:
             " --set simulate=1MiB makes the run shorter",
             err=True,
         )
-    elif not recording.complete and until_ps is not None:
+    elif not recording.complete and until_ps is not None and not recording.error:
         click.echo(f"stopped at {_ms(until_ps)}, as asked", err=True)
 
 

@@ -68,6 +68,7 @@ class Recorder:
         self.category = [0] * n
         self.asleep = [False] * n
         self.pc = [0] * n
+        self.now = 0
 
     def advance(self, w: World, task: int, now: int) -> int:
         """Carry out one event of a task by the kernel's ``advance`` and record it.
@@ -82,7 +83,7 @@ class Recorder:
             self.until_ps = now
         if self.until_ps is not None and now >= self.until_ps:
             raise RecordingEnded
-        t = self.records[task]
+        t, self.now = self.records[task], now
         self.catch_up(w, task, now)
         waited, self.waits_for[task] = self.waits_for[task], NO_RESOURCE
         self.asleep[task] = False
@@ -171,20 +172,22 @@ class Recorder:
         own.append(Span(begin_ps, end_ps, category, pc, resource))
         self.spans += 1
 
-    def finish(self, w: World, *, complete: bool) -> Recording:
+    def finish(self, w: World, *, complete: bool, error: str = "") -> Recording:
         """Return the recording, cut off where it ended.
 
         Parameters
         ----------
         complete : bool
             Whether the run came to its end.
+        error : str
+            Why it ended before.
         """
         record = self.recording
-        record.complete = complete
-        if complete or self.until_ps is None:
+        record.complete, record.error = complete, error
+        if complete:
             record.until_ps = max(self.end)
             return record
-        until_ps = record.until_ps = self.until_ps
+        until_ps = record.until_ps = self.now if self.until_ps is None or error else self.until_ps
         for task in range(len(self.records)):
             i = w[lay.H_PROG] + self.pc[task] * lay.I_WORDS
             if w[i + lay.I_OP] != lay.OP_STOP:

@@ -154,6 +154,8 @@ class Recording:
         Whether it reaches to the end of the run.
     full : bool
         Whether it stopped because it had become too long.
+    error : str
+        Why the run itself ended before its time: a deadlock, a BUG.
     """
 
     tasks: list[TaskInfo]
@@ -167,6 +169,7 @@ class Recording:
     until_ps: int = 0
     complete: bool = False
     full: bool = False
+    error: str = ""
 
     def worker_spans(self) -> Iterator[tuple[int, Span]]:
         """All spans of the workload's threads: task and span."""

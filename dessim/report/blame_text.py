@@ -32,7 +32,9 @@ def print_blame(console: Console, document: Entry) -> None:
         _kinds(console, point)
         _matrix(console, point)
         _chains(console, point)
-        if not point["complete"]:
+        if point["error"]:
+            console.print(f"the run ended there: {point['error']}", soft_wrap=True)
+        elif not point["complete"]:
             console.print(
                 f"only the first {_time(point['until_ps'])} of the run were recorded:"
                 " --limit takes more",

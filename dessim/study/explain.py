@@ -99,6 +99,7 @@ def blame_of(point: Point, limit: int = BLAME_SPANS) -> Entry:
         **place_of(point),
         "replication": 0,
         "complete": recording.complete,
+        "error": recording.error or None,
         "until_ps": recording.until_ps,
         "total_time_ps": found.total_ps,
         "waiting_ps": found.waiting_ps,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dessim.engines import reference
+from dessim.engines.deadlock import Deadlock, FatalBug
 from dessim.kernel.alphabet import FLAG_CONDITIONS
 from dessim.kernel.assembler import assemble
 from dessim.kernel.placement import cpu_of
@@ -75,11 +76,12 @@ def record(
     Returns
     -------
     Recording, RunResult or None
-        No result of a run that was stopped.
+        No result of a run that was stopped, or that ended in a deadlock or a fatal BUG: then the
+        recording has the reason as its ``error``.
 
     Raises
     ------
-    WorldError, Deadlock, InvariantError
+    WorldError, InvariantError
         As of ``engines.run_setup``.
     """
     setup = setup_of(point, replication)
@@ -89,6 +91,8 @@ def record(
         reference.Reference(w, advance=recorder.advance).run()
     except RecordingEnded:
         return recorder.finish(w, complete=False), None
+    except (Deadlock, FatalBug) as error:  # what led to it is what a trace is for
+        return recorder.finish(w, complete=False, error=str(error)), None
     check_at_rest(w)
     declared = max(1, setup.workload.file_size_bytes // PAGE_BYTES)
     return recorder.finish(w, complete=True), read_result(w, declared)

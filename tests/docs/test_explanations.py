@@ -11,7 +11,7 @@ pytestmark = pytest.mark.skipif(
 )
 SMALL = "--set simulate=16KiB"
 FEW = "--replications 2 --engine reference"
-SHORT = "--trajectories 2 --samples 8 --top 2"
+SHORT = "--trajectories 2 --samples 8 --top 2 --replications 1"
 
 
 def commands(page: str) -> list[str]:

@@ -1,12 +1,17 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from helpers import STOP
 from recordings import POINTS, a_loop, a_point
 
 from dessim.engines import run_setup
+from dessim.kernel.alphabet import lock
+from dessim.kernel.assembler import assemble
 from dessim.kernel.layout import CATEGORIES
 from dessim.measure.frames import frames_of
 from dessim.report.folded import folded_stacks, folded_text
+from dessim.study import trace
 from dessim.study.plan import setup_of
 from dessim.study.trace import record
 
@@ -135,3 +140,17 @@ def test_a_recording_that_grows_too_long_is_ended() -> None:
     assert recording.full
     assert 200 <= sum(map(len, recording.spans)) <= 200 + 2 * len(recording.tasks) + 20
     assert max(own[-1].end_ps for own in recording.spans if own) == recording.until_ps
+
+
+def test_a_run_that_ends_in_a_deadlock_is_recorded_up_to_there(monkeypatch) -> None:
+    """The recording tells why it ended, and those who wait for ever are seen to wait."""
+    program = assemble((lock("lock"), STOP))  # whoever ends with the lock keeps it
+    point = a_loop(3)
+    setup = replace(setup_of(point, 0), program=program)
+    monkeypatch.setattr(trace, "setup_of", lambda point, replication: setup)
+    recording, run = trace.record(point)
+    assert run is None
+    assert not recording.complete
+    assert "wait for ever" in recording.error
+    [held] = [r for r in recording.resources if r.kind == "lock"]
+    assert held.waiting == 2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import textwrap
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -23,6 +25,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1, 1, 1)), (0, (8, 1.5)))
 MAX_TICKS = 8
+INCHES_A_LETTER, TITLE_MARGIN_IN = 0.055, 0.35
+"""Of a title: 8 pt letters, and what the axis labels beside a panel take."""
 
 
 def paper_style() -> AbstractContextManager[None]:
@@ -65,6 +69,20 @@ def grid(
     for spare in axes[panels:]:
         spare.set_visible(False)
     return figure, axes[:panels]
+
+
+def entitle(ax: Axes, text: str) -> None:
+    """Put a title over a panel, in as many lines as its width asks for.
+
+    Of a swept key the last part is enough: the whole of it is in the data beside the figure.
+    """
+    short = re.sub(r"\b(?:machine|workload)(?:\.\w+)*\.(\w+ )", r"\1", text)
+    spec = ax.get_subplotspec()
+    columns = 1 if spec is None else spec.get_gridspec().ncols
+    figure = ax.get_figure(root=True)
+    width_in = PAGE_IN if figure is None else figure.get_figwidth()
+    wide = int((width_in / columns - TITLE_MARGIN_IN) / INCHES_A_LETTER)
+    ax.set_title("\n".join(textwrap.wrap(short, wide)))
 
 
 def legend(figure: Figure, axes: Sequence[Axes]) -> None:

@@ -13,6 +13,7 @@ from dessim.measure.metrics import METRICS
 from dessim.report.drawing import UnknownFigureError
 from dessim.report.figures import draw_all, names
 from dessim.report.results import load_results
+from dessim.report.style import entitle, grid, paper_style
 
 ALL = ["ccdf", "latency", "throughput", "time_share"]
 FORMS = ["csv", "pdf", "png", "svg", "txt"]
@@ -159,3 +160,13 @@ def test_panels_are_named_by_what_tells_them_apart(tmp_path: Path) -> None:
     assert [p.title for p in load_results(stored(tmp_path / "1")).panels] == [""]
     two = load_results(stored(tmp_path / "2", workloads=2))
     assert [p.title for p in two.panels] == ["w0", "w1"]
+
+
+def test_titles_of_panels_are_as_wide_as_their_panels():
+    """A long title goes over several lines, and names the last part of a swept key only."""
+    with paper_style():
+        _, axes = grid(3, 3, 2.0)
+        entitle(axes[0], "p50, shared-mapping, machine.locks.page_lock_hand_over fair, 60 threads")
+    title = axes[0].get_title()
+    assert title.replace("\n", " ") == "p50, shared-mapping, page_lock_hand_over fair, 60 threads"
+    assert max(len(line) for line in title.split("\n")) <= 36

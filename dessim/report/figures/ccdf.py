@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from dessim.report.drawing import Drawing
 from dessim.report.results import Results
-from dessim.report.style import grid, legend, line_style, log_axis
+from dessim.report.style import entitle, grid, legend, line_style, log_axis
 from dessim.report.words import threads_word
 
 NS_PER_US = 1000.0
@@ -46,7 +46,7 @@ def draw(results: Results, threads: Sequence[int] = ()) -> Drawing | None:
         log_axis(ax, "x", min(ends) / 1.1, max(ends) * 1.1)
         log_axis(ax, "y", min(s for tail in tails if (s := _least(tail))) / 2, 1.5)
         word = threads_word(count)
-        ax.set_title(f"{panel.title}, {word}" if panel.title else word)
+        entitle(ax, f"{panel.title}, {word}" if panel.title else word)
         ax.set_xlabel("fault latency (µs)")
         if not threads or threads[0] == count:
             ax.set_ylabel("share that takes longer")

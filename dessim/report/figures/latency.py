@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dessim.report.drawing import Drawing
 from dessim.report.results import Panel, Results
-from dessim.report.style import draw_line, grid, legend, log_axis, note_in, threads_axis
+from dessim.report.style import draw_line, entitle, grid, legend, log_axis, note_in, threads_axis
 
 QUANTILES = (
     ("p50", "fault_latency_ns_p50"),
@@ -44,7 +44,7 @@ def draw(results: Results) -> Drawing | None:
             note_in(ax, "too few faults")
         log_axis(ax, "y", *_range_us(panel))
         threads_axis(ax, panel.threads)
-        ax.set_title(f"{word}, {panel.title}" if panel.title else word)
+        entitle(ax, f"{word}, {panel.title}" if panel.title else word)
         ax.set_xlabel("threads")
         if place % 3 == 0:
             ax.set_ylabel("fault latency (µs)")

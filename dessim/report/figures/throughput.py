@@ -13,6 +13,7 @@ from dessim.report.drawing import Drawing
 from dessim.report.results import Panel, Results
 from dessim.report.style import (
     draw_line,
+    entitle,
     grid,
     legend,
     line_style,
@@ -61,7 +62,7 @@ def draw(results: Results) -> Drawing | None:
                 )
         _draw_linear(ax, panel, series, results, unit)
         threads_axis(ax, panel.threads)
-        ax.set_title(panel.title)
+        entitle(ax, panel.title)
         ax.set_xlabel("threads")
         ax.set_ylabel(f"{word}pages mapped per second")
     legend(figure, axes)

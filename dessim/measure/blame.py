@@ -16,9 +16,11 @@ from dessim.measure.recording import DEVICE_QUEUE, NO_RESOURCE, Recording, Span
 
 DEPTH = 6
 """Links of a chain at most."""
-HAND_OVER = "(hand-over to the waiter)"
-SWITCH = "(switch to the waiter)"
+HAND_OVER = "(hand-over)"
+SWITCH = "(switch)"
 WAKE_UP = "(wake-up)"
+ON_THE_WAY = {"cpu": SWITCH, "page lock": WAKE_UP}
+"""What it is called when a resource of a kind was given to somebody who cannot use it yet."""
 QUEUE = "device: queued"
 ELSEWHERE = "(not recorded)"
 TOO_LONG = "…"
@@ -114,13 +116,15 @@ class _Blamer:
         kind = self.recording.resources[resource].kind
         for a, b, holder in self.holders(resource, begin, end):
             if holder is None or holder in (waiter, DEVICE_QUEUE):
-                text = QUEUE if holder == DEVICE_QUEUE else WAKE_UP
-                if holder == waiter:
-                    text = SWITCH if kind == "cpu" else HAND_OVER
+                text = QUEUE if holder == DEVICE_QUEUE else ON_THE_WAY.get(kind, HAND_OVER)
                 yield b - a, text, (kind, text)
                 continue
             for c, d, span in self.doings(holder, a, b):
                 text = self.label(holder, span)
+                if span is not None and span.resource == resource:  # given to it, not yet there
+                    text = ON_THE_WAY.get(kind, HAND_OVER)
+                    yield d - c, text, (kind, text)
+                    continue
                 if span is None or span.resource == NO_RESOURCE:
                     yield d - c, text, (kind, text)
                 elif depth == DEPTH:

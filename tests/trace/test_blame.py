@@ -56,13 +56,17 @@ def test_in_a_lock_loop_the_holder_holds(kind) -> None:
 
 
 def test_the_cost_of_a_hand_over_is_nobodys_hold() -> None:
-    """Where hand-overs cost something, the next holder itself waits for its own."""
+    """Where hand-overs cost something, all wait for that as well as for hold times."""
     point = a_loop(4, "ticket")
     locks = point.machine.locks.model_copy(update={"ticket_per_waiter_ps": 700})
     machine = point.machine.model_copy(update={"locks": locks})
     found = blame(record(point.model_copy(update={"machine": machine}))[0])
-    assert found.matrix["lock", "lock lock", HAND_OVER] > 0
-    assert found.matrix["lock", "lock lock", HAND_OVER] % 700 == 0
+    assert {row for row in found.matrix if row[0] == "lock"} == {
+        ("lock", "lock lock", HAND_OVER),
+        ("lock", "lock lock", "thread: think hold"),
+    }
+    # while it is handed over, its line is not to be had either
+    assert {chain for chain in found.chains if len(chain) > 2} == {("lock line", "lock", HAND_OVER)}
 
 
 def test_chains_lead_to_the_one_who_works() -> None:

@@ -34,7 +34,10 @@ def print_sensitivity(console: Console, document: Entry) -> None:
         for row in rows[:ROWS]:
             table.add_row(*_cells(row, origins[row["parameter"]], indices.get(row["parameter"])))
         console.print(table)
-        console.print(f"{len(entry['effects']) - min(len(rows), ROWS)} others matter less or not\n")
+        less = len(entry["effects"]) - min(len(rows), ROWS)
+        chance = entry["chance"]
+        doubt = f"; below about {_percent(chance)} an effect may be chance" if chance else ""
+        console.print(f"{less} others matter less or not{doubt}\n")
     _remarks(console, found)
 
 
@@ -56,7 +59,8 @@ def _span(entry: Entry, metric: str) -> str:
 def _cells(row: Entry, origin: Entry, index: Entry | None) -> list[str]:
     low, high = row["mu_star_ci95"]
     sign = "±" if abs(row["mu"]) < 0.5 * row["mu_star"] else "+" if row["mu"] > 0 else "-"
-    effect = f"{sign}{_percent(row['mu_star'])} [{_percent(low)}, {_percent(high)}]"
+    shown = [_percent(x, falls=sign == "-") for x in (row["mu_star"], low, high)]
+    effect = f"{sign}{shown[0]} [{shown[1]}, {shown[2]}]"
     bends = f"{row['sigma'] / row['mu_star']:.1f}"
     total = ""
     if index is not None:
@@ -66,8 +70,9 @@ def _cells(row: Entry, origin: Entry, index: Entry | None) -> list[str]:
     return [row["parameter"], origin["value"], span, origin["tag"] or "", effect, bends, total]
 
 
-def _percent(log: float) -> str:
-    return f"{math.expm1(log) * 100:.1f}%"
+def _percent(log: float, *, falls: bool = False) -> str:
+    """A change of a logarithm as a percentage, without its sign."""
+    return f"{abs(math.expm1(-log if falls else log)) * 100:.1f}%"
 
 
 def _remarks(console: Console, found: Entry) -> None:
@@ -80,8 +85,8 @@ def _remarks(console: Console, found: Entry) -> None:
     ]
     if found["samples"]:
         lines.append(
-            "Sobol total: share of the variance that goes away if the parameter were known, all"
-            f" interactions included ({found['samples']} rows, Saltelli 2010); others stay as the"
+            "Sobol total: share of the variance in which the parameter has a hand, alone or with"
+            f" others ({found['samples']} rows, Saltelli 2010); those without one stay as the"
             " profile has them"
         )
     for line in lines:

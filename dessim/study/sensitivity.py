@@ -8,6 +8,7 @@ the same random draws.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,9 @@ Entry = dict[str, Any]
 Floats = npt.NDArray[np.float64]
 MOVED = 1e-12
 """Effects on a logarithm below this are none."""
+CHANCE = 2 / math.sqrt(math.pi) / morris.DELTA
+"""What mu* would be, in standard errors, of a parameter that only shuffles the draws: the mean
+size of a normal difference of two means, over the step."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,7 @@ class _Responses:
         self.points, self.parameters, self.run = points, parameters, run
         self.metric, self.warmup_ps = metric_name(metric, points[0]), warmup_ps
         names = [_scheme(point) for point in points]
+        self.spread: Floats | None = None  # standard errors of the responses, mean over machines
         self.names = [*names, *(f"{name} / {names[0]}" for name in names[1:])]
 
     def of(self, cube: Floats) -> Floats:
@@ -126,19 +131,23 @@ class _Responses:
             for point in self.points
         ]
         found = self.run(points)
-        logs = np.array([self._log(p, runs) for p, runs in zip(points, found, strict=True)])
-        each = logs.reshape(len(machines), len(self.points)).T
-        return np.vstack([each, each[1:] - each[0]])
+        logs = np.array([self._logs(p, runs) for p, runs in zip(points, found, strict=True)])
+        each = logs.reshape(len(machines), len(self.points), -1).transpose(1, 0, 2)
+        every = np.concatenate([each, each[1:] - each[0]])
+        if every.shape[2] > 1:
+            self.spread = every.std(axis=2, ddof=1).mean(axis=1) / math.sqrt(every.shape[2])
+        means: Floats = every.mean(axis=2)
+        return means
 
-    def _log(self, point: Point, runs: Any) -> float:
+    def _logs(self, point: Point, runs: Any) -> list[float]:
         values = values_of(point, runs, self.metric, self.warmup_ps)
-        known = [float(value) for value in values if value is not None and value > 0]
+        known = [math.log(value) for value in values if value is not None and value > 0]
         if len(known) < len(values):
             raise UnknownLeverError(
                 f"{self.metric} has no positive value in a run of {label_of(point)}:"
                 " choose another --metric or a longer run"
             )
-        return float(np.mean(np.log(known)))
+        return known
 
 
 def _scheme(point: Point) -> str:
@@ -163,7 +172,8 @@ def sensitivity(
     -------
     dict
         The design, and for each response (a scheme's metric, the ratio of two): its range over
-        the screened machines, ``effects`` in order of mu*, and ``sobol`` of the greatest.
+        the screened machines, ``effects`` in order of mu*, ``chance`` (mu* of a parameter that
+        does no more than to shuffle the draws), and ``sobol`` of the greatest.
 
     Raises
     ------
@@ -215,6 +225,7 @@ def _screened(respond: _Responses, plan: Plan) -> list[Entry]:
                 "greatest": float(np.exp(logs.max())),
                 "share_above_1": float(np.mean(logs > 0)) if ratio else None,
                 "machines": len(logs),
+                "chance": None if respond.spread is None else CHANCE * float(respond.spread[i]),
                 "effects": sorted(rows, key=lambda row: -row["mu_star"]),
             }
         )

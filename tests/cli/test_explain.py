@@ -103,6 +103,7 @@ def test_sensitivity_ranks_the_numbers_of_the_machine(tmp_path) -> None:
         "gang_lookup_mapcount",
         "gang_lookup_mapcount / lock_each_page",
     ]
+    assert all(entry["chance"] > 0 for entry in found["responses"])
     for entry in found["responses"][:2]:
         assert entry["effects"][0]["parameter"] == "user.read_page_dram"
         assert entry["sobol"][0]["parameter"] == "user.read_page_dram"

@@ -1,0 +1,48 @@
+"""Build the documentation site: ``python docs/build.py [FOLDER]``.
+
+The pages in ``docs/`` read as they are wherever Markdown is shown. Here they are copied to
+FOLDER/source, those that are made from the code are put beside them, links that leave the site are
+mended, and Sphinx turns all of it into FOLDER/html, with every warning an error. FOLDER is
+``build/site`` if left out.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent
+sys.path[:0] = [str(DOCS), str(DOCS.parent)]
+
+from pages import REFERENCE, links  # noqa: E402 - found through the line above
+
+
+def assemble(folder: Path) -> None:
+    """Write the sources of the site: pages as they are, pages of elsewhere, pages from the code."""
+    (folder / "reference").mkdir(parents=True, exist_ok=True)
+    shutil.copy(DOCS / "conf.py", folder)
+    for path, name in links.site_pages().items():
+        text = links.mend(path.read_text(encoding="utf-8"), path)
+        (folder / name).write_text(text, encoding="utf-8")
+    for name, make in REFERENCE.items():
+        (folder / "reference" / f"{name}.md").write_text(make(), encoding="utf-8")
+
+
+def build(folder: Path) -> int:
+    """Assemble and run Sphinx; return its exit code."""
+    shutil.rmtree(folder, ignore_errors=True)
+    assemble(folder / "source")
+    from sphinx.cmd.build import main
+
+    options = ["-q", "-W", "--keep-going", "-b", "html", "-d", str(folder / "doctrees")]
+    return main([*options, str(folder / "source"), str(folder / "html")])
+
+
+if __name__ == "__main__":
+    to = Path(sys.argv[1] if len(sys.argv) > 1 else DOCS.parent / "build" / "site")
+    try:
+        code = build(to)
+    except ModuleNotFoundError as error:
+        sys.exit(f"error: {error}; pip install -c constraints.txt -e '.[docs]'")
+    if code == 0:
+        print(to / "html" / "index.html")
+    sys.exit(code)

@@ -1,0 +1,39 @@
+"""Which files are pages of the site, and where their links lead there."""
+
+import re
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parents[1]
+ROOT = DOCS.parent
+BORROWED = {
+    ROOT / "experiments" / "README.md": "paper-figures.md",
+    ROOT / "benchmarks" / "README.md": "benchmarks.md",
+    ROOT / "CHANGELOG.md": "changelog.md",
+}
+"""Pages of other folders that the site has, too, and their names in it."""
+HOME = {ROOT / "README.md": "index.md"}
+"""Links to these lead to a page that says the same for readers of the site."""
+LINK = re.compile(r"(```.*?```|`[^`\n]*`)|\[([^\]]*)\]\(([^)\s]+)\)", re.DOTALL)
+
+
+def site_pages() -> dict[Path, str]:
+    """Return the files that are pages of the site, and their names in it."""
+    return {**{path: path.name for path in sorted(DOCS.glob("*.md"))}, **BORROWED}
+
+
+def mend(text: str, path: Path) -> str:
+    """Let the links of a page lead to the site's pages; a link to any other file becomes text."""
+    pages = {**HOME, **site_pages()}
+
+    def link(found: re.Match[str]) -> str:
+        if found[1]:
+            return found[1]  # code
+        name, _, part = found[3].partition("#")
+        if not name or re.match(r"[a-z]+:", name):
+            return found[0]
+        target = (path.parent / name).resolve()
+        if target not in pages:
+            return found[2]
+        return f"[{found[2]}]({pages[target]}{'#' if part else ''}{part})"
+
+    return LINK.sub(link, text)

@@ -1,0 +1,85 @@
+"""Schemes, actors and the words that they are written in."""
+
+import inspect
+from types import ModuleType
+
+from dessim import schemes
+from dessim.kernel import alphabet
+from dessim.kernel import layout as lay
+
+from .markdown import block, code, escape, prose, table
+
+
+def _options(one: schemes.Scheme | schemes.Actor) -> str:
+    if not one.options:
+        return "No options.\n"
+    rows = [
+        (
+            code(key),
+            code(str(value).lower()),
+            ", ".join(map(code, one.choices.get(key, ()))) or type(value).__name__,
+        )
+        for key, value in one.options.items()
+    ]
+    return table(("option", "default", "values"), rows)
+
+
+def _listing(lines: tuple[str, ...] | list[str]) -> str:
+    return block("\n".join(f"{i:>4}  {line}" for i, line in enumerate(lines)))
+
+
+def schemes_page() -> str:
+    """Every scheme and actor: where it comes from, its options, and the steps of its program."""
+    parts = [
+        "# Schemes and actors\n",
+        "Side by side and in words: [Schemes](../schemes.md). Listings have numbers that jumps name; each line is "
+        "a [word](words.md), its cost and the category in which its time is booked.\n",
+    ]
+    for name in schemes.names():
+        scheme = schemes.load(name)
+        program = schemes.thread_program(scheme, {}, 4)
+        parts += [f"## {name}\n", prose(scheme.description), _options(scheme)]
+        parts.append(f"Promises: {', '.join(map(code, scheme.promises)) or 'none'}.\n")
+        parts.append(f"A fault holds `{scheme.fault_lock}`. Program of a thread:\n")
+        parts.append(_listing(program.listing))
+    for name in schemes.actor_names():
+        actor = schemes.load_actor(name)
+        parts += [f"## {name} (actor)\n", prose(actor.description), _options(actor)]
+        parts += ["One round:\n", _listing(schemes.program_of_actor(actor, {}).listing)]
+    return "\n".join(parts)
+
+
+def words(module: ModuleType = alphabet) -> dict[str, str]:
+    """Every word of the alphabet with its signature -> its docstring."""
+    found = {}
+    for name, function in inspect.getmembers(module, inspect.isfunction):
+        signature = inspect.signature(function)
+        if name.startswith("_") or signature.return_annotation is not alphabet.Step:
+            continue
+        bare = [
+            p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()
+        ]
+        shown = str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
+        found[f"{name}{shown}"] = inspect.getdoc(function) or ""
+    return found
+
+
+def words_page() -> str:
+    """The alphabet: steps, and the names that may stand in them."""
+    names = {
+        "Locks": alphabet.LOCKS,
+        "Words of a page": alphabet.WORDS,
+        "Conditions": (*alphabet.FLAG_CONDITIONS, *alphabet.OTHER_CONDITIONS),
+        "Costs": [cost for cost in lay.COSTS if cost != "none"],
+        "Counters": lay.COUNTERS,
+    }
+    rows = [(code(shown), escape(text)) for shown, text in words().items()]
+    parts = [
+        "# Words of a scheme\n",
+        "All of `dessim.kernel.alphabet`. What each costs is in [Schemes](../schemes.md#words) and [the machine "
+        "model](../machine.md).\n",
+        table(("word", "meaning"), rows),
+    ]
+    for title, known in names.items():
+        parts += [f"## {title}\n", ", ".join(map(code, known)) + ".\n"]
+    return "\n".join(parts)

@@ -60,11 +60,12 @@ def _message(error: Exception) -> str | None:
     if isinstance(error, ConfigError):
         return str(error)
     from dessim.engines.explorer.world import ScopeError
+    from dessim.kernel.alphabet import ProgramError
     from dessim.kernel.world import WorldError
     from dessim.report.drawing import UnknownFigureError
     from dessim.report.paper import FigureFileError
     from dessim.report.perfetto_trace import PerfettoMissingError
-    from dessim.schemes import UnknownScheme
+    from dessim.schemes import SchemeFileError, UnknownScheme
     from dessim.study.check import CheckError
     from dessim.study.executors import ClusterMissingError
     from dessim.study.levers import UnknownLeverError
@@ -72,7 +73,7 @@ def _message(error: Exception) -> str | None:
     known = (
         *(WorldError, UnknownScheme, UnknownFigureError, FigureFileError),
         *(ClusterMissingError, UnknownLeverError, PerfettoMissingError),
-        *(CheckError, ScopeError),
+        *(CheckError, ScopeError, SchemeFileError, ProgramError),
     )
     return f"error: {error}" if isinstance(error, known) else None
 

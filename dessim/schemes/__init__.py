@@ -1,5 +1,7 @@
 """Locking schemes, and who else works on the file: one file each. The folder is the registry.
 
+Files in ``./schemes`` of the working directory belong to it.
+
 A scheme's file has ``FAULT_AROUND``, ``SLOW_PATH`` and ``PROMISES``; an actor's file has ``ACTOR``.
 Both may have ``OPTIONS`` with defaults and ``CHOICES`` with the values that a text may take.
 """
@@ -9,12 +11,14 @@ import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from types import ModuleType
 
 from dessim.kernel.alphabet import Step
 from dessim.kernel.assembler import Program, assemble
 from dessim.kernel.programs import actor_program, attempt_program, fault_program
-from dessim.schemes import exit, munmap, no_fault_around
+from dessim.schemes import _own, exit, munmap, no_fault_around
+from dessim.schemes._own import SchemeFileError as SchemeFileError
 
 Option = bool | int | str
 
@@ -78,10 +82,16 @@ class UnknownScheme(KeyError):  # noqa: N818 - it says what is unknown, not that
 
 
 def _modules(word: str) -> dict[str, ModuleType]:
-    """Return the modules of this folder that define a word, by name."""
+    """Return the modules of this folder, and of one's own, that define a word, by name."""
     found = sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
     modules = {name: importlib.import_module(f"{__name__}.{name}") for name in found}
-    return {name: module for name, module in modules.items() if hasattr(module, word)}
+    modules.update(_own.modules())
+    return {name: module for name, module in sorted(modules.items()) if hasattr(module, word)}
+
+
+def own_files() -> list[Path]:
+    """Return the files of one's own: ``./schemes`` of the working directory."""
+    return _own.files()
 
 
 def names() -> list[str]:

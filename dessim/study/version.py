@@ -2,15 +2,17 @@
 
 import ast
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+
+from dessim.schemes import own_files
 
 ROOMS = ("model", "kernel", "schemes", "engines")
 
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-@lru_cache
 def model_version() -> str:
     """Hash of the sources that decide the result of a run: a change there makes old runs stale.
 
@@ -18,10 +20,16 @@ def model_version() -> str:
     -------
     str, 64 hexadecimal digits
     """
-    return hash_of(Path(__file__).resolve().parent.parent)
+    return _version(tuple((path, path.stat().st_mtime_ns) for path in own_files()))
 
 
-def hash_of(package: Path) -> str:
+@lru_cache
+def _version(own: tuple[tuple[Path, int], ...]) -> str:
+    """Hash of the package and of schemes of one's own, each with the time of its last change."""
+    return hash_of(Path(__file__).resolve().parent.parent, [path for path, _ in own])
+
+
+def hash_of(package: Path, own: Sequence[Path] = ()) -> str:
     """Hash of what the Python sources in the rooms of a package that decide results mean.
 
     Comments, docstrings and layout do not count: who explains the kernel better keeps his runs.
@@ -30,6 +38,8 @@ def hash_of(package: Path) -> str:
     ----------
     package : Path
         The folder `dessim`.
+    own : sequence of Path
+        Schemes from elsewhere: they count like files of `dessim/schemes`.
 
     Raises
     ------
@@ -37,13 +47,15 @@ def hash_of(package: Path) -> str:
         If a file is no Python.
     """
     digest = hashlib.sha256()
-    for room in ROOMS:
-        for path in sorted((package / room).rglob("*.py")):
-            parts: list[str] = []
-            _add_meaning(ast.parse(path.read_bytes()), parts)
-            meaning = "".join(parts)
-            digest.update(f"{path.relative_to(package).as_posix()} {len(meaning)}\n".encode())
-            digest.update(meaning.encode())
+    files = [path for room in ROOMS for path in sorted((package / room).rglob("*.py"))]
+    names = [path.relative_to(package).as_posix() for path in files]
+    names += [f"schemes/{path.name}" for path in own]
+    for name, path in zip(names, [*files, *own], strict=True):
+        parts: list[str] = []
+        _add_meaning(ast.parse(path.read_bytes()), parts)
+        meaning = "".join(parts)
+        digest.update(f"{name} {len(meaning)}\n".encode())
+        digest.update(meaning.encode())
     return digest.hexdigest()
 
 

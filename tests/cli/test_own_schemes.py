@@ -1,0 +1,105 @@
+"""Schemes in ./schemes of the working directory."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dessim import schemes
+from dessim.cli import main
+from dessim.study.version import model_version
+
+SCHEME = '''"""``mine``: a sentence about it."""
+
+from dessim.kernel.alphabet import work
+from dessim.schemes.no_fault_around import SLOW_PATH as SLOW_PATH
+
+PROMISES = ()
+FAULT_AROUND = (work("fault_around_setup"),)
+'''
+RUN = (
+    *("run", "quickstart", "--engine", "reference", "-q", "--format", "json"),
+    *("--set", "schemes=[mine, no_fault_around]", "--set", "simulate=16KiB"),
+    *("--set", "threads=2", "--replications", "2"),
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder `schemes` of an empty working directory, with the scheme `mine`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "schemes").mkdir()
+    (tmp_path / "schemes" / "mine.py").write_text(SCHEME)
+    return tmp_path / "schemes"
+
+
+def typed(*words: str) -> Result:
+    """What happens when somebody types `dessim` and these words."""
+    return CliRunner().invoke(main, words)
+
+
+def test_a_file_is_a_scheme_by_its_name(folder: Path) -> None:
+    """It is listed with its sentence and shown with its steps, beside those that come along."""
+    assert "mine                  a sentence about it." in typed("list", "schemes").output
+    assert "work fault_around_setup" in typed("show", "scheme", "mine").output
+    assert "lock_each_page" in schemes.names()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_it_runs_in_this_process_and_in_workers(folder: Path, workers: str) -> None:
+    """With a window that it leaves empty it has the faults of no fault-around."""
+    done = typed(*RUN, "-j", workers)
+    assert done.exit_code == 0, done.output
+    mine, none = (p["metrics"]["minor_faults"] for p in json.loads(done.stdout)["points"])
+    assert mine["mean"] == none["mean"] > 0
+
+
+def test_runs_become_stale_when_it_changes_but_not_when_it_is_explained(folder: Path) -> None:
+    """The version of the model holds its steps; a program text of somebody else is left alone."""
+    path = folder / "mine.py"
+    before = model_version()
+    path.write_text(SCHEME.replace("a sentence", "another sentence"))
+    os.utime(path, ns=(1, 1))
+    assert model_version() == before
+    path.write_text(SCHEME.replace("fault_around_setup", "lookup_descent"))
+    os.utime(path, ns=(2, 2))
+    assert model_version() != before
+    assert "work lookup_descent" in typed("show", "scheme", "mine").output
+    path.unlink()
+    without = model_version()
+    (folder / "other.py").write_text("raise SystemExit('run by mistake')\n")
+    assert model_version() == without != before
+    assert "mine" not in schemes.names()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("mine", "x = (", "mine.py:1: '(' was never closed"),
+        ("mine", SCHEME + "\n1 / 0\n", "mine.py:9: ZeroDivisionError: division by zero"),
+        (
+            "mine",
+            SCHEME.replace("fault_around_setup", "nothing"),
+            "mine.py:7: ProgramError: unknown cost 'nothing'; there are none, exception_entry",
+        ),
+        ("mine", SCHEME.replace("PROMISES = ()\n", ""), "a scheme needs PROMISES"),
+        (
+            "mine",
+            SCHEME.replace("work(", "go_to(").replace("import work", "import go_to"),
+            "no place is called 'fault_around_setup'",
+        ),
+        ("lock_each_page", SCHEME, "dessim has a 'lock_each_page' already"),
+    ],
+    ids=["syntax", "exception", "word", "part", "place", "name"],
+)
+def test_a_wrong_file_is_told_in_one_line(folder: Path, name: str, text: str, message: str) -> None:
+    """Exit code 2, the file, the line where there is one, and what is wrong; no traceback."""
+    (folder / "mine.py").unlink()
+    (folder / f"{name}.py").write_text(text)
+    done = typed("show", "scheme", "mine")
+    assert done.exit_code == 2
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1

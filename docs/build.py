@@ -20,6 +20,7 @@ def assemble(folder: Path) -> None:
     """Write the sources of the site: pages as they are, pages of elsewhere, pages from the code."""
     (folder / "reference").mkdir(parents=True, exist_ok=True)
     shutil.copy(DOCS / "conf.py", folder)
+    shutil.copytree(DOCS / "static", folder / "static")
     for path, name in links.site_pages().items():
         text = links.mend(path.read_text(encoding="utf-8"), path)
         (folder / name).write_text(text, encoding="utf-8")

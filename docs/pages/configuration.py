@@ -79,6 +79,8 @@ def _default(field: FieldInfo) -> str:
     unit = unit_of(field)
     if default is None or default in ((), {}, ""):
         return ""
+    if isinstance(default, Model):
+        return "its own defaults"
     if unit is not None:
         return code(unit.write(default))
     return code(str(default).lower() if isinstance(default, bool) else default)
@@ -87,7 +89,9 @@ def _default(field: FieldInfo) -> str:
 def _keys(kind: type[Model]) -> str:
     rows = []
     for key, field in keys_of(kind).items():
-        meaning = escape(field.description or "")
+        inner = submodel(field)
+        about = (inner.__doc__ or "").partition("\n\n")[0] if inner is not None else ""
+        meaning = escape(field.description or about)
         rows.append((code(key), _value(field), _default(field), meaning))
     return table(("key", "value", "left out", "meaning"), rows)
 

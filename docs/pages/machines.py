@@ -31,40 +31,40 @@ def _written(value: Any, unit: Any) -> str:
     return str(value)
 
 
-def _page(name: str) -> str:
-    machine = model.load_machine(name)
-    rows = []
+def _rows(machine: model.Machine) -> dict[str, list[tuple[str, str, str, str]]]:
+    """Part of the machine -> a row for each number: key, value, range, where it is from."""
+    found: dict[str, list[tuple[str, str, str, str]]] = {}
     for path, value, unit in _numbers(machine):
-        if path.startswith("calibration"):
+        part, _, key = path.partition(".")
+        if part == "calibration":
             continue
         known = machine.provenance.get(path)
-        tag = source = note = span = ""
+        span = origin = ""
         if known is not None:
-            tag, source, note = known.tag or "", known.source or "", known.note or ""
+            words = filter(None, (known.tag, known.source and code(known.source)))
+            origin = ", ".join(words) + (f": {escape(known.note)}" if known.note else "")
             if known.low is not None and known.high is not None:
                 span = f"{_written(known.low, unit)} to {_written(known.high, unit)}"
-        shown = code(_written(value, unit))
-        rows.append((code(path), shown, escape(span), escape(tag), escape(source), escape(note)))
+        row = (code(key), code(_written(value, unit)), escape(span), origin or "default")
+        found.setdefault(part, []).append(row)
+    return found
+
+
+def _page(name: str) -> str:
+    machine = model.load_machine(name)
     topology = machine.topology
-    counts = (
-        f"{topology.sockets} sockets, {topology.n_cores} cores, {topology.n_cpus} CPUs, "
-        f"{topology.n_l3} L3 domains."
-    )
-    return "\n".join(
-        [
-            f"# {name}\n",
-            escape(machine.description) + "\n",
-            counts + "\n",
-            "## Numbers\n",
-            "A number without a tag is the default of its key ([keys of a machine](machine.md)).\n",
-            table(("key", "value", "range", "tag", "source", "note"), rows),
-            "## Sources\n",
-            table(
-                ("key", "reference"),
-                ((code(key), escape(text)) for key, text in machine.sources.items()),
-            ),
-        ]
-    )
+    parts = [
+        f"# {name}\n",
+        escape(machine.description) + "\n",
+        f"{topology.sockets} sockets, {topology.n_l3} L3 domains, {topology.n_cores} cores, "
+        f"{topology.n_cpus} CPUs. What each key means: [keys of a machine](machine.md). How a number "
+        "is known stands first (*read*, *derived*, *estimated*, *recalled*, *assumed*, *fitted*), then "
+        "its source, then what to doubt; `default` is a number that the file leaves out.\n",
+    ]
+    for part, rows in _rows(machine).items():
+        parts += [f"## {part}\n", table(("key", "value", "range", "where from"), rows)]
+    sources = ((code(key), escape(text)) for key, text in machine.sources.items())
+    return "\n".join([*parts, "## Sources\n", table(("key", "reference"), sources)])
 
 
 def pages() -> dict[str, Callable[[], str]]:

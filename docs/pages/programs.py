@@ -32,8 +32,9 @@ def schemes_page() -> str:
     """Every scheme and actor: where it comes from, its options, and the steps of its program."""
     parts = [
         "# Schemes and actors\n",
-        "Side by side and in words: [Schemes](../schemes.md). Listings have numbers that jumps name; each line is "
-        "a [word](words.md), its cost and the category in which its time is booked.\n",
+        "Side by side and in words: [Schemes](../schemes.md). A listing is the program as it is laid out, "
+        "with the frame that is the same for all schemes; most lines are [words](words.md), and numbers "
+        "behind an arrow are places to go to.\n",
     ]
     for name in schemes.names():
         scheme = schemes.load(name)

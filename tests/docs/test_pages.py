@@ -13,6 +13,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 SMALL = "--set simulate=64KiB --engine reference"
+FEW = f"{SMALL} -q --replications 1 --set threads=2 --set workload=separate-processes"
 QUICKSTART = f"dessim run quickstart -q {SMALL} --replications 2"
 WHOLE = ("tutorial.md", "howto.md", "statistics.md", "scale.md", "check.md")
 """Pages that are run here as they are, but for ..."""
@@ -25,10 +26,7 @@ INSTEAD = {
     ],
     "scale.md": [
         (r"(?s)^pip install.*", "true"),  # a cluster: tests/scale
-        (
-            r"scheme-comparison -j 2.*",
-            f"scheme-comparison {SMALL} -q --replications 1 --set threads=2 -j 2",
-        ),
+        (r"scheme-comparison -j 2.*", f"scheme-comparison {FEW} -j 2"),
     ],
     "check.md": [(r"^dessim check( +#.*)?$", "dessim check --help")],  # tests/explorer
 }

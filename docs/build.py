@@ -24,6 +24,8 @@ def assemble(folder: Path) -> None:
     for path, name in links.site_pages().items():
         text = links.mend(path.read_text(encoding="utf-8"), path)
         (folder / name).write_text(text, encoding="utf-8")
+    index = folder / "index.md"
+    index.write_text(index.read_text(encoding="utf-8") + links.rest(folder), encoding="utf-8")
     for name, make in REFERENCE.items():
         (folder / "reference" / f"{name}.md").write_text(make(), encoding="utf-8")
 

@@ -37,3 +37,11 @@ def mend(text: str, path: Path) -> str:
         return f"[{found[2]}]({pages[target]}{'#' if part else ''}{part})"
 
     return LINK.sub(link, text)
+
+
+def rest(folder: Path) -> str:
+    """Return a table of contents with the pages that the index names nowhere; empty without any."""
+    listed = (folder / "index.md").read_text(encoding="utf-8").splitlines()
+    names = [path.stem for path in sorted(folder.glob("*.md")) if path.stem not in listed]
+    more = "\n".join(name for name in names if name != "index")
+    return f"\n```{{toctree}}\n:hidden:\n:caption: More\n\n{more}\n```\n" if more else ""

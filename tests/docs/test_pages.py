@@ -38,6 +38,8 @@ ELSEWHERE = {
     "explain.md": "test_explanations.py",
     "trace.md": "test_explanations.py",
     "fidelity.md": "test_fidelity.py",
+    "report.md": "test_guides.py",
+    "api.md": "test_guides.py",
 }
 """Pages whose blocks another file of this folder runs."""
 

@@ -1,6 +1,8 @@
 """Every command and file that a page of the documentation shows works."""
 
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,7 @@ BEFORE = {"statistics.md": QUICKSTART, "scale.md": QUICKSTART}
 """... what must have been run before,"""
 INSTEAD = {
     "tutorial.md": [
-        (r"^python3 -m venv.*\n\. .*\n", ""),  # the test marked slow does that
+        (r"^python3 -m venv.*\n\. .*\n", ""),  # the slow test below does that
         (r"^mkdir -p ~/fault-study.*\n", ""),
     ],
     "scale.md": [
@@ -57,6 +59,37 @@ def test_what_a_page_shows_works(name, shell, tmp_path, request) -> None:
         assert shell(BEFORE[name], tmp_path).returncode == 0
     update = request.config.getoption("--update-golden")
     assert run_page(DOCS / name, shell, tmp_path, edit, update)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_the_tutorial_works_in_a_fresh_clone(tmp_path) -> None:
+    """Typed as it stands into one shell, with nothing installed before, it ends with the figure."""
+    clone = tmp_path / "clone"
+    done = subprocess.run(["git", "clone", "-q", ROOT, clone], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip("not a checkout of the repository")
+    lines = ["set -euo pipefail"]
+    for number, block in enumerate(blocks_of((DOCS / "tutorial.md").read_text())):
+        if block.file:
+            end = f"END_OF_FILE_{number}"
+            lines += [f"mkdir -p $(dirname {block.file})", f"cat > {block.file} <<'{end}'"]
+            lines += [block.text + end]
+        elif block.language == "sh":
+            lines.append(block.text)
+    foreign = ("PYTHONPATH", "VIRTUAL_ENV", "NUMBA_CACHE_DIR")
+    env = {key: value for key, value in os.environ.items() if key not in foreign}
+    done = subprocess.run(
+        ["bash", "-c", "\n".join(lines)],
+        cwd=clone,
+        env=env | {"HOME": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "fault-study/results/figures/price_of_locks.pdf").stat().st_size > 5000
 
 
 def test_the_tutorial_ends_with_a_figure(shell, tmp_path) -> None:

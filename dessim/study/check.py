@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from dessim import schemes
 from dessim.kernel.setup import ActorSetup, Setup
 from dessim.model import load_machine
+from dessim.model.machine import Machine
 from dessim.model.workload import PAGE_BYTES, Workload
 from dessim.schemes import Option, Scheme
 
@@ -24,6 +26,7 @@ MACHINE = "ivybridge-ex-4s"  # gives the World its shape; its times are never as
 WINDOW_ORDER = 3
 DEFAULT_BOUND = 5_000_000
 MAX_THREADS, MAX_PAGES = 3, 2
+RETRIES = ("none", "before_bug", "always_bug", "until_unmapped")
 
 
 class CheckError(ValueError):
@@ -205,6 +208,11 @@ def refuse_nonsense(scope: Scope) -> None:
         raise CheckError("--increment plain needs --memory tso or weak: sc delays nothing")
 
 
+@lru_cache
+def _machine() -> Machine:
+    return load_machine(MACHINE)
+
+
 def actor_options(scope: Scope) -> dict[str, Option]:
     """Return the options of a scope's actor."""
     if scope.actor == "invalidate":
@@ -242,9 +250,7 @@ def setup_of(scope: Scope, scheme: Scheme | None = None) -> Setup:
         actor = schemes.load_actor(ACTORS[scope.actor])
         steps = schemes.program_of_actor(actor, actor_options(scope), scheme.fault_lock)
         actors = (ActorSetup(steps, 1, scope.pages),)
-    return Setup(
-        load_machine(MACHINE), workload, program, scope.threads, WINDOW_ORDER, None, 1, 0, actors
-    )
+    return Setup(_machine(), workload, program, scope.threads, WINDOW_ORDER, None, 1, 0, actors)
 
 
 def small_world_of(scope: Scope, scheme: Scheme | None = None) -> Any:
@@ -350,17 +356,17 @@ def task_names(scope: Scope) -> list[str]:
 
 
 def core_scopes() -> list[Scope]:
-    """Return the scopes of the core table: every scheme, and every repair of the lockless one."""
+    """Return the scopes of the core table: every scheme beside every way to unmap."""
     scopes = []
-    for threads in (1, 2):
-        for name in schemes.names():
-            if name != "gang_lookup_mapcount":
-                scopes.append(Scope(name, threads=threads))
-        lockless = Scope("gang_lookup_mapcount", threads=threads)
-        for retry in ("none", "before_bug", "always_bug", "until_unmapped"):
-            scopes.append(replace(lockless, unmap_retry=retry))
-        scopes.append(replace(lockless, walk="every_table"))
-        scopes.append(replace(lockless, options=(("precheck", True),)))
+    for name in schemes.names():
+        lockless = not schemes.load(name).promises
+        plain = Scope(name)
+        ways = [replace(plain, unmap_retry=retry) for retry in RETRIES]
+        ways.append(replace(plain, walk="every_table"))
+        if lockless:
+            ways += [replace(way, options=(("precheck", True),)) for way in ways]
+        for threads in (1, 2) if lockless else (2,):
+            scopes += [replace(way, threads=threads) for way in ways]
     return scopes
 
 

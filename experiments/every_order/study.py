@@ -1,0 +1,214 @@
+"""The whole table: schemes x invalidations x threads x memory models, each in every order of steps.
+
+``python experiments/every_order/study.py`` writes ``verdicts.csv`` and ``table.md`` beside itself
+in a few minutes; ``--check`` compares with what is there instead. ``docs/thread-2014.md`` says what
+it means.
+"""
+
+import argparse
+import csv
+import io
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from dessim import schemes
+from dessim.study.check import Scope, check
+
+HERE = Path(__file__).parent
+LOCKLESS = "gang_lookup_mapcount"
+RETRIES = ("none", "before_bug", "always_bug", "until_unmapped")
+WALKS = ("if_mapped", "every_table")
+MEMORY = ("sc", "tso", "weak")
+CROWDS = ((1, "shared"), (2, "shared"), (2, "own"))
+ATTEMPTS = (1, 2, "repeat")
+PAGES = ("neighbour", "target")
+ABLATIONS: tuple[dict[str, bool | str], ...] = (
+    {"fence": False},
+    {"reference": False},
+    {"mapping_recheck": False},
+    {"recheck_order": "mapping_first"},
+)
+COLUMNS = (
+    *("scheme", "options", "actor", "unmap_retry", "walk", "bug1", "bug2", "precheck"),
+    *("threads", "tables", "attempts", "page", "pages", "memory", "increment", "lock_page"),
+    *("property", "verdict", "steps", "states", "schedule"),
+)
+BOUND = 20_000_000
+
+
+def crowds(scope: Scope) -> Iterator[Scope]:
+    """Yield a scope with one thread and with two, each number of faults, both kinds of page."""
+    for (threads, tables), attempts, page in product(CROWDS, ATTEMPTS, PAGES):
+        yield replace(scope, threads=threads, tables=tables, attempts=attempts, page=page)
+
+
+def variants(scheme: str) -> Iterator[Scope]:
+    """Yield a scheme with every way to unmap, with and without the pre-check if it has one."""
+    checks = ((), (("precheck", True),)) if scheme == LOCKLESS else ((),)
+    for retry, walk, options in product(RETRIES, WALKS, checks):
+        yield Scope(scheme, unmap_retry=retry, walk=walk, options=options)
+
+
+def scopes() -> Iterator[Scope]:
+    """Yield all scopes of the study; some more than once."""
+    for name in schemes.names():
+        for variant in variants(name):
+            yield from crowds(variant)
+            yield replace(variant, threads=3)
+        for memory in MEMORY[1:]:
+            yield from crowds(Scope(name, memory=memory))
+        for actor, memory, page in product(("truncate", "reclaim", "munmap"), MEMORY, PAGES):
+            for threads, tables in CROWDS:
+                yield Scope(
+                    name, actor=actor, memory=memory, page=page, threads=threads, tables=tables
+                )
+        for pages, (threads, tables) in product(PAGES, CROWDS):
+            yield Scope(name, pages=2, page=pages, threads=threads, tables=tables)
+        for actor in ("invalidate", "truncate", "reclaim", "munmap"):
+            yield Scope(name, actor=actor, threads=2, memory="weak", acquire_only=True)
+    for variant in variants(LOCKLESS):
+        for memory, (threads, tables) in product(MEMORY[1:], CROWDS):
+            yield replace(variant, memory=memory, threads=threads, tables=tables)
+        for bug1, bug2 in ((False, True), (True, False), (False, False)):
+            for threads, tables in CROWDS:
+                for attempts in ATTEMPTS:
+                    yield replace(
+                        variant,
+                        **{"bug1": bug1, "bug2": bug2, "threads": threads, "tables": tables},
+                        attempts=attempts,
+                    )
+    yield from parts()
+
+
+def parts() -> Iterator[Scope]:
+    """Yield the lockless scheme without one of its parts, with the BUG_ONs and without."""
+    for bugs in (True, False):
+        whole = Scope(LOCKLESS, bug1=bugs, bug2=bugs)
+        for memory, (threads, tables), page in product(MEMORY, CROWDS, PAGES):
+            here = replace(whole, memory=memory, threads=threads, tables=tables, page=page)
+            yield here
+            for options in ABLATIONS:
+                yield replace(here, options=tuple(options.items()))
+                if memory != "sc":
+                    yield replace(here, options=tuple(options.items()), plain_increment=True)
+            if memory != "sc":
+                yield replace(here, plain_increment=True)
+            if memory == "weak":
+                yield replace(here, acquire_only=True)
+    for actor in ("truncate", "reclaim", "munmap"):
+        for options, memory in product(ABLATIONS, MEMORY):
+            yield Scope(
+                LOCKLESS, actor=actor, threads=2, memory=memory, options=tuple(options.items())
+            )
+
+
+def explored(scope: Scope) -> list[dict[str, Any]]:
+    """Return a row for each property of a scope."""
+    rows = []
+    for verdict in check(scope, bound=BOUND).verdicts:
+        row = verdict.row()
+        row.update(row.pop("invalidate"))
+        other = {k: v for k, v in scope.options if k != "precheck"}
+        row["options"] = " ".join(f"{k}={str(v).lower()}" for k, v in other.items())
+        row["increment"] = "plain" if scope.plain_increment else "locked"
+        row["lock_page"] = "acquire" if scope.acquire_only else "full"
+        row["schedule"] = verdict.schedule
+        rows.append(row)
+    return rows
+
+
+def as_csv(rows: list[dict[str, Any]]) -> str:
+    """Return rows as text."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        values = {name: "" if row[name] is None else row[name] for name in COLUMNS}
+        writer.writerow(
+            {
+                k: str(v).lower() if v in (True, False) and isinstance(v, bool) else v
+                for k, v in values.items()
+            }
+        )
+    return text.getvalue()
+
+
+def cell(rows: list[dict[str, Any]], name: str) -> str:
+    """Return the verdict on a property over several scopes, with the shortest trace."""
+    here = [row for row in rows if row["property"] == name]
+    steps = [row["steps"] for row in here if row["verdict"] == "sometimes"]
+    if steps:
+        return f"**{min(steps)}**"
+    return "never" if all(row["verdict"] == "never" for row in here) else "unknown"
+
+
+def as_table(rows: list[dict[str, Any]]) -> str:
+    """Return the lockless scheme's repairs as a table: shortest traces, or never."""
+    plain = [r for r in rows if r["scheme"] == LOCKLESS and r["actor"] == "invalidate"]
+    plain = [r for r in plain if r["memory"] == "sc" and not r["options"] and r["pages"] == 1]
+    lines = [
+        "| unmapping again | walk | pre-check | "
+        + " | ".join(
+            f"{bug}, {who}"
+            for bug in ("bug1", "bug2")
+            for who in ("1 thread, 1 fault", "1 thread, 2 faults", "2 threads", "2 processes")
+        )
+        + " |",
+        "|---" * 11 + "|",
+    ]
+    who = (
+        {"threads": 1, "attempts": 1},
+        {"threads": 1, "attempts": 2},
+        {"threads": 2, "attempts": 1, "tables": "shared"},
+        {"threads": 2, "attempts": 1, "tables": "own"},
+    )
+    for retry, walk, precheck in product(RETRIES, WALKS, (False, True)):
+        here = [
+            r
+            for r in plain
+            if (r["unmap_retry"], r["walk"], r["precheck"]) == (retry, walk, precheck)
+            and r["bug1"] is True
+            and r["bug2"] is True
+            and r["page"] == "neighbour"
+        ]
+        cells = [
+            cell([r for r in here if all(r[k] == v for k, v in crowd.items())], bug)
+            for bug in ("bug1", "bug2")
+            for crowd in who
+        ]
+        checked = "yes" if precheck else "no"
+        lines.append(f"| `{retry}` | `{walk}` | {checked} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Explore everything, then write the results or compare them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compare, write nothing")
+    parser.add_argument("-j", type=int, default=2, help="processes")
+    arguments = parser.parse_args()
+    todo = list(dict.fromkeys(scopes()))
+    check(todo[0])  # compiled once, before there are several processes
+    begun = time.monotonic()
+    with ProcessPoolExecutor(arguments.j) as pool:
+        rows = [row for some in pool.map(explored, todo, chunksize=8) for row in some]
+    states = sum({id(row): row["states"] for row in rows[:: len(rows) // len(todo)]}.values())
+    print(f"{len(todo)} scopes, {states:,} states, {time.monotonic() - begun:.0f} s")
+    results = {"verdicts.csv": as_csv(rows), "table.md": as_table(rows)}
+    if arguments.check:
+        different = [name for name, text in results.items() if (HERE / name).read_text() != text]
+        print("different: " + ", ".join(different) if different else "the same as before")
+        return int(bool(different))
+    for name, text in results.items():
+        (HERE / name).write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dessim import schemes
-from dessim.study.check import Scope, check
+from dessim.study.check import Scope, check, property_names
 
 HERE = Path(__file__).parent
 LOCKLESS = "gang_lookup_mapcount"
@@ -34,10 +34,11 @@ ABLATIONS: tuple[dict[str, bool | str], ...] = (
     {"mapping_recheck": False},
     {"recheck_order": "mapping_first"},
 )
+PRECHECK = (("precheck", True),)
 COLUMNS = (
     *("scheme", "options", "actor", "unmap_retry", "walk", "bug1", "bug2", "precheck"),
     *("threads", "tables", "attempts", "page", "pages", "memory", "increment", "lock_page"),
-    *("property", "verdict", "steps", "states", "schedule"),
+    *("states", *property_names()),
 )
 BOUND = 20_000_000
 
@@ -80,10 +81,14 @@ def scopes() -> Iterator[Scope]:
                 for attempts in ATTEMPTS:
                     yield replace(
                         variant,
-                        **{"bug1": bug1, "bug2": bug2, "threads": threads, "tables": tables},
+                        bug1=bug1,
+                        bug2=bug2,
+                        threads=threads,
+                        tables=tables,
                         attempts=attempts,
                     )
     yield from parts()
+    yield from repairs()
 
 
 def parts() -> Iterator[Scope]:
@@ -108,82 +113,93 @@ def parts() -> Iterator[Scope]:
             )
 
 
-def explored(scope: Scope) -> list[dict[str, Any]]:
-    """Return a row for each property of a scope."""
-    rows = []
-    for verdict in check(scope, bound=BOUND).verdicts:
-        row = verdict.row()
-        row.update(row.pop("invalidate"))
-        other = {k: v for k, v in scope.options if k != "precheck"}
-        row["options"] = " ".join(f"{k}={str(v).lower()}" for k, v in other.items())
-        row["increment"] = "plain" if scope.plain_increment else "locked"
-        row["lock_page"] = "acquire" if scope.acquire_only else "full"
-        row["schedule"] = verdict.schedule
-        rows.append(row)
-    return rows
+def repairs() -> Iterator[Scope]:
+    """Yield the two combinations of small repairs, where they are hardest, and without parts."""
+    both = (
+        Scope(LOCKLESS, walk="every_table", options=PRECHECK),
+        Scope(LOCKLESS, unmap_retry="before_bug", bug2=False, options=PRECHECK),
+    )
+    for repair, (threads, tables), page in product(both, CROWDS, PAGES):
+        here = replace(repair, threads=threads, tables=tables, page=page, attempts="repeat")
+        for memory in MEMORY:
+            yield replace(here, memory=memory)
+        yield replace(here, memory="weak", acquire_only=True)
+    for repair in both:
+        yield replace(repair, threads=3, tables="own")
+        yield replace(repair, threads=2, pages=2, tables="own")
+        for options, memory in product(ABLATIONS, MEMORY):
+            chosen = tuple(sorted({"precheck": True, **options}.items()))
+            here = replace(repair, threads=2, memory=memory, options=chosen)
+            yield here
+            if memory == "weak":
+                yield replace(here, acquire_only=True)
+            if memory != "sc":
+                yield replace(here, plain_increment=True)
+    for memory, tables in product(MEMORY, ("shared", "own")):
+        truncate = replace(both[0], actor="truncate", threads=2)
+        yield replace(truncate, memory=memory, tables=tables)
+
+
+def explored(scope: Scope) -> dict[str, Any]:
+    """Return a row for a scope: the length of the shortest trace, or the verdict, by property."""
+    verdicts = check(scope, bound=BOUND).verdicts
+    row = scope.described()
+    row.update(row.pop("invalidate"))
+    other = {k: v for k, v in scope.options if k != "precheck"}
+    row["options"] = " ".join(f"{k}={str(v).lower()}" for k, v in other.items())
+    row["increment"] = "plain" if scope.plain_increment else "locked"
+    row["lock_page"] = "acquire" if scope.acquire_only else "full"
+    row["states"] = verdicts[0].states
+    for verdict in verdicts:
+        row[verdict.name] = verdict.verdict if verdict.steps is None else verdict.steps
+    return row
 
 
 def as_csv(rows: list[dict[str, Any]]) -> str:
     """Return rows as text."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
     for row in rows:
-        values = {name: "" if row[name] is None else row[name] for name in COLUMNS}
-        writer.writerow(
-            {
-                k: str(v).lower() if v in (True, False) and isinstance(v, bool) else v
-                for k, v in values.items()
-            }
-        )
+        values = [row[name] for name in COLUMNS]
+        writer.writerow([str(v).lower() if isinstance(v, bool) else v for v in values])
     return text.getvalue()
 
 
 def cell(rows: list[dict[str, Any]], name: str) -> str:
     """Return the verdict on a property over several scopes, with the shortest trace."""
-    here = [row for row in rows if row["property"] == name]
-    steps = [row["steps"] for row in here if row["verdict"] == "sometimes"]
+    found = [row[name] for row in rows]
+    steps = [value for value in found if isinstance(value, int)]
     if steps:
         return f"**{min(steps)}**"
-    return "never" if all(row["verdict"] == "never" for row in here) else "unknown"
+    return "never" if set(found) == {"never"} else "unknown"
+
+
+WHO: dict[str, dict[str, Any]] = {
+    "1 thread, 1 fault": {"threads": 1, "attempts": 1},
+    "1 thread, 2 faults": {"threads": 1, "attempts": 2},
+    "2 threads": {"threads": 2, "attempts": 1, "tables": "shared"},
+    "2 processes": {"threads": 2, "attempts": 1, "tables": "own"},
+}
+PLAIN = {"scheme": LOCKLESS, "actor": "invalidate", "memory": "sc", "options": "", "pages": 1}
+PLAIN |= {"page": "neighbour", "bug1": True, "bug2": True}
 
 
 def as_table(rows: list[dict[str, Any]]) -> str:
     """Return the lockless scheme's repairs as a table: shortest traces, or never."""
-    plain = [r for r in rows if r["scheme"] == LOCKLESS and r["actor"] == "invalidate"]
-    plain = [r for r in plain if r["memory"] == "sc" and not r["options"] and r["pages"] == 1]
-    lines = [
-        "| unmapping again | walk | pre-check | "
-        + " | ".join(
-            f"{bug}, {who}"
-            for bug in ("bug1", "bug2")
-            for who in ("1 thread, 1 fault", "1 thread, 2 faults", "2 threads", "2 processes")
-        )
-        + " |",
-        "|---" * 11 + "|",
-    ]
-    who = (
-        {"threads": 1, "attempts": 1},
-        {"threads": 1, "attempts": 2},
-        {"threads": 2, "attempts": 1, "tables": "shared"},
-        {"threads": 2, "attempts": 1, "tables": "own"},
-    )
+    head = [f"{bug}, {who}" for bug in ("bug1", "bug2") for who in WHO]
+    lines = [f"| unmapping again | walk | pre-check | {' | '.join(head)} |", "|---" * 11 + "|"]
     for retry, walk, precheck in product(RETRIES, WALKS, (False, True)):
-        here = [
-            r
-            for r in plain
-            if (r["unmap_retry"], r["walk"], r["precheck"]) == (retry, walk, precheck)
-            and r["bug1"] is True
-            and r["bug2"] is True
-            and r["page"] == "neighbour"
-        ]
+        if (retry, walk) == ("until_unmapped", "every_table"):
+            continue  # the same program as if_mapped
+        wanted = {**PLAIN, "unmap_retry": retry, "walk": walk, "precheck": precheck}
         cells = [
-            cell([r for r in here if all(r[k] == v for k, v in crowd.items())], bug)
+            cell([r for r in rows if {**wanted, **crowd}.items() <= r.items()], bug)
             for bug in ("bug1", "bug2")
-            for crowd in who
+            for crowd in WHO.values()
         ]
         checked = "yes" if precheck else "no"
-        lines.append(f"| `{retry}` | `{walk}` | {checked} | " + " | ".join(cells) + " |")
+        lines.append(f"| `{retry}` | `{walk}` | {checked} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -197,8 +213,8 @@ def main() -> int:
     check(todo[0])  # compiled once, before there are several processes
     begun = time.monotonic()
     with ProcessPoolExecutor(arguments.j) as pool:
-        rows = [row for some in pool.map(explored, todo, chunksize=8) for row in some]
-    states = sum({id(row): row["states"] for row in rows[:: len(rows) // len(todo)]}.values())
+        rows = list(pool.map(explored, todo, chunksize=8))
+    states = sum(row["states"] for row in rows)
     print(f"{len(todo)} scopes, {states:,} states, {time.monotonic() - begun:.0f} s")
     results = {"verdicts.csv": as_csv(rows), "table.md": as_table(rows)}
     if arguments.check:

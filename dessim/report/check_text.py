@@ -62,29 +62,29 @@ def properties_text(rows: Sequence[dict[str, Any]]) -> str:
     return f"{scope_words(rows[0])}\n\n{aligned(table)}"
 
 
+SCOPE_COLUMNS = ("scheme", "actor", "variant", "threads", "tables", "attempts", "page", "memory")
+
+
+def scope_cells(row: dict[str, Any]) -> list[str]:
+    """Return the scope of a row in the columns of a table."""
+    page = row["page"] if row["pages"] == 1 else f"{row['pages']} {row['page']}s"
+    return [
+        *(row["scheme"], row["actor"], invalidate_words(row), str(row["threads"])),
+        *(row["tables"], str(row["attempts"]), page, row["memory"]),
+    ]
+
+
 def table_text(scopes: Sequence[Sequence[dict[str, Any]]]) -> str:
-    """Return the verdicts of many scopes, a scope a line."""
+    """Return the verdicts of many scopes, a scope a line; what is the same in all is said once."""
+    cells = [scope_cells(rows[0]) for rows in scopes]
+    differ = [len({row[k] for row in cells}) > 1 for k in range(len(SCOPE_COLUMNS))]
+    same = [f"{name} {cells[0][k]}" for k, name in enumerate(SCOPE_COLUMNS) if not differ[k]]
     names = [row["property"] for row in scopes[0]]
-    head = ["scheme", "actor", "variant", "threads", "tables", "attempts", "page", "memory"]
-    table = [[*head, *names, "states"]]
-    for rows in scopes:
-        first = rows[0]
-        page = first["page"] if first["pages"] == 1 else f"{first['pages']} {first['page']}s"
-        table.append(
-            [
-                first["scheme"],
-                first["actor"],
-                invalidate_words(first),
-                str(first["threads"]),
-                first["tables"],
-                str(first["attempts"]),
-                page,
-                first["memory"],
-                *(verdict_cell(row) for row in rows),
-                f"{first['states']:,}",
-            ]
-        )
-    return aligned(table)
+    table = [[*(n for n, d in zip(SCOPE_COLUMNS, differ, strict=True) if d), *names, "states"]]
+    for rows, here in zip(scopes, cells, strict=True):
+        kept = [cell for cell, d in zip(here, differ, strict=True) if d]
+        table.append([*kept, *map(verdict_cell, rows), f"{rows[0]['states']:,}"])
+    return aligned(table) + (f"\nin all of them: {', '.join(same)}\n" if same else "")
 
 
 def trace_text(lines: Sequence[Line], names: Sequence[str], circle: int = 0) -> str:

@@ -36,7 +36,7 @@ ABLATIONS: tuple[dict[str, bool | str], ...] = (
 )
 PRECHECK = (("precheck", True),)
 COLUMNS = (
-    *("scheme", "options", "actor", "unmap_retry", "walk", "bug1", "bug2", "precheck"),
+    *("scheme", "options", "actor", "unmap_retry", "walk", "bug1_on", "bug2_on", "precheck"),
     *("threads", "tables", "attempts", "page", "pages", "memory", "increment", "lock_page"),
     *("states", *property_names()),
 )
@@ -144,7 +144,9 @@ def explored(scope: Scope) -> dict[str, Any]:
     """Return a row for a scope: the length of the shortest trace, or the verdict, by property."""
     verdicts = check(scope, bound=BOUND).verdicts
     row = scope.described()
-    row.update(row.pop("invalidate"))
+    invalidate = row.pop("invalidate")
+    row |= {"unmap_retry": invalidate["unmap_retry"], "walk": invalidate["walk"]}
+    row |= {"bug1_on": invalidate["bug1"], "bug2_on": invalidate["bug2"]}
     other = {k: v for k, v in scope.options if k != "precheck"}
     row["options"] = " ".join(f"{k}={str(v).lower()}" for k, v in other.items())
     row["increment"] = "plain" if scope.plain_increment else "locked"
@@ -181,8 +183,9 @@ WHO: dict[str, dict[str, Any]] = {
     "2 threads": {"threads": 2, "attempts": 1, "tables": "shared"},
     "2 processes": {"threads": 2, "attempts": 1, "tables": "own"},
 }
-PLAIN = {"scheme": LOCKLESS, "actor": "invalidate", "memory": "sc", "options": "", "pages": 1}
-PLAIN |= {"page": "neighbour", "bug1": True, "bug2": True}
+PLAIN: dict[str, Any] = {"scheme": LOCKLESS, "actor": "invalidate", "memory": "sc"}
+PLAIN |= {"options": "", "pages": 1}
+PLAIN |= {"page": "neighbour", "bug1_on": True, "bug2_on": True}
 
 
 def as_table(rows: list[dict[str, Any]]) -> str:

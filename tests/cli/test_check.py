@@ -119,7 +119,11 @@ def test_the_core_table_names_every_scheme_and_every_repair():
     }
     safe = [row for row in rows if row["scheme"] != "gang_lookup_mapcount"]
     assert {row["verdict"] for row in safe} == {"never"}
-    assert len(result.output.splitlines()) == 1 + len(rows) // 2
+    lines = result.output.splitlines()
+    assert len(lines) == 1 + len(rows) // 2 + 2
+    assert lines[-1] == (
+        "in all of them: actor invalidate, tables shared, attempts 1, page neighbour, memory sc"
+    )
 
 
 def test_a_scheme_shows_its_shortest_trace():

@@ -246,4 +246,5 @@ def settle_threads(w: Any, x: int) -> None:
     words = w if isinstance(w, list) else w.tolist()
     for task in range(int(words[lay.H_TASKS])):
         quiet_steps(words, x, task)
+    words[x + ex.X_REST] = words[words[lay.H_TASK] + lay.T_PC]
     w[:] = words

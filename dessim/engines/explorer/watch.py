@@ -16,9 +16,12 @@ from dessim.engines.explorer.words import (
     SC,
     SET_BIT,
     STALE,
+    X_ATTEMPTS,
     X_MODEL,
     X_PAGES,
+    X_REST,
     X_SHARE,
+    X_THREADS,
 )
 from dessim.kernel.layout import (
     ENDED,
@@ -36,6 +39,7 @@ from dessim.kernel.layout import (
     PTE_BITS,
     PTE_SHIFT,
     T_AT,
+    T_PC,
     T_WORDS,
     World,
 )
@@ -46,6 +50,17 @@ def all_ended(w: World) -> int:
     """Return whether every task has ended."""
     for task in range(w[H_TASKS]):
         if w[w[H_TASK] + task * T_WORDS + T_AT] != ENDED:
+            return 0
+    return 1
+
+
+def all_at_rest(w: World, x: int) -> int:
+    """Return whether every task has ended; threads that fault for ever: are between two faults."""
+    for task in range(w[H_TASKS]):
+        t = w[H_TASK] + task * T_WORDS
+        if w[t + T_AT] == ENDED:
+            continue
+        if w[x + X_ATTEMPTS] or task >= w[x + X_THREADS] or w[t + T_PC] != w[x + X_REST]:
             return 0
     return 1
 
@@ -108,7 +123,7 @@ def inspect_page(w: World, x: int, page: int, rest: int) -> int:
 
 def inspect(w: World, x: int) -> int:
     """Return the properties that the state of the World violates, one bit each."""
-    rest = all_ended(w)
+    rest = all_at_rest(w, x)
     if rest and w[x + X_MODEL] != SC:
         rest = buffers_are_empty(w, x)
     wrong = 0

@@ -34,6 +34,7 @@ X_VIOLATED = 25  # properties violated so far, one bit each
 X_WITNESS = 26  # base: the state (+ 1) and the move with which each was violated first
 X_EDGES = 27  # 1: note which state each move leads to
 X_MUTE = 28  # 1: do not note violations
+X_REST = 29  # program counter of a thread between two faults
 X_WORDS = 32
 
 # --- a field: bits of a word of the World, and where they are packed ----------------------------

@@ -119,6 +119,8 @@ def wording(walk: "Walk", action: int) -> str:
         return _add_line(w, t, i, before, before + w[i + lay.I_B]) + suffix
     if lookup:
         found = f"found, count {before} -> {after}" if held else "not in the page cache"
+        if held and after == before:
+            found = "found, passed over: locked or not uptodate"
         return f"find_get_page(): {found}{suffix}"
     if op == "bug_on":
         verdict = f"fires: {walk.fired.upper()}" if walk.fired else "passes"

@@ -27,7 +27,7 @@ class _Clockwork:
     """Stands for ``advance``: who has the next turn of a schedule moves, at its time."""
 
     def __init__(self, small: Small, schedule: Sequence[int]) -> None:
-        self.x, self.w = small.x, [0]
+        self.x = small.x
         self.turns: dict[int, list[int]] = {}
         for number, action in enumerate(schedule):
             task = action // ex.MOVES_OF_TASK
@@ -67,13 +67,20 @@ class _Clockwork:
         if w[i + lay.I_OP] == lay.OP_NEXT_ACCESS:
             next_attempt(w, self.x, task, i)
             return now
-        over = advance(w, task, now)
-        if over == lay.ENDED:
-            w[t + lay.T_AT] = lay.ENDED
-            return now
-        if over == lay.ASLEEP or over < now:
-            raise EnginesDisagree(f"task {task} has to wait in the reference engine")
-        return over
+        carried_out = w[lay.H_EVENTS] + 1
+        while True:  # until the step's own cache line is there
+            over = advance(w, task, now)
+            if over == lay.ENDED:
+                w[t + lay.T_AT] = lay.ENDED
+                return now
+            if over == lay.HALTED:
+                return now
+            if over < now:
+                raise EnginesDisagree(f"task {task} has to wait in the reference engine")
+            now = over
+            if w[lay.H_EVENTS] == carried_out:
+                w[t + lay.T_AT] = 0  # alive: in a state there is no time
+                return now
 
 
 def _key(w: World, x: int) -> tuple[int, ...]:

@@ -55,7 +55,7 @@ def figure(
         raise click.UsageError(
             f"name results, or a figure (there are {', '.join(known)}), or say --all"
         )
-    place = None if everything else _place_of(words[0], results_dir)
+    place = None if everything else place_of(words[0], results_dir)
     if everything or (place is None and words[0] in known):
         _draw_paper([paper.load(name) for name in words or known], results_dir, out, check, accept)
         return
@@ -67,12 +67,12 @@ def figure(
         raise click.UsageError(
             f"there are no results in {words[0]!r} or {str(results_dir / words[0])!r}, and no"
             f" figure has that name (figures: {', '.join(known)}); make results with"
-            f" `dessim run {words[0]}`" + _known(results_dir)
+            f" `dessim run {words[0]}`" + known_results(results_dir)
         )
     _draw_results(place, words[1:], out)
 
 
-def _place_of(name: str, results_dir: Path) -> Path | None:
+def place_of(name: str, results_dir: Path) -> Path | None:
     """Folder of some results; None if there are none."""
     from dessim.study.names import folder_name
 
@@ -80,7 +80,8 @@ def _place_of(name: str, results_dir: Path) -> Path | None:
     return next((place for place in places if (place / "results.json").is_file()), None)
 
 
-def _known(results_dir: Path) -> str:
+def known_results(results_dir: Path) -> str:
+    """What results there are, for a message."""
     known = sorted(path.parent.name for path in results_dir.glob("*/results.json"))
     return f" (there are results of {', '.join(known)})" if known else ""
 

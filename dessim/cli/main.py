@@ -13,6 +13,7 @@ from dessim.cli.compare import compare
 from dessim.cli.explain import explain
 from dessim.cli.figure import figure
 from dessim.cli.predict import predict
+from dessim.cli.report import report
 from dessim.cli.run import run
 from dessim.cli.show import list_command, schema, show
 from dessim.cli.store import clean, export, status
@@ -63,6 +64,7 @@ def _message(error: Exception) -> str | None:
     from dessim.kernel.alphabet import ProgramError
     from dessim.kernel.world import WorldError
     from dessim.report.drawing import UnknownFigureError
+    from dessim.report.page.error import ReportError
     from dessim.report.paper import FigureFileError
     from dessim.report.perfetto_trace import PerfettoMissingError
     from dessim.schemes import SchemeFileError, UnknownScheme
@@ -71,7 +73,7 @@ def _message(error: Exception) -> str | None:
     from dessim.study.levers import UnknownLeverError
 
     known = (
-        *(WorldError, UnknownScheme, UnknownFigureError, FigureFileError),
+        *(WorldError, UnknownScheme, UnknownFigureError, FigureFileError, ReportError),
         *(ClusterMissingError, UnknownLeverError, PerfettoMissingError),
         *(CheckError, ScopeError, SchemeFileError, ProgramError),
     )
@@ -90,7 +92,7 @@ def main() -> None:
 
 
 for command in (
-    *(run, list_command, show, schema, figure, compare, status, clean, export),
+    *(run, list_command, show, schema, figure, report, compare, status, clean, export),
     *(validate, calibrate, predict, explain, trace, check),
 ):
     main.add_command(command)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import textwrap
 from collections.abc import Sequence
@@ -16,14 +15,13 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
+from dessim.report.palette import COLOURS, DASHES, MARKERS
+from dessim.report.words import plain_number
+
 STYLE = Path(__file__).with_name("paper.mplstyle")
 COLUMN_IN, PAGE_IN = 3.33, 7.0
 """Width of a figure over one column and over the whole page, inches."""
 
-# M. Okabe, K. Ito, *Color Universal Design*, 2008; yellow, which is faint on paper, comes last.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#F0E442")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1, 1, 1)), (0, (8, 1.5)))
 MAX_TICKS = 8
 INCHES_A_LETTER, TITLE_MARGIN_IN = 0.055, 0.35
 """Of a title: 8 pt letters, and what the axis labels beside a panel take."""
@@ -37,10 +35,11 @@ def paper_style() -> AbstractContextManager[None]:
 
 def line_style(index: int) -> dict[str, Any]:
     """Colour, marker and dashes of the n-th series."""
+    dashes = DASHES[index % len(DASHES)]
     return {
         "color": COLOURS[index % len(COLOURS)],
         "marker": MARKERS[index % len(MARKERS)],
-        "linestyle": DASHES[index % len(DASHES)],
+        "linestyle": (0, dashes) if dashes else "-",
     }
 
 
@@ -155,15 +154,8 @@ def log_axis(ax: Axes, name: Literal["x", "y"], low: float, high: float) -> None
     many = high / low > 1e5
     axis.set_major_locator(LogLocator(100 if many else 10, (1.0, 2.0, 5.0) if few else (1.0,)))
     axis.set_minor_locator(LogLocator(10, (1.0,) if many else "auto" if few else range(2, 10)))
-    axis.set_major_formatter(FuncFormatter(_plain))
+    axis.set_major_formatter(FuncFormatter(lambda x, _: plain_number(x)))
     axis.set_minor_formatter(NullFormatter())
-
-
-def _plain(x: float, _: Any) -> str:
-    """A number as people write it; far from 1 as a power of ten."""
-    if x and not 1e-3 <= x < 1e5 and (power := round(math.log10(x))) and 10.0**power == x:
-        return f"$10^{{{power}}}$"
-    return f"{x:g}"
 
 
 def unit_of(values: Sequence[float]) -> tuple[float, str]:

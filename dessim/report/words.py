@@ -1,8 +1,10 @@
 """Numbers as people read them: three digits, a prefix, a unit."""
 
+import math
 from typing import Any
 
 UNKNOWN = "–"  # noqa: RUF001 - a dash that cannot be read as a sign
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 _TIMES = ((1e9, "s"), (1e6, "ms"), (1e3, "us"), (1.0, "ns"))
 
@@ -12,6 +14,14 @@ def three_digits(x: float) -> str:
     if abs(x) >= 99.95 or x == 0:
         return f"{x:.0f}"
     return f"{x:.1f}" if abs(x) >= 9.995 else f"{x:.2f}"
+
+
+def plain_number(x: float) -> str:
+    """A number at an axis; powers of ten far from 1 as such: `10⁻⁶`."""
+    power = round(math.log10(x)) if x > 0 else 0
+    if not 1e-3 <= x < 1e5 and power and math.isclose(x, 10.0**power):
+        return "10" + str(power).translate(_SUPERSCRIPTS)
+    return f"{x:g}"
 
 
 def _scaled(x: float, units: tuple[tuple[float, str], ...]) -> str:

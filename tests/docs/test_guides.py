@@ -78,12 +78,13 @@ FIGURES = ROOT / "docs" / "figures.md"
 
 
 def test_the_commands_for_figures_work(shell, tmp_path) -> None:
-    """Every command of the guide to figures, and of the list of figures, ends well in its order."""
-    for page in (FIGURES, ROOT / "experiments" / "README.md"):
+    """Every command of the guides to figures and report ends well, in its order."""
+    for page in (FIGURES, ROOT / "experiments" / "README.md", ROOT / "docs" / "report.md"):
         for command in "".join(blocks(page, "sh")).splitlines():
             done = shell(command, tmp_path)
             assert done.returncode == 0, done.stderr
-    for name in ("quickstart/figures/ccdf.svg", "figures/lock_collapse.pdf"):
+    made = ("quickstart/figures/ccdf.svg", "figures/lock_collapse.pdf", "quickstart/report.html")
+    for name in made:
         assert (tmp_path / "results" / name).stat().st_size > 1000
 
 

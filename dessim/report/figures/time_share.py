@@ -9,35 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dessim.report.drawing import Drawing
+from dessim.report.palette import CATEGORY_LOOKS, UNSEEN, place_of
 from dessim.report.results import Panel, Results
 from dessim.report.style import PAGE_IN, legend
 from dessim.report.words import threads_word
 
-# Word, colour, hatch: each category looks the same in every figure; in grey, those that are often
-# side by side differ by their hatch.
-LOOKS = {
-    "user": ("user", "#D0D0D0", ""),
-    "entry_exit": ("entry and exit", "#0072B2", ""),
-    "mmap_lock": ("mmap_sem", "#D55E00", "//////"),
-    "ptl": ("page-table lock", "#E69F00", "\\\\\\\\\\"),
-    "page_lock": ("asleep on page locks", "#009E73", "....."),
-    "page_lines": ("struct-page lines", "#CC79A7", ""),
-    "lookup": ("page-cache lookup", "#56B4E9", "||||||"),
-    "map": ("mapping", "#F0E442", ""),
-    "page_table": ("page tables", "#56B4E9", "//////"),
-    "memory_bandwidth": ("memory bandwidth", "#E69F00", "......"),
-    "teardown": ("teardown", "#707070", ""),
-    "think": ("think", "#D0D0D0", ""),
-    "hold": ("hold", "#0072B2", ""),
-    "lock": ("waiting for the lock", "#D55E00", "//////"),
-    "run_queue": ("waiting for a CPU", "#000000", ""),
-    "tlb": ("TLB misses", "#FFFFFF", "xxxxxx"),
-    "shootdown": ("TLB shootdowns", "#CC79A7", "xxxxxx"),
-    "page_cache": ("page-cache changes", "#56B4E9", "......"),
-    "idle": ("idle", "#F8F8F8", ""),
-}
-UNSEEN = ("#FFFFFF", "++++++")
-"""Colour and hatch of a category that is not in the list above."""
 SMALLEST = 0.005
 """A category that nowhere reaches this share is drawn as a part of `other`."""
 MAX_BARS = 32
@@ -58,7 +34,7 @@ def draw(results: Results, threads: Sequence[int] = ()) -> Drawing | None:
         return None
     shares = [point["time_share"] for panel in panels for point in panel.points]
     shown = [name for name in shares[0] if max(share[name] for share in shares) >= SMALLEST]
-    shown.sort(key=lambda name: list(LOOKS).index(name) if name in LOOKS else len(LOOKS))
+    shown.sort(key=place_of)
     height_in = 0.7 + sum(0.15 * n + 0.3 for n in bars)
     figure = Figure(figsize=(PAGE_IN, height_in))
     axes = figure.subplots(len(panels), 1, squeeze=False, sharex=True, height_ratios=bars).ravel()
@@ -106,7 +82,7 @@ def _bars(ax: Axes, panel: Panel, shown: list[str], results: Results) -> None:
     places = list(range(len(labels)))
     for name in shown:
         widths = [100 * point["time_share"][name] for point in panel.points]
-        word, colour, hatch = LOOKS.get(name, (name, *UNSEEN))
+        word, colour, hatch = CATEGORY_LOOKS.get(name, (name, *UNSEEN))
         ax.barh(
             places,
             widths,

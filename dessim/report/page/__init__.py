@@ -1,0 +1,1 @@
+"""`dessim report`: results as one HTML page that needs nothing else, and asks nobody."""

@@ -1,0 +1,253 @@
+"""Charts of the report: small inline SVGs whose series can be switched off.
+
+Only presentation attributes and no styles, so that the page needs no permission for inline styles.
+Every text that comes from results is escaped by ``markupsafe``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from markupsafe import Markup, escape
+
+from dessim.report.palette import COLOURS, DASHES, MARKERS
+from dessim.report.words import plain_number
+
+WIDTH, HEIGHT = 380, 270
+LEFT, RIGHT, TOP, BOTTOM = 52, 10, 26, 40
+MARK = 3.5
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A point of a line: its place, its interval, and what it says when pointed at."""
+
+    x: float
+    y: float
+    low: float | None = None
+    high: float | None = None
+    told: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a chart.
+
+    Attributes
+    ----------
+    series : int
+        Which series it belongs to: its colour, marker and dashes, and what switches it off.
+    dots : tuple of Dot
+    steps : bool
+        Drawn as steps, without markers.
+    thin : bool
+        Drawn thin, without markers: a law, not results.
+    """
+
+    series: int
+    dots: tuple[Dot, ...]
+    steps: bool = False
+    thin: bool = False
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One panel.
+
+    Attributes
+    ----------
+    title, x_label, y_label : str
+    lines : tuple of Line
+    x_log, y_log : bool
+    x_ticks : tuple of float
+        Where ticks are; none: where the axis puts them.
+    """
+
+    title: str
+    x_label: str
+    y_label: str
+    lines: tuple[Line, ...]
+    x_log: bool = True
+    y_log: bool = False
+    x_ticks: tuple[float, ...] = ()
+    note: str = ""
+
+
+@dataclass
+class Axis:
+    """From numbers to places in the picture."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool
+    ticks: list[float] = field(default_factory=list)
+
+    def at(self, x: float) -> float:
+        """Place of a number; what lies outside ends at the edge."""
+        x = min(max(x, self.low), self.high)
+        if self.log:
+            share = math.log(x / self.low) / math.log(self.high / self.low)
+        else:
+            share = (x - self.low) / (self.high - self.low)
+        return round(self.start + share * (self.end - self.start), 2)
+
+
+def axis_of(values: Sequence[float], start: float, end: float, log: bool) -> Axis:
+    """Return an axis that holds some numbers, with its ticks.
+
+    Parameters
+    ----------
+    values : sequence of float
+        Positive where the axis is logarithmic.
+    start, end : float, pixels
+    log : bool
+    """
+    if log:
+        low, high = min(values) / 1.15, max(values) * 1.15
+        return Axis(low, high, start, end, True, _log_ticks(low, high))
+    top = max(values) or 1.0
+    step = 10.0 ** math.floor(math.log10(top))
+    step = next(s for s in (step / 5, step / 2, step, 2 * step) if top / s <= 6)
+    high = top * 1.05
+    ticks = [i * step for i in range(int(high / step) + 1)]
+    return Axis(0.0, high, start, end, False, ticks)
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    decades = math.log10(high / low)
+    factors = (1, 2, 5) if decades < 2.5 else (1,)
+    every = 1 if decades < 6 else 2
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [f * 10.0**p for p in powers if p % every == 0 for f in factors]
+    return [tick for tick in ticks if low <= tick <= high]
+
+
+def svg(chart: Chart) -> Markup:
+    """Return a panel as an SVG element."""
+    dots = [dot for line in chart.lines for dot in line.dots if not line.thin]
+    body = [_text(WIDTH / 2, 15, chart.title, "middle", "title")]
+    if not dots:
+        body.append(_text(WIDTH / 2, HEIGHT / 2, chart.note or "no numbers", "middle", "note"))
+        return _wrapped(chart, body)
+    across = axis_of([dot.x for dot in dots], LEFT, WIDTH - RIGHT, chart.x_log)
+    if chart.x_ticks:
+        across.ticks = _apart(across, chart.x_ticks)
+    ends = [end for dot in dots for end in (dot.y, dot.high) if end is not None]
+    lows = [dot.low for dot in dots if dot.low is not None and (dot.low > 0 or not chart.y_log)]
+    bottom = min([dot.y for dot in dots])
+    lows = [max(low, bottom / 3) if chart.y_log else low for low in lows]
+    up = axis_of([*ends, *lows], HEIGHT - BOTTOM, TOP, chart.y_log)
+    body += _grid(chart, across, up)
+    body += [_line(line, across, up) for line in chart.lines if line.dots]
+    return _wrapped(chart, body)
+
+
+def _apart(axis: Axis, ticks: Sequence[float]) -> list[float]:
+    """Leave out ticks whose numbers would touch; the last one stays."""
+    kept: list[float] = []
+    for tick in sorted(ticks, reverse=True):
+        if not kept or axis.at(kept[-1]) - axis.at(tick) > 24:
+            kept.append(tick)
+    return kept
+
+
+def _wrapped(chart: Chart, body: Sequence[Markup]) -> Markup:
+    head = Markup(
+        '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}"'
+        ' xmlns="http://www.w3.org/2000/svg">'
+    )
+    label = f"{chart.title}: {chart.y_label} against {chart.x_label}".lstrip(": ")
+    return head.format(WIDTH, HEIGHT, label) + Markup("").join(body) + Markup("</svg>")
+
+
+def _text(x: float, y: float, text: str, anchor: str, kind: str) -> Markup:
+    form = Markup('<text x="{}" y="{}" text-anchor="{}" class="{}">{}</text>')
+    return form.format(round(x, 2), round(y, 2), anchor, kind, text)
+
+
+def _grid(chart: Chart, across: Axis, up: Axis) -> list[Markup]:
+    rule = Markup('<line x1="{}" y1="{}" x2="{}" y2="{}" class="{}"/>')
+    low, high, left, right = HEIGHT - BOTTOM, TOP, LEFT, WIDTH - RIGHT
+    body = []
+    for tick in across.ticks:
+        at = across.at(tick)
+        body.append(rule.format(at, low, at, high, "grid"))
+        body.append(_text(at, low + 13, plain_number(tick), "middle", "tick"))
+    for tick in up.ticks:
+        at = up.at(tick)
+        body.append(rule.format(left, at, right, at, "grid"))
+        body.append(_text(left - 5, at + 3.5, plain_number(tick), "end", "tick"))
+    body += [rule.format(left, low, right, low, "axis"), rule.format(left, low, left, high, "axis")]
+    body.append(_text((left + right) / 2, HEIGHT - 8, chart.x_label, "middle", "label"))
+    turned = Markup('<text transform="translate(12 {}) rotate(-90)" text-anchor="middle"')
+    form = turned + Markup(' class="label">{}</text>')
+    return [*body, form.format((low + high) / 2, chart.y_label)]
+
+
+def _line(line: Line, across: Axis, up: Axis) -> Markup:
+    places = [(across.at(dot.x), up.at(dot.y)) for dot in line.dots]
+    if line.steps:
+        places = [places[0], *(p for a, b in pairwise(places) for p in ((b[0], a[1]), b))]
+    colour = COLOURS[line.series % len(COLOURS)]
+    body = [] if line.thin else _band(line, across, up, colour)
+    path = Markup('<polyline points="{}" fill="none" stroke="{}" stroke-width="{}"{}/>')
+    width = 0.8 if line.thin else 1.8
+    lengths = " ".join(f"{2 * d:g}" for d in DASHES[line.series % len(DASHES)])
+    dashes = Markup(' stroke-dasharray="{}"').format(lengths) if lengths else ""
+    body.append(path.format(_points(places), colour, width, "" if line.thin else dashes))
+    if not line.steps and not line.thin:
+        for dot, (x, y) in zip(line.dots, places, strict=True):
+            body.append(marker(line.series, x, y, dot.told))
+    group = Markup('<g class="series" data-series="{}">').format(line.series)
+    return group + Markup("").join(body) + Markup("</g>")
+
+
+def _points(places: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{x:g},{y:g}" for x, y in places)
+
+
+def _band(line: Line, across: Axis, up: Axis, colour: str) -> list[Markup]:
+    ends = [(d.x, d.low, d.high) for d in line.dots if d.low is not None and d.high is not None]
+    if len(ends) < 2:
+        bar = Markup('<line x1="{0}" y1="{1}" x2="{0}" y2="{2}" stroke="{3}" stroke-width="1.2"/>')
+        return [bar.format(across.at(x), up.at(a), up.at(b), colour) for x, a, b in ends]
+    outline = [(across.at(x), up.at(b)) for x, _, b in ends]
+    outline += [(across.at(x), up.at(a)) for x, a, _ in reversed(ends)]
+    band = Markup('<polygon points="{}" fill="{}" fill-opacity="0.18"/>')
+    return [band.format(_points(outline), colour)]
+
+
+_SHAPES = {
+    "s": ((-1, -1), (1, -1), (1, 1), (-1, 1)),
+    "^": ((0, -1.2), (1.1, 0.9), (-1.1, 0.9)),
+    "v": ((0, 1.2), (1.1, -0.9), (-1.1, -0.9)),
+    "D": ((0, -1.3), (1.3, 0), (0, 1.3), (-1.3, 0)),
+}
+
+
+def marker(series: int, x: float, y: float, told: str = "") -> Markup:
+    """Return the marker of a series, which says something when it is pointed at."""
+    colour = COLOURS[series % len(COLOURS)]
+    title = Markup("<title>{}</title>").format(told) if told else escape("")
+    shape = _SHAPES.get(MARKERS[series % len(MARKERS)])
+    if shape is None:
+        form = Markup('<circle cx="{:g}" cy="{:g}" r="{}" fill="{}">{}</circle>')
+        return form.format(x, y, MARK, colour, title)
+    corners = _points([(x + MARK * dx, y + MARK * dy) for dx, dy in shape])
+    return Markup('<polygon points="{}" fill="{}">{}</polygon>').format(corners, colour, title)
+
+
+def swatch(series: int) -> Markup:
+    """Return a sample of a series for a legend."""
+    head = Markup('<svg class="swatch" viewBox="0 0 34 12" aria-hidden="true">')
+    line = Line(series, (Dot(0, 0),))
+    colour = COLOURS[series % len(COLOURS)]
+    lengths = " ".join(f"{2 * d:g}" for d in DASHES[line.series % len(DASHES)])
+    dashes = Markup(' stroke-dasharray="{}"').format(lengths) if lengths else Markup("")
+    form = Markup('<line x1="1" y1="6" x2="33" y2="6" stroke="{}" stroke-width="2"{}/>')
+    return head + form.format(colour, dashes) + marker(series, 17, 6) + Markup("</svg>")

@@ -1,0 +1,67 @@
+"use strict";
+// Series of a figure are switched off and on.
+for (const figure of document.querySelectorAll("figure")) {
+  for (const box of figure.querySelectorAll("input[data-series]")) {
+    box.addEventListener("change", () => {
+      for (const one of figure.querySelectorAll(".series")) {
+        if (one.dataset.series === box.dataset.series) {
+          one.classList.toggle("off", !box.checked);
+        }
+      }
+    });
+  }
+}
+// Tables are sorted by a column: numbers as numbers, what is not known last.
+function compare(a, b) {
+  if (a === undefined || b === undefined) {
+    return (a === undefined) - (b === undefined);
+  }
+  const x = Number(a);
+  const y = Number(b);
+  if (!Number.isNaN(x) && !Number.isNaN(y) && a !== "" && b !== "") {
+    return x - y;
+  }
+  return a < b ? -1 : Number(a > b);
+}
+function key(row, column) {
+  const cell = row.cells[column];
+  return cell.classList.contains("number") || cell.dataset.order !== undefined
+    ? cell.dataset.order
+    : cell.textContent;
+}
+for (const table of document.querySelectorAll("table.sortable")) {
+  const heads = Array.from(table.tHead.rows[0].cells);
+  heads.forEach((head, column) => {
+    const button = head.querySelector("button");
+    if (button === null) {
+      return;
+    }
+    button.addEventListener("click", () => {
+      const down = head.getAttribute("aria-sort") === "ascending";
+      heads.forEach((other) => other.removeAttribute("aria-sort"));
+      head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const body = table.tBodies[0];
+      const rows = Array.from(body.rows);
+      rows.sort((a, b) => {
+        const x = key(a, column);
+        const y = key(b, column);
+        const order = compare(x, y);
+        return down && x !== undefined && y !== undefined ? -order : order;
+      });
+      body.append(...rows);
+    });
+  });
+}
+// On paper everything is open.
+const closed = [];
+addEventListener("beforeprint", () => {
+  for (const one of document.querySelectorAll("details:not([open])")) {
+    closed.push(one);
+    one.open = true;
+  }
+});
+addEventListener("afterprint", () => {
+  while (closed.length > 0) {
+    closed.pop().open = false;
+  }
+});

@@ -1,0 +1,165 @@
+"""From stored results to one HTML file.
+
+Everything that comes from files is escaped by the template engine. The page forbids itself to load
+anything: its policy names the digests of its own style and script and allows nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from dessim.report.page import bars
+from dessim.report.page.error import ReportError
+from dessim.report.page.figures import figures_of
+from dessim.report.page.tables import (
+    comparison_tables,
+    crossovers_of,
+    results_table,
+    scaling_table,
+    time_table,
+)
+from dessim.report.page.warnings import warnings_of
+from dessim.report.results import Results, load_results
+
+HERE = Path(__file__).parent
+SURROUNDINGS = ("python", "system", "numpy", "scipy", "numba", "simpy", "pydantic", "PyYAML")
+"""What a stored run tells of what made it (``study.runner``)."""
+Entry = dict[str, Any]
+
+
+def write_report(folder: Path, out: Path | None = None) -> Path:
+    """Write the report of the results in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Where `dessim run` put them.
+    out : Path, optional
+        The file; left out: `report.html` beside them.
+
+    Returns
+    -------
+    Path
+        What was written.
+
+    Raises
+    ------
+    ReportError
+        If the files are no results of dessim.
+    OSError
+        If they cannot be read, or the report not be written.
+    """
+    from jinja2 import TemplateError
+
+    try:
+        text = report_html(folder)
+    except (TemplateError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        told = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ReportError(f"{folder} holds no results that `dessim run` wrote ({told})") from error
+    path = out or folder / "report.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="")
+    return path
+
+
+def report_html(folder: Path) -> str:
+    """Return the report as text: the same results give the same text."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    results = load_results(folder)
+    environment = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style, script = (_source(name) for name in ("page.css", "page.js"))
+    page = environment.get_template("page.html.j2")
+    return page.render(**_context(folder, results), **_policy(style, script))
+
+
+def _source(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+def _policy(style: str, script: str) -> Entry:
+    """Style, script, and the policy that allows these two and nothing else."""
+    from markupsafe import Markup
+
+    digests = [
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for text in (style, script)
+    ]
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{digests[0]}'; script-src 'sha256-{digests[1]}';"
+        " base-uri 'none'; form-action 'none'"
+    )
+    # Markup: these are files of dessim; between the tags nothing may be escaped.
+    return {"style": Markup(style), "script": Markup(script), "policy": Markup(policy)}
+
+
+def _context(folder: Path, results: Results) -> Entry:
+    document = results.document
+    configuration = _json(folder / "configuration.json")
+    return {
+        "document": document,
+        "configuration": configuration,
+        "warnings": warnings_of(document, configuration),
+        "crossovers": crossovers_of(document),
+        "figures": figures_of(results),
+        "patterns": bars.patterns(),
+        "results": results_table(results),
+        "comparisons": comparison_tables(document),
+        "scaling": scaling_table(document),
+        "times": time_table(results),
+        "provenance": list(_provenance(folder, results)),
+        "command": _command(document, configuration),
+        "digest": hashlib.sha256((folder / "results.json").read_bytes()).hexdigest(),
+    }
+
+
+def _json(path: Path) -> Entry | None:
+    if not path.is_file():
+        return None
+    found: Entry = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _command(document: Entry, configuration: Entry | None) -> str:
+    stored = (configuration or {}).get("command")
+    return str(stored or f"dessim run {document['experiment']}")
+
+
+def _provenance(folder: Path, results: Results) -> Iterator[tuple[str, str]]:
+    """What the results were made with: versions, engine, seeds, the surroundings of the runs."""
+    document = results.document
+    points = document["points"]
+    yield "dessim", str(document["dessim_version"])
+    yield "model", str(document["model_version"])
+    for key in ("engine", "seed"):
+        yield key, ", ".join(dict.fromkeys(str(point[key]) for point in points))
+    yield "points", str(len(points))
+    yield "runs", str(sum(point["replications"] for point in points))
+    yield from _surroundings(folder).items()
+    if "measured" in document:
+        yield "measured", str(document["measured"]["source"])
+
+
+def _surroundings(folder: Path) -> dict[str, str]:
+    """What the first stored run says about the machine and the libraries that made it."""
+    books = _json(folder / "sweep.json")
+    for point in (books or {}).get("points", []):
+        for _, digest in point["runs"]:
+            if not (isinstance(digest, str) and digest.isalnum()):
+                continue
+            for runs in (folder.parent / "runs", folder / "runs"):
+                found = _json(runs / digest / "provenance.json")
+                if found is not None:
+                    return {key: str(found[key]) for key in SURROUNDINGS if key in found}
+    return {}

@@ -1,0 +1,231 @@
+"""The report, as a text."""
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from hostile import HOSTILE, poison
+
+from dessim.cli import main
+from dessim.report.page.charts import Chart, Dot, Line, axis_of, svg
+from dessim.report.page.render import report_html, write_report
+
+
+def typed(*words: str | Path) -> Result:
+    """What happens when somebody types `dessim` and these words."""
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+class Reader(HTMLParser):
+    """Collects the elements and the visible text of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element."""
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        """Note text."""
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        """All text, with single spaces."""
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture(scope="module")
+def page(reported: Path) -> Reader:
+    """The report of the small results."""
+    return Reader(report_html(reported))
+
+
+def test_the_page_says_all_that_was_asked_for(page: Reader) -> None:
+    """Question, configuration with sources, tables, figures, comparison, warnings, provenance."""
+    for told in (
+        "Does the second scheme overtake the first?",
+        "Scaled: at 16 of 16 points a part of the file was simulated",
+        "machine.cache_line.hold 0ns, 20ns (swept)",
+        "cache_line.rmw_modified.one_hop",
+        "A = lock_each_page, B = gang_lookup_mapcount",
+        "Scaling laws",
+        "Where the time goes",
+        "dessim run",
+        "SHA-256 of results.json",
+        "numba",
+        "linux-mm, 27 Feb 2014",
+    ):
+        assert told in page.text, told
+
+
+def test_every_point_has_its_row_with_the_interval_in_full(page: Reader, reported: Path) -> None:
+    """As many rows as points, and each mean is told to six digits with the ends of its interval."""
+    points = json.loads((reported / "results.json").read_text())["points"]
+    told = [attrs.get("title") or "" for tag, attrs in page.tags if tag == "td"]
+    for point in points:
+        estimate = point["metrics"]["pages_mapped_per_s"]
+        low, high = estimate["ci95"]
+        sentence = f"{estimate['mean']:.6g}, 95 % interval [{low:.6g}, {high:.6g}]"
+        assert any(text.startswith(sentence) for text in told)
+
+
+def test_the_page_loads_nothing_and_says_so(page: Reader) -> None:
+    """The first thing in it is a policy that allows its own style and script only."""
+    head = [attrs for tag, attrs in page.tags if tag == "meta"]
+    policy = next(a["content"] for a in head if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe" not in policy
+    for tag, attrs in page.tags:
+        assert tag not in ("img", "link", "iframe", "object", "embed", "base", "form")
+        for name, value in attrs.items():
+            assert name not in ("src", "style", "srcset", "action", "data")
+            assert not name.startswith("on")
+            assert name != "href" or (value or "").startswith("#")
+
+
+def test_the_same_results_give_the_same_bytes(reported: Path, tmp_path: Path) -> None:
+    """Written twice, not a byte differs, and nothing tells when or where."""
+    first = write_report(reported, tmp_path / "1.html").read_bytes()
+    assert write_report(reported, tmp_path / "2.html").read_bytes() == first
+
+
+def test_hostile_names_are_only_text(reported: Path, tmp_path: Path) -> None:
+    """Every text of the results is hostile: the page has the same elements, and shows the texts."""
+    wanted = Reader(report_html(reported))
+    folder = poison(reported, tmp_path / "bad")
+    text = report_html(folder)
+    found = Reader(text)
+    count = [[tag for tag, _ in page.tags].count("script") for page in (wanted, found)]
+    assert count == [1, 1]
+    assert {tag for tag, _ in found.tags} == {tag for tag, _ in wanted.tags}
+    names = {name for _, attrs in wanted.tags for name in attrs}
+    assert {name for _, attrs in found.tags for name in attrs} <= names
+    for one in HOSTILE:
+        assert one in "".join(found.words), one
+    assert "49" not in re.findall(r"order4?\s(\d+)", found.text)
+
+
+def test_hostile_names_are_drawn_too(reported: Path, tmp_path: Path) -> None:
+    """Figures for paper take such names as text, and none of it as mathematics or markup."""
+    from dessim.report.figures import draw_all
+
+    folder = poison(reported, tmp_path / "bad")
+    draw_all(folder, tmp_path / "out", ["throughput"])
+    drawn = (tmp_path / "out" / "throughput.svg").read_text()
+    assert "<script" not in drawn
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda document: document.pop("points"),
+        lambda document: document["points"][0].pop("metrics"),
+        lambda document: document["points"][0].update(threads="<b>many</b>"),
+        lambda document: document["points"][0].update(time_share={"user": "all"}),
+    ],
+)
+def test_what_is_no_result_is_refused(reported: Path, tmp_path: Path, damage: Any) -> None:
+    """One error that names the folder, exit code 2, and no half page."""
+    folder = tmp_path / "bad"
+    shutil.copytree(reported, folder)
+    document = json.loads((folder / "results.json").read_text())
+    damage(document)
+    (folder / "results.json").write_text(json.dumps(document))
+    done = typed("report", folder)
+    assert done.exit_code == 2
+    assert f"{folder} holds no results" in done.stderr
+    assert not (folder / "report.html").exists()
+
+
+def test_results_without_a_configuration_are_reported_with_a_warning(
+    reported: Path, tmp_path: Path
+) -> None:
+    """Older results lack the file: the page says so and shows the rest."""
+    folder = tmp_path / "old"
+    shutil.copytree(reported, folder, ignore=lambda _, names: ["configuration.json"])
+    text = Reader(report_html(folder)).text
+    assert "The configuration was not stored with these results" in text
+    assert "dessim run small-report" in text
+
+
+def test_warnings_are_told(reported: Path, tmp_path: Path) -> None:
+    """Failed runs, missed precision, notes, a single replication, fitted numbers at a bound."""
+    folder = tmp_path / "doubtful"
+    shutil.copytree(reported, folder)
+    document = json.loads((folder / "results.json").read_text())
+    first, second = document["points"][:2]
+    first["failures"] = [{"replication": 1, "reason": "MemoryError: no room"}]
+    first["replications"] = 1
+    second["precision"] = {"throughput": {"wanted": 0.01, "reached": 0.2, "met": False}}
+    second["notes"] = ["something odd"]
+    (folder / "results.json").write_text(json.dumps(document))
+    configuration = json.loads((folder / "configuration.json").read_text())
+    [machine] = configuration["machines"]
+    row = next(row for row in machine["values"] if row.get("range"))
+    row |= {"tag": "fitted", "value": row["range"][1]}
+    (folder / "configuration.json").write_text(json.dumps(configuration))
+    text = Reader(report_html(folder)).text
+    for told in (
+        "1 runs failed and are missing from the numbers: lock_each_page, 1 thread",
+        "The wanted precision was not met at 1 of 16 points: gang_lookup_mapcount, 1 thread",
+        "something odd (1 of 16 points)",
+        "1 of 16 points have one replication",
+        f"lie at a bound of their range: {row['key']}",
+    ):
+        assert told in text, told
+
+
+def test_the_command_writes_beside_the_results_or_elsewhere(reported: Path, tmp_path: Path) -> None:
+    """By folder or by name; unknown results are refused with those that there are."""
+    assert typed("report", reported).exit_code == 0
+    page = (reported / "report.html").read_text()
+    place = tmp_path / "there" / "page.html"
+    done = typed("report", "small-report", "--results-dir", reported.parent, "--out", place)
+    assert done.exit_code == 0
+    assert place.read_text() == page
+    done = typed("report", "nothing", "--results-dir", reported.parent)
+    assert done.exit_code == 2
+    assert "small-report" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("values", "log", "ticks"),
+    [
+        ([1, 120], True, [1, 2, 5, 10, 20, 50, 100]),
+        ([1, 1e5], True, [1, 10, 100, 1000, 1e4, 1e5]),
+        ([0, 7], False, [0, 2, 4, 6]),
+        ([3.0, 3.0], True, [3.0] * 0),
+    ],
+)
+def test_axes_have_round_ticks(values: list[float], log: bool, ticks: list[float]) -> None:
+    """1, 2 and 5 of each decade, or only its first; equal steps from 0 on a linear axis."""
+    axis = axis_of(values, 0, 100, log)
+    assert axis.ticks == pytest.approx(ticks)
+    assert 0 <= axis.at(min(values)) <= axis.at(max(values)) <= 100
+
+
+def test_a_panel_without_numbers_says_why() -> None:
+    """No axis is made up."""
+    assert "too few" in svg(Chart("t", "x", "y", (Line(0, ()),), note="too few"))
+
+
+def test_lines_lie_inside_the_picture() -> None:
+    """Points and the ends of intervals are drawn between the axes."""
+    line = Line(1, (Dot(1, 5, 1, 9), Dot(8, 50, None, None), Dot(64, 500, 0, 900)))
+    text = str(svg(Chart("t", "x", "y", (line,), y_log=True)))
+    places = re.findall(r"([\d.]+),([\d.]+)", " ".join(re.findall(r'points="([^"]+)"', text)))
+    assert places
+    for x, y in places:
+        assert 0 <= float(x) <= 380
+        assert 0 <= float(y) <= 270

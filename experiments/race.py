@@ -136,3 +136,8 @@ def draw_bug(ax: Axes, rows: list[dict[str, Any]], series: list[str], top: float
     ax.set_xlim(0, 1.45 * top)
     ax.set_title(rows[0]["bug"])
     ax.set_xlabel(f"times met per {PER:,} pages removed")
+
+
+def checked(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rates: verdicts are there only if the explorer's table is, and have own tests."""
+    return [{k: cell for k, cell in row.items() if k not in ("verdict", "steps")} for row in rows]

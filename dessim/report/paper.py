@@ -155,7 +155,15 @@ def roots() -> list[Path]:
 def names() -> list[str]:
     """Names of all figures, sorted."""
     files = (path for root in roots() if root.is_dir() for path in root.glob("*.py"))
-    return sorted({path.stem for path in files if not path.stem.startswith("_")})
+    return sorted({path.stem for path in files if _is_figure(path, path.stat().st_mtime_ns)})
+
+
+@lru_cache(maxsize=256)
+def _is_figure(path: Path, changed_ns: int) -> bool:
+    """Whether a file says what it is drawn from; others of the folder are scripts."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    targets = [t for node in tree.body if isinstance(node, ast.Assign) for t in node.targets]
+    return any(isinstance(target, ast.Name) and target.id == "NEEDS" for target in targets)
 
 
 @lru_cache(maxsize=64)

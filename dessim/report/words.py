@@ -16,11 +16,11 @@ def three_digits(x: float) -> str:
     return f"{x:.1f}" if abs(x) >= 9.995 else f"{x:.2f}"
 
 
-def plain_number(x: float) -> str:
-    """A number at an axis; powers of ten far from 1 as such: `10⁻⁶`."""
+def plain_number(x: float, *, raised: bool = False) -> str:
+    """A number at an axis; powers of ten far from 1 as `1e-6`, or raised: `10⁻⁶`."""
     power = round(math.log10(x)) if x > 0 else 0
     if not 1e-3 <= x < 1e5 and power and math.isclose(x, 10.0**power):
-        return "10" + str(power).translate(_SUPERSCRIPTS)
+        return "10" + str(power).translate(_SUPERSCRIPTS) if raised else f"1e{power}"
     return f"{x:g}"
 
 

@@ -115,3 +115,21 @@ def test_every_figure_stands_in_the_list_with_its_command_and_tolerance() -> Non
         assert str(figure.tolerance).split(" or ")[0] in line
         for command in figure.needs.values():
             assert f"`{command.removesuffix(' -j 2')}`" in line or "the same" in line
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_the_scripts_for_python_run(shell, tmp_path, place) -> None:
+    """Both scripts of the guide to the API end well; the figure and the report are there."""
+    script = blocks(ROOT / "docs" / "api.md", "python")[place]
+    (tmp_path / "script.py").write_text(script)
+    done = shell("python script.py", tmp_path)
+    assert done.returncode == 0, done.stderr
+    if place == 0:
+        assert "<dessim results of quickstart: 4 points" in done.stdout
+        assert (tmp_path / "throughput.png").read_bytes().startswith(b"\x89PNG")
+        assert (tmp_path / "quickstart.html").stat().st_size > 10_000
+    else:
+        lines = done.stdout.splitlines()
+        assert lines[0].endswith("0 us:  0 asleep, 0 faults")
+        assert len(lines) > 10
+        assert int(lines[-1]) > 100

@@ -5,6 +5,7 @@ from dessim.report.words import (
     duration_ns,
     duration_s,
     percent,
+    plain_number,
     plus_minus,
     scheme_of,
     threads_word,
@@ -61,3 +62,10 @@ def test_schemes_are_named_with_their_options() -> None:
     assert scheme_of({"scheme": "s", "scheme_options": options}) == "s+precheck batch=3 undo=false"
     assert threads_word(1) == "1 thread"
     assert threads_word(2) == "2 threads"
+
+
+def test_numbers_at_axes_are_short() -> None:
+    """As they are from a thousandth to 100,000; powers of ten beyond as such."""
+    told = [plain_number(x) for x in (0.0, 0.001, 1.5, 20000, 1e5, 1e-6, 2e-6)]
+    assert told == ["0", "0.001", "1.5", "20000", "1e5", "1e-6", "2e-06"]
+    assert plain_number(1e-6, raised=True) == "10⁻⁶"

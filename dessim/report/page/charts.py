@@ -177,11 +177,11 @@ def _grid(chart: Chart, across: Axis, up: Axis) -> list[Markup]:
     for tick in across.ticks:
         at = across.at(tick)
         body.append(rule.format(at, low, at, high, "grid"))
-        body.append(_text(at, low + 13, plain_number(tick), "middle", "tick"))
+        body.append(_text(at, low + 13, plain_number(tick, raised=True), "middle", "tick"))
     for tick in up.ticks:
         at = up.at(tick)
         body.append(rule.format(left, at, right, at, "grid"))
-        body.append(_text(left - 5, at + 3.5, plain_number(tick), "end", "tick"))
+        body.append(_text(left - 5, at + 3.5, plain_number(tick, raised=True), "end", "tick"))
     body += [rule.format(left, low, right, low, "axis"), rule.format(left, low, left, high, "axis")]
     body.append(_text((left + right) / 2, HEIGHT - 8, chart.x_label, "middle", "label"))
     turned = Markup('<text transform="translate(12 {}) rotate(-90)" text-anchor="middle"')

@@ -1,0 +1,374 @@
+"""Experiments from Python: run one, look at its results as tables and figures.
+
+``import dessim`` is light; this module and what it needs are loaded at the first use.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from dessim.report.results import Results, load_results
+from dessim.report.words import amount, duration_ns, plus_minus, scheme_of
+from dessim.study.names import folder_name
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from dessim.kernel.setup import Setup
+
+EngineName = Literal["compiled", "reference"]
+MAX_HTML_ROWS = 60
+SHOWN = (
+    ("pages/s", "pages_mapped_per_s", amount),
+    ("p50", "fault_latency_ns_p50", duration_ns),
+    ("p99", "fault_latency_ns_p99", duration_ns),
+    ("p99.9", "fault_latency_ns_p999", duration_ns),
+)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its uncertainty.
+
+    Attributes
+    ----------
+    mean : float or None
+        None where the runs do not support it; ``reason`` says why.
+    low, high : float or None
+        Ends of the 95 % interval.
+    n : int
+        Replications.
+    method : str
+        How the interval was made.
+    reason : str
+    """
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    n: int
+    method: str = ""
+    reason: str = ""
+
+    def __str__(self) -> str:
+        """Mean and interval in six digits."""
+        if self.mean is None:
+            return f"unknown ({self.reason})"
+        if self.low is None or self.high is None:
+            return f"{self.mean:.6g}"
+        return f"{self.mean:.6g} [{self.low:.6g}, {self.high:.6g}]"
+
+
+@dataclass(frozen=True)
+class PointResult:
+    """What came out at one point of an experiment.
+
+    Attributes
+    ----------
+    scheme, workload, machine : str
+    threads, fault_around_order, replications : int
+    parameters : dict
+        Every other swept key.
+    scaled : bool
+        Whether a part of the file was simulated.
+    time_share : dict
+        Category -> share of all threads' time.
+    metrics : dict
+        Name -> Estimate; the names are explained in ``docs/experiments.md``.
+    notes : tuple of str
+    """
+
+    scheme: str
+    workload: str
+    machine: str
+    threads: int
+    fault_around_order: int
+    replications: int
+    parameters: dict[str, Any]
+    scaled: bool
+    time_share: dict[str, float]
+    metrics: dict[str, Estimate]
+    notes: tuple[str, ...]
+
+    def __getitem__(self, metric: str) -> Estimate:
+        """Return a metric by its name."""
+        return self.metrics[metric]
+
+
+class Result:
+    """Stored results of an experiment.
+
+    Parameters
+    ----------
+    folder : Path
+        Where `dessim run` put them.
+
+    Raises
+    ------
+    OSError
+        If there are none.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self._results: Results = load_results(self.folder)
+
+    @property
+    def name(self) -> str:
+        """Name of the experiment."""
+        return str(self.document["experiment"])
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Everything, as `dessim run --format json` prints it."""
+        return self._results.document
+
+    @cached_property
+    def points(self) -> tuple[PointResult, ...]:
+        """All points, in the order of the experiment."""
+        return tuple(_point(point) for point in self.document["points"])
+
+    def __len__(self) -> int:
+        """Return the number of points."""
+        return len(self.points)
+
+    def point(self, **wanted: Any) -> PointResult:
+        """Return the one point with these attributes or parameters.
+
+        Parameters
+        ----------
+        **wanted
+            For example ``scheme="lock_each_page", threads=8``.
+
+        Raises
+        ------
+        LookupError
+            If there is none, or more than one.
+        """
+        found = [one for one in self.points if all(_has(one, *item) for item in wanted.items())]
+        if len(found) != 1:
+            told = ", ".join(f"{key}={value!r}" for key, value in wanted.items())
+            raise LookupError(f"{len(found)} points of {self.name} have {told}; there must be one")
+        return found[0]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a flat row per point: as `results.csv`, units in the names."""
+        from dessim.study.tables import table_rows
+
+        return list(table_rows(self.document))
+
+    def table(self) -> Any:
+        """Return a row per point: a pandas DataFrame, or a list of dicts without pandas."""
+        try:
+            import pandas
+        except ImportError:
+            return self.rows()
+        return pandas.DataFrame(self.rows())
+
+    def figure(self, name: str = "throughput") -> Figure:
+        """Draw a figure of these results.
+
+        Parameters
+        ----------
+        name : str
+            `throughput`, `latency`, `ccdf` or `time_share`.
+
+        Raises
+        ------
+        UnknownFigureError
+            If there is no such figure, or these results hold nothing for it.
+        """
+        from dessim.report.drawing import UnknownFigureError
+        from dessim.report.figures import draw
+
+        drawing = draw(self._results, name)
+        if drawing is None:
+            raise UnknownFigureError(f"these results hold nothing for figure {name!r}")
+        return drawing.figure
+
+    def report(self, out: str | Path | None = None) -> Path:
+        """Write the report as one HTML file and return where it is."""
+        from dessim.report.page.render import write_report
+
+        return write_report(self.folder, None if out is None else Path(out))
+
+    def __repr__(self) -> str:
+        """One line: what it is and where."""
+        return f"<dessim results of {self.name}: {len(self)} points, {self.folder}>"
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks."""
+        from markupsafe import escape
+
+        heads = ("scheme", "threads", "order", "parameters", *(word for word, _, _ in SHOWN))
+        lines = ["<tr>" + "".join(f"<th>{escape(head)}</th>" for head in heads) + "</tr>"]
+        for point in self.document["points"][:MAX_HTML_ROWS]:
+            cells = "".join(f"<td>{escape(cell)}</td>" for cell in _cells(point))
+            lines.append(f"<tr>{cells}</tr>")
+        more = len(self) - MAX_HTML_ROWS
+        rest = f"<p>and {more} more points</p>" if more > 0 else ""
+        caption = f"<caption>{escape(self.name)}: 95 % intervals</caption>"
+        return f"<table>{caption}{''.join(lines)}</table>{rest}"
+
+
+def _cells(point: dict[str, Any]) -> list[str]:
+    swept = {"workload": point["workload"], **point["parameters"]}
+    cells = [scheme_of(point), str(point["threads"]), str(point["fault_around_order"])]
+    cells.append(", ".join(f"{key} {value}" for key, value in swept.items()))
+    for _, metric, form in SHOWN:
+        found = point["metrics"].get(metric)
+        known = found is not None and found["mean"] is not None
+        cells.append(f"{form(found['mean'])} {plus_minus(found)}".strip() if known else "")
+    return cells
+
+
+def _has(point: PointResult, key: str, value: Any) -> bool:
+    if key in point.parameters:
+        return bool(point.parameters[key] == value)
+    return bool(getattr(point, key, None) == value)
+
+
+def _point(point: dict[str, Any]) -> PointResult:
+    return PointResult(
+        scheme=scheme_of(point),
+        workload=point["workload"],
+        machine=point["machine"],
+        threads=point["threads"],
+        fault_around_order=point["fault_around_order"],
+        replications=point["replications"],
+        parameters=dict(point["parameters"]),
+        scaled=point["scaled"],
+        time_share=dict(point["time_share"]),
+        metrics={name: _estimate(found) for name, found in point["metrics"].items()},
+        notes=tuple(point["notes"]),
+    )
+
+
+def _estimate(found: dict[str, Any]) -> Estimate:
+    low, high = found["ci95"] or (None, None)
+    method, reason = str(found.get("method", "")), str(found.get("reason", ""))
+    return Estimate(found["mean"], low, high, int(found["n"]), method, reason)
+
+
+def _overrides(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Settings as the command line writes them; JSON is YAML."""
+    return tuple(
+        f"{key}={value if isinstance(value, str) else json.dumps(value)}"
+        for key, value in settings.items()
+    )
+
+
+def run(
+    config: str | Path,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    engine: EngineName = "compiled",
+    workers: int = 1,
+    seed: int | None = None,
+    replications: int | None = None,
+    results_dir: str | Path = "results",
+    force: bool = False,
+) -> Result:
+    """Run an experiment, or take from the store what has been run already.
+
+    Parameters
+    ----------
+    config : str or Path
+        Name of an experiment, or a YAML file.
+    settings : dict, optional
+        As `--set`: key path -> value; a list sweeps it.
+    engine : "compiled" or "reference"
+        Both give the same results.
+    workers : int, >= 1
+        Processes. More than 1 needs a script that may be imported again (``if __name__ ==
+        "__main__"``), as everywhere in Python.
+    seed, replications : int, optional
+        Instead of the experiment's.
+    results_dir : str or Path
+        Where results are kept.
+    force : bool
+        Run again what has been run already.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    ConfigError
+        With all that is wrong with the configuration.
+    RunFailedError
+        If runs failed; the others are stored.
+    """
+    from dessim.study.request import Request, conduct
+    from dessim.study.runner import Job, Tally, run_all
+
+    overrides = _overrides(settings or {})
+    request = Request(str(config), overrides, engine, seed, replications)
+    experiment, points = request.load()
+
+    def do(todo: list[Job]) -> Tally:
+        return run_all(todo, workers, force=force)
+
+    done = conduct(request, experiment, points, Path(results_dir), do)
+    if done.tally.failed:
+        first = done.tally.failed[0].error
+        raise RunFailedError(f"{len(done.tally.failed)} runs failed, the first: {first}")
+    return Result(done.folder)
+
+
+class RunFailedError(RuntimeError):
+    """Runs of an experiment failed."""
+
+
+def load(name: str | Path, results_dir: str | Path = "results") -> Result:
+    """Open stored results.
+
+    Parameters
+    ----------
+    name : str or Path
+        A folder that `dessim run` wrote, or the name of an experiment.
+    results_dir : str or Path
+        Where results are kept.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there are none.
+    """
+    for folder in (Path(name), Path(results_dir) / folder_name(str(name))):
+        if (folder / "results.json").is_file():
+            return Result(folder)
+    raise FileNotFoundError(f"there are no results in {str(name)!r}: dessim.run({str(name)!r})")
+
+
+def setup(
+    config: str | Path, settings: Mapping[str, Any] | None = None, replication: int = 0
+) -> Setup:
+    """Return the setup of one run: what ``SimulatedMachine`` takes.
+
+    Parameters
+    ----------
+    config : str or Path
+        Name of an experiment, or a YAML file.
+    settings : dict, optional
+        As `--set`; together with them it must be a single point.
+    replication : int, >= 0
+
+    Raises
+    ------
+    ValueError
+        If the experiment has more than one point.
+    """
+    from dessim.study.plan import setup_of
+    from dessim.study.request import Request
+
+    _, points = Request(str(config), _overrides(settings or {})).load()
+    if len(points) != 1:
+        raise ValueError(f"{config} has {len(points)} points: set what it sweeps to single values")
+    return setup_of(points[0], replication)

@@ -1,0 +1,146 @@
+"""`import dessim`: experiments and results from Python."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.figure
+import pytest
+from small import experiment_file
+
+import dessim
+from dessim.model import ConfigError
+from dessim.report.drawing import UnknownFigureError
+
+HEAVY = ("numba", "simpy", "scipy", "matplotlib", "pyarrow", "pandas", "numpy", "pydantic")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A place for results."""
+    return tmp_path_factory.mktemp("api")
+
+
+@pytest.fixture(scope="module")
+def result(folder: Path) -> dessim.Result:
+    """Results of the small experiment."""
+    path = experiment_file(folder)
+    return dessim.run(path, engine="reference", results_dir=folder / "results")
+
+
+def test_importing_it_is_light() -> None:
+    """No heavy library comes along, and what is offered is told by `dir`."""
+    code = (
+        "import sys, dessim; assert 'run' in dir(dessim);"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_everything_offered_is_there() -> None:
+    """Each name of `__all__` can be had; another cannot."""
+    assert all(getattr(dessim, name) is not None for name in dessim.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'ran'"):
+        dessim.ran  # noqa: B018
+
+
+def test_points_hold_numbers_with_intervals(result: dessim.Result) -> None:
+    """A metric is an estimate; a number that the runs do not support says why."""
+    assert len(result) == len(result.points) == 4
+    point = result.point(scheme="lock_each_page", threads=2)
+    rate = point["pages_mapped_per_s"]
+    stored = result.document["points"][2]["metrics"]["pages_mapped_per_s"]
+    assert rate.mean == stored["mean"]
+    assert [rate.low, rate.high] == stored["ci95"]
+    assert rate.low < rate.mean < rate.high
+    assert str(rate) == f"{rate.mean:.6g} [{rate.low:.6g}, {rate.high:.6g}]"
+    assert point["fault_latency_ns_p999"].mean is None
+    assert str(point["fault_latency_ns_p999"]).startswith("unknown (only")
+    assert sum(point.time_share.values()) == pytest.approx(1)
+
+
+def test_a_point_must_be_the_only_one(result: dessim.Result) -> None:
+    """None and several are refused, and told by their number."""
+    with pytest.raises(LookupError, match="2 points of small have threads=1"):
+        result.point(threads=1)
+    with pytest.raises(LookupError, match="0 points of small have scheme='none'"):
+        result.point(scheme="none")
+
+
+def test_the_table_is_that_of_the_csv(
+    result: dessim.Result, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same columns and rows as a DataFrame, or as dicts without pandas."""
+    pandas = pytest.importorskip("pandas")
+    written = pandas.read_csv(result.folder / "results.csv")
+    table = result.table()
+    assert list(table.columns) == list(written.columns)
+    assert list(table["pages_mapped_per_s"]) == list(written["pages_mapped_per_s"])
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    assert result.table() == result.rows()
+
+
+def test_figures_are_drawn(result: dessim.Result, tmp_path: Path) -> None:
+    """A matplotlib figure that can be saved; an unknown one is refused with the nearest name."""
+    figure = result.figure("time_share")
+    assert isinstance(figure, matplotlib.figure.Figure)
+    figure.savefig(tmp_path / "it.png", dpi=30)
+    assert (tmp_path / "it.png").stat().st_size > 1000
+    with pytest.raises(UnknownFigureError, match="did you mean 'throughput'"):
+        result.figure("thruput")
+
+
+def test_a_notebook_shows_a_table(result: dessim.Result) -> None:
+    """A row per point below the heads, everything escaped."""
+    text = result._repr_html_()
+    assert text.count("<tr>") == 1 + 4
+    assert "lock_each_page" in text
+    assert repr(result).startswith("<dessim results of small: 4 points")
+    hostile = dessim.Result(result.folder)
+    hostile.document["points"][0]["scheme"] = "<script>"
+    assert "<script>" not in hostile._repr_html_()
+
+
+def test_stored_results_are_opened_by_name_or_folder(result: dessim.Result, folder: Path) -> None:
+    """Without running anything; what is not there is refused with what to do."""
+    for name in (result.folder, "small"):
+        assert dessim.load(name, folder / "results").document == result.document
+    with pytest.raises(FileNotFoundError, match=r"dessim\.run\('nothing'\)"):
+        dessim.load("nothing", folder / "results")
+
+
+def test_settings_are_those_of_the_command_line(folder: Path) -> None:
+    """A list sweeps, text is YAML, and a wrong key is refused as there."""
+    settings = {"threads": [2, 3], "simulate": "32KiB", "machine.cache_line.hold": "0ns"}
+    path = folder / "small.yaml"
+    result = dessim.run(
+        path, settings, engine="reference", replications=1, results_dir=folder / "other"
+    )
+    assert {point.threads for point in result.points} == {2, 3}
+    assert result.document["points"][0]["simulated_bytes"] == 32 * 1024
+    with pytest.raises(ConfigError, match="unknown key"):
+        dessim.run(path, {"machine.cache_line.hodl": "0ns"})
+
+
+def test_failed_runs_raise_and_the_others_are_stored(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first reason is told."""
+    from dessim.study import runner
+
+    def fail(*anything: object) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(runner, "run_setup", fail)
+    with pytest.raises(dessim.RunFailedError, match="8 runs failed, the first: MemoryError"):
+        dessim.run(folder / "small.yaml", engine="reference", results_dir=folder / "failed")
+
+
+def test_a_setup_is_that_of_one_point(folder: Path) -> None:
+    """Of a sweep, all but one must be set away."""
+    path = folder / "small.yaml"
+    with pytest.raises(ValueError, match="4 points"):
+        dessim.setup(path)
+    setup = dessim.setup(path, {"threads": 2, "schemes": ["lock_each_page"]}, replication=3)
+    assert (setup.threads, setup.replication) == (2, 3)

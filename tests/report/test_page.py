@@ -205,11 +205,12 @@ def test_the_command_writes_beside_the_results_or_elsewhere(reported: Path, tmp_
         ([1, 120], True, [1, 2, 5, 10, 20, 50, 100]),
         ([1, 1e5], True, [1, 10, 100, 1000, 1e4, 1e5]),
         ([0, 7], False, [0, 2, 4, 6]),
-        ([3.0, 3.0], True, [3.0] * 0),
+        ([3.0, 3.0], True, [2.8, 3.0, 3.2, 3.4]),
+        ([0.45, 0.9], True, [0.5, 1.0]),
     ],
 )
 def test_axes_have_round_ticks(values: list[float], log: bool, ticks: list[float]) -> None:
-    """1, 2 and 5 of each decade, or only its first; equal steps from 0 on a linear axis."""
+    """1, 2 and 5 of each decade, or only its first; equal steps where that is too few."""
     axis = axis_of(values, 0, 100, log)
     assert axis.ticks == pytest.approx(ticks)
     assert 0 <= axis.at(min(values)) <= axis.at(max(values)) <= 100

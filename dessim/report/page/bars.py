@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from dessim.report.palette import CATEGORY_LOOKS, UNSEEN, place_of
 
-WIDTH, ROW, BAR = 700, 34, 13
+WIDTH, ROW, BAR = 700, 46, 15
 SMALLEST = 0.005
 """A category that nowhere reaches this share is drawn as a part of `other`."""
 PATTERNS = {
@@ -73,7 +73,7 @@ def bars(rows: Sequence[tuple[str, dict[str, float]]], categories: Sequence[str]
     body = []
     for index, (label, share) in enumerate(rows):
         y = index * ROW
-        body.append(Markup('<text x="0" y="{}" class="tick">{}</text>').format(y + 12, label))
+        body.append(Markup('<text x="0" y="{}" class="tick">{}</text>').format(y + 18, label))
         left = 0.0
         told = [(name, word(name), share.get(name, 0.0)) for name in categories]
         rest = max(0.0, 1 - sum(width for _, _, width in told))
@@ -86,7 +86,7 @@ def bars(rows: Sequence[tuple[str, dict[str, float]]], categories: Sequence[str]
             )
             fill = paint(name) if name else "#f4f4f4"
             at, wide = round(left * WIDTH, 2), round(width * WIDTH, 2)
-            body.append(form.format(place, at, y + 16, wide, BAR, fill, text, width))
+            body.append(form.format(place, at, y + 23, wide, BAR, fill, text, width))
             left += width
     head = Markup('<svg class="bars" viewBox="0 0 {} {}" role="img" aria-label="{}">')
     return (

@@ -124,7 +124,12 @@ def _log_ticks(low: float, high: float) -> list[float]:
     every = 1 if decades < 6 else 2
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [f * 10.0**p for p in powers if p % every == 0 for f in factors]
-    return [tick for tick in ticks if low <= tick <= high]
+    found = [tick for tick in ticks if low <= tick <= high]
+    if len(found) > 1:
+        return found
+    step = 10.0 ** math.floor(math.log10(high - low))  # too narrow for 1, 2, 5: equal steps
+    step = next(s for s in (step / 5, step / 2, step, 2 * step, 5 * step) if (high - low) / s <= 6)
+    return [i * step for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 def svg(chart: Chart) -> Markup:
@@ -136,7 +141,8 @@ def svg(chart: Chart) -> Markup:
         return _wrapped(chart, body)
     across = axis_of([dot.x for dot in dots], LEFT, WIDTH - RIGHT, chart.x_log)
     if chart.x_ticks:
-        across.ticks = _apart(across, chart.x_ticks)
+        inside = [tick for tick in chart.x_ticks if across.low <= tick <= across.high]
+        across.ticks = _apart(across, inside)
     ends = [end for dot in dots for end in (dot.y, dot.high) if end is not None]
     lows = [dot.low for dot in dots if dot.low is not None and (dot.low > 0 or not chart.y_log)]
     bottom = min([dot.y for dot in dots])

@@ -16,6 +16,7 @@ from dessim.report.results import Panel, Point, Results
 from dessim.report.words import amount, duration_ns, plus_minus, threads_word
 
 NS_PER_US = 1000.0
+BANDS = "Bands and bars: 95 % intervals over replications."
 CURVE = 40
 MAX_BARS = 48
 """With more points, three numbers of threads of each panel have a bar."""
@@ -56,11 +57,12 @@ def figures_of(results: Results) -> list[Shown]:
         text = (
             f"{words.capitalize()} per second, all threads together. Thin: the fitted USL, if any."
         )
+        text += f" {BANDS}"
         found.append(Shown("throughput", "Throughput", text, rates, legend))
     quantiles = [svg(c) for panel in panels for c in _quantiles(results, panel)]
     text = (
         "Latency of a fault from exception entry to exit. Quantiles with too few faults beyond them"
-        " are left out."
+        f" are left out. {BANDS}"
     )
     if quantiles:
         found.append(Shown("latency", "Fault latency", text, quantiles, legend))

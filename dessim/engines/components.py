@@ -34,6 +34,8 @@ class SimulatedMachine:
     on_queue : callable, optional
         Called with ``(time_ps, sleepers, longest)`` when tasks fell asleep on a page lock or were
         woken: how many sleep on any page's lock, and on the lock of the page with most of them.
+    check : bool
+        Whether counts, page tables and page cache are compared after every event: takes time.
 
     Raises
     ------
@@ -44,7 +46,12 @@ class SimulatedMachine:
     """
 
     def __init__(
-        self, env: simpy.Environment, setup: Setup, on_queue: Watcher | None = None
+        self,
+        env: simpy.Environment,
+        setup: Setup,
+        on_queue: Watcher | None = None,
+        *,
+        check: bool = True,
     ) -> None:
         if not isinstance(env.now, int) or env.now != 0:
             raise ValueError(
@@ -54,7 +61,7 @@ class SimulatedMachine:
         self._w: list[int] = build_world(setup).tolist()
         self._on_queue = on_queue
         self._asleep: set[int] = set()
-        self._engine = Reference(self._w, advance=self._advance, env=env)
+        self._engine = Reference(self._w, advance=self._advance, env=env, check=check)
 
     def _advance(self, w: lay.World, task: int, now: int) -> int:
         wakes = w[lay.H_COUNT] + lay.N_WAKE_UPS
@@ -145,7 +152,7 @@ def queue_series(setup: Setup, bins: int = 400) -> tuple[QueueSeries, RunResult]
         longest.append(most)
 
     env = simpy.Environment(initial_time=0)
-    machine = SimulatedMachine(env, setup, note)
+    machine = SimulatedMachine(env, setup, note, check=False)
     env.run()
     run = machine.result()
     width = max(1, -(-run.finish_ps // bins))

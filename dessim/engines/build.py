@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dessim.engines import code_cache
+from dessim.engines.inlined import INLINED
 from dessim.engines.loop import first_keys, run_chunk
 from dessim.kernel.layout import World
 
@@ -132,7 +133,8 @@ def fingerprint(roots: Roots = ()) -> str:
     functions = reached_from(*(roots or (start, go_on)))
     constants = {k: v for k, v in namespace(roots=roots).items() if isinstance(v, int)}
     options = Path(__file__).read_text(encoding="utf-8")
-    return repr(([_identity(f.__code__) for f in functions.values()], constants, options))
+    codes = [_identity(f.__code__) for f in functions.values()]
+    return repr((codes, constants, options, sorted(INLINED)))
 
 
 def _identity(code: types.CodeType) -> tuple[Any, ...]:
@@ -222,6 +224,7 @@ class _Compiler:
     pointers: bool
     directory: Path | None
     roots: Roots
+    inlined: frozenset[str] = frozenset()
 
     @property
     def entries(self) -> tuple[str, ...]:
@@ -234,6 +237,8 @@ class _Compiler:
         copy.__qualname__ = f"{copy.__qualname__}_{self.name.replace('-', '_')}"
         # No reference counts (nothing is allocated), no test for division by zero.
         options = {"_nrt": False} if self.pointers else {}
+        if copy.__name__ in self.inlined:
+            options["forceinline"] = True
         if copy.__name__ == "words_of":
             return _pointer_intrinsic() if self.pointers else numba.njit(copy)
         dispatcher = numba.njit(error_model="numpy", **options)(copy)
@@ -292,16 +297,25 @@ def _load(name: str, directory: Path, logged: bool, roots: Roots) -> dict[str, A
     return space
 
 
-def _compile(name: str, directory: Path | None, logged: bool, roots: Roots) -> dict[str, Any]:
+def _compile(
+    name: str, directory: Path | None, logged: bool, roots: Roots, inlined: frozenset[str]
+) -> dict[str, Any]:
     """Compile everything; keep the entry points in a directory."""
-    compiler = _Compiler(name, pointers_work(), directory, roots)
+    compiler = _Compiler(name, pointers_work(), directory, roots, inlined)
     space = compiler.namespace(logged)
     functions = [name for name, value in space.items() if hasattr(value, "py_func")]
     compiler.compile(space, *(name for name in functions if name != "words_of"))
     return space
 
 
-def compiled(roots: Roots, variant: str, notice: str, *, logged: bool = False) -> dict[str, Any]:
+def compiled(
+    roots: Roots,
+    variant: str,
+    notice: str,
+    *,
+    logged: bool = False,
+    inlined: frozenset[str] = frozenset(),
+) -> dict[str, Any]:
     """Return entry points and all that they call, compiled, by name; from the cache if it can be.
 
     Uncompiled if numba is switched off.
@@ -316,6 +330,8 @@ def compiled(roots: Roots, variant: str, notice: str, *, logged: bool = False) -
         Logged if they have to be compiled.
     logged : bool
         Whether the event loop writes a log.
+    inlined : frozenset of str
+        Functions that are put in the place of each of their calls.
     """
     if _numba().config.DISABLE_JIT:  # uncompiled: how the coverage of the kernel is measured
         return namespace(logged=logged, roots=roots)
@@ -329,7 +345,7 @@ def compiled(roots: Roots, variant: str, notice: str, *, logged: bool = False) -
     LOG.warning(notice)
     work = code_cache.workshop(name)
     try:
-        made = _compile(name, work, logged, roots)
+        made = _compile(name, work, logged, roots, inlined)
         if work is not None:
             code_cache.publish(work, name)
         return made
@@ -339,7 +355,9 @@ def compiled(roots: Roots, variant: str, notice: str, *, logged: bool = False) -
 
 @lru_cache
 def _entries(logged: bool) -> Entries:
-    space = compiled((start, go_on), "logged" if logged else "run", NOTICE, logged=logged)
+    roots, inlined = (start, go_on), frozenset() if logged else INLINED
+    variant = "logged" if logged else "run"
+    space = compiled(roots, variant, NOTICE, logged=logged, inlined=inlined)
     return Entries(space["start"], space["go_on"], plain=is_plain())
 
 

@@ -12,6 +12,7 @@ import pytest
 
 import dessim
 from dessim.engines import build, code_cache
+from dessim.engines.inlined import INLINED
 from dessim.kernel import delays
 
 ROOT = Path(dessim.__file__).parents[1]
@@ -378,3 +379,8 @@ def test_a_numba_without_its_hidden_option_is_noticed(monkeypatch):
     refusing.njit = njit
     monkeypatch.setattr(build, "_numba", lambda: refusing)
     assert not build.pointers_work()
+
+
+def test_what_is_inlined_exists():
+    """A function that was renamed or is no longer reached would lose its speed without a word."""
+    assert set(build.reached_from(build.start, build.go_on)) >= INLINED

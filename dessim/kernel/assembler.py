@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import LOCKS, ProgramError, Step, known
+from dessim.kernel.flow import comes_back, share_latencies
 
 __all__ = ["Program", "ProgramError", "assemble", "describe", "link"]
 
@@ -91,40 +92,6 @@ TIMED = frozenset(
         "flush_table",
         "when_frozen",
         "add_folio_refs",
-    )
-)
-
-PAGE_LINE = frozenset(
-    (
-        "add",
-        "trylock_page",
-        "unlock_page",
-        "wait_on_page",
-        "when_flags",
-        "lock_page",
-        "set_flags",
-        "when_mapped",
-        "bug_on",
-        "when_frozen",
-        "add_folio_refs",
-    )
-)
-MOVES_CURSOR = frozenset(
-    (
-        "window",
-        "next_page",
-        "next_in_folio",
-        "next_folio",
-        "next_in_range",
-        "pick_touched",
-        "next_in_table",
-        "next_table",
-        "to_head",
-        "from_head",
-        "next_access",
-        "fault_end",
-        "finish",
-        "stop",
     )
 )
 
@@ -284,6 +251,7 @@ class _Assembler:
             rows.append(row)
         for place in range(len(rows)):
             rows[place][lay.I_RUN] = comes_back(rows, place)
+        share_latencies(rows)
         return Program(
             tuple(word for row in rows for word in row), tuple(self.listing[i] for i in kept)
         )
@@ -302,23 +270,6 @@ class _Assembler:
                 return place
             place = self.rows[place][lay.I_TARGET]
         raise ProgramError("jumps lead in a circle")
-
-
-def comes_back(rows: list[list[int]], place: int) -> int:
-    """Return 1 if the step and a later one, before the cursor moves, use the same page's line.
-
-    Straight on only: a branch not taken is as likely to come back as one taken.
-    """
-    if lay.OPS[rows[place][lay.I_OP]] not in PAGE_LINE:
-        return 0
-    for _ in range(len(rows)):
-        place = rows[place][lay.I_NEXT]
-        op = lay.OPS[rows[place][lay.I_OP]]
-        if op in PAGE_LINE:
-            return 1
-        if op in MOVES_CURSOR:
-            return 0
-    return 0
 
 
 def describe(step: Step) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import LOCKS
-from dessim.kernel.assembler import PAGE_LINE
+from dessim.kernel.flow import PAGE_LINE
 from dessim.kernel.layout import World
 from dessim.kernel.places import lock_at, own_lock, table_at
 from dessim.measure.recording import NO_RESOURCE, Resource

@@ -12,10 +12,10 @@ from helpers import (
 )
 
 from dessim import schemes
-from dessim.engines import run_setup
+from dessim.engines import ENGINES, run_setup
 from dessim.engines.reference import Deadlock, Reference
 from dessim.kernel import layout as lay
-from dessim.kernel.alphabet import Step, jump, label, lock, unlock, work
+from dessim.kernel.alphabet import Step, go_to, jump, label, lock, unlock, work
 from dessim.kernel.assembler import assemble
 from dessim.kernel.world import Setup, build_world
 
@@ -136,3 +136,17 @@ def test_progress_is_told_the_simulated_time(run_compiled):
     run_setup(lock_loop_setup(loop, 2), "compiled", progress=seen.append)
     assert seen
     assert seen == sorted(seen)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_rounds_that_share_nothing_leave_one_latency_each(engine):
+    """A loop of think and hold without a lock waits for nothing, and every round is counted."""
+    steps = (
+        label("think"),
+        Step("think", 0, category="think"),
+        jump("think", "end", category="hold", a=1),
+        go_to("think"),
+        label("end"),
+    )
+    result = run_setup(a_run(steps, 3, workload=a_lock_loop(iterations=5)), engine)
+    assert (result.latency_count, result.latency_sum_ps) == (15, 0)

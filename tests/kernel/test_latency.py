@@ -47,3 +47,15 @@ def test_think_ends_where_the_latency_of_the_loop_begins():
     lab.go(0, now)
     assert lab.latencies() == (1, KERNEL_PS["find_vma"], KERNEL_PS["find_vma"])
     assert now == 1_000 + KERNEL_PS["find_vma"] + 100
+
+
+def test_a_latency_is_recorded_before_the_next_one_begins():
+    """Holds that nothing shared parts from the next think, or from another hold, all count."""
+    think, hold = Step("think", 0, category="think"), Step("think", 1, category="hold")
+    fault = (Step("fault_begin", category="entry_exit"), Step("fault_end", category="entry_exit"))
+    lab = a_lab(think, hold, work("find_vma"), think, hold, *fault, workload=a_lock_loop())
+    now = 0
+    while lab.place(0) != "stop":
+        now = lab.go(0, now)
+    lab.go(0, now)
+    assert lab.latencies() == (3, 0, 0)

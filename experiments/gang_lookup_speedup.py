@@ -79,7 +79,7 @@ def draw_map(ax: Axes, cells: dict[tuple[int, int], dict[str, Any]]) -> None:
         for x, n in enumerate(threads):
             write_cell(ax, x, y, cells[order, n])
     if min(map(min, logs)) < 0 < max(map(max, logs)):
-        ax.contour(logs, levels=[0.0], colors="black", linewidths=1.2)
+        ax.contour(logs, levels=[0.0], colors="black", linewidths=1.2, zorder=4)
     ax.set_xticks(range(len(threads)), [str(n) for n in threads])
     ax.set_yticks(range(len(orders)), [str(order) for order in orders])
     ax.grid(visible=False)
@@ -93,7 +93,7 @@ def write_cell(ax: Axes, x: int, y: int, cell: dict[str, Any]) -> None:
     low, high = cell["speedup_lo"], cell["speedup_hi"]
     unclear = low == "" or low <= 1 <= high
     text = f"{cell['speedup']:.2f}"
-    box = {"boxstyle": "round,pad=0.1", "facecolor": "white", "alpha": 0.9, "linewidth": 0}
+    box = {"boxstyle": "round,pad=0.1", "facecolor": "white", "linewidth": 0}
     ax.text(
         x,
         y,

@@ -13,11 +13,13 @@ from dessim.report.style import grid, legend, line_style
 from dessim.report.tolerance import Tolerance
 from dessim.report.words import scheme_of
 
-NEEDS = {"invalidate-race": "dessim run invalidate-race --replications 12 -j 2"}
+VERDICTS = "check/verdicts.json"
+NEEDS = {
+    "invalidate-race": "dessim run invalidate-race --replications 12 -j 2",
+    VERDICTS: f"mkdir -p results/check && dessim check --format json > results/{VERDICTS}",
+}
 KEYS = ("workload", "series", "bug")
 TOLERANCE = Tolerance(relative=0.5, absolute=30.0)
-VERDICTS = "check/verdicts.json"
-"""What `dessim check --format json` prints, if it was kept there."""
 VARIANTS = {  # workload of invalidate-race -> options of invalidate_range
     "no-retry": {"unmap_retry": "none", "walk": "if_mapped"},
     "retry-before-bug": {"unmap_retry": "before_bug", "walk": "if_mapped"},
@@ -45,17 +47,13 @@ def draw(stored: Stored) -> Drawing:
         draw_bug(ax, [row for row in rows if row["bug"] == bug], series, top)
     axes[1].tick_params(labelleft=False, left=False)
     legend(figure, axes[:1])
-    told = (
-        "At the bars: the explorer's verdict on the model, and the steps of its shortest trace."
-        if verdicts
-        else "The explorer's verdicts are not among these results (`dessim check`)."
-    )
     n = max(point["replications"] for point in points)
     caption = (
         f"BUG_ON(page_mapped) met per {PER:,} pages taken out of the page cache, before (bug1) and"
         f" inside (bug2) the deletion, by how invalidate_range unmaps. Bars: 95 % t intervals over"
         f" {n} replications, cut at 0; where it was never met, the upper end is 3 in as many pages"
-        f" as were tried (rule of three). {told} {results.caption_of(bands=False)}"
+        f" as were tried (rule of three). At the bars: the explorer's verdict on the model, and the"
+        f" steps of its shortest trace. {results.caption_of(bands=False)}"
     )
     return Drawing(figure, rows, caption)
 
@@ -91,11 +89,10 @@ def verdict_of(point: Point, bug: str, verdicts: Any) -> tuple[str, str]:
 
     One scope in which it happens is enough; it never happens if every scope was exhausted.
     """
-    rows = verdicts if isinstance(verdicts, list) else (verdicts or {}).get("rows", [])
     variant = VARIANTS[point["workload"]]
     here = [
         row
-        for row in rows
+        for row in verdicts
         if row["scheme"] == point["scheme"]
         and bool(row["precheck"]) == bool(point["scheme_options"].get("precheck", False))
         and str(row["actor"]).startswith("invalidate")
@@ -136,8 +133,3 @@ def draw_bug(ax: Axes, rows: list[dict[str, Any]], series: list[str], top: float
     ax.set_xlim(0, 1.45 * top)
     ax.set_title(rows[0]["bug"])
     ax.set_xlabel(f"times met per {PER:,} pages removed")
-
-
-def checked(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rates: verdicts are there only if the explorer's table is, and have own tests."""
-    return [{k: cell for k, cell in row.items() if k not in ("verdict", "steps")} for row in rows]

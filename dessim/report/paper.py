@@ -2,7 +2,7 @@
 
 The folder is the registry. A figure's file holds
 
-* ``NEEDS``: experiment -> command that makes its results;
+* ``NEEDS``: experiment, or file below the results folder -> command that makes it;
 * ``KEYS``: columns that tell the rows of its numbers apart;
 * ``TOLERANCE``: how far each number may be from the expected one (`expected/NAME.csv`);
 * ``draw(stored)``: returns a ``Drawing``;
@@ -45,9 +45,10 @@ class Stored:
         self.folder = folder
         self._known: dict[str, Results] = {}
 
-    def has(self, experiment: str) -> bool:
-        """Whether there are results of an experiment."""
-        return (self.folder / experiment / "results.json").is_file()
+    def has(self, need: str) -> bool:
+        """Whether there are results of an experiment, or a file of that path."""
+        place = self.folder / need
+        return place.is_file() or (place / "results.json").is_file()
 
     def results(self, experiment: str) -> Results:
         """Results of an experiment."""
@@ -66,13 +67,18 @@ class Stored:
         return read_rows(self._existing(path))
 
     def json(self, path: str) -> Any:
-        """Content of a JSON file below the results folder; None if it is not there."""
-        place = self.folder / path
-        return json.loads(place.read_text(encoding="utf-8")) if place.is_file() else None
+        """Content of a JSON file below the results folder.
+
+        Raises
+        ------
+        UnknownFigureError
+            If it is not there.
+        """
+        return json.loads(self._existing(path).read_text(encoding="utf-8"))
 
     def _existing(self, path: str) -> Path:
         if not (self.folder / path).is_file():
-            raise UnknownFigureError(f"{self.folder / path} is missing: run its experiment again")
+            raise UnknownFigureError(f"{self.folder / path} is missing: make it again")
         return self.folder / path
 
 
@@ -87,7 +93,7 @@ class PaperFigure:
     title : str
         First sentence of its docstring.
     needs : dict
-        Experiment -> command that makes its results.
+        Experiment, or file below the results folder -> command that makes it.
     keys : tuple of str
     tolerance : Tolerance
     module : module

@@ -147,15 +147,21 @@ def draw_line(
 
 
 def log_axis(ax: Axes, name: Literal["x", "y"], low: float, high: float) -> None:
-    """Logarithmic axis with plain numbers; over few decades 1, 2 and 5 of each are written."""
+    """Logarithmic axis with plain numbers: the less it spans, the more of each decade."""
     ax.set(**{f"{name}scale": "log", f"{name}lim": (low, high)})
     axis: Axis = ax.xaxis if name == "x" else ax.yaxis
     few = high / low < 300
     many = high / low > 1e5
-    axis.set_major_locator(LogLocator(100 if many else 10, (1.0, 2.0, 5.0) if few else (1.0,)))
+    written = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0) if high / low < 4 else (1.0, 2.0, 5.0)
+    axis.set_major_locator(LogLocator(100 if many else 10, written if few else (1.0,)))
     axis.set_minor_locator(LogLocator(10, (1.0,) if many else "auto" if few else range(2, 10)))
-    axis.set_major_formatter(FuncFormatter(lambda x, _: plain_number(x)))
+    axis.set_major_formatter(FuncFormatter(_tick))
     axis.set_minor_formatter(NullFormatter())
+
+
+def _tick(x: float, _: Any) -> str:
+    text = plain_number(x)
+    return f"$10^{{{text.removeprefix('1e')}}}$" if text.startswith("1e") else text
 
 
 def unit_of(values: Sequence[float]) -> tuple[float, str]:

@@ -60,6 +60,8 @@ def draw(results: Results) -> Drawing | None:
                         "linear_pages_mapped_per_s": "" if not linear else linear * threads,
                     }
                 )
+        if any(row["usl_pages_mapped_per_s"] != "" for row in rows):
+            ax.plot([], [], color="#606060", linewidth=0.7, label="USL")  # for the legend
         _draw_linear(ax, panel, series, results, unit)
         threads_axis(ax, panel.threads)
         entitle(ax, panel.title)
@@ -123,4 +125,4 @@ def _draw_law(
     low, high = min(threads), max(threads)
     at = [low * (high / low) ** (i / 60) for i in range(61)]
     colour = line_style(index)["color"]
-    ax.plot(at, [law(n) / unit for n in at], color=colour, linewidth=0.5, alpha=0.8)
+    ax.plot(at, [law(n) / unit for n in at], color=colour, linewidth=0.7, alpha=0.8)

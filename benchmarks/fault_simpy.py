@@ -8,7 +8,7 @@ transfer; draws are Python's own. So the result agrees with dessim's closely, no
 import math
 import random
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
 import simpy
@@ -20,6 +20,7 @@ LOAD, STORE, RMW = 0, 1, 2
 SAME_CORE, SAME_L3, SAME_SOCKET = 0, 1, 2
 N_DISTANCES = 6
 TABLE_PAGES = 512
+LINES_OF_4_KIB = 64
 LOCAL = ("local_load", "local_store", "local_rmw")
 
 Life = Generator[simpy.Event, None, None]
@@ -57,6 +58,9 @@ class Cpu:
     socket: int
     cost: dict[str, int]
     last_page: int = -2
+    stream: int = 0
+    slots: int = -2
+    slots_from: int = 0
 
 
 @dataclass
@@ -84,10 +88,12 @@ class Machine:
         sockets = self.one("SOCKETS")
         self.hops = [numbers["hops"][i * sockets : (i + 1) * sockets] for i in range(sockets)]
         self.pages = [Page(self.line(self.home(i))) for i in range(self.one("PAGES"))]
-        self.mmap_line, self.table_line = self.line(), self.line()
+        self.mmap_line, self.vma_line, self.table_line = self.line(), self.line(), self.line()
+        self.vma_found: Thread | None = None
         self.page_table_lock = simpy.Resource(self.env)
         self.node_busy_ps = [0] * sockets
         self.read_into_l3: list[dict[int, int]] = [{} for _ in range(self.one("L3S"))]
+        self.arrives_ps: list[dict[int, int]] = [{} for _ in range(self.one("L3S"))]
         sigma = math.sqrt(math.log1p(self.one("READ_CV_PPM") ** 2 / 1e12))
         self.read_mu, self.read_sigma = -sigma * sigma / 2, sigma
         self.outcome = Outcome()
@@ -143,7 +149,7 @@ class Machine:
         op: int,
         work: int = 0,
         *,
-        next_page: bool = False,
+        prefetched: bool = False,
         keep: bool = False,
     ) -> Life:
         """Use a cache line, fetching it if need be, and do some work; maybe keep it for a while."""
@@ -159,7 +165,7 @@ class Machine:
             while line.free_ps > env.now:  # whoever has it keeps it for a while
                 yield env.timeout(line.free_ps - env.now)
             cost = self.transfer_ps(cpu, line, op)
-            if next_page:
+            if prefetched:
                 hidden = cost * self.one("HIDDEN_PPM") // 1_000_000
                 cost = max(cost - hidden, cpu.cost[LOCAL[op]])
             alone = line.state == UNCACHED or (line.state == MODIFIED and line.owner == cpu.core)
@@ -178,23 +184,50 @@ class Machine:
     def access_page(
         self, cpu: Cpu, page: int, op: int, work: int = 0, *, keep: bool = True
     ) -> Life:
-        """Use the line of a struct page: the prefetcher knows the next one."""
-        ahead = page == cpu.last_page + 1
+        """Use the line of a struct page: a trained prefetcher knows the next one of its 4 KiB."""
+        ahead = False
+        if page != cpu.last_page:
+            follows = page == cpu.last_page + 1 and page % LINES_OF_4_KIB != 0
+            cpu.stream = cpu.stream + 1 if follows else 0
+            ahead = cpu.stream > self.one("TRAIN")
         cpu.last_page = page
-        return self.access(cpu, self.pages[page].line, op, work, next_page=ahead, keep=keep)
+        return self.access(cpu, self.pages[page].line, op, work, prefetched=ahead, keep=keep)
+
+    def slots_ps(self, cpu: Cpu, pages: Sequence[int]) -> int:
+        """Return ps to read the radix-tree slots of some pages in a row, eight to a line."""
+        lines = range(pages[0] // 8, pages[-1] // 8 + 1)
+        before = cpu.slots
+        if cpu.slots_from <= lines[0] and lines[-1] <= before:
+            return 0
+        cpu.slots = lines[-1]
+        hops = self.hops[cpu.socket][self.home(lines[0])]
+        miss = self.line_cost(LOAD, UNCACHED, SAME_SOCKET + hops)
+        hidden = miss - miss * self.one("HIDDEN_PPM") // 1_000_000
+        if before <= lines[0] <= before + 1:
+            oldest = lines[-1] - ((1 << self.one("ORDER")) - 1) // 8
+            cpu.slots_from = max(cpu.slots_from, oldest)
+            return (lines[-1] - before) * hidden
+        cpu.slots_from = lines[0]
+        missed = min(len(lines) - 1, self.one("TRAIN"))
+        parent = int(lines[0] // 64 != before // 64)
+        return (1 + parent + missed) * miss + (len(lines) - 1 - missed) * hidden
 
     def read_page_ps(self, cpu: Cpu, page: int) -> int:
         """Return ps to read a page, from the L3 or from a memory node of limited bandwidth."""
         spread = self.rng.lognormvariate(self.read_mu, self.read_sigma)
-        seen = self.read_into_l3[cpu.l3]
+        near = int(cpu.cost["read_page_l3"] * spread)
+        seen, arrives = self.read_into_l3[cpu.l3], self.arrives_ps[cpu.l3]
+        now = int(self.env.now)
         if page in seen and len(seen) - seen[page] < self.one("L3_PAGES"):
-            return int(cpu.cost["read_page_l3"] * spread)
+            return max(near, arrives[page] - now)  # not before the leader's data is there
         seen[page] = len(seen) + 1
         ps = int(cpu.cost["read_page_dram"] * spread)
         node = self.home(page)
-        ps = ps * self.n["far_read"][self.hops[cpu.socket][node]] // 1_000_000
-        self.node_busy_ps[node] = max(self.node_busy_ps[node], self.env.now) + self.one("NODE_PAGE")
-        return max(ps, self.node_busy_ps[node] - self.env.now)
+        far = self.n["far_read"][self.hops[cpu.socket][node]]
+        ps = min(ps, near) + max(0, ps - near) * far // 1_000_000
+        self.node_busy_ps[node] = max(self.node_busy_ps[node], now) + self.one("NODE_PAGE")
+        arrives[page] = max(now + ps, self.node_busy_ps[node])
+        return arrives[page] - now
 
 
 class Thread:
@@ -236,7 +269,13 @@ class Thread:
         yield m.work(cost["exception_entry"])
         while True:
             yield from m.access(cpu, m.mmap_line, RMW, cost["lock_local"])  # a reader never waits
-            yield m.work(cost["find_vma"], cost["walk_page_table"])
+            yield m.work(cost["find_vma"])
+            yield from m.access(cpu, m.vma_line, LOAD)
+            if m.vma_found is not self:
+                yield from m.access(cpu, m.vma_line, STORE)
+                m.vma_found = self
+            yield from m.access(cpu, m.mmap_line, LOAD)  # the page-table root is on it
+            yield m.work(cost["walk_page_table"])
             if target // TABLE_PAGES not in self.tables:
                 yield from self.new_table(target // TABLE_PAGES)
             if m.one("ORDER"):
@@ -268,7 +307,9 @@ class Thread:
         with self.ptl.request() as request:
             yield request
             yield m.work(cost["local_rmw"], cost["lock_local"], cost["lookup_descent"])
-            for page in window(target, m.one("ORDER"), len(m.pages)):
+            around = window(target, m.one("ORDER"), len(m.pages))
+            yield m.work(m.slots_ps(self.cpu, around))
+            for page in around:
                 yield from self.map_if_free(page)
             yield m.work(cost["local_store"], cost["lock_local"])
 
@@ -309,7 +350,7 @@ class Thread:
         """Map the target by the ordinary path; return whether it was not locked."""
         m, cpu, cost = self.machine, self.cpu, self.cpu.cost
         record = m.pages[page]
-        yield m.work(cost["slow_path"])
+        yield m.work(cost["slow_path"], m.slots_ps(cpu, [page]))
         yield from m.access_page(cpu, page, RMW, cost["lookup_descent"])
         record.refcount += 1
         yield from m.access_page(cpu, page, RMW)
@@ -361,7 +402,7 @@ class Thread:
         m.outcome.completion_ps = m.env.now
 
 
-def window(target: int, order: int, pages: int) -> Iterable[int]:
+def window(target: int, order: int, pages: int) -> range:
     """Return the pages of the aligned window around a page."""
     first = target >> order << order
     return range(first, min(first + (1 << order), pages))

@@ -10,7 +10,16 @@ from dessim.model.workload import PAGE_BYTES
 Rows = dict[str, list[int]]
 
 SCALARS = ("TASKS", "PAGES", "TABLES", "SOCKETS", "KEY", "HOLD", "SHARE", "COALESCE", "ORDER")
-SCALARS += ("HIDDEN_PPM", "EVICT", "L3_HIT", "L3_PAGES", "NODE_PAGE", "INTERLEAVE", "ACCESSES")
+SCALARS += (
+    "HIDDEN_PPM",
+    "TRAIN",
+    "EVICT",
+    "L3_HIT",
+    "L3_PAGES",
+    "NODE_PAGE",
+    "INTERLEAVE",
+    "ACCESSES",
+)
 SCALARS += ("PTL_KIND", "TICKET_WAITER", "MCS_PPM", "BUCKETS", "TLB")
 SCALARS += ("TLB_L1_SETS", "TLB_L1_WAYS", "TLB_L2_SETS", "TLB_L2_WAYS")
 TASK_WORDS = {

@@ -22,7 +22,8 @@ enum { LOAD, STORE, RMW };
 enum { SAME_CORE, SAME_L3, SAME_SOCKET, ONE_HOP, TWO_HOPS, SIBLING, N_DISTANCES };
 enum { LOCKED = 1, UPTODATE = 2, OURS = 4, READAHEAD = 8 };
 enum { DRAW_READ = 1, DRAW_ARBITRATE = 3 };
-enum { ARBITER_SCAN = 16, TABLE_PAGES = 512 };
+enum { ARBITER_SCAN = 16, TABLE_PAGES = 512, FLIGHT_SLOTS = 256, STREAM_LINES = 64 };
+enum { SLOTS_SHIFT = 3, PARENT_SHIFT = 6 };
 enum { ASLEEP = -1, ENDED = -2 };
 
 #define COSTS(X)                                                                                   \
@@ -41,7 +42,7 @@ enum { ASLEEP = -1, ENDED = -2 };
 
 /* What a thread does next: a step that others can see. */
 enum {
-    TOUCH, MMAP_LOCK, TABLE_LOCK, TABLE_HANG_IN, TABLE_UNLOCK, GET, TEST, TRYLOCK, TEST_AGAIN,
+    TOUCH, MMAP_LOCK, VMA_TEST, VMA_STORE, LOAD_PGD, TABLE_LOCK, TABLE_HANG_IN, TABLE_UNLOCK, GET, TEST, TRYLOCK, TEST_AGAIN,
     MAPCOUNT, UNLOCK, UNLOCK_AND_PUT, PUT, SLOW_GET, SLOW_TRYLOCK, SLOW_TEST, SLOW_MAPCOUNT,
     SLOW_UNLOCK, RETRY_MMAP_UNLOCK, RETRY_WAIT, RETRY_PUT, MMAP_UNLOCK, FINISH, TEAR_DOWN, STOP
 };
@@ -85,7 +86,8 @@ typedef struct {
     uint32_t *pte;
     uint8_t *populated;
     int64_t draws;
-    int state, wait, page, cursor, stop, last, mapped, wait_page;
+    int state, wait, page, cursor, stop, last, stream, slots, slots_from, mapped;
+    int wait_page;
     int16_t core, l3, socket, next, rider, sibling;
     uint8_t line_op;
 } Task;
@@ -98,11 +100,14 @@ static ps_t completion;
 static Task *tasks;
 static Page *pages;
 static Line mmap_lock; /* everybody reads under it: nobody waits for the lock, only for its line */
+static Line vma_cache; /* the line of the mm with the mapping found last */
+static int vma_found;  /* whose mapping that is, + 1 */
 static Lock page_table_lock;
+static struct { int page; ps_t arrives; } (*flights)[FLIGHT_SLOTS]; /* of each L3; page + 1 */
 static Line riding;
 static int n_tasks, n_pages, n_tables, n_sockets, order, live;
 static ps_t hold_ps, evict_ps, l3_hit_ps, node_page_ps, ticket_waiter_ps;
-static int64_t share, hidden_ppm, l3_pages, mcs_ppm;
+static int64_t share, hidden_ppm, train, l3_pages, mcs_ppm;
 static int coalesce, interleave, mcs;
 static int64_t *core_l3, *core_socket, *hops, *read_quantiles;
 static ps_t *node_busy;
@@ -321,10 +326,40 @@ static inline ps_t use(Task *t, Line *line, int op, ps_t now, int prefetched)
 
 static inline ps_t use_page(Task *t, int op, ps_t now)
 {
-    ps_t ps = use(t, &pages[t->cursor].line, op, now, t->cursor == t->last + 1);
-    if (ps >= 0)
+    Line *line = &pages[t->cursor].line;
+    if (t->cursor == t->last)
+        return use(t, line, op, now, 0);
+    int next = t->cursor == t->last + 1 && t->cursor % STREAM_LINES;
+    int stream = next ? t->stream + 1 : 0;
+    ps_t ps = use(t, line, op, now, stream > train);
+    if (ps >= 0) {
         t->last = t->cursor;
+        t->stream = stream;
+    }
     return ps;
+}
+
+/* The radix-tree slots of the window, or of the target alone: nobody writes them. */
+static ps_t read_slots(Task *t, int window)
+{
+    int size = 1 << order, before = t->slots;
+    int first = (window ? t->page & ~(size - 1) : t->cursor) >> SLOTS_SHIFT;
+    int last = window ? (t->page | (size - 1)) >> SLOTS_SHIFT : first;
+    if (t->slots_from <= first && last <= before)
+        return 0;
+    t->slots = last;
+    int home = interleave ? first % n_sockets : 0;
+    ps_t miss = line_cost[LOAD][UNCACHED][socket_distance(t->socket, home)];
+    ps_t hidden = miss - miss * hidden_ppm / 1000000;
+    if (first == before || first == before + 1) {
+        int oldest = last - ((size - 1) >> SLOTS_SHIFT); /* a window of them is at hand */
+        t->slots_from = t->slots_from > oldest ? t->slots_from : oldest;
+        return (last - before) * hidden;
+    }
+    t->slots_from = first;
+    int more = last - first, missed = more < train ? more : train;
+    int parent = first >> PARENT_SHIFT != before >> PARENT_SHIFT;
+    return (1 + parent + missed) * miss + (more - missed) * hidden;
 }
 
 /* --- locks ----------------------------------------------------------------------------------- */
@@ -395,12 +430,16 @@ static inline ps_t read_page(Task *t, ps_t now)
 {
     uint32_t *seen = &pages[t->page].seen[t->l3], *reads = &l3_reads[t->l3];
     uint32_t bits = draw_at(t - tasks, DRAW_READ, t->page);
+    typeof(&flights[0][0]) flight = &flights[t->l3][t->page % FLIGHT_SLOTS];
+    ps_t near = scaled(read_quantiles, bits, t->cost->read_page_l3);
     if (*seen && *reads - *seen < l3_pages)
-        return scaled(read_quantiles, bits, t->cost->read_page_l3);
+        return flight->page == t->page + 1 && flight->arrives > now + near
+            ? flight->arrives - now : near; /* not before the leader's data is there */
     *seen = ++*reads;
     ps_t ps = scaled(read_quantiles, bits, t->cost->read_page_dram);
     int home = interleave ? t->page % n_sockets : 0;
-    ps = ps * far_read[hops[t->socket * n_sockets + home]] / 1000000;
+    if (ps > near)
+        ps = near + (ps - near) * far_read[hops[t->socket * n_sockets + home]] / 1000000;
     ps_t *busy = &node_busy[home];
     *busy = (*busy > now ? *busy : now) + node_page_ps;
     ps_t late = *busy - (now + ps);
@@ -409,6 +448,8 @@ static inline ps_t read_page(Task *t, ps_t now)
         times[T_user] -= late;
         ps += late;
     }
+    flight->page = t->page + 1;
+    flight->arrives = now + ps;
     return ps;
 }
 
@@ -574,6 +615,16 @@ static inline ps_t event(Task *t, ps_t now)
     case MMAP_LOCK:
         USE(use(t, &mmap_lock, RMW, now, 0), mmap_lock, c->lock_local, mmap_lock);
         PRIVATE(c->find_vma, entry_exit);
+        GO(VMA_TEST);
+    case VMA_TEST:
+        USE(use(t, &vma_cache, LOAD, now, 0), mmap_lock, 0, mmap_lock);
+        GO(vma_found == t - tasks + 1 ? LOAD_PGD : VMA_STORE);
+    case VMA_STORE:
+        USE(use(t, &vma_cache, STORE, now, 0), mmap_lock, 0, mmap_lock);
+        vma_found = t - tasks + 1;
+        GO(LOAD_PGD);
+    case LOAD_PGD:
+        USE(use(t, &mmap_lock, LOAD, now, 0), mmap_lock, 0, mmap_lock);
         PRIVATE(c->walk_page_table, entry_exit);
         if (t->populated[t->cursor / TABLE_PAGES])
             goto fault_around;
@@ -602,6 +653,7 @@ static inline ps_t event(Task *t, ps_t now)
         PRIVATE(c->fault_around_setup, lookup);
         PRIVATE(c->local_rmw + c->lock_local, ptl);
         PRIVATE(c->lookup_descent, lookup);
+        PRIVATE(read_slots(t, 1), lookup);
         FREE_STEPS(1);
         t->cursor = t->page & ~((1 << order) - 1);
         t->stop = t->cursor + (1 << order) < n_pages ? t->cursor + (1 << order) : n_pages;
@@ -662,6 +714,7 @@ static inline ps_t event(Task *t, ps_t now)
         if (present(t, t->cursor))
             GO(MMAP_UNLOCK);
         PRIVATE(c->slow_path, lookup);
+        PRIVATE(read_slots(t, 0), lookup);
         GO(SLOW_GET);
 
     case SLOW_GET:
@@ -771,6 +824,7 @@ static void read_costs(void)
     ticket_waiter_ps = number("TICKET_WAITER");
     share = number("SHARE");
     hidden_ppm = number("HIDDEN_PPM");
+    train = number("TRAIN");
     l3_pages = number("L3_PAGES");
     mcs_ppm = number("MCS_PPM");
     coalesce = number("COALESCE");
@@ -805,6 +859,7 @@ static void build(void)
         free(tasks[i].populated);
     }
     free(pages), free(tasks), free(node_busy), free(l3_reads), free(queues), free(tlb);
+    free(flights);
     pages = aligned_alloc(64, sizeof(Page) * table_pages);
     tasks = aligned_alloc(64, (sizeof(Task) * n_tasks + 63) / 64 * 64);
     node_busy = calloc(n_sockets, sizeof *node_busy);
@@ -813,7 +868,9 @@ static void build(void)
         pages[i] = (Page){.flags = UPTODATE | OURS, .refcount = 1};
         pages[i].line.home = interleave ? i % n_sockets : 0;
     }
-    mmap_lock = (Line){0};
+    flights = calloc(MAX_L3, sizeof *flights);
+    mmap_lock = vma_cache = (Line){0};
+    vma_found = 0;
     page_table_lock = (Lock){0};
     queues = calloc(n_queues, sizeof *queues);
     tlb = tlb_words ? calloc((size_t)number("CORES") * tlb_words, sizeof *tlb) : NULL;
@@ -826,7 +883,7 @@ static void build(void)
     read_starts();
     for (int i = 0; i < n_tasks; i++) {
         tasks[i] = (Task){
-            .cost = &costs[smt[i]], .grant = -1, .last = -2, .wait_page = -1, .core = core[i],
+            .cost = &costs[smt[i]], .grant = -1, .last = -2, .slots = -2, .wait_page = -1, .core = core[i],
             .l3 = l3[i], .socket = socket[i], .sibling = sibling[i], .clock = at[i],
             .pte = calloc(table_pages / 32, 4), .populated = calloc(n_tables, 1)};
         steps += 2; /* begin, and the first next_access */

@@ -62,6 +62,7 @@ OTHER_CONDITIONS = {
     "table.covered": "when_table_covered",
     "noted": "when_noted",
     "touched_enough": "when_touched",
+    "vma.cached": "when_vma_cached",
 }
 CONDITION_CATEGORY = {
     "table.missing": "page_table",
@@ -69,6 +70,7 @@ CONDITION_CATEGORY = {
     "page.frozen": "page_lines",
     "page.cached": "lookup",
     "page.frame_free": "page_cache",
+    "vma.cached": "mmap_lock",
 }
 
 
@@ -102,6 +104,21 @@ def unlock(name: str) -> Step:
     """Drop a lock and hand it over."""
     which, shared, category = LOCKS[known(name, LOCKS, "lock")]
     return Step("unlock", which, shared, "lock_local", category)
+
+
+def cache_vma() -> Step:
+    """Remember the mapping that was found, for all who look for one in this mm."""
+    return Step("cache_vma", category="mmap_lock")
+
+
+def load_pgd() -> Step:
+    """Read the address of the page tables, which lies on the line of mmap_sem."""
+    return Step("load_pgd", category="mmap_lock")
+
+
+def read_slots(*, window: bool) -> Step:
+    """Read the radix-tree slots of the window, or of the cursor's page alone."""
+    return Step("read_slots", int(window), category="lookup")
 
 
 def inc(word: str, cost: str = "none") -> Step:

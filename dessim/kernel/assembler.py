@@ -56,6 +56,7 @@ ALWAYS_PRIVATE = frozenset(
         "pick_touched",
         "next_in_table",
         "next_table",
+        "read_slots",
     )
 )
 PRIVATE_WITH_OWN_TABLES = frozenset(
@@ -92,6 +93,10 @@ TIMED = frozenset(
         "flush_table",
         "when_frozen",
         "add_folio_refs",
+        "when_vma_cached",
+        "cache_vma",
+        "load_pgd",
+        "read_slots",
     )
 )
 

@@ -7,7 +7,7 @@ accounting, never anything that a program can test. Meaning is in ``steps.py``.
 from dessim.kernel.accounting import account, end_latency, record_in_series
 from dessim.kernel.draws import draw, draw_at, scaled
 from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
-from dessim.kernel.lines import access_ps, local_cost
+from dessim.kernel.lines import access_ps, line_cost, local_cost, socket_distance
 from dessim.kernel.pages import free_for_reading, waiters_in_bucket
 from dessim.kernel.places import (
     cost_ps,
@@ -16,18 +16,62 @@ from dessim.kernel.places import (
     page_at,
     pte_present,
     table_at,
+    vma_cache_at,
 )
 from dessim.kernel.tlb import pages_to_flush, shootdown_ps, translate_ps
 
 
 def page_line_ps(w: World, task: int, op: int, now: int) -> int:
-    """Ask for the struct-page line of the cursor's page; prefetch helps a sequential walk."""
+    """Ask for the struct-page line of the cursor's page; prefetch helps a sequential walk.
+
+    The stream prefetcher wants some misses in a row first, and stops at the end of 4 KiB.
+    """
     t = w[H_TASK] + task * T_WORDS
     page = w[t + T_CURSOR]
-    ps = access_ps(w, task, page_at(w, page), op, now, 1 if page == w[t + T_LAST] + 1 else 0)
+    last = w[t + T_LAST]
+    if page == last:
+        return access_ps(w, task, page_at(w, page), op, now, 0)
+    stream = w[t + T_STREAM] + 1 if page == last + 1 and page % STREAM_LINES else 0
+    ps = access_ps(w, task, page_at(w, page), op, now, 1 if stream > w[H_TRAIN] else 0)
     if ps >= 0:
         w[t + T_LAST] = page
+        w[t + T_STREAM] = stream
     return ps
+
+
+def slots_ps(w: World, t: int, window: int) -> int:
+    """Return ps to read the radix-tree slots of the window, or of the cursor's page alone.
+
+    Nobody writes them, so that they are no line that moves: they come from memory, or are at hand,
+    as many lines as a window has. Sequential ones are prefetched; elsewhere the parent's slot has
+    to be read first.
+    """
+    size = 1 << w[H_ORDER]
+    first = last = w[t + T_CURSOR] >> SLOTS_SHIFT
+    if window:
+        first = (w[t + T_PAGE] & ~(size - 1)) >> SLOTS_SHIFT
+        last = (w[t + T_PAGE] | (size - 1)) >> SLOTS_SHIFT
+    before = w[t + T_SLOTS]
+    if w[t + T_SLOTS_FROM] <= first and last <= before:
+        return 0
+    w[t + T_SLOTS] = last
+    home = first % w[H_SOCKETS] if w[H_INTERLEAVE] else 0
+    miss = line_cost(w, LINE_LOAD, UNCACHED, socket_distance(w, w[t + T_SOCKET], home))
+    hidden = miss - miss * w[H_HIDDEN_PPM] // 1_000_000
+    if first == before or first == before + 1:
+        oldest = last - ((size - 1) >> SLOTS_SHIFT)
+        if w[t + T_SLOTS_FROM] < oldest:
+            w[t + T_SLOTS_FROM] = oldest
+        return (last - before) * hidden
+    w[t + T_SLOTS_FROM] = first
+    missed = last - first if last - first < w[H_TRAIN] else w[H_TRAIN]
+    parent = 1 if first >> PARENT_SHIFT != before >> PARENT_SHIFT else 0
+    return (1 + parent + missed) * miss + (last - first - missed) * hidden
+
+
+def vma_cache_ps(w: World, task: int, op: int, now: int) -> int:
+    """Ask for the line of the mm that holds the mapping found last."""
+    return access_ps(w, task, vma_cache_at(w, w[H_TASK] + task * T_WORDS), op, now, 0)
 
 
 def pte_line_ps(w: World, task: int, op: int, now: int) -> int:
@@ -51,21 +95,28 @@ def read_page_ps(w: World, task: int, now: int) -> int:
 
     A read from memory takes longer in proportion to the latency of the node that holds the page: a
     core has a fixed number of lines in flight (Little's law). The node's bandwidth is a queue
-    served in order; waiting for it is accounted apart.
+    served in order; waiting for it is accounted apart. What the core itself needs is the same for
+    all pages (``read_page_l3``); only the rest grows with the latency. Who follows another reader
+    of the same L3 closely cannot be done before the data is there.
     """
     t = w[H_TASK] + task * T_WORDS
     page = w[t + T_PAGE]
     seen = page_at(w, page) + w[H_SEEN] + w[t + T_L3]
     read = w[H_L3] + w[t + T_L3]
     bits = draw_at(w, task, DRAW_READ, w[t + T_ACCESS])
+    flight = w[H_FLIGHT] + (w[t + T_L3] * FLIGHT_SLOTS + page % FLIGHT_SLOTS) * 2
+    near = scaled(w, QUANTILES_READ, bits, cost_ps(w, t, COST_READ_L3))
     if w[seen] and w[read] - w[seen] < w[H_L3_PAGES]:
-        return scaled(w, QUANTILES_READ, bits, cost_ps(w, t, COST_READ_L3))
+        if w[flight] == page + 1 and w[flight + 1] > now + near:
+            return w[flight + 1] - now
+        return near
     w[read] += 1
     w[seen] = w[read]
     ps = scaled(w, QUANTILES_READ, bits, cost_ps(w, t, COST_READ_DRAM))
     home = page % w[H_SOCKETS] if w[H_INTERLEAVE] else 0
     hops = w[w[H_HOPS] + w[t + T_SOCKET] * w[H_SOCKETS] + home]
-    ps = ps * w[w[H_FAR_READ] + hops] // 1_000_000
+    if ps > near:
+        ps = near + (ps - near) * w[w[H_FAR_READ] + hops] // 1_000_000
     node = w[H_NODE] + home
     busy = w[node] if w[node] > now else now
     w[node] = busy + w[H_NODE_PAGE]
@@ -74,6 +125,8 @@ def read_page_ps(w: World, task: int, now: int) -> int:
         account(w, t, CAT_BANDWIDTH, late)
         account(w, t, CAT_USER, -late)
         ps += late
+    w[flight] = page + 1
+    w[flight + 1] = now + ps
     return ps
 
 
@@ -166,8 +219,16 @@ def wait_on_page_ps(w: World, task: int, now: int) -> int:
 
 
 def rare_delay_ps(w: World, task: int, op: int, now: int) -> int:
-    """Return ps of the steps of actors and of munmap, or ASLEEP."""
+    """Return ps of steps that are not done for each page of a window, or ASLEEP."""
     t = w[H_TASK] + task * T_WORDS
+    if op == OP_LOAD_PGD:
+        return access_ps(w, task, lock_at(w, t, LOCK_MMAP), LINE_LOAD, now, 0)
+    if op == OP_WHEN_VMA_CACHED:
+        return vma_cache_ps(w, task, LINE_LOAD, now)
+    if op == OP_CACHE_VMA:
+        return vma_cache_ps(w, task, LINE_STORE, now)
+    if op == OP_READ_SLOTS:
+        return slots_ps(w, t, w[w[H_PROG] + w[t + T_PC] * I_WORDS + I_A])
     if op == OP_SET_FLAGS or op == OP_WHEN_FROZEN or op == OP_ADD_FOLIO_REFS:
         return page_line_ps(w, task, LINE_RMW, now)
     if op == OP_WHEN_MAPPED or op == OP_BUG_ON:

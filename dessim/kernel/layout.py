@@ -98,6 +98,9 @@ H_FILE = 77  # base of the file's lock records: i_mmap_mutex, tree_lock
 H_PCID = 78  # 1: a switch to another mm does not flush the TLB
 H_UNMAP_EVERY = 79  # pages after which a thread unmaps what it touched
 H_FOLIO = 80  # pages of a folio of the file
+H_FLIGHT = 81  # base of the pages on their way into each L3: FLIGHT_SLOTS of (page + 1, arrival)
+H_TRAIN = 82  # sequential lines that miss before the prefetcher runs ahead
+H_SAME_DRAWS = 83  # 1: all threads draw the same random pages
 H_ENDED = 51  # tasks that have ended
 H_WORDS = 96
 
@@ -156,6 +159,9 @@ T_NOTED = 55  # what a step noted
 T_GANG = 56  # 16 words of 32 bits: pages on which a gang lookup holds a reference
 T_ACCOUNT = 72  # time by category, N_CATEGORIES words
 T_FLUSHED = 92  # shootdowns of its mm that its CPU knows of
+T_SLOTS_FROM = 93  # first of the lines of radix-tree slots that are still at hand
+T_SLOTS = 94  # last line of radix-tree slots that it read, or -2
+T_STREAM = 95  # sequential lines up to T_LAST
 T_WORDS = 96
 
 # --- cache line, and the objects that begin with one --------------------------------------------
@@ -198,6 +204,9 @@ MM_TASK = 3  # its first task
 MM_TASKS = 4  # number of its tasks
 MM_FLUSHES = 5  # shootdowns of its translations
 MM_LOCKS = 8  # its lock records: LOCK_MMAP, LOCK_PAGE_TABLE, and LOCK_PTL if it is not split
+MM_VMA_CACHE = 3  # after them the line that holds the mapping found last
+MM_LINES = 4
+V_FOUND = 4  # in that line's own words: number of the mapping + 1
 
 # a page-table record: the lock record of its PTL, then the line record of its ptes
 D_POPULATED = 4  # in the pte line's own words: 1 when the table exists
@@ -210,6 +219,10 @@ M_VMA_LOCK = 4  # base of its per-VMA lock's record
 M_WORDS = 8
 
 TABLE_PAGES = 512
+FLIGHT_SLOTS = 256  # more than there are CPUs on an L3
+STREAM_LINES = 64  # struct pages in 4 KiB: a hardware stream prefetcher does not leave that
+SLOTS_SHIFT = 3  # radix-tree slots in a cache line: 8 pointers
+PARENT_SHIFT = 6  # such lines below one line of their parents' slots: 8 nodes of 64 slots
 PTE_BITS = 32
 PTE_SHIFT = 5
 TABLE_SHIFT = 9
@@ -461,6 +474,7 @@ OPS = (
     "when_table_covered",
     "when_noted",
     "when_touched",
+    "when_vma_cached",
     "lock",
     "unlock",
     "work",
@@ -480,6 +494,9 @@ OPS = (
     "note",
     "finish",
     "teardown_table",
+    "cache_vma",
+    "load_pgd",
+    "read_slots",
     "begin",
     "pause",
     "pick_range",
@@ -525,34 +542,38 @@ OP_WHEN_FROZEN = 28
 OP_WHEN_TABLE_COVERED = 29
 OP_WHEN_NOTED = 30
 OP_WHEN_TOUCHED = 31
-OP_LOCK = 32
-OP_UNLOCK = 33
-OP_WORK = 34
-OP_THINK = 35
-OP_FENCE = 36
-OP_NEXT_ACCESS = 37
-OP_TOUCH = 38
-OP_FAULT_BEGIN = 39
-OP_FAULT_END = 40
-OP_WINDOW = 41
-OP_NEXT_PAGE = 42
-OP_TO_HEAD = 43
-OP_FROM_HEAD = 44
-OP_NEXT_IN_FOLIO = 45
-OP_NEXT_FOLIO = 46
-OP_COUNT = 47
-OP_NOTE = 48
-OP_FINISH = 49
-OP_TEARDOWN_TABLE = 50
-OP_BEGIN = 51
-OP_PAUSE = 52
-OP_PICK_RANGE = 53
-OP_NEXT_IN_RANGE = 54
-OP_PICK_MAPPING = 55
-OP_PICK_TOUCHED = 56
-OP_NEXT_IN_TABLE = 57
-OP_NEXT_TABLE = 58
-OP_FIRST_MAPPING = 59
-OP_NEXT_MAPPING = 60
-OP_IO_NEXT = 61
-OP_STOP = 62
+OP_WHEN_VMA_CACHED = 32
+OP_LOCK = 33
+OP_UNLOCK = 34
+OP_WORK = 35
+OP_THINK = 36
+OP_FENCE = 37
+OP_NEXT_ACCESS = 38
+OP_TOUCH = 39
+OP_FAULT_BEGIN = 40
+OP_FAULT_END = 41
+OP_WINDOW = 42
+OP_NEXT_PAGE = 43
+OP_TO_HEAD = 44
+OP_FROM_HEAD = 45
+OP_NEXT_IN_FOLIO = 46
+OP_NEXT_FOLIO = 47
+OP_COUNT = 48
+OP_NOTE = 49
+OP_FINISH = 50
+OP_TEARDOWN_TABLE = 51
+OP_CACHE_VMA = 52
+OP_LOAD_PGD = 53
+OP_READ_SLOTS = 54
+OP_BEGIN = 55
+OP_PAUSE = 56
+OP_PICK_RANGE = 57
+OP_NEXT_IN_RANGE = 58
+OP_PICK_MAPPING = 59
+OP_PICK_TOUCHED = 60
+OP_NEXT_IN_TABLE = 61
+OP_NEXT_TABLE = 62
+OP_FIRST_MAPPING = 63
+OP_NEXT_MAPPING = 64
+OP_IO_NEXT = 65
+OP_STOP = 66

@@ -34,6 +34,11 @@ def lock_at(w: World, t: int, which: int) -> int:
     return w[t + T_MM] + MM_LOCKS + which * w[H_LINE_WORDS]
 
 
+def vma_cache_at(w: World, t: int) -> int:
+    """Return where the line begins that holds the mapping found last in a task's mm."""
+    return w[t + T_MM] + MM_LOCKS + MM_VMA_CACHE * w[H_LINE_WORDS]
+
+
 def own_lock(w: World, t: int, which: int) -> int:
     """Return whether nobody else can ever want this lock: a PTL of a task's own page tables."""
     return which == LOCK_PTL and w[H_SPLIT_PTL] and w[t + T_OWN_TABLES]

@@ -35,6 +35,7 @@ from dessim.kernel.places import (
     page_at,
     pte_present,
     table_at,
+    vma_cache_at,
 )
 
 
@@ -46,7 +47,8 @@ def choose_page(w: World, task: int) -> int:
         return access
     if w[H_ACCESS] == ACCESS_ONE_PER_TABLE:
         return access << TABLE_SHIFT
-    return (draw_at(w, task, DRAW_ACCESS, access) * w[H_PAGES]) >> 32
+    who = 0 if w[H_SAME_DRAWS] else task
+    return (draw_at(w, who, DRAW_ACCESS, access) * w[H_PAGES]) >> 32
 
 
 def next_access(w: World, task: int, target: int) -> None:
@@ -209,6 +211,8 @@ def branch(w: World, t: int, i: int) -> None:
         holds = w[t + T_NOTED] != 0
     elif op == OP_WHEN_TOUCHED:
         holds = w[t + T_TOUCHED] >= w[H_UNMAP_EVERY]
+    elif op == OP_WHEN_VMA_CACHED:
+        holds = w[vma_cache_at(w, t) + V_FOUND] == w[w[t + T_MAPPING] + M_INDEX] + 1
     else:
         place = gang_bit(w, t)
         holds = (w[place >> 8] >> (place & 0xFF)) & 1 != 0
@@ -271,6 +275,8 @@ def task_step(w: World, task: int, i: int, pc: int, done: int) -> int:
         finish(w, task, done, target)
     elif op == OP_TEARDOWN_TABLE:
         teardown_table(w, t, target)
+    elif op == OP_CACHE_VMA:
+        w[vma_cache_at(w, t) + V_FOUND] = w[w[t + T_MAPPING] + M_INDEX] + 1
     return GO_ON
 
 
@@ -296,7 +302,7 @@ def step(w: World, task: int, done: int) -> int:
     i = w[H_PROG] + pc * I_WORDS
     op = w[i + I_OP]
     w[t + T_PC] = w[i + I_NEXT]
-    if OP_WHEN_FLAGS <= op <= OP_WHEN_TOUCHED:
+    if OP_WHEN_FLAGS <= op <= OP_WHEN_VMA_CACHED:
         branch(w, t, i)
         return GO_ON
     if op == OP_LOCK:

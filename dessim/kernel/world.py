@@ -57,6 +57,7 @@ def _scalars(w: Words, setup: Setup, plan: Plan) -> None:
         lay.H_SHARE: line.arbitration_share_ppm * (1 << 32) // 1_000_000,
         lay.H_COALESCE: int(line.coalesce),
         lay.H_HIDDEN_PPM: line.prefetch_hidden_ppm,
+        lay.H_TRAIN: line.prefetch_after,
         lay.H_EVICT: line.evict_after_ps,
         lay.H_L3_HIT: line.l3_hit_ps,
         lay.H_L3_PAGES: machine.topology.l3_size_bytes // PAGE_BYTES,
@@ -81,6 +82,7 @@ def _scalars(w: Words, setup: Setup, plan: Plan) -> None:
         lay.H_ORDER: setup.fault_around_order,
         lay.H_ACCESS: ACCESS[workload.access],
         lay.H_ACCESSES: setup.accesses,
+        lay.H_SAME_DRAWS: int(workload.random_sequence == "same"),
         lay.H_ACCESS_COST: lay.COSTS.index(_access_cost(workload)),
         lay.H_THINK_QUANTILES: _quantiles_of(workload.think_distribution),
         lay.H_HOLD_QUANTILES: _quantiles_of(workload.hold_distribution),
@@ -157,7 +159,7 @@ def _drawn_by_page(w: Words, pages: int) -> Words:
 
 def _mms(w: Words, setup: Setup, plan: Plan) -> None:
     """Fill the mm and mapping records."""
-    mm_words = lay.MM_LOCKS + 3 * plan.line_words
+    mm_words = lay.MM_LOCKS + lay.MM_LINES * plan.line_words
     each = plan.mappings // plan.mms
     for i in range(plan.mms):
         mm = int(w[lay.H_MM]) + i * mm_words
@@ -191,6 +193,7 @@ def _tasks(w: Words, setup: Setup, plan: Plan) -> None:
             lay.T_PC: plan.entries[_kind_of(setup, task)],
             lay.T_GRANT: -1,
             lay.T_LAST: -2,
+            lay.T_SLOTS: -2,
             lay.T_WAIT_PAGE: -1,
             lay.T_CORE: cpu.core,
             lay.T_L3: cpu.l3,

@@ -8,11 +8,12 @@ from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import LOCKS
 from dessim.kernel.flow import PAGE_LINE
 from dessim.kernel.layout import World
-from dessim.kernel.places import lock_at, own_lock, table_at
+from dessim.kernel.places import lock_at, own_lock, table_at, vma_cache_at
 from dessim.measure.recording import NO_RESOURCE, Resource
 
 PAGE_LINE_OPS = frozenset(lay.OPS.index(name) for name in PAGE_LINE)
 PTE_LINE_OPS = frozenset((lay.OP_WHEN_PTE_NONE, lay.OP_SET_PTE, lay.OP_CLEAR_PTE))
+VMA_LINE_OPS = frozenset((lay.OP_WHEN_VMA_CACHED, lay.OP_CACHE_VMA))
 LOCK_NAMES = {which: name.removesuffix("_write") for name, (which, _, _) in LOCKS.items()}
 
 
@@ -60,6 +61,11 @@ class Resources:
         if op == lay.OP_LOCK or op == lay.OP_UNLOCK:
             which = w[i + lay.I_A]
             return NO_RESOURCE if own_lock(w, t, which) else self.lock(w, t, which, " line")
+        if op == lay.OP_LOAD_PGD:
+            return self.lock(w, t, lay.LOCK_MMAP, " line")
+        if op in VMA_LINE_OPS:
+            place = vma_cache_at(w, t)
+            return self.number("vma cache line", place, lambda: self._mm_name(place))
         if op in PTE_LINE_OPS and w[t + lay.T_OWN_TABLES] == 0:
             place = table_at(w, t)
             return self.number("pte line", place, lambda: self._table_name(w, place))
@@ -83,7 +89,10 @@ class Resources:
             return self._table_name(w, place)
         if which == lay.LOCK_VMA:
             return f"of mapping {self.vma_locks.index(place)}"
-        if which >= lay.LOCK_FREE_STANDING or len(self.mms) == 1:
+        return "" if which >= lay.LOCK_FREE_STANDING else self._mm_name(place)
+
+    def _mm_name(self, place: int) -> str:
+        if len(self.mms) == 1:
             return ""
         return f"of mm {max(i for i, base in enumerate(self.mms) if base <= place)}"
 

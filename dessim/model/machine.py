@@ -195,6 +195,8 @@ class CacheLine(Model):
     """Whether an SMT sibling's waiting RMW is served with the transfer."""
     prefetch_hidden_ppm: Share
     """Share of the transfer of sequential struct-page lines that prefetch hides."""
+    prefetch_after: Annotated[int, Field(strict=True, ge=0, le=64)] = 0
+    """Sequential lines that miss before the prefetcher runs ahead."""
     evict_after_ps: Time
     """A line untouched for this long has left private caches."""
     l3_hit_ps: Time

@@ -32,6 +32,7 @@ _FAULT_FIELDS = (
     "mapping",
     "file_size_bytes",
     "touches_per_page",
+    "random_sequence",
     "page_work_ps",
     "page_touch",
     "cached_ppm",
@@ -89,6 +90,9 @@ class Workload(Model):
     touches_per_page: Annotated[Count, Field(le=1_000_000)] = 1
     """Random access: word reads per page of the file (default 512, so that all words of the file
     are read once on average); otherwise 1."""
+    random_sequence: Literal["own", "same"] = "own"
+    """Random access: each thread draws its own pages, or all draw the same ones in the same order
+    (a benchmark whose threads seed their generators alike)."""
     page_work_ps: Time = 0
     """Extra user work per page."""
     page_touch: Literal["read_page", "touch_word"] = "read_page"
@@ -151,6 +155,9 @@ class Workload(Model):
         if self.access != "random" and self.touches_per_page != 1:
             text = "touches_per_page is only for access 'random': others touch each page once"
             problems.append((("touches_per_page",), text))
+        if self.access != "random" and self.random_sequence != "own":
+            text = "random_sequence is only for access 'random'"
+            problems.append((("random_sequence",), text))
         if self.unmap_every_pages and self.access != "sequential":
             text = "unmap_every_pages needs access 'sequential': it unmaps the pages just read"
             problems.append((("unmap_every_pages",), text))

@@ -27,6 +27,7 @@ from dessim.kernel.alphabet import (
     note,
     option,
     put_page,
+    read_slots,
     retry_fault,
     set_pte,
     to_head,
@@ -68,6 +69,7 @@ FOLIO = when(
 FAULT_AROUND = (
     work("fault_around_setup"),
     work("lookup_descent"),
+    read_slots(window=True),
     note(False),
     each_folio(
         to_head(),
@@ -80,6 +82,7 @@ FAULT_AROUND = (
 SLOW_PATH = (
     work("slow_path"),
     to_head(),
+    read_slots(window=False),
     get_page(cost="lookup_descent"),
     trylock_page(
         when(

@@ -30,6 +30,7 @@ from dessim.kernel.alphabet import (
     lock,
     option,
     put_page,
+    read_slots,
     remember,
     set_pte,
     unlock,
@@ -83,6 +84,7 @@ FAULT_AROUND = (
     work("fault_around_setup"),
     lock("ptl"),
     work("lookup_descent"),
+    read_slots(window=True),
     forget(),
     each_page(option("page_cache_changes", when("page.cached", *GANG), otherwise=GANG)),
     each_page(

@@ -19,6 +19,7 @@ from dessim.kernel.alphabet import (
     lock,
     option,
     put_page,
+    read_slots,
     retry_fault,
     set_pte,
     trylock_page,
@@ -52,6 +53,7 @@ MAP_CACHED = (
 MAP_ONE = (
     work("indirect_call"),
     work("lookup_descent"),
+    read_slots(window=False),
     option("page_cache_changes", when("page.cached", *MAP_CACHED), otherwise=MAP_CACHED),
 )
 
@@ -62,6 +64,7 @@ NEIGHBOURS = (
 
 SLOW_PATH = (
     work("slow_path"),
+    read_slots(window=False),
     get_page(cost="lookup_descent"),
     *READ_AHEAD_IF_MARKED,
     trylock_page(

@@ -19,6 +19,7 @@ from dessim.kernel.alphabet import (
     option,
     put_page,
     read_ahead,
+    read_slots,
     retry_fault,
     set_flags,
     set_pte,
@@ -45,6 +46,7 @@ READ_AHEAD_IF_MARKED = (
 
 SLOW_PATH = (
     work("slow_path"),
+    read_slots(window=False),
     get_page(cost="lookup_descent"),
     *READ_AHEAD_IF_MARKED,
     trylock_page(

@@ -20,6 +20,7 @@ from dessim.kernel.alphabet import (
     lock,
     option,
     put_page,
+    read_slots,
     set_pte,
     trylock_page,
     unlock,
@@ -56,6 +57,7 @@ FAULT_AROUND = (
     work("fault_around_setup"),
     lock("ptl"),
     work("lookup_descent"),
+    read_slots(window=True),
     each_page(option("page_cache_changes", when("page.cached", *SLOT), otherwise=SLOT)),
     unlock("ptl"),
 )

@@ -29,6 +29,13 @@ def test_shipped_workloads(name: str, access: str, mapping: str, size: int) -> N
     assert workload.description
 
 
+def test_threads_draw_their_own_pages_unless_told_otherwise() -> None:
+    """The shipped random test seeds all threads alike, as its benchmark does; else each its own."""
+    size = 1 << 21
+    assert Workload(name="r", access="random", file_size_bytes=size).random_sequence == "own"
+    assert load_workload("random-read").random_sequence == "same"
+
+
 def test_defaults_follow_the_access() -> None:
     """Random access reads 512 words a page; one page per table touches one word; the rest reads."""
     size = 1 << 21

@@ -17,6 +17,10 @@ MACHINES = {
         memory={"file_placement": "interleave"},
         cache_line={"prefetch_hidden_ppm": 600_000},
     ),
+    "trained prefetch": a_machine(
+        topology={"threads_per_core": 1},
+        cache_line={"prefetch_hidden_ppm": 900_000, "prefetch_after": 2},
+    ),
     "ivybridge-ex-4s": load_machine("ivybridge-ex-4s"),
 }
 
@@ -36,18 +40,39 @@ class Hand:
         self.unspin = self.store + self.k.lock_local_ps
 
     def fetch(self, page):
-        """First RMW on a page's line: from its node's memory, prefetched unless it is page 0."""
-        memory, sockets = self.machine.memory, self.machine.topology.sockets
-        far = memory.file_placement == "interleave" and page % sockets
-        ps = memory.one_hop_ps if far else memory.local_ps
-        if page:
-            ps -= ps * self.machine.cache_line.prefetch_hidden_ppm // 1_000_000
+        """First RMW on a page's line: from its node's memory, prefetched once enough missed."""
+        ps = self.memory(page)
+        if page > self.machine.cache_line.prefetch_after:
+            ps -= self.hidden(ps)
         return max(ps, self.rmw)
+
+    def memory(self, line):
+        """Latency of the memory of a page, or of a line of slots."""
+        memory, sockets = self.machine.memory, self.machine.topology.sockets
+        far = memory.file_placement == "interleave" and line % sockets
+        return memory.one_hop_ps if far else memory.local_ps
+
+    def hidden(self, ps):
+        """What prefetch hides of a latency."""
+        return ps * self.machine.cache_line.prefetch_hidden_ppm // 1_000_000
+
+    def slots(self, *pages):
+        """Radix-tree slots of pages 0 to 15, the first time: two lines and one of parents."""
+        if len(pages) == 16:
+            one = self.memory(0)
+            trained = self.machine.cache_line.prefetch_after == 0
+            return 3 * one - (self.hidden(one) if trained else 0)
+        first = pages[0]
+        if first == 0:
+            return 2 * self.memory(0)
+        ps = self.memory(first // 8)
+        return ps - self.hidden(ps) if first == 8 else 0
 
     def entry(self, first):
         """From the exception to the handler; the first fault also makes the page table."""
         k, memory = self.k, self.machine.memory.local_ps
-        mmap_lock = (memory if first else self.rmw) + k.lock_local_ps
+        mmap_lock = (memory if first else self.rmw) + k.lock_local_ps + self.load
+        mmap_lock += memory + self.store if first else self.load  # the mapping found last
         table = k.alloc_page_table_ps + (memory + k.lock_local_ps) + self.unspin if first else 0
         return k.exception_entry_ps + mmap_lock + k.find_vma_ps + k.walk_page_table_ps + table
 
@@ -63,7 +88,12 @@ class Hand:
     def find_and_lock(self, page):
         """Walk from the root with a reference, trylock, checks."""
         k = self.k
-        return (self.fetch(page) + k.lookup_descent_ps) + self.rmw + (self.load + k.page_checks_ps)
+        return (
+            self.slots(page)
+            + (self.fetch(page) + k.lookup_descent_ps)
+            + self.rmw
+            + (self.load + k.page_checks_ps)
+        )
 
     def no_fault_around(self, pages, first):
         """S0: one page."""
@@ -86,7 +116,7 @@ class Hand:
     def radix_walk_trylock(self, pages, first):
         """S4: one walk over the window."""
         k = self.k
-        around = k.fault_around_setup_ps + self.spin + k.lookup_descent_ps
+        around = k.fault_around_setup_ps + self.spin + k.lookup_descent_ps + self.slots(*pages)
         for page in pages:
             around += (self.fetch(page) + k.lookup_slot_ps) + self.load + self.rmw
             around += (self.load + k.page_checks_ps) + self.load + self.map_and_unlock()
@@ -95,7 +125,7 @@ class Hand:
     def gang_lookup_mapcount(self, pages, first):
         """S2: references first, then per page mapcount, flags, mapping, pte."""
         k = self.k
-        around = k.fault_around_setup_ps + self.spin + k.lookup_descent_ps
+        around = k.fault_around_setup_ps + self.spin + k.lookup_descent_ps + self.slots(*pages)
         for page in pages:
             around += self.fetch(page) + k.lookup_slot_ps
         for _ in pages:

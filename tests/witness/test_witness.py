@@ -20,6 +20,7 @@ from dessim.kernel.steps import advance
 from dessim.kernel.world import build_world
 
 TABLE = 512
+SLOTS = 8  # of a radix-tree node on a cache line
 STAGGERS = (0, 10_007, 150_107, 400_009, 1_300_021, 5_000_011)
 
 
@@ -152,11 +153,13 @@ class Kernel:
 
     def __init__(self, env, machine, pages):
         self.env, self.machine, self.cost = env, machine, machine.kernel
-        self.mmap_line = Line(env, machine)
+        self.mmap_line, self.vma_line = Line(env, machine), Line(env, machine)
+        self.found_last = None
         self.page_table_lock = TicketLock(env, machine)
         spread = machine.memory.file_placement == "interleave"
         nodes = machine.topology.sockets if spread else 1
         self.pages = [Page(env, machine, i % nodes) for i in range(pages)]
+        self.nodes = nodes
 
 
 class Thread:
@@ -167,6 +170,7 @@ class Thread:
         self.core = Core(number, kernel.machine.topology)
         self.local = kernel.machine.cache_line
         self.start, self.tables, self.finished = start, set(), []
+        self.slots = None
 
     def pause(self, *ps):
         """Work for a while."""
@@ -232,16 +236,40 @@ class Thread:
         yield self.pause(line.local_store_ps, self.cost.lock_local_ps)
         yield from self.unlock(page)
 
+    def find_mapping(self):
+        """Find one's mapping where the last finder left it, or leave it there; then the tables."""
+        yield self.pause(self.cost.find_vma_ps)
+        ps = yield from self.kernel.vma_line.use(self.core, "load")
+        found = self.kernel.found_last is self
+        yield self.pause(ps)
+        if not found:
+            ps = yield from self.kernel.vma_line.use(self.core, "store")
+            self.kernel.found_last = self
+            yield self.pause(ps)
+        ps = yield from self.kernel.mmap_line.use(self.core, "load")  # pgd is there
+        yield self.pause(ps, self.cost.walk_page_table_ps)
+
+    def slot_ps(self, number):
+        """Return ps to read the page's slot: eight come at once, the first with its parent's."""
+        here, before = number // SLOTS, self.slots
+        self.slots = here
+        if here == before:
+            return 0
+        memory = self.kernel.machine.memory
+        near = self.core.socket == here % self.kernel.nodes
+        ps = memory.local_ps if near else memory.one_hop_ps
+        return 2 * ps if before is None else ps
+
     def fault(self, number):
         """One page fault."""
         page = self.kernel.pages[number]
         yield self.pause(self.cost.exception_entry_ps)
         while True:
             yield from self.reader()
-            yield self.pause(self.cost.find_vma_ps, self.cost.walk_page_table_ps)
+            yield from self.find_mapping()
             if number // TABLE not in self.tables:
                 yield from self.make_table(number // TABLE)
-            yield self.pause(self.local.local_load_ps, self.cost.slow_path_ps)
+            yield self.pause(self.local.local_load_ps, self.cost.slow_path_ps, self.slot_ps(number))
             yield from self.rmw(page, self.cost.lookup_descent_ps)
             if (yield from self.trylock(page)):
                 break

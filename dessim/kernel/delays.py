@@ -130,6 +130,24 @@ def read_page_ps(w: World, task: int, now: int) -> int:
     return ps
 
 
+def same_word_ps(w: World, t: int, now: int) -> int:
+    """Return ps to read the next word of a random sequence that all threads share.
+
+    Who is ahead on its L3 reads the word from memory; who follows finds it there, but not before it
+    has arrived.
+    """
+    lead = w[H_LEAD] + 2 * w[t + T_L3]
+    access = w[t + T_ACCESS]
+    if access >= w[lead]:
+        ps = cost_ps(w, t, w[H_ACCESS_COST])
+        w[lead] = access + 1
+        w[lead + 1] = now + ps
+        return ps
+    if access == w[lead] - 1 and w[lead + 1] > now + w[H_L3_HIT]:
+        return w[lead + 1] - now
+    return w[H_L3_HIT]
+
+
 def touch_ps(w: World, task: int, now: int) -> int:
     """Return ps of the user's access to the current page: nothing if it faults."""
     t = w[H_TASK] + task * T_WORDS
@@ -143,6 +161,8 @@ def touch_ps(w: World, task: int, now: int) -> int:
         work += walk
     if w[H_ACCESS_COST] == COST_READ_DRAM:
         return work + read_page_ps(w, task, now)
+    if w[H_SAME_DRAWS]:
+        return work + same_word_ps(w, t, now + work)
     return work + cost_ps(w, t, w[H_ACCESS_COST])
 
 

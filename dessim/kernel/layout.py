@@ -101,6 +101,7 @@ H_FOLIO = 80  # pages of a folio of the file
 H_FLIGHT = 81  # base of the pages on their way into each L3: FLIGHT_SLOTS of (page + 1, arrival)
 H_TRAIN = 82  # sequential lines that miss before the prefetcher runs ahead
 H_SAME_DRAWS = 83  # 1: all threads draw the same random pages
+H_LEAD = 84  # base, per L3: random words read so far by whoever is ahead, arrival of the last
 H_ENDED = 51  # tasks that have ended
 H_WORDS = 96
 

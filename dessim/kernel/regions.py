@@ -97,6 +97,7 @@ def allocate(setup: Setup, plan: Plan) -> Words:
         lay.H_WOKEN: plan.tasks + 1,
         lay.H_NODE: topology.sockets,
         lay.H_L3: topology.n_l3,
+        lay.H_LEAD: 2 * topology.n_l3,
         lay.H_FLIGHT: 2 * lay.FLIGHT_SLOTS * topology.n_l3,
         lay.H_BUCKET: setup.machine.locks.page_wait_queues,
         lay.H_LOCK: plan.line_words,

@@ -1,9 +1,11 @@
 """Predictions of cells that nobody measured, with honest intervals.
 
 The logarithm of the seconds that would be measured is taken as normal around the simulated one. Its
-variance is the sum of three, which come from different places and are independent:
+variance is the sum of four, which come from different places and are independent:
 
 * parameters: the covariance of the fit, carried over by differences of the simulated logarithm;
+* open: numbers that the measured cells do not touch, or hardly, such as what SMT siblings take from
+  each other; each is anywhere between the ends of its sources' range (a uniform distribution);
 * model: the mean square error of the cells of the same workload that were not fitted, or that of
   the cross-validation if it is greater: what the model gets wrong where it was not tuned;
 * measurement: the spread of such a measurement from run to run.
@@ -36,9 +38,17 @@ USUAL = (
     "touch-one-per-table:32,60,120:0,1,3,4,5,7,9",
 )
 """Cells to predict when nobody says: those of 2014 that are not in the published table."""
+OPEN = (
+    "smt.user_slowdown",
+    "smt.kernel_slowdown",
+    "clock.all_cores",
+    "memory.bandwidth_per_socket",
+)
+"""Numbers that matter with many threads and that runs with few say little about."""
 METHOD = (
     "log-normal: variance of ln(seconds) = parameters (covariance of the fit through finite"
-    " differences) + model (mean square ln error of unseen cells of the workload, or of the"
+    " differences) + open (difference over the sources' range, squared, over 12, of each number that"
+    f" few threads say little about: {', '.join(OPEN)}) + model (mean square ln error of unseen cells of the workload, or of the"
     " cross-validation if greater) + run-to-run spread; 95 % by Student's t with as many degrees of"
     " freedom as unseen cells"
 )
@@ -128,6 +138,43 @@ def parameter_variances(points: Sequence[Point], simulate: Simulate) -> list[dic
     return found
 
 
+def open_variances(points: Sequence[Point], simulate: Simulate) -> list[dict[str, float]]:
+    """Variance of ln(seconds) and ln(faults) of each point that comes from numbers left open.
+
+    Each number of ``OPEN`` that has a range and was not fitted is uniform over its range: the
+    variance is a twelfth of the square of what the ends differ in.
+
+    Parameters
+    ----------
+    points : sequence of Point
+        On one machine; small enough to be run twice for each number.
+    simulate : callable
+        Points -> their runs.
+    """
+    machine = points[0].machine
+    fitted = machine.calibration.parameters if machine.calibration else ()
+    left = [name for name in OPEN if machine.provenance.get(name) and name not in fitted]
+    left = [name for name in left if machine.provenance[name].low is not None]
+    ends = [
+        machine_with(machine, settings_of([parameter], [end]))
+        for parameter in (parameters_of(machine, left) if left else ())
+        for end in (parameter.low, parameter.high)
+    ]
+    every = [point.model_copy(update={"machine": m}) for m in ends for point in points]
+    tally = simulate(every) if every else None
+    n = len(points)
+    found = []
+    for index in range(n):
+        variances = dict.fromkeys((SECONDS, FAULTS), 0.0)
+        for k in range(0, len(ends), 2):
+            assert tally is not None
+            low, high = (_logs(every[j * n + index], tally, j * n + index) for j in (k, k + 1))
+            for quantity in variances:
+                variances[quantity] += (high[quantity] - low[quantity]) ** 2 / 12
+        found.append(variances)
+    return found
+
+
 def _step(parameter: Parameter) -> float:
     """A step that stays inside the range, away from an end that is near."""
     step = min(STEP, parameter.half_range)
@@ -194,12 +241,13 @@ def predictions_of(
     """
     machine = points[0].machine
     variances = parameter_variances(small, simulate)
+    left_open = open_variances(small, simulate)
     tally = simulate(points)
     rows = []
-    for index, (point, of_parameters) in enumerate(zip(points, variances, strict=True)):
+    for index, point in enumerate(points):
         means = simulated(point, tally, index)
         doubt = doubts(validation, point.workload.name, machine)
-        rows.append(_prediction(point, means, of_parameters, doubt))
+        rows.append(_prediction(point, means, variances[index], left_open[index], doubt))
     return {
         "machine": machine.name,
         "method": METHOD,
@@ -217,6 +265,7 @@ def _prediction(
     point: Point,
     means: dict[str, float],
     of_parameters: dict[str, float],
+    left_open: dict[str, float],
     doubt: dict[str, Doubt],
 ) -> Entry:
     row: Entry = {
@@ -232,6 +281,7 @@ def _prediction(
     for quantity, mean in means.items():
         parts = {
             "parameters": of_parameters[quantity],
+            "open": left_open[quantity],
             "model": doubt[quantity].variance,
             "measurement": spread[quantity] ** 2,
         }

@@ -84,6 +84,8 @@ def _points(
 
     small = points_of(spelled_out(cells or USUAL, "--cells"), experiment)
     full = simulating(small, simulate or ("full",))
+    # Differences under common random numbers need no replications.
+    small = [p.model_copy(update={"replications": 1}) for p in small]
     return [p.model_copy(update={"replications": replications}) for p in full], small
 
 

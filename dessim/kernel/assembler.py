@@ -236,7 +236,7 @@ class _Assembler:
         self.lay_out(step.otherwise)
         self.labels[joined] = len(self.rows)
 
-    def finish(self) -> Program:
+    def finish(self, timed: bool) -> Program:
         """Resolve all jumps, and let the instructions before a plain jump lead to its target."""
         for place, target in self.open_jumps:
             if target not in self.labels:
@@ -256,7 +256,8 @@ class _Assembler:
             rows.append(row)
         for place in range(len(rows)):
             rows[place][lay.I_RUN] = comes_back(rows, place)
-        share_latencies(rows)
+        if timed:
+            share_latencies(rows)
         return Program(
             tuple(word for row in rows for word in row), tuple(self.listing[i] for i in kept)
         )
@@ -319,6 +320,8 @@ def link(programs: Sequence[Program]) -> tuple[tuple[int, ...], tuple[int, ...]]
 def assemble(
     steps: tuple[Step, ...],
     options: dict[str, bool | int | str] | None = None,
+    *,
+    timed: bool = True,
 ) -> Program:
     """Lay a nested program out as a line of instructions.
 
@@ -327,6 +330,8 @@ def assemble(
     steps : tuple of Step
     options : dict, optional
         Values of the options that the program asks for.
+    timed : bool
+        Whether latencies are recorded; the explorer knows no time.
 
     Raises
     ------
@@ -335,4 +340,4 @@ def assemble(
     """
     assembler = _Assembler(dict(options or {}))
     assembler.lay_out(steps)
-    return assembler.finish()
+    return assembler.finish(timed)

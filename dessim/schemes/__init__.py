@@ -201,7 +201,7 @@ def faulting_program(scheme: Scheme, chosen: Mapping[str, Option]) -> Program:
     options = options_of(scheme, chosen)
     options.update(page_cache_changes=True, reads_ahead=False, unmaps=False, vma_locks=False)
     steps = attempt_program(scheme.fault_around, scheme.slow_path, scheme.fault_lock)
-    return assemble(steps, options)
+    return assemble(steps, options, timed=False)
 
 
 def whole_life(

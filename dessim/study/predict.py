@@ -48,9 +48,9 @@ OPEN = (
 METHOD = (
     "log-normal: variance of ln(seconds) = parameters (covariance of the fit through finite"
     " differences) + open (difference over the sources' range, squared, over 12, of each number"
-    f" that few threads say little about: {', '.join(OPEN)}) + model (mean square ln error of unseen"
-    " cells of the workload, or of the cross-validation if greater) + run-to-run spread; 95 % by"
-    " Student's t with as many degrees of freedom as unseen cells"
+    f" that few threads say little about: {', '.join(OPEN)}) + model (mean square ln error of"
+    " unseen cells of the workload, or of the cross-validation if greater) + run-to-run spread;"
+    " 95 % by Student's t with as many degrees of freedom as unseen cells"
 )
 
 

@@ -82,7 +82,7 @@ def test_what_the_data_can_tell_is_told_without_a_fit(small: Path) -> None:
     done = calibrate(small, *FIT, *words, "--format", "json")
     document = json.loads(done.stdout)
     dram, random = (one["elasticity"] for one in document["parameters"])
-    assert all(0.5 < value <= 1 for value in dram)
+    assert all(0.5 < value < 1.1 for value in dram)  # 32 pages of varying costs, scaled
     assert random == [0.0] * 4
     assert document["knowledge"]["carried"] == 1
     table = calibrate(small, *FIT, *words)

@@ -14,6 +14,7 @@ from hostile import HOSTILE, poison
 from dessim.cli import main
 from dessim.report.page.charts import Chart, Dot, Line, axis_of, svg
 from dessim.report.page.render import report_html, write_report
+from dessim.report.page.tables import crossover_table
 
 
 def typed(*words: str | Path) -> Result:
@@ -77,6 +78,32 @@ def test_every_point_has_its_row_with_the_interval_in_full(page: Reader, reporte
         low, high = estimate["ci95"]
         sentence = f"{estimate['mean']:.6g}, 95 % interval [{low:.6g}, {high:.6g}]"
         assert any(text.startswith(sentence) for text in told)
+
+
+def test_where_one_scheme_overtakes_another_is_a_table(reported: Path) -> None:
+    """A row per crossover with place and interval; without any, a sentence and no table."""
+    document = json.loads((reported / "results.json").read_text())
+    [one] = document["comparisons"]
+    for entry in one["crossovers"]:
+        entry["crossovers"] = []
+    none = crossover_table(document)
+    assert none is not None
+    total = len(one["crossovers"])
+    assert none.rows == []
+    assert none.note.startswith(f"In 0 of {total} comparisons")
+    place = {"threads": 3.14159, "ci95": [2.9, None], "between": [2, 4], "method": "interpolated"}
+    one["crossovers"][0]["crossovers"] = [place | {"b_overtakes": True}]
+    one["crossovers"][1]["crossovers"] = [place | {"b_overtakes": False}]
+    told = crossover_table(document)
+    assert told is not None
+    assert told.note.startswith(f"In 2 of {total} comparisons")
+    columns = [told.columns.index(name) for name in ("scheme", "overtakes", "at threads")]
+    found = [[row[i].text for i in columns] for row in told.rows]
+    assert found == [
+        ["gang_lookup_mapcount", "lock_each_page", "3.14 [2.9, –]"],  # noqa: RUF001 - a dash
+        ["lock_each_page", "gang_lookup_mapcount", "3.14 [2.9, –]"],  # noqa: RUF001 - a dash
+    ]
+    assert crossover_table({"comparisons": []}) is None
 
 
 def test_the_page_loads_nothing_and_says_so(page: Reader) -> None:

@@ -18,7 +18,7 @@ from dessim.report.page.error import ReportError
 from dessim.report.page.figures import figures_of
 from dessim.report.page.tables import (
     comparison_tables,
-    crossovers_of,
+    crossover_table,
     results_table,
     scaling_table,
     time_table,
@@ -109,9 +109,10 @@ def _context(folder: Path, results: Results) -> Entry:
     configuration = _json(folder / "configuration.json")
     return {
         "document": document,
+        "subject": _subject(document),
         "configuration": configuration,
         "warnings": warnings_of(document, configuration),
-        "crossovers": crossovers_of(document),
+        "crossovers": crossover_table(document),
         "figures": figures_of(results),
         "patterns": bars.patterns(),
         "results": results_table(results),
@@ -122,6 +123,15 @@ def _context(folder: Path, results: Results) -> Entry:
         "command": _command(document, configuration),
         "digest": hashlib.sha256((folder / "results.json").read_bytes()).hexdigest(),
     }
+
+
+def _subject(document: Entry) -> list[tuple[str, str]]:
+    """What was simulated on what: names, once each."""
+    points = document["points"]
+    return [
+        (key, ", ".join(dict.fromkeys(str(point[key]) for point in points)))
+        for key in ("machine", "workload")
+    ]
 
 
 def _json(path: Path) -> Entry | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dessim.report.comparison_text import change, crossover_word, form_of
+from dessim.report.comparison_text import change, form_of
 from dessim.report.page import bars
 from dessim.report.results import Point, Results
 from dessim.report.words import (
@@ -160,7 +160,8 @@ def comparison_tables(document: Entry) -> list[Table]:
             "B to A: ratio of replications with common random numbers, 95 % paired t interval;"
             " ~ not significant at 5 %, all comparisons together (Holm)."
         )
-        found.append(Table(f"A = {one['a']}, B = {one['b']}", columns, rows, note))
+        title = f"A = {one['a']}, B = {one['b']}"
+        found.append(_without_empty(Table(title, columns, rows, note)))
     return found
 
 
@@ -168,20 +169,49 @@ def _swept(row: Entry) -> str:
     return ", ".join(f"{key} {value}" for key, value in row["parameters"].items())
 
 
-def crossovers_of(document: Entry) -> tuple[list[str], str]:
-    """Where one scheme overtakes another: a sentence each, and one about the rest."""
-    found, none, total = [], [], 0
+def crossover_table(document: Entry) -> Table | None:
+    """Where one scheme overtakes another; None if nothing was compared."""
+    rows: list[list[Cell]] = []
+    total = met = 0
     for one in document.get("comparisons", []):
         for entry in one["crossovers"]:
             total += 1
-            where = ", ".join(filter(None, (entry["workload"], _swept(entry))))
-            place = f"{entry['metric']} ({where}, order {entry['fault_around_order']})"
-            if entry["crossovers"]:
-                found.append(f"{place}: {crossover_word(entry, one['a'], one['b'])}")
-            else:
-                none.append(entry["crossovers_reason"])
-    rest = "; ".join(f"{none.count(why)} of {total}: {why}" for why in dict.fromkeys(none))
-    return found, f"Other pairs, metrics and places: {rest}." if rest else ""
+            met += bool(entry["crossovers"])
+            for place in entry["crossovers"]:
+                names = (one["b"], one["a"]) if place["b_overtakes"] else (one["a"], one["b"])
+                cells = [text(entry["workload"]), text(_swept(entry))]
+                cells += [number(entry["fault_around_order"]), text(entry["metric"])]
+                cells += [text(name) for name in names]
+                rows.append([*cells, *_where(place)])
+    if not total:
+        return None
+    words = "workload,parameters,order,metric,scheme,overtakes,at threads,simulated"
+    note = (
+        f"In {met} of {total} comparisons of two schemes over the simulated numbers of threads one"
+        " overtakes the other."
+    )
+    if met:
+        note += " Where: interpolated, with its 95 % interval; a dash is an end beyond the range."
+    return _without_empty(Table("Overtaking", tuple(words.split(",")), rows, note))
+
+
+def _where(place: Entry) -> list[Cell]:
+    """At how many threads, and between which simulated ones."""
+    low, high = (UNKNOWN if end is None else f"{end:.3g}" for end in place["ci95"])
+    at = f"{place['threads']:.3g} [{low}, {high}]"
+    first, second = place["between"]
+    told = str(place["method"])
+    return [Cell(at, place["threads"], told, True), Cell(f"{first} and {second}", first, "", True)]
+
+
+def _without_empty(table: Table) -> Table:
+    """Leave out the column of swept parameters if nothing was swept."""
+    at = table.columns.index("parameters")
+    if any(row[at].text for row in table.rows):
+        return table
+    columns = table.columns[:at] + table.columns[at + 1 :]
+    rows = [row[:at] + row[at + 1 :] for row in table.rows]
+    return Table(table.title, columns, rows, table.note)
 
 
 def scaling_table(document: Entry) -> Table | None:
@@ -211,7 +241,7 @@ def scaling_table(document: Entry) -> Table | None:
     note = (
         "Fitted to pages per second; above some 10 % of error the law does not describe the scheme."
     )
-    return Table("Scaling laws", columns, rows, note)
+    return _without_empty(Table("Scaling laws", columns, rows, note))
 
 
 def time_table(results: Results) -> Table:

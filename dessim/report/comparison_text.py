@@ -101,10 +101,10 @@ def _remarks(rows: list[Row]) -> Iterator[str]:
     sizes = sorted({row["n"] for row in rows})
     told = " to ".join(str(n) for n in (sizes if len(sizes) < 3 else [sizes[0], sizes[-1]]))
     made = sum(row["p_value"] is not None for row in rows)
+    together = f", all {made} comparisons together (Holm)" if made > 1 else ""
     yield (
         f"change: ratio of {told or 0} pairs of replications with common random numbers, 95 %"
-        f" paired t interval; {NOT_SIGNIFICANT} not significant at 5 %, all {made} comparisons"
-        " together (Holm)"
+        f" paired t interval; {NOT_SIGNIFICANT} not significant at 5 %{together}"
     )
     if any(not row["paired"] for row in rows):
         yield "warning: seeds differ: nothing is paired, intervals are wider than they need be"

@@ -61,6 +61,11 @@ SIMULATED: tuple[Column, ...] = (
     ("p99.9", _metric("fault_latency_ns_p999", duration_ns)),
     ("completion", _metric("completion_s", duration_s)),
 )
+SHOWN = (
+    *("steady_faults_per_s", "completion_s"),
+    *("fault_latency_ns_p50", "fault_latency_ns_p99", "fault_latency_ns_p999"),
+)
+"""Metrics that may be a dash there."""
 COUNTS: tuple[tuple[str, str], ...] = (
     ("\nbug1", "bug1"),
     ("\nbug2", "bug2"),
@@ -186,12 +191,12 @@ def _remarks(document: dict[str, Any]) -> Iterator[str]:
     reasons = [
         estimate["reason"]
         for point in points
-        for estimate in point["metrics"].values()
-        if estimate.get("reason")
+        for name in (("completion_s",) if "measured" in document else SHOWN)
+        if (estimate := point["metrics"].get(name, {})).get("reason")
     ]
     if reasons:
-        more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
-        yield f"{UNKNOWN} not supported by the sample: {reasons[0]}{more}"
+        times = f", {len(reasons)} times; first" if len(reasons) > 1 else ""
+        yield f"{UNKNOWN} not supported by the sample{times}: {reasons[0]}"
     for note in dict.fromkeys(note for point in points for note in point["notes"]):
         n = sum(note in point["notes"] for point in points)
         yield f"note: {note} ({n} of {len(points)} points)"

@@ -133,3 +133,14 @@ def test_the_scripts_for_python_run(shell, tmp_path, place) -> None:
         assert lines[0].endswith("0 us:  0 asleep, 0 faults")
         assert len(lines) > 10
         assert int(lines[-1]) > 100
+
+
+def test_the_tutorial_says_what_its_table_says() -> None:
+    """The sentence about the first table has the numbers of the table."""
+    text = (ROOT / "docs" / "tutorial.md").read_text()
+    row = re.search(r"^ +8 .*?\+([\d.]+)% .*-([\d.]+)% \[", text, re.M)
+    told = re.search(r"eight processes map (\d+) % more .*? takes a quarter of", text)
+    assert row
+    assert told
+    assert int(told[1]) == round(float(row[1]))
+    assert float(row[2]) == pytest.approx(75, abs=5)

@@ -56,7 +56,17 @@ def test_what_the_sample_does_not_support_is_a_dash_with_its_reason() -> None:
     }
     lines = printed([point])
     assert lines[2].split()[-3] == "–"  # noqa: RUF001 - the dash of the table
-    assert any("only 2 of 2000 observations" in line for line in lines)
+    reason = "not supported by the sample: only 2 of 2000 observations lie beyond it; 10 are needed"
+    assert any(line.endswith(reason) for line in lines)
+    twice = "sample, 2 times; first: only 2 of 2000"
+    assert any(twice in line for line in printed([point, point]))
+
+
+def test_a_dash_that_is_not_shown_needs_no_reason() -> None:
+    """Only metrics with a column are told about."""
+    point = a_point()
+    point["metrics"]["other"] = {"mean": None, "ci95": None, "n": 5, "reason": "too few"}
+    assert not any("not supported" in line for line in printed([point]))
 
 
 def test_rows_are_grouped_and_sorted_for_comparison() -> None:

@@ -13,7 +13,7 @@ from dessim.measure.metrics import METRICS
 from dessim.report.drawing import UnknownFigureError
 from dessim.report.figures import draw_all, names
 from dessim.report.results import load_results
-from dessim.report.style import entitle, grid, paper_style
+from dessim.report.style import entitle, grid, log_axis, paper_style
 
 ALL = ["ccdf", "latency", "throughput", "time_share"]
 FORMS = ["csv", "pdf", "png", "svg", "txt"]
@@ -170,3 +170,14 @@ def test_titles_of_panels_are_as_wide_as_their_panels():
     title = axes[0].get_title()
     assert title.replace("\n", " ") == "p50, shared-mapping, page_lock_hand_over fair, 60 threads"
     assert max(len(line) for line in title.split("\n")) <= 36
+
+
+def test_numbers_at_logarithmic_axes_are_plain_text() -> None:
+    """Mathematics is switched off for names' sake, and the font has no raised digits."""
+    with paper_style():
+        figure, [ax] = grid(1, 1, 2.0)
+        log_axis(ax, "y", 2e-7, 1.5)
+        figure.draw_without_rendering()
+        labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert {"1e-6", "0.01", "1"} <= set(labels)
+    assert not any("$" in label or not label.isascii() for label in labels)

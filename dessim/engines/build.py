@@ -336,12 +336,26 @@ def compiled(
     if _numba().config.DISABLE_JIT:  # uncompiled: how the coverage of the kernel is measured
         return namespace(logged=logged, roots=roots)
     name = code_cache.key(variant, fingerprint(roots))
-    directory = code_cache.stored(name)
-    found = _load(name, directory, logged, roots) if directory else None
+    found = _found(name, logged, roots)
     if found is not None:
         return found
-    if directory is not None:
+    with code_cache.alone():  # somebody else may have been at it
+        return _found(name, logged, roots) or _made(name, notice, logged, roots, inlined)
+
+
+def _found(name: str, logged: bool, roots: Roots) -> dict[str, Any] | None:
+    """Return what is kept under a name; what cannot be loaded is removed."""
+    directory = code_cache.stored(name)
+    found = _load(name, directory, logged, roots) if directory else None
+    if found is None:
         code_cache.remove(directory)
+    return found
+
+
+def _made(
+    name: str, notice: str, logged: bool, roots: Roots, inlined: frozenset[str]
+) -> dict[str, Any]:
+    """Compile, and keep it under a name."""
     LOG.warning(notice)
     work = code_cache.workshop(name)
     try:

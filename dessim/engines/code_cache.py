@@ -6,6 +6,7 @@ stale. A process compiles into a directory of its own and renames it when it is 
 others see all of it or nothing. Check sums tell a damaged directory, which is then compiled anew.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -14,7 +15,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module, metadata
 from pathlib import Path
 
@@ -112,6 +113,24 @@ def workshop(name: str) -> Path | None:
             place.mkdir(parents=True, exist_ok=True)
             return Path(tempfile.mkdtemp(prefix=f"{name}.", dir=place))
     return None
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let one process compile at a time, so that those that wait find what it has made.
+
+    The lock is the system's and dies with its holder. Where there is none, everybody compiles for
+    himself.
+    """
+    with ExitStack() as held:
+        for place in _places():
+            with suppress(OSError):
+                place.mkdir(parents=True, exist_ok=True)
+                folder = os.open(place, os.O_RDONLY)
+                held.callback(os.close, folder)
+                fcntl.flock(folder, fcntl.LOCK_EX)
+                break
+        yield
 
 
 def publish(work: Path, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from dessim.kernel.histogram import Counts, bucket_high, bucket_low, merge
@@ -62,6 +63,7 @@ class Estimate:
         return out if self.reason is None else {**out, "reason": self.reason}
 
 
+@lru_cache(maxsize=1024)
 def t_factor(n: int) -> float:
     """Half-width of a 95 % t interval over n values, in standard errors."""
     from scipy.special import stdtrit  # here: it takes long to import

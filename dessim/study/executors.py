@@ -11,13 +11,10 @@ from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dessim.study.memory import usable_bytes
 from dessim.study.schedule import ClusterLostError, Workers
-
-if TYPE_CHECKING:
-    from dessim.study.runner import Job
 
 SILENCE_S = 15.0
 """A cluster that cannot be reached for so long is lost."""
@@ -62,14 +59,6 @@ class LocalWorkers:
     def was_killed(self, error: BaseException) -> bool:
         """Return whether a worker died."""
         return isinstance(error, BrokenExecutor)
-
-    def is_ready(self, job: Job) -> bool:
-        """Return whether the kernel is compiled: if not, the first job does it for all."""
-        if job.key.engine != "compiled":
-            return True
-        from dessim.engines import build, code_cache
-
-        return code_cache.stored(code_cache.key("run", build.fingerprint())) is not None
 
     def close(self, *, at_once: bool = False) -> None:
         """Let the processes go; at once: without an end to what they are doing."""
@@ -175,10 +164,6 @@ class ClusterWorkers:
     def was_killed(self, error: BaseException) -> bool:
         """Return whether several workers died of a job."""
         return isinstance(error, self._killed)
-
-    def is_ready(self, job: Job) -> bool:
-        """Every worker has a cache of its own."""
-        return True
 
     def close(self, *, at_once: bool = False) -> None:
         """Leave the cluster; end it if it is our own."""

@@ -67,9 +67,6 @@ class Workers(Protocol):
     def was_killed(self, error: BaseException) -> bool:
         """Return whether an error says that the worker died, and not that the job failed."""
 
-    def is_ready(self, job: Job) -> bool:
-        """Return whether every worker can begin at once; if not, one job goes first."""
-
     def close(self, *, at_once: bool = False) -> None:
         """Let the workers go."""
 
@@ -157,12 +154,9 @@ def carry_out(
     costs = Costs()
     state = _State(sorted(jobs, key=lambda job: -costs.accesses(job)))
     state.waiting.reverse()  # the longest is at the end, where it is cheap to take
-    ready = False
     while state.waiting or state.alone or state.flying:
         try:
-            ready = ready or not state.flying or workers.is_ready(next(iter(state.flying.values())))
-            window = _window(state, workers) if ready else 1
-            _top_up(state, work, workers, watch, costs, window)
+            _top_up(state, work, workers, watch, costs, _window(state, workers))
         except BrokenExecutor:
             yield from _again(state, [], workers)
         ended, _ = wait(state.flying, timeout=TICK_S, return_when=FIRST_COMPLETED)
@@ -183,7 +177,7 @@ def carry_out(
                     continue
                 killed.append(job)
                 continue
-            state.breaks, ready = 0, True
+            state.breaks = 0
             yield job, reply
         if killed:
             yield from _again(state, killed, workers)

@@ -68,12 +68,15 @@ def kept(run_compiled, tmp_path) -> Path:
 
 
 def test_compiling_is_announced_once_and_leaves_something_to_find(tmp_path):
-    """The first process says on stderr, in one line, that it compiles; the second says nothing."""
-    first = tiny_run(NUMBA_CACHE_DIR=str(tmp_path))
-    assert first.stdout == "same False\n", first.stderr
-    assert first.stderr == build.NOTICE + "\n"
-    second = tiny_run(NO_COMPILER, NUMBA_CACHE_DIR=str(tmp_path))
-    assert (second.stdout, second.stderr) == ("same False\n", "")
+    """Of two that start together one compiles, and says so; the other one, and a third, find it."""
+    start = {"env": surroundings(NUMBA_CACHE_DIR=str(tmp_path)), "text": True}
+    start |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    both = [subprocess.Popen(command(TINY_RUN.format(before="")), **start) for _ in range(2)]
+    said = [process.communicate() for process in both]
+    assert [out for out, _ in said] == ["same False\n"] * 2, said
+    assert sorted(err for _, err in said) == ["", build.NOTICE + "\n"]
+    third = tiny_run(NO_COMPILER, NUMBA_CACHE_DIR=str(tmp_path))
+    assert (third.stdout, third.stderr) == ("same False\n", "")
     assert len(list((tmp_path / "dessim").iterdir())) == 1, "left-overs"
 
 

@@ -60,10 +60,6 @@ class Team:
         """Return whether a worker died."""
         return isinstance(error, BrokenProcessPool)
 
-    def is_ready(self, job: Job) -> bool:
-        """Everything is compiled."""
-        return True
-
     def close(self, *, at_once: bool = False) -> None:
         """Nothing to do."""
 

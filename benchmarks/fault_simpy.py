@@ -65,14 +65,14 @@ class Cpu:
 
 @dataclass
 class Outcome:
-    """What is compared with dessim."""
+    """What is compared with dessim; steady are latencies that ended while all threads ran."""
 
     faults: int = 0
     pages_mapped: int = 0
     touches: int = 0
     trylock_lost: int = 0
-    latencies: int = 0
-    latency_ps: int = 0
+    latencies_ps: list[int] = field(default_factory=list)
+    steady_latencies_ps: list[int] = field(default_factory=list)
     finish_ps: int = 0
     completion_ps: int = 0
     seconds: float = 0.0
@@ -286,9 +286,9 @@ class Thread:
                 break
             yield from self.sleep_on(target)
         yield m.work(cost["exception_exit"])
+        m.outcome.latencies_ps.append(m.env.now - began_ps)
         if m.env.now >= m.all_run_from and m.live == m.one("TASKS"):
-            m.outcome.latencies += 1
-            m.outcome.latency_ps += m.env.now - began_ps
+            m.outcome.steady_latencies_ps.append(m.env.now - began_ps)
 
     def new_table(self, table: int) -> Life:
         """Allocate a page table and hang it in."""

@@ -191,6 +191,14 @@ def test_simpy_fault_path_agrees(threads: int) -> None:
     assert theirs.faults == pytest.approx(mine.counters["minor_faults"], rel=0.1)
 
 
+@pytest.mark.parametrize("pages", [8, 512])
+def test_simpy_latencies_agree(pages: int) -> None:
+    """Mean latencies agree where all threads run together, and where the first ends too early."""
+    setup = setups.fault_path(4, pages * 4 * KIB, 2)
+    assert run_reference(setup)[0].latency_steady is (pages == 512)
+    assert "mean fault latency" in fault_path.check_simpy_agrees(setup, 2)
+
+
 def test_rounds_interleave_and_rotate() -> None:
     """Contenders take turns, and each round begins with the next of them."""
     log: list[str] = []

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -139,7 +140,7 @@ class Store:
                 raise DamagedRunError("config.yaml does not agree with its checksum")
             return _run_of(body["run"])
         except DamagedRunError as error:
-            if not Path(folder).is_dir():
+            if not os.path.lexists(folder):
                 return None
             raise DamagedRunError(f"{folder}: {error}") from error.__cause__
         except (KeyError, TypeError, ValueError) as error:
@@ -190,13 +191,13 @@ def all_runs(store: Store) -> Iterator[tuple[str, RunResult | None, str]]:
 
 
 def _put_in_place(new: Path, place: Path) -> None:
-    """Rename a finished directory into its place; what was there before moves away first."""
+    """Rename a finished directory into its place; whatever was there before moves away first."""
     for attempt in range(10):  # another process may store the same run at the same time
         try:
             new.rename(place)
             return
         except OSError:
-            if not place.is_dir():
+            if not os.path.lexists(place):
                 raise
         with suppress(FileNotFoundError):
             place.rename(new.parent / f"old{attempt}")

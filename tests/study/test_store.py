@@ -105,6 +105,22 @@ def test_saving_replaces_what_was_damaged(tmp_path: Path, key: RunKey) -> None:
     assert store.load(key) == a_run()
 
 
+@pytest.mark.parametrize("link", [False, True], ids=["a file", "a link to nowhere"])
+def test_what_is_no_directory_is_damaged_and_replaced(
+    tmp_path: Path, key: RunKey, link: bool
+) -> None:
+    """A file or a broken link in the place of a run is told, not passed over, and makes room."""
+    store = Store(tmp_path)
+    if link:
+        store.path(key).symlink_to(tmp_path / "nowhere")
+    else:
+        store.path(key).write_text("no directory")
+    with pytest.raises(DamagedRunError, match=key.digest):
+        store.load(key)
+    store.save(key, a_run(), "", {})
+    assert store.load(key) == a_run()
+
+
 def test_a_full_disk_leaves_the_store_as_it_was(
     tmp_path: Path, key: RunKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,6 +15,7 @@ from dessim.cli.progress import Progress
 
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point
+    from dessim.study.request import Conducted
     from dessim.study.runner import Job, Tally
     from dessim.study.schedule import Workers
     from dessim.study.store import Store
@@ -100,7 +101,7 @@ def run(
         progress = Progress(todo, quiet=quiet, verbose=verbose)
         return run_jobs(todo, jobs or 1, cluster, store, progress, force=force)
 
-    done = conduct(request, experiment, points, out, do)
+    done = _with_room(lambda: conduct(request, experiment, points, out, do), store)
     written = done.written
     if queues:
         written.append(_write_queues(points, done.folder, quiet))
@@ -116,6 +117,21 @@ def run(
     if not quiet:
         click.echo(f"wrote {summary_of(written)}", err=True)
     report_failures(done.tally)
+
+
+def _with_room(conducted: Callable[[], Conducted], store: Store) -> Conducted:
+    """Carry an experiment out; if the disk is too full for its tables, tell how to go on."""
+    from dessim.study.runner import NO_ROOM
+
+    try:
+        return conducted()
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        _fail(
+            f"the tables cannot be written: {error}; make room: finished runs are stored in"
+            f" {store.root}; the same command goes on from there"
+        )
 
 
 def load_points(
@@ -172,12 +188,12 @@ def run_jobs(
             done = True
             return tally
     except KeyboardInterrupt:
-        click.echo(f"interrupted: {_kept(progress, store)}", err=True)
+        click.echo(f"interrupted: {_kept(todo, store)}", err=True)
         sys.exit(130)
     except StoreFullError as error:
-        _fail(f"runs cannot be stored: {error}; make room: {_kept(progress, store)}")
+        _fail(f"runs cannot be stored: {error}; make room: {_kept(todo, store)}")
     except ClusterLostError as error:
-        _fail(f"{error}: {_kept(progress, store)}")
+        _fail(f"{error}: {_kept(todo, store)}")
     finally:
         signal.signal(signal.SIGTERM, before)
         if own is not None:
@@ -188,9 +204,10 @@ def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _kept(progress: Progress, store: Store) -> str:
+def _kept(todo: Sequence[Job], store: Store) -> str:
+    stored = sum(store.has(job.key) for job in todo)  # more than was heard of, perhaps
     return (
-        f"{progress.good} of {progress.total} runs are stored in {store.root};"
+        f"{stored} of {len(todo)} runs are stored in {store.root};"
         " the same command goes on from there"
     )
 

@@ -146,3 +146,31 @@ def test_a_full_disk_is_a_clear_error_and_corrupts_nothing(
         assert same_tables(disk, undisturbed[0])
     finally:
         subprocess.run(["umount", str(disk)], check=False)
+
+
+def test_a_disk_too_full_for_the_tables_is_told_with_the_way_to_go_on(
+    sweep: Path, undisturbed: Any, tmp_path: Path, processes: Any
+) -> None:
+    """All runs are stored, the tables do not fit: exit code 1; with room they are written."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(disk)]
+    if shutil.which("mount") is None or failed(mount):
+        pytest.skip("mounting a small disk is not permitted here")
+    try:
+        shutil.copytree(undisturbed[0] / "runs", disk / "runs")
+        used = sum(path.stat().st_blocks * 512 for path in disk.rglob("*")) // 1024
+        size = f"remount,size={used + 24}k"  # for what a sweep is made of, and no more
+        subprocess.run(["mount", "-o", size, str(disk)], check=True)
+        stopped = processes(command(sweep, disk))
+        said = stopped.communicate(timeout=300)[1]
+        assert stopped.returncode == 1, said
+        assert "the tables cannot be written" in said
+        assert "the same command goes on from there" in said
+        subprocess.run(["mount", "-o", "remount,size=16m", str(disk)], check=True)
+        resumed = processes(command(sweep, disk))
+        said = resumed.communicate(timeout=300)[1]
+        assert resumed.returncode == 0, said
+        assert same_tables(disk, undisturbed[0])
+    finally:
+        subprocess.run(["umount", str(disk)], check=False)

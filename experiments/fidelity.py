@@ -1,7 +1,9 @@
 """Put the tables of docs/fidelity.md in their places, from stored results.
 
-    dessim validate
+    dessim validate --machine ivybridge-ex-4s-fitted
+    dessim validate --out results/literature
     dessim validate --data sosp13-synchronization
+    dessim validate --only sequential-read --set machine.KEY=VALUE --out results/without/NAME
     python experiments/fidelity.py [RESULTS [PAGE]]
 
 reads what these commands (and `dessim calibrate`, `dessim predict`) wrote under RESULTS (default:
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 Document = dict[str, Any]
+TABLE = "validate-fault-around-2014/validation.json"
 PREDICTIONS = Path(__file__).with_name("fault-around-2014") / "predictions.json"
 QUANTITIES = {
     "completion_s": "seconds",
@@ -75,6 +78,28 @@ def cells(document: Document) -> str:
         rows.append(row)
     head = ["cell", "measured s", "simulated s", "error", "measured faults", "simulated faults"]
     return markdown([*head, "factor of excess"], rows)
+
+
+def without(results: Path) -> str:
+    """Sequential reads with one number of the machine changed, a row for each folder."""
+    rows = []
+    for path in sorted(results.glob(f"without/*/{TABLE}")):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        (group,) = document["errors"]
+        signed = [
+            [one["completion_s"]["log_error"] for one in document["cells"] if many(one) == more]
+            for more in (False, True)
+        ]
+        row = [path.parents[1].name.replace("_", " ")]
+        row += [mean(group[quantity]["all"]) for quantity in QUANTITIES]
+        rows.append([*row, *(percent(sum(errors) / len(errors)) for errors in signed)])
+    head = ["sequential reads", *QUANTITIES.values(), "mean error, 1 thread", "8 and 32 threads"]
+    return markdown(head, rows)
+
+
+def many(cell: Document) -> bool:
+    """Return whether a cell has more than one thread."""
+    return int(cell["cell"].split(":")[1]) > 1
 
 
 def curves(document: Document) -> str:
@@ -142,18 +167,22 @@ def tables(results: Path) -> dict[str, str]:
     """Return all tables whose results are there, by name."""
     calibration = next(iter(sorted(results.glob("calibrate-*/calibration.json"))), None)
     wanted: dict[str, tuple[Path | None, Callable[[Document], str]]] = {
-        "errors": (results / "validate-fault-around-2014" / "validation.json", errors),
-        "cells": (results / "validate-fault-around-2014" / "validation.json", cells),
+        "literature": (results / "literature" / TABLE, errors),
+        "errors": (results / TABLE, errors),
+        "cells": (results / TABLE, cells),
         "curves": (results / "validate-sosp13-synchronization" / "validation.json", curves),
         "fitted": (calibration, fitted),
         "crossed": (calibration, crossed),
         "predictions": (PREDICTIONS, predictions),
     }
-    return {
+    found = {
         name: make(json.loads(path.read_text(encoding="utf-8")))
         for name, (path, make) in wanted.items()
         if path is not None and path.is_file()
     }
+    if any(results.glob(f"without/*/{TABLE}")):
+        found["without"] = without(results)
+    return found
 
 
 def put(page: str, name: str, table: str) -> str:

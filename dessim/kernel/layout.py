@@ -510,6 +510,7 @@ OPS = (
     "next_mapping",
     "io_next",
     "stop",
+    "rest",
 )
 OP_ADD = 0
 OP_TRYLOCK_PAGE = 1
@@ -578,3 +579,4 @@ OP_FIRST_MAPPING = 63
 OP_NEXT_MAPPING = 64
 OP_IO_NEXT = 65
 OP_STOP = 66
+OP_REST = 67

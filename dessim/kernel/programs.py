@@ -92,15 +92,17 @@ def device_program() -> tuple[Step, ...]:
 
 
 def actor_program(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """Return the program of an actor: rounds of some steps on a random range, with pauses."""
+    """Return the program of an actor: rounds of some steps on a random range, asleep in between."""
     return (
-        Step("begin", category="run_queue"),
         label("round"),
         jump("pause", "stop", category="idle"),
+        Step("begin", category="run_queue"),
         Step("pick_range", category="idle"),
         *steps,
+        Step("rest", category="idle"),
         go_to("round"),
         label("stop"),
+        Step("begin", category="run_queue"),
         Step("stop", category="idle"),
     )
 

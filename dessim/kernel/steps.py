@@ -231,6 +231,8 @@ def actor_step(w: World, task: int, i: int, pc: int, done: int) -> int:
         return io_next(w, task, pc, target)
     if op == OP_PAUSE:
         pause(w, t, target)
+    elif op == OP_REST:
+        give_up_cpu(w, t, done)
     elif op == OP_STOP:
         w[H_ENDED] += 1
         if w[t + T_ACTOR] == 0 and done > w[H_END]:

@@ -149,3 +149,11 @@ def test_two_threads_on_one_cpu_take_as_long_as_their_work_and_their_switches():
     result = run_setup(scheme_setup("no_fault_around", 0, 2, machine, workload), "reference")
     work = sum(ps for name, ps in result.time_ps.items() if name != "run_queue")
     assert result.completion_ps == work + result.counters["context_switches"] * SWITCH
+
+
+def test_rest_leaves_the_cpu_to_the_next_in_line():
+    """Who rests goes on without a CPU, at no cost; the next in the queue runs after a switch."""
+    lab = one_cpu(Step("rest"), label("end"), threads=2)
+    assert lab.go(0, 40) == 40
+    assert lab.woken() == {1: 40 + SWITCH}
+    assert lab.cpu(0, lay.U_RUNNING) == 2

@@ -64,6 +64,7 @@ def small_world(setup: Setup, rules: Rules) -> Small:
     w = build_world(setup)
     _forget_the_machine(w)
     _place_threads(w, setup, rules)
+    _leave_cpus_out(w)
     _place_actors(w, setup)
     _decide_what_is_quiet(w)
     return _with_plan(w, setup, rules)
@@ -106,6 +107,16 @@ def _place_actors(w: Any, setup: Setup) -> None:
         ops = [lay.OPS[int(op)] for op in rows[first : first + actor.program.steps, lay.I_OP]]
         if "pause" in ops:
             w[t + lay.T_PC] = int(rows[first + ops.index("pause"), lay.I_NEXT])
+
+
+def _leave_cpus_out(w: Any) -> None:
+    """Let every step go on behind those that take a CPU or give it up: each task has its own."""
+    rows = program_of(w)
+    following = rows[:, lay.I_NEXT].copy()
+    for column in (lay.I_NEXT, lay.I_TARGET):
+        for row in rows:
+            while rows[row[column], lay.I_OP] in (lay.OP_BEGIN, lay.OP_REST):
+                row[column] = following[row[column]]
 
 
 def _decide_what_is_quiet(w: Any) -> None:

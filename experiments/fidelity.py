@@ -3,7 +3,7 @@
     dessim validate --machine ivybridge-ex-4s-fitted
     dessim validate --out results/literature
     dessim validate --data sosp13-synchronization
-    dessim validate --only sequential-read --set machine.KEY=VALUE --out results/without/NAME
+    dessim validate --only sequential-read --set machine.KEY=VALUE --out results/without/KEY=VALUE
     python experiments/fidelity.py [RESULTS [PAGE]]
 
 reads what these commands (and `dessim calibrate`, `dessim predict`) wrote under RESULTS (default:
@@ -90,7 +90,7 @@ def without(results: Path) -> str:
             [one["completion_s"]["log_error"] for one in document["cells"] if many(one) == more]
             for more in (False, True)
         ]
-        row = [path.parents[1].name.replace("_", " ")]
+        row = [f"`{path.parents[1].name}`"]
         row += [mean(group[quantity]["all"]) for quantity in QUANTITIES]
         rows.append([*row, *(percent(sum(errors) / len(errors)) for errors in signed)])
     head = ["sequential reads", *QUANTITIES.values(), "mean error, 1 thread", "8 and 32 threads"]

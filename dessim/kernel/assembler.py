@@ -109,6 +109,8 @@ LOOPS = {
     "each_mapping": ("first_mapping", "next_mapping"),
 }
 
+THINKS = ("think", "hold", "read", "serve")
+"""What the first operand of `think` says: `serve` is a hold time whose beginning is not noted."""
 GO_TO = -1  # a jump while the program is being laid out; none is left in the result
 
 
@@ -291,7 +293,7 @@ def describe(step: Step) -> str:
     if step.op == "count":
         return f"count {lay.COUNTERS[step.a]}"
     if step.op in ("work", "think"):
-        return f"{step.op} {step.cost if step.op == 'work' else ('think', 'hold', 'read')[step.a]}"
+        return f"{step.op} {step.cost if step.op == 'work' else THINKS[step.a]}"
     return step.op.replace("_", " ")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -70,6 +70,9 @@ def crossovers(threads: Sequence[int], log_ratios: Sequence[Sequence[float]]) ->
     around it at which this interval contains 0. How the ratio bends between simulated thread counts
     is not known: ``between`` is all that the simulation itself says.
 
+    Crossings whose intervals overlap cannot be told apart: noise around 1 crosses it again and
+    again. Of an odd number one is left, of which the middle one is told; of an even number none is.
+
     Source
     ------
     E. Fieller, *Some problems in interval estimation*, J. R. Statist. Soc. B 16, 1954: the set of
@@ -88,7 +91,27 @@ def crossovers(threads: Sequence[int], log_ratios: Sequence[Sequence[float]]) ->
             at = x[i] + (x[j] - x[i]) * means[i] / (means[i] - means[j])
         low, high = _interval(x, log_ratios, at)
         found.append(Crossover(2**at, low, high, means[j] > 0, (threads[i], threads[j])))
-    return found
+    return _told_apart(found) if log_ratios and len(log_ratios[0]) > 1 else found
+
+
+def _told_apart(found: Sequence[Crossover]) -> list[Crossover]:
+    """Leave one or none of crossings that overlap."""
+    groups: list[list[Crossover]] = []
+    for one in found:
+        last = groups[-1][-1] if groups else None
+        if last is not None and (last.high is None or last.high > one.threads):
+            groups[-1].append(one)
+        else:
+            groups.append([one])
+    return [
+        replace(
+            group[len(group) // 2],
+            upwards=group[0].upwards,
+            between=(group[0].between[0], group[-1].between[1]),
+        )
+        for group in groups
+        if len(group) % 2
+    ]
 
 
 def _interval(

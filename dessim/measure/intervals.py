@@ -174,6 +174,69 @@ def quantile_interval(runs: Sequence[Counts], per_million: int) -> Estimate:
     return Estimate(centre, ci95, len(runs), None, method, total)
 
 
+def paired_quantiles(
+    runs: Sequence[Counts], per_million: Sequence[int]
+) -> list[list[float | None]]:
+    """One value of each quantile for each replication, from which schemes are compared in pairs.
+
+    The quantile of all other replications tells what a replication contributes: the values scatter
+    around the quantile of all observations together, whose logarithm is the mean of theirs. One
+    replication alone often holds too few observations beyond a quantile to have one of its own.
+
+    Parameters
+    ----------
+    runs : sequence of histograms, shape (n_replications,), buckets of ps
+    per_million : sequence of int, shape (n_quantiles,)
+
+    Returns
+    -------
+    list of lists, shape (n_quantiles, n_replications), ns
+        None where all observations together do not support the quantile.
+
+    Notes
+    -----
+    log v_i = log Q + (n - 1) (mean of log Q_(-j) - log Q_(-i)): pseudo-values of the jackknife, but
+    centred. Q_(-i) is interpolated inside its bucket, since n - 1 times a bucket's width is much.
+
+    Source
+    ------
+    J. Shao, D. Tu, *The Jackknife and Bootstrap*, 1995, eq. (1.9), deleting a replication (group)
+    at a time, which serves for quantiles as well: sec. 2.3.
+    """
+    merged = merge(runs)
+    rest = [_without(merged, counts) for counts in runs]
+    found: list[list[float | None]] = []
+    for ppm in per_million:
+        centre = supported_quantile_ns(merged, ppm)
+        if centre is None or not all(rest):
+            found.append([centre] * len(runs))
+            continue
+        logs = [math.log(max(1.0, _interpolated_ps(counts, ppm))) for counts in rest]
+        mean, n = math.fsum(logs) / len(logs), len(logs)
+        found.append([centre * math.exp((n - 1) * (mean - log)) for log in logs])
+    return found
+
+
+def _without(merged: Counts, counts: Counts) -> Counts:
+    """Leave one histogram out of a sum that holds it."""
+    left = dict(merged)
+    for bucket, n in counts:
+        left[bucket] -= n
+    return tuple((bucket, n) for bucket, n in left.items() if n)
+
+
+def _interpolated_ps(counts: Counts, per_million: int) -> float:
+    """Quantile of a histogram, linear in rank inside its bucket, ps."""
+    rank = sum(n for _, n in counts) * per_million / 1_000_000
+    seen = 0
+    for bucket, n in counts:
+        if seen + n >= rank:
+            width = bucket_high(bucket) + 1 - bucket_low(bucket)
+            return bucket_low(bucket) + width * (rank - seen) / n
+        seen += n
+    return float(bucket_high(counts[-1][0]))
+
+
 def _share_half_width(runs: Sequence[Counts], at_ps: int) -> float | None:
     """Half-width of the t interval of the share of observations up to a value, over replications.
 

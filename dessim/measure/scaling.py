@@ -61,7 +61,9 @@ def usl(threads: float, rate: float, sigma: float, kappa: float = 0.0) -> float:
 
 
 def peak_threads(sigma: float, kappa: float) -> float | None:
-    """Threads at which the USL is greatest: sqrt((1 - sigma) / kappa); None if it only rises.
+    """Threads at which the USL is greatest: sqrt((1 - sigma) / kappa).
+
+    None if there is no such number: it only rises (kappa 0), or only falls (sigma 1 or more).
 
     Source
     ------
@@ -94,11 +96,26 @@ def _solve(law: str, threads: Sequence[float], rates: Sequence[float]) -> tuple[
     return (rate * first, *(0.0 if x < NOTHING else x for x in rest))
 
 
-def _positive(estimate: Estimate) -> Estimate:
-    """Cut an interval at 0: no coefficient is negative."""
-    if estimate.ci95 is None:
-        return estimate
-    return replace(estimate, ci95=(max(0.0, estimate.ci95[0]), estimate.ci95[1]))
+def _coefficient(values: Sequence[float]) -> Estimate:
+    """Mean over replications; the interval is cut at 0, below which no coefficient can be."""
+    if not any(values):
+        reason = "0, its bound, in every replication: no interval"
+        return Estimate(0.0, None, len(values), reason)
+    found = mean_interval(values)
+    if found.ci95 is None:
+        return found
+    return replace(found, ci95=(max(0.0, found.ci95[0]), found.ci95[1]))
+
+
+def _peak(solved: Sequence[Sequence[float]]) -> Estimate:
+    """Threads at the peak of the USL, or why there is none to tell."""
+    peaks = [peak_threads(sigma, kappa) for _, sigma, kappa in solved]
+    known = [peak for peak in peaks if peak is not None]
+    if len(known) == len(peaks):
+        return _coefficient(known)
+    falls = sum(sigma >= 1 for _, sigma, _ in solved)
+    why = f"sigma is 1 or more in {falls}" if falls else f"kappa is 0 in {len(peaks) - len(known)}"
+    return Estimate(None, None, len(peaks), f"no peak: {why} of {len(peaks)} replications")
 
 
 def fit(law: str, threads: Sequence[int], rates: Sequence[Sequence[float]]) -> Fit | None:
@@ -123,14 +140,9 @@ def fit(law: str, threads: Sequence[int], rates: Sequence[Sequence[float]]) -> F
     means = [math.fsum(each) / len(each) for each in rates]
     centre = _solve(law, threads, means)
     names = ("lambda", "sigma", "kappa")[: len(centre)]
-    parameters = {name: mean_interval([one[i] for one in solved]) for i, name in enumerate(names)}
+    parameters = {name: _coefficient([one[i] for one in solved]) for i, name in enumerate(names)}
     if law == "usl":
-        peaks = [peak_threads(one[1], one[2]) for one in solved]
-        parameters["peak_threads"] = (
-            _positive(mean_interval(peaks))
-            if all(peak is not None for peak in peaks)
-            else Estimate(None, None, len(peaks), "no peak in every replication: kappa is 0")
-        )
+        parameters["peak_threads"] = _peak(solved)
     errors = [usl(n, *centre) / y - 1 for n, y in zip(threads, means, strict=True)]
     rms = math.sqrt(math.fsum(e * e for e in errors) / len(errors))
     return Fit(law, parameters, dict(zip(names, centre, strict=True)), rms)

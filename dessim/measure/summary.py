@@ -6,9 +6,11 @@ from typing import Any
 
 from dessim.kernel.result import RunResult
 from dessim.measure.intervals import (
+    T_OVER_REPLICATIONS,
     Estimate,
     batch_interval,
     mean_interval,
+    paired_quantiles,
     quantile_interval,
 )
 from dessim.measure.metrics import (
@@ -37,6 +39,8 @@ class Summary:
         What a reader must know, each once.
     values : dict
         Metric name -> its value in each replication, by which schemes are paired.
+    paired_values : dict
+        Quantile -> values by which schemes are paired instead (``paired_quantiles``), ns.
     warmup_s : Estimate, s
         Where the warm-up ends.
     """
@@ -46,13 +50,14 @@ class Summary:
     scaled: bool
     notes: tuple[str, ...]
     values: dict[str, list[float | int | None]]
+    paired_values: dict[str, list[float | None]]
     warmup_s: Estimate
 
     def as_dict(self) -> dict[str, Any]:
         """The part of a point's results that comes from its runs."""
         return {
             "metrics": {
-                name: {**e.as_dict(), "values": self.values[name]}
+                name: {**e.as_dict(), "values": self.values[name], **self._paired(name)}
                 for name, e in self.metrics.items()
             },
             "warmup_s": self.warmup_s.as_dict(),
@@ -61,8 +66,17 @@ class Summary:
                 name: None if e.ci95 is None else list(e.ci95)
                 for name, e in self.time_share.items()
             },
+            "time_share_estimate": {
+                "n": self.warmup_s.n,
+                "observations": self.warmup_s.n,
+                "method": T_OVER_REPLICATIONS,
+            },
             "notes": list(self.notes),
         }
+
+    def _paired(self, name: str) -> dict[str, Any]:
+        values = self.paired_values.get(name)
+        return {} if values is None else {"paired_values": values}
 
 
 def summarise(
@@ -91,6 +105,7 @@ def summarise(
         name: mean_interval([share[name] for share in each_share]) for name in runs[0].time_ps
     }
     notes = tuple(dict.fromkeys(note for one in each for note in one.notes))
+    paired = paired_quantiles([run.latency_counts for run in runs], [*QUANTILES_PPM.values()])
     warm = mean_interval([one.warmup_ps / PS_PER_S for one in each])
     method = "MSER-5" if warmup_ps is None else "set by the experiment"
     return Summary(
@@ -99,6 +114,7 @@ def summarise(
         any(run.scaled for run in runs),
         notes,
         {name: [one.values[name] for one in each] for name in METRICS},
+        dict(zip(QUANTILES_PPM, paired, strict=True)),
         replace(warm, method=f"{method}; {warm.method}"),
     )
 

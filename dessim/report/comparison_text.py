@@ -199,6 +199,7 @@ def _laws(fits: list[Row]) -> Iterator[str]:
                 continue
             ends = estimate["ci95"]
             told = "" if ends is None else f" [{ends[0]:.3g}, {ends[1]:.3g}]"
+            told = " (its bound)" if ends is None and not estimate["mean"] else told
             words.append(f"{name} {estimate['mean']:.3g}{told}")
         where = f"{one['scheme']}, {_place(one)}"
         yield f"  {one['law']:<6} {', '.join(words)}, error {one['error_rms'] * 100:.0f}%: {where}"

@@ -74,9 +74,12 @@ def pairs_of_results(a: Iterable[Entry], b: Iterable[Entry]) -> list[Pair]:
 
 
 def values_of(point: Entry, metric: str) -> list[float | None]:
-    """Values of a metric in each replication; none if the results are too old to hold them."""
-    found = point["metrics"].get(metric, {}).get("values", [])
-    return list(found)
+    """Values of a metric for each replication, by which schemes are paired.
+
+    Of quantiles ``paired_values``, unless the results are too old to hold them.
+    """
+    found = point["metrics"].get(metric, {})
+    return list(found.get("paired_values", found.get("values", [])))
 
 
 def compared(pairs: Sequence[Pair], metrics: Sequence[str]) -> list[Entry]:

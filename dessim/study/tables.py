@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import dessim
+from dessim.measure.intervals import T_OVER_REPLICATIONS
 from dessim.measure.survival import survival
 from dessim.model import Experiment, Point
 from dessim.model.workload import PAGE_BYTES
@@ -156,13 +157,13 @@ def _row(document: dict[str, Any], point: dict[str, Any], swept: Sequence[str]) 
         row[name] = point[name]
     row["simulated_pages"] = point["simulated_bytes"] // PAGE_BYTES
     for name, estimate in point["metrics"].items():
-        low, high = estimate["ci95"] or (None, None)
-        row |= {name: estimate["mean"], f"{name}_lo": low, f"{name}_hi": high}
-        row |= {f"{name}_n": estimate["observations"], f"{name}_method": estimate["method"]}
+        row |= _columns(name, estimate)
+    if "warmup_s" in point:
+        row |= _columns("warmup_s", point["warmup_s"])
     for name, share in point["time_share"].items():
-        low, high = point["time_share_ci95"][name] or (None, None)
-        column = f"time_share_{name}"
-        row |= {column: share, f"{column}_lo": low, f"{column}_hi": high}
+        told = point["time_share_estimate"]
+        estimate = {**told, "mean": share, "ci95": point["time_share_ci95"][name]}
+        row |= _columns(f"time_share_{name}", estimate)
     row["precision_met"] = precision_met(point)
     for name, value in point.get("measured", {}).items():
         row[f"measured_{name}"] = value
@@ -173,6 +174,21 @@ def _row(document: dict[str, Any], point: dict[str, Any], swept: Sequence[str]) 
     row["dessim_version"] = document["dessim_version"]
     row["model_version"] = document["model_version"]
     return row
+
+
+def _columns(name: str, estimate: dict[str, Any]) -> Row:
+    """A number, its interval, its observations, and its method or why it is missing."""
+    low, high = estimate["ci95"] or (None, None)
+    method = estimate["method"]
+    if estimate["mean"] is None:
+        method = f"none: {estimate.get('reason', 'no observations')}"
+    return {
+        name: estimate["mean"],
+        f"{name}_lo": low,
+        f"{name}_hi": high,
+        f"{name}_n": estimate["observations"],
+        f"{name}_method": method,
+    }
 
 
 def precision_met(point: dict[str, Any]) -> str:
@@ -187,7 +203,9 @@ def latency_rows(points: Sequence[Point], tally: Tally) -> Iterator[Row]:
     """The distribution of latencies of every point: a row per histogram bucket."""
     for index in range(len(points)):
         runs = [o.run.latency_counts for o in tally.of_point(index) if o.run is not None]
-        for row in survival([counts for counts in runs if counts]):
+        rows = survival([counts for counts in runs if counts])
+        faults = sum(row.faults for row in rows)
+        for row in rows:
             yield {
                 "point": index,
                 "latency_ns": row.latency_ns,
@@ -195,6 +213,8 @@ def latency_rows(points: Sequence[Point], tally: Tally) -> Iterator[Row]:
                 "longer_share": row.longer_share,
                 "longer_share_lo": row.low,
                 "longer_share_hi": row.high,
+                "longer_share_n": faults,
+                "longer_share_method": T_OVER_REPLICATIONS,
             }
 
 

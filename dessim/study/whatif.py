@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dessim.kernel.result import RunResult
-from dessim.measure.metrics import METRICS, run_metrics
+from dessim.measure.intervals import paired_quantiles
+from dessim.measure.metrics import METRICS, QUANTILES_PPM, run_metrics
 from dessim.measure.paired import SIGNIFICANCE, compare, holm
 from dessim.model import Point
 from dessim.model.errors import suggest
@@ -92,7 +93,10 @@ def metric_name(name: str, point: Point) -> str:
 def values_of(
     point: Point, runs: Sequence[RunResult], metric: str, warmup_ps: int | None = None
 ) -> list[float | int | None]:
-    """Values of a metric in each replication of a point."""
+    """Values of a metric in each replication of a point, to be compared in pairs."""
+    if metric in QUANTILES_PPM:
+        counts = [run.latency_counts for run in runs]
+        return [*paired_quantiles(counts, [QUANTILES_PPM[metric]])[0]]
     exit_ps = point.machine.kernel.process_exit_ps
     return [run_metrics(run, exit_ps, warmup_ps).values[metric] for run in runs]
 

@@ -98,6 +98,28 @@ def test_an_interval_that_leaves_the_range_is_open() -> None:
     assert 4 < found.low < found.threads
 
 
+def test_crossings_that_noise_makes_are_one() -> None:
+    """Down, up and down again within the noise is one way down; down and up again is none."""
+    noise = [-0.2, 0.0, 0.2]
+    clear, above, below = [1.0, 1.1, 0.9], [0.05 + e for e in noise], [-0.05 + e for e in noise]
+    threads = [1, 2, 4, 8, 16]
+    [found] = crossovers(threads, [clear, below, above, below, [-x for x in clear]])
+    assert found.between == (1, 8)
+    assert not found.upwards
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < found.threads < found.high
+    assert crossovers(threads, [clear, below, above, above, clear]) == []
+
+
+def test_crossings_that_are_clear_stay_two() -> None:
+    """Down and up again, each beyond the noise."""
+    up, down = [1.0, 1.1, 0.9], [-1.0, -1.1, -0.9]
+    found = crossovers([1, 2, 4], [up, down, up])
+    assert [one.between for one in found] == [(1, 2), (2, 4)]
+    assert [one.upwards for one in found] == [False, True]
+
+
 def test_intervals_of_crossovers_cover() -> None:
     """A ratio linear in log threads through 1 at 8: 92 to 98 % of the intervals hold 8."""
     rng, threads = np.random.default_rng(7), [1, 2, 4, 16, 32]
@@ -162,6 +184,35 @@ def test_amdahl_never_peaks() -> None:
     assert linear is not None
     assert linear.parameters["kappa"].mean == pytest.approx(0, abs=1e-6)
     assert peak_threads(0.1, 0.0) is None
+
+
+def test_a_coefficient_at_its_bound_has_no_interval() -> None:
+    """Linear scaling presses sigma and kappa against 0: no spread says how sure that is."""
+    found = fit("amdahl", [1, 2, 4, 8], [[7.0 * n, 8.0 * n] for n in (1, 2, 4, 8)])
+    assert found is not None
+    sigma = found.parameters["sigma"]
+    assert sigma.mean == 0
+    assert sigma.ci95 is None
+    assert sigma.reason == "0, its bound, in every replication: no interval"
+
+
+def test_no_interval_of_a_coefficient_is_negative() -> None:
+    """One replication scales well, the other not at all: the spread is wider than the mean."""
+    rates = [[usl(n, 7.0, 0.01), usl(n, 7.0, 5.0)] for n in (1, 2, 4, 8)]
+    found = fit("amdahl", [1, 2, 4, 8], rates)
+    assert found is not None
+    assert found.parameters["sigma"].ci95 is not None
+    assert found.parameters["sigma"].ci95[0] == 0
+
+
+def test_what_only_falls_has_no_peak_for_that_reason() -> None:
+    """With sigma above 1 a second thread does harm already: kappa is not to blame."""
+    threads = [1, 2, 4, 8, 16]
+    found = fit("usl", threads, [[usl(n, 7.0, 1.5, 0.04)] for n in threads])
+    assert found is not None
+    assert found.parameters["peak_threads"].reason == (
+        "no peak: sigma is 1 or more in 1 of 1 replications"
+    )
 
 
 def test_three_points_are_too_few_for_a_law() -> None:

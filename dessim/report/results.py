@@ -120,6 +120,10 @@ def load_results(folder: Path) -> Results:
     with (folder / "latency.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             index = int(row.pop("point"))
-            numbers = {name: float(cell) if cell else None for name, cell in row.items()}
+            numbers = {
+                name: float(cell) if cell else None
+                for name, cell in row.items()
+                if not name.endswith("_method")
+            }
             latencies.setdefault(index, []).append(numbers)
     return Results(document, latencies)

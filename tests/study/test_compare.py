@@ -86,7 +86,10 @@ def test_all_comparisons_of_a_document_are_one_family() -> None:
 @pytest.mark.parametrize(
     ("reached", "done", "cap", "need"),
     [
-        (0.01, 5, 50, 5),
+        (0.01, 10, 50, 10),
+        (0.01, 5, 50, 10),
+        (0.0049, 5, 50, 5),
+        (0.01, 5, 7, 7),
         (0.015, 10, 50, 20),
         (0.0105, 10, 50, 12),
         (0.5, 40, 50, 50),
@@ -94,7 +97,10 @@ def test_all_comparisons_of_a_document_are_one_family() -> None:
     ],
 )
 def test_replications_are_added_as_the_width_asks(reached, done, cap, need) -> None:
-    """Half the width needs four times the runs; at most twice as many a step, and the cap."""
+    """Half the width needs four times the runs; at most twice as many a step, and the cap.
+
+    Fewer than ten are believed only if the interval is half as wide as it may be.
+    """
     assert replications_wanted([Reached("x", 0.01, reached)], done, cap) == need
 
 

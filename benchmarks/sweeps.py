@@ -34,7 +34,7 @@ workload: separate-processes
 schemes: [lock_each_page, gang_lookup_mapcount, radix_walk_trylock]
 matrix: {threads: [30, 60]}
 simulate: 128MiB
-replications: 4
+replications: 24
 """
 WHAT = ("tiny", "scaling")
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")

@@ -127,6 +127,8 @@ def explain(
     if sensitivity:
         from dessim.study.sensitivity import Plan
 
+        if len(metrics) > 1:
+            raise click.UsageError("--sensitivity ranks by one --metric at a time; runs are kept")
         name = metrics[0] if metrics else "throughput"
         plan = Plan(name, trajectories, int(samples), top)
         document["sensitivity"] = _sensitivity(chosen, work, plan, quiet)

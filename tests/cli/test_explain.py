@@ -122,6 +122,7 @@ def test_sensitivity_ranks_the_numbers_of_the_machine(tmp_path) -> None:
         (["--scheme", "old"], "there is lock_each_page, gang_lookup_mapcount"),
         (["--sensitivity", "--metric", "speed"], "no metric is called 'speed'"),
         (["--sensitivity", "--samples", "100"], "Invalid value for '--samples'"),
+        (["--sensitivity", "--metric", "p50", "--metric", "p99"], "one --metric at a time"),
         (["--causal", "--cut", "half"], "expected a percentage"),
         (["--speedup", "rmap=3%", "--metric", "speed"], "no metric is called 'speed'"),
     ],

@@ -1,5 +1,7 @@
 """The tables of docs/fidelity.md come from stored results."""
 
+import csv
+import json
 import re
 from pathlib import Path
 
@@ -53,3 +55,41 @@ def test_results_that_are_not_there_are_told(shell, tmp_path) -> None:
     if not (ROOT / "experiments" / "fault-around-2014" / "predictions.json").exists():
         assert done.returncode == 1
         assert "dessim validate" in done.stderr
+
+
+def test_predictions_on_record_are_those_of_the_profile() -> None:
+    """Every cell that nobody gave, inside its interval, made with the fitted profile."""
+    folder = ROOT / "experiments" / "fault-around-2014"
+    rows = list(csv.DictReader((folder / "predictions.csv").read_text().splitlines()))
+    cells = {(row["workload"], row["threads"], row["order"]) for row in rows}
+    orders = ("baseline", "1", "3", "4", "5", "7", "9")
+    asked = {("seq_16GiB", "60"), ("seq_16GiB", "120")}
+    asked |= {("touch_one_page_per_2MiB_16GiB", threads) for threads in ("32", "60", "120")}
+    assert cells == {(*one, order) for one in asked for order in orders}
+    for row in rows:
+        assert float(row["seconds_lo"]) < float(row["seconds"]) < float(row["seconds_hi"])
+    document = json.loads((folder / "predictions.json").read_text())
+    assert document["machine"] == "ivybridge-ex-4s-fitted"
+
+
+def test_the_tables_of_the_thread_come_from_its_experiment(shell, tmp_path) -> None:
+    """Ratios with intervals from results of the same four contenders; the page stays otherwise."""
+    page = ROOT / "docs" / "thread-2014.md"
+    (tmp_path / "page.md").write_text(page.read_text())
+    (tmp_path / "small.yaml").write_text(
+        "name: small\nmachine: ivybridge-ex-4s-fitted\nworkload: separate-processes\n"
+        "schemes: [lock_each_page, radix_walk_trylock, gang_lookup_mapcount,"
+        " {gang_lookup_mapcount: {precheck: true}}]\nthreads: 3\nfault_around_order: 1\n"
+        "simulate: 2MiB\nreplications: 3\n"
+    )
+    script = SCRIPT.with_name("thread_2014.py")
+    for command in (
+        "dessim run small.yaml --engine reference -q",
+        f"python '{script}' results/small/results.json page.md",
+    ):
+        done = shell(command, tmp_path)
+        assert done.returncode == 0, done.stderr
+    text = (tmp_path / "page.md").read_text()
+    assert re.search(r"\| separate-processes \| 3 \| (\+[\d.]+ % |~ )\[\+?-?[\d.]+, ", text)
+    before, after = (re.sub(r"(?s)<!-- table.*?<!-- end", "", t) for t in (page.read_text(), text))
+    assert after == before

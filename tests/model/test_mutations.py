@@ -61,7 +61,10 @@ def _replace(data: Any, path: tuple[Any, ...], value: Any) -> Any:
 
 
 @pytest.mark.parametrize("path", sorted(VALID.glob("*.yaml")), ids=lambda p: p.stem)
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# no deadline: forty files written and read take long on a loaded machine, which is no fault
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(draw=st.data())
 def test_junk_in_a_valid_file_is_at_worst_a_config_error(
     path: Path, draw: st.DataObject, tmp_path: Path

@@ -6,6 +6,7 @@ mended, and Sphinx turns all of it into FOLDER/html, with every warning an error
 ``build/site`` if left out.
 """
 
+import argparse
 import shutil
 import sys
 from pathlib import Path
@@ -31,8 +32,11 @@ def assemble(folder: Path) -> None:
 
 
 def build(folder: Path) -> int:
-    """Assemble and run Sphinx; return its exit code."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Assemble and run Sphinx; return its exit code. Nothing is removed but an earlier site."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / "source" / "conf.py").is_file():
+            sys.exit(f"error: {folder} is not empty and holds no site: name another folder")
+        shutil.rmtree(folder)
     assemble(folder / "source")
     from sphinx.cmd.build import main
 
@@ -41,7 +45,10 @@ def build(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    to = Path(sys.argv[1] if len(sys.argv) > 1 else DOCS.parent / "build" / "site")
+    parser = argparse.ArgumentParser(description="Build the documentation site.")
+    site = DOCS.parent / "build" / "site"
+    parser.add_argument("folder", nargs="?", type=Path, default=site, help="default: build/site")
+    to = parser.parse_args().folder
     try:
         code = build(to)
     except ModuleNotFoundError as error:

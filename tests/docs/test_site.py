@@ -109,3 +109,13 @@ def test_categories_and_metrics_have_their_meanings(pages) -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \|(.*)\|$", text, re.M))
     for name in (*METRICS, *CATEGORIES):
         assert len(rows[name]) > 10, name
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(shell, tmp_path) -> None:
+    """The site's folder is made anew each time: only if it is a site, or empty."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
+    done = shell(f"python '{DOCS / 'build.py'}' mine", tmp_path)
+    assert done.returncode == 1
+    assert "name another folder" in done.stderr
+    assert (tmp_path / "mine" / "thesis.tex").exists()

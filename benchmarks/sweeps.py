@@ -2,7 +2,7 @@
 
 ``tiny``: ten thousand runs of about a millisecond. Rates and processor time of the first and the
 last thousand, the parent's own share of it, memory of parent and workers, and resuming when all is
-done. ``scaling``: a sweep of more than half a minute with one worker and with two, in turns.
+done. ``scaling``: a sweep of two minutes with one worker and with two, in turns.
 
 Wall time means something on an idle machine only; the load average is printed beside it. Processor
 time of all processes is read from `/proc` (Linux).
@@ -34,7 +34,7 @@ workload: separate-processes
 schemes: [lock_each_page, gang_lookup_mapcount, radix_walk_trylock]
 matrix: {threads: [30, 60]}
 simulate: 128MiB
-replications: 24
+replications: 48
 """
 WHAT = ("tiny", "scaling")
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")

@@ -73,13 +73,12 @@ def _show(
 
 
 def _document(name: str, results_dir: Path) -> dict[str, Any]:
+    from dessim.report.results import load_document
     from dessim.study.names import folder_name
 
     for folder in (Path(name), results_dir / folder_name(name)):
-        path = folder / "results.json"
-        if path.is_file():
-            document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return document
+        if (folder / "results.json").is_file():
+            return load_document(folder)
     raise click.UsageError(
         f"there are no results in {name!r}; make them with `dessim run {name}`,"
         " or compare two schemes of one result with --in RESULTS"

@@ -64,7 +64,7 @@ def _message(error: Exception) -> str | None:
     from dessim.kernel.alphabet import ProgramError
     from dessim.kernel.world import WorldError
     from dessim.report.drawing import UnknownFigureError
-    from dessim.report.page.error import ReportError
+    from dessim.report.error import ReportError
     from dessim.report.paper import FigureFileError
     from dessim.report.perfetto_trace import PerfettoMissingError
     from dessim.schemes import SchemeFileError, UnknownScheme

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dessim.report.error import ReportError
 from dessim.report.words import scheme_of
 
 Point = dict[str, Any]
+
+HEAD = {"experiment": str, "dessim_version": str, "model_version": str, "points": list}
+POINT = {
+    **dict.fromkeys(("machine", "workload", "scheme"), str),
+    **dict.fromkeys(("threads", "fault_around_order", "seed", "replications"), int),
+    **dict.fromkeys(("scheme_options", "parameters", "metrics", "time_share"), dict),
+    **{"scaled": bool, "notes": list},
+}
+"""Parts of a document and of its points that every reader takes for granted, and their kinds."""
+LATENCY = (
+    *("point", "latency_ns", "faults", "longer_share"),
+    *("longer_share_lo", "longer_share_hi"),
+)
+"""Columns of the latencies that are drawn."""
 
 
 @dataclass(frozen=True)
@@ -112,18 +129,94 @@ def load_results(folder: Path) -> Results:
 
     Raises
     ------
+    ReportError
+        If its files are no such results.
     OSError
         If there are none.
     """
-    document = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    latencies: dict[int, list[dict[str, float | None]]] = {}
-    with (folder / "latency.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
+    return Results(load_document(folder), _load_latencies(folder))
+
+
+def load_document(folder: Path) -> dict[str, Any]:
+    """Read the document of the results in a folder.
+
+    Raises
+    ------
+    ReportError
+        If it is none that `dessim run` wrote.
+    OSError
+        If there is none.
+    """
+    data = (folder / "results.json").read_bytes()
+    try:
+        document: dict[str, Any] = json.loads(data.decode())
+        _check_document(document)
+    except (ValueError, RecursionError) as error:
+        raise _refused(folder, "results.json", error) from error
+    return document
+
+
+def _refused(folder: Path, name: str, error: Exception) -> ReportError:
+    told = " ".join(str(error).split())
+    return ReportError(
+        f"{folder} holds no results that `dessim run` wrote ({name}: {told});"
+        " the same `dessim run` writes them again"
+    )
+
+
+def _check_document(document: Any) -> None:
+    """Refuse what lacks a part that every reader takes for granted."""
+    _check_parts(document, HEAD, "the document")
+    if not document["points"]:
+        raise ValueError("it has no points")
+    for index, point in enumerate(document["points"]):
+        place = f"point {index}"
+        _check_parts(point, POINT, place)
+        for name, estimate in point["metrics"].items():
+            _check_parts(estimate, {}, f"{name} of {place}")
+            ends = estimate.get("ci95")
+            numbers = [estimate.get("mean"), *(ends if isinstance(ends, list) else [ends])]
+            if not all(x is None or isinstance(x, int | float) for x in numbers):
+                raise ValueError(f"{name} of {place} is no number with an interval")
+            if isinstance(ends, list) and len(ends) != 2:
+                raise ValueError(f"the interval of {name} of {place} has not two ends")
+        if not all(isinstance(share, int | float) for share in point["time_share"].values()):
+            raise ValueError(f"time_share of {place} holds what is no number")
+
+
+def _check_parts(found: Any, parts: Mapping[str, type], place: str) -> None:
+    if not isinstance(found, dict):
+        raise ValueError(f"{place} is {type(found).__name__}, no object")  # noqa: TRY004
+    for name, kind in parts.items():
+        if not isinstance(found.get(name), kind):
+            raise ValueError(f"{place} has no {name}, or one of a wrong kind")
+
+
+def _load_latencies(folder: Path) -> dict[int, list[dict[str, float | None]]]:
+    data = (folder / "latency.csv").read_bytes()
+    try:
+        return _read_latencies(data.decode())
+    except (ValueError, csv.Error) as error:
+        raise _refused(folder, "latency.csv", error) from error
+
+
+def _read_latencies(text: str) -> dict[int, list[dict[str, float | None]]]:
+    found: dict[int, list[dict[str, float | None]]] = {}
+    rows = csv.DictReader(io.StringIO(text, newline=""), restval="")
+    lacking = [name for name in LATENCY if name not in (rows.fieldnames or ())]
+    if lacking and text.strip():  # without faults the table is empty
+        raise ValueError(f"the header lacks {', '.join(lacking)}")
+    for row in rows:
+        try:
+            if None in row:
+                raise ValueError("more cells than the header has")
             index = int(row.pop("point"))
             numbers = {
                 name: float(cell) if cell else None
                 for name, cell in row.items()
                 if not name.endswith("_method")
             }
-            latencies.setdefault(index, []).append(numbers)
-    return Results(document, latencies)
+        except ValueError as error:
+            raise ValueError(f"line {rows.line_num}: {error}") from None
+        found.setdefault(index, []).append(numbers)
+    return found

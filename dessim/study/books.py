@@ -20,6 +20,12 @@ from dessim.study.runner import Job, Tally
 from dessim.study.store import DamagedRunError, Store
 
 BOOKS = "sweep.json"
+PARTS = {
+    **dict.fromkeys(("point", "experiment", "machine", "workload", "scheme"), str),
+    **dict.fromkeys(("threads", "fault_around_order", "seed", "process_exit_ps"), int),
+    **{"scheme_options": str, "parameters": dict, "failures": dict},
+}
+"""Parts of a point in the books, besides its runs, and their kinds."""
 
 
 def write_books(jobs: Sequence[Job], folder: Path, tally: Tally | None = None) -> Path:
@@ -111,10 +117,30 @@ def sweeps_of(folder: Path) -> list[Sweep]:
     paths = [folder / BOOKS] if (folder / BOOKS).is_file() else sorted(folder.glob(f"*/{BOOKS}"))
     found = []
     for path in paths:
-        with suppress(ValueError, KeyError, OSError):
+        with suppress(ValueError, OSError):
             data = json.loads(path.read_bytes())
-            found.append(Sweep(path.parent, data["points"], data["engine"]))
+            if _are_books(data):
+                found.append(Sweep(path.parent, data["points"], data["engine"]))
     return found
+
+
+def _are_books(data: Any) -> bool:
+    """Whether a file's content has the form that `write_books` gives it."""
+    if not (isinstance(data, dict) and isinstance(data.get("engine"), str)):
+        return False
+    points = data.get("points")
+    return isinstance(points, list) and all(map(_is_point, points))
+
+
+def _is_point(point: Any) -> bool:
+    if not isinstance(point, dict):
+        return False
+    runs = point.get("runs")
+    return (
+        all(isinstance(point.get(name), kind) for name, kind in PARTS.items())
+        and isinstance(runs, list)
+        and all(isinstance(run, list) and list(map(type, run)) == [int, str] for run in runs)
+    )
 
 
 def run_rows(sweeps: Sequence[Sweep], store: Store) -> Iterator[dict[str, Any]]:

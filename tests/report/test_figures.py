@@ -1,16 +1,20 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from matplotlib.image import imread
 
+from dessim.cli import main
 from dessim.measure.metrics import METRICS
 from dessim.report.drawing import UnknownFigureError
+from dessim.report.error import ReportError
 from dessim.report.figures import draw_all, names
 from dessim.report.results import load_results
 from dessim.report.style import entitle, grid, log_axis, paper_style
@@ -42,6 +46,8 @@ def stored(folder: Path, *, workloads: int = 1, width: float | None = 100.0) -> 
                         "machine": "m",
                         "workload": f"w{workload}",
                         "scheme": scheme,
+                        "scheme_options": {},
+                        "seed": 1,
                         "threads": threads,
                         "fault_around_order": 4,
                         "parameters": {},
@@ -181,3 +187,71 @@ def test_numbers_at_logarithmic_axes_are_plain_text() -> None:
         labels = [label.get_text() for label in ax.get_yticklabels()]
     assert {"1e-6", "0.01", "1"} <= set(labels)
     assert not any("$" in label or not label.isascii() for label in labels)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("results.json", b"{", "Expecting property name"),
+        ("results.json", b"[]", "the document is list, no object"),
+        ("results.json", b"\xff\xfe", "can't decode"),
+        ("results.json", b"[" * 100_000, "recursion"),
+        ("latency.csv", b"rubbish\n1\n", "the header lacks point, latency_ns"),
+        ("latency.csv", b"\xff", "can't decode"),
+    ],
+)
+def test_damaged_files_are_told_by_every_command_that_reads_them(
+    tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    """One error that names folder and file, exit code 2."""
+    folder = stored(tmp_path / "e")
+    (folder / name).write_bytes(content)
+    commands = [["figure", str(folder)], ["report", str(folder)]]
+    if name == "results.json":
+        commands.append(["compare", "lock_each_page", "gang_lookup_mapcount", "--in", str(folder)])
+    for words in commands:
+        done = CliRunner().invoke(main, words)
+        assert done.exit_code == 2, done.output
+        assert f"error: {folder} holds no results that `dessim run` wrote ({name}: " in done.stderr
+        assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda d: d.update(points=[]), "it has no points"),
+        (lambda d: d["points"].append("a"), "point 6 is str, no object"),
+        (lambda d: d["points"][1].pop("metrics"), "point 1 has no metrics"),
+        (lambda d: d["points"][0]["metrics"].update(x=1), "x of point 0 is int, no object"),
+        (lambda d: d["points"][0]["metrics"].update(x={"ci95": [1]}), "has not two ends"),
+        (lambda d: d["points"][0]["metrics"].update(x={"mean": "1"}), "x of point 0 is no number"),
+        (lambda d: d["points"][0].update(time_share={"user": "all"}), "time_share of point 0"),
+    ],
+)
+def test_a_document_that_lacks_something_is_refused(
+    tmp_path: Path, damage: Any, said: str
+) -> None:
+    """The error names the point and what is missing or of a wrong kind."""
+    folder = stored(tmp_path)
+    document = json.loads((folder / "results.json").read_text())
+    damage(document)
+    (folder / "results.json").write_text(json.dumps(document))
+    with pytest.raises(ReportError, match=re.escape(said)):
+        load_results(folder)
+
+
+@pytest.mark.parametrize("row", ["0,many,10,1,,", "x,700,10,1,,", "0,1,2,3,4,5,6"])
+def test_a_wrong_row_of_latencies_is_told_with_its_line(tmp_path: Path, row: str) -> None:
+    """Nothing is left out of a figure in silence."""
+    folder = stored(tmp_path)
+    with (folder / "latency.csv").open("a") as file:
+        file.write(row + "\n")
+    with pytest.raises(ReportError, match="latency.csv: line 20: "):
+        load_results(folder)
+
+
+def test_runs_without_faults_have_no_latencies(tmp_path: Path) -> None:
+    """Their table is empty, which is no damage."""
+    folder = stored(tmp_path)
+    (folder / "latency.csv").write_text("\n")
+    assert load_results(folder).latencies == {}

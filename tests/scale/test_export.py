@@ -116,3 +116,27 @@ def test_the_lines_of_the_documentation_work(code: str, made: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "lock_each_page" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "null",
+        "[]",
+        '{"engine": "c", "points": ["a"]}',
+        '{"engine": "c", "points": [{"runs": [["0"]]}]}',
+        '{"engine": 1, "points": []}',
+    ],
+)
+def test_damaged_books_count_as_none(results: Path, content: str) -> None:
+    """As those that are no JSON: the same `dessim run` writes them again."""
+    (results / "quickstart" / "sweep.json").write_text(content)
+    done = typed("status", results)
+    assert done.exit_code == 0
+    assert "quickstart" not in done.stdout
+    assert "8 of them belong to no sweep" in done.stdout
+    assert typed("clean", results).exit_code == 0
+    done = typed("export", results)
+    assert done.exit_code == 2
+    assert "there is no sweep" in done.stderr
+    assert typed("report", results / "quickstart").exit_code == 0

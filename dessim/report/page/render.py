@@ -10,11 +10,12 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from dessim.report.error import ReportError
 from dessim.report.page import bars
-from dessim.report.page.error import ReportError
 from dessim.report.page.figures import figures_of
 from dessim.report.page.tables import (
     comparison_tables,
@@ -58,6 +59,8 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
 
     try:
         text = report_html(folder)
+    except ReportError:
+        raise
     except (TemplateError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         told = " ".join(f"{type(error).__name__}: {error}".split())
         raise ReportError(f"{folder} holds no results that `dessim run` wrote ({told})") from error
@@ -163,13 +166,19 @@ def _provenance(folder: Path, results: Results) -> Iterator[tuple[str, str]]:
 
 def _surroundings(folder: Path) -> dict[str, str]:
     """What the first stored run says about the machine and the libraries that made it."""
-    books = _json(folder / "sweep.json")
-    for point in (books or {}).get("points", []):
-        for _, digest in point["runs"]:
-            if not (isinstance(digest, str) and digest.isalnum()):
-                continue
-            for runs in (folder.parent / "runs", folder / "runs"):
-                found = _json(runs / digest / "provenance.json")
-                if found is not None:
-                    return {key: str(found[key]) for key in SURROUNDINGS if key in found}
+    for digest in _digests(folder / "sweep.json"):
+        if not (isinstance(digest, str) and digest.isalnum()):
+            continue
+        for runs in (folder.parent / "runs", folder / "runs"):
+            found = _json(runs / digest / "provenance.json")
+            if found is not None:
+                return {key: str(found[key]) for key in SURROUNDINGS if key in found}
     return {}
+
+
+def _digests(path: Path) -> list[Any]:
+    """Names of the runs that a sweep's books tell; none if they are damaged."""
+    with suppress(ValueError, KeyError, TypeError):
+        books = _json(path)
+        return [digest for point in (books or {})["points"] for _, digest in point["runs"]]
+    return []

@@ -160,7 +160,7 @@ def _problem(
         keys = usual_fit(every)
     else:
         keys = every if fit == ("all",) else cells.chosen(fit, every, "--fit")
-    points = cells.simulating(cells.points_of(every, experiment), simulate)
+    points = cells.simulating(cells.points_of(every, experiment, table.places), simulate)
     machines = {id(point.machine): point.machine for point in points}
     if len(machines) > 1:
         raise click.UsageError("the experiment has several machines: name one with --machine")

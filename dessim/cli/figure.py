@@ -64,6 +64,8 @@ def figure(
             f"--check and --accept are for figures of `experiments` ({', '.join(known)})"
         )
     if place is None:
+        if reason := paper.why_not(words[0]):
+            raise click.UsageError(f"{words[0]!r} is no figure: {reason}")
         raise click.UsageError(
             f"there are no results in {words[0]!r} or {str(results_dir / words[0])!r}, and no"
             f" figure has that name (figures: {', '.join(known)}); make results with"

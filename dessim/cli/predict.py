@@ -102,7 +102,7 @@ def _predictions(
     from dessim.study.predict import predictions_of
     from dessim.study.validation import validation_of
 
-    measured = points_of(usable(table), experiment)
+    measured = points_of(usable(table), experiment, table.places)
     validation = validation_of(measured, run(measured), table, engine)
     try:
         return predictions_of(full, small, validation, run)

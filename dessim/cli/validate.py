@@ -99,7 +99,8 @@ def validate(
     from dessim.study.cells import points_of, simulating
     from dessim.study.validation import validation_of
 
-    points = simulating(points_of(choose(only, table.rows, "--only"), chosen), simulate)
+    wanted = choose(only, table.rows, "--only")
+    points = simulating(points_of(wanted, chosen, table.places), simulate)
     tally = run_points(chosen, points, engine, jobs, out, quiet=quiet)
     document = validation_of(points, tally, table, engine)
     folder = out / folder_name(f"validate-{table.name}")

@@ -14,14 +14,17 @@ from __future__ import annotations
 import ast
 import importlib.util
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from dessim.model.python_file import line_of, names_of
 from dessim.report.drawing import Drawing, UnknownFigureError
+from dessim.report.error import ReportError
 from dessim.report.results import Results, load_results
 from dessim.report.tolerance import Row, Tolerance, differences, read_rows
 
@@ -30,6 +33,18 @@ EXPECTED = "expected"
 
 class FigureFileError(ValueError):
     """A figure's file that cannot be used."""
+
+
+@contextmanager
+def _blaming(path: Path) -> Iterator[None]:
+    """Tell file and line of whatever a figure's file may raise; errors of its results pass."""
+    try:
+        yield
+    except (ReportError, UnknownFigureError, OSError):
+        raise
+    except Exception as error:
+        text = f"{path}:{line_of(error, path)}: {type(error).__name__}: {error}"
+        raise FigureFileError(text) from error
 
 
 class Stored:
@@ -117,17 +132,28 @@ class PaperFigure:
         return [command for name, command in self.needs.items() if not stored.has(name)]
 
     def draw(self, stored: Stored) -> Drawing:
-        """Draw it."""
+        """Draw it.
+
+        Raises
+        ------
+        UnknownFigureError
+            If the results hold nothing for it.
+        FigureFileError
+            If its file fails.
+        """
         from dessim.report.style import paper_style  # here: matplotlib takes long to import
 
-        with paper_style():
-            drawing: Drawing = self.module.draw(stored)
+        with paper_style(), _blaming(self.path):
+            drawing: Drawing | None = self.module.draw(stored)
+        if drawing is None:
+            raise UnknownFigureError(f"the stored results hold nothing for figure {self.name!r}")
         return drawing
 
     def numbers(self, drawing: Drawing) -> list[dict[str, Any]]:
         """What is compared with the expected numbers."""
         checked = getattr(self.module, "checked", None)
-        return checked(drawing.rows) if checked else drawing.rows
+        with _blaming(self.path):
+            return checked(drawing.rows) if checked else drawing.rows
 
     def check(self, drawing: Drawing) -> list[str]:
         """What differs from the expected numbers; empty: nothing beyond the tolerance."""
@@ -167,9 +193,18 @@ def names() -> list[str]:
 @lru_cache(maxsize=256)
 def _is_figure(path: Path, changed_ns: int) -> bool:
     """Whether a file says what it is drawn from; others of the folder are scripts."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    targets = [t for node in tree.body if isinstance(node, ast.Assign) for t in node.targets]
-    return any(isinstance(target, ast.Name) and target.id == "NEEDS" for target in targets)
+    try:
+        return "NEEDS" in names_of(ast.parse(path.read_bytes()))
+    except SyntaxError as error:
+        raise FigureFileError(f"{path}:{error.lineno}: {error.msg}") from error
+
+
+def why_not(name: str) -> str:
+    """Say why a file of that name is no figure; empty if there is no such file."""
+    path = Path("experiments") / f"{name}.py"
+    if not name or "/" in name or not path.is_file():
+        return ""
+    return f"found ./{path}, but it defines no NEEDS (docs/figures.md)"
 
 
 @lru_cache(maxsize=64)
@@ -178,7 +213,8 @@ def _module(path: Path, changed_ns: int) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with _blaming(path):
+        spec.loader.exec_module(module)
     return module
 
 

@@ -20,7 +20,8 @@ POINT = {
     **dict.fromkeys(("machine", "workload", "scheme"), str),
     **dict.fromkeys(("threads", "fault_around_order", "seed", "replications"), int),
     **dict.fromkeys(("scheme_options", "parameters", "metrics", "time_share"), dict),
-    **{"scaled": bool, "notes": list},
+    "scaled": bool,
+    "notes": list,
 }
 """Parts of a document and of its points that every reader takes for granted, and their kinds."""
 LATENCY = (
@@ -186,7 +187,7 @@ def _check_document(document: Any) -> None:
 
 def _check_parts(found: Any, parts: Mapping[str, type], place: str) -> None:
     if not isinstance(found, dict):
-        raise ValueError(f"{place} is {type(found).__name__}, no object")  # noqa: TRY004
+        raise ValueError(f"{place} is {type(found).__name__}, no object")
     for name, kind in parts.items():
         if not isinstance(found.get(name), kind):
             raise ValueError(f"{place} has no {name}, or one of a wrong kind")

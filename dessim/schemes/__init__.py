@@ -109,6 +109,8 @@ def _find(name: str, word: str, kind: str) -> ModuleType:
     if name not in known:
         near = get_close_matches(name, known, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
+        reason = _own.why_not(name, word)
+        hint = f": {reason}" if reason else hint
         raise UnknownScheme(f"unknown {kind} {name!r}{hint} (there are {', '.join(known)})")
     return known[name]
 

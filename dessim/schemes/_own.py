@@ -6,10 +6,12 @@ Whoever runs ``dessim`` in a folder runs the Python that lies there, as for figu
 
 import ast
 import importlib.util
-import traceback
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
+
+from dessim.kernel.alphabet import Step
+from dessim.model.python_file import line_of, names_of
 
 SHIPPED = Path(__file__).resolve().parent
 
@@ -53,22 +55,11 @@ def _defines_one(path: Path, changed_ns: int) -> bool:
         tree = ast.parse(path.read_bytes())
     except SyntaxError as error:
         raise SchemeFileError(f"{path}:{error.lineno}: {error.msg}") from error
-    if not _names(tree) & {"SLOW_PATH", "ACTOR"}:
+    if not names_of(tree) & {"SLOW_PATH", "ACTOR"}:
         return False
     if (SHIPPED / path.name).exists():
         raise SchemeFileError(f"{path}: dessim has a {path.stem!r} already; give yours a new name")
     return True
-
-
-def _names(tree: ast.Module) -> set[str]:
-    """Names that a module defines or imports at its top."""
-    found: set[str] = set()
-    for node in tree.body:
-        if isinstance(node, ast.ImportFrom):
-            found.update(one.asname or one.name for one in node.names)
-        elif isinstance(node, ast.Assign):
-            found.update(one.id for one in node.targets if isinstance(one, ast.Name))
-    return found
 
 
 @lru_cache
@@ -81,16 +72,52 @@ def _load(path: Path, changed_ns: int) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # whatever a person's file may do
-        line = _line_of(error, path)
+        line = line_of(error, path)
         raise SchemeFileError(f"{path}:{line}: {type(error).__name__}: {error}") from error
     for name in ("FAULT_AROUND", "PROMISES") if hasattr(module, "SLOW_PATH") else ():
         if not hasattr(module, name):
             text = f"{path}: a scheme needs {name}, which is missing (docs/schemes.md)"
             raise SchemeFileError(text)
+    _check_kinds(module, path)
     return module
 
 
-def _line_of(error: BaseException, path: Path) -> int:
-    """Line of a file in which an error came up."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return next((f.lineno or 0 for f in reversed(frames) if f.filename == str(path)), 0)
+def _check_kinds(module: ModuleType, path: Path) -> None:
+    """Refuse parts of a wrong kind: a program without its comma is a step, not a tuple."""
+    for name, wanted, is_right in PARTS:
+        if hasattr(module, name) and not is_right(getattr(module, name)):
+            found = type(getattr(module, name)).__name__
+            raise SchemeFileError(f"{path}: {name} must be {wanted}, found {found}")
+
+
+def _is_program(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(x, Step) or _is_program(x) for x in value)
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(x, str) for x in value)
+
+
+PARTS = (
+    *((name, "a tuple of steps", _is_program) for name in ("FAULT_AROUND", "SLOW_PATH", "ACTOR")),
+    ("PROMISES", "a tuple of texts", _is_texts),
+    *((name, "a dict", lambda value: isinstance(value, dict)) for name in ("OPTIONS", "CHOICES")),
+)
+"""Parts of a file, what they must be, and whether they are."""
+
+
+def why_not(name: str, word: str) -> str:
+    """Say why a file of that name is no scheme or actor; empty if there is no such file.
+
+    Parameters
+    ----------
+    name : str
+    word : "SLOW_PATH" or "ACTOR"
+        What it would have to define.
+    """
+    path = Path("schemes") / f"{name}.py"
+    if not path.is_file() or path.resolve().parent == SHIPPED:
+        return ""
+    if not "a" <= name[0] <= "z":
+        return f"found ./{path}, but its name does not begin with a small letter"
+    return f"found ./{path}, but it defines no {word} (docs/schemes.md)"

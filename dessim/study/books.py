@@ -23,7 +23,9 @@ BOOKS = "sweep.json"
 PARTS = {
     **dict.fromkeys(("point", "experiment", "machine", "workload", "scheme"), str),
     **dict.fromkeys(("threads", "fault_around_order", "seed", "process_exit_ps"), int),
-    **{"scheme_options": str, "parameters": dict, "failures": dict},
+    "scheme_options": str,
+    "parameters": dict,
+    "failures": dict,
 }
 """Parts of a point in the books, besides its runs, and their kinds."""
 

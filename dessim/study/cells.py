@@ -10,10 +10,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from dessim import schemes
 from dessim.model import ConfigError, Experiment, Point, SchemeChoice, load_workload, resolve
 from dessim.model.errors import Place, Problem, Source, suggest
+from dessim.model.locate import is_path, names, unknown_name
 from dessim.model.units import SIZE, parse_quantity
-from dessim.model.workload import PAGE_BYTES
+from dessim.model.workload import MAX_THREADS, PAGE_BYTES, Workload
+from dessim.schemes import UnknownScheme
 from dessim.study.published import BASELINE, PATCH_WORKLOADS, PATCHED, Key
 
 FULL = "full"
@@ -135,23 +138,45 @@ def spelled_out(texts: Sequence[str], option: str) -> list[Key]:
     return list(keys)
 
 
-def points_of(keys: Iterable[Key], experiment: Experiment) -> list[Point]:
+def points_of(
+    keys: Iterable[Key], experiment: Experiment, places: Mapping[Key, Place] | None = None
+) -> list[Point]:
     """A point for each cell.
 
     It is the experiment's own point where there is one; else one like those of the same workload;
     else, of a workload that the experiment does not know, one like its first.
 
+    Parameters
+    ----------
+    keys : iterable of Key
+    experiment : Experiment
+    places : dict, optional
+        Where the cells stand, if in a table.
+
     Raises
     ------
     ConfigError
-        If there is no such workload, or a number of threads or an order is impossible.
+        With every cell that has no such workload or scheme, or an impossible number of threads or
+        order.
     """
     templates: dict[object, Point] = {}
     for point in resolve(experiment):
         templates.setdefault(key_of(point), point)
         templates.setdefault(point.workload.name, point)
         templates.setdefault(None, point)
-    return [_point(key, templates) for key in keys]
+    points: list[Point] = []
+    problems: list[Problem] = []
+    for key in keys:
+        try:
+            points.append(_point(key, templates))
+        except ConfigError as error:  # of a workload's file: it tells its own place
+            problems += error.problems
+        except (ValueError, UnknownScheme) as error:
+            place = (places or {}).get(key, Place(Source(cell_name(key))))
+            problems.append(Problem(place, str(error)))
+    if problems:
+        raise ConfigError(problems)
+    return points
 
 
 def _point(key: Key, templates: Mapping[object, Point]) -> Point:
@@ -159,10 +184,11 @@ def _point(key: Key, templates: Mapping[object, Point]) -> Point:
     if own is not None:
         return own
     workload, scheme, threads, order = key
-    if threads < 1 or not 0 <= order <= 9:
-        raise refuse(cell_name(key), "threads must be at least 1, the order between 0 and 9")
+    if not 1 <= threads <= MAX_THREADS or not 0 <= order <= 9:
+        raise ValueError(f"threads must be 1 to {MAX_THREADS}, the order 0 to 9")
+    schemes.load(scheme)  # here, where its place is known
     like = templates.get(workload) or templates[None]
-    known = like.workload if workload in templates else load_workload(workload)
+    known = like.workload if workload in templates else _workload(workload)
     simulate = like.simulate_bytes if workload in templates else None
     return like.model_copy(
         update={
@@ -174,6 +200,15 @@ def _point(key: Key, templates: Mapping[object, Point]) -> Point:
             "parameters": {},
         }
     )
+
+
+def _workload(name: str) -> Workload:
+    if not is_path("workloads", name) and name not in names("workloads"):
+        raise ValueError(unknown_name("workloads", name))
+    found = load_workload(name)
+    if found.kind != "faults":
+        raise ValueError(f"workload '{found.name}' reads no file: it has no page faults")
+    return found
 
 
 def simulating(points: Sequence[Point], texts: Sequence[str]) -> list[Point]:

@@ -29,9 +29,10 @@ from dessim.kernel.setup import Setup
 from dessim.measure.intervals import mean_interval
 from dessim.model import ConfigError, Machine, load_machine
 from dessim.model.errors import Place, Problem, Source
-from dessim.model.workload import Workload
+from dessim.model.workload import MAX_THREADS, Workload
 from dessim.study.cells import refuse
 from dessim.study.parameters import machine_with
+from dessim.study.published import NO_ROWS, lines_of
 from dessim.study.validation import beside, errors_by
 from dessim.study.version import model_version
 
@@ -135,11 +136,8 @@ class Row:
 
 def is_table_of_curves(path: Path) -> bool:
     """Whether a file holds curves: by the columns of its first line that is no comment."""
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            if not line.startswith("#"):
-                return set(COLUMNS) <= set(line.strip().split(","))
-    return False
+    first = next((line for line in lines_of(path) if not line.startswith("#")), "")
+    return set(COLUMNS) <= set(first.strip().split(","))
 
 
 def load_curves(path: Path) -> list[Row]:
@@ -150,22 +148,25 @@ def load_curves(path: Path) -> list[Row]:
     ConfigError
         With every wrong line.
     """
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = lines_of(path)
+    source = Source(str(path), tuple(lines))
     header: list[str] = []
     rows: dict[tuple[str, str, str, int], Row] = {}
     problems = []
     for number, line in enumerate(lines):
         if not line or line.startswith("#"):
             continue
-        cells = next(csv.reader([line]))
-        if not header:
-            header = cells
-            continue
         try:
+            cells = next(csv.reader([line]))
+            if not header:
+                header = cells
+                continue
             row = _row(dict(zip(header, cells, strict=True)))
             rows.setdefault((row.figure, row.machine, row.quantity, row.threads), row)
-        except ValueError as error:
-            problems.append(Problem(Place(Source(str(path), tuple(lines)), number), str(error)))
+        except (ValueError, csv.Error) as error:
+            problems.append(Problem(Place(source, number), str(error)))
+    if not rows and not problems:
+        problems = [Problem(Place(source), NO_ROWS)]
     if problems:
         raise ConfigError(problems)
     return list(rows.values())
@@ -177,8 +178,10 @@ def _row(cells: dict[str, str]) -> Row:
     if cells["unit"] not in ("Mops/s", "kcycles"):
         raise ValueError(f"unit '{cells['unit']}': there are Mops/s and kcycles")
     threads, value = int(cells["threads"]), float(cells["value"])
-    if threads < 1 or not (math.isfinite(value) and value > 0):
-        raise ValueError("threads and value must be positive numbers")
+    if not 1 <= threads <= MAX_THREADS or not (math.isfinite(value) and value > 0):
+        raise ValueError(
+            f"threads and value must be positive numbers, threads at most {MAX_THREADS}"
+        )
     return Row(cells["figure"], cells["machine"], cells["quantity"], threads, value, cells["unit"])
 
 

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import csv
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from dessim.model import ConfigError, Point, find
@@ -31,6 +32,8 @@ PATCH_WORKLOADS = {
 }
 BASELINE, PATCHED = "no_fault_around", "radix_walk_trylock"
 """Schemes of the kernel without the patch and with it."""
+
+NO_ROWS = "the table has no rows: it needs a header and a line for each measured cell"
 
 Key = tuple[str, str, int, int]
 
@@ -62,11 +65,14 @@ class Published:
         The comment lines, joined.
     rows : dict
         (workload, scheme, threads, fault_around_order) -> Measured.
+    places : dict
+        The same keys -> where their rows stand.
     """
 
     name: str
     source: str
     rows: dict[Key, Measured]
+    places: dict[Key, Place] = field(default_factory=dict)
 
     def of_point(self, point: Point) -> Measured | None:
         """The row that was measured for a point; None if there is none."""
@@ -83,10 +89,12 @@ def load_published(name: str) -> Published:
         If there is no such table, or one of its lines is wrong; with file and line.
     """
     path = find("published", name)
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = lines_of(path)
+    source = Source(str(path), tuple(lines))
     comments = [line.lstrip("#").strip() for line in lines if line.startswith("#")]
     table = [(i, line) for i, line in enumerate(lines) if line and not line.startswith("#")]
     rows: dict[Key, Measured] = {}
+    places: dict[Key, Place] = {}
     problems = []
     header: list[str] | None = None
     for number, line in table:
@@ -98,14 +106,33 @@ def load_published(name: str) -> Published:
             key, measured = _row(header, cells)
             if key in rows:
                 raise ValueError(f"a second row for {', '.join(map(str, key))}")
-            rows[key] = measured
+            rows[key], places[key] = measured, Place(source, number)
         except (ValueError, csv.Error) as error:
-            problems.append(Problem(Place(Source(str(path), tuple(lines)), number), str(error)))
+            problems.append(Problem(Place(source, number), str(error)))
             if header is None:
                 break
+    if not rows and not problems:
+        problems = [Problem(Place(source), NO_ROWS)]
     if problems:
         raise ConfigError(problems)
-    return Published(path.stem, " ".join(comments), rows)
+    return Published(path.stem, " ".join(comments), rows, places)
+
+
+def lines_of(path: Path) -> list[str]:
+    """Lines of a table.
+
+    Raises
+    ------
+    ConfigError
+        If it is no text.
+    """
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start)
+        text = f"not a text file: byte 0x{data[error.start]:02x} is not UTF-8"
+        raise ConfigError([Problem(Place(Source(str(path)), line), text)]) from None
 
 
 def _header(cells: list[str]) -> list[str]:

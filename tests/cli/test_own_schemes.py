@@ -90,9 +90,28 @@ def test_runs_become_stale_when_it_changes_but_not_when_it_is_explained(folder: 
             SCHEME.replace("work(", "go_to(").replace("import work", "import go_to"),
             "no place is called 'fault_around_setup'",
         ),
+        (
+            "mine",
+            SCHEME.replace(",)", ")"),
+            "mine.py: FAULT_AROUND must be a tuple of steps, found Step",
+        ),
+        (
+            "mine",
+            SCHEME.replace("()", "3"),
+            "mine.py: PROMISES must be a tuple of texts, found int",
+        ),
+        ("mine", SCHEME + "OPTIONS = ()\n", "mine.py: OPTIONS must be a dict, found tuple"),
+        (
+            "mine",
+            SCHEME.replace("SLOW_PATH", "SLOW"),
+            "unknown scheme 'mine': found ./schemes/mine.py, but it defines no SLOW_PATH",
+        ),
         ("lock_each_page", SCHEME, "dessim has a 'lock_each_page' already"),
     ],
-    ids=["syntax", "exception", "word", "part", "place", "name"],
+    ids=[
+        *("syntax", "exception", "word", "part", "place"),
+        *("comma", "promises", "options", "no scheme", "name"),
+    ],
 )
 def test_a_wrong_file_is_told_in_one_line(folder: Path, name: str, text: str, message: str) -> None:
     """Exit code 2, the file, the line where there is one, and what is wrong; no traceback."""
@@ -103,3 +122,22 @@ def test_a_wrong_file_is_told_in_one_line(folder: Path, name: str, text: str, me
     assert done.stderr.startswith("error: ")
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_file_that_is_no_scheme_is_named_where_one_asks_for_it(folder: Path) -> None:
+    """In an experiment as well, and if its name cannot be one."""
+    (folder / "mine.py").write_text("x = 1\n")
+    done = typed(*RUN)
+    assert done.exit_code == 2
+    assert "found ./schemes/mine.py, but it defines no SLOW_PATH" in done.stderr
+    (folder / "Mine.py").write_text(SCHEME)
+    done = typed("show", "scheme", "Mine")
+    assert done.exit_code == 2
+    assert "its name does not begin with a small letter" in done.stderr
+
+
+def test_parts_may_be_annotated(folder: Path) -> None:
+    """A name with a type is defined as well as one without."""
+    head = "from dessim.schemes.no_fault_around import SLOW_PATH as SLOW\nSLOW_PATH: tuple = SLOW\n"
+    (folder / "typed.py").write_text(f"{head}FAULT_AROUND: tuple = ()\nPROMISES: tuple = ()\n")
+    assert "typed" in schemes.names()

@@ -89,6 +89,42 @@ def test_wrong_words_are_refused(small: Path, words: list[str], said: str) -> No
     assert said in done.output
 
 
+KEYS = "workload,scheme,threads,fault_around_order,completion_s\n"
+CURVES = "figure,machine,quantity,threads,value,unit\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "own.csv: error: the table has no rows"),
+        (KEYS.encode(), "own.csv: error: the table has no rows"),
+        (CURVES.encode(), "own.csv: error: the table has no rows"),
+        (b"# a\n\xff\n", "own.csv:2:1: error: not a text file: byte 0xff"),
+        ((KEYS + "a,old,1,4,1\n").encode(), "own.csv:2:1: error: unknown scheme 'old'"),
+        (
+            (KEYS + "random-red,lock_each_page,1,4,1\n").encode(),
+            "own.csv:2:1: error: there is no workload named 'random-red'; did you mean",
+        ),
+        (
+            (KEYS + "random-read,lock_each_page,999999,4,1\n").encode(),
+            "own.csv:2:1: error: threads must be 1 to 4096",
+        ),
+        (
+            (CURVES + "5,xeon80,lock_mcs,999999,1,Mops/s\n").encode(),
+            "own.csv:2:1: error: threads and value must be positive numbers, threads at most",
+        ),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_refused_with_its_line(
+    small: Path, content: bytes, said: str
+) -> None:
+    """Before anything runs: the table is to blame, not the experiment."""
+    (small / "own.csv").write_bytes(content)
+    done = validate(small, "--data", str(small / "own.csv"))
+    assert done.exit_code == 2
+    assert said in done.output
+
+
 def test_an_experiment_without_a_table_needs_one(small: Path) -> None:
     """Exit code 2, and the option that is missing."""
     done = typed("validate", "quickstart", "--out", small / "results")

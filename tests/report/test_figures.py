@@ -228,9 +228,7 @@ def test_damaged_files_are_told_by_every_command_that_reads_them(
         (lambda d: d["points"][0].update(time_share={"user": "all"}), "time_share of point 0"),
     ],
 )
-def test_a_document_that_lacks_something_is_refused(
-    tmp_path: Path, damage: Any, said: str
-) -> None:
+def test_a_document_that_lacks_something_is_refused(tmp_path: Path, damage: Any, said: str) -> None:
     """The error names the point and what is missing or of a wrong kind."""
     folder = stored(tmp_path)
     document = json.loads((folder / "results.json").read_text())
@@ -246,7 +244,7 @@ def test_a_wrong_row_of_latencies_is_told_with_its_line(tmp_path: Path, row: str
     folder = stored(tmp_path)
     with (folder / "latency.csv").open("a") as file:
         file.write(row + "\n")
-    with pytest.raises(ReportError, match="latency.csv: line 20: "):
+    with pytest.raises(ReportError, match=r"latency\.csv: line 20: "):
         load_results(folder)
 
 

@@ -183,6 +183,38 @@ def test_a_file_that_is_no_figure_says_what_it_lacks(
     assert "half.py: a figure's file needs KEYS" in done.stderr
 
 
+FIGURE = '''"""Mine."""
+from dessim.report.tolerance import Tolerance
+NEEDS, KEYS, TOLERANCE = {}, (), Tolerance()
+NEEDS: dict = {}
+def draw(stored):
+    return 1 / 0
+'''
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (FIGURE, "mine.py:6: ZeroDivisionError: division by zero"),
+        (FIGURE.replace("1 / 0", "None"), "the stored results hold nothing for figure 'mine'"),
+        (FIGURE.replace("NEEDS, KEYS", "KEYS, NEEDS.x"), "mine.py:3: NameError: name 'NEEDS'"),
+        (FIGURE + "x = (", "mine.py:7: '(' was never closed"),
+        (FIGURE.replace("NEEDS: dict = {}", ""), "found ./experiments/mine.py, but it defines no"),
+    ],
+    ids=["draw", "nothing", "import", "syntax", "no figure"],
+)
+def test_a_figure_s_file_that_fails_is_told_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str
+) -> None:
+    """Exit code 2, file and line, no traceback."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "mine.py").write_text(text)
+    done = typed("figure", "mine")
+    assert done.exit_code == 2
+    assert told in " ".join(done.stderr.split())
+
+
 def a_verdict(**changes: object) -> dict[str, object]:
     """Return a row of `dessim check --format json`."""
     row: dict[str, object] = {

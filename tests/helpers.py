@@ -8,6 +8,7 @@ from dessim.kernel import layout as lay
 from dessim.kernel import steps
 from dessim.kernel.alphabet import Step
 from dessim.kernel.assembler import Program, assemble
+from dessim.kernel.draws import draw_at
 from dessim.kernel.programs import lock_loop_program
 from dessim.kernel.world import ActorSetup, Setup, build_world
 from dessim.model.machine import Machine
@@ -275,6 +276,11 @@ class Lab:
     def spent(self, task: int, category: str) -> int:
         """Return ps accounted to a category of a task."""
         return self.get(task, lay.T_ACCOUNT + lay.CATEGORIES.index(category))
+
+    def go_to_draw(self, task: int, purpose: int, index: int) -> None:
+        """Let a task's next draw for a purpose be one with a given number."""
+        bits = draw_at(self.w, task, purpose, index)
+        self.put(task, lay.T_DRAW + purpose, index << 32 | bits)
 
     def latencies(self, part: int = 0) -> tuple[int, int, int]:
         """Return count, sum and maximum of latencies: while all threads run (0), or not (1)."""

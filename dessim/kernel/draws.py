@@ -40,12 +40,23 @@ def draw_at(w: World, task: int, purpose: int, index: int) -> int:
     return philox(w[H_KEY], index & MASK_32, (index >> 32) << 20 | task << 4 | purpose)
 
 
+def first_draw(w: World, task: int, purpose: int) -> int:
+    """Return the first draw of a task for a purpose: nothing before it has drawn it."""
+    return draw_at(w, task, purpose, 0)
+
+
 def draw(w: World, task: int, purpose: int) -> int:
-    """Return the task's next 32-bit draw for a purpose, and count it."""
-    counter = w[H_TASK] + task * T_WORDS + T_DRAW + purpose
-    index = w[counter]
-    w[counter] = index + 1
-    return draw_at(w, task, purpose, index)
+    """Return the task's next 32-bit draw for a purpose, and draw the one after it.
+
+    A draw is a chain of thirty operations, and the time of the task's next event waits for it.
+    Drawn one ahead it is at hand when it is wanted, and the processor draws aside, while it carries
+    out the events that follow. After 2**32 draws they begin again.
+    """
+    place = w[H_TASK] + task * T_WORDS + T_DRAW + purpose
+    word = w[place]
+    index = (word >> 32) & MASK_32
+    w[place] = (index + 1) << 32 | draw_at(w, task, purpose, index + 1)
+    return word & MASK_32 if index else first_draw(w, task, purpose)
 
 
 def scaled(w: World, table: int, bits: int, mean_ps: int) -> int:

@@ -90,7 +90,7 @@ def test_the_share_is_the_frequency_of_preference(share_ppm):
     start = list(lab.w)
     for draw in range(n):
         lab.w[:] = start
-        lab.put(8, lay.T_DRAW + lay.DRAW_ARBITRATE, draw)
+        lab.go_to_draw(8, lay.DRAW_ARBITRATE, draw)
         free = lab.go(0, 0)
         lab.go(8, 1)
         lab.go(2, 2)

@@ -79,6 +79,16 @@ def test_draw_counts_and_draw_at_does_not():
     assert draw(lab.w, 0, lay.DRAW_THINK) == draw_at(lab.w, 0, lay.DRAW_THINK, 0)
 
 
+@pytest.mark.parametrize("index", [1, 2**31 - 1, 2**32 - 2])
+def test_a_draw_is_a_function_of_its_number(index):
+    """However many a task has drawn, the next is the draw at its index: also beyond 31 bits."""
+    lab = a_lab()
+    lab.go_to_draw(0, lay.DRAW_HOLD, index)
+    drawn = [draw(lab.w, 0, lay.DRAW_HOLD) for _ in range(3)]
+    at = [draw_at(lab.w, 0, lay.DRAW_HOLD, (index + i) % 2**32) for i in range(3)]
+    assert drawn == at
+
+
 def test_replications_and_seeds_have_keys_of_their_own():
     """Every (seed, replication) draws from another stream."""
     keys = set()

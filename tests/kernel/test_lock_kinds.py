@@ -26,7 +26,7 @@ def spinning(waiters, kind="test_and_set", draw=0):
     for task in range(1, 1 + waiters):
         now += 10**6
         assert lab.go(task, now) == lay.ASLEEP
-    lab.put(0, lay.T_DRAW + lay.DRAW_ACTOR, draw)
+    lab.go_to_draw(0, lay.DRAW_ACTOR, draw)
     done = lab.go(0, 2 * now)
     return lab, done
 

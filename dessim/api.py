@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
+from functools import cached_property, partial
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 from dessim.report.results import Results, load_results
@@ -258,9 +258,23 @@ def _estimate(found: dict[str, Any]) -> Estimate:
 def _overrides(settings: Mapping[str, Any]) -> tuple[str, ...]:
     """Settings as the command line writes them; JSON is YAML."""
     return tuple(
-        f"{key}={value if isinstance(value, str) else json.dumps(value)}"
+        f"{key}={value if isinstance(value, str) else _yaml(key, value)}"
         for key, value in settings.items()
     )
+
+
+def _yaml(key: str, value: Any) -> str:
+    def plain(one: Any) -> Any:
+        if isinstance(one, PurePath):
+            return str(one)
+        if hasattr(one, "tolist"):  # numbers and arrays of numpy
+            return one.tolist()
+        raise TypeError(
+            f"setting {key!r}: a {type(one).__name__} is no value of a configuration; what is to"
+            " be swept is a list"
+        )
+
+    return json.dumps(value, default=plain)
 
 
 def run(
@@ -285,8 +299,7 @@ def run(
     engine : "compiled" or "reference"
         Both give the same results.
     workers : int, >= 1
-        Processes. More than 1 needs a script that may be imported again (``if __name__ ==
-        "__main__"``), as everywhere in Python.
+        Processes. More than 1 needs a script guarded by ``if __name__ == "__main__"``.
     seed, replications : int, optional
         Instead of the experiment's.
     results_dir : str or Path
@@ -302,20 +315,21 @@ def run(
     ------
     ConfigError
         With all that is wrong with the configuration.
+    ValueError, TypeError
+        If the engine is unknown, there are no workers, or a setting is of no use.
     RunFailedError
         If runs failed; the others are stored.
     """
     from dessim.study.request import Request, conduct
-    from dessim.study.runner import Job, Tally, run_all
+    from dessim.study.runner import run_all
 
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, found {workers}")
     overrides = _overrides(settings or {})
     request = Request(str(config), overrides, engine, seed, replications)
     experiment, points = request.load()
-
-    def do(todo: list[Job]) -> Tally:
-        return run_all(todo, workers, force=force)
-
-    done = conduct(request, experiment, points, Path(results_dir), do)
+    run_some = partial(run_all, workers=workers, force=force)
+    done = conduct(request, experiment, points, Path(results_dir), run_some)
     if done.tally.failed:
         first = done.tally.failed[0].error
         raise RunFailedError(f"{len(done.tally.failed)} runs failed, the first: {first}")

@@ -1,6 +1,7 @@
 """Pages of the documentation as lists of blocks, and what running them means.
 
 * A block of ``sh`` is a script that ends well; so is one whose lines all begin with ``dessim``.
+* What goes into ``head`` or ``tail`` is something.
 * A block of ``text`` right after it is what it prints.
 * A block after a line that ends with a name in back ticks and a colon is a file of that name.
 """
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+PIPED = re.compile(r"(\| (?:head|tail)\b[^#\n]*?)(?=\s*(?:#.*)?$)", re.MULTILINE)
 NAMED = re.compile(r"`([\w./-]+\.\w+)`:\n+$")
 
 
@@ -58,7 +60,8 @@ def run_page(
         elif block.language == "sh":
             script = edit(block.text)
             commands += script.splitlines()
-            done = run(f"set -euo pipefail\n{script}", folder)
+            bites = PIPED.sub(r"\1 | grep .", script)
+            done = run(f"set -euo pipefail\n{bites}", folder)
             assert done.returncode == 0, f"{page.name}: {script}\n{done.stderr}"
         elif block.language == "text" and block.follows and done is not None:
             printed[block.start] = (block.text, done.stdout)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import matplotlib.figure
+import numpy as np
 import pytest
 from small import experiment_file
 
@@ -121,6 +122,32 @@ def test_settings_are_those_of_the_command_line(folder: Path) -> None:
     assert result.document["points"][0]["simulated_bytes"] == 32 * 1024
     with pytest.raises(ConfigError, match="unknown key"):
         dessim.run(path, {"machine.cache_line.hodl": "0ns"})
+
+
+def test_numbers_of_numpy_and_paths_are_settings_and_a_set_is_not(folder: Path) -> None:
+    """They come out of other people's loops; a set has no order to sweep in."""
+    path = folder / "small.yaml"
+    settings = {"threads": np.int64(3), "simulate": "32KiB", "fault_around_order": np.arange(1, 2)}
+    settings["machine"] = Path("icelake-sp-2s")
+    schemes = {"schemes": ["lock_each_page"]}
+    assert dessim.setup(path, settings | schemes).threads == 3
+    with pytest.raises(TypeError, match="setting 'threads': a set is no value"):
+        dessim.run(path, {"threads": {1, 2}})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"workers": 0}, "workers must be at least 1, found 0"),
+        ({"workers": -1}, "workers must be at least 1"),
+        ({"engine": "nosuch"}, "unknown engine 'nosuch': there are compiled, reference"),
+    ],
+)
+def test_what_nobody_can_do_is_refused_at_once(folder: Path, wrong: dict, said: str) -> None:
+    """Nothing is run, and nothing stored."""
+    with pytest.raises(ValueError, match=said):
+        dessim.run(folder / "small.yaml", **wrong, results_dir=folder / "none")
+    assert not (folder / "none").exists()
 
 
 def test_failed_runs_raise_and_the_others_are_stored(

@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-FAILED = 1
+from dessim.cli.exit_codes import FAILED, OK
+
 ON_OFF = click.Choice(["on", "off"])
 
 
-def _precheck_first(names: list[str]) -> list[str]:
+def _bugs_first(names: list[str]) -> list[str]:
     """Properties in the order in which their traces are worth seeing."""
     wanted = ["bug1", "bug2"]
     return sorted(names, key=lambda name: (name not in wanted, names.index(name)))
@@ -65,6 +66,8 @@ def check(ctx: click.Context, /, scheme: str | None, **given: Any) -> None:
         if scheme is None:
             raise study.CheckError("--replay needs a SCHEME and the scope of the schedule")
         ctx.exit(_replay(scopes[0], given))
+    if given["engine"] != "explorer":
+        raise study.CheckError(f"--engine {given['engine']} needs --replay: it does not explore")
     bound = given["max_states"] or study.DEFAULT_BOUND
     found = [study.check(scope, properties, bound) for scope in scopes]
     _print(found, given, single=scheme is not None)
@@ -140,7 +143,7 @@ def _print(found: list[Any], given: dict[str, Any], single: bool) -> None:
     click.echo(text.properties_text(rows[0]) if single else text.table_text(rows), nl=False)
     for one in found:
         violated = {v.name: v for v in one.verdicts if v.verdict == "sometimes"}
-        order = _precheck_first(list(violated))
+        order = _bugs_first(list(violated))
         for name in order if given["trace"] else order[:1] if single else []:
             _print_trace(one, violated[name])
         if order and single and not given["trace"] and len(order) > 1:
@@ -175,4 +178,4 @@ def _replay(scope: Any, given: dict[str, Any]) -> int:
         click.echo(text.trace_text(lines, study.task_names(scope)), nl=False)
         click.echo(f"violated: {', '.join(wrong) or 'nothing'}")
     promises = schemes.load(scope.scheme).promises
-    return FAILED if any(name in promises for name in wrong) else 0
+    return FAILED if any(name in promises for name in wrong) else OK

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from dessim.cli.select import Selection, busiest, point_options, select
 
@@ -111,6 +112,7 @@ def explain(
     """
     if config is None and not list_costs:
         raise click.UsageError("missing CONFIG: a name (`dessim list experiments`) or a YAML file")
+    _refuse_idle({"blame": blame, "causal": causal, "sensitivity": sensitivity}, bool(speedups))
     chosen = None if config is None else select(config, **choice)
     if list_costs:
         _print_costs(chosen, form)
@@ -120,6 +122,8 @@ def explain(
 
     cuts = [read_cut(text) for text in speedups]
     share = read_share(cut)
+    if causal and share == 0:
+        raise click.UsageError("--cut 0% cuts nothing: there would be nothing to rank")
     work = _Work(chosen, engine, jobs, out, quiet)
     document: dict[str, Any] = {"experiment": chosen.experiment.name}
     if blame:
@@ -141,6 +145,27 @@ def explain(
         pairs = zip(chosen.points, found, strict=True)
         document["time"] = [time_of(point, runs) for point, runs in pairs]
     _print(document, form)
+
+
+NEEDED = {
+    "limit": ("blame",),
+    "cut": ("causal",),
+    **dict.fromkeys(("trajectories", "samples", "top"), ("sensitivity",)),
+    "metrics": ("speedup", "causal", "sensitivity"),
+}
+"""Options that mean something only together with one of others."""
+
+
+def _refuse_idle(asked: dict[str, bool], speedup: bool) -> None:
+    """Refuse options that would do nothing."""
+    context = click.get_current_context()
+    asked = {**asked, "speedup": speedup}
+    for name, needed in NEEDED.items():
+        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if given and not any(asked[one] for one in needed):
+            option = "--metric" if name == "metrics" else f"--{name}"
+            others = " or ".join(f"--{one}" for one in needed)
+            raise click.UsageError(f"{option} means nothing without {others}")
 
 
 class _Work:

@@ -10,6 +10,7 @@ import dessim
 from dessim.cli.calibrate import calibrate
 from dessim.cli.check import check
 from dessim.cli.compare import compare
+from dessim.cli.exit_codes import INTERRUPTED, USAGE
 from dessim.cli.explain import explain
 from dessim.cli.figure import figure
 from dessim.cli.predict import predict
@@ -19,8 +20,6 @@ from dessim.cli.show import list_command, schema, show
 from dessim.cli.store import clean, export, status
 from dessim.cli.trace import trace
 from dessim.cli.validate import validate
-
-OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 class Refused(click.ClickException):

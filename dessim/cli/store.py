@@ -131,7 +131,9 @@ def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
     show_default=True,
 )
 @click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Where to [DIR/runs.*]."
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to [DIR/runs.*]; - is standard output.",
 )
 def export(folder: Path, form: str, out: Path | None) -> None:
     """Write one table with a row for each finished run of DIR: all sweeps, or one experiment."""
@@ -143,6 +145,8 @@ def export(folder: Path, form: str, out: Path | None) -> None:
         raise click.UsageError(f"there is no sweep in {str(folder)!r}; `dessim run` makes one")
     rows = uniform(list(run_rows(sweeps, store_of(folder))))
     path = out or folder / f"runs.{form}"
+    if str(path) == "-":
+        path = Path("/dev/stdout")
     write_rows(rows, path, form)
     total = sum(len(point["runs"]) for sweep in sweeps for point in sweep.points)
     click.echo(f"wrote {path}: {len(rows)} of {total} runs", err=True)

@@ -57,6 +57,7 @@ def trace(
     from_ps, until_ps = _time(from_text, "--from"), _time(until_text, "--until")
     if until_ps is not None and until_ps <= (from_ps or 0):
         raise click.UsageError("--until must be later than --from")
+    _check_name(out, form)
     chosen = select(config, **choice)
     point = busiest(chosen.points)
     from dessim.report.perfetto_trace import check_perfetto, write_trace
@@ -96,6 +97,11 @@ def trace(
     if recording.error:
         click.echo(f"error: the run ended at its last slice: {recording.error}", err=True)
         sys.exit(1)
+
+
+def _check_name(out: Path | None, form: str) -> None:
+    if form != "folded" and out is not None and out.suffix == ".folded":
+        raise click.UsageError(f"--out {out}: the stacks have this name; the trace needs another")
 
 
 def _tell_the_end(recording: Recording, until_ps: int | None) -> None:

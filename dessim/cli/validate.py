@@ -91,6 +91,10 @@ def validate(
         foreign = {"--machine": machine, "--set": overrides, "--simulate": simulate}
         for option in (name for name, value in foreign.items() if value):
             raise click.UsageError(f"{option} means nothing for curves: they name their machines")
+        if jobs > 1:
+            raise click.UsageError(
+                "-j means nothing for curves: their runs are short, and done here"
+            )
         _validate_curves(data, only, engine, seed, replications, out, form, no_figure, quiet)
         return
     chosen = load_with(experiment, machine, overrides, seed, replications)

@@ -107,9 +107,13 @@ class SimulatedMachine:
 
         Raises
         ------
+        RuntimeError
+            If the environment has not run to the machine's end.
         Deadlock
-            If tasks are left that wait for each other, or the environment has not run to the end.
+            If tasks are left that wait for each other.
         """
+        if self._engine.alive > len(self._engine.bells):  # some task has an event to come
+            raise RuntimeError("the machine's run is not finished: run the environment first")
         self._engine.check_ended()
         check_at_rest(self._w)
         declared = max(1, self._setup.workload.file_size_bytes // PAGE_BYTES)

@@ -3,7 +3,8 @@
 Files in ``./schemes`` of the working directory belong to it.
 
 A scheme's file has ``FAULT_AROUND``, ``SLOW_PATH`` and ``PROMISES``; an actor's file has ``ACTOR``.
-Both may have ``OPTIONS`` with defaults and ``CHOICES`` with the values that a text may take.
+Both may have ``OPTIONS`` with defaults, ``CHOICES`` with the values that a text may take, and
+``EXCLUDED`` with options that do not go together.
 """
 
 import importlib
@@ -42,6 +43,8 @@ class Scheme:
         Properties that the scheme claims to have in every order of events.
     fault_lock : str
         The lock that a fault holds: ``mmap_lock`` or ``vma_lock``.
+    excluded : tuple of dict
+        Options that do not go together.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Scheme:
     choices: dict[str, tuple[str, ...]]
     promises: tuple[str, ...]
     fault_lock: str
+    excluded: tuple[dict[str, Option], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Actor:
 
     Attributes
     ----------
-    name, description, options, choices
+    name, description, options, choices, excluded
         As of a scheme.
     steps : tuple of Step
         One round.
@@ -71,6 +75,7 @@ class Actor:
     steps: tuple[Step, ...]
     options: dict[str, Option]
     choices: dict[str, tuple[str, ...]]
+    excluded: tuple[dict[str, Option], ...] = ()
 
 
 class UnknownScheme(KeyError):  # noqa: N818 - it says what is unknown, not that it is an error
@@ -133,6 +138,7 @@ def load(name: str) -> Scheme:
         dict(getattr(module, "CHOICES", {})),
         module.PROMISES,
         getattr(module, "FAULT_LOCK", "mmap_lock"),
+        tuple(getattr(module, "EXCLUDED", ())),
     )
 
 
@@ -151,6 +157,7 @@ def load_actor(name: str) -> Actor:
         module.ACTOR,
         dict(getattr(module, "OPTIONS", {})),
         dict(getattr(module, "CHOICES", {})),
+        tuple(getattr(module, "EXCLUDED", ())),
     )
 
 
@@ -244,7 +251,7 @@ def options_of(scheme: Scheme | Actor, chosen: Mapping[str, Option]) -> dict[str
     Raises
     ------
     UnknownScheme
-        If an option is unknown or has the wrong type.
+        If an option is unknown, has the wrong type, or does not go together with another.
     """
     options = dict(scheme.options)
     for key, value in chosen.items():
@@ -260,4 +267,11 @@ def options_of(scheme: Scheme | Actor, chosen: Mapping[str, Option]) -> dict[str
                 f"option {key!r} of {scheme.name!r} is one of {', '.join(allowed)}: {value!r}"
             )
         options[key] = value
+    for clash in scheme.excluded:
+        if clash.items() <= options.items():
+            told = " and ".join(f"{key}={value}" for key, value in clash.items())
+            raise UnknownScheme(
+                f"options {told} of {scheme.name!r} do not go together: one leaves nothing for the"
+                " other to do"
+            )
     return options

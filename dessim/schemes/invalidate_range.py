@@ -69,6 +69,8 @@ UNMAP = (
     ),
     unlock("i_mmap_mutex"),
 )
+EXCLUDED = ({"unmap_retry": "until_unmapped", "walk": "every_table"},)
+"""The first walks only while the page is mapped: the second would change nothing."""
 UNMAP_IF_MAPPED = (option("walk=every_table", *UNMAP, otherwise=(when("page.mapped", *UNMAP),)),)
 BUG1, BUG2 = (
     option(bug, option("fatal", bug_on_mapped(bug, fatal=True), otherwise=(bug_on_mapped(bug),)))

@@ -33,6 +33,7 @@ from dessim.kernel.alphabet import (
     unlock,
     when,
 )
+from dessim.kernel.programs import VMA_LOCKS
 
 UNMAP_TABLE = (
     forget(),
@@ -51,9 +52,9 @@ UNMAP_TABLE = (
 
 UNMAP_RANGE = (
     lock("mmap_lock_write"),
-    option("vma_locks", lock("vma_lock_write")),
+    option(VMA_LOCKS, lock("vma_lock_write")),
     each_table(unless("table.missing", *UNMAP_TABLE)),
-    option("vma_locks", unlock("vma_lock_write")),
+    option(VMA_LOCKS, unlock("vma_lock_write")),
     unlock("mmap_lock_write"),
 )
 

@@ -13,6 +13,7 @@ from dessim.model import ConfigError, Experiment, Point, SchemeChoice
 from dessim.model.document import Document
 from dessim.model.errors import Place, Problem, Source
 from dessim.model.workload import Workload
+from dessim.study.published import load_published
 
 
 def program_of(point: Point) -> Program:
@@ -128,8 +129,8 @@ def check(experiment: Experiment, points: Iterable[Point]) -> None:
     Raises
     ------
     ConfigError
-        With every unknown scheme, actor or option, and every machine that lacks what its workload
-        needs, at the place where it is written.
+        With every unknown scheme, actor or option, every machine that lacks what its workload
+        needs, and a measured table that is none, at the place where it is written.
     """
     document = experiment._document or Document({}, Source(experiment.name))
     problems: dict[tuple[object, ...], Problem] = {}
@@ -156,6 +157,12 @@ def check(experiment: Experiment, points: Iterable[Point]) -> None:
             actors_of(point.workload, point.scheme)
         except schemes.UnknownScheme as error:
             problems.setdefault(("actors",), Problem(document.place(("workload",)), str(error)))
+    if experiment.measured is not None:
+        try:
+            load_published(experiment.measured)
+        except ConfigError as error:
+            text = f"table '{experiment.measured}': {error.problems[0].message}"
+            problems[("measured",)] = Problem(document.place(("measured",)), text)
     if problems:
         raise ConfigError(problems.values())
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dessim.engines import EngineName
+from dessim.engines import ENGINES, EngineName
 from dessim.model import Experiment, Point, find, load_experiment, resolve
 from dessim.study.books import write_books
 from dessim.study.configuration import Asked, configuration_of, write_configuration
@@ -40,6 +40,11 @@ class Request:
     engine: EngineName = "compiled"
     seed: int | None = None
     replications: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an engine that does not exist: its name would be stored with the results."""
+        if self.engine not in ENGINES:
+            raise ValueError(f"unknown engine {self.engine!r}: there are {', '.join(ENGINES)}")
 
     @property
     def settings(self) -> list[str]:

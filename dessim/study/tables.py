@@ -238,13 +238,13 @@ def _cell(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def _write_parquet(rows: Sequence[Row], path: Path) -> None:
+def _write_parquet(rows: Sequence[Row], where: Path | io.BytesIO) -> None:
     import pyarrow as pa  # here: it takes long to import
     import pyarrow.parquet as pq
 
     columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
     arrays = {name: _array(pa, values) for name, values in columns.items()}
-    pq.write_table(pa.table(arrays), path, compression="zstd")
+    pq.write_table(pa.table(arrays), where, compression="zstd")
 
 
 def _array(pa: Any, values: list[Any]) -> Any:
@@ -308,6 +308,8 @@ def uniform(rows: Sequence[Row]) -> list[Row]:
 def write_rows(rows: Sequence[Row], path: Path, form: str) -> None:
     """Write rows to a file: aside first, then renamed.
 
+    A device or a pipe is written to, not replaced; of a symbolic link, its target.
+
     Parameters
     ----------
     rows : sequence of dict
@@ -315,13 +317,18 @@ def write_rows(rows: Sequence[Row], path: Path, form: str) -> None:
     path : Path
     form : "parquet", "csv" or "json"
     """
+    table = io.BytesIO()
+    if form == "parquet":
+        _write_parquet(rows, table)
+    else:
+        table.write((to_csv(rows) if form == "csv" else _rows_to_json(rows)).encode())
+    if path.exists() and not path.is_file():
+        path.write_bytes(table.getvalue())
+        return
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     with workspace(path.parent) as aside:
-        if form == "parquet":
-            _write_parquet(rows, aside / "table")
-        else:
-            text = to_csv(rows) if form == "csv" else _rows_to_json(rows)
-            write_through(aside, {"table": text.encode()})
+        write_through(aside, {"table": table.getvalue()})
         (aside / "table").replace(path)
 
 

@@ -125,6 +125,12 @@ def test_sensitivity_ranks_the_numbers_of_the_machine(tmp_path) -> None:
         (["--sensitivity", "--metric", "p50", "--metric", "p99"], "one --metric at a time"),
         (["--causal", "--cut", "half"], "expected a percentage"),
         (["--speedup", "rmap=3%", "--metric", "speed"], "no metric is called 'speed'"),
+        (["--causal", "--cut", "0%"], "--cut 0% cuts nothing"),
+        (["--metric", "speed"], "--metric means nothing without --speedup or --causal or"),
+        (["--speedup", "rmap=3%", "--top", "3"], "--top means nothing without --sensitivity"),
+        (["--samples", "64"], "--samples means nothing without --sensitivity"),
+        (["--blame", "--cut", "20%"], "--cut means nothing without --causal"),
+        (["--limit", "10"], "--limit means nothing without --blame"),
     ],
 )
 def test_what_cannot_be_explained_is_refused(folder, arguments, words) -> None:

@@ -147,6 +147,9 @@ def test_curves_of_lines_and_locks_are_compared_by_the_same_command(small: Path)
     assert (small / "results/validate-curves/figures/curves.pdf").stat().st_size
     done = typed("validate", "--data", path, "--machine", "graviton2-1s")
     assert done.exit_code == 2
+    done = typed("validate", "--data", path, "-j", "2")
+    assert done.exit_code == 2
+    assert "-j means nothing for curves" in done.output
     done = typed("validate", "--data", path, "--only", "lock_clh")
     assert done.exit_code == 2
     assert "no quantity 'lock_clh'" in done.output

@@ -6,7 +6,6 @@ from helpers import scheme_setup
 
 from dessim.engines import run_setup
 from dessim.engines.components import SimulatedMachine, binned, queue_series
-from dessim.engines.deadlock import Deadlock
 
 
 def convoy():
@@ -66,12 +65,15 @@ def test_the_area_under_the_queue_is_the_time_asleep():
 
 
 def test_an_unfinished_environment_has_no_result():
-    """Before the run is over there is nothing to read out."""
+    """Before the run has begun, or is over, there is nothing to read out, and nothing is stuck."""
     env = simpy.Environment(initial_time=0)
     machine = SimulatedMachine(env, convoy())
-    env.run(until=1_000_000)
+    for until in (1, 1_000_000):
+        with pytest.raises(RuntimeError, match="not finished: run the environment first"):
+            machine.result()
+        env.run(until=until)
     assert machine.alive
-    with pytest.raises(Deadlock):
+    with pytest.raises(RuntimeError, match="not finished: run the environment first"):
         machine.result()
 
 

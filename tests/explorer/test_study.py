@@ -70,7 +70,6 @@ def test_pre_check_and_unconditional_walk_together_are_never_at_fault(study, sto
         for row in stored
         if row["scheme"] == study.LOCKLESS
         and (row["walk"], row["precheck"]) == ("every_table", "true")
-        and row["unmap_retry"] != "until_unmapped"
         and row["options"] in ("", "fence=false")
     ]
     assert {row["memory"] for row in repaired} == {"sc", "tso", "weak"}

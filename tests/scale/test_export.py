@@ -1,6 +1,7 @@
 """Status, clean and export tell what is there; the lines of the documentation read it."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -86,6 +87,25 @@ def test_export_has_a_row_for_each_run(results: Path, form: str) -> None:
         ]
     next((results / "runs").glob("*/stats.json")).write_text("")
     assert "7 of 8 runs" in typed("export", results, "--format", form).stderr
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_export_writes_into_a_pipe_and_through_a_link(results: Path, form: str) -> None:
+    """Neither is replaced by a file; `-` is standard output."""
+    assert typed("export", results, "--format", form).exit_code == 0
+    wanted = (results / f"runs.{form}").read_bytes()
+    (results / "link").symlink_to(results / "target")
+    assert typed("export", results, "--format", form, "--out", results / "link").exit_code == 0
+    assert (results / "link").is_symlink()
+    assert (results / "target").read_bytes() == wanted
+    pipe = results / "pipe"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "dessim", "export", str(results), "--format", form, "--out"]
+    with subprocess.Popen([*command, str(pipe)], stderr=subprocess.PIPE):
+        assert pipe.read_bytes() == wanted
+    assert pipe.is_fifo()
+    done = subprocess.run([*command, "-"], capture_output=True, check=True)
+    assert done.stdout == wanted
 
 
 def test_the_plan_tells_the_memory_of_each_point(tmp_path: Path) -> None:

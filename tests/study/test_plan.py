@@ -78,6 +78,21 @@ def test_all_unknown_schemes_and_options_are_told_at_once(tmp_path: Path) -> Non
     assert "small.yaml:5:26: error: 'gang_lookup_mapcount' has no option 'prechek'" in said
 
 
+def test_options_of_an_actor_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
+    """One of the two would be left out in silence, and results carry its name."""
+    options = "{unmap_retry: until_unmapped, walk: every_table}"
+    actors = f"[{{name: invalidate_range, every: 100us, range_pages: 4, options: {options}}}]"
+    workload = f"{{access: sequential, mapping: per_process, file_size: 1MiB, actors: {actors}}}"
+    said = refusal(tmp_path, EXPERIMENT.replace("separate-processes", workload))
+    assert "unmap_retry=until_unmapped and walk=every_table of 'invalidate_range' do not" in said
+
+
+def test_a_measured_table_of_another_kind_is_told_before_anything_runs(tmp_path: Path) -> None:
+    """Curves of locks have no cells that a point could stand beside."""
+    said = refusal(tmp_path, EXPERIMENT + "measured: sosp13-synchronization\n")
+    assert "small.yaml:10:11: error: table 'sosp13-synchronization': the header lacks" in said
+
+
 def test_the_model_version_follows_the_sources_that_decide(tmp_path: Path) -> None:
     """One byte in any of the rooms changes it; another room, or a text file, does not."""
     for room in (*ROOMS, "report"):

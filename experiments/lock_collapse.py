@@ -50,7 +50,7 @@ def draw(stored: Stored) -> Drawing:
         " Boyd-Wickizer et al., Linux Symposium 2012, with the machine's numbers: the hold; moving"
         " the line to the next holder, and back from the last who queued, as means over all pairs"
         " of cores; for the ticket lock what each waiter adds, for the MCS lock nothing."
-        f" {results.caption_of()}"
+        f" {results.caption_of(results.methods_of(METRIC))}"
     )
     return Drawing(figure, rows, caption)
 

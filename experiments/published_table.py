@@ -39,11 +39,12 @@ def draw(stored: Stored) -> Drawing:
     legend(figure, axes)
     errors = results.document["measured"]["mean_absolute_error"]["completion_s"]
     told = ", ".join(f"{name} {e['ratio'] * 100:.0f} %" for name, e in errors.items())
+    origin = results.caption_of(results.methods_of(*(metric for metric, _, _ in METRICS)))
     caption = (
         "Completion time and minor faults against the fault-around window, log2 of its pages (0:"
         " without the patches): simulated with"
         " literature values only (filled) beside the measurements (open) of K. Shutemov, linux-mm,"
-        f" 27 February 2014. Mean absolute error of the seconds: {told}. {results.caption_of()}"
+        f" 27 February 2014. Mean absolute error of the seconds: {told}. {origin}"
     )
     return Drawing(figure, [row_of(point) for point in points], caption)
 

@@ -47,12 +47,11 @@ def draw(stored: Stored) -> Drawing:
         draw_bug(ax, [row for row in rows if row["bug"] == bug], series, top)
     axes[1].tick_params(labelleft=False, left=False)
     legend(figure, axes[:1])
-    n = max(point["replications"] for point in points)
     caption = (
         f"BUG_ON(page_mapped) met per {PER:,} pages taken out of the page cache, before (bug1) and"
         f" inside (bug2) the deletion, by how invalidate_range unmaps. Bars: 95 % t intervals over"
-        f" {n} replications, cut at 0; where it was never met, the upper end is 3 in as many pages"
-        f" as were tried (rule of three). At the bars: the explorer's verdict on the model, and the"
+        f" {results.replications}, cut at 0; where it was never met, the upper end is 3 in as many"
+        f" pages as were tried (rule of three). At the bars: the explorer's verdict on the model, and the"
         f" steps of its shortest trace. {results.caption_of(bands=False)}"
     )
     return Drawing(figure, rows, caption)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from dessim.report.error import ReportError
 from dessim.report.words import scheme_of
 
 Point = dict[str, Any]
+Latencies = dict[int, list[dict[str, float | None]]]
 
 HEAD = {"experiment": str, "dessim_version": str, "model_version": str, "points": list}
 POINT = {
@@ -63,10 +64,13 @@ class Results:
     latencies : dict
         Point index -> rows of its latency distribution: latency_ns, faults, longer_share,
         longer_share_lo, longer_share_hi (None without an interval).
+    latency_methods : tuple of str
+        How the intervals of those shares were made.
     """
 
     document: dict[str, Any]
-    latencies: dict[int, list[dict[str, float | None]]]
+    latencies: Latencies
+    latency_methods: tuple[str, ...] = ()
 
     @property
     def panels(self) -> list[Panel]:
@@ -93,18 +97,42 @@ class Results:
         name = scheme_of(point)
         return f"{name}, order {point['fault_around_order']}" if len(orders) > 1 else name
 
-    def caption_of(self, *, bands: bool = True) -> str:
-        """What all figures of these results must say about where they come from."""
+    @property
+    def replications(self) -> str:
+        """How often its points were run: `5 to 20 replications`."""
+        counts = {point["replications"] for point in self.document["points"]} - {0}
+        low, high = min(counts, default=0), max(counts, default=0)
+        if low < high:
+            return f"{low} to {high} replications"
+        return "one replication" if high == 1 else f"{high} replications"
+
+    def methods_of(self, *metrics: str) -> tuple[str, ...]:
+        """How the intervals of some metrics were made; empty if there is none."""
+        estimates = (p["metrics"].get(name) for p in self.document["points"] for name in metrics)
+        told = (e.get("method", "") for e in estimates if e and e["ci95"])
+        return _methods(told)
+
+    def caption_of(self, methods: Sequence[str] = (), *, bands: bool = True) -> str:
+        """What all figures of these results must say about where they come from.
+
+        Parameters
+        ----------
+        methods : sequence of str
+            How the intervals that are drawn were made.
+        bands : bool
+            Whether intervals are drawn.
+        """
         points = self.document["points"]
         machines = ", ".join(dict.fromkeys(point["machine"] for point in points))
         workloads = ", ".join(dict.fromkeys(point["workload"] for point in points))
-        replications = max(point["replications"] for point in points)
         words = [f"Machine: {machines}. Workload: {workloads}."]
-        if replications > 1:
-            kind = "Bands: 95 % t intervals over" if bands else "Means over"
-            words.append(f"{kind} {replications} replications.")
-        else:
+        if bands and methods:
+            words.append(f"Bands: 95 % intervals ({', or '.join(methods)}); {self.replications}.")
+        elif self.replications == "one replication":
             words.append("One replication: no intervals.")
+        else:
+            kind = "Bands: 95 % intervals over" if bands else "Means over"
+            words.append(f"{kind} {self.replications}.")
         if any(point["scaled"] for point in points):
             words.append("A part of each file was simulated.")
         words.append(
@@ -112,6 +140,11 @@ class Results:
             f" ({self.document['model_version']})."
         )
         return " ".join(words)
+
+
+def _methods(told: Iterable[str]) -> tuple[str, ...]:
+    """Methods, each once; of one that adds how an end was found, what stands before that."""
+    return tuple(dict.fromkeys(text.partition(";")[0] for text in told if text))
 
 
 def _telling(keys: list[tuple[str, ...]]) -> list[str]:
@@ -135,7 +168,7 @@ def load_results(folder: Path) -> Results:
     OSError
         If there are none.
     """
-    return Results(load_document(folder), _load_latencies(folder))
+    return Results(load_document(folder), *_load_latencies(folder))
 
 
 def load_document(folder: Path) -> dict[str, Any]:
@@ -193,7 +226,7 @@ def _check_parts(found: Any, parts: Mapping[str, type], place: str) -> None:
             raise ValueError(f"{place} has no {name}, or one of a wrong kind")
 
 
-def _load_latencies(folder: Path) -> dict[int, list[dict[str, float | None]]]:
+def _load_latencies(folder: Path) -> tuple[Latencies, tuple[str, ...]]:
     data = (folder / "latency.csv").read_bytes()
     try:
         return _read_latencies(data.decode())
@@ -201,8 +234,9 @@ def _load_latencies(folder: Path) -> dict[int, list[dict[str, float | None]]]:
         raise _refused(folder, "latency.csv", error) from error
 
 
-def _read_latencies(text: str) -> dict[int, list[dict[str, float | None]]]:
-    found: dict[int, list[dict[str, float | None]]] = {}
+def _read_latencies(text: str) -> tuple[Latencies, tuple[str, ...]]:
+    found: Latencies = {}
+    methods: dict[str, None] = {}
     rows = csv.DictReader(io.StringIO(text, newline=""), restval="")
     lacking = [name for name in LATENCY if name not in (rows.fieldnames or ())]
     if lacking and text.strip():  # without faults the table is empty
@@ -212,6 +246,8 @@ def _read_latencies(text: str) -> dict[int, list[dict[str, float | None]]]:
             if None in row:
                 raise ValueError("more cells than the header has")
             index = int(row.pop("point"))
+            if row["longer_share_lo"]:
+                methods[row.get("longer_share_method") or ""] = None
             numbers = {
                 name: float(cell) if cell else None
                 for name, cell in row.items()
@@ -220,4 +256,4 @@ def _read_latencies(text: str) -> dict[int, list[dict[str, float | None]]]:
         except ValueError as error:
             raise ValueError(f"line {rows.line_num}: {error}") from None
         found.setdefault(index, []).append(numbers)
-    return found
+    return found, _methods(methods)

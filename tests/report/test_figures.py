@@ -26,7 +26,7 @@ FORMS = ["csv", "pdf", "png", "svg", "txt"]
 def an_estimate(mean: float | None, width: float | None) -> dict[str, Any]:
     """Mean and interval of the form of results."""
     ci95 = None if mean is None or width is None else [mean - width, mean + width]
-    return {"mean": mean, "ci95": ci95, "n": 3}
+    return {"mean": mean, "ci95": ci95, "n": 3, "method": "t over replications"}
 
 
 def stored(folder: Path, *, workloads: int = 1, width: float | None = 100.0) -> Path:
@@ -253,3 +253,27 @@ def test_runs_without_faults_have_no_latencies(tmp_path: Path) -> None:
     folder = stored(tmp_path)
     (folder / "latency.csv").write_text("\n")
     assert load_results(folder).latencies == {}
+
+
+def test_captions_tell_the_method_of_the_intervals_that_are_drawn(tmp_path: Path) -> None:
+    """Quantiles and shares have methods of their own, and points may be run more or less often."""
+    folder = stored(tmp_path)
+    document = json.loads((folder / "results.json").read_text())
+    inverted = "inverted t interval of the share below it, over replications"
+    for number, point in enumerate(document["points"]):
+        point["replications"] = 5 + number
+        for name, estimate in point["metrics"].items():
+            if name.startswith("fault_latency_ns_p"):
+                estimate["method"] = inverted + (
+                    "; its upper end is the greatest" if number else ""
+                )
+    (folder / "results.json").write_text(json.dumps(document))
+    head, *rows = (folder / "latency.csv").read_text().splitlines()
+    rows = [f"{head},longer_share_method", *(f"{row},t over shares" for row in rows)]
+    (folder / "latency.csv").write_text("\n".join(rows) + "\n")
+    draw_all(folder, tmp_path)
+    told = {name: (tmp_path / f"{name}.txt").read_text() for name in ALL}
+    assert f"Bands: 95 % intervals ({inverted}); 5 to 10 replications." in told["latency"]
+    assert "Bands: 95 % intervals (t over shares); 5 to 10 replications." in told["ccdf"]
+    assert "Bands: 95 % intervals (t over replications); 5 to" in told["throughput"]
+    assert "Means over 5 to 10 replications." in told["time_share"]

@@ -54,7 +54,8 @@ def draw(results: Results, threads: Sequence[int] = ()) -> Drawing | None:
     at = "the highest number of threads" if not threads else "some numbers of threads"
     caption = (
         f"Share of page faults that take longer than a time, at {at}: the histograms of all"
-        f" replications together, buckets of 1/128 of their latency. {results.caption_of()}"
+        " replications together, buckets of 1/128 of their latency."
+        f" {results.caption_of(results.latency_methods)}"
     )
     return Drawing(figure, rows, caption)
 

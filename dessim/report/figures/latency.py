@@ -51,9 +51,10 @@ def draw(results: Results) -> Drawing | None:
         else:
             ax.tick_params(labelleft=False)
     legend(figure, axes)
+    methods = results.methods_of(*(metric for _, metric in QUANTILES))
     caption = (
         "Latency of page faults from exception entry to exit; quantiles with fewer than ten"
-        f" faults beyond them are left out. {results.caption_of()}"
+        f" faults beyond them are left out. {results.caption_of(methods)}"
     )
     return Drawing(figure, rows, caption)
 

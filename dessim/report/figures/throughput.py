@@ -68,7 +68,8 @@ def draw(results: Results) -> Drawing | None:
         ax.set_xlabel("threads")
         ax.set_ylabel(f"{word}pages mapped per second")
     legend(figure, axes)
-    caption = f"Pages mapped per second by all threads together. {results.caption_of()}"
+    told = results.caption_of(results.methods_of(METRIC))
+    caption = f"Pages mapped per second by all threads together. {told}"
     if any(row["usl_pages_mapped_per_s"] != "" for row in rows):
         caption += (
             " Thin lines: the Universal Scalability Law fitted to each scheme by least squares on"

@@ -51,8 +51,8 @@ def draw(stored: Stored) -> Drawing:
         f"BUG_ON(page_mapped) met per {PER:,} pages taken out of the page cache, before (bug1) and"
         f" inside (bug2) the deletion, by how invalidate_range unmaps. Bars: 95 % t intervals over"
         f" {results.replications}, cut at 0; where it was never met, the upper end is 3 in as many"
-        f" pages as were tried (rule of three). At the bars: the explorer's verdict on the model, and the"
-        f" steps of its shortest trace. {results.caption_of(bands=False)}"
+        f" pages as were tried (rule of three). At the bars: the explorer's verdict on the model,"
+        f" and the steps of its shortest trace. {results.caption_of(bands=False)}"
     )
     return Drawing(figure, rows, caption)
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from dessim.model.machine import Machine, Topology
+from dessim.model.machine import Machine
+from dessim.model.topology import Topology
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from functools import lru_cache
 from hypothesis import strategies as st
 
 from dessim import model
-from dessim.model.machine import Device, Distances, Machine, Tlb, Topology
+from dessim.model.machine import Device, Distances, Machine, Tlb
+from dessim.model.topology import Topology
 from dessim.model.workload import PAGE_BYTES, ActorChoice, Workload
 
 MAX_THREADS = 12

@@ -112,6 +112,8 @@ class Result:
     ------
     OSError
         If there are none.
+    ReportError
+        If the files are damaged.
     """
 
     def __init__(self, folder: str | Path) -> None:

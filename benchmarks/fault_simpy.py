@@ -51,6 +51,7 @@ class Thread:
         began_ps = m.env.now
         m.outcome.faults += 1
         yield m.work(cost["exception_entry"])
+        yield from m.access(cpu, m.mmap_line, LOAD)  # down_read_trylock looks first
         while True:
             yield from m.access(cpu, m.mmap_line, RMW, cost["lock_local"])  # a reader never waits
             yield m.work(cost["find_vma"])

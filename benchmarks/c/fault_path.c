@@ -42,7 +42,7 @@ enum { ASLEEP = -1, ENDED = -2 };
 
 /* What a thread does next: a step that others can see. */
 enum {
-    TOUCH, MMAP_LOCK, VMA_TEST, VMA_STORE, LOAD_PGD, TABLE_LOCK, TABLE_HANG_IN, TABLE_UNLOCK, GET, TEST, TRYLOCK, TEST_AGAIN,
+    TOUCH, MMAP_LOOK, MMAP_LOCK, VMA_TEST, VMA_STORE, LOAD_PGD, TABLE_LOCK, TABLE_HANG_IN, TABLE_UNLOCK, GET, TEST, TRYLOCK, TEST_AGAIN,
     MAPCOUNT, UNLOCK, UNLOCK_AND_PUT, PUT, SLOW_GET, SLOW_TRYLOCK, SLOW_TEST, SLOW_MAPCOUNT,
     SLOW_UNLOCK, RETRY_MMAP_UNLOCK, RETRY_WAIT, RETRY_PUT, MMAP_UNLOCK, FINISH, TEAR_DOWN, STOP
 };
@@ -610,6 +610,10 @@ static inline ps_t event(Task *t, ps_t now)
         n.minor_faults++;
         FREE_STEPS(1);
         PRIVATE(c->exception_entry, entry_exit);
+        GO(MMAP_LOOK);
+
+    case MMAP_LOOK:
+        USE(use(t, &mmap_lock, LOAD, now, 0), mmap_lock, 0, mmap_lock);
         GO(MMAP_LOCK);
 
     case MMAP_LOCK:

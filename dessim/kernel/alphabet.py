@@ -111,6 +111,11 @@ def cache_vma() -> Step:
     return Step("cache_vma", category="mmap_lock")
 
 
+def load_mmap_sem() -> Step:
+    """Look at mmap_sem before asking for it: its line comes as a copy, and is asked for again."""
+    return Step("load_mmap_sem", category="mmap_lock")
+
+
 def load_pgd() -> Step:
     """Read the address of the page tables, which lies on the line of mmap_sem."""
     return Step("load_pgd", category="mmap_lock")

@@ -96,6 +96,7 @@ TIMED = frozenset(
         "when_vma_cached",
         "cache_vma",
         "load_pgd",
+        "load_mmap_sem",
         "read_slots",
     )
 )

@@ -241,7 +241,7 @@ def wait_on_page_ps(w: World, task: int, now: int) -> int:
 def rare_delay_ps(w: World, task: int, op: int, now: int) -> int:
     """Return ps of steps that are not done for each page of a window, or ASLEEP."""
     t = w[H_TASK] + task * T_WORDS
-    if op == OP_LOAD_PGD:
+    if op == OP_LOAD_PGD or op == OP_LOAD_MMAP_SEM:
         return access_ps(w, task, lock_at(w, t, LOCK_MMAP), LINE_LOAD, now, 0)
     if op == OP_WHEN_VMA_CACHED:
         return vma_cache_ps(w, task, LINE_LOAD, now)

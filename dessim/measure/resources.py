@@ -61,7 +61,7 @@ class Resources:
         if op == lay.OP_LOCK or op == lay.OP_UNLOCK:
             which = w[i + lay.I_A]
             return NO_RESOURCE if own_lock(w, t, which) else self.lock(w, t, which, " line")
-        if op == lay.OP_LOAD_PGD:
+        if op in (lay.OP_LOAD_PGD, lay.OP_LOAD_MMAP_SEM):
             return self.lock(w, t, lay.LOCK_MMAP, " line")
         if op in VMA_LINE_OPS:
             place = vma_cache_at(w, t)

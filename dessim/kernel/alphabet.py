@@ -48,6 +48,10 @@ FLAG_CONDITIONS = {
     "page.ours": (lay.FLAG_OURS, lay.FLAG_OURS),
     "page.ours_uptodate": (lay.FLAG_OURS | lay.FLAG_UPTODATE,) * 2,
     "page.readahead": (lay.FLAG_READAHEAD, lay.FLAG_READAHEAD),
+    "page.unlocked_uptodate_no_readahead": (
+        lay.FLAG_LOCKED | lay.FLAG_UPTODATE | lay.FLAG_READAHEAD,
+        lay.FLAG_UPTODATE,
+    ),
     "page.uptodate_no_readahead": (lay.FLAG_UPTODATE | lay.FLAG_READAHEAD, lay.FLAG_UPTODATE),
 }
 OTHER_CONDITIONS = {

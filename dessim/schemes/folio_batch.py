@@ -39,6 +39,7 @@ from dessim.kernel.alphabet import (
     when,
     work,
 )
+from dessim.schemes.no_fault_around import READ_AHEAD_IF_MARKED
 
 OPTIONS = {"folio_order": 0}
 PROMISES = ("bug1", "bug2")
@@ -55,7 +56,7 @@ MAP_FOLIO = (
 )
 
 FOLIO = when(
-    "page.unlocked_uptodate",
+    "page.unlocked_uptodate_no_readahead",
     get_page(cost="lookup_slot"),
     trylock_page(
         when("page.ours_uptodate", *TAKE_PTL_ONCE, *MAP_FOLIO, cost="page_checks"),
@@ -84,6 +85,7 @@ SLOW_PATH = (
     to_head(),
     read_slots(window=False),
     get_page(cost="lookup_descent"),
+    *READ_AHEAD_IF_MARKED,
     trylock_page(
         when(
             "page.ours_uptodate",

@@ -35,18 +35,26 @@ PROMISES = ("bug1", "bug2")
 
 FAULT_AROUND = ()
 
+LOCK_AND_MAP = trylock_page(
+    when(
+        "page.ours_uptodate",
+        inc("page.mapcount", cost="rmap"),
+        set_pte(),
+        unlock_page(),
+        otherwise=(unlock_page(), put_page()),
+        cost="page_checks",
+    ),
+    busy=(count("trylock_lost"), put_page()),
+)
+
+# A page that readahead marked is left to the ordinary path, which reads on there: as in the version
+# that was merged.
 MAP_CACHED = (
     get_page(),
-    trylock_page(
-        when(
-            "page.ours_uptodate",
-            inc("page.mapcount", cost="rmap"),
-            set_pte(),
-            unlock_page(),
-            otherwise=(unlock_page(), put_page()),
-            cost="page_checks",
-        ),
-        busy=(count("trylock_lost"), put_page()),
+    option(
+        "reads_ahead",
+        when("page.uptodate_no_readahead", LOCK_AND_MAP, otherwise=(put_page(),)),
+        otherwise=(LOCK_AND_MAP,),
     ),
 )
 

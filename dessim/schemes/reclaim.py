@@ -5,7 +5,7 @@ holds a reference: the count is frozen from exactly two to zero.
 
 Source
 ------
-Linux 3.14 ``mm/vmscan.c: shrink_page_list, __remove_mapping``, ``mm/rmap.c: try_to_unmap_file``.
+Linux 3.14 ``mm/vmscan.c: shrink_page_list, __remove_mapping``, ``mm/rmap.c: try_to_unmap_one``.
 Left out: the LRU lists (pages are drawn at random), referenced bits, dirty pages.
 """
 

@@ -1,12 +1,13 @@
-"""Actor ``truncate``: a hole is punched into the file.
+"""Actor ``truncate``: a range of the file is cut off, and is there again for the next fault.
 
 Unmap the range without page locks, then take page by page out of the page cache: lock it, unmap it
 if it is mapped again, delete it (bug2), and at last unmap the range once more.
 
 Source
 ------
-Linux 3.14 ``mm/truncate.c: truncate_inode_pages_range, truncate_inode_page``. Left out: the change
-of the file's size (the range is a hole, and is read again by the next fault), partial pages.
+Linux 3.14 ``mm/truncate.c: truncate_pagecache``, which unmaps before and after,
+``truncate_inode_pages_range, truncate_inode_page``. Left out: the change of the file's size,
+partial pages. (Punching a hole, ``truncate_pagecache_range``, unmaps before only.)
 """
 
 from dessim.kernel.alphabet import (

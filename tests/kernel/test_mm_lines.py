@@ -1,14 +1,24 @@
 """What a fault reads of the mm and of the radix tree: the mapping found last, pgd, slots."""
 
 import pytest
-from helpers import LINE_PS, LOCAL_PS, MEMORY_PS, a_lab, a_machine, a_workload, scheme_program
+from helpers import (
+    KERNEL_PS,
+    LINE_PS,
+    LOCAL_PS,
+    MEMORY_PS,
+    a_lab,
+    a_machine,
+    a_workload,
+    scheme_program,
+)
 
 from dessim.kernel import layout as lay
-from dessim.kernel.alphabet import cache_vma, count, load_pgd, lock, read_slots, when
+from dessim.kernel.alphabet import cache_vma, count, load_mmap_sem, load_pgd, lock, read_slots, when
 from dessim.kernel.places import lock_at, vma_cache_at
 
 YES, NO = count("touches"), count("pte_lost")
 SAME_L3 = 1  # column of LINE_PS
+TAKE = KERNEL_PS["lock_local"]
 NEAR, FAR = MEMORY_PS["local_ps"], MEMORY_PS["one_hop_ps"]
 
 
@@ -75,6 +85,17 @@ def test_cache_vma_of_one_process_is_unseen_in_another():
     lab.go(0, 0)
     assert vma_line(lab, 0) != vma_line(lab, 2)
     assert lab.w[vma_line(lab, 2) + lay.V_FOUND] == 0
+
+
+def test_a_lock_that_was_looked_at_first_has_its_line_asked_for_twice():
+    """The look brings a copy; owning the line takes a second transfer if anybody else had it."""
+    lab = a_lab(load_mmap_sem(), lock("mmap_lock"), threads=3)
+    alone = lab.go(0, 0)
+    assert lab.go(0, alone) == alone + LOCAL_PS["rmw"] + TAKE
+    later = alone + 10 * NEAR
+    looked = lab.go(2, later)
+    assert looked == later + LINE_PS["load_modified"][SAME_L3]
+    assert lab.go(2, looked) == looked + LINE_PS["rmw_shared"][SAME_L3] + TAKE
 
 
 def test_load_pgd_reads_the_line_of_mmap_sem():

@@ -71,7 +71,8 @@ class Hand:
     def entry(self, first):
         """From the exception to the handler; the first fault also makes the page table."""
         k, memory = self.k, self.machine.memory.local_ps
-        mmap_lock = (memory if first else self.rmw) + k.lock_local_ps + self.load
+        look = memory if first else self.load
+        mmap_lock = look + self.rmw + k.lock_local_ps + self.load
         mmap_lock += memory + self.store if first else self.load  # the mapping found last
         table = k.alloc_page_table_ps + (memory + k.lock_local_ps) + self.unspin if first else 0
         return k.exception_entry_ps + mmap_lock + k.find_vma_ps + k.walk_page_table_ps + table

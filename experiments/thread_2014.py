@@ -14,19 +14,33 @@ from typing import Any
 from fidelity import markdown, put
 
 Document = dict[str, Any]
+Place = tuple[str, int]
 MERGED, LOCKLESS, LOCKED = "radix_walk_trylock", "gang_lookup_mapcount", "lock_each_page"
 PRECHECK = "gang_lookup_mapcount (precheck=true)"
 MISSING = "\N{EN DASH}"
 
 
-def changes(document: Document, a: str, b: str, metric: str) -> dict[tuple[str, int], str]:
-    """Return how much more or less B is than A, by workload and threads."""
+def places(entries: list[Document]) -> list[Place]:
+    """Workload and threads of points or rows; with the size where one workload has several."""
+    sizes: dict[str, set[str]] = {}
+    for one in entries:
+        sizes.setdefault(one["workload"], set()).add(one["parameters"]["simulate"])
+    return [
+        (
+            f"{one['workload']}, {one['parameters']['simulate']}"
+            if len(sizes[one["workload"]]) > 1
+            else one["workload"],
+            one["threads"],
+        )
+        for one in entries
+    ]
+
+
+def changes(document: Document, a: str, b: str, metric: str) -> dict[Place, str]:
+    """Return how much more or less B is than A, by place."""
     (pair,) = (one for one in document["comparisons"] if (one["a"], one["b"]) == (a, b))
-    return {
-        (row["workload"], row["threads"]): change(row)
-        for row in pair["rows"]
-        if row["metric"] == metric
-    }
+    rows = [row for row in pair["rows"] if row["metric"] == metric]
+    return dict(zip(places(rows), map(change, rows), strict=True))
 
 
 def change(row: Document) -> str:
@@ -39,13 +53,15 @@ def change(row: Document) -> str:
     return f"{(row['ratio'] - 1) * 100:+.1f} % [{low:+.1f}, {high:+.1f}]"
 
 
-def values(document: Document, scheme: str, metric: str) -> dict[tuple[str, int], Document]:
-    """Return a metric of a scheme by workload and threads."""
-    return {
-        (point["workload"], point["threads"]): point["metrics"][metric]
+def values(document: Document, scheme: str, metric: str) -> dict[Place, Document]:
+    """Return a metric of a scheme by place."""
+    points = [
+        point
         for point in document["points"]
         if point["scheme"] == scheme and not point["scheme_options"].get("precheck")
-    }
+    ]
+    metrics = [point["metrics"][metric] for point in points]
+    return dict(zip(places(points), metrics, strict=True))
 
 
 def microseconds(metric: Document) -> str:
@@ -68,28 +84,48 @@ def throughput(document: Document) -> str:
 
 
 def tails(document: Document) -> str:
-    """Latencies of faults, us, and faults: the lockless scheme beside what was merged."""
+    """Latencies of faults, us: the lockless scheme beside what was merged."""
     change_of = changes(document, MERGED, LOCKLESS, "fault_latency_ns_p99")
+    safe = changes(document, MERGED, PRECHECK, "fault_latency_ns_p99")
     rows = []
     for place, told in change_of.items():
-        cells = []
-        for metric in ("fault_latency_ns_p99", "fault_latency_ns_p999"):
-            for scheme in (MERGED, LOCKLESS):
-                cells.append(microseconds(values(document, scheme, metric)[place]))
-        faults = [
-            values(document, one, "minor_faults")[place]["mean"] for one in (MERGED, LOCKLESS)
+        cells = [
+            microseconds(values(document, scheme, metric)[place])
+            for metric in ("fault_latency_ns_p50", "fault_latency_ns_p99", "fault_latency_ns_p999")
+            for scheme in (MERGED, LOCKLESS)
         ]
-        more = f"{(faults[1] / faults[0] - 1) * 100:+.1f} %"
-        rows.append([place[0], str(place[1]), *cells[:2], told, *cells[2:], more])
-    head = ["latency, us", "threads", "p99 merged", "p99 lockless", "change", "p99.9 merged"]
-    return markdown([*head, "p99.9 lockless", "faults, lockless to merged"], rows)
+        rows.append([place[0], str(place[1]), *cells[:4], told, safe[place], *cells[4:]])
+    head = ["latency, us", "threads", "p50 merged", "p50 lockless", "p99 merged", "p99 lockless"]
+    return markdown([*head, "change", "with pre-check", "p99.9 merged", "p99.9 lockless"], rows)
+
+
+def faults(document: Document) -> str:
+    """Faults, how many of them sleep on a page lock, and BUG_ONs of the lockless scheme."""
+    known = {
+        (scheme, metric): values(document, scheme, metric)
+        for scheme in (MERGED, LOCKLESS)
+        for metric in ("minor_faults", "page_lock_waits", "bug1", "bug2")
+    }
+    rows = []
+    for place in known[MERGED, "minor_faults"]:
+        number = {key: each[place]["mean"] for key, each in known.items()}
+        more = number[LOCKLESS, "minor_faults"] / number[MERGED, "minor_faults"] - 1
+        asleep = [
+            f"{number[one, 'page_lock_waits'] / number[one, 'minor_faults'] * 100:.2g} %"
+            for one in (MERGED, LOCKLESS)
+        ]
+        bugs = [f"{number[LOCKLESS, bug]:.3g}" for bug in ("bug1", "bug2")]
+        rows.append([place[0], str(place[1]), f"{more * 100:+.1f} %", *asleep, *bugs])
+    head = ["means over replications", "threads", "faults, lockless to merged"]
+    head += ["page-lock waits a fault, merged", "lockless", "bug1 a run", "bug2 a run"]
+    return markdown(head, rows)
 
 
 def main(results: Path, page: Path) -> None:
     """Replace the tables of a page."""
     document = json.loads(results.read_text(encoding="utf-8"))
     text = page.read_text(encoding="utf-8")
-    for name, table in (("throughput", throughput), ("tails", tails)):
+    for name, table in (("throughput", throughput), ("tails", tails), ("faults", faults)):
         text = put(text, name, table(document))
     page.write_text(text, encoding="utf-8")
     print(page)

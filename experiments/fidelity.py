@@ -111,10 +111,27 @@ def curves(document: Document) -> str:
             continue
         worst, threads = one["max_abs_log_error"], one["worst_cell"].rpartition(":")[2]
         told = f"{worst * 100:.1f} % at {threads}"
-        rows.append([group["curve"], mean(one), told, "yes" if unseen else "no"])
-    table = markdown(["curve", "mean abs. ln error (points)", "greatest", "unseen"], rows)
+        (numbers,) = {
+            settings(cell["settings"])
+            for cell in document["cells"]
+            if cell["curve"] == group["curve"]
+        }
+        rows.append([group["curve"], mean(one), told, "yes" if unseen else "no", numbers])
+    head = ["curve", "mean abs. ln error (points)", "greatest", "unseen", "not as in the profile"]
+    table = markdown(head, rows)
     missing = [f"`{name}`: {reason}." for name, reason in document["not_simulated"].items()]
     return "\n\n".join([table, *(["Not simulated: " + " ".join(missing)] if missing else [])])
+
+
+def settings(changed: Document) -> str:
+    """Numbers of the machine that a curve is simulated with instead of those of its profile."""
+    shown = {
+        key: f"{value / 1000:g} ns" if key.endswith(("hold", "per_waiter")) else value
+        for key, value in changed.items()
+    }
+    if "cache_line.arbitration_share" in shown:
+        shown["cache_line.arbitration_share"] = f"{shown['cache_line.arbitration_share'] / 1e4:g} %"
+    return ", ".join(f"`{key.partition('.')[2]}` {value}" for key, value in shown.items())
 
 
 def fitted(document: Document) -> str:

@@ -24,16 +24,20 @@ def places(entries: list[Document]) -> list[Place]:
     """Workload and threads of points or rows; with the size where one workload has several."""
     sizes: dict[str, set[str]] = {}
     for one in entries:
-        sizes.setdefault(one["workload"], set()).add(one["parameters"]["simulate"])
+        sizes.setdefault(one["workload"], set()).add(size_of(one))
+    several = {workload for workload, found in sizes.items() if len(found) > 1}
     return [
         (
-            f"{one['workload']}, {one['parameters']['simulate']}"
-            if len(sizes[one["workload"]]) > 1
-            else one["workload"],
+            f"{one['workload']}, {size_of(one)}" if one["workload"] in several else one["workload"],
             one["threads"],
         )
         for one in entries
     ]
+
+
+def size_of(entry: Document) -> str:
+    """How much of the file was simulated."""
+    return str(entry["parameters"].get("simulate", "all"))
 
 
 def changes(document: Document, a: str, b: str, metric: str) -> dict[Place, str]:

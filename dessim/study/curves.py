@@ -82,7 +82,9 @@ CURVES = {
         },
         frozenset(MACHINES),
     ),
-    "lock_mcs": Curve(LOCKED, {"opteron48": {"locks.page_table_lock": "mcs"}}),
+    "lock_mcs": Curve(  # mcs_transfers of the profile comes from this figure
+        LOCKED, {"opteron48": {"locks.page_table_lock": "mcs"}}, frozenset({"opteron48"})
+    ),
     "lock_tas": Curve(
         LOCKED,
         {

@@ -67,6 +67,7 @@ OTHER_CONDITIONS = {
     "noted": "when_noted",
     "touched_enough": "when_touched",
     "vma.cached": "when_vma_cached",
+    "window.open": "when_window_open",
 }
 CONDITION_CATEGORY = {
     "table.missing": "page_table",
@@ -75,6 +76,7 @@ CONDITION_CATEGORY = {
     "page.cached": "lookup",
     "page.frame_free": "page_cache",
     "vma.cached": "mmap_lock",
+    "window.open": "lookup",
 }
 
 
@@ -275,9 +277,12 @@ def count(counter: str) -> Step:
     return Step("count", lay.COUNTERS.index(known(counter, lay.COUNTERS, "counter")))
 
 
-def each_page(*body: Step) -> Step:
-    """Repeat for each page of the aligned fault-around window; then go back to the target."""
-    return Step("each_page", body=body)
+def each_page(*body: Step, unmapped: bool = False) -> Step:
+    """Repeat for each page of the aligned fault-around window; then go back to the target.
+
+    ``unmapped``: begin with the first that is not mapped (there is one: ``window.open``).
+    """
+    return Step("each_page", int(unmapped), body=body)
 
 
 def when(condition: str, *then: Step, otherwise: tuple[Step, ...] = (), cost: str = "none") -> Step:

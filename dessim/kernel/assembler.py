@@ -62,6 +62,7 @@ ALWAYS_PRIVATE = frozenset(
 PRIVATE_WITH_OWN_TABLES = frozenset(
     (
         "when_pte_none",
+        "when_window_open",
         "when_table_missing",
         "set_pte",
         "populate",
@@ -77,6 +78,7 @@ TIMED = frozenset(
         "set_pte",
         "when_flags",
         "when_pte_none",
+        "when_window_open",
         "lock",
         "unlock",
         "think",
@@ -201,7 +203,7 @@ class _Assembler:
                 self.lay_out(step.body if self.chosen(step.label) else step.otherwise)
             elif step.op == "each_page":
                 again = self.fresh()
-                self.emit(Step("window", category="lookup"))
+                self.emit(Step("window", step.a, category="lookup"))
                 self.labels[again] = len(self.rows)
                 self.lay_out(step.body)
                 self.jump(Step("next_page", category="lookup"), again)

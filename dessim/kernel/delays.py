@@ -297,7 +297,7 @@ def delay_ps(w: World, task: int, now: int) -> int:
         if ps < 0:
             return ps
         return ps + cost_ps(w, t, COST_WAKE_WALK) * waiters_in_bucket(w, w[t + T_CURSOR])
-    if op == OP_WHEN_PTE_NONE:
+    if op == OP_WHEN_PTE_NONE or op == OP_WHEN_WINDOW_OPEN:
         return pte_line_ps(w, task, LINE_LOAD, now)
     if op == OP_SET_PTE:
         return pte_line_ps(w, task, LINE_STORE, now)

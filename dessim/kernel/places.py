@@ -60,6 +60,14 @@ def pte_present(w: World, t: int, page: int) -> int:
     return (w[w[t + T_PTE] + (page >> PTE_SHIFT)] >> (page & (PTE_BITS - 1))) & 1
 
 
+def first_none(w: World, t: int, first: int, stop: int) -> int:
+    """Return the first page from one to another that is not mapped, or the latter if all are."""
+    page = first
+    while page < stop and pte_present(w, t, page):
+        page += 1
+    return page
+
+
 def is_private(w: World, task: int) -> int:
     """Return whether the task's next step touches nothing that another task can see or move."""
     pc = w[w[H_TASK] + task * T_WORDS + T_PC]

@@ -28,6 +28,7 @@ from dessim.kernel.pages import (
 )
 from dessim.kernel.places import (
     cost_ps,
+    first_none,
     gang_bit,
     head_of,
     lock_at,
@@ -91,7 +92,7 @@ def fault_end(w: World, task: int, now: int) -> None:
     record_in_series(w, now, w[t + T_MAPPED])
 
 
-def open_window(w: World, t: int) -> None:
+def open_window(w: World, t: int, unmapped: int) -> None:
     """Put the cursor on the first page of the aligned window around the fault's target.
 
     The window is clipped to the file; an aligned window of at most 512 pages never leaves the page
@@ -101,7 +102,7 @@ def open_window(w: World, t: int) -> None:
     first = w[t + T_PAGE] & ~(size - 1)
     stop = first + size
     w[t + T_STOP] = stop if stop < w[H_PAGES] else w[H_PAGES]
-    w[t + T_CURSOR] = first
+    w[t + T_CURSOR] = first_none(w, t, first, w[t + T_STOP]) if unmapped else first
 
 
 def next_page(w: World, t: int, target: int) -> None:
@@ -213,6 +214,10 @@ def branch(w: World, t: int, i: int) -> None:
         holds = w[t + T_TOUCHED] >= w[H_UNMAP_EVERY]
     elif op == OP_WHEN_VMA_CACHED:
         holds = w[vma_cache_at(w, t) + V_FOUND] == w[w[t + T_MAPPING] + M_INDEX] + 1
+    elif op == OP_WHEN_WINDOW_OPEN:
+        open_window(w, t, 1)
+        holds = w[t + T_CURSOR] < w[t + T_STOP]
+        w[t + T_CURSOR] = w[t + T_PAGE]
     else:
         place = gang_bit(w, t)
         holds = (w[place >> 8] >> (place & 0xFF)) & 1 != 0
@@ -256,7 +261,7 @@ def task_step(w: World, task: int, i: int, pc: int, done: int) -> int:
     elif op == OP_TOUCH:
         return touch(w, task, pc, done, target)
     elif op == OP_WINDOW:
-        open_window(w, t)
+        open_window(w, t, w[i + I_A])
     elif OP_TO_HEAD <= op <= OP_NEXT_FOLIO:
         folio_step(w, t, op, target)
     elif op == OP_COUNT:
@@ -304,7 +309,7 @@ def step(w: World, task: int, done: int) -> int:
     i = w[H_PROG] + pc * I_WORDS
     op = w[i + I_OP]
     w[t + T_PC] = w[i + I_NEXT]
-    if OP_WHEN_FLAGS <= op <= OP_WHEN_VMA_CACHED:
+    if OP_WHEN_FLAGS <= op <= OP_WHEN_WINDOW_OPEN:
         branch(w, t, i)
         return GO_ON
     if op == OP_LOCK:

@@ -56,8 +56,13 @@ SLOT = (
 FAULT_AROUND = (
     work("fault_around_setup"),
     lock("ptl"),
-    work("lookup_descent"),
-    read_slots(window=True),
-    each_page(option("page_cache_changes", when("page.cached", *SLOT), otherwise=SLOT)),
+    when(
+        "window.open",
+        work("lookup_descent"),
+        read_slots(window=True),
+        each_page(
+            option("page_cache_changes", when("page.cached", *SLOT), otherwise=SLOT), unmapped=True
+        ),
+    ),
     unlock("ptl"),
 )

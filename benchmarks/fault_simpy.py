@@ -91,10 +91,12 @@ class Thread:
         yield m.work(cost["fault_around_setup"])
         with self.ptl.request() as request:
             yield request
-            yield m.work(cost["local_rmw"], cost["lock_local"], cost["lookup_descent"])
+            yield m.work(cost["local_rmw"], cost["lock_local"], cost["local_load"])
             around = window(target, m.one("ORDER"), len(m.pages))
-            yield m.work(m.slots_ps(self.cpu, around))
-            for page in around:
+            left = [i for i, page in enumerate(around) if page not in self.mapped]
+            if left:
+                yield m.work(cost["lookup_descent"], m.slots_ps(self.cpu, around))
+            for page in around[left[0] :] if left else ():
                 yield from self.map_if_free(page)
             yield m.work(cost["local_store"], cost["lock_local"])
 

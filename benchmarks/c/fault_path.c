@@ -656,11 +656,17 @@ static inline ps_t event(Task *t, ps_t now)
             goto target;
         PRIVATE(c->fault_around_setup, lookup);
         PRIVATE(c->local_rmw + c->lock_local, ptl);
+        PRIVATE(c->local_load, lookup); /* is any pte none? */
+        int first = t->page & ~((1 << order) - 1);
+        t->stop = first + (1 << order) < n_pages ? first + (1 << order) : n_pages;
+        while (first < t->stop && present(t, first))
+            first++;
+        if (first == t->stop)
+            goto window_done;
         PRIVATE(c->lookup_descent, lookup);
         PRIVATE(read_slots(t, 1), lookup);
         FREE_STEPS(1);
-        t->cursor = t->page & ~((1 << order) - 1);
-        t->stop = t->cursor + (1 << order) < n_pages ? t->cursor + (1 << order) : n_pages;
+        t->cursor = first;
         GO(GET);
 
     case GET:
@@ -712,6 +718,7 @@ static inline ps_t event(Task *t, ps_t now)
         if (++t->cursor < t->stop)
             GO(GET);
         t->cursor = t->page;
+    window_done:
         PRIVATE(c->local_store + c->lock_local, ptl);
     target:
         PRIVATE(c->local_load, map); /* is the pte none? */

@@ -12,7 +12,9 @@ from dessim.kernel.places import lock_at, own_lock, table_at, vma_cache_at
 from dessim.measure.recording import NO_RESOURCE, Resource
 
 PAGE_LINE_OPS = frozenset(lay.OPS.index(name) for name in PAGE_LINE)
-PTE_LINE_OPS = frozenset((lay.OP_WHEN_PTE_NONE, lay.OP_SET_PTE, lay.OP_CLEAR_PTE))
+PTE_LINE_OPS = frozenset(
+    (lay.OP_WHEN_PTE_NONE, lay.OP_WHEN_WINDOW_OPEN, lay.OP_SET_PTE, lay.OP_CLEAR_PTE)
+)
 VMA_LINE_OPS = frozenset((lay.OP_WHEN_VMA_CACHED, lay.OP_CACHE_VMA))
 LOCK_NAMES = {which: name.removesuffix("_write") for name, (which, _, _) in LOCKS.items()}
 

@@ -11,6 +11,7 @@ precheck : test the page lock before raising the count, which spares the undo.
 fence : order the increment before the tests. Free in time; what it is for is seen by ``check``.
 reference : take a reference to each page in the lookup; else only when the page is mapped.
 mapping_recheck : test that the page is still in our file.
+skip_mapped : begin with the first pte that is none, as ``radix_walk_trylock`` does.
 recheck_order : ``flags_first`` or ``mapping_first``: which of the two tests comes first.
 
 Source
@@ -44,6 +45,7 @@ OPTIONS = {
     "fence": True,
     "reference": True,
     "mapping_recheck": True,
+    "skip_mapped": False,
     "recheck_order": "flags_first",
 }
 CHOICES = {"recheck_order": ("flags_first", "mapping_first")}
@@ -82,27 +84,31 @@ RECHECK = (
 MAP_ONE = (inc("page.mapcount", cost="rmap"), option("fence", fence()), *RECHECK)
 
 GANG = (option("reference", get_page(cost="lookup_slot")), remember())
+HOLD = (option("page_cache_changes", when("page.cached", *GANG), otherwise=GANG),)
+
+LOOK_UP = (work("lookup_descent"), read_slots(window=True), forget())
+MAP_WINDOW = each_page(
+    when(
+        "gang.holds",
+        when(
+            "pte.none",
+            option(
+                "precheck",
+                when("page.unlocked", *MAP_ONE, otherwise=(count("recheck_lost"), *PUT)),
+                otherwise=MAP_ONE,
+            ),
+            otherwise=PUT,
+        ),
+    )
+)
 
 FAULT_AROUND = (
     work("fault_around_setup"),
     lock("ptl"),
-    work("lookup_descent"),
-    read_slots(window=True),
-    forget(),
-    each_page(option("page_cache_changes", when("page.cached", *GANG), otherwise=GANG)),
-    each_page(
-        when(
-            "gang.holds",
-            when(
-                "pte.none",
-                option(
-                    "precheck",
-                    when("page.unlocked", *MAP_ONE, otherwise=(count("recheck_lost"), *PUT)),
-                    otherwise=MAP_ONE,
-                ),
-                otherwise=PUT,
-            ),
-        )
+    option(
+        "skip_mapped",
+        when("window.open", *LOOK_UP, each_page(*HOLD, unmapped=True), MAP_WINDOW),
+        otherwise=(*LOOK_UP, each_page(*HOLD), MAP_WINDOW),
     ),
     unlock("ptl"),
 )

@@ -1,9 +1,9 @@
 """S4 ``radix_walk_trylock``: fault-around as merged in Linux 3.15.
 
 Before the ordinary fault: under the page-table lock one iteration over the radix tree visits the
-aligned window; each page is referenced, tested, locked with trylock, tested again, mapped,
-unlocked. A page that somebody else has locked is left out and faults later. If the target was not
-mapped, the ordinary path does it.
+aligned window, from its first pte that is none, if there is one; each page is referenced, tested,
+locked with trylock, tested again, mapped, unlocked. A page that somebody else has locked is left
+out and faults later. If the target was not mapped, the ordinary path does it.
 
 Source
 ------

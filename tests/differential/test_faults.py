@@ -177,6 +177,7 @@ SEEN_BY_OTHERS = {
     "add_to_cache": WILD,
     "when_flags": ANY,
     "when_pte_none": ANY,
+    "when_window_open": ANY,
     "when_table_missing": ANY,
     "lock": ANY,
     "unlock": ANY,

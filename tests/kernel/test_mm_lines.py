@@ -87,7 +87,7 @@ def test_cache_vma_of_one_process_is_unseen_in_another():
     assert lab.w[vma_line(lab, 2) + lay.V_FOUND] == 0
 
 
-def test_a_lock_that_was_looked_at_first_has_its_line_asked_for_twice():
+def test_load_mmap_sem_brings_a_copy_and_the_lock_asks_again():
     """The look brings a copy; owning the line takes a second transfer if anybody else had it."""
     lab = a_lab(load_mmap_sem(), lock("mmap_lock"), threads=3)
     alone = lab.go(0, 0)

@@ -117,7 +117,8 @@ class Hand:
     def radix_walk_trylock(self, pages, first):
         """S4: one walk over the window."""
         k = self.k
-        around = k.fault_around_setup_ps + self.spin + k.lookup_descent_ps + self.slots(*pages)
+        around = k.fault_around_setup_ps + self.spin + self.load  # is any pte none?
+        around += k.lookup_descent_ps + self.slots(*pages)
         for page in pages:
             around += (self.fetch(page) + k.lookup_slot_ps) + self.load + self.rmw
             around += (self.load + k.page_checks_ps) + self.load + self.map_and_unlock()

@@ -22,6 +22,9 @@ FLAGS = {
     (lay.FLAG_UPTODATE, lay.FLAG_UPTODATE): "PageUptodate()?",
     (lay.FLAG_LOCKED, 0): "!PageLocked()?",
     (lay.FLAG_LOCKED | lay.FLAG_UPTODATE, lay.FLAG_UPTODATE): "!PageLocked() && PageUptodate()?",
+    (lay.FLAG_LOCKED | lay.FLAG_UPTODATE | lay.FLAG_READAHEAD, lay.FLAG_UPTODATE): (
+        "!PageLocked() && PageUptodate() && !PageReadahead()?"
+    ),
     (lay.FLAG_OURS, lay.FLAG_OURS): "page->mapping == mapping?",
     (lay.FLAG_OURS | lay.FLAG_UPTODATE, lay.FLAG_OURS | lay.FLAG_UPTODATE): (
         "page->mapping == mapping && PageUptodate()?"
@@ -32,6 +35,7 @@ FLAGS = {
 }
 QUESTIONS = {
     "when_pte_none": "pte_none(*pte)?",
+    "when_window_open": "pte_none(*pte) for any of the window?",
     "when_mapped": "page_mapped()?",
     "when_frozen": "page_freeze_refs(page, 2)?",
     "when_cached": "radix_tree_lookup()?",

@@ -20,7 +20,9 @@ QUIET = frozenset(
         *("pick_mapping", "pick_touched"),
     )
 )
-OWN_TABLES = frozenset(("when_pte_none", "set_pte", "populate", "lock", "unlock"))
+OWN_TABLES = frozenset(
+    ("when_pte_none", "when_window_open", "set_pte", "populate", "lock", "unlock")
+)
 MEMORY = {"sc": ex.SC, "tso": ex.TSO, "weak": ex.WEAK}
 
 

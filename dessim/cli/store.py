@@ -98,11 +98,16 @@ def _print_status(found: dict[str, Any]) -> None:
 def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
     """Remove damaged runs and leftovers of killed processes from the results folder DIR."""
     from dessim.study.aside import clear, leftovers
-    from dessim.study.books import BOOKS, store_of, sweeps_of
+    from dessim.study.books import BOOKS, store_of, sweeps_of, unreadable_books
     from dessim.study.store import all_runs
 
     if (_existing(folder) / BOOKS).is_file():
         raise click.UsageError(f"the runs are in {str(folder.parent)!r}: clean that")
+    if unused and (torn := unreadable_books(folder)):
+        raise click.UsageError(
+            f"{torn[0]} cannot be read, so nobody knows which runs are unused: run its experiment"
+            " again (stored runs are used), or remove the folder"
+        )
     store = store_of(folder)
     used = {digest for sweep in sweeps_of(folder) for digest in sweep.digests}
     going = [

@@ -116,14 +116,25 @@ def sweeps_of(folder: Path) -> list[Sweep]:
 
     Books that cannot be read are left out: the same command writes them again.
     """
-    paths = [folder / BOOKS] if (folder / BOOKS).is_file() else sorted(folder.glob(f"*/{BOOKS}"))
-    found = []
-    for path in paths:
-        with suppress(ValueError, OSError):
-            data = json.loads(path.read_bytes())
-            if _are_books(data):
-                found.append(Sweep(path.parent, data["points"], data["engine"]))
-    return found
+    return [found for path in _books_of(folder) if (found := _sweep(path)) is not None]
+
+
+def unreadable_books(folder: Path) -> list[Path]:
+    """Books of a results folder that cannot be read: nobody knows which runs are theirs."""
+    return [path for path in _books_of(folder) if _sweep(path) is None]
+
+
+def _books_of(folder: Path) -> list[Path]:
+    own = folder / BOOKS
+    return [own] if own.is_file() else sorted(folder.glob(f"*/{BOOKS}"))
+
+
+def _sweep(path: Path) -> Sweep | None:
+    with suppress(ValueError, OSError):
+        data = json.loads(path.read_bytes())
+        if _are_books(data):
+            return Sweep(path.parent, data["points"], data["engine"])
+    return None
 
 
 def _are_books(data: Any) -> bool:

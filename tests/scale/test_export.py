@@ -54,6 +54,17 @@ def test_status_counts_points_and_runs(results: Path) -> None:
     assert [text.startswith(str(runs[1])) for text in found["damaged"]] == [True]
 
 
+def test_clean_keeps_all_runs_while_a_sweep_cannot_be_read(results: Path) -> None:
+    """What belongs to damaged books is not taken for unused: exit code 2, nothing removed."""
+    books = next(results.glob("*/sweep.json"))
+    before = sorted((results / "runs").iterdir())
+    books.write_text("null")
+    refused = typed("clean", results, "--unused")
+    assert refused.exit_code == 2
+    assert "sweep.json cannot be read" in refused.stderr
+    assert sorted((results / "runs").iterdir()) == before
+
+
 def test_clean_removes_what_is_damaged_or_unused_and_nothing_else(results: Path) -> None:
     """A damaged run goes; runs of no sweep go with `--unused`; `-n` only tells."""
     runs = sorted(path for path in (results / "runs").iterdir() if path.is_dir())

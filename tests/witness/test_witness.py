@@ -264,6 +264,8 @@ class Thread:
         """One page fault."""
         page = self.kernel.pages[number]
         yield self.pause(self.cost.exception_entry_ps)
+        ps = yield from self.kernel.mmap_line.use(self.core, "load")  # is it free?
+        yield self.pause(ps)
         while True:
             yield from self.reader()
             yield from self.find_mapping()

@@ -30,6 +30,9 @@ def options(draw, thing):
             drawn[name] = draw(st.sampled_from(thing.choices[name]))
         else:
             drawn[name] = draw(st.integers(0, 3))
+    for clash in thing.excluded:
+        if clash.items() <= drawn.items():
+            del drawn[next(iter(clash))]
     return drawn
 
 

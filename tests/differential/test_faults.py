@@ -177,7 +177,6 @@ SEEN_BY_OTHERS = {
     "add_to_cache": WILD,
     "when_flags": ANY,
     "when_pte_none": ANY,
-    "when_window_open": ANY,
     "when_table_missing": ANY,
     "lock": ANY,
     "unlock": ANY,

@@ -12,9 +12,9 @@ from functools import cached_property, partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
-from dessim.report.results import Results, load_results
-from dessim.report.words import amount, duration_ns, plus_minus, scheme_of
-from dessim.study.names import folder_name
+from dessim.report.common.format import amount, duration_ns, plus_minus, scheme_of
+from dessim.report.common.results import Results, load_results
+from dessim.study.store.names import folder_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -160,7 +160,7 @@ class Result:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a flat row per point: as `results.csv`, units in the names."""
-        from dessim.study.tables import table_rows
+        from dessim.study.sweep.tables import table_rows
 
         return list(table_rows(self.document))
 
@@ -185,8 +185,8 @@ class Result:
         UnknownFigureError
             If there is no such figure, or these results hold nothing for it.
         """
-        from dessim.report.drawing import UnknownFigureError
         from dessim.report.figures import draw
+        from dessim.report.plot.drawing import UnknownFigureError
 
         drawing = draw(self._results, name)
         if drawing is None:
@@ -322,8 +322,8 @@ def run(
     RunFailedError
         If runs failed; the others are stored.
     """
-    from dessim.study.request import Request, conduct
-    from dessim.study.runner import run_all
+    from dessim.study.sweep.request import Request, conduct
+    from dessim.study.sweep.runner import run_all
 
     if workers < 1:
         raise ValueError(f"workers must be at least 1, found {workers}")
@@ -381,8 +381,8 @@ def setup(
     ValueError
         If the experiment has more than one point.
     """
-    from dessim.study.plan import setup_of
-    from dessim.study.request import Request
+    from dessim.study.sweep.plan import setup_of
+    from dessim.study.sweep.request import Request
 
     _, points = Request(str(config), _overrides(settings or {})).load()
     if len(points) != 1:

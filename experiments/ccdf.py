@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from dessim.report.drawing import Drawing
 from dessim.report.figures import ccdf
-from dessim.report.paper import Stored
-from dessim.report.tolerance import Tolerance
+from dessim.report.paper.figures import Stored
+from dessim.report.paper.tolerance import Tolerance
+from dessim.report.plot.drawing import Drawing
 
 NEEDS = {"scheme-comparison": "dessim run scheme-comparison -j 2"}
 KEYS = ("panel", "series", "threads", "share_above")

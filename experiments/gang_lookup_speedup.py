@@ -8,12 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.patches import Rectangle
 
-from dessim.measure.paired import compare
-from dessim.report.drawing import Drawing
-from dessim.report.paper import Stored
-from dessim.report.results import Point
-from dessim.report.style import grid
-from dessim.report.tolerance import Tolerance
+from dessim.measure.statistics.paired import compare
+from dessim.report.common.results import Point
+from dessim.report.paper.figures import Stored
+from dessim.report.paper.tolerance import Tolerance
+from dessim.report.plot.drawing import Drawing
+from dessim.report.plot.style import grid
 
 NEEDS = {"gang-lookup-map": "dessim run gang-lookup-map -j 2"}
 KEYS = ("workload", "threads", "fault_around_order")

@@ -1,9 +1,9 @@
 """Median, p99 and p99.9 of the fault latency against threads: four schemes, three workloads."""
 
-from dessim.report.drawing import Drawing
 from dessim.report.figures import latency
-from dessim.report.paper import Stored
-from dessim.report.tolerance import Tolerance
+from dessim.report.paper.figures import Stored
+from dessim.report.paper.tolerance import Tolerance
+from dessim.report.plot.drawing import Drawing
 
 NEEDS = {"scheme-comparison": "dessim run scheme-comparison -j 2"}
 KEYS = ("panel", "series", "quantile", "threads")

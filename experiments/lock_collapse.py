@@ -7,10 +7,10 @@ from typing import Any
 
 from dessim.measure.theory.ticket_lock import ticket_lock
 from dessim.model.units import TIME, parse_quantity, parse_ratio
-from dessim.report.drawing import Drawing
-from dessim.report.paper import Stored
-from dessim.report.style import draw_line, grid, legend, line_style, threads_axis
-from dessim.report.tolerance import Tolerance
+from dessim.report.paper.figures import Stored
+from dessim.report.paper.tolerance import Tolerance
+from dessim.report.plot.drawing import Drawing
+from dessim.report.plot.style import draw_line, grid, legend, line_style, threads_axis
 
 NEEDS = {"lock-collapse": "dessim run lock-collapse"}
 KEYS = ("lock", "threads")

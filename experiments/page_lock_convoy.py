@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from dessim.report.drawing import Drawing
-from dessim.report.paper import Stored
-from dessim.report.results import Results
-from dessim.report.style import grid, legend, line_style
-from dessim.report.tolerance import Tolerance
+from dessim.report.common.results import Results
+from dessim.report.paper.figures import Stored
+from dessim.report.paper.tolerance import Tolerance
+from dessim.report.plot.drawing import Drawing
+from dessim.report.plot.style import grid, legend, line_style
 
 NEEDS = {"page-lock-queues": "dessim run page-lock-queues --queues"}
 KEYS = ("hand_over", "series", "part")

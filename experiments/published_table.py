@@ -4,12 +4,12 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from dessim.report.drawing import Drawing
-from dessim.report.paper import Stored
-from dessim.report.results import Point
-from dessim.report.style import draw_line, grid, legend, line_style, log_axis
-from dessim.report.tolerance import Tolerance
-from dessim.report.words import threads_word
+from dessim.report.common.format import threads_word
+from dessim.report.common.results import Point
+from dessim.report.paper.figures import Stored
+from dessim.report.paper.tolerance import Tolerance
+from dessim.report.plot.drawing import Drawing
+from dessim.report.plot.style import draw_line, grid, legend, line_style, log_axis
 
 NEEDS = {"fault-around-2014": "dessim run fault-around-2014 -j 2"}
 KEYS = ("workload", "threads", "fault_around_order")

@@ -5,13 +5,13 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from dessim.measure.intervals import mean_interval
-from dessim.report.drawing import Drawing
-from dessim.report.paper import Stored
-from dessim.report.results import Point
-from dessim.report.style import grid, legend, line_style
-from dessim.report.tolerance import Tolerance
-from dessim.report.words import scheme_of
+from dessim.measure.statistics.intervals import mean_interval
+from dessim.report.common.format import scheme_of
+from dessim.report.common.results import Point
+from dessim.report.paper.figures import Stored
+from dessim.report.paper.tolerance import Tolerance
+from dessim.report.plot.drawing import Drawing
+from dessim.report.plot.style import grid, legend, line_style
 
 VERDICTS = "check/verdicts.json"
 NEEDS = {

@@ -1,9 +1,9 @@
 """Throughput against threads: four schemes, bands, linear scaling, the USL; three workloads."""
 
-from dessim.report.drawing import Drawing
 from dessim.report.figures import throughput
-from dessim.report.paper import Stored
-from dessim.report.tolerance import Tolerance
+from dessim.report.paper.figures import Stored
+from dessim.report.paper.tolerance import Tolerance
+from dessim.report.plot.drawing import Drawing
 
 NEEDS = {"scheme-comparison": "dessim run scheme-comparison -j 2"}
 KEYS = ("panel", "series", "threads")

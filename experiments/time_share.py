@@ -1,9 +1,9 @@
 """Where the time goes, stacked: four schemes at 1, 32 and 120 threads, three workloads."""
 
-from dessim.report.drawing import Drawing
 from dessim.report.figures import time_share
-from dessim.report.paper import Stored
-from dessim.report.tolerance import Tolerance
+from dessim.report.paper.figures import Stored
+from dessim.report.paper.tolerance import Tolerance
+from dessim.report.plot.drawing import Drawing
 
 NEEDS = {"scheme-comparison": "dessim run scheme-comparison -j 2"}
 KEYS = ("panel", "series", "threads")

@@ -17,10 +17,10 @@ from dessim.kernel.alphabet import Step, jump, label, lock, unlock
 from dessim.kernel.assembler import assemble
 from dessim.kernel.result import RunResult
 from dessim.kernel.setup import Setup
-from dessim.measure.summary import Summary, summarise
+from dessim.measure.statistics.summary import Summary, summarise
 from dessim.measure.theory import open_queues, repairman
 from dessim.model.experiment import Experiment
-from dessim.study.precision import reached_by, replications_wanted
+from dessim.study.sweep.precision import reached_by, replications_wanted
 
 FULL = 1_000
 REPLICATIONS: int = Experiment.model_fields["replications"].default

@@ -11,7 +11,7 @@ from small import experiment_file
 
 import dessim
 from dessim.model import ConfigError
-from dessim.report.drawing import UnknownFigureError
+from dessim.report.plot.drawing import UnknownFigureError
 
 HEAVY = ("numba", "simpy", "scipy", "matplotlib", "pyarrow", "pandas", "numpy", "pydantic")
 
@@ -154,7 +154,7 @@ def test_failed_runs_raise_and_the_others_are_stored(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first reason is told."""
-    from dessim.study import runner
+    from dessim.study.sweep import runner
 
     def fail(*anything: object) -> None:
         raise MemoryError("no room")

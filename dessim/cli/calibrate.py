@@ -18,14 +18,14 @@ from dessim.cli.validate import (
     table_of,
     write_validation,
 )
-from dessim.study.names import folder_name
+from dessim.study.store.names import folder_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dessim.model import Experiment, Point
-    from dessim.study.calibrate import Evaluation, Problem, Simulate
-    from dessim.study.published import Published
+    from dessim.model.published import Published
+    from dessim.study.fidelity.calibrate import Evaluation, Problem, Simulate
 
 
 @click.command()
@@ -116,10 +116,10 @@ def simulator(
     experiment: Experiment, engine: str, jobs: int, out: Path, *, quiet: bool
 ) -> Iterator[Simulate]:
     """Run points by workers that stay open between evaluations."""
-    from dessim.study.executors import open_workers
-    from dessim.study.plan import check
-    from dessim.study.runner import Tally, jobs_of
-    from dessim.study.store import Store
+    from dessim.study.store.runs import Store
+    from dessim.study.sweep.executors import open_workers
+    from dessim.study.sweep.jobs import Tally, jobs_of
+    from dessim.study.sweep.plan import check
 
     store = Store(out / "runs")
     store.root.mkdir(parents=True, exist_ok=True)
@@ -151,9 +151,9 @@ def _problem(
     with_faults: bool,
 ) -> tuple[Problem, list[Point]]:
     """The problem, and the points of all cells that could be fitted."""
-    from dessim.study import cells
-    from dessim.study.calibrate import Problem, usable, usual_fit
-    from dessim.study.parameters import parameters_of
+    from dessim.study.fidelity import cells
+    from dessim.study.fidelity.calibrate import Problem, usable, usual_fit
+    from dessim.study.fidelity.parameters import parameters_of
 
     every = usable(table)
     if not fit:
@@ -184,7 +184,7 @@ def _silent(evaluation: Evaluation) -> None:
 
 def _tell(evaluation: Evaluation) -> None:
     """One line about an evaluation."""
-    from dessim.study.parameters import as_text
+    from dessim.study.fidelity.parameters import as_text
 
     numbers = list(evaluation.settings.items())
     words = [f"{path} {as_text(path, value)}" for path, value in numbers[:8]]
@@ -194,11 +194,11 @@ def _tell(evaluation: Evaluation) -> None:
 
 
 def _show_sensitivity(problem: Problem, form: str) -> None:
-    from dessim.study.calibration import sensitivity_of
+    from dessim.study.fidelity.calibration import sensitivity_of
 
     document = sensitivity_of(problem)
     if form == "table":
-        from dessim.report.calibration_text import print_knowledge
+        from dessim.report.text.calibration import print_knowledge
 
         print_knowledge(document)
         return
@@ -206,7 +206,7 @@ def _show_sensitivity(problem: Problem, form: str) -> None:
 
 
 def _echo_json(document: dict[str, Any]) -> None:
-    from dessim.study.tables import to_json
+    from dessim.study.sweep.tables import to_json
 
     click.echo(to_json(document), nl=False)
 
@@ -225,17 +225,22 @@ def _fit(
     engine: str,
 ) -> None:
     """Fit, write profile and documents, validate the new profile, and print it all."""
-    from dessim.measure.fitting import knowledge
-    from dessim.study.calibrate import (
+    from dessim.measure.statistics.fitting import knowledge
+    from dessim.study.fidelity.calibrate import (
         check_carried,
         check_enough_cells,
         cross_validate,
         knowledge_at,
         solve,
     )
-    from dessim.study.calibration import document_of, fitted_numbers, left_out_errors, record_of
-    from dessim.study.fitted_profile import fitted_profile
-    from dessim.study.tables import to_json, write_texts
+    from dessim.study.fidelity.calibration import (
+        document_of,
+        fitted_numbers,
+        left_out_errors,
+        record_of,
+    )
+    from dessim.study.fidelity.fitted_profile import fitted_profile
+    from dessim.study.sweep.tables import to_json, write_texts
 
     if not force:
         check_enough_cells(len(problem.points), len(problem.parameters))
@@ -254,7 +259,7 @@ def _fit(
     written += write_texts({"calibration.json": to_json(document)}, folder)
     written += write_validation(document["validation"], folder)
     if form == "table":
-        from dessim.report.calibration_text import print_calibration
+        from dessim.report.text.calibration import print_calibration
 
         print_calibration(document)
         click.echo()
@@ -268,7 +273,7 @@ def _fit(
 def _validate(problem: Problem, points: list[Point], profile: Path, engine: str) -> dict[str, Any]:
     """Every usable cell on the new profile, as it was written."""
     from dessim.model import load_machine
-    from dessim.study.validation import validation_of
+    from dessim.study.fidelity.validation import validation_of
 
     machine = load_machine(profile)
     there = [point.model_copy(update={"machine": machine}) for point in points]

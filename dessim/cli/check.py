@@ -134,7 +134,7 @@ def _properties(asked: tuple[str, ...], single: bool) -> tuple[str, ...]:
 
 def _print(found: list[Any], given: dict[str, Any], single: bool) -> None:
     """Print verdicts, and traces where they are asked for or there is one scope."""
-    from dessim.report import check_text as text
+    from dessim.report.text import check as text
 
     rows = [[verdict.row() for verdict in one.verdicts] for one in found]
     if given["form"] == "json":
@@ -151,7 +151,7 @@ def _print(found: list[Any], given: dict[str, Any], single: bool) -> None:
 
 
 def _print_trace(one: Any, verdict: Any) -> None:
-    from dessim.report import check_text as text
+    from dessim.report.text import check as text
     from dessim.study import check as study
 
     lines = study.told(one.exploration.small, verdict.schedule)
@@ -163,7 +163,7 @@ def _print_trace(one: Any, verdict: Any) -> None:
 def _replay(scope: Any, given: dict[str, Any]) -> int:
     """Replay a schedule; return the exit code."""
     from dessim import schemes
-    from dessim.report import check_text as text
+    from dessim.report.text import check as text
     from dessim.study import check as study
 
     small = study.small_world_of(scope)

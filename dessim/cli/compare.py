@@ -35,7 +35,7 @@ def compare(
     A and B are results (folders that `dessim run` wrote, or names of experiments); with --in, two
     schemes of one result. Prints `~` where a change is not significant, and the crossover.
     """
-    from dessim.study.compare import compared, crossings, pairs_of_results
+    from dessim.study.sweep.compare import compared, crossings, pairs_of_results
 
     if within is not None:
         document = _document(within, results_dir)
@@ -66,15 +66,15 @@ def _show(
         found = {"a": a, "b": b, "rows": rows, "crossovers": crossed}
         click.echo(json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False))
         return
-    from dessim.report.comparison_text import lines_of
+    from dessim.report.text.comparison import lines_of
 
     for line in lines_of(a, b, rows, crossed):
         click.echo(line)
 
 
 def _document(name: str, results_dir: Path) -> dict[str, Any]:
-    from dessim.report.results import load_document
-    from dessim.study.names import folder_name
+    from dessim.report.common.results import load_document
+    from dessim.study.store.names import folder_name
 
     for folder in (Path(name), results_dir / folder_name(name)):
         if (folder / "results.json").is_file():
@@ -86,7 +86,7 @@ def _document(name: str, results_dir: Path) -> dict[str, Any]:
 
 
 def _pairs_within(document: dict[str, Any], a: str, b: str, within: str) -> list[Any]:
-    from dessim.study.compare import pairs_of_schemes, scheme_label
+    from dessim.study.sweep.compare import pairs_of_schemes, scheme_label
 
     points = document["points"]
     known = list(dict.fromkeys(scheme_label(point) for point in points))

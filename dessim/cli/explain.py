@@ -15,7 +15,7 @@ from dessim.cli.select import Selection, busiest, point_options, select
 if TYPE_CHECKING:
     from dessim.kernel.result import RunResult
     from dessim.model import Point
-    from dessim.study.sensitivity import Plan
+    from dessim.study.explain.sensitivity import Plan
 
 
 @click.command()
@@ -118,7 +118,7 @@ def explain(
         _print_costs(chosen, form)
         return
     assert chosen is not None
-    from dessim.study.cuts import read_cut, read_share
+    from dessim.study.explain.speedup import read_cut, read_share
 
     cuts = [read_cut(text) for text in speedups]
     share = read_share(cut)
@@ -129,7 +129,7 @@ def explain(
     if blame:
         document["blame"] = _blame(chosen, limit, quiet)
     if sensitivity:
-        from dessim.study.sensitivity import Plan
+        from dessim.study.explain.sensitivity import Plan
 
         if len(metrics) > 1:
             raise click.UsageError("--sensitivity ranks by one --metric at a time; runs are kept")
@@ -139,7 +139,7 @@ def explain(
     if cuts or causal:
         document |= _what_if(chosen, work, cuts, share if causal else None, metrics)
     elif not (blame or sensitivity):
-        from dessim.study.explain import time_of
+        from dessim.study.explain.time import time_of
 
         found = work.run(chosen.points)
         pairs = zip(chosen.points, found, strict=True)
@@ -174,7 +174,7 @@ class _Work:
     def __init__(
         self, chosen: Selection, engine: str, workers: int, out: Path, quiet: bool
     ) -> None:
-        from dessim.study.store import Store
+        from dessim.study.store.runs import Store
 
         self.chosen, self.engine, self.workers, self.quiet = chosen, engine, workers, quiet
         self.store = Store(out / "runs")
@@ -183,7 +183,7 @@ class _Work:
         """Results of all replications of each point."""
         from dessim.cli.progress import Progress
         from dessim.cli.run import report_failures, run_jobs
-        from dessim.study.runner import jobs_of
+        from dessim.study.sweep.jobs import jobs_of
 
         self.store.root.mkdir(parents=True, exist_ok=True)
         todo = jobs_of(points, self.engine, self.store, self.chosen.text)  # type: ignore[arg-type]
@@ -195,8 +195,8 @@ class _Work:
 
 
 def _blame(chosen: Selection, limit: int | None, quiet: bool) -> list[dict[str, Any]]:
-    from dessim.study.explain import BLAME_SPANS, blame_of
-    from dessim.study.plan import label_of
+    from dessim.study.explain.time import BLAME_SPANS, blame_of
+    from dessim.study.sweep.plan import label_of
 
     found = []
     for i, point in enumerate(chosen.points, start=1):
@@ -207,9 +207,9 @@ def _blame(chosen: Selection, limit: int | None, quiet: bool) -> list[dict[str, 
 
 
 def _sensitivity(chosen: Selection, work: _Work, plan: Plan, quiet: bool) -> dict[str, Any]:
-    from dessim.study.compare import place_of
-    from dessim.study.sensitivity import sensitivity
-    from dessim.study.whatif import place_of as identity
+    from dessim.study.explain.sensitivity import sensitivity
+    from dessim.study.explain.whatif import place_of as identity
+    from dessim.study.sweep.compare import place_of
 
     first = busiest(chosen.points)
     place = (place_of(identity(first)), first.threads)
@@ -231,7 +231,13 @@ def _what_if(
     share_ppm: int | None,
     metrics: Sequence[str],
 ) -> dict[str, Any]:
-    from dessim.study.whatif import P99, causal_scenarios, effects, metric_name, scenarios_of
+    from dessim.study.explain.whatif import (
+        P99,
+        causal_scenarios,
+        effects,
+        metric_name,
+        scenarios_of,
+    )
 
     names = list(metrics) or ["throughput", P99]
     for name in names:
@@ -249,13 +255,13 @@ def _what_if(
 
 
 def _print_costs(chosen: Selection | None, form: str) -> None:
-    from dessim.study.levers import catalogue
+    from dessim.study.explain.costs import catalogue
 
     entries = catalogue(chosen.points if chosen else ())
     if form == "json":
         click.echo(json.dumps(entries, indent=1, ensure_ascii=False))
         return
-    from dessim.report.explain_text import catalogue_lines
+    from dessim.report.text.explain import catalogue_lines
 
     for line in catalogue_lines(entries):
         click.echo(line)
@@ -265,6 +271,6 @@ def _print(document: dict[str, Any], form: str) -> None:
     if form == "json":
         click.echo(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False))
         return
-    from dessim.report.explain_text import print_explanation
+    from dessim.report.text.explain import print_explanation
 
     print_explanation(document)

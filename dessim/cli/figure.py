@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from dessim.report.paper import PaperFigure
+    from dessim.report.paper.figures import PaperFigure
 
 MAX_TOLD = 10
 """Differences told of one figure."""
@@ -46,7 +46,7 @@ def figure(
     drawn (default: all that apply). Without RESULTS, NAME is a figure of the folder `experiments`,
     which knows itself what it is drawn from. Exit code 1 if --check finds a difference.
     """
-    from dessim.report import paper
+    from dessim.report.paper import figures as paper
 
     known = paper.names()
     if everything and words:
@@ -76,7 +76,7 @@ def figure(
 
 def place_of(name: str, results_dir: Path) -> Path | None:
     """Folder of some results; None if there are none."""
-    from dessim.study.names import folder_name
+    from dessim.study.store.names import folder_name
 
     places = (Path(name), results_dir / folder_name(name))
     return next((place for place in places if (place / "results.json").is_file()), None)
@@ -101,9 +101,9 @@ def _draw_paper(
 ) -> None:
     """Draw figures of `experiments`, and compare their numbers if wanted."""
     from dessim.cli.run import summary_of
-    from dessim.report.paper import Stored, check_needs
-    from dessim.report.save import save
-    from dessim.report.style import paper_style
+    from dessim.report.paper.figures import Stored, check_needs
+    from dessim.report.plot.save import save
+    from dessim.report.plot.style import paper_style
 
     stored = Stored(results_dir)
     check_needs(figures, stored)

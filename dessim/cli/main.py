@@ -62,14 +62,14 @@ def _message(error: Exception) -> str | None:
     from dessim.engines.explorer.world import ScopeError
     from dessim.kernel.alphabet import ProgramError
     from dessim.kernel.world import WorldError
-    from dessim.report.drawing import UnknownFigureError
-    from dessim.report.error import ReportError
-    from dessim.report.paper import FigureFileError
-    from dessim.report.perfetto_trace import PerfettoMissingError
+    from dessim.report.common.error import ReportError
+    from dessim.report.paper.figures import FigureFileError
+    from dessim.report.plot.drawing import UnknownFigureError
+    from dessim.report.trace.perfetto import PerfettoMissingError
     from dessim.schemes import SchemeFileError, UnknownScheme
     from dessim.study.check import CheckError
-    from dessim.study.executors import ClusterMissingError
-    from dessim.study.levers import UnknownLeverError
+    from dessim.study.explain.costs import UnknownLeverError
+    from dessim.study.sweep.executors import ClusterMissingError
 
     known = (
         *(WorldError, UnknownScheme, UnknownFigureError, FigureFileError, ReportError),

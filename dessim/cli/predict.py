@@ -13,8 +13,8 @@ from dessim.cli.validate import DEFAULT, load_with, simulation_options, table_of
 
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point
-    from dessim.study.calibrate import Simulate
-    from dessim.study.published import Published
+    from dessim.model.published import Published
+    from dessim.study.fidelity.calibrate import Simulate
 
 
 @click.command()
@@ -64,8 +64,8 @@ def predict(
     full, small = _points(chosen, cells, simulate, replications or 1)
     with simulator(chosen, engine, jobs, out, quiet=quiet) as run:
         document = _predictions(chosen, table, full, small, run, engine)
-    from dessim.study.predict import table_rows
-    from dessim.study.tables import to_csv, to_json, write_texts
+    from dessim.study.fidelity.predict import table_rows
+    from dessim.study.sweep.tables import to_csv, to_json, write_texts
 
     text = to_csv(table_rows(document))
     texts = {to.name: text, f"{to.stem}.json": to_json(document)}
@@ -79,8 +79,8 @@ def _points(
     experiment: Experiment, cells: tuple[str, ...], simulate: tuple[str, ...], replications: int
 ) -> tuple[list[Point], list[Point]]:
     """The cells as they are predicted, and as small as the experiment simulates them."""
-    from dessim.study.cells import points_of, simulating, spelled_out
-    from dessim.study.predict import USUAL
+    from dessim.study.fidelity.cells import points_of, simulating, spelled_out
+    from dessim.study.fidelity.predict import USUAL
 
     small = points_of(spelled_out(cells or USUAL, "--cells"), experiment)
     full = simulating(small, simulate or ("full",))
@@ -97,10 +97,10 @@ def _predictions(
     run: Simulate,
     engine: str,
 ) -> dict[str, Any]:
-    from dessim.study.calibrate import usable
-    from dessim.study.cells import points_of
-    from dessim.study.predict import predictions_of
-    from dessim.study.validation import validation_of
+    from dessim.study.fidelity.calibrate import usable
+    from dessim.study.fidelity.cells import points_of
+    from dessim.study.fidelity.predict import predictions_of
+    from dessim.study.fidelity.validation import validation_of
 
     measured = points_of(usable(table), experiment, table.places)
     validation = validation_of(measured, run(measured), table, engine)

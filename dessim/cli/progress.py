@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from dessim.study.runner import Job, Outcome
+    from dessim.study.sweep.jobs import Job, Outcome
 
 PLAIN_EVERY_S = 10.0
 """Seconds between two lines when nobody watches."""
@@ -110,7 +110,7 @@ class Progress:
     def _work(self, job: Job) -> int:
         """Accesses of a run: its length up to a factor."""
         if job.point_index not in self._work_of:
-            from dessim.study.plan import accesses_of
+            from dessim.study.sweep.plan import accesses_of
 
             self._work_of[job.point_index] = accesses_of(job.point)
         return self._work_of[job.point_index]
@@ -126,14 +126,14 @@ class Progress:
             words.append(f"about {_as_time(left_s)} left")
         words.append(f"{self.faults / seconds:,.0f} simulated faults per second")
         if self._running:
-            from dessim.study.plan import label_of
+            from dessim.study.sweep.plan import label_of
 
             since, job = min(self._running.values(), key=lambda pair: pair[0])
             words.append(f"longest {_as_time(now - since)}: {label_of(job.point)}")
         return ", ".join(words)
 
     def _line(self, outcome: Outcome) -> None:
-        from dessim.study.plan import label_of
+        from dessim.study.sweep.plan import label_of
 
         what = "stored" if outcome.reused else "ran" if outcome.run is not None else "FAILED"
         name = f"{label_of(outcome.job.point)} replication={outcome.job.key.replication}"

@@ -15,10 +15,10 @@ from dessim.cli.progress import Progress
 
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point
-    from dessim.study.request import Conducted
-    from dessim.study.runner import Job, Tally
-    from dessim.study.schedule import Workers
-    from dessim.study.store import Store
+    from dessim.study.store.runs import Store
+    from dessim.study.sweep.executors import Workers
+    from dessim.study.sweep.jobs import Job, Tally
+    from dessim.study.sweep.request import Conducted
 
 FORMATS = ("table", "json", "csv")
 
@@ -86,8 +86,8 @@ def run(
 
     Finished runs are kept in OUT/runs and used again; the tables go to OUT/EXPERIMENT.
     """
-    from dessim.study.request import Request, conduct
-    from dessim.study.store import Store
+    from dessim.study.store.runs import Store
+    from dessim.study.sweep.request import Request, conduct
 
     request = Request(config, overrides, engine, seed, replications)  # type: ignore[arg-type]
     experiment, points = request.load()
@@ -121,7 +121,7 @@ def run(
 
 def _with_room(conducted: Callable[[], Conducted], store: Store) -> Conducted:
     """Carry an experiment out; if the disk is too full for its tables, tell how to go on."""
-    from dessim.study.runner import NO_ROOM
+    from dessim.study.sweep.runner import NO_ROOM
 
     try:
         return conducted()
@@ -138,7 +138,7 @@ def load_points(
     config: str, overrides: Sequence[str], seed: int | None, replications: int | None
 ) -> tuple[Experiment, tuple[Point, ...]]:
     """Read an experiment and its points, and check them before anything runs."""
-    from dessim.study.request import Request
+    from dessim.study.sweep.request import Request
 
     return Request(config, tuple(overrides), seed=seed, replications=replications).load()
 
@@ -147,13 +147,13 @@ def as_written(
     config: str, overrides: Sequence[str], seed: int | None, replications: int | None
 ) -> str:
     """The experiment's file as a person wrote it, the overrides as comments above it."""
-    from dessim.study.request import Request
+    from dessim.study.sweep.request import Request
 
     return Request(config, tuple(overrides), seed=seed, replications=replications).written
 
 
 def _write_queues(points: Sequence[Point], folder: Path, quiet: bool) -> Path:
-    from dessim.study.queues import write_queues
+    from dessim.study.sweep.queues import write_queues
 
     def note(i: int, n: int) -> None:
         if not quiet:
@@ -175,9 +175,8 @@ def run_jobs(
 
     Workers that were open before stay open.
     """
-    from dessim.study.executors import open_workers
-    from dessim.study.runner import StoreFullError, run_all
-    from dessim.study.schedule import ClusterLostError
+    from dessim.study.sweep.executors import ClusterLostError, open_workers
+    from dessim.study.sweep.runner import StoreFullError, run_all
 
     own = open_workers(workers, cluster) if isinstance(workers, int) else None
     team, done = (own if isinstance(workers, int) else workers), False
@@ -217,7 +216,7 @@ def report_failures(tally: Tally) -> None:
     failed = tally.failed
     if not failed:
         return
-    from dessim.study.plan import label_of
+    from dessim.study.sweep.plan import label_of
 
     for outcome in failed:
         name = f"{label_of(outcome.job.point)} replication={outcome.job.key.replication}"
@@ -233,11 +232,11 @@ def _fail(text: str) -> NoReturn:
 def print_document(document: dict[str, Any], form: str) -> None:
     """Print results in one of the `FORMATS`."""
     if form == "table":
-        from dessim.report.tables_text import print_table
+        from dessim.report.text.tables import print_table
 
         print_table(document)
         return
-    from dessim.study.tables import table_rows, to_csv, to_json
+    from dessim.study.sweep.tables import table_rows, to_csv, to_json
 
     text = to_json(document) if form == "json" else to_csv(table_rows(document))
     click.echo(text, nl=False)
@@ -247,9 +246,9 @@ def _print_plan(
     experiment: Experiment, points: Sequence[Point], engine: str, store: Store, form: str
 ) -> None:
     """Print what would be run, and how much of it is there already."""
-    from dessim.study.memory import as_text, run_bytes, usable_bytes
-    from dessim.study.plan import label_of
-    from dessim.study.store import keys_of
+    from dessim.study.store.runs import keys_of
+    from dessim.study.sweep.memory import as_text, run_bytes, usable_bytes
+    from dessim.study.sweep.plan import label_of
 
     keys = [keys_of(point, range(point.replications), engine) for point in points]
     stored = [sum(store.has(key) for key in of_point) for of_point in keys]

@@ -76,7 +76,7 @@ def select(
         If no point is left; it says what there is to choose from.
     """
     from dessim.cli.run import as_written, load_points
-    from dessim.study.compare import scheme_label
+    from dessim.study.sweep.compare import scheme_label
 
     experiment, points = load_points(config, overrides, seed, replications)
 

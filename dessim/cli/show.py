@@ -46,7 +46,7 @@ def _registry(kind: str) -> tuple[list[str], Callable[[str], str]]:
 
         return schemes.names(), lambda name: schemes.load(name).description.partition(": ")[2]
     if kind == "figures":
-        from dessim.report import paper
+        from dessim.report.paper import figures as paper
 
         return paper.names(), paper.title_of
     from dessim import model

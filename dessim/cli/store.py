@@ -25,9 +25,9 @@ def status(folder: Path, form: str) -> None:
 
     Every stored run is read and checked; nothing is changed. Exit code 1 if one is damaged.
     """
-    from dessim.study.aside import leftovers
-    from dessim.study.books import store_of, sweeps_of
-    from dessim.study.store import all_runs
+    from dessim.study.store.atomic import leftovers
+    from dessim.study.store.manifest import manifests_of, store_of
+    from dessim.study.store.runs import all_runs
 
     store = store_of(_existing(folder))
     whole, damaged = set(), []
@@ -36,7 +36,7 @@ def status(folder: Path, form: str) -> None:
             damaged.append(wrong)
         else:
             whole.add(digest)
-    sweeps = sweeps_of(folder)
+    sweeps = manifests_of(folder)
     used = {digest for sweep in sweeps for digest in sweep.digests}
     found: dict[str, Any] = {
         "sweeps": [_progress_of(sweep, whole) for sweep in sweeps],
@@ -97,19 +97,19 @@ def _print_status(found: dict[str, Any]) -> None:
 @click.option("-n", "--dry-run", is_flag=True, help="Only tell what would be removed.")
 def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
     """Remove damaged runs and leftovers of killed processes from the results folder DIR."""
-    from dessim.study.aside import clear, leftovers
-    from dessim.study.books import BOOKS, store_of, sweeps_of, unreadable_books
-    from dessim.study.store import all_runs
+    from dessim.study.store.atomic import clear, leftovers
+    from dessim.study.store.manifest import MANIFEST, manifests_of, store_of, unreadable_manifests
+    from dessim.study.store.runs import all_runs
 
-    if (_existing(folder) / BOOKS).is_file():
+    if (_existing(folder) / MANIFEST).is_file():
         raise click.UsageError(f"the runs are in {str(folder.parent)!r}: clean that")
-    if unused and (torn := unreadable_books(folder)):
+    if unused and (torn := unreadable_manifests(folder)):
         raise click.UsageError(
             f"{torn[0]} cannot be read, so nobody knows which runs are unused: run its experiment"
             " again (stored runs are used), or remove the folder"
         )
     store = store_of(folder)
-    used = {digest for sweep in sweeps_of(folder) for digest in sweep.digests}
+    used = {digest for sweep in manifests_of(folder) for digest in sweep.digests}
     going = [
         digest
         for digest, run, _ in all_runs(store)
@@ -142,10 +142,10 @@ def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
 )
 def export(folder: Path, form: str, out: Path | None) -> None:
     """Write one table with a row for each finished run of DIR: all sweeps, or one experiment."""
-    from dessim.study.books import run_rows, store_of, sweeps_of
-    from dessim.study.tables import uniform, write_rows
+    from dessim.study.store.manifest import manifests_of, run_rows, store_of
+    from dessim.study.sweep.tables import uniform, write_rows
 
-    sweeps = sweeps_of(_existing(folder))
+    sweeps = manifests_of(_existing(folder))
     if not sweeps:
         raise click.UsageError(f"there is no sweep in {str(folder)!r}; `dessim run` makes one")
     rows = uniform(list(run_rows(sweeps, store_of(folder))))

@@ -11,7 +11,7 @@ import click
 from dessim.cli.select import busiest, point_options, select
 
 if TYPE_CHECKING:
-    from dessim.measure.recording import Recording
+    from dessim.measure.recording.history import Recording
 
 FORMATS = ("both", "perfetto", "folded")
 
@@ -60,9 +60,9 @@ def trace(
     _check_name(out, form)
     chosen = select(config, **choice)
     point = busiest(chosen.points)
-    from dessim.report.perfetto_trace import check_perfetto, write_trace
-    from dessim.study.plan import label_of
-    from dessim.study.trace import SPANS, record
+    from dessim.report.trace.perfetto import check_perfetto, write_trace
+    from dessim.study.explain.trace import SPANS, record
+    from dessim.study.sweep.plan import label_of
 
     if form != "folded":
         check_perfetto()
@@ -77,7 +77,7 @@ def trace(
         raise click.UsageError(
             f"nothing happens from {from_text} on: the run ends at {_ms(recording.until_ps)}"
         )
-    from dessim.study.names import folder_name
+    from dessim.study.store.names import folder_name
 
     path = out or Path("results") / folder_name(chosen.experiment.name) / "trace.pftrace"
     written = []
@@ -85,7 +85,7 @@ def trace(
         slices = write_trace(recording, path)
         written.append(f"{path} ({slices:,} slices, {path.stat().st_size / 1e6:.1f} MB)")
     if form != "perfetto":
-        from dessim.report.folded import folded_text
+        from dessim.report.trace.folded import folded_text
 
         stacks = path.with_suffix(".folded")
         stacks.parent.mkdir(parents=True, exist_ok=True)

@@ -9,12 +9,12 @@ import click
 
 from dessim.cli.progress import Progress
 from dessim.cli.run import report_failures, run_jobs, summary_of
-from dessim.study.names import folder_name
+from dessim.study.store.names import folder_name
 
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point
-    from dessim.study.published import Published
-    from dessim.study.runner import Tally
+    from dessim.model.published import Published
+    from dessim.study.sweep.jobs import Tally
 
 DEFAULT = "fault-around-2014"
 
@@ -99,9 +99,9 @@ def validate(
         return
     chosen = load_with(experiment, machine, overrides, seed, replications)
     table = table_of(chosen, data)
-    from dessim.study.cells import chosen as choose
-    from dessim.study.cells import points_of, simulating
-    from dessim.study.validation import validation_of
+    from dessim.study.fidelity.cells import chosen as choose
+    from dessim.study.fidelity.cells import points_of, simulating
+    from dessim.study.fidelity.validation import validation_of
 
     wanted = choose(only, table.rows, "--only")
     points = simulating(points_of(wanted, chosen, table.places), simulate)
@@ -110,7 +110,7 @@ def validate(
     folder = out / folder_name(f"validate-{table.name}")
     written = write_validation(document, folder)
     if not no_figure:
-        from dessim.report.validation_figure import draw_validation
+        from dessim.report.plot.validation import draw_validation
 
         written += draw_validation(document, folder / "figures")
     show_validation(document, form)
@@ -121,7 +121,7 @@ def validate(
 
 def _holds_curves(data: str) -> bool:
     from dessim.model import find
-    from dessim.study.curves import is_table_of_curves
+    from dessim.study.fidelity.sosp13 import is_table_of_curves
 
     return is_table_of_curves(find("published", data))
 
@@ -139,8 +139,8 @@ def _validate_curves(
 ) -> None:
     """Simulate published curves of lines and locks: short runs, none of which is stored."""
     from dessim.model import find
-    from dessim.study.curves import chosen_rows, curve_rows, curves_validation, load_curves
-    from dessim.study.tables import to_csv, to_json, write_texts
+    from dessim.study.fidelity.sosp13 import chosen_rows, curve_rows, curves_validation, load_curves
+    from dessim.study.sweep.tables import to_csv, to_json, write_texts
 
     path = find("published", data)
     rows = chosen_rows(load_curves(path), only)
@@ -158,11 +158,11 @@ def _validate_curves(
     folder = out / folder_name(f"validate-{path.stem}")
     written = write_texts(texts, folder)
     if not no_figure:
-        from dessim.report.validation_figure import draw_curves
+        from dessim.report.plot.validation import draw_curves
 
         written += draw_curves(document, folder / "figures")
     if form == "table":
-        from dessim.report.validation_text import print_curves
+        from dessim.report.text.validation import print_curves
 
         print_curves(document)
     else:
@@ -190,7 +190,7 @@ def load_with(
 
 def table_of(experiment: Experiment, data: str | None) -> Published:
     """The measured table: the one named, else the experiment's."""
-    from dessim.study.published import load_published
+    from dessim.model.published import load_published
 
     name = data or experiment.measured
     if name is None:
@@ -204,9 +204,9 @@ def run_points(
     experiment: Experiment, points: list[Point], engine: str, jobs: int, out: Path, *, quiet: bool
 ) -> Tally:
     """Do the runs of some points, or take them from the store."""
-    from dessim.study.plan import check
-    from dessim.study.runner import jobs_of
-    from dessim.study.store import Store
+    from dessim.study.store.runs import Store
+    from dessim.study.sweep.jobs import jobs_of
+    from dessim.study.sweep.plan import check
 
     check(experiment, points)
     store = Store(out / "runs")
@@ -218,8 +218,8 @@ def run_points(
 
 def write_validation(document: dict[str, Any], folder: Path) -> list[Path]:
     """Write a validation as JSON and CSV."""
-    from dessim.study.tables import to_csv, to_json, write_texts
-    from dessim.study.validation import table_rows
+    from dessim.study.fidelity.validation import table_rows
+    from dessim.study.sweep.tables import to_csv, to_json, write_texts
 
     texts = {
         "validation.json": to_json(document),
@@ -231,12 +231,12 @@ def write_validation(document: dict[str, Any], folder: Path) -> list[Path]:
 def show_validation(document: dict[str, Any], form: str) -> None:
     """Print a validation in one of the formats."""
     if form == "table":
-        from dessim.report.validation_text import print_validation
+        from dessim.report.text.validation import print_validation
 
         print_validation(document)
         return
-    from dessim.study.tables import to_csv, to_json
-    from dessim.study.validation import table_rows
+    from dessim.study.fidelity.validation import table_rows
+    from dessim.study.sweep.tables import to_csv, to_json
 
     text = to_json(document) if form == "json" else to_csv(table_rows(document))
     click.echo(text, nl=False)

@@ -1,7 +1,7 @@
 """Metrics, categories of time, and counters."""
 
 from dessim.kernel.layout import CATEGORIES, COUNTERS
-from dessim.measure.metrics import COUNTED, METRICS, QUANTILES_PPM
+from dessim.measure.statistics.run_metrics import COUNTED, METRICS, QUANTILES_PPM
 
 from .markdown import code, escape, table
 

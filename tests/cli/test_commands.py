@@ -247,7 +247,7 @@ def test_failed_runs_are_listed_and_end_with_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every run fails: a table of dashes, each reason, exit code 1."""
-    from dessim.study import runner
+    from dessim.study.sweep import runner
 
     def fail(*anything: object) -> None:
         raise MemoryError("no room")

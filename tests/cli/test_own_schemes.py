@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from dessim import schemes
 from dessim.cli import main
-from dessim.study.version import model_version
+from dessim.study.store.version import model_version
 
 SCHEME = '''"""``mine``: a sentence about it."""
 

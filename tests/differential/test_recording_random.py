@@ -9,11 +9,11 @@ from stories import RUNAWAY, Log, RunawayError, by_reference
 from dessim.engines.reference import Reference
 from dessim.kernel import layout as lay
 from dessim.kernel.world import build_world
-from dessim.measure.blame import blame
-from dessim.measure.recorder import Recorder
-from dessim.measure.recording import TaskInfo
-from dessim.report.folded import folded_stacks
-from dessim.report.perfetto_trace import flows_of
+from dessim.measure.recording.blame import blame
+from dessim.measure.recording.history import TaskInfo
+from dessim.measure.recording.recorder import Recorder
+from dessim.report.trace.folded import folded_stacks
+from dessim.report.trace.perfetto import flows_of
 
 
 def recorded(setup):

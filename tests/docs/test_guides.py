@@ -8,7 +8,7 @@ from helpers import scheme_setup
 
 from dessim import schemes
 from dessim.engines import run_setup
-from dessim.measure.metrics import METRICS
+from dessim.measure.statistics.run_metrics import METRICS
 from dessim.model import ConfigError, json_schema, load_experiment, resolve
 from dessim.model.sweep import SWEPT_KEYS
 
@@ -105,7 +105,7 @@ def test_the_figure_of_one_s_own_is_drawn(shell, tmp_path) -> None:
 
 def test_every_figure_stands_in_the_list_with_its_command_and_tolerance() -> None:
     """The table of experiments/README.md tells of each figure what its file says."""
-    from dessim.report import paper
+    from dessim.report.plot import paper
 
     text = (ROOT / "experiments" / "README.md").read_text()
     lines = dict(re.findall(r"^(?:\| `(\w+)` \|(.*))$", text, re.M))

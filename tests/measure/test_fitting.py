@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from dessim.measure.fitting import at_bounds, correlations, fit, knowledge
+from dessim.measure.statistics.fitting import at_bounds, correlations, fit, knowledge
 
 LINE = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0], [1.0, 3.0]])
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from small import a_run, counts_of
 
-from dessim.measure.intervals import mean_interval, paired_quantiles, quantile_interval
-from dessim.measure.metrics import METRICS
-from dessim.measure.paired import compare
-from dessim.measure.summary import summarise
-from dessim.measure.survival import survival
+from dessim.measure.statistics.intervals import mean_interval, paired_quantiles, quantile_interval
+from dessim.measure.statistics.paired import compare
+from dessim.measure.statistics.run_metrics import METRICS
+from dessim.measure.statistics.summary import summarise
+from dessim.measure.statistics.survival import survival
 from dessim.measure.theory import open_queues
 
 

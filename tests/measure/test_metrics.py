@@ -5,7 +5,7 @@ from helpers import a_lock_loop, a_workload, lock_loop_setup, scheme_setup
 from small import a_run, counts_of
 
 from dessim.engines import run_setup
-from dessim.measure.metrics import (
+from dessim.measure.statistics.run_metrics import (
     METRICS,
     STARTS_AND_ENDS,
     completion_ps,

@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from dessim.measure.morris import DELTA, LEVELS, effects, elementary_effects, trajectories
+from dessim.measure.statistics.morris import (
+    DELTA,
+    LEVELS,
+    effects,
+    elementary_effects,
+    trajectories,
+)
 
 
 def test_a_walk_changes_one_coordinate_at_a_time() -> None:

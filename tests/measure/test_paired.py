@@ -3,10 +3,10 @@ import math
 import numpy as np
 import pytest
 
-from dessim.measure.crossover import crossovers
-from dessim.measure.paired import compare, holm
-from dessim.measure.scaling import fit, peak_threads, usl
-from dessim.measure.warmup import batch_means, mser5
+from dessim.measure.statistics.crossover import crossovers
+from dessim.measure.statistics.paired import compare, holm
+from dessim.measure.statistics.scaling import fit, peak_threads, usl
+from dessim.measure.statistics.warmup import batch_means, mser5
 
 
 def test_what_is_common_to_both_cancels() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import sobol_indices, uniform
 
-from dessim.measure.sobol import sobol
+from dessim.measure.statistics.sobol import sobol
 
 
 def ishigami(x):

@@ -9,7 +9,7 @@ from collections.abc import Container
 import pytest
 
 from dessim.model import find, load_machine
-from dessim.study.curves import (
+from dessim.study.fidelity.sosp13 import (
     ATOMIC,
     CURVES,
     MACHINES,

@@ -1,8 +1,8 @@
 import pytest
 from rich.console import Console
 
-from dessim.report.explain_text import rounded_percentages
-from dessim.report.sensitivity_text import print_sensitivity
+from dessim.report.text.explain import rounded_percentages
+from dessim.report.text.sensitivity import print_sensitivity
 
 
 def test_percentages_add_up_and_are_off_by_less_than_a_tenth() -> None:

@@ -12,12 +12,12 @@ from click.testing import CliRunner
 from matplotlib.image import imread
 
 from dessim.cli import main
-from dessim.measure.metrics import METRICS
-from dessim.report.drawing import UnknownFigureError
-from dessim.report.error import ReportError
+from dessim.measure.statistics.run_metrics import METRICS
+from dessim.report.common.error import ReportError
+from dessim.report.common.results import load_results
 from dessim.report.figures import draw_all, names
-from dessim.report.results import load_results
-from dessim.report.style import entitle, grid, log_axis, paper_style
+from dessim.report.plot.drawing import UnknownFigureError
+from dessim.report.plot.style import entitle, grid, log_axis, paper_style
 
 ALL = ["ccdf", "latency", "throughput", "time_share"]
 FORMS = ["csv", "pdf", "png", "svg", "txt"]

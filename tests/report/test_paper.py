@@ -10,11 +10,11 @@ from click.testing import CliRunner, Result
 from matplotlib.image import imread
 
 from dessim.cli import main
-from dessim.report import paper
-from dessim.report.drawing import UnknownFigureError
-from dessim.report.paper import Stored, check_needs
-from dessim.report.style import COLUMN_IN, PAGE_IN
-from dessim.report.tolerance import read_rows
+from dessim.report.paper import figures as paper
+from dessim.report.paper.figures import Stored, check_needs
+from dessim.report.paper.tolerance import read_rows
+from dessim.report.plot.drawing import UnknownFigureError
+from dessim.report.plot.style import COLUMN_IN, PAGE_IN
 
 ROOT = Path(__file__).parents[2]
 NAMES = [
@@ -184,7 +184,7 @@ def test_a_file_that_is_no_figure_says_what_it_lacks(
 
 
 FIGURE = '''"""Mine."""
-from dessim.report.tolerance import Tolerance
+from dessim.report.paper.tolerance import Tolerance
 NEEDS, KEYS, TOLERANCE = {}, (), Tolerance()
 NEEDS: dict = {}
 def draw(stored):

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from dessim.measure.metrics import METRICS
-from dessim.report.tables_text import print_table
+from dessim.measure.statistics.run_metrics import METRICS
+from dessim.report.text.tables import print_table
 
 
 def a_point(**changed: Any) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 import pytest
 
-from dessim.report.tolerance import Row, Tolerance, differences
+from dessim.report.paper.tolerance import Row, Tolerance, differences
 
 KEYS = ("scheme", "threads")
 EXPECTED: list[Row] = [

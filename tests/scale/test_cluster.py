@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from scale_processes import command, same_tables
 
-from dessim.study.executors import ClusterMissingError, ClusterWorkers
-from dessim.study.store import Store
+from dessim.study.store.runs import Store
+from dessim.study.sweep.executors import ClusterMissingError, ClusterWorkers
 
 pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from scale_processes import children_of, command, gone_soon, same_tables
 
-from dessim.study.store import Store, all_runs
+from dessim.study.store.runs import Store, all_runs
 
 QUICK, MANY, RUNS = 3, 30, 18
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dessim.measure.fitting import knowledge
+from dessim.measure.statistics.fitting import knowledge
 from dessim.model import ConfigError, Point, load_experiment
-from dessim.study.calibrate import (
+from dessim.model.published import Measured, Published, load_published
+from dessim.study.fidelity.calibrate import (
     Problem,
     check_carried,
     check_enough_cells,
@@ -17,13 +18,13 @@ from dessim.study.calibrate import (
     usable,
     usual_fit,
 )
-from dessim.study.calibration import document_of, fitted_numbers, left_out_errors
-from dessim.study.cells import cell_name, key_of, points_of
-from dessim.study.parameters import machine_with, parameters_of
-from dessim.study.precision import summary_of
-from dessim.study.published import Measured, Published, load_published
-from dessim.study.runner import Tally, jobs_of, run_all
-from dessim.study.store import Store
+from dessim.study.fidelity.calibration import document_of, fitted_numbers, left_out_errors
+from dessim.study.fidelity.cells import cell_name, key_of, points_of
+from dessim.study.fidelity.parameters import machine_with, parameters_of
+from dessim.study.store.runs import Store
+from dessim.study.sweep.jobs import Tally, jobs_of
+from dessim.study.sweep.precision import summary_of
+from dessim.study.sweep.runner import run_all
 
 EXPERIMENT = """\
 machine: ivybridge-ex-4s

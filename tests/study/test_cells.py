@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from dessim.model import ConfigError, load_experiment, resolve
-from dessim.study.cells import (
+from dessim.model.published import load_published
+from dessim.study.fidelity.cells import (
     cell_name,
     chosen,
     ideal_faults,
@@ -12,7 +13,6 @@ from dessim.study.cells import (
     simulating,
     spelled_out,
 )
-from dessim.study.published import load_published
 
 TABLE = load_published("fault-around-2014")
 

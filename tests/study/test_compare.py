@@ -3,12 +3,13 @@ from small import EXPERIMENT, experiment_file
 
 from dessim.engines import run_setup
 from dessim.model import load_experiment, resolve
-from dessim.study.compare import comparisons_of, crossings, pairs_of_results, pairs_of_schemes
-from dessim.study.plan import setup_of
-from dessim.study.precision import Reached, more_jobs, replications_wanted
-from dessim.study.runner import jobs_of, run_all
-from dessim.study.store import Store
-from dessim.study.tables import document_of, table_rows
+from dessim.study.store.runs import Store
+from dessim.study.sweep.compare import comparisons_of, crossings, pairs_of_results, pairs_of_schemes
+from dessim.study.sweep.jobs import jobs_of
+from dessim.study.sweep.plan import setup_of
+from dessim.study.sweep.precision import Reached, more_jobs, replications_wanted
+from dessim.study.sweep.runner import run_all
+from dessim.study.sweep.tables import document_of, table_rows
 
 
 def a_point(scheme, threads, values, metric="pages_mapped_per_s", **changes):

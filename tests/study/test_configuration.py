@@ -4,7 +4,7 @@ from pathlib import Path
 from small import experiment_file
 
 from dessim.model import load_experiment, resolve
-from dessim.study.configuration import Asked, configuration_of, write_configuration
+from dessim.study.sweep.configuration import Asked, configuration_of, write_configuration
 
 
 def configured(folder: Path, *overrides: str) -> dict[str, object]:

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from dessim.model import Calibration, ConfigError, find, load_machine
-from dessim.study.fitted_profile import Fitted, fitted_profile
-from dessim.study.parameters import value_of
+from dessim.study.fidelity.fitted_profile import Fitted, fitted_profile
+from dessim.study.fidelity.parameters import value_of
 
 MACHINE = load_machine("ivybridge-ex-4s")
 TEXT = find("machines", "ivybridge-ex-4s").read_text()

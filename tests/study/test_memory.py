@@ -7,8 +7,8 @@ from small import experiment_file
 
 from dessim.kernel.world import build_world
 from dessim.model import load_experiment, resolve
-from dessim.study.memory import PROCESS_BYTES, as_text, run_bytes, usable_bytes, world_words
-from dessim.study.plan import setup_of
+from dessim.study.sweep.memory import PROCESS_BYTES, as_text, run_bytes, usable_bytes, world_words
+from dessim.study.sweep.plan import setup_of
 
 SHAPES = [
     ["threads=[1]"],

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from dessim.model import ConfigError, load_machine
-from dessim.study.parameters import (
+from dessim.study.fidelity.parameters import (
     DEFAULTS,
     machine_with,
     parameters_of,

@@ -4,8 +4,8 @@ import pytest
 from small import EXPERIMENT, experiment_file
 
 from dessim.model import ConfigError, Point, load_experiment, resolve
-from dessim.study.plan import accesses_of, check, program_of, setup_of
-from dessim.study.version import ROOMS, hash_of
+from dessim.study.store.version import ROOMS, hash_of
+from dessim.study.sweep.plan import accesses_of, check, program_of, setup_of
 
 
 def points_of(folder: Path, *overrides: str) -> tuple[Point, ...]:

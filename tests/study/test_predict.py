@@ -6,16 +6,17 @@ from typing import Any
 import pytest
 
 from dessim.model import Calibration, Point, load_experiment
-from dessim.study.cells import points_of, simulating, spelled_out
-from dessim.study.predict import (
+from dessim.study.fidelity.cells import points_of, simulating, spelled_out
+from dessim.study.fidelity.predict import (
     doubts,
     half_width,
     parameter_variances,
     predictions_of,
     table_rows,
 )
-from dessim.study.runner import Tally, jobs_of, run_all
-from dessim.study.store import Store
+from dessim.study.store.runs import Store
+from dessim.study.sweep.jobs import Tally, jobs_of
+from dessim.study.sweep.runner import run_all
 
 EXPERIMENT = """\
 machine: ivybridge-ex-4s

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from dessim.model import ConfigError, load_experiment, resolve
-from dessim.study.published import load_published, mean_errors
+from dessim.model.published import load_published, mean_errors
 
 HEADER = "workload,scheme,threads,fault_around_order,completion_s,doubtful\n"
 

@@ -9,9 +9,10 @@ from small import experiment_file
 from dessim.kernel.result import RunResult
 from dessim.kernel.world import Setup
 from dessim.model import load_experiment, resolve
-from dessim.study import runner
-from dessim.study.runner import Job, Outcome, jobs_of, run_all
-from dessim.study.store import Store
+from dessim.study.store.runs import Store
+from dessim.study.sweep import runner
+from dessim.study.sweep.jobs import Job, Outcome, jobs_of
+from dessim.study.sweep.runner import run_all
 
 
 @pytest.fixture

@@ -10,10 +10,11 @@ import pytest
 from small import experiment_file
 
 from dessim.model import load_experiment, resolve
-from dessim.study import schedule
-from dessim.study.runner import Job, Reply, jobs_of
-from dessim.study.schedule import ClusterLostError, Silence, carry_out
-from dessim.study.store import Store
+from dessim.study.store.runs import Store
+from dessim.study.sweep import schedule
+from dessim.study.sweep.executors import ClusterLostError
+from dessim.study.sweep.jobs import Job, Reply, Silence, jobs_of
+from dessim.study.sweep.schedule import carry_out
 
 
 class Scripted(Executor):

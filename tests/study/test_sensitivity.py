@@ -7,9 +7,9 @@ from helpers import a_lock_loop, a_machine, a_workload, ideal_machine
 from dessim.engines import run_setup
 from dessim.model import Point, SchemeChoice, load_machine
 from dessim.model.machine import Provenance
-from dessim.study.levers import UnknownLeverError
-from dessim.study.plan import setup_of
-from dessim.study.sensitivity import Plan, machine_at, ranged, sensitivity
+from dessim.study.explain.costs import UnknownLeverError
+from dessim.study.explain.sensitivity import Plan, machine_at, ranged, sensitivity
+from dessim.study.sweep.plan import setup_of
 
 
 def run_here(points):

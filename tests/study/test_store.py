@@ -6,8 +6,8 @@ import pytest
 from small import a_run, experiment_file
 
 from dessim.model import load_experiment, resolve
-from dessim.study import store as store_module
-from dessim.study.store import FILES, DamagedRunError, RunKey, Store, keys_of, run_key
+from dessim.study.store import runs as store_module
+from dessim.study.store.runs import FILES, DamagedRunError, RunKey, Store, keys_of, run_key
 
 
 @pytest.fixture

@@ -9,11 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 from small import EXPERIMENT, experiment_file
 
-from dessim.measure.metrics import METRICS
+from dessim.measure.statistics.run_metrics import METRICS
 from dessim.model import load_experiment, resolve
-from dessim.study.runner import Tally, jobs_of, run_all
-from dessim.study.store import Store
-from dessim.study.tables import document_of, table_rows, to_csv, to_json, write_tables
+from dessim.study.store.runs import Store
+from dessim.study.sweep.jobs import Tally, jobs_of
+from dessim.study.sweep.runner import run_all
+from dessim.study.sweep.tables import document_of, table_rows, to_csv, to_json, write_tables
 
 POINT_KEYS = {
     "machine",

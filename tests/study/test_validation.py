@@ -7,11 +7,11 @@ from small import a_run
 
 from dessim.kernel.result import RunResult
 from dessim.model import Point, load_experiment
-from dessim.study.cells import points_of
-from dessim.study.published import load_published
-from dessim.study.runner import Job, Outcome, Tally
-from dessim.study.store import keys_of
-from dessim.study.validation import error_of, errors_by, table_rows, validation_of
+from dessim.model.published import load_published
+from dessim.study.fidelity.cells import points_of
+from dessim.study.fidelity.validation import error_of, errors_by, table_rows, validation_of
+from dessim.study.store.runs import keys_of
+from dessim.study.sweep.jobs import Job, Outcome, Tally
 
 
 def outcome(index: int, point: Point, run: RunResult | None) -> Outcome:

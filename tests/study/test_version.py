@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from dessim.study.version import ROOMS, hash_of
+from dessim.study.store.version import ROOMS, hash_of
 
 PLAIN = "x = 1\n\n\ndef f(a):\n    return a + x\n"
 EXPLAINED = (

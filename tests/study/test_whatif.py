@@ -3,10 +3,9 @@ from helpers import a_lock_loop, a_machine, a_workload, ideal_machine
 
 from dessim.engines import run_setup
 from dessim.model import Point, SchemeChoice
-from dessim.study.explain import time_of
-from dessim.study.levers import UnknownLeverError
-from dessim.study.plan import setup_of
-from dessim.study.whatif import (
+from dessim.study.explain.costs import UnknownLeverError
+from dessim.study.explain.time import time_of
+from dessim.study.explain.whatif import (
     TOGETHER,
     Scenario,
     causal_scenarios,
@@ -14,6 +13,7 @@ from dessim.study.whatif import (
     metric_name,
     scenarios_of,
 )
+from dessim.study.sweep.plan import setup_of
 
 
 def a_point(**changes) -> Point:

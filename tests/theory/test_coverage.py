@@ -11,7 +11,7 @@ import pytest
 from covering import DOCS, FULL, MEAN, REPLICATIONS, an_experiment, closed_queue, covered, models
 from small import counts_of
 
-from dessim.measure.intervals import mean_interval, quantile_interval
+from dessim.measure.statistics.intervals import mean_interval, quantile_interval
 from dessim.measure.theory import open_queues
 
 QUICK = 30

@@ -11,7 +11,7 @@ from dessim.kernel.alphabet import Step, jump, label, lock, unlock
 from dessim.kernel.assembler import assemble
 from dessim.kernel.histogram import quantile_ps
 from dessim.kernel.setup import Setup
-from dessim.measure.intervals import quantile_interval
+from dessim.measure.statistics.intervals import quantile_interval
 from dessim.measure.theory import mva, open_queues, repairman, ticket_lock
 
 BETWEEN, SERVICE, CUSTOMERS = 1_000_000, 500_000, 2_000

@@ -6,9 +6,9 @@ from recordings import POINTS, a_loop, a_point
 from small import experiment_file
 
 from dessim.cli import main
-from dessim.measure.blame import ELSEWHERE, HAND_OVER, TOO_LONG, blame
-from dessim.study.explain import blame_of
-from dessim.study.trace import record
+from dessim.measure.recording.blame import ELSEWHERE, HAND_OVER, TOO_LONG, blame
+from dessim.study.explain.time import blame_of
+from dessim.study.explain.trace import record
 
 
 @pytest.fixture(scope="module", params=POINTS, ids=lambda name: name.replace(" ", "-"))

@@ -7,9 +7,9 @@ from small import experiment_file
 
 from dessim.cli import main
 from dessim.kernel.layout import CATEGORIES
-from dessim.report import perfetto_trace
-from dessim.report.perfetto_trace import flows_of, write_trace
-from dessim.study.trace import record
+from dessim.report.trace import perfetto as perfetto_trace
+from dessim.report.trace.perfetto import flows_of, write_trace
+from dessim.study.explain.trace import record
 
 pb2 = pytest.importorskip("perfetto.protos.perfetto.trace.perfetto_trace_pb2")
 BEGIN, END, COUNTER = 1, 2, 4

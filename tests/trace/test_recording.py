@@ -9,11 +9,11 @@ from dessim.engines import run_setup
 from dessim.kernel.alphabet import lock
 from dessim.kernel.assembler import assemble
 from dessim.kernel.layout import CATEGORIES
-from dessim.measure.frames import frames_of
-from dessim.report.folded import folded_stacks, folded_text
-from dessim.study import trace
-from dessim.study.plan import setup_of
-from dessim.study.trace import record
+from dessim.measure.recording.frames import frames_of
+from dessim.report.trace.folded import folded_stacks, folded_text
+from dessim.study.explain import trace
+from dessim.study.explain.trace import record
+from dessim.study.sweep.plan import setup_of
 
 
 @pytest.fixture(scope="module", params=POINTS, ids=lambda name: name.replace(" ", "-"))

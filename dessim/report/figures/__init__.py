@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from dessim.report.drawing import Drawing, UnknownFigureError
-from dessim.report.results import Results, load_results
-from dessim.report.save import save
-from dessim.report.style import paper_style
+from dessim.report.common.results import Results, load_results
+from dessim.report.plot.drawing import Drawing, UnknownFigureError
+from dessim.report.plot.save import save
+from dessim.report.plot.style import paper_style
 
 
 def names() -> list[str]:

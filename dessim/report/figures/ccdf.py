@@ -7,10 +7,10 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from dessim.report.drawing import Drawing
-from dessim.report.results import Results
-from dessim.report.style import entitle, grid, legend, line_style, log_axis
-from dessim.report.words import threads_word
+from dessim.report.common.format import threads_word
+from dessim.report.common.results import Results
+from dessim.report.plot.drawing import Drawing
+from dessim.report.plot.style import entitle, grid, legend, line_style, log_axis
 
 NS_PER_US = 1000.0
 

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from dessim.report.drawing import Drawing
-from dessim.report.results import Panel, Results
-from dessim.report.style import draw_line, entitle, grid, legend, log_axis, note_in, threads_axis
+from dessim.report.common.results import Panel, Results
+from dessim.report.plot.drawing import Drawing
+from dessim.report.plot.style import (
+    draw_line,
+    entitle,
+    grid,
+    legend,
+    log_axis,
+    note_in,
+    threads_axis,
+)
 
 QUANTILES = (
     ("p50", "fault_latency_ns_p50"),

@@ -7,11 +7,10 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from dessim.measure.scaling import usl
-from dessim.report.comparison_text import scheme_label
-from dessim.report.drawing import Drawing
-from dessim.report.results import Panel, Results
-from dessim.report.style import (
+from dessim.measure.statistics.scaling import usl
+from dessim.report.common.results import Panel, Results
+from dessim.report.plot.drawing import Drawing
+from dessim.report.plot.style import (
     draw_line,
     entitle,
     grid,
@@ -21,6 +20,7 @@ from dessim.report.style import (
     threads_axis,
     unit_of,
 )
+from dessim.report.text.comparison import scheme_label
 
 METRIC = "pages_mapped_per_s"
 DECADE = 8

@@ -8,11 +8,11 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dessim.report.drawing import Drawing
-from dessim.report.palette import CATEGORY_LOOKS, UNSEEN, place_of
-from dessim.report.results import Panel, Results
-from dessim.report.style import PAGE_IN, legend
-from dessim.report.words import threads_word
+from dessim.report.common.format import threads_word
+from dessim.report.common.palette import CATEGORY_LOOKS, UNSEEN, place_of
+from dessim.report.common.results import Panel, Results
+from dessim.report.plot.drawing import Drawing
+from dessim.report.plot.style import PAGE_IN, legend
 
 SMALLEST = 0.005
 """A category that nowhere reaches this share is drawn as a part of `other`."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from dessim.report.palette import CATEGORY_LOOKS, UNSEEN, place_of
+from dessim.report.common.palette import CATEGORY_LOOKS, UNSEEN, place_of
 
 WIDTH, ROW, BAR = 700, 46, 15
 SMALLEST = 0.005

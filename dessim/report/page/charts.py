@@ -13,8 +13,8 @@ from itertools import pairwise
 
 from markupsafe import Markup, escape
 
-from dessim.report.palette import COLOURS, DASHES, MARKERS
-from dessim.report.words import plain_number
+from dessim.report.common.format import plain_number
+from dessim.report.common.palette import COLOURS, DASHES, MARKERS
 
 WIDTH, HEIGHT = 380, 270
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 26, 40

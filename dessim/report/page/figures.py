@@ -8,12 +8,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from dessim.measure.scaling import usl
-from dessim.report.comparison_text import scheme_label
+from dessim.measure.statistics.scaling import usl
+from dessim.report.common.format import amount, duration_ns, plus_minus, threads_word
+from dessim.report.common.results import Panel, Point, Results
 from dessim.report.page import bars
 from dessim.report.page.charts import Chart, Dot, Line, svg, swatch
-from dessim.report.results import Panel, Point, Results
-from dessim.report.words import amount, duration_ns, plus_minus, threads_word
+from dessim.report.text.comparison import scheme_label
 
 NS_PER_US = 1000.0
 BANDS = "Bands and bars: 95 % intervals over replications."

@@ -14,7 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from dessim.report.error import ReportError
+from dessim.report.common.error import ReportError
+from dessim.report.common.results import Results, load_results
 from dessim.report.page import bars
 from dessim.report.page.figures import figures_of
 from dessim.report.page.tables import (
@@ -25,7 +26,6 @@ from dessim.report.page.tables import (
     time_table,
 )
 from dessim.report.page.warnings import warnings_of
-from dessim.report.results import Results, load_results
 
 HERE = Path(__file__).parent
 SURROUNDINGS = ("python", "system", "numpy", "scipy", "numba", "simpy", "pydantic", "PyYAML")

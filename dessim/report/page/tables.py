@@ -6,10 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dessim.report.comparison_text import change, form_of
-from dessim.report.page import bars
-from dessim.report.results import Point, Results
-from dessim.report.words import (
+from dessim.report.common.format import (
     UNKNOWN,
     amount,
     duration_ns,
@@ -18,6 +15,9 @@ from dessim.report.words import (
     plus_minus,
     scheme_of,
 )
+from dessim.report.common.results import Point, Results
+from dessim.report.page import bars
+from dessim.report.text.comparison import change, form_of
 
 Entry = dict[str, Any]
 

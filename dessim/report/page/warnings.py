@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from dessim.report.words import scheme_of, threads_word
+from dessim.report.common.format import scheme_of, threads_word
 
 Entry = dict[str, Any]
 MAX_NAMED = 5

@@ -1,0 +1,104 @@
+"""What tasks wait for in a World: which lock or line a step wants, and a number for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dessim.kernel import layout as lay
+from dessim.kernel.alphabet import LOCKS
+from dessim.kernel.flow import PAGE_LINE
+from dessim.kernel.layout import World
+from dessim.kernel.places import lock_at, own_lock, table_at, vma_cache_at
+from dessim.measure.recording.history import NO_RESOURCE, Resource
+
+PAGE_LINE_OPS = frozenset(lay.OPS.index(name) for name in PAGE_LINE)
+PTE_LINE_OPS = frozenset(
+    (lay.OP_WHEN_PTE_NONE, lay.OP_WHEN_WINDOW_OPEN, lay.OP_SET_PTE, lay.OP_CLEAR_PTE)
+)
+VMA_LINE_OPS = frozenset((lay.OP_WHEN_VMA_CACHED, lay.OP_CACHE_VMA))
+LOCK_NAMES = {which: name.removesuffix("_write") for name, (which, _, _) in LOCKS.items()}
+
+
+class Resources:
+    """Numbers and names of all that is waited for; a resource gets a number when it is first met.
+
+    Parameters
+    ----------
+    w : list of int
+        The World before its first event.
+    """
+
+    def __init__(self, w: World) -> None:
+        self.all: list[Resource] = []
+        self.places: list[int] = []
+        self.known: dict[tuple[str, int], int] = {}
+        tasks = range(w[lay.H_TASKS])
+        self.mms = sorted({w[w[lay.H_TASK] + i * lay.T_WORDS + lay.T_MM] for i in tasks})
+        mappings = range(max(1, w[lay.H_MAPPINGS]))
+        base = w[lay.H_MAPPING] + lay.M_TABLE
+        self.tables = [w[base + i * lay.M_WORDS] for i in mappings]
+        self.vma_locks = [w[w[lay.H_MAPPING] + i * lay.M_WORDS + lay.M_VMA_LOCK] for i in mappings]
+
+    def number(self, kind: str, place: int, name: Callable[[], str]) -> int:
+        """Return the number of a resource."""
+        key = (kind, place)
+        if key not in self.known:
+            self.known[key] = len(self.all)
+            self.places.append(place)
+            self.all.append(Resource(kind, name(), keeps_all=not kind.endswith("line")))
+        return self.known[key]
+
+    def lock(self, w: World, t: int, which: int, suffix: str = "") -> int:
+        """Number of a lock, or with the suffix `` line`` of its cache line, as a task sees it."""
+        place = lock_at(w, t, which)
+        kind = LOCK_NAMES[which] + suffix
+        return self.number(kind, place, lambda: self._lock_name(w, which, place))
+
+    def line(self, w: World, t: int, i: int) -> int:
+        """Number of the cache line that a step asks for, or NO_RESOURCE: as in ``delays``."""
+        op = w[i + lay.I_OP]
+        if op in PAGE_LINE_OPS:
+            page = w[t + lay.T_CURSOR]
+            return self.number("page line", page, lambda: str(page))
+        if op == lay.OP_LOCK or op == lay.OP_UNLOCK:
+            which = w[i + lay.I_A]
+            return NO_RESOURCE if own_lock(w, t, which) else self.lock(w, t, which, " line")
+        if op in (lay.OP_LOAD_PGD, lay.OP_LOAD_MMAP_SEM):
+            return self.lock(w, t, lay.LOCK_MMAP, " line")
+        if op in VMA_LINE_OPS:
+            place = vma_cache_at(w, t)
+            return self.number("vma cache line", place, lambda: self._mm_name(place))
+        if op in PTE_LINE_OPS and w[t + lay.T_OWN_TABLES] == 0:
+            place = table_at(w, t)
+            return self.number("pte line", place, lambda: self._table_name(w, place))
+        return NO_RESOURCE
+
+    def page_lock(self, page: int) -> int:
+        """Number of a page's lock."""
+        return self.number("page lock", page, lambda: str(page))
+
+    def cpu(self, w: World, t: int) -> int:
+        """Number of a task's CPU."""
+        cpu = (w[t + lay.T_CPU] - w[lay.H_CPU]) // lay.U_WORDS
+        return self.number("cpu", cpu, lambda: str(cpu))
+
+    def device(self) -> int:
+        """Number of the device's queue, for which its idle slots wait."""
+        return self.number("work", 0, lambda: "for the device")
+
+    def _lock_name(self, w: World, which: int, place: int) -> str:
+        if which == lay.LOCK_PTL and w[lay.H_SPLIT_PTL]:
+            return self._table_name(w, place)
+        if which == lay.LOCK_VMA:
+            return f"of mapping {self.vma_locks.index(place)}"
+        return "" if which >= lay.LOCK_FREE_STANDING else self._mm_name(place)
+
+    def _mm_name(self, place: int) -> str:
+        if len(self.mms) == 1:
+            return ""
+        return f"of mm {max(i for i, base in enumerate(self.mms) if base <= place)}"
+
+    def _table_name(self, w: World, place: int) -> str:
+        mapping = max(i for i, base in enumerate(self.tables) if base <= place)
+        table = (place - self.tables[mapping]) // w[lay.H_TABLE_WORDS]
+        return f"of mapping {mapping}, table {table}"

@@ -1,0 +1,281 @@
+"""One run in plain numbers.
+
+A run that simulated a part of its file is scaled up: what happens once (the start of the threads,
+the fixed part of a process's exit) counts once, what happens per page counts as often as the whole
+file has pages. Latencies and rates need no scaling.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+from dessim.kernel.histogram import Counts, quantile_ps
+from dessim.kernel.result import MIN_SHARE, RunResult
+from dessim.measure.statistics.warmup import batch_means, mser5
+
+MIN_BINS = 8
+"""Fewest time bins from which a steady rate is taken."""
+STARTS_AND_ENDS = "too little time in which all threads run: latencies are those of the whole run"
+NO_END_OF_WARMUP = "no end of the warm-up found (MSER-5): all of the steady phase was kept"
+MIN_BEYOND = 10
+"""Fewest observations beyond a quantile for it to be told."""
+BATCHES = 20
+"""Parts of a steady phase whose rates give the interval of a single run."""
+PS_PER_S = 10**12
+PS_PER_NS = 1000
+
+COUNTED = {
+    "minor_faults": "minor_faults",
+    "trylock_lost": "trylock_lost",
+    "recheck_lost": "recheck_lost",
+    "page_lock_waits": "page_lock_waits",
+    "wake_ups": "wake_ups",
+    "hand_offs": "hand_offs",
+    "context_switches": "context_switches",
+    "major_faults": "major_faults",
+    "pages_read": "pages_read",
+    "tlb_misses": "tlb_misses",
+    "shootdowns": "shootdowns",
+    "interrupts": "interrupts",
+    "invalidations": "invalidations",
+    "pages_removed": "pages_removed",
+    "bug1": "bug1",
+    "bug2": "bug2",
+}
+"""Metrics that count events, and the counter of the run that each reads."""
+QUANTILES_PPM = {
+    "fault_latency_ns_p50": 500_000,
+    "fault_latency_ns_p90": 900_000,
+    "fault_latency_ns_p99": 990_000,
+    "fault_latency_ns_p999": 999_000,
+    "fault_latency_ns_p9999": 999_900,
+}
+"""Metrics that are quantiles of the latency, and their ranks in parts per million."""
+METRICS = (
+    "completion_s",
+    "steady_faults_per_s",
+    "pages_mapped_per_s",
+    "minor_faults",
+    "fault_latency_ns_mean",
+    *QUANTILES_PPM,
+    "fault_latency_ns_max",
+    *(name for name in COUNTED if name != "minor_faults"),
+)
+"""All metrics, in the order of tables."""
+
+
+@dataclass(frozen=True)
+class RunMetrics:
+    """What one run says.
+
+    Attributes
+    ----------
+    values : dict
+        Metric name -> number; None where the run holds no such observation.
+    notes : tuple of str
+        What a reader must know to judge the numbers.
+    warmup_ps : int, ps
+        Part of the run, from time 0, that the steady rates leave out.
+    batches : dict
+        Metric -> rates of ``BATCHES`` consecutive parts of the steady phase; empty without one.
+    """
+
+    values: dict[str, float | int | None]
+    notes: tuple[str, ...]
+    warmup_ps: int = 0
+    batches: dict[str, list[float]] = field(default_factory=dict)
+
+
+Exact = Fraction | int
+
+
+def scale_of(run: RunResult) -> Exact:
+    """How many times the simulated part of the file fits into the whole."""
+    return Fraction(run.pages_declared, run.pages_simulated) if run.scaled else 1
+
+
+def completion_ps(run: RunResult, fixed_exit_ps: int = 0) -> Exact:
+    """Time from the first start to the end of the last process, for the whole file.
+
+    Parameters
+    ----------
+    run : RunResult
+    fixed_exit_ps : int, ps
+        Part of the teardown that does not grow with the file.
+
+    Returns
+    -------
+    Fraction or int, ps
+    """
+    factor = scale_of(run)
+    reading = run.finish_ps - run.start_ps
+    teardown = run.completion_ps - run.finish_ps
+    fixed = min(fixed_exit_ps, teardown)
+    return run.start_ps + reading * factor + (teardown - fixed) * factor + fixed
+
+
+def steady_window(run: RunResult) -> tuple[int, int] | None:
+    """Time bins in which all threads run: from the last start to the first finish.
+
+    Returns
+    -------
+    (first, end) or None
+        Bins ``first`` to ``end - 1`` lie wholly inside; None if they are too few to count on.
+    """
+    first = -(-run.start_ps // run.series_bin_ps)
+    end = run.first_finish_ps // run.series_bin_ps
+    if end - first < MIN_BINS:
+        return None
+    if (end - first) * run.series_bin_ps * MIN_SHARE < run.finish_ps:
+        return None
+    return first, end
+
+
+def measured_window(run: RunResult, warmup_ps: int | None) -> tuple[int, int, str | None] | None:
+    """Time bins from which steady rates are taken: all threads run, and the warm-up is over.
+
+    Parameters
+    ----------
+    run : RunResult
+    warmup_ps : int or None, ps
+        Where the warm-up ends; None: where MSER-5 says, on pages mapped per bin (faults per bin
+        where nothing is mapped).
+
+    Returns
+    -------
+    (first, end, note) or None
+        None without a steady window.
+    """
+    window = steady_window(run)
+    if window is None:
+        return None
+    first, end = window
+    if warmup_ps is not None:
+        cut = max(0, -(-warmup_ps // run.series_bin_ps) - first)
+        note = None
+    else:
+        series = run.series_pages if any(run.series_pages) else run.series_faults
+        found = mser5(_bins(series, first, end))
+        cut = found or 0
+        note = None if found is not None else NO_END_OF_WARMUP
+    if end - first - cut < MIN_BINS:
+        return first, end, "the warm-up leaves too little of the steady phase: it was kept"
+    return first + cut, end, note
+
+
+def _bins(series: Sequence[int], first: int, end: int) -> list[int]:
+    """Part of a time series; a series ends with the last bin in which anything happened."""
+    return [*series[first:end], *[0] * (end - max(first, len(series)))]
+
+
+def _rates(run: RunResult, warmup_ps: int | None = None) -> RunMetrics:
+    """Faults and mapped pages per second of simulated time, with notes, warm-up and batches."""
+    window = measured_window(run, warmup_ps)
+    notes = []
+    if window is None:
+        first, end, span_ps = 0, len(run.series_faults), max(run.finish_ps, 1)
+        notes.append("no steady phase: rates are averages from the first start to the last finish")
+    else:
+        first, end, note = window
+        span_ps = (end - first) * run.series_bin_ps
+        notes += [note] if note else []
+    if run.first_finish_ps <= run.start_ps:
+        notes.append("threads do not all overlap: the first finishes before the last starts")
+    series = {
+        "steady_faults_per_s": _bins(run.series_faults, first, end),
+        "pages_mapped_per_s": _bins(run.series_pages, first, end),
+    }
+    rates: dict[str, float | int | None] = {
+        name: sum(bins) * PS_PER_S / span_ps for name, bins in series.items()
+    }
+    batches = {}
+    if window is not None and end - first >= BATCHES:
+        per_s = PS_PER_S / run.series_bin_ps
+        batches = {
+            name: [mean * per_s for mean in batch_means(bins, BATCHES)]
+            for name, bins in series.items()
+        }
+    warm_ps = first * run.series_bin_ps
+    return RunMetrics(rates, tuple(notes), warm_ps, batches)
+
+
+def whole_times(run: RunResult, fixed_exit_ps: int = 0) -> dict[str, Exact]:
+    """Time of all tasks by category, ps, for the whole file.
+
+    Parameters
+    ----------
+    run : RunResult
+    fixed_exit_ps : int, ps
+        Part of the time of category `teardown`, all processes together, that does not grow with
+        the file.
+    """
+    factor = scale_of(run)
+    fixed = min(fixed_exit_ps, run.time_ps["teardown"])
+    whole = {name: ps * factor for name, ps in run.time_ps.items()}
+    whole["teardown"] = (run.time_ps["teardown"] - fixed) * factor + fixed
+    return whole
+
+
+def time_shares(run: RunResult, fixed_exit_ps: int = 0) -> dict[str, float]:
+    """Share of all tasks' time that goes to each category, for the whole file.
+
+    Returns
+    -------
+    dict
+        Category -> share, 0 to 1; they add up to 1 unless no time has passed at all.
+    """
+    # As whole numbers of one denominator: exact like whole_times, and ten times as fast.
+    factor = scale_of(run)
+    up, down = factor.numerator, factor.denominator
+    fixed = min(fixed_exit_ps, run.time_ps["teardown"])
+    whole = {name: ps * up for name, ps in run.time_ps.items()}
+    whole["teardown"] += fixed * (down - up)
+    total = sum(whole.values())
+    return {name: part / total if total else 0.0 for name, part in whole.items()}
+
+
+def supported_quantile_ns(counts: Counts, per_million: int) -> float | None:
+    """Quantile of a histogram, or None if fewer than ``MIN_BEYOND`` observations lie beyond it.
+
+    Returns
+    -------
+    float or None, ns
+    """
+    total = sum(n for _, n in counts)
+    if total * (1_000_000 - per_million) < MIN_BEYOND * 1_000_000:
+        return None
+    ps = quantile_ps(counts, per_million)
+    return None if ps is None else ps / PS_PER_NS
+
+
+def run_metrics(run: RunResult, fixed_exit_ps: int = 0, warmup_ps: int | None = None) -> RunMetrics:
+    """Turn one run into metrics.
+
+    Parameters
+    ----------
+    run : RunResult
+        Of a lock loop, faults are acquisitions of the lock, and latency is the wait for it.
+    fixed_exit_ps : int, ps
+        Part of the teardown that does not grow with the file.
+    warmup_ps : int or None, ps
+        Where the warm-up ends; None: where MSER-5 says.
+    """
+    factor = scale_of(run)
+    rates = _rates(run, warmup_ps)
+    values: dict[str, float | int | None] = {
+        "completion_s": float(completion_ps(run, fixed_exit_ps) / PS_PER_S),
+        **rates.values,
+        "fault_latency_ns_mean": None,
+        "fault_latency_ns_max": None,
+    }
+    for metric, counter in COUNTED.items():
+        values[metric] = round(run.counters[counter] * factor)
+    if not run.counters["minor_faults"]:  # a lock loop counts its waits only
+        values["minor_faults"] = round(run.faults * factor)
+    if run.latency_count:
+        values["fault_latency_ns_mean"] = run.latency_sum_ps / run.latency_count / PS_PER_NS
+        values["fault_latency_ns_max"] = run.latency_max_ps / PS_PER_NS
+    for metric, per_million in QUANTILES_PPM.items():
+        values[metric] = supported_quantile_ns(run.latency_counts, per_million)
+    notes = rates.notes if run.latency_steady else (*rates.notes, STARTS_AND_ENDS)
+    return replace(rates, values={name: values[name] for name in METRICS}, notes=notes)

@@ -1,0 +1,1 @@
+"""What all reports share: stored results, formats, colours."""

@@ -1,0 +1,1 @@
+"""Figures of a paper: drawn from stored results, checked against expected numbers."""

@@ -1,0 +1,277 @@
+"""Figures of a paper: one file each in `experiments`, drawn from stored results and nothing else.
+
+The folder is the registry. A figure's file holds
+
+* ``NEEDS``: experiment, or file below the results folder -> command that makes it;
+* ``KEYS``: columns that tell the rows of its numbers apart;
+* ``TOLERANCE``: how far each number may be from the expected one (`expected/NAME.csv`);
+* ``draw(stored)``: returns a ``Drawing``;
+* if wanted, ``checked(rows)``: the numbers to compare, where they are not the very ones drawn.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import dessim
+from dessim.model.python_file import line_of, names_of
+from dessim.report.common.error import ReportError
+from dessim.report.common.results import Results, load_results
+from dessim.report.paper.tolerance import Row, Tolerance, differences, read_rows
+from dessim.report.plot.drawing import Drawing, UnknownFigureError
+
+EXPECTED = "expected"
+
+
+class FigureFileError(ValueError):
+    """A figure's file that cannot be used."""
+
+
+@contextmanager
+def _blaming(path: Path) -> Iterator[None]:
+    """Tell file and line of whatever a figure's file may raise; errors of its results pass."""
+    try:
+        yield
+    except (ReportError, UnknownFigureError, OSError):
+        raise
+    except Exception as error:
+        text = f"{path}:{line_of(error, path)}: {type(error).__name__}: {error}"
+        raise FigureFileError(text) from error
+
+
+class Stored:
+    """Stored results, as a figure's file may read them.
+
+    Parameters
+    ----------
+    folder : Path
+        Where `dessim run` keeps its results.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._known: dict[str, Results] = {}
+
+    def has(self, need: str) -> bool:
+        """Whether there are results of an experiment, or a file of that path."""
+        place = self.folder / need
+        return place.is_file() or (place / "results.json").is_file()
+
+    def results(self, experiment: str) -> Results:
+        """Results of an experiment."""
+        if experiment not in self._known:
+            self._known[experiment] = load_results(self.folder / experiment)
+        return self._known[experiment]
+
+    def rows(self, path: str) -> list[Row]:
+        """Rows of a CSV file below the results folder.
+
+        Raises
+        ------
+        UnknownFigureError
+            If it is not there.
+        """
+        return read_rows(self._existing(path))
+
+    def json(self, path: str) -> Any:
+        """Content of a JSON file below the results folder.
+
+        Raises
+        ------
+        UnknownFigureError
+            If it is not there.
+        """
+        return json.loads(self._existing(path).read_text(encoding="utf-8"))
+
+    def _existing(self, path: str) -> Path:
+        if not (self.folder / path).is_file():
+            raise UnknownFigureError(f"{self.folder / path} is missing: make it again")
+        return self.folder / path
+
+
+@dataclass(frozen=True)
+class PaperFigure:
+    """A figure's file.
+
+    Attributes
+    ----------
+    name : str
+    path : Path
+    title : str
+        First sentence of its docstring.
+    needs : dict
+        Experiment, or file below the results folder -> command that makes it.
+    keys : tuple of str
+    tolerance : Tolerance
+    module : module
+    """
+
+    name: str
+    path: Path
+    title: str
+    needs: dict[str, str]
+    keys: tuple[str, ...]
+    tolerance: Tolerance
+    module: ModuleType
+
+    @property
+    def expected(self) -> Path:
+        """Where the expected numbers are."""
+        return self.path.parent / EXPECTED / f"{self.name}.csv"
+
+    def missing(self, stored: Stored) -> list[str]:
+        """Commands that are still to be run before it can be drawn."""
+        return [command for name, command in self.needs.items() if not stored.has(name)]
+
+    def draw(self, stored: Stored) -> Drawing:
+        """Draw it.
+
+        Raises
+        ------
+        UnknownFigureError
+            If the results hold nothing for it.
+        FigureFileError
+            If its file fails.
+        """
+        from dessim.report.plot.style import paper_style  # here: matplotlib takes long to import
+
+        with paper_style(), _blaming(self.path):
+            drawing: Drawing | None = self.module.draw(stored)
+        if drawing is None:
+            raise UnknownFigureError(f"the stored results hold nothing for figure {self.name!r}")
+        return drawing
+
+    def numbers(self, drawing: Drawing) -> list[dict[str, Any]]:
+        """What is compared with the expected numbers."""
+        checked = getattr(self.module, "checked", None)
+        with _blaming(self.path):
+            return checked(drawing.rows) if checked else drawing.rows
+
+    def check(self, drawing: Drawing) -> list[str]:
+        """What differs from the expected numbers; empty: nothing beyond the tolerance."""
+        if not self.expected.is_file():
+            return [f"there are no expected numbers in {self.expected}"]
+        found = [{k: as_text(cell) for k, cell in row.items()} for row in self.numbers(drawing)]
+        return differences(read_rows(self.expected), found, self.keys, self.tolerance)
+
+    def accept(self, drawing: Drawing) -> None:
+        """Take the numbers of a drawing as the expected ones."""
+        from dessim.report.plot.save import csv_text
+
+        self.expected.parent.mkdir(exist_ok=True)
+        self.expected.write_text(csv_text(self.numbers(drawing)), encoding="utf-8", newline="")
+
+
+def as_text(cell: Any) -> str:
+    """A cell as a CSV file holds it."""
+    return "" if cell is None else str(cell)
+
+
+def roots() -> list[Path]:
+    """Folders of figures: the user's own (./experiments), and those that came with dessim."""
+    package = Path(dessim.__file__).resolve().parent
+    installed = package / "experiments"
+    shipped = installed if installed.is_dir() else package.parent / "experiments"
+    own = Path("experiments").resolve()
+    return [own] if own == shipped else [own, shipped]
+
+
+def names() -> list[str]:
+    """Names of all figures, sorted."""
+    files = (path for root in roots() if root.is_dir() for path in root.glob("*.py"))
+    return sorted({path.stem for path in files if _is_figure(path, path.stat().st_mtime_ns)})
+
+
+@lru_cache(maxsize=256)
+def _is_figure(path: Path, changed_ns: int) -> bool:
+    """Whether a file says what it is drawn from; others of the folder are scripts."""
+    try:
+        return "NEEDS" in names_of(ast.parse(path.read_bytes()))
+    except SyntaxError as error:
+        raise FigureFileError(f"{path}:{error.lineno}: {error.msg}") from error
+
+
+def why_not(name: str) -> str:
+    """Say why a file of that name is no figure; empty if there is no such file."""
+    path = Path("experiments") / f"{name}.py"
+    if not name or "/" in name or not path.is_file():
+        return ""
+    return f"found ./{path}, but it defines no NEEDS (docs/figures.md)"
+
+
+@lru_cache(maxsize=64)
+def _module(path: Path, changed_ns: int) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"dessim_experiments_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with _blaming(path):
+        spec.loader.exec_module(module)
+    return module
+
+
+def title_of(name: str) -> str:
+    """First line of a figure's docstring; its file is not run.
+
+    Raises
+    ------
+    UnknownFigureError
+        If there is no such figure.
+    """
+    tree = ast.parse(_path(name).read_text(encoding="utf-8"))
+    return (ast.get_docstring(tree) or name).partition("\n")[0]
+
+
+def _path(name: str) -> Path:
+    for root in roots():
+        if (path := root / f"{name}.py").is_file():
+            return path
+    raise UnknownFigureError(f"unknown figure {name!r} (there are {', '.join(names())})")
+
+
+def load(name: str) -> PaperFigure:
+    """Load a figure's file.
+
+    Raises
+    ------
+    UnknownFigureError
+        If there is no such figure.
+    FigureFileError
+        If its file lacks what a figure's file must have.
+    """
+    from dessim.report.figures import check_names
+
+    check_names([name], names())
+    path = _path(name)
+    module = _module(path, path.stat().st_mtime_ns)
+    for word in ("NEEDS", "KEYS", "TOLERANCE", "draw"):
+        if not hasattr(module, word):
+            raise FigureFileError(f"{path}: a figure's file needs {word} (docs/figures.md)")
+    title = title_of(name)
+    return PaperFigure(name, path, title, module.NEEDS, module.KEYS, module.TOLERANCE, module)
+
+
+def check_needs(figures: Sequence[PaperFigure], stored: Stored) -> None:
+    """Refuse figures whose results are not there, and tell the commands that make them.
+
+    Raises
+    ------
+    UnknownFigureError
+        With every command that is still to be run.
+    """
+    commands = list(dict.fromkeys(c for figure in figures for c in figure.missing(stored)))
+    if commands:
+        told = "".join(f"\n  {command}" for command in commands)
+        raise UnknownFigureError(
+            f"figures are drawn from stored results, and some are not in {str(stored.folder)!r};"
+            f" make them with{told}"
+        )

@@ -1,0 +1,271 @@
+"""Which numbers of a machine a conclusion hangs on, over the ranges that their sources leave.
+
+All parameters of a profile that have a range are screened (Morris); the few that matter get Sobol
+indices. The response is the logarithm of a metric, so that effects are relative, and of two schemes
+also of their ratio: the conclusion that a comparison draws. Every machine of the design is run with
+the same random draws.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dessim.measure.statistics import morris
+from dessim.measure.statistics.sobol import sobol
+from dessim.model import Machine, Point
+from dessim.model.fields import unit_of
+from dessim.model.vary import field_of, with_values
+from dessim.study.explain.costs import UnknownLeverError, is_used
+from dessim.study.explain.whatif import Runs, metric_name, place_of, values_of
+from dessim.study.fidelity.parameters import Parameter, as_text, parameters_of, settings_of
+from dessim.study.sweep.compare import scheme_label
+from dessim.study.sweep.plan import label_of
+
+Entry = dict[str, Any]
+Floats = npt.NDArray[np.float64]
+MOVED = 1e-12
+"""Effects on a logarithm below this are none."""
+CHANCE = 2 / math.sqrt(math.pi) / morris.DELTA
+"""What mu* would be, in standard errors, of a parameter that only shuffles the draws: the mean
+size of a normal difference of two means, over the step."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done.
+
+    Attributes
+    ----------
+    metric : str
+        As ``whatif.metric_name`` takes it.
+    trajectories : int
+        Of the screening.
+    samples : int
+        Rows of the Sobol design, a power of two; 0: screening only.
+    top : int
+        Parameters that get Sobol indices, at least 2.
+    seed : int
+        Of the designs, not of the runs.
+    """
+
+    metric: str = "throughput"
+    trajectories: int = 10
+    samples: int = 64
+    top: int = 5
+    seed: int = 1
+
+
+def ranged(point: Point) -> list[Parameter]:
+    """Numbers of a point's machine that have a range and can play a part at the point."""
+    paths = [
+        path
+        for path, origin in point.machine.provenance.items()
+        if origin.low is not None
+        and origin.high is not None
+        and origin.low < origin.high
+        and unit_of(field_of(Machine, path)) is not None
+        and is_used(point, f"machine.{path}")
+    ]
+    return parameters_of(point.machine, paths) if paths else []
+
+
+def machine_at(machine: Machine, parameters: Sequence[Parameter], x: Sequence[float]) -> Machine:
+    """Return the machine at a place of the unit cube: 0 and 1 are the ends of the ranges.
+
+    In between the logarithm moves evenly. A clock with all cores busy that would be above the
+    clock of one core is lowered to it.
+    """
+    places = [p.low + (p.high - p.low) * float(u) for p, u in zip(parameters, x, strict=True)]
+    other = with_values(machine, settings_of(parameters, places))
+    if other.clock.all_cores_hz > other.clock.one_core_hz:
+        other = with_values(other, {"clock.all_cores": other.clock.one_core_hz})
+    return other
+
+
+class _Responses:
+    """Runs machines and turns the results into responses.
+
+    Parameters
+    ----------
+    points : sequence of Point
+        One for each scheme.
+    parameters : list of Parameter
+    """
+
+    def __init__(
+        self,
+        points: Sequence[Point],
+        parameters: list[Parameter],
+        metric: str,
+        run: Runs,
+        warmup_ps: int | None,
+    ) -> None:
+        self.points, self.parameters, self.run = points, parameters, run
+        self.metric, self.warmup_ps = metric_name(metric, points[0]), warmup_ps
+        names = [_scheme(point) for point in points]
+        self.spread: Floats | None = None  # standard errors of the responses, mean over machines
+        self.names = [*names, *(f"{name} / {names[0]}" for name in names[1:])]
+
+    def of(self, cube: Floats) -> Floats:
+        """Logarithms of the metric at some places.
+
+        Parameters
+        ----------
+        cube : float array, shape (n, parameters), 0 to 1
+
+        Returns
+        -------
+        float array, shape (responses, n)
+            For each scheme, then for the ratio of each further one to the first.
+        """
+        machines = [machine_at(self.points[0].machine, self.parameters, x) for x in cube]
+        points = [
+            point.model_copy(update={"machine": machine})
+            for machine in machines
+            for point in self.points
+        ]
+        found = self.run(points)
+        logs = np.array([self._logs(p, runs) for p, runs in zip(points, found, strict=True)])
+        each = logs.reshape(len(machines), len(self.points), -1).transpose(1, 0, 2)
+        every = np.concatenate([each, each[1:] - each[0]])
+        if every.shape[2] > 1:
+            self.spread = every.std(axis=2, ddof=1).mean(axis=1) / math.sqrt(every.shape[2])
+        means: Floats = every.mean(axis=2)
+        return means
+
+    def _logs(self, point: Point, runs: Any) -> list[float]:
+        values = values_of(point, runs, self.metric, self.warmup_ps)
+        known = [math.log(value) for value in values if value is not None and value > 0]
+        if len(known) < len(values):
+            raise UnknownLeverError(
+                f"{self.metric} has no positive value in a run of {label_of(point)}:"
+                " choose another --metric or a longer run"
+            )
+        return known
+
+
+def _scheme(point: Point) -> str:
+    options = dict(sorted(point.scheme.options.items()))
+    return scheme_label({"scheme": point.scheme.name, "scheme_options": options})
+
+
+def sensitivity(
+    points: Sequence[Point], plan: Plan, run: Runs, warmup_ps: int | None = None
+) -> Entry:
+    """Rank the parameters of a machine by their effect.
+
+    Parameters
+    ----------
+    points : sequence of Point
+        One for each scheme, alike in all else.
+    plan : Plan
+    run : Runs
+    warmup_ps : int or None, ps
+
+    Returns
+    -------
+    dict
+        The design, and for each response (a scheme's metric, the ratio of two): its range over
+        the screened machines, ``effects`` in order of mu*, ``chance`` (mu* of a parameter that
+        does no more than to shuffle the draws), and ``sobol`` of the greatest.
+
+    Raises
+    ------
+    UnknownLeverError
+        If there is nothing to vary, or a run has no value of the metric.
+    """
+    parameters = ranged(points[0])
+    if not parameters:
+        raise UnknownLeverError(
+            f"no number of machine '{points[0].machine.name}' has a range that could play a part"
+            " here: a profile gives ranges as {value: 20ns, range: [15ns, 30ns]}"
+        )
+    respond = _Responses(points, parameters, plan.metric, run, warmup_ps)
+    found = _screened(respond, plan)
+    chosen = _chosen([entry["effects"] for entry in found], plan.top)
+    if plan.samples and len(chosen) >= 2:
+        _add_sobol(found, respond, chosen, plan)
+    return {
+        **place_of(points[0]),
+        "schemes": [_scheme(point) for point in points],
+        "metric": respond.metric,
+        "replications": points[0].replications,
+        "trajectories": plan.trajectories,
+        "samples": plan.samples if len(chosen) >= 2 else 0,
+        "design_seed": plan.seed,
+        "parameters": [_described(points[0].machine, one) for one in parameters],
+        "responses": found,
+    }
+
+
+def _screened(respond: _Responses, plan: Plan) -> list[Entry]:
+    """The range of each response over the screened machines, and the effects on it."""
+    names = [one.name for one in respond.parameters]
+    walks = morris.trajectories(len(names), plan.trajectories, plan.seed)
+    flat = respond.of(walks.reshape(-1, len(names)))
+    found = []
+    for i, logs in enumerate(flat):
+        ratio = i >= len(respond.points)
+        effects = morris.effects(walks, logs.reshape(walks.shape[:2]), plan.seed)
+        rows = [
+            {"parameter": name, **effect.as_dict()}
+            for name, effect in zip(names, effects, strict=True)
+        ]
+        found.append(
+            {
+                "response": respond.names[i],
+                "ratio": ratio,
+                "least": float(np.exp(logs.min())),
+                "greatest": float(np.exp(logs.max())),
+                "share_above_1": float(np.mean(logs > 0)) if ratio else None,
+                "machines": len(logs),
+                "chance": None if respond.spread is None else CHANCE * float(respond.spread[i]),
+                "effects": sorted(rows, key=lambda row: -row["mu_star"]),
+            }
+        )
+    return found
+
+
+def _chosen(rankings: Sequence[Sequence[Entry]], top: int) -> list[str]:
+    """The parameters that get Sobol indices: turn by turn the next of each ranking.
+
+    The conclusion, which is the last response, has the first turn.
+    """
+    chosen: list[str] = []
+    for rank in range(len(rankings[0])):
+        for ranking in reversed(rankings):
+            one = ranking[rank]
+            if one["mu_star"] > MOVED and one["parameter"] not in chosen and len(chosen) < top:
+                chosen.append(one["parameter"])
+    return chosen
+
+
+def _add_sobol(found: list[Entry], respond: _Responses, chosen: list[str], plan: Plan) -> None:
+    kept = {one.name: one for one in respond.parameters}
+    few = _Responses(
+        respond.points, [kept[name] for name in chosen], plan.metric, respond.run, respond.warmup_ps
+    )
+    indices = sobol(lambda x: few.of(x.T), len(chosen), plan.samples, plan.seed)
+    for entry, own in zip(found, indices, strict=True):
+        rows = [{"parameter": name, **one.as_dict()} for name, one in zip(chosen, own, strict=True)]
+        entry["sobol"] = sorted(rows, key=lambda row: -row["total"])
+
+
+def _described(machine: Machine, parameter: Parameter) -> Entry:
+    [number] = parameter.numbers
+    origin = machine.provenance[number.path]
+    low, high, value = (as_text(number.path, n) for n in (number.low, number.high, number.value))
+    return {
+        "parameter": parameter.name,
+        "value": value,
+        "low": low,
+        "high": high,
+        "tag": origin.tag,
+        "source": origin.source,
+    }

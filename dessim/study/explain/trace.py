@@ -1,0 +1,98 @@
+"""Run a point on the reference engine and record what happens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dessim.engines import reference
+from dessim.engines.deadlock import Deadlock, FatalBug
+from dessim.kernel.alphabet import FLAG_CONDITIONS
+from dessim.kernel.assembler import assemble
+from dessim.kernel.placement import cpu_of
+from dessim.kernel.programs import device_program
+from dessim.kernel.result import RunResult, check_at_rest, read_result
+from dessim.kernel.setup import Setup
+from dessim.kernel.world import build_world
+from dessim.measure.recording.history import Recording, TaskInfo
+from dessim.measure.recording.recorder import Recorder, RecordingEnded
+from dessim.model import Point
+from dessim.model.workload import PAGE_BYTES
+from dessim.study.sweep.plan import setup_of
+
+SPANS = 1_000_000
+"""Spans that are recorded at most if nothing else is asked for: about 200 MB of memory."""
+
+
+def tasks_of(point: Point, setup: Setup) -> list[TaskInfo]:
+    """Threads, then actors, then slots of the device: as the World numbers them."""
+    actors = [actor.name for actor in point.workload.actors for _ in range(actor.count)]
+    names = [
+        *((f"thread {i}", "thread") for i in range(setup.threads)),
+        *((f"{name} {i}", "actor") for i, name in enumerate(actors)),
+        *((f"device slot {i}", "device") for i in range(setup.devices)),
+    ]
+    found = []
+    for i, (name, kind) in enumerate(names):
+        cpu = cpu_of(point.machine.topology, i)
+        where = (-1, -1, -1) if kind == "device" else (cpu.cpu, cpu.core, cpu.socket)
+        found.append(TaskInfo(name, kind, *where))
+    return found
+
+
+def listing_of(setup: Setup) -> tuple[str, ...]:
+    """Step of each program counter of a World, in words."""
+    programs = [setup.program, *(actor.program for actor in setup.actors)]
+    if setup.devices:
+        programs.append(assemble(device_program()))
+    return tuple(_in_words(line) for program in programs for line in program.listing)
+
+
+def _in_words(line: str) -> str:
+    """A line of a listing with conditions by the names that schemes use."""
+    for name, (mask, want) in FLAG_CONDITIONS.items():
+        if line == f"when flags & {mask} == {want}":
+            return f"when {name}"
+    return line
+
+
+def record(
+    point: Point,
+    replication: int = 0,
+    from_ps: int = 0,
+    until_ps: int | None = None,
+    limit: int | None = SPANS,
+) -> tuple[Recording, RunResult | None]:
+    """Run one replication of a point on the reference engine and record it.
+
+    Parameters
+    ----------
+    point : Point
+    replication : int
+    from_ps, until_ps : int, ps
+        What is recorded; the run stops at ``until_ps``.
+    limit : int or None
+        Spans after which it stops.
+
+    Returns
+    -------
+    Recording, RunResult or None
+        No result of a run that was stopped, or that ended in a deadlock or a fatal BUG: then the
+        recording has the reason as its ``error``.
+
+    Raises
+    ------
+    WorldError, InvariantError
+        As of ``engines.run_setup``.
+    """
+    setup = setup_of(point, replication)
+    w: Any = build_world(setup).tolist()
+    recorder = Recorder(w, tasks_of(point, setup), listing_of(setup), from_ps, until_ps, limit)
+    try:
+        reference.Reference(w, advance=recorder.advance).run()
+    except RecordingEnded:
+        return recorder.finish(w, complete=False), None
+    except (Deadlock, FatalBug) as error:  # what led to it is what a trace is for
+        return recorder.finish(w, complete=False, error=str(error)), None
+    check_at_rest(w)
+    declared = max(1, setup.workload.file_size_bytes // PAGE_BYTES)
+    return recorder.finish(w, complete=True), read_result(w, declared)

@@ -1,0 +1,1 @@
+"""How far off: published cells, calibration, predictions."""

@@ -1,0 +1,314 @@
+"""Predictions of cells that nobody measured, with honest intervals.
+
+The logarithm of the seconds that would be measured is taken as normal around the simulated one. Its
+variance is the sum of four, which come from different places and are independent:
+
+* parameters: the covariance of the fit, carried over by differences of the simulated logarithm;
+* open: numbers that the measured cells do not touch, or hardly, such as what SMT siblings take from
+  each other; each is anywhere between the ends of its sources' range (a uniform distribution);
+* model: the mean square error of the cells of the same workload that were not fitted, or that of
+  the cross-validation if it is greater: what the model gets wrong where it was not tuned;
+* measurement: the spread of such a measurement from run to run.
+
+The interval is that of Student's t with as many degrees of freedom as there were unseen cells.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dessim
+from dessim.measure.statistics.fitting import CONFIDENCE
+from dessim.model import Machine, Point
+from dessim.model.published import BASELINE, PATCH_WORKLOADS
+from dessim.study.fidelity.calibrate import SPREAD, STEP, Simulate
+from dessim.study.fidelity.cells import cell_name, key_of
+from dessim.study.fidelity.parameters import Parameter, machine_with, parameters_of, settings_of
+from dessim.study.fidelity.validation import FAULTS, SECONDS, error_of
+from dessim.study.store.version import model_version
+from dessim.study.sweep.jobs import Tally
+from dessim.study.sweep.precision import summary_of
+
+Entry = dict[str, Any]
+USUAL = (
+    "sequential-read:60,120:0,1,3,4,5,7,9",
+    "touch-one-per-table:32,60,120:0,1,3,4,5,7,9",
+)
+"""Cells to predict when nobody says: those of 2014 that are not in the published table."""
+OPEN = (
+    "smt.user_slowdown",
+    "smt.kernel_slowdown",
+    "clock.all_cores",
+    "memory.bandwidth_per_socket",
+)
+"""Numbers that matter with many threads and that runs with few say little about."""
+METHOD = (
+    "log-normal: variance of ln(seconds) = parameters (covariance of the fit through finite"
+    " differences) + open (difference over the sources' range, squared, over 12, of each number"
+    f" that few threads say little about: {', '.join(OPEN)}) + model (mean square ln error of"
+    " unseen cells of the workload, or of the cross-validation if greater) + run-to-run spread;"
+    " 95 % by Student's t with as many degrees of freedom as unseen cells"
+)
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """What one quantity of a workload gets wrong where it was not fitted.
+
+    Attributes
+    ----------
+    variance : float
+        Mean square logarithmic error.
+    cells : int
+        How many it is made of.
+    """
+
+    variance: float
+    cells: int
+
+
+def doubts(validation: Entry, workload: str, machine: Machine) -> dict[str, Doubt]:
+    """How wrong the model is on unseen cells: of this workload, or of all if it has none.
+
+    Parameters
+    ----------
+    validation : dict
+        Of the machine, on all measured cells.
+    workload : str
+    machine : Machine
+        Its record may hold a cross-validation.
+
+    Raises
+    ------
+    ValueError
+        If nothing is unseen.
+    """
+    unseen = [c for c in validation["cells"] if not c["fitted"] and not c["doubtful"]]
+    own = [cell for cell in unseen if cell["workload"] == workload] or unseen
+    found = {}
+    for quantity in (SECONDS, FAULTS):
+        error = error_of(own, quantity)
+        if error is None:
+            raise ValueError("every measured cell was fitted: nothing tells how wrong others are")
+        found[quantity] = Doubt(error["rms_log_error"] ** 2, error["cells"])
+    crossed = machine.calibration.unseen.get(workload, 0.0) if machine.calibration else 0.0
+    if crossed**2 > found[SECONDS].variance:
+        found[SECONDS] = Doubt(crossed**2, found[SECONDS].cells)
+    return found
+
+
+def parameter_variances(points: Sequence[Point], simulate: Simulate) -> list[dict[str, float]]:
+    """Variance of ln(seconds) and ln(faults) of each point that comes from the fitted parameters.
+
+    Parameters
+    ----------
+    points : sequence of Point
+        On one machine; small enough to be run once more for each parameter.
+    simulate : callable
+        Points -> their runs.
+
+    Returns
+    -------
+    list of dict
+        0 where nothing was fitted.
+    """
+    record = points[0].machine.calibration if points else None
+    if record is None:
+        return [dict.fromkeys((SECONDS, FAULTS), 0.0) for _ in points]
+    machine = points[0].machine
+    parameters = parameters_of(machine, record.parameters)
+    moved = [machine_with(machine, settings) for settings in _steps(parameters)]
+    every = [point.model_copy(update={"machine": m}) for m in (machine, *moved) for point in points]
+    tally = simulate(every)
+    n = len(points)
+    found = []
+    for index in range(n):
+        logs = [_logs(every[k * n + index], tally, k * n + index) for k in range(len(moved) + 1)]
+        variances = {}
+        for quantity in (SECONDS, FAULTS):
+            slopes = [
+                (one[quantity] - logs[0][quantity]) / _step(parameter)
+                for one, parameter in zip(logs[1:], parameters, strict=True)
+            ]
+            variances[quantity] = _quadratic(slopes, record.covariance)
+        found.append(variances)
+    return found
+
+
+def open_variances(points: Sequence[Point], simulate: Simulate) -> list[dict[str, float]]:
+    """Variance of ln(seconds) and ln(faults) of each point that comes from numbers left open.
+
+    Each number of ``OPEN`` that has a range and was not fitted is uniform over its range: the
+    variance is a twelfth of the square of what the ends differ in.
+
+    Parameters
+    ----------
+    points : sequence of Point
+        On one machine; small enough to be run twice for each number.
+    simulate : callable
+        Points -> their runs.
+    """
+    machine = points[0].machine
+    fitted = machine.calibration.parameters if machine.calibration else ()
+    left = [name for name in OPEN if machine.provenance.get(name) and name not in fitted]
+    left = [name for name in left if machine.provenance[name].low is not None]
+    ends = [
+        machine_with(machine, settings_of([parameter], [end]))
+        for parameter in (parameters_of(machine, left) if left else ())
+        for end in (parameter.low, parameter.high)
+    ]
+    every = [point.model_copy(update={"machine": m}) for m in ends for point in points]
+    tally = simulate(every) if every else None
+    n = len(points)
+    found = []
+    for index in range(n):
+        variances = dict.fromkeys((SECONDS, FAULTS), 0.0)
+        for k in range(0, len(ends), 2):
+            assert tally is not None
+            low, high = (_logs(every[j * n + index], tally, j * n + index) for j in (k, k + 1))
+            for quantity in variances:
+                variances[quantity] += (high[quantity] - low[quantity]) ** 2 / 12
+        found.append(variances)
+    return found
+
+
+def _step(parameter: Parameter) -> float:
+    """A step that stays inside the range, away from an end that is near."""
+    step = min(STEP, parameter.half_range)
+    return step if step <= parameter.high else -step
+
+
+def _steps(parameters: Sequence[Parameter]) -> list[dict[str, int]]:
+    return [settings_of([parameter], [_step(parameter)]) for parameter in parameters]
+
+
+def _quadratic(slopes: Sequence[float], covariance: Sequence[Sequence[float]]) -> float:
+    total = math.fsum(
+        a * b * covariance[i][j] for i, a in enumerate(slopes) for j, b in enumerate(slopes)
+    )
+    return max(total, 0.0)
+
+
+def _logs(point: Point, tally: Tally, index: int) -> dict[str, float]:
+    return {name: math.log(value) for name, value in simulated(point, tally, index).items()}
+
+
+def simulated(point: Point, tally: Tally, index: int) -> dict[str, float]:
+    """Seconds and minor faults of a point, means over its replications."""
+    runs = [outcome.run for outcome in tally.of_point(index) if outcome.run is not None]
+    metrics = summary_of(point, runs).metrics
+    found = {}
+    for name in (SECONDS, FAULTS):
+        mean = metrics[name].mean
+        assert mean is not None, name
+        found[name] = mean
+    return found
+
+
+def half_width(variance: float, degrees: int) -> float:
+    """Half of a 95 % interval of a logarithm."""
+    from scipy.stats import t
+
+    return float(t.ppf((1 + CONFIDENCE) / 2, max(degrees, 1))) * math.sqrt(variance)
+
+
+def predictions_of(
+    points: Sequence[Point],
+    small: Sequence[Point],
+    validation: Entry,
+    simulate: Simulate,
+) -> Entry:
+    """Predict cells.
+
+    Parameters
+    ----------
+    points : sequence of Point
+        As they are to be simulated: usually in full.
+    small : sequence of Point
+        The same cells, as small as they may be for the effect of the parameters.
+    validation : dict
+        Of the same machine.
+    simulate : callable
+        Points -> their runs; the points as they are predicted are asked for all at once.
+
+    Returns
+    -------
+    dict
+        JSON-able: method, machine, and `predictions`.
+    """
+    machine = points[0].machine
+    variances = parameter_variances(small, simulate)
+    left_open = open_variances(small, simulate)
+    tally = simulate(points)
+    rows = []
+    for index, point in enumerate(points):
+        means = simulated(point, tally, index)
+        doubt = doubts(validation, point.workload.name, machine)
+        rows.append(_prediction(point, means, variances[index], left_open[index], doubt))
+    return {
+        "machine": machine.name,
+        "method": METHOD,
+        "data": validation["data"],
+        "fitted_cells": list(machine.calibration.cells) if machine.calibration else [],
+        "dessim_version": dessim.__version__,
+        "model_version": model_version()[:16],
+        "seed": points[0].seed,
+        "replications": points[0].replications,
+        "predictions": rows,
+    }
+
+
+def _prediction(
+    point: Point,
+    means: dict[str, float],
+    of_parameters: dict[str, float],
+    left_open: dict[str, float],
+    doubt: dict[str, Doubt],
+) -> Entry:
+    row: Entry = {
+        "cell": cell_name(key_of(point)),
+        "workload": point.workload.name,
+        "scheme": point.scheme.name,
+        "threads": point.threads,
+        "fault_around_order": point.fault_around_order,
+        "simulated_bytes": point.simulate_bytes or point.workload.file_size_bytes,
+        "scaled": point.simulate_bytes is not None,
+    }
+    spread = {SECONDS: SPREAD[point.workload.access], FAULTS: 0.0}
+    for quantity, mean in means.items():
+        parts = {
+            "parameters": of_parameters[quantity],
+            "open": left_open[quantity],
+            "model": doubt[quantity].variance,
+            "measurement": spread[quantity] ** 2,
+        }
+        half = half_width(math.fsum(parts.values()), doubt[quantity].cells)
+        row[quantity] = {
+            "value": mean,
+            "ci95": [mean * math.exp(-half), mean * math.exp(half)],
+            "log_deviations": {name: math.sqrt(value) for name, value in parts.items()},
+        }
+    return row
+
+
+def table_rows(document: Entry) -> list[Entry]:
+    """Rows in the columns and with the names of the published table."""
+    names = {ours: theirs for theirs, ours in PATCH_WORKLOADS.items()}
+    rows = []
+    for one in document["predictions"]:
+        low, high = one[SECONDS]["ci95"]
+        rows.append(
+            {
+                "workload": names.get(one["workload"], one["workload"]),
+                "threads": one["threads"],
+                "order": "baseline" if one["scheme"] == BASELINE else one["fault_around_order"],
+                "seconds": f"{one[SECONDS]['value']:.6g}",
+                "seconds_lo": f"{low:.6g}",
+                "seconds_hi": f"{high:.6g}",
+                "minor_faults": round(one[FAULTS]["value"]),
+            }
+        )
+    return rows

@@ -1,0 +1,1 @@
+"""Results and runs: kept so that nothing is lost and nothing is trusted unseen."""

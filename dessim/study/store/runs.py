@@ -1,0 +1,273 @@
+"""Finished runs on disk: one directory each, complete or not there.
+
+A run's directory is named by the hash of all that decides its result. It is written aside, flushed
+to the disk, and renamed; so a run that can be seen is whole. What is read back is checked, and a
+damaged directory is treated as if it were not there.
+
+`stats.json` holds the result and the checksum of `resolved.yaml`; `provenance.json`, which may hold
+host time, that of `config.yaml`. Both end with a checksum of their own bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from dessim.kernel.result import RunResult
+from dessim.model import Point
+from dessim.study.store.atomic import flush, workspace, write_through
+from dessim.study.store.version import model_version
+
+FILES = ("config.yaml", "resolved.yaml", "stats.json", "provenance.json")
+STORE_FORMAT = 2
+CHECKSUM = re.compile(rb',\n"sha256":"([0-9a-f]{64})"}\n\Z')
+_NAME = re.compile(r"[0-9a-f]{64}\Z")
+_FIELDS = tuple(field.name for field in fields(RunResult))
+
+
+class DamagedRunError(ValueError):
+    """A run's directory that does not hold what it should."""
+
+
+@dataclass(frozen=True)
+class RunKey:
+    """What a run is called in the store.
+
+    Attributes
+    ----------
+    digest : str, 64 hexadecimal digits
+    resolved : str
+        The point in full, as JSON.
+    replication : int
+    engine : str
+    model_version : str
+        Of the sources with which it is to be done.
+    """
+
+    digest: str
+    resolved: str
+    replication: int
+    engine: str
+    model_version: str
+
+
+def run_key(point: Point, replication: int, engine: str) -> RunKey:
+    """Name a run by the hash of its resolved point, replication, engine and model version."""
+    return keys_of(point, [replication], engine)[0]
+
+
+def keys_of(point: Point, replications: range | list[int], engine: str) -> list[RunKey]:
+    """Name several runs of one point: as ``run_key``, resolving the point once."""
+    resolved, version = canonical(point.resolved()), model_version()
+    return [
+        RunKey(
+            _sha256(f"{STORE_FORMAT}\n{version}\n{engine}\n{i}\n{resolved}".encode()),
+            resolved,
+            i,
+            engine,
+            version,
+        )
+        for i in replications
+    ]
+
+
+def canonical(data: Any) -> str:
+    """JSON text in one fixed form: keys in their order, on one line, with a trailing newline."""
+    return json.dumps(data, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+class Store:
+    """A directory of finished runs.
+
+    Parameters
+    ----------
+    root : Path
+        Made when the first run is stored.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, key: RunKey) -> Path:
+        """Directory of a run, whether it is there or not."""
+        return self.root / key.digest
+
+    def has(self, key: RunKey) -> bool:
+        """Whether a run's directory is there; its content is not looked at."""
+        return self.path(key).is_dir()
+
+    def digests(self) -> list[str]:
+        """Names of all run directories, whole or not, in order."""
+        with suppress(FileNotFoundError):
+            return sorted(path.name for path in self.root.iterdir() if _NAME.match(path.name))
+        return []
+
+    def load(self, key: RunKey) -> RunResult | None:
+        """Read a stored run and check it.
+
+        Returns
+        -------
+        RunResult or None
+            None if it is not there.
+
+        Raises
+        ------
+        DamagedRunError
+            If its directory is incomplete or holds anything else than was written.
+        """
+        return self.load_digest(key.digest)
+
+    def load_digest(self, digest: str) -> RunResult | None:
+        """Read a stored run by its name: as ``load``."""
+        folder = f"{self.root}/{digest}"
+        try:
+            config, resolved, stats, provenance = (_read(folder, name) for name in FILES)
+            body = _checked(stats, "stats.json")
+            origin = _checked(provenance, "provenance.json")
+            if body["key"] != digest:
+                raise DamagedRunError("stats.json belongs to another run")
+            if body["resolved_sha256"] != _sha256(resolved):
+                raise DamagedRunError("resolved.yaml does not agree with its checksum")
+            if origin["config_sha256"] != _sha256(config):
+                raise DamagedRunError("config.yaml does not agree with its checksum")
+            return _run_of(body["run"])
+        except DamagedRunError as error:
+            if not os.path.lexists(folder):
+                return None
+            raise DamagedRunError(f"{folder}: {error}") from error.__cause__
+        except (KeyError, TypeError, ValueError) as error:
+            raise DamagedRunError(f"{folder}: stats.json is no result of a run") from error
+
+    def save(
+        self, key: RunKey, run: RunResult, config: str, provenance: dict[str, Any]
+    ) -> RunResult:
+        """Store a run: write it aside, flush it, rename it into its place.
+
+        Parameters
+        ----------
+        key : RunKey
+        run : RunResult
+        config : str
+            The experiment as written.
+        provenance : dict
+            What else is known about the run; may hold host time.
+
+        Raises
+        ------
+        OSError
+            If the disk is full or not writable; the store is then as before.
+        """
+        resolved = f"# replication {key.replication}, engine {key.engine}\n{_as_yaml(key.resolved)}"
+        stats = _stats(key, run, resolved)
+        origin = {**provenance, "config_sha256": _sha256(config.encode())}
+        texts = (config.encode(), resolved.encode(), _sealed(stats), _sealed(origin))
+        with workspace(self.root) as folder:
+            write_through(folder, dict(zip(FILES, texts, strict=True)))
+            _put_in_place(folder, self.path(key))
+            flush(self.root)
+        return run
+
+    def discard(self, digest: str) -> None:
+        """Remove a run's directory in one step: it is there or not, never half."""
+        with workspace(self.root) as aside, suppress(FileNotFoundError):
+            (self.root / digest).rename(aside / "gone")
+
+
+def all_runs(store: Store) -> Iterator[tuple[str, RunResult | None, str]]:
+    """Yield every run of a store: its name, its result, and what is wrong with it if anything."""
+    for digest in store.digests():
+        try:
+            yield digest, store.load_digest(digest), ""
+        except DamagedRunError as error:
+            yield digest, None, str(error)
+
+
+def _put_in_place(new: Path, place: Path) -> None:
+    """Rename a finished directory into its place; whatever was there before moves away first."""
+    for attempt in range(10):  # another process may store the same run at the same time
+        try:
+            new.rename(place)
+            return
+        except OSError:
+            if not os.path.lexists(place):
+                raise
+        with suppress(FileNotFoundError):
+            place.rename(new.parent / f"old{attempt}")
+    raise OSError(f"{place}: other processes keep replacing this run")
+
+
+def _read(folder: str, name: str) -> bytes:
+    try:
+        # Not buffered, and no Path: forty thousand files are read when a large sweep is resumed.
+        with open(f"{folder}/{name}", "rb", buffering=0) as file:
+            return file.read()
+    except OSError as error:
+        reason = "is missing" if isinstance(error, FileNotFoundError) else str(error)
+        raise DamagedRunError(f"{name} {reason}") from error
+
+
+@lru_cache(maxsize=64)
+def _as_yaml(resolved: str) -> str:
+    """The point as an experiment of its own, for people and for `dessim run`."""
+    import yaml
+
+    dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text: str = yaml.dump(json.loads(resolved), Dumper=dumper, sort_keys=False, allow_unicode=True)
+    return text
+
+
+def _stats(key: RunKey, run: RunResult, resolved: str) -> dict[str, Any]:
+    return {
+        "key": key.digest,
+        "replication": key.replication,
+        "engine": key.engine,
+        "model_version": key.model_version,
+        "resolved_sha256": _sha256(resolved.encode()),
+        "run": {name: getattr(run, name) for name in _FIELDS},
+    }
+
+
+def _sealed(data: dict[str, Any]) -> bytes:
+    """JSON, a line for each key, with a checksum of all that stands before it as the last key."""
+    lines = [
+        json.dumps(key) + ":" + json.dumps(value, ensure_ascii=False, allow_nan=False)
+        for key, value in data.items()
+    ]
+    body = ("{" + ",\n".join(lines)).encode()
+    return body + f',\n"sha256":"{_sha256(body)}"}}\n'.encode()
+
+
+def _checked(data: bytes, name: str) -> dict[str, Any]:
+    """Return what a sealed text holds.
+
+    Raises
+    ------
+    DamagedRunError
+        If a byte of it is not what was written.
+    """
+    seal = CHECKSUM.search(data, max(0, len(data) - 96))
+    if seal is None or _sha256(data[: seal.start()]) != seal[1].decode():
+        raise DamagedRunError(f"{name} does not agree with its checksum")
+    content: dict[str, Any] = json.loads(data)
+    return content
+
+
+def _run_of(data: dict[str, Any]) -> RunResult:
+    if data.keys() != set(_FIELDS):
+        raise DamagedRunError("stats.json has other fields than a run")
+    data["latency_counts"] = tuple((bucket, n) for bucket, n in data["latency_counts"])
+    for name in ("series_faults", "series_pages"):
+        data[name] = tuple(data[name])
+    return RunResult(**data)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,94 @@
+"""Which sources decide a result."""
+
+import ast
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import dessim
+from dessim.schemes import own_files
+
+ROOMS = ("model", "kernel", "schemes", "engines")
+
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def model_version() -> str:
+    """Hash of the sources that decide the result of a run: a change there makes old runs stale.
+
+    Returns
+    -------
+    str, 64 hexadecimal digits
+    """
+    return _version(tuple((path, path.stat().st_mtime_ns) for path in own_files()))
+
+
+@lru_cache
+def _version(own: tuple[tuple[Path, int], ...]) -> str:
+    """Hash of the package and of schemes of one's own, each with the time of its last change."""
+    return hash_of(Path(dessim.__file__).resolve().parent, [path for path, _ in own])
+
+
+def hash_of(package: Path, own: Sequence[Path] = ()) -> str:
+    """Hash of what the Python sources in the rooms of a package that decide results mean.
+
+    Comments, docstrings and layout do not count: who explains the kernel better keeps his runs.
+
+    Parameters
+    ----------
+    package : Path
+        The folder `dessim`.
+    own : sequence of Path
+        Schemes from elsewhere: they count like files of `dessim/schemes`.
+
+    Raises
+    ------
+    SyntaxError
+        If a file is no Python.
+    """
+    digest = hashlib.sha256()
+    files = [path for room in ROOMS for path in sorted((package / room).rglob("*.py"))]
+    names = [path.relative_to(package).as_posix() for path in files]
+    names += [f"schemes/{path.name}" for path in own]
+    for name, path in zip(names, [*files, *own], strict=True):
+        parts: list[str] = []
+        _add_meaning(ast.parse(path.read_bytes()), parts)
+        meaning = "".join(parts)
+        digest.update(f"{name} {len(meaning)}\n".encode())
+        digest.update(meaning.encode())
+    return digest.hexdigest()
+
+
+def _add_meaning(node: ast.AST, parts: list[str]) -> None:
+    """Add a syntax tree as text, without docstrings and places.
+
+    Empty fields are left out: so versions of Python that know more of them agree.
+    """
+    parts.append(type(node).__name__)
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if value is None or value == [] or name == "ctx":
+            continue
+        parts.append(f"({name} ")
+        if isinstance(value, list):
+            documented = name == "body" and isinstance(node, DOCUMENTED) and _is_docstring(value[0])
+            for one in value[1:] if documented else value:
+                if isinstance(one, ast.AST):
+                    _add_meaning(one, parts)
+                else:
+                    parts.append(repr(one))
+                parts.append(",")
+        elif isinstance(value, ast.AST):
+            _add_meaning(value, parts)
+        else:
+            parts.append(repr(value))
+        parts.append(")")
+
+
+def _is_docstring(first: ast.stmt) -> bool:
+    return (
+        isinstance(first, ast.Expr)
+        and isinstance(first.value, ast.Constant)
+        and isinstance(first.value.value, str)
+    )

@@ -1,0 +1,1 @@
+"""From an experiment to its runs and tables: plan, jobs, workers, precision."""

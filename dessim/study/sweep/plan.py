@@ -1,0 +1,186 @@
+"""From a resolved point to the setups of its runs; and what is checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from dessim import schemes
+from dessim.kernel.assembler import Program, assemble
+from dessim.kernel.programs import lock_loop_program
+from dessim.kernel.setup import ActorSetup, Setup, changes_page_cache
+from dessim.model import ConfigError, Experiment, Point, SchemeChoice
+from dessim.model.document import Document
+from dessim.model.errors import Place, Problem, Source
+from dessim.model.published import load_published
+from dessim.model.workload import Workload
+
+
+def program_of(point: Point) -> Program:
+    """Assemble the program that the threads of a point run.
+
+    Raises
+    ------
+    UnknownScheme
+        If the scheme or one of its options does not exist.
+    """
+    if point.workload.kind == "lock_loop":
+        return assemble(lock_loop_program())
+    chosen = tuple(sorted(point.scheme.options.items()))
+    around = point.fault_around_order > 0
+    return _program(point.scheme.name, chosen, around, features_of(point.workload))
+
+
+def features_of(workload: Workload) -> tuple[bool, bool, bool]:
+    """What a workload makes possible: missing pages, readahead, munmap."""
+    return (
+        changes_page_cache(workload),
+        workload.readahead_pages > 0,
+        workload.unmap_every_pages > 0,
+    )
+
+
+@lru_cache(maxsize=256)
+def _program(
+    name: str,
+    chosen: tuple[tuple[str, schemes.Option], ...],
+    around: bool,
+    features: tuple[bool, bool, bool],
+) -> Program:
+    changes, reads_ahead, unmaps = features
+    return schemes.thread_program(
+        schemes.load(name),
+        dict(chosen),
+        int(around),
+        page_cache_changes=changes,
+        reads_ahead=reads_ahead,
+        unmaps=unmaps,
+    )
+
+
+def actors_of(workload: Workload, scheme: SchemeChoice) -> tuple[ActorSetup, ...]:
+    """Assemble the actors of a workload beside threads of a scheme.
+
+    Raises
+    ------
+    UnknownScheme
+        If an actor or one of its options does not exist.
+    """
+    fault_lock = schemes.load(scheme.name).fault_lock if workload.actors else ""
+    return tuple(
+        ActorSetup(
+            schemes.program_of_actor(schemes.load_actor(actor.name), actor.options, fault_lock),
+            actor.every_ps,
+            actor.range_pages,
+        )
+        for actor in workload.actors
+        for _ in range(actor.count)
+    )
+
+
+def setup_of(point: Point, replication: int) -> Setup:
+    """All that decides one run of a point.
+
+    Parameters
+    ----------
+    point : Point
+    replication : int, >= 0
+        Runs of one number draw the same random numbers in every point of the experiment.
+    """
+    return Setup(
+        point.machine,
+        point.workload,
+        program_of(point),
+        point.threads,
+        point.fault_around_order,
+        point.simulate_bytes,
+        point.seed,
+        replication,
+        actors_of(point.workload, point.scheme),
+        int(point.scheme.options.get("folio_order", 0)),
+    )
+
+
+def accesses_of(point: Point) -> int:
+    """Accesses of all threads together: a measure of how long a run takes."""
+    return setup_of(point, 0).accesses * point.threads
+
+
+def label_of(point: Point) -> str:
+    """One line that tells a point from the others of its experiment."""
+    scheme = point.scheme.name
+    if point.scheme.options:
+        chosen = ", ".join(f"{k}={str(v).lower()}" for k, v in sorted(point.scheme.options.items()))
+        scheme += f" ({chosen})"
+    parts = [
+        scheme,
+        f"threads={point.threads}",
+        f"order={point.fault_around_order}",
+        point.workload.name,
+        point.machine.name,
+        *(f"{key}={value}" for key, value in point.parameters.items()),
+    ]
+    return " ".join(parts)
+
+
+def check(experiment: Experiment, points: Iterable[Point]) -> None:
+    """Check what only the schemes and the kernel know, before anything runs.
+
+    Raises
+    ------
+    ConfigError
+        With every unknown scheme, actor or option, every machine that lacks what its workload
+        needs, and a measured table that is none, at the place where it is written.
+    """
+    document = experiment._document or Document({}, Source(experiment.name))
+    problems: dict[tuple[object, ...], Problem] = {}
+    for point in points:
+        key: tuple[object, ...] = (repr(point.scheme.written()),)
+        if key not in problems:
+            try:
+                program_of(point)
+            except schemes.UnknownScheme as error:
+                problems[key] = Problem(_place_of_scheme(document, point.scheme), str(error))
+        if changes_page_cache(point.workload) and point.scheme.options.get("folio_order", 0):
+            text = (
+                f"workload '{point.workload.name}' takes pages out of the page cache one by one:"
+                " folio_order must be 0"
+            )
+            problems.setdefault(("folio",), Problem(_place_of_scheme(document, point.scheme), text))
+        if changes_page_cache(point.workload) and point.machine.device.read_latency_ps == 0:
+            text = (
+                f"pages of workload '{point.workload.name}' have to be read, but machine"
+                f" '{point.machine.name}' has no device: set machine.device.read_latency"
+            )
+            problems.setdefault(("device",), Problem(document.place(("machine",)), text))
+        try:
+            actors_of(point.workload, point.scheme)
+        except schemes.UnknownScheme as error:
+            problems.setdefault(("actors",), Problem(document.place(("workload",)), str(error)))
+    if experiment.measured is not None:
+        try:
+            load_published(experiment.measured)
+        except ConfigError as error:
+            text = f"table '{experiment.measured}': {error.problems[0].message}"
+            problems[("measured",)] = Problem(document.place(("measured",)), text)
+    if problems:
+        raise ConfigError(problems.values())
+
+
+def _place_of_scheme(document: Document, scheme: SchemeChoice) -> Place:
+    """Where a scheme is chosen: in `schemes`, or in an entry of `include`."""
+    lists = [("schemes",), *(("include", i, "schemes") for i in _indices(document, ("include",)))]
+    for path in lists:
+        for i in _indices(document, path):
+            entry = document.get((*path, i))
+            if entry == scheme.name or (isinstance(entry, dict) and scheme.name in entry):
+                return document.place((*path, i))
+    for i in _indices(document, ("include",)):
+        if document.get(("include", i, "scheme")) == scheme.name:
+            return document.place(("include", i, "scheme"))
+    return document.place(("schemes",))
+
+
+def _indices(document: Document, path: tuple[str | int, ...]) -> range:
+    entries = document.get(path)
+    return range(len(entries)) if isinstance(entries, list) else range(0)

@@ -1,0 +1,145 @@
+"""What somebody asks for, and its way from a configuration to tables on the disk."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dessim.engines import ENGINES, EngineName
+from dessim.model import Experiment, Point, find, load_experiment, resolve
+from dessim.study.store.manifest import write_manifest
+from dessim.study.store.names import folder_name
+from dessim.study.store.runs import Store
+from dessim.study.sweep.configuration import Asked, configuration_of, write_configuration
+from dessim.study.sweep.jobs import Job, Tally, jobs_of, manifest_points
+from dessim.study.sweep.plan import check
+from dessim.study.sweep.precision import more_jobs
+from dessim.study.sweep.tables import document_of, write_tables
+
+
+@dataclass(frozen=True)
+class Request:
+    """An experiment as somebody asks for it.
+
+    Attributes
+    ----------
+    config : str
+        Name or path.
+    overrides : tuple of str
+        `key.path=value`.
+    engine : "compiled" or "reference"
+    seed, replications : int or None
+        Instead of the experiment's.
+    """
+
+    config: str
+    overrides: tuple[str, ...] = ()
+    engine: EngineName = "compiled"
+    seed: int | None = None
+    replications: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an engine that does not exist: its name would be stored with the results."""
+        if self.engine not in ENGINES:
+            raise ValueError(f"unknown engine {self.engine!r}: there are {', '.join(ENGINES)}")
+
+    @property
+    def settings(self) -> list[str]:
+        """All overrides, those with an option of their own last."""
+        settings = list(self.overrides)
+        if self.seed is not None:
+            settings.append(f"seed={self.seed}")
+        if self.replications is not None:
+            settings.append(f"replications={self.replications}")
+        return settings
+
+    @property
+    def written(self) -> str:
+        """The experiment's file as a person wrote it, the overrides as comments above it."""
+        head = "".join(f"# --set {' '.join(setting.split())}\n" for setting in self.settings)
+        return head + find("experiments", self.config).read_text(encoding="utf-8")
+
+    @property
+    def command(self) -> str:
+        """The command that makes the same results; how many processes do it is left open."""
+        words = ["dessim", "run", self.config]
+        for setting in self.overrides:
+            words += ["--set", setting]
+        if self.engine != "compiled":
+            words += ["--engine", self.engine]
+        for name, value in (("--seed", self.seed), ("--replications", self.replications)):
+            words += [] if value is None else [name, str(value)]
+        return shlex.join(words)
+
+    def load(self) -> tuple[Experiment, tuple[Point, ...]]:
+        """Load, resolve and check it.
+
+        Raises
+        ------
+        ConfigError
+            With all that is wrong.
+        """
+        experiment = load_experiment(self.config, self.settings)
+        points = resolve(experiment)
+        check(experiment, points)
+        return experiment, points
+
+
+@dataclass(frozen=True)
+class Conducted:
+    """What has become of a request.
+
+    Attributes
+    ----------
+    document : dict
+        As `dessim run --format json` prints it.
+    folder : Path
+        Where the tables are.
+    written : list of Path
+    tally : Tally
+    """
+
+    document: dict[str, Any]
+    folder: Path
+    written: list[Path]
+    tally: Tally
+
+
+def conduct(
+    request: Request,
+    experiment: Experiment,
+    points: Sequence[Point],
+    out: Path,
+    run: Callable[[list[Job]], Tally],
+) -> Conducted:
+    """Do all runs of an experiment that are not there yet, and write its tables.
+
+    Parameters
+    ----------
+    request : Request
+    experiment, points
+        As ``request.load`` returns them.
+    out : Path
+        Where results are kept.
+    run : callable
+        Does some jobs.
+    """
+    store, text = Store(out / "runs"), request.written
+    todo = jobs_of(points, request.engine, store, text)
+    folder = out / folder_name(experiment.name)
+    write_manifest(manifest_points(todo), request.engine, folder)
+    tally = run(todo)
+    while more := more_jobs(experiment, points, tally, request.engine, store, text):
+        todo += more
+        tally.take(run(more))
+    document = document_of(experiment, points, tally, request.engine)
+    written = write_tables(document, points, tally, folder)
+    asked = Asked(text, request.command)
+    configuration = configuration_of(experiment, points, request.engine, asked)
+    written.append(write_configuration(configuration, folder))
+    if tally.failed:
+        write_manifest(manifest_points(todo, tally), request.engine, folder)
+    return Conducted(document, folder, written, tally)

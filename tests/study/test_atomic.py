@@ -1,0 +1,75 @@
+"""Leftovers of killed writers go, and only those."""
+
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from dessim.study.store.atomic import UNFINISHED, clear, leftovers, workspace
+
+WRITER = """\
+import sys, time
+from pathlib import Path
+from dessim.study.store.atomic import workspace
+with workspace(Path(sys.argv[1])) as folder:
+    (folder / "half").write_text("x")
+    print("ready", flush=True)
+    time.sleep(600)
+"""
+
+
+def a_writer(root: Path) -> "subprocess.Popen[str]":
+    """Start a process that is in the middle of writing."""
+    command = [sys.executable, "-c", WRITER, str(root)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_a_leftover_is_what_a_killed_writer_leaves(tmp_path: Path) -> None:
+    """While it writes it is spared; once it is killed its workspace goes at the next clearing."""
+    process = a_writer(tmp_path)
+    try:
+        assert clear(tmp_path) == 0
+        assert len(list((tmp_path / UNFINISHED).iterdir())) == 1
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert len(leftovers(tmp_path)) == 1
+    assert clear(tmp_path) == 1
+    assert not (tmp_path / UNFINISHED).exists()
+
+
+def test_an_error_leaves_nothing(tmp_path: Path) -> None:
+    """A writer that fails removes its own workspace."""
+    try:
+        with workspace(tmp_path) as folder:
+            (folder / "half").write_text("x")
+            raise OSError("no room")
+    except OSError:
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_workspace_from_before_locks_is_a_leftover(tmp_path: Path) -> None:
+    """A folder without a lock file belongs to nobody."""
+    (tmp_path / UNFINISHED / "old").mkdir(parents=True)
+    assert clear(tmp_path) == 1
+    assert os.listdir(tmp_path) == []
+
+
+def test_many_writers_make_and_remove_the_place_at_the_same_time(tmp_path: Path) -> None:
+    """Eight writers, each a hundred workspaces: nobody trips over another's removal."""
+
+    def write(number: int) -> int:
+        for _ in range(100):
+            with workspace(tmp_path) as folder:
+                (folder / str(number)).write_text("x")
+        return number
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(write, range(8))) == list(range(8))
+    assert list(tmp_path.iterdir()) == []

@@ -7,8 +7,8 @@ from dessim.kernel.alphabet import lock, unlock, work
 from dessim.kernel.assembler import assemble
 from dessim.model import Point, SchemeChoice, load_machine, names
 from dessim.study.explain import costs as levers
+from dessim.study.explain import speedup as cuts
 from dessim.study.explain.costs import UnknownLeverError
-from dessim.study.explain.time import speedup as cuts
 from dessim.study.store.runs import run_key
 from dessim.study.sweep.plan import setup_of
 

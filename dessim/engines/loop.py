@@ -6,7 +6,7 @@ at once on its own clock (fusing); the next step that others can see waits for i
 """
 
 from dessim.kernel.layout import H_TASK, H_TASKS, H_WOKEN, HALTED, T_AT, T_PC, T_WORDS, World
-from dessim.kernel.places import is_private
+from dessim.kernel.addressing import is_private
 from dessim.kernel.steps import advance
 
 NEVER = (1 << 63) - 1

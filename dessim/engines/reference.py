@@ -62,7 +62,7 @@ class Reference:
         self.log = log
         self.advance = advance
         self.env = simpy.Environment(initial_time=0) if env is None else env
-        self.bells: dict[int, simpy.Event] = {}
+        self.wake_events: dict[int, simpy.Event] = {}
         self.tasks = w[H_TASKS]
         for task in range(self.tasks):
             self.env.process(self.thread(task))
@@ -97,8 +97,8 @@ class Reference:
                 self.alive -= 1
                 return
             if next_ps == ASLEEP:
-                self.bells[task] = simpy.Event(env)
-                yield self.bells[task]
+                self.wake_events[task] = simpy.Event(env)
+                yield self.wake_events[task]
             else:
                 yield self.at(task, next_ps)
 
@@ -117,7 +117,7 @@ class Reference:
         base = w[H_WOKEN]
         for i in range(w[base]):
             task = w[base + 1 + i]
-            self.ring(self.bells.pop(task), task, w[w[H_TASK] + task * T_WORDS + T_AT])
+            self.ring(self.wake_events.pop(task), task, w[w[H_TASK] + task * T_WORDS + T_AT])
 
     def run(self) -> None:
         """Run until every task has ended.
@@ -137,7 +137,7 @@ class Reference:
     def check_ended(self) -> None:
         """Raise Deadlock if tasks are left over and nothing will happen any more."""
         if self.alive:
-            waiting = sorted(self.bells)
+            waiting = sorted(self.wake_events)
             raise Deadlock(f"{self.alive} tasks wait for ever: {waiting[:20]}")
 
 

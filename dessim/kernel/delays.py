@@ -9,7 +9,7 @@ from dessim.kernel.draws import draw, draw_at, scaled
 from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
 from dessim.kernel.lines import access_ps, line_cost, local_cost, socket_distance
 from dessim.kernel.pages import free_for_reading, waiters_in_bucket
-from dessim.kernel.places import (
+from dessim.kernel.addressing import (
     cost_ps,
     lock_at,
     own_lock,
@@ -180,7 +180,7 @@ def ptes_in_table(w: World, base: int) -> int:
 
 def teardown_ps(w: World, t: int) -> int:
     """Return ps to tear down the page table at the cursor."""
-    mapping = w[t + T_SWEEP]
+    mapping = w[t + T_VISITED]
     table = w[t + T_CURSOR] >> TABLE_SHIFT
     record = w[mapping + M_TABLE] + table * w[H_TABLE_WORDS] + w[H_LINE_WORDS]
     if w[record + D_POPULATED] == 0:
@@ -261,11 +261,11 @@ def rare_delay_ps(w: World, task: int, op: int, now: int) -> int:
     if op == OP_CLEAR_PTE:
         return pte_line_ps(w, task, LINE_RMW, now)
     if op == OP_SHOOTDOWN:
-        return shootdown_ps(w, task, w[w[t + T_SWEEP] + M_MM], 1)
+        return shootdown_ps(w, task, w[w[t + T_VISITED] + M_MM], 1)
     if op == OP_READ_AHEAD:
         return read_ahead_ps(w, t)
     if op == OP_FLUSH_TABLE:
-        return shootdown_ps(w, task, w[w[t + T_SWEEP] + M_MM], pages_to_flush(w, t))
+        return shootdown_ps(w, task, w[w[t + T_VISITED] + M_MM], pages_to_flush(w, t))
     if op == OP_PAUSE:
         bits = draw(w, task, DRAW_THINK)
         return scaled(w, QUANTILES_EXPONENTIAL, bits, w[t + T_EVERY])

@@ -4,7 +4,7 @@ from dessim.kernel.accounting import count
 from dessim.kernel.cpus import give_up_cpu, make_ready
 from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
 from dessim.kernel.lines import wake
-from dessim.kernel.places import bucket_at, cost_ps, gang_bit, page_at, pte_present, table_at
+from dessim.kernel.addressing import bucket_at, cost_ps, gang_bit, page_at, pte_present, table_at
 from dessim.kernel.tlb import pages_to_flush, shoot_down
 
 BLOCKED, GO_ON, OVER, HALT = 0, 1, 2, 3
@@ -271,9 +271,9 @@ def cache_step(w: World, task: int, i: int, done: int) -> None:
     elif op == OP_CLEAR_PTE:
         clear_pte(w, t, w[i + I_TARGET])
     elif op == OP_SHOOTDOWN:
-        shoot_down(w, task, w[t + T_SWEEP], w[t + T_CURSOR], 1)
+        shoot_down(w, task, w[t + T_VISITED], w[t + T_CURSOR], 1)
     elif op == OP_FLUSH_TABLE:
-        shoot_down(w, task, w[t + T_SWEEP], w[t + T_CURSOR], pages_to_flush(w, t))
+        shoot_down(w, task, w[t + T_VISITED], w[t + T_CURSOR], pages_to_flush(w, t))
     elif op == OP_FREE_TABLE:
         w[table_at(w, t) + w[H_LINE_WORDS] + D_POPULATED] = 0
         count(w, N_TABLES_FREED, 1)

@@ -26,7 +26,7 @@ from dessim.kernel.pages import (
     page_step,
     stop_devices,
 )
-from dessim.kernel.places import (
+from dessim.kernel.addressing import (
     cost_ps,
     first_none,
     gang_bit,
@@ -128,13 +128,13 @@ def finish(w: World, task: int, now: int, target: int) -> None:
     if w[mm + MM_LIVE]:
         w[t + T_PC] = target
         return
-    w[t + T_SWEEP] = w[mm + MM_FIRST]
+    w[t + T_VISITED] = w[mm + MM_FIRST]
     w[t + T_CURSOR] = 0
 
 
 def teardown_table(w: World, t: int, target: int) -> None:
     """Unmap all pages of a page table and free it; jump back while tables or mappings are left."""
-    mapping = w[t + T_SWEEP]
+    mapping = w[t + T_VISITED]
     table = w[t + T_CURSOR] >> TABLE_SHIFT
     record = w[mapping + M_TABLE] + table * w[H_TABLE_WORDS] + w[H_LINE_WORDS]
     if w[record + D_POPULATED]:
@@ -155,9 +155,9 @@ def teardown_table(w: World, t: int, target: int) -> None:
     w[t + T_CURSOR] += TABLE_PAGES
     if w[t + T_CURSOR] >> TABLE_SHIFT >= w[H_TABLES]:
         w[t + T_CURSOR] = 0
-        w[t + T_SWEEP] += M_WORDS
+        w[t + T_VISITED] += M_WORDS
     mm = w[t + T_MM]
-    if w[t + T_SWEEP] < w[mm + MM_FIRST] + w[mm + MM_MAPPINGS] * M_WORDS:
+    if w[t + T_VISITED] < w[mm + MM_FIRST] + w[mm + MM_MAPPINGS] * M_WORDS:
         w[t + T_PC] = target
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from dessim.kernel import layout as lay
 from dessim.kernel.layout import World
-from dessim.kernel.places import bucket_at, own_lock, page_at
+from dessim.kernel.addressing import bucket_at, own_lock, page_at
 from dessim.measure.recording import DEVICE_QUEUE, NO_RESOURCE, Resource, Wake
 from dessim.measure.resources import Resources
 

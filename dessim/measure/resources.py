@@ -8,7 +8,7 @@ from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import LOCKS
 from dessim.kernel.flow import PAGE_LINE
 from dessim.kernel.layout import World
-from dessim.kernel.places import lock_at, own_lock, table_at, vma_cache_at
+from dessim.kernel.addressing import lock_at, own_lock, table_at, vma_cache_at
 from dessim.measure.recording import NO_RESOURCE, Resource
 
 PAGE_LINE_OPS = frozenset(lay.OPS.index(name) for name in PAGE_LINE)

@@ -170,7 +170,7 @@ class Checked:
 
 def property_names() -> tuple[str, ...]:
     """Return the names of all properties."""
-    from dessim.engines.explorer.words import PROPERTIES
+    from dessim.engines.explorer.layout import PROPERTIES
 
     return PROPERTIES
 

@@ -8,7 +8,7 @@ from racing import race
 
 from dessim import schemes
 from dessim.engines import run_setup
-from dessim.engines.explorer import words as ex
+from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.explore import explore
 from dessim.engines.explorer.moves import next_attempt, quiet_steps
 from dessim.engines.explorer.replay import replay

@@ -20,7 +20,7 @@ from dessim.kernel.alphabet import (
     unlock_page,
     when,
 )
-from dessim.kernel.places import page_at
+from dessim.kernel.addressing import page_at
 from dessim.schemes import Scheme
 from dessim.study.check import Scope, check, told
 

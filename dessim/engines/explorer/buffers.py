@@ -11,7 +11,7 @@ multiprocessors", CACM 53(7), 2010 (store buffers with forwarding). Linux
 ``Documentation/memory-barriers.txt`` and ``atomic_t.txt`` (which atomics are barriers).
 """
 
-from dessim.engines.explorer.words import (
+from dessim.engines.explorer.layout import (
     ADD,
     B_COUNT,
     B_ENTRY,

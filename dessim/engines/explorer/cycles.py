@@ -10,7 +10,7 @@ Tarjan, "Depth-first search and linear graph algorithms", SIAM J. Comput. 1(2), 
 recursion.
 """
 
-from dessim.engines.explorer.words import MOVES_OF_TASK, SC, X_MODEL, X_STATES
+from dessim.engines.explorer.layout import MOVES_OF_TASK, SC, X_MODEL, X_STATES
 from dessim.kernel.layout import H_TASKS, World
 
 UNSEEN = 0

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from dessim.engines import build
-from dessim.engines.explorer import words as ex
+from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.compile import entries
 from dessim.engines.explorer.world import ScopeError, Small
 from dessim.kernel import layout as lay

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from dessim.engines.explorer import words as ex
+from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.orders import Rules
 from dessim.kernel import layout as lay
 from dessim.kernel.setup import Setup
@@ -99,7 +99,7 @@ def _common_fields(w: Any, setup: Setup, steps: int) -> Iterator[Part]:
         yield from _task_fields(w, task, setup.pages, steps)
         first = int(w[lay.H_MAPPING])
         yield value(
-            task_at(w, task) + lay.T_SWEEP,
+            task_at(w, task) + lay.T_VISITED,
             first,
             first + (int(w[lay.H_MAPPINGS]) - 1) * lay.M_WORDS,
         )

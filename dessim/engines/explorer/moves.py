@@ -12,7 +12,7 @@ from dessim.engines.explorer.buffers import (
     put_on,
     take_off,
 )
-from dessim.engines.explorer.words import (
+from dessim.engines.explorer.layout import (
     B_COUNT,
     CAPACITY,
     CLASS_DELAYED,
@@ -65,7 +65,7 @@ from dessim.kernel.layout import (
     World,
 )
 from dessim.kernel.pages import BLOCKED, OVER
-from dessim.kernel.places import lock_at, page_at
+from dessim.kernel.addressing import lock_at, page_at
 from dessim.kernel.steps import step
 
 PRIVATE_STEPS_AT_MOST = 4096

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from dessim.engines.explorer import words as ex
+from dessim.engines.explorer import layout as ex
 from dessim.kernel import layout as lay
 
 SPINLOCKS = (lay.LOCK_PAGE_TABLE, lay.LOCK_PTL, lay.LOCK_TREE)

@@ -6,7 +6,7 @@ Each step of the schedule is an event of SimPy, a second after the one before. I
 
 from collections.abc import Sequence
 
-from dessim.engines.explorer import words as ex
+from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.moves import is_get, is_look_at_found, is_quiet, next_attempt
 from dessim.engines.explorer.states import pack
 from dessim.engines.explorer.story import Walk

@@ -4,7 +4,7 @@ from dessim.engines.explorer.buffers import buffers_are_empty, may_reach_memory,
 from dessim.engines.explorer.moves import can_move, move
 from dessim.engines.explorer.states import find_slot, pack, unpack
 from dessim.engines.explorer.watch import all_ended, inspect
-from dessim.engines.explorer.words import (
+from dessim.engines.explorer.layout import (
     BOUND,
     BROKEN,
     BUG1,
@@ -47,7 +47,7 @@ from dessim.kernel.layout import (
     T_WORDS,
     World,
 )
-from dessim.kernel.places import lock_at
+from dessim.kernel.addressing import lock_at
 
 MOVE_BITS = 8
 

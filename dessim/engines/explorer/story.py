@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dessim.engines.explorer import words as ex
+from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.buffers import reach_memory
 from dessim.engines.explorer.explore import Exploration, settle_threads
 from dessim.engines.explorer.moves import move

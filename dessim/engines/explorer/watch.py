@@ -1,7 +1,7 @@
 """What must never be so in any state."""
 
 from dessim.engines.explorer.buffers import buffer_of, buffers_are_empty, pending_sum
-from dessim.engines.explorer.words import (
+from dessim.engines.explorer.layout import (
     AT_REST,
     B_COUNT,
     B_ENTRY,
@@ -43,7 +43,7 @@ from dessim.kernel.layout import (
     T_WORDS,
     World,
 )
-from dessim.kernel.places import page_at
+from dessim.kernel.addressing import page_at
 
 
 def all_ended(w: World) -> int:

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from dessim.engines.explorer import words as ex
+from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.buffers import buffer_of
 from dessim.kernel import layout as lay
-from dessim.kernel.places import page_at
+from dessim.kernel.addressing import page_at
 
 if TYPE_CHECKING:
     from dessim.engines.explorer.story import Walk

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from dessim.engines.explorer import words as ex
+from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.fields import pack_fields, program_of, shared_words, task_at
 from dessim.engines.explorer.orders import Rules, begins_lookup, order_of
 from dessim.kernel import layout as lay
@@ -104,7 +104,7 @@ def _place_actors(w: Any, setup: Setup) -> None:
         t = task_at(w, setup.threads + number)
         w[t + lay.T_RANGE] = setup.pages
         w[t + lay.T_STOP] = setup.pages
-        w[t + lay.T_SWEEP] = w[lay.H_MAPPING]
+        w[t + lay.T_VISITED] = w[lay.H_MAPPING]
         first = int(w[t + lay.T_PC])
         ops = [lay.OPS[int(op)] for op in rows[first : first + actor.program.steps, lay.I_OP]]
         if "pause" in ops:

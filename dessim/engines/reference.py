@@ -10,20 +10,10 @@ from collections.abc import Callable, Generator
 
 import simpy
 
-from dessim.engines.deadlock import Deadlock, fatal_bug
+from dessim.engines.deadlock import Deadlock, why_halted
+from dessim.kernel import layout as lay
 from dessim.kernel.invariants import Guard
-from dessim.kernel.layout import (
-    ASLEEP,
-    ENDED,
-    H_TASK,
-    H_TASKS,
-    H_WOKEN,
-    HALTED,
-    T_AT,
-    T_PC,
-    T_WORDS,
-    World,
-)
+from dessim.kernel.layout import World
 from dessim.kernel.steps import advance
 
 Log = list[tuple[int, int, int]]
@@ -63,7 +53,7 @@ class Reference:
         self.advance = advance
         self.env = simpy.Environment(initial_time=0) if env is None else env
         self.wake_events: dict[int, simpy.Event] = {}
-        self.tasks = w[H_TASKS]
+        self.tasks = w[lay.H_TASKS]
         for task in range(self.tasks):
             self.env.process(self.thread(task))
         self.alive = self.tasks
@@ -83,20 +73,20 @@ class Reference:
     def thread(self, task: int) -> Generator[simpy.Event, None, None]:
         """Live the life of one simulated thread."""
         w, env = self.w, self.env
-        record = w[H_TASK] + task * T_WORDS
-        yield self.at(task, w[record + T_AT])
+        record = w[lay.H_TASK] + task * lay.T_WORDS
+        yield self.at(task, w[record + lay.T_AT])
         while True:
             now = int(env.now)
             if self.log is not None:
-                self.log.append((now, task, w[record + T_PC]))
+                self.log.append((now, task, w[record + lay.T_PC]))
             next_ps = self.guarded(task, now)
             self.ring_the_woken()
-            if next_ps == HALTED:
-                raise fatal_bug(w)
-            if next_ps == ENDED:
+            if next_ps == lay.HALTED:
+                raise why_halted(w)
+            if next_ps == lay.ENDED:
                 self.alive -= 1
                 return
-            if next_ps == ASLEEP:
+            if next_ps == lay.ASLEEP:
                 self.wake_events[task] = simpy.Event(env)
                 yield self.wake_events[task]
             else:
@@ -114,10 +104,12 @@ class Reference:
     def ring_the_woken(self) -> None:
         """Schedule the tasks to which the last event gave a time."""
         w = self.w
-        base = w[H_WOKEN]
+        base = w[lay.H_WOKEN]
         for i in range(w[base]):
             task = w[base + 1 + i]
-            self.ring(self.wake_events.pop(task), task, w[w[H_TASK] + task * T_WORDS + T_AT])
+            self.ring(
+                self.wake_events.pop(task), task, w[w[lay.H_TASK] + task * lay.T_WORDS + lay.T_AT]
+            )
 
     def run(self) -> None:
         """Run until every task has ended.
@@ -128,6 +120,8 @@ class Reference:
             If tasks are left over that wait for each other.
         FatalBug
             If a BUG_ON fired that ends the run.
+        MeaninglessStep
+            If a task met an operation that no branch of the kernel knows.
         BrokenError
             If an event left a page in contradiction with the page tables.
         """

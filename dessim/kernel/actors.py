@@ -1,8 +1,10 @@
 """What actors and unmapping threads do besides faulting: rounds, ranges, mappings, tables."""
 
+from dessim.kernel.addressing import end_in_table
 from dessim.kernel.draws import draw
 from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
-from dessim.kernel.addressing import end_in_table
+from dessim.kernel.ops import *  # noqa: F403 - and its operations
+from dessim.kernel.pages import GO_ON, MEANINGLESS
 
 
 def pause(w: World, t: int, target: int) -> None:
@@ -96,9 +98,11 @@ def covers_table(w: World, t: int) -> int:
     return w[t + T_PAGE] <= first and (stop >= first + TABLE_PAGES or stop == w[H_PAGES])
 
 
-def range_step(w: World, task: int, op: int, target: int) -> None:
+def range_step(w: World, task: int, i: int) -> int:
     """Carry out a step that chooses on which pages and mappings a task works."""
     t = w[H_TASK] + task * T_WORDS
+    op = w[i + I_OP]
+    target = w[i + I_TARGET]
     if op == OP_PICK_RANGE:
         pick_range(w, task)
     elif op == OP_NEXT_IN_RANGE:
@@ -113,5 +117,8 @@ def range_step(w: World, task: int, op: int, target: int) -> None:
         next_table(w, t, target)
     elif op == OP_FIRST_MAPPING:
         look_at(w, t, w[H_MAPPING])
-    else:
+    elif op == OP_NEXT_MAPPING:
         next_mapping(w, t, target)
+    else:
+        return MEANINGLESS
+    return GO_ON

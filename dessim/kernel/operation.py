@@ -13,21 +13,21 @@ from typing import Any, ParamSpec
 
 from dessim.kernel import layout as lay
 
-# --- groups: which function carries an operation out ------------------------------------------------
+# --- groups: which function carries an operation out --------------------------------------------
 PAGE, CONDITION, LOCK, CACHE, NOTHING = "page", "condition", "lock", "cache", "nothing"
 TASK, FOLIO, RANGE, ACTOR = "task", "folio", "range", "actor"
 GROUPS = (PAGE, CONDITION, LOCK, NOTHING, TASK, CACHE, FOLIO, RANGE, ACTOR)
 
-# --- what an operation changes, for the invariants: one bit each -------------------------------------
+# --- what an operation changes, for the invariants: one bit each --------------------------------
 CHANGES_PTE = 1  # the pte of the cursor's page
 CHANGES_COUNTS = 2  # counts or flags of the cursor's page
 CHANGES_ALL_PTES = 4  # those of a whole page table
 FREES_TABLES = 8
 
-# --- latencies -------------------------------------------------------------------------------------
+# --- latencies ----------------------------------------------------------------------------------
 NO_LATENCY, FAULT_BEGINS, FAULT_ENDS, WAIT_BEGINS, WAIT_ENDS = 0, 1, 2, 3, 4
 
-# --- who sees it in the small World of the explorer, where page tables are never one's own -----------
+# --- who sees it in the small World of the explorer, where page tables are never one's own ------
 QUIET_IF_PRIVATE, QUIET_ALWAYS, QUIET_IF_TABLES_STAY = 0, 1, 2
 
 Row = ParamSpec("Row")

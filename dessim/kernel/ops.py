@@ -20,7 +20,7 @@ operation = _table.declaring(about.Operation)
 ALWAYS, OWN_TABLES = lay.PRIVATE_ALWAYS, lay.PRIVATE_OWN_TABLES
 CHANGES_MAPPING = about.CHANGES_PTE | about.CHANGES_COUNTS
 
-# --- steps on the cursor's page --------------------------------------------------------------------
+# --- steps on the cursor's page -----------------------------------------------------------------
 
 
 def _order_of_add(word: int, by: int) -> about.Order:
@@ -132,7 +132,7 @@ OP_BUG_ON = operation(
 )
 LAST_PAGE = _table.last(PAGE)
 
-# --- conditions ------------------------------------------------------------------------------------
+# --- conditions ---------------------------------------------------------------------------------
 
 OP_WHEN_FLAGS = operation(
     "when_flags",
@@ -243,7 +243,7 @@ OP_WHEN_WINDOW_OPEN = operation(
 )
 LAST_CONDITION = _table.last(CONDITION)
 
-# --- locks -----------------------------------------------------------------------------------------
+# --- locks --------------------------------------------------------------------------------------
 
 
 def _own_ptl(which: int, _: int) -> int:
@@ -283,7 +283,7 @@ OP_UNLOCK = operation(
 )
 LAST_LOCK = _table.last(LOCK)
 
-# --- steps that take time or keep order, and change nothing ----------------------------------------
+# --- steps that take time or keep order, and change nothing -------------------------------------
 
 OP_WORK = operation(
     "work",
@@ -350,7 +350,7 @@ OP_READ_SLOTS = operation(
 )
 LAST_NOTHING = _table.last(NOTHING)
 
-# --- steps of the task itself ----------------------------------------------------------------------
+# --- steps of the task itself -------------------------------------------------------------------
 
 OP_NEXT_ACCESS = operation(
     "next_access", TASK, "next access", category="user", private=ALWAYS, leaves_page=True
@@ -437,7 +437,7 @@ OP_CACHE_VMA = operation(
 )
 LAST_TASK = _table.last(TASK)
 
-# --- steps of unmapping, of the page cache and of the device, on the cursor's page ------------------
+# --- steps of unmapping, of the page cache and of the device, on the cursor's page --------------
 
 OP_SET_FLAGS = operation(
     "set_flags",
@@ -531,7 +531,7 @@ OP_FREE_TABLE = operation(
 )
 LAST_CACHE = _table.last(CACHE)
 
-# --- steps within a folio --------------------------------------------------------------------------
+# --- steps within a folio -----------------------------------------------------------------------
 
 OP_TO_HEAD = operation("to_head", FOLIO, "compound_head()", private=ALWAYS, leaves_page=True)
 OP_FROM_HEAD = operation("from_head", FOLIO, "back from the head", private=ALWAYS, leaves_page=True)
@@ -556,7 +556,7 @@ OP_NEXT_FOLIO = operation(
 )
 LAST_FOLIO = _table.last(FOLIO)
 
-# --- steps that choose pages and mappings for actors and munmap ------------------------------------
+# --- steps that choose pages and mappings for actors and munmap ---------------------------------
 
 OP_PICK_RANGE = operation(
     "pick_range", RANGE, "pick a range", category="idle", quiet=about.QUIET_ALWAYS
@@ -608,7 +608,7 @@ OP_NEXT_MAPPING = operation(
 )
 LAST_RANGE = _table.last(RANGE)
 
-# --- the lives of threads, actors and slots of the device ------------------------------------------
+# --- the lives of threads, actors and slots of the device ---------------------------------------
 
 OP_BEGIN = operation(
     "begin",

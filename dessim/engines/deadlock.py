@@ -2,7 +2,7 @@
 
 from dessim.kernel import layout as lay
 from dessim.kernel.layout import World
-from dessim.kernel.ops import OPS
+from dessim.kernel.ops import name_of
 
 
 class Deadlock(RuntimeError):  # noqa: N818 - the field's word for it
@@ -25,8 +25,8 @@ def why_halted(w: World) -> FatalBug | MeaninglessStep:
     """
     if w[lay.H_MEANINGLESS]:
         return MeaninglessStep(
-            f"the operation {OPS[w[lay.H_MEANINGLESS] - 1]!r} has a row in the table of"
-            " operations, and no branch that says what it does or how long it takes"
+            f"the operation {name_of(int(w[lay.H_MEANINGLESS]) - 1)!r} has no branch that says what"
+            " it does, or none that says how long it takes"
         )
     at_ps = w[lay.H_BUG_AT] - 1
     return FatalBug(

@@ -67,8 +67,12 @@ class _Assembler:
 
     def emit(self, step: Step) -> int:
         """Append one instruction and return its place."""
-        self.rows.append(instruction(step))
-        self.listing.append(describe(step))
+        try:
+            row, line = instruction(step), describe(step)
+        except LookupError as unknown:
+            raise ProgramError(f"step {step.op!r}: {unknown.args[0]}") from None
+        self.rows.append(row)
+        self.listing.append(line)
         return len(self.rows) - 1
 
     def jump(self, step: Step, target: str) -> None:
@@ -182,12 +186,13 @@ def instruction(step: Step) -> list[int]:
     row = row_of(step.op)
     if row.takes_cost and not step.cost:
         raise ProgramError(f"step {step.op!r} needs a cost")
-    cost = step.cost or row.cost
-    category = lay.CATEGORIES.index(step.category or row.category)
+    cost = known(step.cost or row.cost, lay.COSTS, "cost")
+    named = known(step.category or row.category, lay.CATEGORIES, "category")
+    category = lay.CATEGORIES.index(named)
     own = COST_CATEGORY.get(cost)
     words[lay.I_OP] = NUMBERS[step.op]
     words[lay.I_A], words[lay.I_B] = step.a, step.b
-    words[lay.I_COST] = lay.COSTS.index(known(cost, lay.COSTS, "cost"))
+    words[lay.I_COST] = lay.COSTS.index(cost)
     words[lay.I_CATEGORY] = category
     words[lay.I_PRIVATE] = row.private_to(step.a, step.b)
     words[lay.I_COST_CATEGORY] = lay.CATEGORIES.index(own) if own else category

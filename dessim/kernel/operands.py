@@ -65,12 +65,47 @@ NAMES_OF_LOCKS = {(lock.which, lock.shared): name for name, lock in LOCKS.items(
 
 def lock_of(which: int, shared: int) -> Lock:
     """Return the lock that two operands name."""
-    return LOCKS[NAMES_OF_LOCKS[which, shared]]
+    return LOCKS[name_of_lock(which, shared)]
+
+
+def name_of_lock(which: int, shared: int) -> str:
+    """Return the name of the lock that two operands name.
+
+    Raises
+    ------
+    LookupError
+        If there is none.
+    """
+    if (which, shared) not in NAMES_OF_LOCKS:
+        raise LookupError(f"no lock has the operands {which}, {shared}")
+    return NAMES_OF_LOCKS[which, shared]
 
 
 def word_of(word: int) -> str:
-    """Return the name of a word of the page: ``page.mapcount``, ``page.refcount``."""
-    return next(name for name, offset in WORDS.items() if offset == word)
+    """Return the name of a word of the page: ``page.mapcount``, ``page.refcount``.
+
+    Raises
+    ------
+    LookupError
+        If the operand names none.
+    """
+    for name, offset in WORDS.items():
+        if offset == word:
+            return name
+    raise LookupError(f"no word of a page has the operand {word}")
+
+
+def name_of_counter(counter: int) -> str:
+    """Return the name of a counter.
+
+    Raises
+    ------
+    LookupError
+        If the operand names none.
+    """
+    if not 0 <= counter < len(lay.COUNTERS):
+        raise LookupError(f"no counter has the operand {counter}")
+    return lay.COUNTERS[counter]
 
 
 def flags_in_words(mask: int, want: int) -> str:

@@ -11,7 +11,7 @@ by their last operations.
 from dessim.kernel import layout as lay
 from dessim.kernel import operation as about
 from dessim.kernel.layout import LINE_LOAD, LINE_RMW, LINE_STORE, PAGE_LINE, PTE_LINE
-from dessim.kernel.operands import NAMES_OF_LOCKS, lock_of, word_of
+from dessim.kernel.operands import lock_of, name_of_counter, name_of_lock, word_of
 from dessim.kernel.operation import ACTOR, CACHE, CONDITION, FOLIO, LOCK, NOTHING, PAGE, RANGE, TASK
 
 _table = about.Table()
@@ -267,7 +267,7 @@ OP_LOCK = operation(
     order=about.ACQUIRES,
     locking=lay.TAKES_LOCK,
     waits_for=lay.WAITS_FOR_LOCK,
-    listing=lambda which, shared, _: f"lock {NAMES_OF_LOCKS[which, shared]}",
+    listing=lambda which, shared, _: f"lock {name_of_lock(which, shared)}",
 )
 OP_UNLOCK = operation(
     "unlock",
@@ -279,7 +279,7 @@ OP_UNLOCK = operation(
     private=_own_ptl,
     order=_order_of_unlock,
     locking=lay.DROPS_LOCK,
-    listing=lambda which, shared, _: f"unlock {NAMES_OF_LOCKS[which, shared]}",
+    listing=lambda which, shared, _: f"unlock {name_of_lock(which, shared)}",
 )
 LAST_LOCK = _table.last(LOCK)
 
@@ -411,7 +411,7 @@ OP_COUNT = operation(
     TASK,
     "count",
     private=ALWAYS,
-    listing=lambda counter, b, _: f"count {lay.COUNTERS[counter]}",
+    listing=lambda counter, b, _: f"count {name_of_counter(counter)}",
 )
 OP_NOTE = operation("note", TASK, "note", private=ALWAYS, remembers=lay.T_NOTED)
 OP_FINISH = operation(
@@ -646,3 +646,8 @@ NUMBERS = {name: number for number, name in enumerate(OPS)}
 def row_of(name: str) -> about.Operation:
     """Return the row of an operation by its name."""
     return OPERATIONS[NUMBERS[name]]
+
+
+def name_of(number: int) -> str:
+    """Return the name of an operation by its number, or the number if there is none."""
+    return OPS[number] if 0 <= number < len(OPS) else f"number {number}"

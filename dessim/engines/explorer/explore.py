@@ -11,7 +11,7 @@ from dessim.engines.explorer.compile import entries
 from dessim.engines.explorer.moves import NO_MEANING, quiet_steps
 from dessim.engines.explorer.world import ScopeError, Small
 from dessim.kernel import layout as lay
-from dessim.kernel.ops import OPS
+from dessim.kernel.ops import name_of
 
 FIRST_ROOM = 1 << 14
 BUDGET = 1 << 17  # states between two looks at Ctrl-C
@@ -244,7 +244,7 @@ class _Search:
 def what_failed(error: int) -> str:
     """Return what an error of the explorer itself means."""
     if error >= NO_MEANING:
-        return f"no branch of the kernel knows the operation {OPS[error - NO_MEANING]!r}"
+        return f"no branch of the kernel knows the operation {name_of(error - NO_MEANING)!r}"
     return f"error {error}"
 
 

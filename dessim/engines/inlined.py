@@ -12,7 +12,6 @@ INLINED = frozenset(
         "set_key",
         "advance",
         "delay_ps",
-        "line_ps",
         "own_delay_ps",
         "step",
         "lock_step",

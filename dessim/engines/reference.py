@@ -61,10 +61,10 @@ class Reference:
     def at(self, task: int, time_ps: int) -> simpy.Event:
         """Return the event of a task at a time."""
         event = simpy.Event(self.env)
-        self.ring(event, task, time_ps)
+        self.fire(event, task, time_ps)
         return event
 
-    def ring(self, event: simpy.Event, task: int, time_ps: int) -> None:
+    def fire(self, event: simpy.Event, task: int, time_ps: int) -> None:
         """Let a task's event happen at a time; of simultaneous events the lower task is first."""
         event._ok = True
         event._value = None
@@ -80,7 +80,7 @@ class Reference:
             if self.log is not None:
                 self.log.append((now, task, w[record + lay.T_PC]))
             next_ps = self.guarded(task, now)
-            self.ring_the_woken()
+            self.fire_for_the_woken()
             if next_ps == lay.HALTED:
                 raise why_halted(w)
             if next_ps == lay.ENDED:
@@ -101,13 +101,13 @@ class Reference:
         self.guard.after(task, now)
         return next_ps
 
-    def ring_the_woken(self) -> None:
+    def fire_for_the_woken(self) -> None:
         """Schedule the tasks to which the last event gave a time."""
         w = self.w
         base = w[lay.H_WOKEN]
         for i in range(w[base]):
             task = w[base + 1 + i]
-            self.ring(
+            self.fire(
                 self.wake_events.pop(task), task, w[w[lay.H_TASK] + task * lay.T_WORDS + lay.T_AT]
             )
 

@@ -197,7 +197,7 @@ def instruction(step: Step) -> list[int]:
     words[lay.I_PRIVATE] = row.private_to(step.a, step.b)
     words[lay.I_COST_CATEGORY] = lay.CATEGORIES.index(own) if own else category
     words[lay.I_TIMED] = row.timed
-    words[lay.I_LINE] = row.line_word(step.a, step.b)
+    words[lay.I_ACCESS] = row.access_with(step.a, step.b)
     return words
 
 

@@ -296,38 +296,34 @@ def no_rule(w: World, t: int, op: int) -> int:
     return ASLEEP
 
 
-def line_ps(w: World, task: int, i: int, now: int) -> int:
-    """Return ps until the step at an instruction has the line for which it asks, or ASLEEP."""
-    t = w[H_TASK] + task * T_WORDS
-    line = w[i + I_LINE] >> ACCESS_BITS
-    access = w[i + I_LINE] & ((1 << ACCESS_BITS) - 1)
-    if line == PAGE_LINE:
-        return page_line_ps(w, task, access, now)
-    if line == LOCK_LINE:
-        return lock_line_ps(w, task, w[i + I_A], access, now)
-    if line == PTE_LINE:
-        return pte_line_ps(w, task, access, now)
-    if line == NO_LINE:
-        return 0
-    if line == MMAP_LINE:
-        return access_ps(w, task, lock_at(w, t, LOCK_MMAP), access, now, 0)
-    if line == VMA_LINE:
-        return access_ps(w, task, vma_cache_at(w, t), access, now, 0)
-    return no_rule(w, t, w[i + I_OP])
-
-
 def delay_ps(w: World, task: int, now: int) -> int:
     """Return ps until the current step is over, or ASLEEP if it has to wait for its cache line.
 
     The line and how it is asked for decide; only some operations have a rule of their own. The
     step's own work (``I_COST``) is not included: ``advance`` adds it.
     """
-    i = w[H_PROG] + w[w[H_TASK] + task * T_WORDS + T_PC] * I_WORDS
-    ps = line_ps(w, task, i, now)
-    if w[i + I_TIMED] == TIMED_BY_ITSELF and ps >= 0:
-        own = own_delay_ps(w, task, w[i + I_OP], now)
-        return own if own < 0 else ps + own
-    return ps
+    t = w[H_TASK] + task * T_WORDS
+    i = w[H_PROG] + w[t + T_PC] * I_WORDS
+    timed = w[i + I_TIMED]
+    line = timed & (OWN_RULE - 1)
+    if line == PAGE_LINE:
+        ps = page_line_ps(w, task, w[i + I_ACCESS], now)
+    elif line == PTE_LINE:
+        ps = pte_line_ps(w, task, w[i + I_ACCESS], now)
+    elif line == NO_LINE:
+        ps = 0
+    elif line == LOCK_LINE:
+        ps = lock_line_ps(w, task, w[i + I_A], w[i + I_ACCESS], now)
+    elif line == MMAP_LINE:
+        ps = access_ps(w, task, lock_at(w, t, LOCK_MMAP), w[i + I_ACCESS], now, 0)
+    elif line == VMA_LINE:
+        ps = access_ps(w, task, vma_cache_at(w, t), w[i + I_ACCESS], now, 0)
+    else:
+        return no_rule(w, t, w[i + I_OP])
+    if timed < OWN_RULE or ps < 0:
+        return ps
+    own = own_delay_ps(w, task, w[i + I_OP], now)
+    return own if own < 0 else ps + own
 
 
-check_delays(OPERATIONS, (own_delay_ps, rare_delay_ps), line_ps)
+check_delays(OPERATIONS, (own_delay_ps, rare_delay_ps), delay_ps)

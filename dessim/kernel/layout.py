@@ -279,10 +279,10 @@ I_TARGET = _instruction.word()  # where to go when the condition fails
 I_PRIVATE = _instruction.word()  # PRIVATE_*
 I_COST_CATEGORY = _instruction.word()  # category of the step's own work
 I_NEXT = _instruction.word()  # the instruction that follows
-I_TIMED = _instruction.word()  # TIMED_*: its duration is more than its own work: ask delay_ps
+I_TIMED = _instruction.word()  # what its duration is besides its own work: *_LINE | OWN_RULE, or 0
 # 1: the task comes back to the same page's line: the core tries to keep it
 I_RUN = _instruction.word()
-I_LINE = _instruction.word()  # the line for which it asks << ACCESS_BITS | how: *_LINE, LINE_*
+I_ACCESS = _instruction.word()  # how it asks for its line: LINE_*
 I_WORDS = _instruction.end(multiple=4)
 
 # OWN_TABLES: private if every page table has one user; a World knows, and holds the answer
@@ -318,9 +318,8 @@ LOCK_MMAP, LOCK_PAGE_TABLE, LOCK_PTL, LOCK_FREE_STANDING = 0, 1, 2, 3
 LOCK_I_MMAP, LOCK_TREE, LOCK_VMA = 4, 5, 6
 
 LINE_LOAD, LINE_STORE, LINE_RMW = 0, 1, 2
-ACCESS_BITS = 2
 NO_LINE, PAGE_LINE, PTE_LINE, LOCK_LINE, MMAP_LINE, VMA_LINE = 0, 1, 2, 3, 4, 5
-TIMED_NOT, TIMED_BY_LINE, TIMED_BY_ITSELF = 0, 1, 2  # the last: a rule of its own, after the line
+OWN_RULE = 8  # with a line or without: a rule of its own says what comes after the line
 # distances, nearest first; memory rows use SAME_SOCKET for local memory
 SAME_CORE, SAME_L3, SAME_SOCKET, ONE_HOP, TWO_HOPS = 0, 1, 2, 3, 4
 N_DISTANCES = 6  # a sixth word: the SMT sibling's share of a coalesced transfer

@@ -153,20 +153,18 @@ class Operation:
 
     @property
     def timed(self) -> int:
-        """Whether its duration is more than its own work, ``TIMED_*``."""
-        if self.own_delay:
-            return lay.TIMED_BY_ITSELF
-        return lay.TIMED_BY_LINE if self.line else lay.TIMED_NOT
+        """What its duration is besides its own work, as an instruction holds it."""
+        return self.line | (lay.OWN_RULE if self.own_delay else 0)
 
     @property
     def asks(self) -> bool:
         """Whether its words are a question, to be answered by yes or no."""
         return self.words.endswith("?")
 
-    def line_word(self, a: int, b: int) -> int:
-        """Return line and access as an instruction holds them."""
+    def access_with(self, a: int, b: int) -> int:
+        """Return how it asks for its line with its operands, ``LINE_*``."""
         access = self.access(a, b) if callable(self.access) else self.access
-        return self.line << lay.ACCESS_BITS | int(access or 0)
+        return int(access or 0)
 
     def private_to(self, a: int, b: int) -> int:
         """Return who sees it with its operands, ``PRIVATE_*``."""

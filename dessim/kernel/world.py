@@ -253,7 +253,7 @@ def _decide_privacy(program: Words, own_tables: bool, split_locks: bool) -> None
     """
     rows = program.reshape(-1, lay.I_WORDS)
     private = rows[:, lay.I_PRIVATE]
-    locks = rows[:, lay.I_LINE] >> lay.ACCESS_BITS == lay.LOCK_LINE
+    locks = rows[:, lay.I_TIMED] == lay.LOCK_LINE
     if not split_locks:
         private[locks & (rows[:, lay.I_A] == lay.LOCK_PTL)] = lay.PRIVATE_NEVER
     answer = lay.PRIVATE_ALWAYS if own_tables else lay.PRIVATE_NEVER

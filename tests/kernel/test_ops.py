@@ -148,13 +148,13 @@ def test_a_row_with_a_delay_of_its_own_and_no_rule_for_it_is_refused():
     """No branch of the delays mentions it."""
     rules = (delays.own_delay_ps, delays.rare_delay_ps)
     with pytest.raises(OperationError, match="no delay of OP_TRIAL"):
-        about.check_delays(with_row(own_delay=True), rules, delays.line_ps)
+        about.check_delays(with_row(own_delay=True), rules, delays.delay_ps)
 
 
 def test_a_row_with_a_line_that_nobody_asks_for_is_refused():
     """Every line of the table has a branch."""
     with pytest.raises(OperationError, match="nobody asks for the line of OP_TRIAL"):
-        about.check_delays([replace(WHOLE, line=99)], (), delays.line_ps)
+        about.check_delays([replace(WHOLE, line=99)], (), delays.delay_ps)
 
 
 def test_such_a_table_cannot_be_imported():
@@ -205,8 +205,8 @@ def spoil(w, **words):
 
 SPOILT = {
     "effect": {"OP": len(OPS)},
-    "delay": {"OP": OP_FENCE, "TIMED": lay.TIMED_BY_ITSELF, "LINE": 0},
-    "line": {"OP": OP_FENCE, "TIMED": lay.TIMED_BY_LINE, "LINE": 99 << lay.ACCESS_BITS},
+    "delay": {"OP": OP_FENCE, "TIMED": lay.OWN_RULE},
+    "line": {"OP": OP_FENCE, "TIMED": lay.OWN_RULE - 1},
 }
 
 

@@ -30,9 +30,9 @@ COSTS = (
     "touch_word",
     "random_word",
     "page_work",
-    "local_rmw",
-    "local_load",
+    "local_load",  # these three in the order of LINE_*: lines.local_cost
     "local_store",
+    "local_rmw",
     "think",
     "hold",
     "device_read",
@@ -57,9 +57,7 @@ COST_SWITCH = COSTS.index("context_switch")
 COST_READ_L3 = COSTS.index("read_page_l3")
 COST_READ_DRAM = COSTS.index("read_page_dram")
 COST_PAGE_WORK = COSTS.index("page_work")
-COST_LOCAL_RMW = COSTS.index("local_rmw")
-COST_LOCAL_LOAD = COSTS.index("local_load")
-COST_LOCAL_STORE = COSTS.index("local_store")
+COST_LOCAL = COSTS.index("local_load")  # + LINE_*
 COST_LOCK_LOCAL = COSTS.index("lock_local")
 COST_THINK = COSTS.index("think")
 COST_HOLD = COSTS.index("hold")

@@ -51,12 +51,7 @@ def line_cost(w: World, op: int, state: int, distance: int) -> int:
 
 def local_cost(w: World, t: int, op: int) -> int:
     """Return ps of an operation on a line in the own private cache."""
-    row = w[t + T_COSTS]
-    if op == LINE_RMW:
-        return w[row + COST_LOCAL_RMW]
-    if op == LINE_STORE:
-        return w[row + COST_LOCAL_STORE]
-    return w[row + COST_LOCAL_LOAD]
+    return w[w[t + T_COSTS] + COST_LOCAL + op]
 
 
 def has_copy(w: World, line: int, core: int) -> int:

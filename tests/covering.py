@@ -104,11 +104,11 @@ def sojourn_program() -> tuple[Step, ...]:
     """Return the steps of a customer who comes once; its latency is wait and service together."""
     return (
         Step("begin", category="run_queue"),
-        Step("fault_begin", category="lock"),
+        Step("fault_begin", cost="none", category="lock"),
         lock("lock"),
-        Step("think", 3, category="hold"),
+        Step("serve"),
         unlock("lock"),
-        Step("fault_end", category="lock"),
+        Step("fault_end", cost="none", category="lock"),
         jump("finish", "stop", category="think"),
         label("stop"),
         Step("stop", category="think"),

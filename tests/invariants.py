@@ -3,6 +3,7 @@
 from dessim.engines.reference import Reference
 from dessim.kernel import layout as lay
 from dessim.kernel.invariants import BrokenError, check_pages
+from dessim.kernel.ops import OPS
 from dessim.kernel.steps import advance
 from dessim.kernel.world import Setup, build_world
 
@@ -39,7 +40,7 @@ def watched_run(setup: Setup, most_events: int = 60_000) -> list[int]:
         try:
             check_pages(w)
         except BrokenError as broken:
-            step = lay.OPS[w[w[lay.H_PROG] + pc * lay.I_WORDS + lay.I_OP]]
+            step = OPS[w[w[lay.H_PROG] + pc * lay.I_WORDS + lay.I_OP]]
             raise BrokenError(f"{broken}, after {step} of task {task} at {now} ps") from None
         return then
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dessim.engines.explorer import words as ex
+from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.buffers import buffers_are_empty
 from dessim.engines.explorer.explore import Exploration, explore
 from dessim.engines.explorer.orders import Rules
@@ -10,9 +10,9 @@ from dessim.engines.explorer.story import Walk
 from dessim.engines.explorer.watch import all_ended
 from dessim.engines.explorer.world import Small, small_world
 from dessim.kernel import layout as lay
+from dessim.kernel.addressing import page_at
 from dessim.kernel.alphabet import Step, jump, label, remove_from_page_cache
 from dessim.kernel.assembler import assemble
-from dessim.kernel.places import page_at
 from dessim.kernel.setup import ActorSetup, Setup
 from dessim.model import load_machine
 from dessim.model.workload import PAGE_BYTES, Workload

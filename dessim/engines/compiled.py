@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from dessim.engines import build, loop
-from dessim.engines.deadlock import Deadlock, fatal_bug
+from dessim.engines.deadlock import Deadlock, why_halted
 from dessim.kernel import layout as lay
 
 LOGGED_CHUNK = 256
@@ -75,7 +75,7 @@ def _chunks(w: Any, budget: int, log: Any, *, logged: bool = False) -> Iterator[
     if entries.plain:
         w[:] = words
     if left == loop.STOPPED:
-        raise fatal_bug(w)
+        raise why_halted(w)
     if w[lay.H_ENDED] != tasks:
         raise Deadlock(f"{tasks - int(w[lay.H_ENDED])} tasks wait for ever")
     yield int(w[lay.H_END])
@@ -97,6 +97,8 @@ def run(w: Any, progress: Callable[[int], None] | None = None) -> None:
         If tasks are left that wait for each other.
     FatalBug
         If a BUG_ON fired that ends the run.
+    MeaninglessStep
+        If a task met an operation that no branch of the kernel knows.
     OverflowError
         If costs or the simulated time are too great for 64-bit integers.
     KeyboardInterrupt

@@ -112,7 +112,7 @@ class SimulatedMachine:
         Deadlock
             If tasks are left that wait for each other.
         """
-        if self._engine.alive > len(self._engine.bells):  # some task has an event to come
+        if self._engine.alive > len(self._engine.wake_events):  # some task has an event to come
             raise RuntimeError("the machine's run is not finished: run the environment first")
         self._engine.check_ended()
         check_at_rest(self._w)

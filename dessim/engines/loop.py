@@ -5,8 +5,8 @@ ties are settled by the task. After an event, steps of the same task that nobody
 at once on its own clock (fusing); the next step that others can see waits for its turn.
 """
 
-from dessim.kernel.layout import H_TASK, H_TASKS, H_WOKEN, HALTED, T_AT, T_PC, T_WORDS, World
-from dessim.kernel.places import is_private
+from dessim.kernel.addressing import is_private
+from dessim.kernel.layout import *
 from dessim.kernel.steps import advance
 
 NEVER = (1 << 63) - 1
@@ -53,7 +53,7 @@ def run_chunk(w: World, tree: World, leaves: int, bits: int, budget: int, log: W
     """Carry out up to ``budget`` events; return how many of the budget are left (0: go on).
 
     Returns TOO_LATE as soon as a time does not fit in a key beside the task, and STOPPED after a
-    fatal BUG_ON. There is one call of
+    fatal BUG_ON or a step without meaning. There is one call of
     ``advance``, so that the compiler can put it in place.
     """
     mask = (1 << bits) - 1

@@ -10,20 +10,10 @@ from collections.abc import Callable, Generator
 
 import simpy
 
-from dessim.engines.deadlock import Deadlock, fatal_bug
+from dessim.engines.deadlock import Deadlock, why_halted
+from dessim.kernel import layout as lay
 from dessim.kernel.invariants import Guard
-from dessim.kernel.layout import (
-    ASLEEP,
-    ENDED,
-    H_TASK,
-    H_TASKS,
-    H_WOKEN,
-    HALTED,
-    T_AT,
-    T_PC,
-    T_WORDS,
-    World,
-)
+from dessim.kernel.layout import World
 from dessim.kernel.steps import advance
 
 Log = list[tuple[int, int, int]]
@@ -62,8 +52,8 @@ class Reference:
         self.log = log
         self.advance = advance
         self.env = simpy.Environment(initial_time=0) if env is None else env
-        self.bells: dict[int, simpy.Event] = {}
-        self.tasks = w[H_TASKS]
+        self.wake_events: dict[int, simpy.Event] = {}
+        self.tasks = w[lay.H_TASKS]
         for task in range(self.tasks):
             self.env.process(self.thread(task))
         self.alive = self.tasks
@@ -71,10 +61,10 @@ class Reference:
     def at(self, task: int, time_ps: int) -> simpy.Event:
         """Return the event of a task at a time."""
         event = simpy.Event(self.env)
-        self.ring(event, task, time_ps)
+        self.fire(event, task, time_ps)
         return event
 
-    def ring(self, event: simpy.Event, task: int, time_ps: int) -> None:
+    def fire(self, event: simpy.Event, task: int, time_ps: int) -> None:
         """Let a task's event happen at a time; of simultaneous events the lower task is first."""
         event._ok = True
         event._value = None
@@ -83,22 +73,22 @@ class Reference:
     def thread(self, task: int) -> Generator[simpy.Event, None, None]:
         """Live the life of one simulated thread."""
         w, env = self.w, self.env
-        record = w[H_TASK] + task * T_WORDS
-        yield self.at(task, w[record + T_AT])
+        record = w[lay.H_TASK] + task * lay.T_WORDS
+        yield self.at(task, w[record + lay.T_AT])
         while True:
             now = int(env.now)
             if self.log is not None:
-                self.log.append((now, task, w[record + T_PC]))
+                self.log.append((now, task, w[record + lay.T_PC]))
             next_ps = self.guarded(task, now)
-            self.ring_the_woken()
-            if next_ps == HALTED:
-                raise fatal_bug(w)
-            if next_ps == ENDED:
+            self.fire_for_the_woken()
+            if next_ps == lay.HALTED:
+                raise why_halted(w)
+            if next_ps == lay.ENDED:
                 self.alive -= 1
                 return
-            if next_ps == ASLEEP:
-                self.bells[task] = simpy.Event(env)
-                yield self.bells[task]
+            if next_ps == lay.ASLEEP:
+                self.wake_events[task] = simpy.Event(env)
+                yield self.wake_events[task]
             else:
                 yield self.at(task, next_ps)
 
@@ -111,13 +101,15 @@ class Reference:
         self.guard.after(task, now)
         return next_ps
 
-    def ring_the_woken(self) -> None:
+    def fire_for_the_woken(self) -> None:
         """Schedule the tasks to which the last event gave a time."""
         w = self.w
-        base = w[H_WOKEN]
+        base = w[lay.H_WOKEN]
         for i in range(w[base]):
             task = w[base + 1 + i]
-            self.ring(self.bells.pop(task), task, w[w[H_TASK] + task * T_WORDS + T_AT])
+            self.fire(
+                self.wake_events.pop(task), task, w[w[lay.H_TASK] + task * lay.T_WORDS + lay.T_AT]
+            )
 
     def run(self) -> None:
         """Run until every task has ended.
@@ -128,6 +120,8 @@ class Reference:
             If tasks are left over that wait for each other.
         FatalBug
             If a BUG_ON fired that ends the run.
+        MeaninglessStep
+            If a task met an operation that no branch of the kernel knows.
         BrokenError
             If an event left a page in contradiction with the page tables.
         """
@@ -137,7 +131,7 @@ class Reference:
     def check_ended(self) -> None:
         """Raise Deadlock if tasks are left over and nothing will happen any more."""
         if self.alive:
-            waiting = sorted(self.bells)
+            waiting = sorted(self.wake_events)
             raise Deadlock(f"{self.alive} tasks wait for ever: {waiting[:20]}")
 
 

@@ -1,8 +1,10 @@
 """What actors and unmapping threads do besides faulting: rounds, ranges, mappings, tables."""
 
+from dessim.kernel.addressing import end_in_table
 from dessim.kernel.draws import draw
 from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
-from dessim.kernel.places import end_in_table
+from dessim.kernel.ops import *  # noqa: F403 - and its operations
+from dessim.kernel.pages import GO_ON, MEANINGLESS
 
 
 def pause(w: World, t: int, target: int) -> None:
@@ -36,7 +38,7 @@ def next_in_range(w: World, t: int, target: int) -> None:
 
 def look_at(w: World, t: int, mapping: int) -> None:
     """Let an actor's steps act on a mapping's page tables and on its mm's locks."""
-    w[t + T_SWEEP] = mapping
+    w[t + T_VISITED] = mapping
     w[t + T_PTE] = w[mapping + M_PTE]
     w[t + T_TABLE] = w[mapping + M_TABLE]
     w[t + T_MM] = w[mapping + M_MM]
@@ -44,7 +46,7 @@ def look_at(w: World, t: int, mapping: int) -> None:
 
 def next_mapping(w: World, t: int, target: int) -> None:
     """Go on with the next mapping of the file, or end the loop."""
-    mapping = w[t + T_SWEEP] + M_WORDS
+    mapping = w[t + T_VISITED] + M_WORDS
     if mapping < w[H_MAPPING] + w[H_MAPPINGS] * M_WORDS:
         look_at(w, t, mapping)
         w[t + T_PC] = target
@@ -55,7 +57,7 @@ def pick_mapping(w: World, task: int) -> None:
     t = w[H_TASK] + task * T_WORDS
     drawn = (draw(w, task, DRAW_ACTOR) * w[H_MAPPINGS]) >> 32
     look_at(w, t, w[H_MAPPING] + drawn * M_WORDS)
-    w[t + T_MAPPING] = w[t + T_SWEEP]
+    w[t + T_MAPPING] = w[t + T_VISITED]
     w[t + T_HOME_MM] = w[t + T_MM]
 
 
@@ -65,7 +67,7 @@ def pick_touched(w: World, t: int) -> None:
     w[t + T_PAGE] = w[t + T_STOP] - w[t + T_TOUCHED]
     w[t + T_CURSOR] = w[t + T_PAGE]
     w[t + T_TOUCHED] = 0
-    w[t + T_SWEEP] = w[t + T_MAPPING]
+    w[t + T_VISITED] = w[t + T_MAPPING]
 
 
 def next_table(w: World, t: int, target: int) -> None:
@@ -96,9 +98,11 @@ def covers_table(w: World, t: int) -> int:
     return w[t + T_PAGE] <= first and (stop >= first + TABLE_PAGES or stop == w[H_PAGES])
 
 
-def range_step(w: World, task: int, op: int, target: int) -> None:
+def range_step(w: World, task: int, i: int) -> int:
     """Carry out a step that chooses on which pages and mappings a task works."""
     t = w[H_TASK] + task * T_WORDS
+    op = w[i + I_OP]
+    target = w[i + I_TARGET]
     if op == OP_PICK_RANGE:
         pick_range(w, task)
     elif op == OP_NEXT_IN_RANGE:
@@ -113,5 +117,8 @@ def range_step(w: World, task: int, op: int, target: int) -> None:
         next_table(w, t, target)
     elif op == OP_FIRST_MAPPING:
         look_at(w, t, w[H_MAPPING])
-    else:
+    elif op == OP_NEXT_MAPPING:
         next_mapping(w, t, target)
+    else:
+        return MEANINGLESS
+    return GO_ON

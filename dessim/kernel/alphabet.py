@@ -9,6 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dessim.kernel import layout as lay
+from dessim.kernel.operands import LOCKS as LOCKS
+from dessim.kernel.operands import WORDS as WORDS
+from dessim.kernel.operation import CONDITION
+from dessim.kernel.ops import OP_WHEN_FLAGS, OPERATIONS
 
 
 class ProgramError(ValueError):
@@ -17,30 +21,21 @@ class ProgramError(ValueError):
 
 @dataclass(frozen=True)
 class Step:
-    """One word of a program: an operation, its operands, and the steps it governs."""
+    """One word of a program: an operation, its operands, and the steps it governs.
+
+    Without a cost or a category it has those of its operation.
+    """
 
     op: str
     a: int = 0
     b: int = 0
-    cost: str = "none"
-    category: str = "map"
+    cost: str = ""
+    category: str = ""
     label: str = ""
     body: tuple["Step", ...] = ()
     otherwise: tuple["Step", ...] = ()
 
 
-LOCKS = {
-    "mmap_lock": (lay.LOCK_MMAP, 1, "mmap_lock"),
-    "mmap_lock_write": (lay.LOCK_MMAP, 0, "mmap_lock"),
-    "vma_lock": (lay.LOCK_VMA, 1, "mmap_lock"),
-    "vma_lock_write": (lay.LOCK_VMA, 0, "mmap_lock"),
-    "i_mmap_mutex": (lay.LOCK_I_MMAP, 0, "page_cache"),
-    "tree_lock": (lay.LOCK_TREE, 0, "page_cache"),
-    "page_table_lock": (lay.LOCK_PAGE_TABLE, 0, "page_table"),
-    "ptl": (lay.LOCK_PTL, 0, "ptl"),
-    "lock": (lay.LOCK_FREE_STANDING, 0, "lock"),
-}
-WORDS = {"page.mapcount": lay.P_MAPCOUNT, "page.refcount": lay.P_REFCOUNT}
 FLAG_CONDITIONS = {
     "page.uptodate": (lay.FLAG_UPTODATE, lay.FLAG_UPTODATE),
     "page.unlocked": (lay.FLAG_LOCKED, 0),
@@ -55,28 +50,9 @@ FLAG_CONDITIONS = {
     "page.uptodate_no_readahead": (lay.FLAG_UPTODATE | lay.FLAG_READAHEAD, lay.FLAG_UPTODATE),
 }
 OTHER_CONDITIONS = {
-    "pte.none": "when_pte_none",
-    "table.missing": "when_table_missing",
-    "gang.holds": "when_gang_holds",
-    "not_target": "when_not_target",
-    "page.cached": "when_cached",
-    "page.frame_free": "when_frame_free",
-    "page.frozen": "when_frozen",
-    "page.mapped": "when_mapped",
-    "table.covered": "when_table_covered",
-    "noted": "when_noted",
-    "touched_enough": "when_touched",
-    "vma.cached": "when_vma_cached",
-    "window.open": "when_window_open",
-}
-CONDITION_CATEGORY = {
-    "table.missing": "page_table",
-    "page.mapped": "page_lines",
-    "page.frozen": "page_lines",
-    "page.cached": "lookup",
-    "page.frame_free": "page_cache",
-    "vma.cached": "mmap_lock",
-    "window.open": "lookup",
+    row.condition: row.name
+    for row in OPERATIONS
+    if row.group == CONDITION and row is not OPERATIONS[OP_WHEN_FLAGS]
 }
 
 
@@ -102,44 +78,44 @@ def work(cost: str) -> Step:
 
 def lock(name: str) -> Step:
     """Take a lock, waiting in order of arrival; ``mmap_lock``, ``vma_lock`` are for readers."""
-    which, shared, category = LOCKS[known(name, LOCKS, "lock")]
-    return Step("lock", which, shared, "lock_local", category)
+    found = LOCKS[known(name, LOCKS, "lock")]
+    return Step("lock", found.which, found.shared, category=found.category)
 
 
 def unlock(name: str) -> Step:
     """Drop a lock and hand it over."""
-    which, shared, category = LOCKS[known(name, LOCKS, "lock")]
-    return Step("unlock", which, shared, "lock_local", category)
+    found = LOCKS[known(name, LOCKS, "lock")]
+    return Step("unlock", found.which, found.shared, category=found.category)
 
 
 def cache_vma() -> Step:
     """Remember the mapping that was found, for all who look for one in this mm."""
-    return Step("cache_vma", category="mmap_lock")
+    return Step("cache_vma")
 
 
 def load_mmap_sem() -> Step:
     """Look at mmap_sem before asking for it: its line comes as a copy, and is asked for again."""
-    return Step("load_mmap_sem", category="mmap_lock")
+    return Step("load_mmap_sem")
 
 
 def load_pgd() -> Step:
     """Read the address of the page tables, which lies on the line of mmap_sem."""
-    return Step("load_pgd", category="mmap_lock")
+    return Step("load_pgd")
 
 
 def read_slots(*, window: bool) -> Step:
     """Read the radix-tree slots of the window, or of the cursor's page alone."""
-    return Step("read_slots", int(window), category="lookup")
+    return Step("read_slots", int(window))
 
 
 def inc(word: str, cost: str = "none") -> Step:
     """Add one to a word of the page by a locked read-modify-write on its line."""
-    return Step("add", WORDS[known(word, WORDS, "word")], 1, cost, "page_lines")
+    return Step("add", WORDS[known(word, WORDS, "word")], 1, cost)
 
 
 def dec(word: str, cost: str = "none") -> Step:
     """Subtract one from a word of the page by a locked read-modify-write on its line."""
-    return Step("add", WORDS[known(word, WORDS, "word")], -1, cost, "page_lines")
+    return Step("add", WORDS[known(word, WORDS, "word")], -1, cost)
 
 
 def get_page(cost: str = "none") -> Step:
@@ -154,67 +130,67 @@ def put_page() -> Step:
 
 def trylock_page(*then: Step, busy: tuple[Step, ...] = ()) -> Step:
     """Try to set PG_locked: one set of steps if that worked, another if the page was locked."""
-    return Step("trylock_page", category="page_lines", body=then, otherwise=busy)
+    return Step("trylock_page", body=then, otherwise=busy)
 
 
 def unlock_page() -> Step:
     """Clear PG_locked, look at the wait queue, wake who sleeps on this page."""
-    return Step("unlock_page", cost="unlock_page", category="page_lines")
+    return Step("unlock_page")
 
 
 def lock_page() -> Step:
     """Set PG_locked, sleeping in a hashed wait queue as long as somebody else has it."""
-    return Step("lock_page", category="page_lock")
+    return Step("lock_page")
 
 
 def set_flags(clear: int, put: int) -> Step:
     """Clear and set flags of the page by a locked read-modify-write."""
-    return Step("set_flags", clear, put, category="page_lines")
+    return Step("set_flags", clear, put)
 
 
-def clear_pte(*then: Step, category: str = "page_cache") -> Step:
+def clear_pte(*then: Step, category: str = "") -> Step:
     """Exchange the page's pte with none; do some steps if it was there to be taken away."""
-    return Step("clear_pte", cost="clear_pte", category=category, body=then)
+    return Step("clear_pte", category=category, body=then)
 
 
 def shootdown() -> Step:
     """Flush the page's translation on this CPU and on all that run the mapping's mm."""
-    return Step("shootdown", category="shootdown")
+    return Step("shootdown")
 
 
 def flush_table() -> Step:
     """Flush the range's part in the cursor's page table everywhere, if the gang holds any page."""
-    return Step("flush_table", category="shootdown")
+    return Step("flush_table")
 
 
 def free_table() -> Step:
     """Free the cursor's page table, which is empty."""
-    return Step("free_table", cost="teardown_per_table", category="teardown")
+    return Step("free_table")
 
 
 def add_to_page_cache() -> Step:
     """Put a new page in the page cache: locked and not yet uptodate."""
-    return Step("add_to_cache", cost="add_to_page_cache", category="page_cache")
+    return Step("add_to_cache")
 
 
 def submit_read() -> Step:
     """Give the page to the device; it unlocks the page when it has read it."""
-    return Step("submit_read", category="page_cache")
+    return Step("submit_read")
 
 
 def read_ahead() -> Step:
     """Start reads of the pages that follow, and mark the first of them."""
-    return Step("read_ahead", category="page_cache")
+    return Step("read_ahead")
 
 
 def remove_from_page_cache() -> Step:
     """Empty the page's slot and forget its mapping."""
-    return Step("remove", cost="remove_from_page_cache", category="page_cache")
+    return Step("remove")
 
 
 def bug_on_mapped(which: str, *, fatal: bool = False) -> Step:
     """BUG_ON(page_mapped(page)): counted, as ``bug1`` or ``bug2``; a fatal one ends the run."""
-    return Step("bug_on", ("bug1", "bug2").index(which), int(fatal), category="page_lines")
+    return Step("bug_on", ("bug1", "bug2").index(which), int(fatal))
 
 
 def each_in_range(*body: Step) -> Step:
@@ -239,27 +215,27 @@ def each_in_table(*body: Step) -> Step:
 
 def wait_on_page() -> Step:
     """Sleep until the page is unlocked; fall through if it is."""
-    return Step("wait_on_page", category="page_lock")
+    return Step("wait_on_page")
 
 
 def set_pte() -> Step:
     """Map the page."""
-    return Step("set_pte", cost="set_pte")
+    return Step("set_pte")
 
 
 def populate_table() -> Step:
     """Hang the new page-table page in: from now on the table exists."""
-    return Step("populate", category="page_table")
+    return Step("populate")
 
 
 def remember() -> Step:
     """Put the page in the gang lookup's local array."""
-    return Step("gang_remember", category="lookup")
+    return Step("gang_remember")
 
 
 def forget() -> Step:
     """Empty the gang lookup's local array."""
-    return Step("gang_forget", category="lookup")
+    return Step("gang_forget")
 
 
 def note(what: bool) -> Step:
@@ -289,10 +265,9 @@ def when(condition: str, *then: Step, otherwise: tuple[Step, ...] = (), cost: st
     """Do some steps if a condition holds, others if not: one atomic load, and work around it."""
     if condition in FLAG_CONDITIONS:
         mask, want = FLAG_CONDITIONS[condition]
-        return Step("when_flags", mask, want, cost, "page_lines", "", then, otherwise)
+        return Step("when_flags", mask, want, cost, body=then, otherwise=otherwise)
     known(condition, (*FLAG_CONDITIONS, *OTHER_CONDITIONS), "condition")
-    category = CONDITION_CATEGORY.get(condition, "map")
-    return Step(OTHER_CONDITIONS[condition], 0, 0, cost, category, "", then, otherwise)
+    return Step(OTHER_CONDITIONS[condition], cost=cost, body=then, otherwise=otherwise)
 
 
 def unless(condition: str, *then: Step, otherwise: tuple[Step, ...] = ()) -> Step:
@@ -326,7 +301,7 @@ def from_head() -> Step:
 
 def add_folio_refs() -> Step:
     """Add a reference for each pte of the folio that was just set: one RMW on its head."""
-    return Step("add_folio_refs", category="page_lines")
+    return Step("add_folio_refs")
 
 
 def option(name: str, *then: Step, otherwise: tuple[Step, ...] = ()) -> Step:
@@ -349,6 +324,6 @@ def retry_fault() -> Step:
     return go_to("retry")
 
 
-def jump(op: str, name: str, cost: str = "none", category: str = "user", a: int = 0) -> Step:
+def jump(op: str, name: str, cost: str = "", category: str = "", a: int = 0) -> Step:
     """Return a step of the workload that may go to a named place."""
     return Step(op, a, 0, cost, category, name)

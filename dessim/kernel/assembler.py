@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dessim.kernel import layout as lay
-from dessim.kernel.alphabet import LOCKS, ProgramError, Step, known
+from dessim.kernel.alphabet import ProgramError, Step, known
 from dessim.kernel.flow import comes_back, share_latencies
+from dessim.kernel.ops import NUMBERS, OP_STOP, OPERATIONS, OPS, row_of
 
 __all__ = ["Program", "ProgramError", "assemble", "describe", "link"]
 
@@ -28,92 +29,7 @@ COST_CATEGORY = {
     "page_lock_sleep": "page_lock",
 }
 
-# Steps that no other task can see, whatever the workload; and those that nobody sees as long as the
-# page tables have one user. Everything else is shared: its order among tasks matters.
-ALWAYS_PRIVATE = frozenset(
-    (
-        "work",
-        "think",
-        "fence",
-        "when_gang_holds",
-        "when_not_target",
-        "gang_remember",
-        "gang_forget",
-        "next_access",
-        "fault_begin",
-        "fault_end",
-        "window",
-        "next_page",
-        "count",
-        "to_head",
-        "from_head",
-        "next_in_folio",
-        "next_folio",
-        "when_table_covered",
-        "when_noted",
-        "when_touched",
-        "note",
-        "pick_touched",
-        "next_in_table",
-        "next_table",
-        "read_slots",
-    )
-)
-PRIVATE_WITH_OWN_TABLES = frozenset(
-    (
-        "when_pte_none",
-        "when_window_open",
-        "when_table_missing",
-        "set_pte",
-        "populate",
-    )
-)
-
-TIMED = frozenset(
-    (
-        "add",
-        "trylock_page",
-        "unlock_page",
-        "wait_on_page",
-        "set_pte",
-        "when_flags",
-        "when_pte_none",
-        "when_window_open",
-        "lock",
-        "unlock",
-        "think",
-        "touch",
-        "teardown_table",
-        "lock_page",
-        "set_flags",
-        "clear_pte",
-        "read_ahead",
-        "bug_on",
-        "shootdown",
-        "when_mapped",
-        "pause",
-        "flush_table",
-        "when_frozen",
-        "add_folio_refs",
-        "when_vma_cached",
-        "cache_vma",
-        "load_pgd",
-        "load_mmap_sem",
-        "read_slots",
-    )
-)
-
-LOOPS = {
-    "each_in_range": ("", "next_in_range"),
-    "each_table": ("", "next_table"),
-    "each_in_table": ("", "next_in_table"),
-    "each_folio": ("window", "next_folio"),
-    "each_page_of_folio": ("", "next_in_folio"),
-    "each_mapping": ("first_mapping", "next_mapping"),
-}
-
-THINKS = ("think", "hold", "read", "serve")
-"""What the first operand of `think` says: `serve` is a hold time whose beginning is not noted."""
+LOOPS = {row.loop: row for row in OPERATIONS if row.loop}
 GO_TO = -1  # a jump while the program is being laid out; none is left in the result
 
 
@@ -151,37 +67,13 @@ class _Assembler:
 
     def emit(self, step: Step) -> int:
         """Append one instruction and return its place."""
-        if step.op not in lay.OPS and step.op != "go_to":
-            raise ProgramError(f"unknown step {step.op!r}; the alphabet is {', '.join(lay.OPS)}")
-        category = lay.CATEGORIES.index(step.category)
-        own = COST_CATEGORY.get(step.cost)
-        self.rows.append(
-            [
-                lay.OPS.index(step.op) if step.op in lay.OPS else GO_TO,
-                step.a,
-                step.b,
-                lay.COSTS.index(known(step.cost, lay.COSTS, "cost")),
-                category,
-                0,
-                self.privacy(step),
-                lay.CATEGORIES.index(own) if own else category,
-                0,
-                int(step.op in TIMED),
-                0,
-                0,
-            ]
-        )
-        self.listing.append(describe(step))
+        try:
+            row, line = instruction(step), describe(step)
+        except LookupError as unknown:
+            raise ProgramError(f"step {step.op!r}: {unknown.args[0]}") from None
+        self.rows.append(row)
+        self.listing.append(line)
         return len(self.rows) - 1
-
-    def privacy(self, step: Step) -> int:
-        """Return whether an instruction can be fused with its neighbours by an engine."""
-        if step.op in ALWAYS_PRIVATE:
-            return lay.PRIVATE_ALWAYS
-        ptl = step.op in ("lock", "unlock") and step.a == lay.LOCK_PTL
-        if step.op in PRIVATE_WITH_OWN_TABLES or ptl:
-            return lay.PRIVATE_OWN_TABLES
-        return lay.PRIVATE_NEVER
 
     def jump(self, step: Step, target: str) -> None:
         """Append an instruction whose target is a named place."""
@@ -201,21 +93,15 @@ class _Assembler:
                 self.labels[step.label] = len(self.rows)
             elif step.op == "option":
                 self.lay_out(step.body if self.chosen(step.label) else step.otherwise)
-            elif step.op == "each_page":
-                again = self.fresh()
-                self.emit(Step("window", step.a, category="lookup"))
-                self.labels[again] = len(self.rows)
-                self.lay_out(step.body)
-                self.jump(Step("next_page", category="lookup"), again)
             elif step.op in LOOPS:
-                first, following = LOOPS[step.op]
+                closing = LOOPS[step.op]
                 again = self.fresh()
-                if first:
-                    self.emit(Step(first, category="page_cache"))
+                if closing.opened_by:
+                    self.emit(Step(closing.opened_by, step.a))
                 self.labels[again] = len(self.rows)
                 self.lay_out(step.body)
-                self.jump(Step(following, category="page_cache"), again)
-            elif step.op in ("trylock_page", "clear_pte") or step.op.startswith("when_"):
+                self.jump(Step(closing.name), again)
+            elif step.op in NUMBERS and row_of(step.op).decides:
                 self.choose(step)
             elif step.label:
                 self.jump(step, step.label)
@@ -254,7 +140,7 @@ class _Assembler:
         rows = []
         for old in kept:
             row = self.rows[old]
-            if lay.OPS[row[lay.I_OP]] != "stop":
+            if row[lay.I_OP] != OP_STOP:
                 row[lay.I_NEXT] = self.resolved(old + 1, place_of)
             if row[lay.I_TARGET]:
                 row[lay.I_TARGET] = self.resolved(row[lay.I_TARGET], place_of)
@@ -283,21 +169,44 @@ class _Assembler:
         raise ProgramError("jumps lead in a circle")
 
 
+def instruction(step: Step) -> list[int]:
+    """Return the words of a step's instruction, without what depends on those around it.
+
+    Raises
+    ------
+    ProgramError
+        If there is no such operation or cost, or the step leaves out what its operation needs.
+    """
+    words = [0] * lay.I_WORDS
+    if step.op == "go_to":
+        words[lay.I_OP] = GO_TO
+        return words
+    if step.op not in NUMBERS:
+        raise ProgramError(f"unknown step {step.op!r}; the alphabet is {', '.join(OPS)}")
+    row = row_of(step.op)
+    if row.takes_cost and not step.cost:
+        raise ProgramError(f"step {step.op!r} needs a cost")
+    cost = known(step.cost or row.cost, lay.COSTS, "cost")
+    named = known(step.category or row.category, lay.CATEGORIES, "category")
+    category = lay.CATEGORIES.index(named)
+    own = COST_CATEGORY.get(cost)
+    words[lay.I_OP] = NUMBERS[step.op]
+    words[lay.I_A], words[lay.I_B] = step.a, step.b
+    words[lay.I_COST] = lay.COSTS.index(cost)
+    words[lay.I_CATEGORY] = category
+    words[lay.I_PRIVATE] = row.private_to(step.a, step.b)
+    words[lay.I_COST_CATEGORY] = lay.CATEGORIES.index(own) if own else category
+    words[lay.I_TIMED] = row.timed
+    words[lay.I_ACCESS] = row.access_with(step.a, step.b)
+    return words
+
+
 def describe(step: Step) -> str:
     """Return a readable form of one instruction."""
-    if step.op in ("lock", "unlock"):
-        names = {(which, shared): name for name, (which, shared, _) in LOCKS.items()}
-        return f"{step.op} {names[step.a, step.b]}"
-    if step.op == "add":
-        word = {lay.P_MAPCOUNT: "mapcount", lay.P_REFCOUNT: "refcount"}[step.a]
-        return f"page.{word} {'+' if step.b > 0 else '-'} 1"
-    if step.op == "when_flags":
-        return f"when flags & {step.a} == {step.b}"
-    if step.op == "count":
-        return f"count {lay.COUNTERS[step.a]}"
-    if step.op in ("work", "think"):
-        return f"{step.op} {step.cost if step.op == 'work' else THINKS[step.a]}"
-    return step.op.replace("_", " ")
+    if step.op not in NUMBERS:
+        return step.op.replace("_", " ")
+    row = row_of(step.op)
+    return row.listed(step.a, step.b, step.cost or row.cost)
 
 
 def link(programs: Sequence[Program]) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -5,11 +5,7 @@ accounting, never anything that a program can test. Meaning is in ``steps.py``.
 """
 
 from dessim.kernel.accounting import account, end_latency, record_in_series
-from dessim.kernel.draws import draw, draw_at, scaled
-from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
-from dessim.kernel.lines import access_ps, line_cost, local_cost, socket_distance
-from dessim.kernel.pages import free_for_reading, waiters_in_bucket
-from dessim.kernel.places import (
+from dessim.kernel.addressing import (
     cost_ps,
     lock_at,
     own_lock,
@@ -18,6 +14,12 @@ from dessim.kernel.places import (
     table_at,
     vma_cache_at,
 )
+from dessim.kernel.draws import draw, draw_at, scaled
+from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
+from dessim.kernel.lines import access_ps, line_cost, local_cost, socket_distance
+from dessim.kernel.operation import check_delays
+from dessim.kernel.ops import *  # noqa: F403 - and its operations
+from dessim.kernel.pages import free_for_reading, waiters_in_bucket
 from dessim.kernel.tlb import pages_to_flush, shootdown_ps, translate_ps
 
 
@@ -67,11 +69,6 @@ def slots_ps(w: World, t: int, window: int) -> int:
     missed = last - first if last - first < w[H_TRAIN] else w[H_TRAIN]
     parent = 1 if first >> PARENT_SHIFT != before >> PARENT_SHIFT else 0
     return (1 + parent + missed) * miss + (last - first - missed) * hidden
-
-
-def vma_cache_ps(w: World, task: int, op: int, now: int) -> int:
-    """Ask for the line of the mm that holds the mapping found last."""
-    return access_ps(w, task, vma_cache_at(w, w[H_TASK] + task * T_WORDS), op, now, 0)
 
 
 def pte_line_ps(w: World, task: int, op: int, now: int) -> int:
@@ -180,7 +177,7 @@ def ptes_in_table(w: World, base: int) -> int:
 
 def teardown_ps(w: World, t: int) -> int:
     """Return ps to tear down the page table at the cursor."""
-    mapping = w[t + T_SWEEP]
+    mapping = w[t + T_VISITED]
     table = w[t + T_CURSOR] >> TABLE_SHIFT
     record = w[mapping + M_TABLE] + table * w[H_TABLE_WORDS] + w[H_LINE_WORDS]
     if w[record + D_POPULATED] == 0:
@@ -189,31 +186,39 @@ def teardown_ps(w: World, t: int) -> int:
     return ptes * cost_ps(w, t, COST_TEARDOWN_PTE) + cost_ps(w, t, COST_TEARDOWN_TABLE)
 
 
-def lock_loop_ps(w: World, task: int, which: int, now: int) -> int:
-    """Return ps of a think or hold time, and note the wait between them as the loop's latency."""
-    t = w[H_TASK] + task * T_WORDS
-    ps = think_ps(w, task, which)
-    if which == 0:
-        w[t + T_FAULT_AT] = now + ps
-    elif which == 1:
-        end_latency(w, t, now)
-        record_in_series(w, now, 0)
-    return ps
-
-
-def think_ps(w: World, task: int, which: int) -> int:
-    """Return ps of think (0) or hold (1) time, or of a device's read (2): fixed or drawn."""
-    t = w[H_TASK] + task * T_WORDS
-    if which == 2:
-        bits = draw(w, task, DRAW_ACTOR)
-        return scaled(w, QUANTILES_DEVICE, bits, cost_ps(w, t, COST_DEVICE_READ))
-    if which == 0:
-        mean, table, purpose = cost_ps(w, t, COST_THINK), w[H_THINK_QUANTILES], DRAW_THINK
-    else:
-        mean, table, purpose = cost_ps(w, t, COST_HOLD), w[H_HOLD_QUANTILES], DRAW_HOLD
+def drawn_ps(w: World, task: int, mean: int, table: int, purpose: int) -> int:
+    """Return ps of a time of the lock loop: fixed, or drawn around its mean."""
     if table == 0:
         return mean
     return scaled(w, table, draw(w, task, purpose), mean)
+
+
+def think_ps(w: World, task: int, now: int) -> int:
+    """Return ps of a think time; the loop's latency begins at its end."""
+    t = w[H_TASK] + task * T_WORDS
+    ps = drawn_ps(w, task, cost_ps(w, t, COST_THINK), w[H_THINK_QUANTILES], DRAW_THINK)
+    w[t + T_FAULT_AT] = now + ps
+    return ps
+
+
+def serve_ps(w: World, task: int) -> int:
+    """Return ps of a hold time, whose beginning ends no latency."""
+    t = w[H_TASK] + task * T_WORDS
+    return drawn_ps(w, task, cost_ps(w, t, COST_HOLD), w[H_HOLD_QUANTILES], DRAW_HOLD)
+
+
+def hold_ps(w: World, task: int, now: int) -> int:
+    """Return ps of a hold time; the wait before it is the loop's latency, which ends now."""
+    ps = serve_ps(w, task)
+    end_latency(w, w[H_TASK] + task * T_WORDS, now)
+    record_in_series(w, now, 0)
+    return ps
+
+
+def read_device_ps(w: World, task: int) -> int:
+    """Return ps of one read of the device."""
+    mean = cost_ps(w, w[H_TASK] + task * T_WORDS, COST_DEVICE_READ)
+    return scaled(w, QUANTILES_DEVICE, draw(w, task, DRAW_ACTOR), mean)
 
 
 def read_ahead_ps(w: World, t: int) -> int:
@@ -226,83 +231,99 @@ def read_ahead_ps(w: World, t: int) -> int:
     return pages * cost_ps(w, t, COST_ADD_PAGE)
 
 
-def wait_on_page_ps(w: World, task: int, now: int) -> int:
-    """Return ps to look at PG_locked and, if it is set, to queue and give the CPU up, or ASLEEP."""
-    t = w[H_TASK] + task * T_WORDS
-    ps = page_line_ps(w, task, LINE_LOAD, now)
-    if ps >= 0 and w[page_at(w, w[t + T_CURSOR]) + P_FLAGS] & FLAG_LOCKED:
-        sleep = cost_ps(w, t, COST_SLEEP)
-        account(w, t, CAT_PAGE_LOCK, sleep)
-        account(w, t, w[w[H_PROG] + w[t + T_PC] * I_WORDS + I_CATEGORY], -sleep)
-        return ps + sleep
-    return ps
+def sleep_ps(w: World, t: int) -> int:
+    """Return ps to queue for the page's lock and give the CPU up, if it is locked."""
+    if w[page_at(w, w[t + T_CURSOR]) + P_FLAGS] & FLAG_LOCKED:
+        return cost_ps(w, t, COST_SLEEP)
+    return 0
 
 
-def rare_delay_ps(w: World, task: int, op: int, now: int) -> int:
-    """Return ps of steps that are not done for each page of a window, or ASLEEP."""
+def wait_on_page_ps(w: World, t: int) -> int:
+    """Return ps to sleep on the page, accounted to its lock: the look before it is not."""
+    sleep = sleep_ps(w, t)
+    account(w, t, CAT_PAGE_LOCK, sleep)
+    account(w, t, w[w[H_PROG] + w[t + T_PC] * I_WORDS + I_CATEGORY], -sleep)
+    return sleep
+
+
+def rare_delay_ps(w: World, task: int, op: int) -> int:
+    """Return ps by the rule of a step that is not done for each page of a window."""
     t = w[H_TASK] + task * T_WORDS
-    if op == OP_LOAD_PGD or op == OP_LOAD_MMAP_SEM:
-        return access_ps(w, task, lock_at(w, t, LOCK_MMAP), LINE_LOAD, now, 0)
-    if op == OP_WHEN_VMA_CACHED:
-        return vma_cache_ps(w, task, LINE_LOAD, now)
-    if op == OP_CACHE_VMA:
-        return vma_cache_ps(w, task, LINE_STORE, now)
+    if op == OP_WAIT_ON_PAGE:
+        return wait_on_page_ps(w, t)
+    if op == OP_LOCK_PAGE:
+        return sleep_ps(w, t)
     if op == OP_READ_SLOTS:
         return slots_ps(w, t, w[w[H_PROG] + w[t + T_PC] * I_WORDS + I_A])
-    if op == OP_SET_FLAGS or op == OP_WHEN_FROZEN or op == OP_ADD_FOLIO_REFS:
-        return page_line_ps(w, task, LINE_RMW, now)
-    if op == OP_WHEN_MAPPED or op == OP_BUG_ON:
-        return page_line_ps(w, task, LINE_LOAD, now)
-    if op == OP_LOCK_PAGE:
-        ps = page_line_ps(w, task, LINE_RMW, now)
-        if ps >= 0 and w[page_at(w, w[t + T_CURSOR]) + P_FLAGS] & FLAG_LOCKED:
-            ps += cost_ps(w, t, COST_SLEEP)
-        return ps
-    if op == OP_CLEAR_PTE:
-        return pte_line_ps(w, task, LINE_RMW, now)
+    if op == OP_TEARDOWN_TABLE:
+        return teardown_ps(w, t)
     if op == OP_SHOOTDOWN:
-        return shootdown_ps(w, task, w[w[t + T_SWEEP] + M_MM], 1)
+        return shootdown_ps(w, task, w[w[t + T_VISITED] + M_MM], 1)
+    if op == OP_FLUSH_TABLE:
+        return shootdown_ps(w, task, w[w[t + T_VISITED] + M_MM], pages_to_flush(w, t))
     if op == OP_READ_AHEAD:
         return read_ahead_ps(w, t)
-    if op == OP_FLUSH_TABLE:
-        return shootdown_ps(w, task, w[w[t + T_SWEEP] + M_MM], pages_to_flush(w, t))
+    if op == OP_READ_DEVICE:
+        return read_device_ps(w, task)
+    if op == OP_SERVE:
+        return serve_ps(w, task)
     if op == OP_PAUSE:
-        bits = draw(w, task, DRAW_THINK)
-        return scaled(w, QUANTILES_EXPONENTIAL, bits, w[t + T_EVERY])
-    return 0
+        return scaled(w, QUANTILES_EXPONENTIAL, draw(w, task, DRAW_THINK), w[t + T_EVERY])
+    return no_rule(w, t, op)
+
+
+def own_delay_ps(w: World, task: int, op: int, now: int) -> int:
+    """Return ps by the rule of a step that has one of its own, or ASLEEP if there is no such rule.
+
+    If the step asks for a line as well, it has it by now, and this is added.
+    """
+    t = w[H_TASK] + task * T_WORDS
+    if op == OP_TOUCH:
+        return touch_ps(w, task, now)
+    if op == OP_UNLOCK_PAGE:
+        return cost_ps(w, t, COST_WAKE_WALK) * waiters_in_bucket(w, w[t + T_CURSOR])
+    if op == OP_THINK:
+        return think_ps(w, task, now)
+    if op == OP_HOLD:
+        return hold_ps(w, task, now)
+    return rare_delay_ps(w, task, op)
+
+
+def no_rule(w: World, t: int, op: int) -> int:
+    """Note that nothing says how long an operation takes: the run ends, and the engines say why."""
+    w[H_MEANINGLESS] = op + 1
+    w[t + T_AT] = HALTED
+    return ASLEEP
 
 
 def delay_ps(w: World, task: int, now: int) -> int:
     """Return ps until the current step is over, or ASLEEP if it has to wait for its cache line.
 
-    The step's own work (``I_COST``) is not included: ``advance`` adds it.
+    The line and how it is asked for decide; only some operations have a rule of their own. The
+    step's own work (``I_COST``) is not included: ``advance`` adds it.
     """
     t = w[H_TASK] + task * T_WORDS
     i = w[H_PROG] + w[t + T_PC] * I_WORDS
-    op = w[i + I_OP]
-    if op == OP_ADD or op == OP_TRYLOCK_PAGE:
-        return page_line_ps(w, task, LINE_RMW, now)
-    if op == OP_WHEN_FLAGS:
-        return page_line_ps(w, task, LINE_LOAD, now)
-    if op == OP_WAIT_ON_PAGE:
-        return wait_on_page_ps(w, task, now)
-    if op == OP_TOUCH:
-        return touch_ps(w, task, now)
-    if op == OP_LOCK:
-        return lock_line_ps(w, task, w[i + I_A], LINE_RMW, now)
-    if op == OP_UNLOCK:
-        return lock_line_ps(w, task, w[i + I_A], LINE_RMW if w[i + I_B] else LINE_STORE, now)
-    if op == OP_UNLOCK_PAGE:
-        ps = page_line_ps(w, task, LINE_RMW, now)
-        if ps < 0:
-            return ps
-        return ps + cost_ps(w, t, COST_WAKE_WALK) * waiters_in_bucket(w, w[t + T_CURSOR])
-    if op == OP_WHEN_PTE_NONE or op == OP_WHEN_WINDOW_OPEN:
-        return pte_line_ps(w, task, LINE_LOAD, now)
-    if op == OP_SET_PTE:
-        return pte_line_ps(w, task, LINE_STORE, now)
-    if op == OP_THINK:
-        return lock_loop_ps(w, task, w[i + I_A], now)
-    if op == OP_TEARDOWN_TABLE:
-        return teardown_ps(w, t)
-    return rare_delay_ps(w, task, op, now)
+    timed = w[i + I_TIMED]
+    line = timed & (OWN_RULE - 1)
+    if line == PAGE_LINE:
+        ps = page_line_ps(w, task, w[i + I_ACCESS], now)
+    elif line == PTE_LINE:
+        ps = pte_line_ps(w, task, w[i + I_ACCESS], now)
+    elif line == NO_LINE:
+        ps = 0
+    elif line == LOCK_LINE:
+        ps = lock_line_ps(w, task, w[i + I_A], w[i + I_ACCESS], now)
+    elif line == MMAP_LINE:
+        ps = access_ps(w, task, lock_at(w, t, LOCK_MMAP), w[i + I_ACCESS], now, 0)
+    elif line == VMA_LINE:
+        ps = access_ps(w, task, vma_cache_at(w, t), w[i + I_ACCESS], now, 0)
+    else:
+        return no_rule(w, t, w[i + I_OP])
+    if timed < OWN_RULE or ps < 0:
+        return ps
+    own = own_delay_ps(w, task, w[i + I_OP], now)
+    return own if own < 0 else ps + own
+
+
+check_delays(OPERATIONS, (own_delay_ps, rare_delay_ps), delay_ps)

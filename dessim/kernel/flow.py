@@ -1,40 +1,8 @@
 """What may follow a step in a program, as far as its cost and its place in time depend on it."""
 
 from dessim.kernel import layout as lay
-
-PAGE_LINE = frozenset(
-    (
-        "add",
-        "trylock_page",
-        "unlock_page",
-        "wait_on_page",
-        "when_flags",
-        "lock_page",
-        "set_flags",
-        "when_mapped",
-        "bug_on",
-        "when_frozen",
-        "add_folio_refs",
-    )
-)
-MOVES_CURSOR = frozenset(
-    (
-        "window",
-        "next_page",
-        "next_in_folio",
-        "next_folio",
-        "next_in_range",
-        "pick_touched",
-        "next_in_table",
-        "next_table",
-        "to_head",
-        "from_head",
-        "next_access",
-        "fault_end",
-        "finish",
-        "stop",
-    )
-)
+from dessim.kernel.operation import FAULT_ENDS, NO_LATENCY, WAIT_ENDS, Operation
+from dessim.kernel.ops import OPERATIONS
 
 
 def comes_back(rows: list[list[int]], place: int) -> int:
@@ -42,24 +10,26 @@ def comes_back(rows: list[list[int]], place: int) -> int:
 
     Straight on only: a branch not taken is as likely to come back as one taken.
     """
-    if lay.OPS[rows[place][lay.I_OP]] not in PAGE_LINE:
+    if _operation(rows[place]).line != lay.PAGE_LINE:
         return 0
     for _ in range(len(rows)):
         place = rows[place][lay.I_NEXT]
-        op = lay.OPS[rows[place][lay.I_OP]]
-        if op in PAGE_LINE:
+        operation = _operation(rows[place])
+        if operation.line == lay.PAGE_LINE:
             return 1
-        if op in MOVES_CURSOR:
+        if operation.leaves_page:
             return 0
     return 0
 
 
+def _operation(row: list[int]) -> Operation:
+    return OPERATIONS[row[lay.I_OP]]
+
+
 def latency_part(row: list[int]) -> tuple[bool, bool]:
     """Return whether an instruction touches the task's latency, and whether it ends one."""
-    op = lay.OPS[row[lay.I_OP]]
-    if op == "think":
-        return row[lay.I_A] < 2, row[lay.I_A] == 1
-    return op in ("fault_begin", "fault_end"), op == "fault_end"
+    latency = _operation(row).latency
+    return latency != NO_LATENCY, latency in (FAULT_ENDS, WAIT_ENDS)
 
 
 def share_latencies(rows: list[list[int]]) -> None:

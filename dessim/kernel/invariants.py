@@ -6,23 +6,12 @@ count is negative; no page table maps a page that was taken out of the page cach
 
 from dessim.kernel import layout as lay
 from dessim.kernel.layout import World
+from dessim.kernel.operation import CHANGES_ALL_PTES, CHANGES_COUNTS, CHANGES_PTE
+from dessim.kernel.ops import OPERATIONS, OPS
 
 
 class BrokenError(AssertionError):
     """A page's counts and the page tables contradict each other."""
-
-
-CHANGES_PTES = frozenset((lay.OP_SET_PTE, lay.OP_CLEAR_PTE))
-CHANGES_COUNTS = CHANGES_PTES | frozenset(
-    (
-        lay.OP_ADD,
-        lay.OP_ADD_FOLIO_REFS,
-        lay.OP_SET_FLAGS,
-        lay.OP_WHEN_FROZEN,
-        lay.OP_ADD_TO_CACHE,
-        lay.OP_REMOVE,
-    )
-)
 
 
 def page_tables_with(w: World, page: int) -> int:
@@ -88,12 +77,13 @@ class Guard:
         BrokenError
             With step, task and time.
         """
-        if self.op == lay.OP_TEARDOWN_TABLE:
+        changes = OPERATIONS[self.op].changes
+        if changes & CHANGES_ALL_PTES:
             self.tables.clear()
-        if self.op not in CHANGES_COUNTS:
+        if not changes & (CHANGES_PTE | CHANGES_COUNTS):
             return
         w, page = self.w, self.page
-        if self.op in CHANGES_PTES:
+        if changes & CHANGES_PTE:
             self.tables[page] = page_tables_with(w, page)
         folio = w[lay.H_FOLIO]
         try:
@@ -103,5 +93,5 @@ class Guard:
                     tables = self.tables[each] = page_tables_with(w, each)
                 check_page(w, each, tables)
         except BrokenError as broken:
-            step = lay.OPS[self.op]
+            step = OPS[self.op]
             raise BrokenError(f"{broken}, after {step} of task {task} at {now} ps") from None

@@ -13,63 +13,7 @@ does not meet published contention curves (coalescing, runs, arbitration): ``doc
 """
 
 from dessim.kernel.draws import draw
-from dessim.kernel.layout import (
-    ASLEEP,
-    C_L3,
-    C_SOCKET,
-    C_WORDS,
-    COST_LOCAL_LOAD,
-    COST_LOCAL_RMW,
-    COST_LOCAL_STORE,
-    DRAW_ARBITRATE,
-    H_COALESCE,
-    H_CORE,
-    H_EVICT,
-    H_HIDDEN_PPM,
-    H_HOLD,
-    H_HOPS,
-    H_L3_HIT,
-    H_LINE_COST,
-    H_MASKS,
-    H_SHARE,
-    H_SOCKETS,
-    H_TASK,
-    H_WOKEN,
-    L_ARRIVE,
-    L_FREE,
-    L_HOME,
-    L_MASK,
-    L_OWN,
-    L_QUEUE,
-    LINE_LOAD,
-    LINE_RMW,
-    LINE_STORE,
-    MASK_BITS,
-    MODIFIED,
-    N_DISTANCES,
-    ONE_HOP,
-    SAME_CORE,
-    SAME_L3,
-    SAME_SOCKET,
-    SHARED,
-    SIBLING,
-    T_AT,
-    T_CORE,
-    T_COSTS,
-    T_GRANT,
-    T_L3,
-    T_LINE_OP,
-    T_NEXT,
-    T_QUEUED,
-    T_RIDER,
-    T_RUN,
-    T_SIBLING,
-    T_SOCKET,
-    T_WORDS,
-    U_RUNNING,
-    UNCACHED,
-    World,
-)
+from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
 
 QUEUE_BITS = 20
 QUEUE_MASK = (1 << QUEUE_BITS) - 1
@@ -107,12 +51,7 @@ def line_cost(w: World, op: int, state: int, distance: int) -> int:
 
 def local_cost(w: World, t: int, op: int) -> int:
     """Return ps of an operation on a line in the own private cache."""
-    row = w[t + T_COSTS]
-    if op == LINE_RMW:
-        return w[row + COST_LOCAL_RMW]
-    if op == LINE_STORE:
-        return w[row + COST_LOCAL_STORE]
-    return w[row + COST_LOCAL_LOAD]
+    return w[w[t + T_COSTS] + COST_LOCAL + op]
 
 
 def has_copy(w: World, line: int, core: int) -> int:

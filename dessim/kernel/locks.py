@@ -15,31 +15,7 @@ order of arrival: the kernel's rwsem (readers at the head of the queue are grant
 
 from dessim.kernel.cpus import make_ready
 from dessim.kernel.draws import draw
-from dessim.kernel.layout import (
-    COST_WAKEUP,
-    DRAW_ACTOR,
-    H_MCS_PPM,
-    H_TAS_WAITER,
-    H_TASK,
-    H_TICKET_WAITER,
-    K_HEAD,
-    K_HOLD,
-    K_TAIL,
-    K_WAITERS,
-    L_FREE,
-    L_OWN,
-    LINE_RMW,
-    LOCK_TEST_AND_SET,
-    LOCK_TICKET,
-    MODIFIED,
-    T_CLOCK,
-    T_CORE,
-    T_COSTS,
-    T_NEXT,
-    T_SHARED_WANT,
-    T_WORDS,
-    World,
-)
+from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
 from dessim.kernel.lines import core_distance, line_cost, wake
 
 

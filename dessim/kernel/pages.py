@@ -1,13 +1,15 @@
 """Pages of the file: their lock and who sleeps on it, their ptes, the page cache, the device."""
 
 from dessim.kernel.accounting import count
+from dessim.kernel.addressing import bucket_at, cost_ps, gang_bit, page_at, pte_present, table_at
 from dessim.kernel.cpus import give_up_cpu, make_ready
 from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
 from dessim.kernel.lines import wake
-from dessim.kernel.places import bucket_at, cost_ps, gang_bit, page_at, pte_present, table_at
+from dessim.kernel.ops import *  # noqa: F403 - and its operations
 from dessim.kernel.tlb import pages_to_flush, shoot_down
 
 BLOCKED, GO_ON, OVER, HALT = 0, 1, 2, 3
+MEANINGLESS = 4  # no branch knows the operation: the engines say which
 
 
 def sleep_on_page(w: World, task: int, page: int, exclusive: int, done: int) -> None:
@@ -257,11 +259,11 @@ def page_step(w: World, task: int, i: int, pc: int, done: int) -> int:
     elif op == OP_BUG_ON:
         return bug_on(w, task, w[i + I_A], w[i + I_B], done)
     else:
-        cache_step(w, task, i, done)
+        return MEANINGLESS
     return GO_ON
 
 
-def cache_step(w: World, task: int, i: int, done: int) -> None:
+def cache_step(w: World, task: int, i: int, done: int) -> int:
     """Carry out a step of unmapping, of the page cache, or of the device."""
     t = w[H_TASK] + task * T_WORDS
     op = w[i + I_OP]
@@ -271,9 +273,9 @@ def cache_step(w: World, task: int, i: int, done: int) -> None:
     elif op == OP_CLEAR_PTE:
         clear_pte(w, t, w[i + I_TARGET])
     elif op == OP_SHOOTDOWN:
-        shoot_down(w, task, w[t + T_SWEEP], w[t + T_CURSOR], 1)
+        shoot_down(w, task, w[t + T_VISITED], w[t + T_CURSOR], 1)
     elif op == OP_FLUSH_TABLE:
-        shoot_down(w, task, w[t + T_SWEEP], w[t + T_CURSOR], pages_to_flush(w, t))
+        shoot_down(w, task, w[t + T_VISITED], w[t + T_CURSOR], pages_to_flush(w, t))
     elif op == OP_FREE_TABLE:
         w[table_at(w, t) + w[H_LINE_WORDS] + D_POPULATED] = 0
         count(w, N_TABLES_FREED, 1)
@@ -288,3 +290,6 @@ def cache_step(w: World, task: int, i: int, done: int) -> None:
         w[t + T_FOLIO_REFS] = 0
     elif op == OP_REMOVE:
         remove(w, t)
+    else:
+        return MEANINGLESS
+    return GO_ON

@@ -87,14 +87,14 @@ def device_program() -> tuple[Step, ...]:
     """Return the program of one slot of the device: read a page, make it uptodate, unlock it."""
     return (
         label("idle"),
-        jump("io_next", "stop", category="idle"),
-        Step("think", 2, category="idle"),
+        jump("io_next", "stop"),
+        Step("read_device"),
         set_flags(0, lay.FLAG_UPTODATE),
         unlock_page(),
         put_page(),
         go_to("idle"),
         label("stop"),
-        Step("stop", category="idle"),
+        Step("stop"),
     )
 
 
@@ -102,15 +102,15 @@ def actor_program(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """Return the program of an actor: rounds of some steps on a random range, asleep in between."""
     return (
         label("round"),
-        jump("pause", "stop", category="idle"),
-        Step("begin", category="run_queue"),
-        Step("pick_range", category="idle"),
+        jump("pause", "stop"),
+        Step("begin"),
+        Step("pick_range"),
         *steps,
-        Step("rest", category="idle"),
+        Step("rest"),
         go_to("round"),
         label("stop"),
-        Step("begin", category="run_queue"),
-        Step("stop", category="idle"),
+        Step("begin"),
+        Step("stop"),
     )
 
 
@@ -137,7 +137,7 @@ def handle_fault(
         What is read of the lock before the first attempt takes it.
     """
     return (
-        Step("fault_begin", cost="exception_entry", category="entry_exit"),
+        Step("fault_begin"),
         *look,
         label("retry"),
         lock(fault_lock),
@@ -154,7 +154,7 @@ def handle_fault(
             ),
         ),
         unlock(fault_lock),
-        Step("fault_end", cost="exception_exit", category="entry_exit"),
+        Step("fault_end"),
     )
 
 
@@ -172,7 +172,7 @@ def attempt_program(
         *handle_fault(fault_around, slow_path, fault_lock, ()),
         go_to("next"),
         label("stop"),
-        Step("stop", category="idle"),
+        Step("stop"),
     )
 
 
@@ -189,7 +189,7 @@ def fault_program(
     ``munmap`` comes before each access if the workload unmaps; ``leave`` is the end of the mm.
     """
     return (
-        Step("begin", category="run_queue"),
+        Step("begin"),
         label("next"),
         option(UNMAPS, *munmap),
         jump("next_access", "exit"),
@@ -207,7 +207,7 @@ def fault_program(
         ),
         go_to("access"),
         label("exit"),
-        jump("finish", "stop", category="teardown"),
+        jump("finish", "stop"),
         *leave,
         label("stop"),
         Step("stop", category="teardown"),
@@ -220,11 +220,11 @@ def lock_loop_program() -> tuple[Step, ...]:
     Its latency is the wait: from the end of the think time to the beginning of the hold time.
     """
     return (
-        Step("begin", category="run_queue"),
+        Step("begin"),
         label("think"),
-        Step("think", 0, category="think"),
+        Step("think"),
         lock("lock"),
-        jump("think", "last", category="hold", a=1),
+        jump("hold", "last"),
         unlock("lock"),
         go_to("think"),
         label("last"),

@@ -28,7 +28,7 @@ class _Regions:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Sizes:
     """Sizes that follow from a setup."""
 
     words: tuple[int, ...]
@@ -43,7 +43,7 @@ class Plan:
     mms: int
 
 
-def plan_of(setup: Setup) -> Plan:
+def sizes_of(setup: Setup) -> Sizes:
     """Return the sizes that follow from a setup.
 
     Raises
@@ -66,7 +66,7 @@ def plan_of(setup: Setup) -> Plan:
     own = setup.workload.mapping != "shared" and setup.workload.kind == "faults"
     mappings = setup.threads if own else 1
     tasks = setup.threads + len(setup.actors) + setup.devices
-    return Plan(
+    return Sizes(
         words,
         entries,
         tasks,
@@ -80,39 +80,39 @@ def plan_of(setup: Setup) -> Plan:
     )
 
 
-def allocate(setup: Setup, plan: Plan) -> Words:
+def allocate(setup: Setup, sizes: Sizes) -> Words:
     """Reserve all regions and note in the header where they begin."""
     topology = setup.machine.topology
     regions = _Regions()
     header = {
-        lay.H_PROG: len(plan.words),
+        lay.H_PROG: len(sizes.words),
         lay.H_CPU: topology.n_cpus * lay.U_WORDS,
         lay.H_CORE: topology.n_cores * lay.C_WORDS,
         lay.H_COST: 2 * lay.N_COSTS,
         lay.H_LINE_COST: 9 * lay.N_DISTANCES,
         lay.H_HOPS: topology.sockets**2,
         lay.H_FAR_READ: 3,
-        lay.H_TASK: plan.tasks * lay.T_WORDS,
+        lay.H_TASK: sizes.tasks * lay.T_WORDS,
         lay.H_COUNT: lay.N_COUNTERS,
-        lay.H_WOKEN: plan.tasks + 1,
+        lay.H_WOKEN: sizes.tasks + 1,
         lay.H_NODE: topology.sockets,
         lay.H_L3: topology.n_l3,
         lay.H_LEAD: 2 * topology.n_l3,
         lay.H_FLIGHT: 2 * lay.FLIGHT_SLOTS * topology.n_l3,
         lay.H_BUCKET: setup.machine.locks.page_wait_queues,
-        lay.H_LOCK: plan.line_words,
-        lay.H_FILE: 2 * plan.line_words,
-        lay.H_MM: plan.mms * (lay.MM_LOCKS + lay.MM_LINES * plan.line_words),
-        lay.H_MAPPING: plan.mappings * lay.M_WORDS,
+        lay.H_LOCK: sizes.line_words,
+        lay.H_FILE: 2 * sizes.line_words,
+        lay.H_MM: sizes.mms * (lay.MM_LOCKS + lay.MM_LINES * sizes.line_words),
+        lay.H_MAPPING: sizes.mappings * lay.M_WORDS,
         lay.H_QUANTILES: lay.N_QUANTILES * lay.QUANTILE_WORDS,
         lay.H_HIST: 2 * lay.Y_WORDS,
         lay.H_SERIES: 2 * lay.SERIES_BINS,
-        lay.H_PAGE: plan.tables * lay.TABLE_PAGES * plan.page_words,
+        lay.H_PAGE: sizes.tables * lay.TABLE_PAGES * sizes.page_words,
     }
     bases = {slot: regions.take(words) for slot, words in header.items()}
-    tables = regions.take(plan.mappings * plan.tables * 2 * plan.line_words)
-    ptes = regions.take(plan.mappings * plan.tables * (lay.TABLE_PAGES >> lay.PTE_SHIFT))
-    vma_locks = regions.take(plan.mappings * plan.line_words)
+    tables = regions.take(sizes.mappings * sizes.tables * 2 * sizes.line_words)
+    ptes = regions.take(sizes.mappings * sizes.tables * (lay.TABLE_PAGES >> lay.PTE_SHIFT))
+    vma_locks = regions.take(sizes.mappings * sizes.line_words)
     tlb_words = _tlb_words(setup)
     tlb = regions.take(topology.n_cores * tlb_words)
     w = np.zeros(regions.size, dtype=np.int64)
@@ -121,11 +121,11 @@ def allocate(setup: Setup, plan: Plan) -> Words:
     for slot, base in bases.items():
         w[slot] = base
     per_table = lay.TABLE_PAGES >> lay.PTE_SHIFT
-    for i in range(plan.mappings):
+    for i in range(sizes.mappings):
         record = bases[lay.H_MAPPING] + i * lay.M_WORDS
-        w[record + lay.M_PTE] = ptes + i * plan.tables * per_table
-        w[record + lay.M_TABLE] = tables + i * plan.tables * 2 * plan.line_words
-        w[record + lay.M_VMA_LOCK] = vma_locks + i * plan.line_words
+        w[record + lay.M_PTE] = ptes + i * sizes.tables * per_table
+        w[record + lay.M_TABLE] = tables + i * sizes.tables * 2 * sizes.line_words
+        w[record + lay.M_VMA_LOCK] = vma_locks + i * sizes.line_words
     return w
 
 

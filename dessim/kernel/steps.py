@@ -9,24 +9,11 @@ delay is over. Nobody else can use the line in between, so that this is the same
 the end for every word that lives on the line; ``docs/design.md`` says why it is done this way.
 """
 
+from collections.abc import Callable
+
 from dessim.kernel.accounting import account, count, end_latency, record_in_series, record_latency
 from dessim.kernel.actors import covers_table, pause, range_step
-from dessim.kernel.cpus import begin, give_up_cpu, slice_is_over, yield_cpu
-from dessim.kernel.delays import delay_ps
-from dessim.kernel.draws import draw_at
-from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
-from dessim.kernel.locks import drop_lock, take_lock
-from dessim.kernel.pages import (
-    BLOCKED,
-    GO_ON,
-    OVER,
-    free_for_reading,
-    freeze,
-    io_next,
-    page_step,
-    stop_devices,
-)
-from dessim.kernel.places import (
+from dessim.kernel.addressing import (
     cost_ps,
     first_none,
     gang_bit,
@@ -37,6 +24,36 @@ from dessim.kernel.places import (
     pte_present,
     table_at,
     vma_cache_at,
+)
+from dessim.kernel.cpus import begin, give_up_cpu, slice_is_over, yield_cpu
+from dessim.kernel.delays import delay_ps
+from dessim.kernel.draws import draw_at
+from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
+from dessim.kernel.locks import drop_lock, take_lock
+from dessim.kernel.operation import (
+    ACTOR,
+    CACHE,
+    CONDITION,
+    FOLIO,
+    LOCK,
+    NOTHING,
+    PAGE,
+    RANGE,
+    TASK,
+    check_effects,
+)
+from dessim.kernel.ops import *  # noqa: F403 - and its operations
+from dessim.kernel.pages import (
+    BLOCKED,
+    GO_ON,
+    MEANINGLESS,
+    OVER,
+    cache_step,
+    free_for_reading,
+    freeze,
+    io_next,
+    page_step,
+    stop_devices,
 )
 
 
@@ -128,13 +145,13 @@ def finish(w: World, task: int, now: int, target: int) -> None:
     if w[mm + MM_LIVE]:
         w[t + T_PC] = target
         return
-    w[t + T_SWEEP] = w[mm + MM_FIRST]
+    w[t + T_VISITED] = w[mm + MM_FIRST]
     w[t + T_CURSOR] = 0
 
 
 def teardown_table(w: World, t: int, target: int) -> None:
     """Unmap all pages of a page table and free it; jump back while tables or mappings are left."""
-    mapping = w[t + T_SWEEP]
+    mapping = w[t + T_VISITED]
     table = w[t + T_CURSOR] >> TABLE_SHIFT
     record = w[mapping + M_TABLE] + table * w[H_TABLE_WORDS] + w[H_LINE_WORDS]
     if w[record + D_POPULATED]:
@@ -155,14 +172,26 @@ def teardown_table(w: World, t: int, target: int) -> None:
     w[t + T_CURSOR] += TABLE_PAGES
     if w[t + T_CURSOR] >> TABLE_SHIFT >= w[H_TABLES]:
         w[t + T_CURSOR] = 0
-        w[t + T_SWEEP] += M_WORDS
+        w[t + T_VISITED] += M_WORDS
     mm = w[t + T_MM]
-    if w[t + T_SWEEP] < w[mm + MM_FIRST] + w[mm + MM_MAPPINGS] * M_WORDS:
+    if w[t + T_VISITED] < w[mm + MM_FIRST] + w[mm + MM_MAPPINGS] * M_WORDS:
         w[t + T_PC] = target
 
 
-def folio_step(w: World, t: int, op: int, target: int) -> None:
+def next_folio(w: World, t: int, last: int, target: int) -> None:
+    """Move the cursor to the next folio of the window, or end the loop on the target."""
+    if last + 1 < w[t + T_STOP]:
+        w[t + T_CURSOR] = last + 1
+        w[t + T_PC] = target
+    else:
+        w[t + T_CURSOR] = w[t + T_PAGE]
+
+
+def folio_step(w: World, task: int, i: int) -> int:
     """Move the cursor within a folio, to its head and back, or to the next folio of the window."""
+    t = w[H_TASK] + task * T_WORDS
+    op = w[i + I_OP]
+    target = w[i + I_TARGET]
     page = w[t + T_CURSOR]
     last = page | (w[H_FOLIO] - 1)
     if op == OP_TO_HEAD:
@@ -174,11 +203,11 @@ def folio_step(w: World, t: int, op: int, target: int) -> None:
         if page < last and page + 1 < w[t + T_STOP]:
             w[t + T_CURSOR] = page + 1
             w[t + T_PC] = target
-    elif last + 1 < w[t + T_STOP]:
-        w[t + T_CURSOR] = last + 1
-        w[t + T_PC] = target
+    elif op == OP_NEXT_FOLIO:
+        next_folio(w, t, last, target)
     else:
-        w[t + T_CURSOR] = w[t + T_PAGE]
+        return MEANINGLESS
+    return GO_ON
 
 
 def sleeps(which: int) -> int:
@@ -186,7 +215,7 @@ def sleeps(which: int) -> int:
     return which == LOCK_MMAP or which == LOCK_I_MMAP or which == LOCK_VMA
 
 
-def branch(w: World, t: int, i: int) -> None:
+def branch(w: World, t: int, i: int) -> int:
     """Go on if the condition of a ``when`` step holds, else jump to its target."""
     op = w[i + I_OP]
     if op == OP_WHEN_FLAGS:
@@ -218,11 +247,35 @@ def branch(w: World, t: int, i: int) -> None:
         open_window(w, t, 1)
         holds = w[t + T_CURSOR] < w[t + T_STOP]
         w[t + T_CURSOR] = w[t + T_PAGE]
-    else:
+    elif op == OP_WHEN_GANG_HOLDS:
         place = gang_bit(w, t)
         holds = (w[place >> 8] >> (place & 0xFF)) & 1 != 0
+    else:
+        return MEANINGLESS
     if not holds:
         w[t + T_PC] = w[i + I_TARGET]
+    return GO_ON
+
+
+def lock_step(w: World, task: int, i: int, done: int) -> int:
+    """Take a lock or queue for it, or drop it and hand it over."""
+    t = w[H_TASK] + task * T_WORDS
+    which = w[i + I_A]
+    op = w[i + I_OP]
+    if op == OP_LOCK:
+        if own_lock(w, t, which):
+            return GO_ON
+        taken = take_lock(w, task, lock_at(w, t, which), w[i + I_B])
+        if taken == 0 and sleeps(which):
+            give_up_cpu(w, t, done)
+        return taken
+    if op == OP_UNLOCK:
+        if not own_lock(w, t, which):
+            sleeping = sleeps(which)
+            kind = LOCK_MCS if sleeping else w[H_PTL_KIND]
+            drop_lock(w, task, lock_at(w, t, which), done, kind, sleeping)
+        return GO_ON
+    return MEANINGLESS
 
 
 def actor_step(w: World, task: int, i: int, pc: int, done: int) -> int:
@@ -245,7 +298,7 @@ def actor_step(w: World, task: int, i: int, pc: int, done: int) -> int:
         give_up_cpu(w, t, done)
         return OVER
     else:
-        range_step(w, task, op, target)
+        return MEANINGLESS
     return GO_ON
 
 
@@ -262,8 +315,6 @@ def task_step(w: World, task: int, i: int, pc: int, done: int) -> int:
         return touch(w, task, pc, done, target)
     elif op == OP_WINDOW:
         open_window(w, t, w[i + I_A])
-    elif OP_TO_HEAD <= op <= OP_NEXT_FOLIO:
-        folio_step(w, t, op, target)
     elif op == OP_COUNT:
         count(w, w[i + I_A], 1)
     elif op == OP_NOTE:
@@ -274,7 +325,7 @@ def task_step(w: World, task: int, i: int, pc: int, done: int) -> int:
         count(w, N_MINOR_FAULTS, 1)
     elif op == OP_FAULT_END:
         fault_end(w, task, done)
-    elif op == OP_THINK and w[i + I_A] == 1:
+    elif op == OP_HOLD:
         w[t + T_ACCESS] += 1
         if w[t + T_ACCESS] >= w[H_ACCESSES]:
             w[t + T_PC] = target
@@ -284,6 +335,8 @@ def task_step(w: World, task: int, i: int, pc: int, done: int) -> int:
         teardown_table(w, t, target)
     elif op == OP_CACHE_VMA:
         w[vma_cache_at(w, t) + V_FOUND] = w[w[t + T_MAPPING] + M_INDEX] + 1
+    else:
+        return MEANINGLESS
     return GO_ON
 
 
@@ -302,34 +355,54 @@ def step(w: World, task: int, done: int) -> int:
     -------
     int
         GO_ON; BLOCKED if the task now waits for a lock or sleeps until somebody wakes it; OVER if
-        the task has ended; HALT if nothing can go on, because of a fatal BUG_ON.
+        the task has ended; HALT if nothing can go on, because of a fatal BUG_ON; MEANINGLESS if no
+        branch knows the operation.
     """
     t = w[H_TASK] + task * T_WORDS
     pc = w[t + T_PC]
     i = w[H_PROG] + pc * I_WORDS
     op = w[i + I_OP]
     w[t + T_PC] = w[i + I_NEXT]
-    if OP_WHEN_FLAGS <= op <= OP_WHEN_WINDOW_OPEN:
-        branch(w, t, i)
-        return GO_ON
-    if op == OP_LOCK:
-        if own_lock(w, t, w[i + I_A]):
-            return GO_ON
-        taken = take_lock(w, task, lock_at(w, t, w[i + I_A]), w[i + I_B])
-        if taken == 0 and sleeps(w[i + I_A]):
-            give_up_cpu(w, t, done)
-        return taken
-    if op == OP_UNLOCK:
-        if not own_lock(w, t, w[i + I_A]):
-            sleeping = sleeps(w[i + I_A])
-            kind = LOCK_MCS if sleeping else w[H_PTL_KIND]
-            drop_lock(w, task, lock_at(w, t, w[i + I_A]), done, kind, sleeping)
-        return GO_ON
-    if op <= OP_FREE_TABLE:
+    if op <= LAST_PAGE:
         return page_step(w, task, i, pc, done)
-    if op >= OP_BEGIN:
+    if op <= LAST_CONDITION:
+        return branch(w, t, i)
+    if op <= LAST_LOCK:
+        return lock_step(w, task, i, done)
+    if op <= LAST_NOTHING:
+        return GO_ON
+    if op <= LAST_TASK:
+        return task_step(w, task, i, pc, done)
+    if op <= LAST_CACHE:
+        return cache_step(w, task, i, done)
+    if op <= LAST_FOLIO:
+        return folio_step(w, task, i)
+    if op <= LAST_RANGE:
+        return range_step(w, task, i)
+    if op <= LAST_ACTOR:
         return actor_step(w, task, i, pc, done)
-    return task_step(w, task, i, pc, done)
+    return MEANINGLESS
+
+
+def without_meaning(w: World, i: int) -> int:
+    """Note which operation no branch knows: nothing goes on, and the engines say so."""
+    w[H_MEANINGLESS] = w[i + I_OP] + 1
+    return HALTED
+
+
+EFFECTS: dict[str, tuple[Callable[..., int], ...]] = {
+    PAGE: (page_step,),
+    CONDITION: (branch,),
+    LOCK: (lock_step,),
+    NOTHING: (),
+    TASK: (task_step,),
+    CACHE: (cache_step,),
+    FOLIO: (folio_step,),
+    RANGE: (range_step,),
+    ACTOR: (actor_step,),
+}
+"""Which function carries out the operations of a group."""
+check_effects(OPERATIONS, step, EFFECTS)
 
 
 # --- one event ----------------------------------------------------------------------------------
@@ -360,7 +433,7 @@ def advance(w: World, task: int, now: int) -> int:
     -------
     int, ps
         The time of the task's next event; ASLEEP if others will wake it; ENDED; HALTED if the
-        run is over, because of a fatal BUG_ON. Tasks that were
+        run is over, because of a fatal BUG_ON or a step without meaning. Tasks that were
         given a new event are listed at ``w[H_WOKEN]``: their number, then each; the time is in
         their ``T_AT``.
     """
@@ -396,4 +469,6 @@ def advance(w: World, task: int, now: int) -> int:
         return done
     if outcome == BLOCKED:
         return ASLEEP
+    if outcome == MEANINGLESS:
+        return without_meaning(w, i)
     return ENDED if outcome == OVER else HALTED

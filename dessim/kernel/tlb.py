@@ -12,8 +12,8 @@ mm: ``native_flush_tlb_others``.
 """
 
 from dessim.kernel.accounting import count
+from dessim.kernel.addressing import cost_ps, end_in_table, gang_holds_any
 from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
-from dessim.kernel.places import cost_ps, end_in_table, gang_holds_any
 
 GENERATION_BITS = 16
 PAGE_BITS = 28

@@ -9,7 +9,7 @@ from dessim.kernel import layout as lay
 from dessim.kernel import quantiles
 from dessim.kernel.costs import cost_row, line_costs
 from dessim.kernel.draws import draw_at, philox, scaled
-from dessim.kernel.regions import Plan, Words, allocate, plan_of
+from dessim.kernel.regions import Sizes, Words, allocate, sizes_of
 from dessim.kernel.setup import ActorSetup, Setup, WorldError
 from dessim.model.workload import PAGE_BYTES, Workload
 
@@ -32,23 +32,23 @@ ACCESS = {
 }
 
 
-def _scalars(w: Words, setup: Setup, plan: Plan) -> None:
+def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
     """Fill the header's scalars."""
     machine, workload = setup.machine, setup.workload
     line, locks = machine.cache_line, machine.locks
     key = sha256(f"{setup.seed}/{setup.replication}".encode()).digest()
     values = {
-        lay.H_TASKS: plan.tasks,
+        lay.H_TASKS: sizes.tasks,
         lay.H_WORKERS: setup.threads,
         lay.H_LIVE: setup.threads,
-        lay.H_MAPPINGS: plan.mappings,
-        lay.H_PAGE_WORDS: plan.page_words,
+        lay.H_MAPPINGS: sizes.mappings,
+        lay.H_PAGE_WORDS: sizes.page_words,
         lay.H_PAGES: setup.pages,
-        lay.H_SEEN: plan.line_words,
-        lay.H_TABLE_WORDS: 2 * plan.line_words,
-        lay.H_LINE_WORDS: plan.line_words,
-        lay.H_MASKS: plan.masks,
-        lay.H_TABLES: plan.tables,
+        lay.H_SEEN: sizes.line_words,
+        lay.H_TABLE_WORDS: 2 * sizes.line_words,
+        lay.H_LINE_WORDS: sizes.line_words,
+        lay.H_MASKS: sizes.masks,
+        lay.H_TABLES: sizes.tables,
         lay.H_SOCKETS: machine.topology.sockets,
         lay.H_SERIES_SHIFT: lay.SERIES_FIRST_SHIFT,
         lay.H_BUCKETS: locks.page_wait_queues,
@@ -102,7 +102,7 @@ def _quantiles_of(distribution: str) -> int:
     return lay.QUANTILES_EXPONENTIAL if distribution == "exponential" else 0
 
 
-def _machine_tables(w: Words, setup: Setup, plan: Plan) -> None:
+def _machine_tables(w: Words, setup: Setup, sizes: Sizes) -> None:
     """Fill the core records, the hop matrix, and the cost tables."""
     machine = setup.machine
     topology = machine.topology
@@ -113,7 +113,7 @@ def _machine_tables(w: Words, setup: Setup, plan: Plan) -> None:
     table[:, lay.C_SOCKET] = cores // topology.cores_per_l3 // topology.l3_per_socket
     base = int(w[lay.H_HOPS])
     w[base : base + topology.sockets**2] = np.array(topology.hops).ravel()
-    busy = len({cpu.core for cpu in plan.cpus[: setup.threads + len(setup.actors)]})
+    busy = len({cpu.core for cpu in sizes.cpus[: setup.threads + len(setup.actors)]})
     base = int(w[lay.H_COST])
     for row in range(2):
         costs = cost_row(setup, busy, smt_busy=bool(row))
@@ -133,11 +133,11 @@ def _machine_tables(w: Words, setup: Setup, plan: Plan) -> None:
     w[base : base + len(tables)] = tables
 
 
-def _lines_and_pages(w: Words, setup: Setup, plan: Plan) -> None:
+def _lines_and_pages(w: Words, setup: Setup, sizes: Sizes) -> None:
     """Give every line its home node; put the file's pages in the page cache."""
     topology = setup.machine.topology
-    base, words = int(w[lay.H_PAGE]), plan.page_words
-    pages = w[base : base + plan.tables * lay.TABLE_PAGES * words].reshape(-1, words)
+    base, words = int(w[lay.H_PAGE]), sizes.page_words
+    pages = w[base : base + sizes.tables * lay.TABLE_PAGES * words].reshape(-1, words)
     pages[:, lay.P_FLAGS] = lay.FLAG_UPTODATE | lay.FLAG_OURS
     pages[:, lay.P_REFCOUNT] = np.arange(len(pages)) % (1 << setup.folio_order) == 0
     if setup.workload.cached_ppm < 1_000_000:
@@ -157,40 +157,40 @@ def _drawn_by_page(w: Words, pages: int) -> Words:
     return words
 
 
-def _mms(w: Words, setup: Setup, plan: Plan) -> None:
+def _mms(w: Words, setup: Setup, sizes: Sizes) -> None:
     """Fill the mm and mapping records."""
-    mm_words = lay.MM_LOCKS + lay.MM_LINES * plan.line_words
-    each = plan.mappings // plan.mms
-    for i in range(plan.mms):
+    mm_words = lay.MM_LOCKS + lay.MM_LINES * sizes.line_words
+    each = sizes.mappings // sizes.mms
+    for i in range(sizes.mms):
         mm = int(w[lay.H_MM]) + i * mm_words
-        w[mm + lay.MM_LIVE] = setup.threads // plan.mms
+        w[mm + lay.MM_LIVE] = setup.threads // sizes.mms
         w[mm + lay.MM_MAPPINGS] = each
         w[mm + lay.MM_FIRST] = w[lay.H_MAPPING] + i * each * lay.M_WORDS
-        w[mm + lay.MM_TASK] = i * (setup.threads // plan.mms)
-        w[mm + lay.MM_TASKS] = setup.threads // plan.mms
-    for i in range(plan.mappings):
+        w[mm + lay.MM_TASK] = i * (setup.threads // sizes.mms)
+        w[mm + lay.MM_TASKS] = setup.threads // sizes.mms
+    for i in range(sizes.mappings):
         mapping = int(w[lay.H_MAPPING]) + i * lay.M_WORDS
         w[mapping + lay.M_INDEX] = i
         w[mapping + lay.M_MM] = w[lay.H_MM] + i // each * mm_words
 
 
-def _tasks(w: Words, setup: Setup, plan: Plan) -> None:
+def _tasks(w: Words, setup: Setup, sizes: Sizes) -> None:
     """Fill the records of all tasks: threads, then actors, then slots of the device."""
     on_core: dict[int, set[int]] = {}
-    for cpu in plan.cpus[: setup.threads + len(setup.actors)]:
+    for cpu in sizes.cpus[: setup.threads + len(setup.actors)]:
         on_core.setdefault(cpu.core, set()).add(cpu.cpu)
-    for task, cpu in enumerate(plan.cpus):
+    for task, cpu in enumerate(sizes.cpus):
         t = int(w[lay.H_TASK]) + task * lay.T_WORDS
         mapping = int(w[lay.H_MAPPING])
-        if plan.mappings > 1 and task < setup.threads:
+        if sizes.mappings > 1 and task < setup.threads:
             mapping += task * lay.M_WORDS
         worker = task < setup.threads
         has_cpu = task < setup.threads + len(setup.actors)
         others = sorted(on_core.get(cpu.core, set()) - {cpu.cpu}) if has_cpu else []
-        own = worker and _own_tables(setup, plan)
+        own = worker and _own_tables(setup, sizes)
         mm = int(w[mapping + lay.M_MM])
         values = {
-            lay.T_PC: plan.entries[_kind_of(setup, task)],
+            lay.T_PC: sizes.entries[_kind_of(setup, task)],
             lay.T_GRANT: -1,
             lay.T_LAST: -2,
             lay.T_SLOTS: -2,
@@ -217,9 +217,9 @@ def _tasks(w: Words, setup: Setup, plan: Plan) -> None:
             w[t + slot] = value
 
 
-def _own_tables(setup: Setup, plan: Plan) -> bool:
+def _own_tables(setup: Setup, sizes: Sizes) -> bool:
     """Return whether every page table has one user."""
-    return plan.mappings == setup.threads and not setup.actors
+    return sizes.mappings == setup.threads and not setup.actors
 
 
 def _kind_of(setup: Setup, task: int) -> int:
@@ -253,7 +253,7 @@ def _decide_privacy(program: Words, own_tables: bool, split_locks: bool) -> None
     """
     rows = program.reshape(-1, lay.I_WORDS)
     private = rows[:, lay.I_PRIVATE]
-    locks = np.isin(rows[:, lay.I_OP], (lay.OP_LOCK, lay.OP_UNLOCK))
+    locks = rows[:, lay.I_TIMED] == lay.LOCK_LINE
     if not split_locks:
         private[locks & (rows[:, lay.I_A] == lay.LOCK_PTL)] = lay.PRIVATE_NEVER
     answer = lay.PRIVATE_ALWAYS if own_tables else lay.PRIVATE_NEVER
@@ -273,19 +273,19 @@ def build_world(setup: Setup) -> Words:
     WorldError
         If pages have to be read and the machine has no device.
     """
-    plan = plan_of(setup)
-    w = allocate(setup, plan)
+    sizes = sizes_of(setup)
+    w = allocate(setup, sizes)
     base = int(w[lay.H_PROG])
-    w[base : base + len(plan.words)] = plan.words
+    w[base : base + len(sizes.words)] = sizes.words
     _decide_privacy(
-        w[base : base + len(plan.words)],
-        _own_tables(setup, plan),
+        w[base : base + len(sizes.words)],
+        _own_tables(setup, sizes),
         setup.machine.locks.split_page_table_locks,
     )
-    _scalars(w, setup, plan)
-    _machine_tables(w, setup, plan)
-    _lines_and_pages(w, setup, plan)
-    _mms(w, setup, plan)
-    _tasks(w, setup, plan)
+    _scalars(w, setup, sizes)
+    _machine_tables(w, setup, sizes)
+    _lines_and_pages(w, setup, sizes)
+    _mms(w, setup, sizes)
+    _tasks(w, setup, sizes)
     _starts(w, setup)
     return w

@@ -170,7 +170,7 @@ class Checked:
 
 def property_names() -> tuple[str, ...]:
     """Return the names of all properties."""
-    from dessim.engines.explorer.words import PROPERTIES
+    from dessim.engines.explorer.layout import PROPERTIES
 
     return PROPERTIES
 
@@ -300,7 +300,7 @@ def check(
         If the scope cannot be explored.
     """
     from dessim.engines.explorer.explore import explore
-    from dessim.engines.explorer.story import concrete, written
+    from dessim.engines.explorer.story import concrete, schedule_text
 
     small = small_world_of(scope, scheme)
     promises = (scheme or schemes.load(scope.scheme)).promises
@@ -310,7 +310,7 @@ def check(
         steps, schedule, circle = finding.steps, "", 0
         if finding.verdict == "sometimes":
             moves, circle = concrete(made, name)
-            steps, schedule = len(moves), written(small, moves)
+            steps, schedule = len(moves), schedule_text(small, moves)
         promised = name in promises
         verdicts.append(
             Verdict(scope, name, finding.verdict, steps, made.states, schedule, promised, circle)

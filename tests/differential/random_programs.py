@@ -36,7 +36,7 @@ TAME = (
     lambda cost, word, flag: (say.forget(),),
     lambda cost, word, flag: (say.count("recheck_lost"),),
     lambda cost, word, flag: (say.note(cost == "rmap"),),
-    lambda cost, word, flag: (Step("think", 0, category="think"),),
+    lambda cost, word, flag: (Step("think"),),
 )
 WILD = (
     *TAME,
@@ -175,7 +175,7 @@ def loop_program(writer: Writer) -> tuple[Step, ...]:
         *writer.steps(0, **may),
         *writer.steps(0, **may),
         Step("fault_end", cost="exception_exit", category="entry_exit"),
-        say.jump("think", "exit", category="hold", a=1),
+        say.jump("hold", "exit"),
         say.go_to("again"),
         say.label("exit"),
         say.jump("finish", "stop", category="teardown"),

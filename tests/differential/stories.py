@@ -8,7 +8,7 @@ from dessim.engines import build, compiled, loop
 from dessim.engines.deadlock import Deadlock
 from dessim.engines.reference import Reference
 from dessim.kernel import layout as lay
-from dessim.kernel.places import is_private
+from dessim.kernel.addressing import is_private
 from dessim.kernel.result import read_result
 from dessim.kernel.world import Setup, build_world
 

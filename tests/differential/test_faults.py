@@ -10,6 +10,7 @@ from stories import RunawayError, by_loop, by_reference, difference
 from dessim.engines.deadlock import Deadlock
 from dessim.engines.loop import NEVER
 from dessim.kernel import layout as lay
+from dessim.kernel.ops import NUMBERS
 from dessim.kernel.world import build_world
 
 
@@ -86,7 +87,7 @@ def fused_past(op):
         def is_private(w, task):
             t = w[lay.H_TASK] + task * lay.T_WORDS
             i = w[lay.H_PROG] + w[t + lay.T_PC] * lay.I_WORDS
-            return right(w, task) or w[i + lay.I_OP] == lay.OPS.index(op)
+            return right(w, task) or w[i + lay.I_OP] == NUMBERS[op]
 
         space["is_private"] = is_private
 

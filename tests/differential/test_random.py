@@ -6,6 +6,7 @@ from random_runs import runs
 from stories import RunawayError, assert_same, by_loop, by_reference, difference
 
 from dessim.kernel import layout as lay
+from dessim.kernel.ops import OPS
 
 
 def same_unless_endless(setup):
@@ -60,10 +61,10 @@ def test_quick_random_runs_reach_every_step():
             reject()
         for _, _, pc in story.log:
             place = story.world[lay.H_PROG] + pc * lay.I_WORDS + lay.I_OP
-            seen.add(lay.OPS[story.world[place]])
+            seen.add(OPS[story.world[place]])
         base = story.world[lay.H_COUNT]
         counted.update(name for i, name in enumerate(lay.COUNTERS) if story.world[base + i])
 
     look()
-    assert seen == set(lay.OPS)
+    assert seen == set(OPS)
     assert counted >= set(lay.COUNTERS) - {*SELDOM}

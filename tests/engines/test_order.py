@@ -77,7 +77,7 @@ def test_of_two_that_want_a_lock_at_the_same_instant_the_lower_number_gets_it():
 @pytest.mark.parametrize("starts", [(30, 10, 20, 40), (4, 3, 2, 1), (5, 5, 1, 5)])
 def test_a_lock_is_granted_in_order_of_arrival(starts):
     """Whoever asked first has it first, whatever the numbers; ties go to the lower number."""
-    hold = Step("think", 1, category="hold")
+    hold = Step("hold")
     setup = a_run([lock("lock"), hold, unlock("lock")], 4, workload=a_lock_loop(hold_ps=1_000))
     log, _ = logged(setup, starts)
     asked = [task for _, task in sorted((at, task) for task, at in enumerate(starts))]
@@ -143,8 +143,8 @@ def test_rounds_that_share_nothing_leave_one_latency_each(engine):
     """A loop of think and hold without a lock waits for nothing, and every round is counted."""
     steps = (
         label("think"),
-        Step("think", 0, category="think"),
-        jump("think", "end", category="hold", a=1),
+        Step("think"),
+        jump("hold", "end"),
         go_to("think"),
         label("end"),
     )

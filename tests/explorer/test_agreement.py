@@ -8,7 +8,7 @@ from racing import race
 
 from dessim import schemes
 from dessim.engines import run_setup
-from dessim.engines.explorer import words as ex
+from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.explore import explore
 from dessim.engines.explorer.moves import next_attempt, quiet_steps
 from dessim.engines.explorer.replay import replay
@@ -17,6 +17,7 @@ from dessim.engines.explorer.story import Walk, read_schedule
 from dessim.engines.explorer.world import Small
 from dessim.engines.reference import Reference
 from dessim.kernel import layout as lay
+from dessim.kernel.ops import OP_LOCK, OP_NEXT_ACCESS, OP_WAIT_ON_PAGE
 from dessim.kernel.steps import advance
 from dessim.study.check import Scope, check, small_world_of
 
@@ -54,7 +55,7 @@ class Timed:
         t = w[lay.H_TASK] + task * lay.T_WORDS
         pc = w[t + lay.T_PC]
         i = w[lay.H_PROG] + pc * lay.I_WORDS
-        if w[i + lay.I_OP] == lay.OP_NEXT_ACCESS:
+        if w[i + lay.I_OP] == OP_NEXT_ACCESS:
             w[w[lay.H_WOKEN]] = 0
             next_attempt(w, self.x, task, i)
             return now
@@ -63,7 +64,7 @@ class Timed:
             self.over.add(task)
         for k in range(w[w[lay.H_WOKEN]]):
             self.queued.pop(w[w[lay.H_WOKEN] + 1 + k], None)
-        waits = w[i + lay.I_OP] in (lay.OP_LOCK, lay.OP_WAIT_ON_PAGE)
+        waits = w[i + lay.I_OP] in (OP_LOCK, OP_WAIT_ON_PAGE)
         if after == lay.ASLEEP and waits and w[t + lay.T_PC] != pc:
             self.queued[task] = pc
         bugs = w[w[lay.H_COUNT] + lay.N_BUG1] + w[w[lay.H_COUNT] + lay.N_BUG1 + 1]

@@ -8,6 +8,7 @@ from dessim import schemes
 from dessim.engines.explorer.story import Walk, read_schedule
 from dessim.engines.explorer.watch import ptes_of
 from dessim.kernel import layout as lay
+from dessim.kernel.addressing import page_at
 from dessim.kernel.alphabet import (
     each_page,
     get_page,
@@ -20,7 +21,6 @@ from dessim.kernel.alphabet import (
     unlock_page,
     when,
 )
-from dessim.kernel.places import page_at
 from dessim.schemes import Scheme
 from dessim.study.check import Scope, check, told
 

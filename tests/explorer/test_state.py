@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from dessim import schemes
-from dessim.engines.explorer import words as ex
+from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.explore import explore
 from dessim.engines.explorer.story import Walk
 from dessim.engines.explorer.world import ScopeError
@@ -40,7 +40,7 @@ def tracked(small) -> set[int]:
     base = int(w[x + ex.X_FIELD])
     fields = range(base, base + int(w[x + ex.X_FIELDS]) * ex.F_WORDS, ex.F_WORDS)
     found = {int(w[f + ex.F_ADDRESS]) for f in fields}
-    for task in range(small.setup.threads, int(w[lay.H_TASKS])):  # follow from T_SWEEP
+    for task in range(small.setup.threads, int(w[lay.H_TASKS])):  # follow from T_VISITED
         t = int(w[lay.H_TASK]) + task * lay.T_WORDS
         found |= {t + lay.T_PTE, t + lay.T_TABLE, t + lay.T_MM}
     return found

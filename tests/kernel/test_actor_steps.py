@@ -102,7 +102,7 @@ def test_first_mapping_begins_with_the_first_whoever_asks():
     lab = a_lab(Step("first_mapping"), threads=3)
     lab.go(2, 0)
     assert lab.get(2, lay.T_PTE) == lab.get(0, lay.T_PTE)
-    assert lab.get(2, lay.T_MAPPING) != lab.get(2, lay.T_SWEEP)  # it still runs in its own
+    assert lab.get(2, lay.T_MAPPING) != lab.get(2, lay.T_VISITED)  # it still runs in its own
 
 
 def test_next_mapping_moves_locks_to_the_mappings_mm():
@@ -158,7 +158,7 @@ def test_pick_touched_makes_a_range_of_what_was_touched():
     lab.go(0, 0)
     words = (lay.T_PAGE, lay.T_CURSOR, lay.T_STOP, lay.T_TOUCHED)
     assert [lab.get(0, word) for word in words] == [30, 30, 34, 0]
-    assert lab.get(0, lay.T_SWEEP) == lab.get(0, lay.T_MAPPING)
+    assert lab.get(0, lay.T_VISITED) == lab.get(0, lay.T_MAPPING)
 
 
 def test_next_table_and_next_in_table_go_through_a_range():

@@ -26,7 +26,7 @@ def test_fault_begin_and_fault_end_measure_the_latency():
 @pytest.mark.parametrize(("finished", "part"), [(99_999, 1), (100_000, 0), (100_001, 0)])
 def test_a_latency_ends_outside_if_another_thread_had_finished_before(finished, part):
     """A thread's finish decides about latencies by its time, although it is carried out later."""
-    end = Step("fault_end", category="entry_exit")
+    end = Step("fault_end", cost="none", category="entry_exit")
     lab = a_lab(end, jump("finish", "end", category="teardown"), label("end"), threads=2)
     lab.go(0, 100_000)
     lab.put(1, lay.T_PC, 1)
@@ -39,7 +39,7 @@ def test_a_latency_ends_outside_if_another_thread_had_finished_before(finished, 
 
 def test_think_ends_where_the_latency_of_the_loop_begins():
     """The loop's latency runs from the end of the think time to the beginning of the hold."""
-    think, hold = Step("think", 0, category="think"), Step("think", 1, category="hold")
+    think, hold = Step("think"), Step("hold")
     lab = a_lab(think, work("find_vma"), hold, workload=a_lock_loop())
     now = 0
     for _ in range(3):
@@ -51,8 +51,11 @@ def test_think_ends_where_the_latency_of_the_loop_begins():
 
 def test_a_latency_is_recorded_before_the_next_one_begins():
     """Holds that nothing shared parts from the next think, or from another hold, all count."""
-    think, hold = Step("think", 0, category="think"), Step("think", 1, category="hold")
-    fault = (Step("fault_begin", category="entry_exit"), Step("fault_end", category="entry_exit"))
+    think, hold = Step("think"), Step("hold")
+    fault = (
+        Step("fault_begin", cost="none", category="entry_exit"),
+        Step("fault_end", cost="none", category="entry_exit"),
+    )
     lab = a_lab(think, hold, work("find_vma"), think, hold, *fault, workload=a_lock_loop())
     now = 0
     while lab.place(0) != "stop":

@@ -13,8 +13,8 @@ from helpers import (
 )
 
 from dessim.kernel import layout as lay
+from dessim.kernel.addressing import lock_at, vma_cache_at
 from dessim.kernel.alphabet import cache_vma, count, load_mmap_sem, load_pgd, lock, read_slots, when
-from dessim.kernel.places import lock_at, vma_cache_at
 
 YES, NO = count("touches"), count("pte_lost")
 SAME_L3 = 1  # column of LINE_PS

@@ -3,7 +3,7 @@
 import pytest
 from helpers import KERNEL_PS, LOCAL_PS, MEMORY_PS, a_lab, a_workload
 
-from dessim.engines.deadlock import fatal_bug
+from dessim.engines.deadlock import why_halted
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import (
     add_to_page_cache,
@@ -107,7 +107,7 @@ def test_bug_on_that_is_fatal_halts_the_run(mapcount):
         return
     assert end == lay.HALTED
     at = (7 + LOCAL_PS["load"]) / 1e6
-    assert str(fatal_bug(lab.w)) == f"kernel BUG2 at {at:.6f} us: task 1 found page 3 still mapped"
+    assert str(why_halted(lab.w)) == f"kernel BUG2 at {at:.6f} us: task 1 found page 3 still mapped"
 
 
 def test_bug_on_remembers_the_time_of_the_first():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from helpers import (
+    DEVICE,
     KERNEL_PS,
     MEMORY_PS,
     USER_PS,
@@ -25,6 +26,7 @@ from dessim.kernel.alphabet import (
     set_pte,
     work,
 )
+from dessim.kernel.ops import OPS
 from dessim.model.workload import PAGE_BYTES
 
 AFTER = count("pte_lost")
@@ -35,8 +37,8 @@ def test_every_step_of_the_alphabet_has_a_test_by_its_name():
     text = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
     tested = set()
     for name in re.findall(r"def test_(\w+)", text):
-        tested.add(max((op for op in lay.OPS if name.startswith(f"{op}_")), key=len, default=""))
-    assert set(lay.OPS) - tested == set()
+        tested.add(max((op for op in OPS if name.startswith(f"{op}_")), key=len, default=""))
+    assert set(OPS) - tested == set()
 
 
 @pytest.mark.parametrize("cost", [name for name in lay.COSTS if name in KERNEL_PS])
@@ -70,16 +72,30 @@ def test_work_at_the_end_of_a_process_runs_at_the_clock_of_one_core():
     assert lab.go(0, 0) == KERNEL_PS["process_exit"]
 
 
-@pytest.mark.parametrize(("which", "expected"), [(0, 1_000), (1, 100)])
-def test_think_lasts_the_fixed_think_or_hold_time(which, expected):
-    """With fixed times, think and hold last exactly what the workload says."""
-    lab = a_lab(Step("think", which, category="think"), workload=a_lock_loop())
+@pytest.mark.parametrize(("op", "expected"), [("think", 1_000), ("hold", 100), ("serve", 100)])
+def test_think_lasts_the_fixed_think_or_hold_time(op, expected):
+    """With fixed times, thinking, holding and serving last exactly what the workload says."""
+    lab = a_lab(Step(op), workload=a_lock_loop())
     assert lab.go(0, 0) == expected
+
+
+def test_read_device_lasts_the_read_latency_of_the_device():
+    """Without variation a read takes what the profile says."""
+    lab = a_lab(Step("read_device"), machine=a_machine(device=DEVICE))
+    assert lab.go(0, 0) == DEVICE["read_latency_ps"]
+
+
+def test_serve_ends_no_latency():
+    """A hold time alone: what was asked for before it is over elsewhere."""
+    lab = a_lab(Step("serve"), workload=a_lock_loop())
+    lab.go(0, 0)
+    assert lab.get(0, lay.T_DUE) == 0
+    assert lab.get(0, lay.T_ACCESS) == 0
 
 
 def test_think_with_an_exponential_time_differs_from_draw_to_draw():
     """Drawn think times vary, and a second World with the same seed draws the same."""
-    program = [Step("think", 0, category="think")] * 20
+    program = [Step("think")] * 20
     loop = a_lock_loop(think_ps=1_000_000, think_distribution="exponential")
 
     def times():
@@ -243,7 +259,7 @@ def test_touch_waits_for_the_bandwidth_of_the_pages_node():
 
 def test_fault_begin_forgets_the_pages_of_the_fault_before():
     """A new fault has mapped nothing yet."""
-    lab = a_lab(set_pte(), Step("fault_begin", category="entry_exit"))
+    lab = a_lab(set_pte(), Step("fault_begin", cost="none", category="entry_exit"))
     lab.go(0, 0)
     assert lab.get(0, lay.T_MAPPED) == 1
     lab.go(0, 0)
@@ -252,7 +268,7 @@ def test_fault_begin_forgets_the_pages_of_the_fault_before():
 
 def test_fault_end_puts_fault_and_pages_into_the_time_series():
     """The end of a fault counts it, and the pages it mapped, in the bin of that time."""
-    lab = a_lab(Step("fault_end", category="entry_exit"))
+    lab = a_lab(Step("fault_end", cost="none", category="entry_exit"))
     lab.put(0, lay.T_MAPPED, 5)
     now = 3 * 2**lay.SERIES_FIRST_SHIFT + 1
     lab.go(0, now)
@@ -269,12 +285,12 @@ def test_count_adds_one_to_its_counter_only(counter):
     assert {name: lab.counter(name) for name in lay.COUNTERS if lab.counter(name)} == {counter: 1}
 
 
-def test_think_as_a_hold_time_counts_the_iteration_and_jumps_after_the_last():
+def test_hold_counts_the_iteration_and_jumps_after_the_last():
     """The loop's body runs once per iteration: the hold time leaves it when all are done."""
     lab = a_lab(
         label("again"),
         count("touches"),
-        jump("think", "end", category="hold", a=1),
+        jump("hold", "end"),
         go_to("again"),
         label("end"),
         workload=a_lock_loop(iterations=7),

@@ -90,7 +90,7 @@ def test_touch_pays_the_walk_apart():
 def test_without_entries_translation_costs_nothing():
     """A machine profile without a TLB translates, flushes and shoots down for free."""
     lab = a_lab(shootdown(), threads=2)
-    lab.put(0, lay.T_SWEEP, mapping_of(lab))
+    lab.put(0, lay.T_VISITED, mapping_of(lab))
     assert translate(lab, 3) == 0
     assert lab.go(0, 4) == 4
     assert lab.counter("shootdowns") == 0
@@ -127,7 +127,7 @@ def test_a_flush_goes_page_by_page_up_to_the_ceiling(pages, whole):
 def test_shootdown_pays_a_base_and_each_target(targets):
     """The initiator pays its own flush, one base, and each CPU that runs the mm; no base alone."""
     lab = a_tlb_lab(shootdown(), threads=1 + targets)
-    lab.put(0, lay.T_SWEEP, mapping_of(lab))
+    lab.put(0, lay.T_VISITED, mapping_of(lab))
     expected = TLB_PS["invlpg"]
     if targets:
         expected += TLB_PS["ipi_base"] + targets * TLB_PS["ipi_per_cpu"]
@@ -141,10 +141,10 @@ def test_shootdown_pays_a_base_and_each_target(targets):
 def test_shootdown_spares_cpus_that_run_another_mm_or_sleep():
     """Only CPUs on which a task of the mm runs now are interrupted."""
     lab = a_tlb_lab(shootdown(), threads=4, workload=a_workload(mapping="per_process"))
-    lab.put(0, lay.T_SWEEP, mapping_of(lab))
+    lab.put(0, lay.T_VISITED, mapping_of(lab))
     assert lab.go(0, 0) == TLB_PS["invlpg"]
     lab = a_tlb_lab(shootdown(), threads=3)
-    lab.put(0, lay.T_SWEEP, mapping_of(lab))
+    lab.put(0, lay.T_VISITED, mapping_of(lab))
     lab.w[lab.get(2, lay.T_CPU) + lay.U_RUNNING] = 0  # task 2 sleeps
     assert lab.go(0, 0) == TLB_PS["invlpg"] + TLB_PS["ipi_base"] + TLB_PS["ipi_per_cpu"]
     assert lab.get(2, lay.T_PENDING) == 0

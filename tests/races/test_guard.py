@@ -10,6 +10,7 @@ from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import Step
 from dessim.kernel.assembler import assemble
 from dessim.kernel.invariants import BrokenError, Guard
+from dessim.kernel.ops import NUMBERS, OP_ADD_FOLIO_REFS
 from dessim.kernel.result import InvariantError, check_at_rest
 from dessim.kernel.steps import advance
 from dessim.kernel.world import Setup, build_world
@@ -21,7 +22,7 @@ def spoiled(op, change, **race_options):
 
     def spoil(w, task, now):
         t = w[lay.H_TASK] + task * lay.T_WORDS
-        done = w[w[lay.H_PROG] + w[t + lay.T_PC] * lay.I_WORDS + lay.I_OP] == lay.OPS.index(op)
+        done = w[w[lay.H_PROG] + w[t + lay.T_PC] * lay.I_WORDS + lay.I_OP] == NUMBERS[op]
         record = w[lay.H_PAGE] + w[t + lay.T_CURSOR] * w[lay.H_PAGE_WORDS]
         events = w[lay.H_EVENTS]
         then = advance(w, task, now)
@@ -80,7 +81,7 @@ def test_the_guard_looks_at_all_pages_of_a_folio():
     w[w[w[lay.H_MAPPING] + lay.M_PTE]] = 0b1000
     w[w[lay.H_PAGE] + 3 * w[lay.H_PAGE_WORDS] + lay.P_MAPCOUNT] = 1
     guard = Guard(w)
-    guard.op, guard.page = lay.OP_ADD_FOLIO_REFS, 0
+    guard.op, guard.page = OP_ADD_FOLIO_REFS, 0
     guard.after(0, 0)
     w[w[lay.H_PAGE] + lay.P_REFCOUNT] = 0
     with pytest.raises(BrokenError, match="page 3: 1 ptes"):

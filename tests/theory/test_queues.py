@@ -78,11 +78,11 @@ def test_a_server_with_other_service_times_waits_by_pollaczek_and_khinchine(run_
     machine = machine.model_copy(update={"device": device})
     steps = (
         Step("begin", category="run_queue"),
-        Step("fault_begin", category="lock"),
+        Step("fault_begin", cost="none", category="lock"),
         lock("lock"),
-        Step("think", 2, category="hold"),
+        Step("read_device", category="hold"),
         unlock("lock"),
-        Step("fault_end", category="lock"),
+        Step("fault_end", cost="none", category="lock"),
         jump("finish", "stop", category="think"),
         label("stop"),
         Step("stop", category="think"),

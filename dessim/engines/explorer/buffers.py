@@ -11,34 +11,8 @@ multiprocessors", CACM 53(7), 2010 (store buffers with forwarding). Linux
 ``Documentation/memory-barriers.txt`` and ``atomic_t.txt`` (which atomics are barriers).
 """
 
-from dessim.engines.explorer.words import (
-    ADD,
-    B_COUNT,
-    B_ENTRY,
-    B_WORDS,
-    CAPACITY,
-    CLASS_DELAYED,
-    CLASS_RELEASE,
-    CLASS_RESERVE,
-    CLEAR_BIT,
-    E_KIND,
-    E_SHARED,
-    E_VALUE,
-    E_WORDS,
-    RELEASE,
-    RESERVE_BIT,
-    SET_BIT,
-    STORE,
-    TSO,
-    X_BUFFER,
-    X_ERROR,
-    X_MODEL,
-    X_SAVED,
-    X_SHARE,
-    X_SHARED,
-    X_VIEW,
-)
-from dessim.kernel.layout import H_TASKS, World
+from dessim.engines.explorer.layout import *
+from dessim.kernel.layout import *
 
 TWO_BITS = 901  # errors of the explorer itself
 NO_ROOM = 902

@@ -10,8 +10,8 @@ Tarjan, "Depth-first search and linear graph algorithms", SIAM J. Comput. 1(2), 
 recursion.
 """
 
-from dessim.engines.explorer.words import MOVES_OF_TASK, SC, X_MODEL, X_STATES
-from dessim.kernel.layout import H_TASKS, World
+from dessim.engines.explorer.layout import *
+from dessim.kernel.layout import *
 
 UNSEEN = 0
 CLOSED = 1 << 60

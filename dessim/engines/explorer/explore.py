@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 
 from dessim.engines import build
-from dessim.engines.explorer import words as ex
+from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.compile import entries
+from dessim.engines.explorer.moves import NO_MEANING, quiet_steps
 from dessim.engines.explorer.world import ScopeError, Small
 from dessim.kernel import layout as lay
+from dessim.kernel.ops import name_of
 
 FIRST_ROOM = 1 << 14
 BUDGET = 1 << 17  # states between two looks at Ctrl-C
@@ -181,7 +183,7 @@ class _Search:
                 )
             )
             if outcome == ex.BROKEN:
-                raise ScopeError(f"the explorer failed: error {int(w[x + ex.X_ERROR])}")
+                raise ScopeError(f"the explorer failed: {what_failed(int(w[x + ex.X_ERROR]))}")
             if outcome != ex.GROW:
                 return outcome
             if int(w[x + ex.X_STATES]) + 64 > self.room:
@@ -239,10 +241,15 @@ class _Search:
         return Finding(name, "sometimes", steps, state, last)
 
 
+def what_failed(error: int) -> str:
+    """Return what an error of the explorer itself means."""
+    if error >= NO_MEANING:
+        return f"no branch of the kernel knows the operation {name_of(error - NO_MEANING)!r}"
+    return f"error {error}"
+
+
 def settle_threads(w: Any, x: int) -> None:
     """Carry out, for all tasks, the steps before the first one that others can see."""
-    from dessim.engines.explorer.moves import quiet_steps
-
     words = w if isinstance(w, list) else w.tolist()
     for task in range(int(words[lay.H_TASKS])):
         quiet_steps(words, x, task)

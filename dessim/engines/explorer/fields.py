@@ -3,10 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-from dessim.engines.explorer import words as ex
-from dessim.engines.explorer.orders import Rules
+from dessim.engines.explorer import layout as ex
+from dessim.engines.explorer.orders import Rules, operation_of
 from dessim.kernel import layout as lay
+from dessim.kernel.ops import OPERATIONS
 from dessim.kernel.setup import Setup
+
+KNOWN_WORDS = frozenset((lay.T_GANG, lay.T_NOTED, lay.T_FOLIO_REFS))
+OPERATIONS_BY_WORD = {row.remembers: row.name for row in OPERATIONS}
 
 Part = tuple[int, int, int, int, int]  # address, kind, low, mask, extra
 
@@ -29,11 +33,26 @@ def _task_fields(w: Any, task: int, pages: int, steps: int) -> Iterator[Part]:
     for word in (lay.T_CURSOR, lay.T_FROM):
         yield (t + word, ex.FIELD_CURSOR, 0, (1 << (pages + 1).bit_length()) - 1, t + lay.T_PAGE)
     yield value(t + lay.T_STOP, 0, pages + 1)
-    ops = {int(op) for op in program_of(w)[:, lay.I_OP]}
-    if lay.OP_GANG_REMEMBER in ops:
+    remembered = _remembered(w)
+    if lay.T_GANG in remembered:
         yield bits(t + lay.T_GANG, 0, pages)
-    if lay.OP_NOTE in ops:
+    if lay.T_NOTED in remembered:
         yield value(t + lay.T_NOTED, 0, 1)
+
+
+def _remembered(w: Any) -> set[int]:
+    """Return the words of a task in which steps of the programs leave something for later ones.
+
+    Raises
+    ------
+    ValueError
+        If such a word has no field here: states that differ would be taken for the same.
+    """
+    found = {operation_of(row).remembers for row in program_of(w)} - {0}
+    unknown = [OPERATIONS_BY_WORD[word] for word in found - KNOWN_WORDS]
+    if unknown:
+        raise ValueError(f"a state has no field for what {', '.join(unknown)} leave for later")
+    return found
 
 
 def _page_fields(w: Any, page: int) -> Iterator[Part]:
@@ -71,8 +90,7 @@ def _thread_fields(w: Any, task: int, setup: Setup, rules: Rules, steps: int) ->
     yield from _task_fields(w, task, setup.pages, steps)
     if rules.attempts:
         yield value(t + lay.T_ACCESS, 0, rules.attempts)
-    ops = {int(op) for op in program_of(w)[:, lay.I_OP]}
-    if lay.OP_ADD_FOLIO_REFS in ops:  # else they are counted and never used
+    if lay.T_FOLIO_REFS in _remembered(w):  # else they are counted and never used
         yield value(t + lay.T_FOLIO_REFS, 0, 3)
     mappings = int(w[lay.H_MAPPINGS])
     mapping = task if mappings > 1 else 0
@@ -99,7 +117,7 @@ def _common_fields(w: Any, setup: Setup, steps: int) -> Iterator[Part]:
         yield from _task_fields(w, task, setup.pages, steps)
         first = int(w[lay.H_MAPPING])
         yield value(
-            task_at(w, task) + lay.T_SWEEP,
+            task_at(w, task) + lay.T_VISITED,
             first,
             first + (int(w[lay.H_MAPPINGS]) - 1) * lay.M_WORDS,
         )

@@ -12,64 +12,16 @@ from dessim.engines.explorer.buffers import (
     put_on,
     take_off,
 )
-from dessim.engines.explorer.words import (
-    B_COUNT,
-    CAPACITY,
-    CLASS_DELAYED,
-    CLASS_FULL,
-    SC,
-    X_ATTEMPTS,
-    X_CLASS,
-    X_ERROR,
-    X_FRESH,
-    X_FULL,
-    X_LOOKUP,
-    X_MODEL,
-)
-from dessim.kernel.layout import (
-    ENDED,
-    FLAG_LOCKED,
-    FLAG_OURS,
-    FLAG_UPTODATE,
-    H_PROG,
-    H_TASK,
-    H_WOKEN,
-    I_A,
-    I_B,
-    I_NEXT,
-    I_OP,
-    I_PRIVATE,
-    I_TARGET,
-    I_WORDS,
-    K_HOLD,
-    OP_ADD,
-    OP_FENCE,
-    OP_LOCK,
-    OP_LOCK_PAGE,
-    OP_NEXT_ACCESS,
-    OP_TRYLOCK_PAGE,
-    OP_WAIT_ON_PAGE,
-    OP_WHEN_FLAGS,
-    P_FLAGS,
-    P_MAPCOUNT,
-    P_REFCOUNT,
-    PTE_BITS,
-    PTE_SHIFT,
-    T_ACCESS,
-    T_AT,
-    T_CURSOR,
-    T_PAGE,
-    T_PC,
-    T_PTE,
-    T_WORDS,
-    World,
-)
-from dessim.kernel.pages import BLOCKED, OVER
-from dessim.kernel.places import lock_at, page_at
+from dessim.engines.explorer.layout import *
+from dessim.kernel.addressing import lock_at, page_at
+from dessim.kernel.layout import *
+from dessim.kernel.ops import *
+from dessim.kernel.pages import BLOCKED, MEANINGLESS, OVER
 from dessim.kernel.steps import step
 
 PRIVATE_STEPS_AT_MOST = 4096
 ENDLESS = 903  # an error of the explorer itself: private steps in a circle
+NO_MEANING = 1_000_000  # the same: + an operation that no branch of the kernel knows
 
 
 def next_attempt(w: World, x: int, task: int, i: int) -> None:
@@ -108,6 +60,8 @@ def carry_out(w: World, x: int, task: int) -> None:
     outcome = step(w, task, 0)
     if outcome == OVER:
         w[t + T_AT] = ENDED
+    elif outcome == MEANINGLESS:
+        w[x + X_ERROR] = NO_MEANING + w[i + I_OP]
     elif outcome == BLOCKED:
         w[x + X_ERROR] = 1 + pc  # it should not have been tried
 
@@ -137,7 +91,9 @@ def is_quiet(w: World, x: int, task: int, i: int) -> int:
     """Return whether an instruction can follow at once: nobody else sees it, no store holds it."""
     if w[i + I_PRIVATE] == 0:
         return 0
-    if w[i + I_OP] == OP_FENCE and w[x + X_MODEL] != SC:
+    if w[x + X_MODEL] == SC:
+        return 1
+    if w[w[x + X_CLASS] + w[w[H_TASK] + task * T_WORDS + T_PC]] == CLASS_FULL:  # a fence
         return w[buffer_of(w, x, task) + B_COUNT] == 0
     return 1
 
@@ -206,17 +162,17 @@ def can_move(w: World, x: int, task: int) -> int:
         return 0
     pc = w[t + T_PC]
     i = w[H_PROG] + pc * I_WORDS
-    op = w[i + I_OP]
     if w[x + X_MODEL] != SC and stores_allow(w, x, task, pc) == 0:
         return 0
-    if op == OP_LOCK:
+    waits = w[w[x + X_WAITS] + pc]
+    if waits == WAITS_FOR_LOCK:
         return lock_is_free(w, x, t, i, task)
     record = page_at(w, w[t + T_CURSOR])
-    if op == OP_LOCK_PAGE or op == OP_WAIT_ON_PAGE or op == OP_TRYLOCK_PAGE:
-        if w[x + X_MODEL] != SC and op != OP_WAIT_ON_PAGE:
-            if is_reserved(w, x, task, record + P_FLAGS):
-                return 0
-        return op == OP_TRYLOCK_PAGE or w[record + P_FLAGS] & FLAG_LOCKED == 0
+    if w[x + X_MODEL] != SC and w[w[x + X_LOCKING] + pc] == TAKES_PAGE:
+        if is_reserved(w, x, task, record + P_FLAGS):
+            return 0
+    if waits == WAITS_FOR_PAGE:
+        return w[record + P_FLAGS] & FLAG_LOCKED == 0
     if w[w[x + X_LOOKUP] + pc] and w[record + P_FLAGS] & FLAG_OURS:
         return w[record + P_REFCOUNT] != 0  # frozen: Linux looks again until the slot is empty
     return 1

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from dessim.engines.explorer import words as ex
 from dessim.kernel import layout as lay
-
-SPINLOCKS = (lay.LOCK_PAGE_TABLE, lay.LOCK_PTL, lay.LOCK_TREE)
+from dessim.kernel.operation import Operation
+from dessim.kernel.ops import OP_ADD, OP_WHEN_FLAGS, OPERATIONS
 
 
 @dataclass(frozen=True)
@@ -46,26 +45,18 @@ def order_of(row: Any, rules: Rules) -> int:
     none; ``memory-barriers.txt``: spinlocks are acquire and release. On x86 every locked
     instruction is a full barrier, and dropping a spinlock is a plain store.
     """
-    op = lay.OPS[int(row[lay.I_OP])]
+    order = operation_of(row).ordered(int(row[lay.I_A]), int(row[lay.I_B]))
     weak = rules.memory == "weak"
-    if op.startswith("when_") and op != "when_frozen":
-        return ex.CLASS_LOAD
-    if op in ("bug_on", "wait_on_page"):
-        return ex.CLASS_LOAD
-    if op == "add" and row[lay.I_A] == lay.P_MAPCOUNT:
-        plain = rules.plain_increment and row[lay.I_B] > 0
-        return ex.CLASS_DELAYED if weak or plain else ex.CLASS_FULL
-    if op == "add_folio_refs":
-        return ex.CLASS_DELAYED if weak else ex.CLASS_FULL
-    if op in ("set_pte", "remove", "populate"):
-        return ex.CLASS_DELAYED
-    if op == "lock":
-        return ex.CLASS_ACQUIRE if weak else ex.CLASS_FULL
-    if op == "unlock" and row[lay.I_A] in SPINLOCKS:
-        return ex.CLASS_RELEASE
-    if op in ("lock_page", "trylock_page") and weak and rules.acquire_only:
-        return ex.CLASS_RESERVE
-    return ex.CLASS_FULL
+    if rules.plain_increment and order.plain is not None:
+        return order.plain
+    if weak and rules.acquire_only and order.acquire_only is not None:
+        return order.acquire_only
+    return order.weak if weak else order.tso
+
+
+def operation_of(row: Any) -> Operation:
+    """Return the operation of an instruction."""
+    return OPERATIONS[int(row[lay.I_OP])]
 
 
 def begins_lookup(rows: Any, place: int) -> bool:
@@ -73,14 +64,14 @@ def begins_lookup(rows: Any, place: int) -> bool:
 
     Between both there are only looks at the page's flags and steps that nobody sees.
     """
-    if lay.OPS[int(rows[place, lay.I_OP])] != "when_cached":
+    if not operation_of(rows[place]).begins_lookup:
         return False
     for _ in range(len(rows)):
         place = int(rows[place, lay.I_NEXT])
         row = rows[place]
-        op = lay.OPS[int(row[lay.I_OP])]
-        if op == "add" and row[lay.I_A] == lay.P_REFCOUNT and row[lay.I_B] == 1:
+        op = int(row[lay.I_OP])
+        if op == OP_ADD and row[lay.I_A] == lay.P_REFCOUNT and row[lay.I_B] == 1:
             return True
-        if op != "when_flags" and not row[lay.I_PRIVATE]:
+        if op != OP_WHEN_FLAGS and not row[lay.I_PRIVATE]:
             return False
     return False

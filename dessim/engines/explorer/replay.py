@@ -6,7 +6,7 @@ Each step of the schedule is an event of SimPy, a second after the one before. I
 
 from collections.abc import Sequence
 
-from dessim.engines.explorer import words as ex
+from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.moves import is_get, is_look_at_found, is_quiet, next_attempt
 from dessim.engines.explorer.states import pack
 from dessim.engines.explorer.story import Walk
@@ -14,6 +14,7 @@ from dessim.engines.explorer.world import ScopeError, Small
 from dessim.engines.reference import Reference
 from dessim.kernel import layout as lay
 from dessim.kernel.layout import World
+from dessim.kernel.ops import OP_NEXT_ACCESS
 from dessim.kernel.steps import advance
 
 STEP_PS = 10**12  # far longer than any transfer: no step waits for a line
@@ -64,7 +65,7 @@ class _Clockwork:
         """Carry out one step; return when it is over."""
         t = w[lay.H_TASK] + task * lay.T_WORDS
         i = w[lay.H_PROG] + w[t + lay.T_PC] * lay.I_WORDS
-        if w[i + lay.I_OP] == lay.OP_NEXT_ACCESS:
+        if w[i + lay.I_OP] == OP_NEXT_ACCESS:
             next_attempt(w, self.x, task, i)
             return now
         carried_out = w[lay.H_EVENTS] + 1

@@ -1,53 +1,12 @@
 """Breadth first through all states: counterexamples are shortest."""
 
 from dessim.engines.explorer.buffers import buffers_are_empty, may_reach_memory, reach_memory
+from dessim.engines.explorer.layout import *
 from dessim.engines.explorer.moves import can_move, move
 from dessim.engines.explorer.states import find_slot, pack, unpack
 from dessim.engines.explorer.watch import all_ended, inspect
-from dessim.engines.explorer.words import (
-    BOUND,
-    BROKEN,
-    BUG1,
-    DEADLOCK,
-    FINISHED,
-    GROW,
-    MOVES_OF_TASK,
-    NO_MOVE,
-    SC,
-    TO_BUG,
-    X_BOUND,
-    X_DONE,
-    X_EDGES,
-    X_ERROR,
-    X_KEY,
-    X_KEYS,
-    X_MODEL,
-    X_MOVES,
-    X_MUTE,
-    X_STATES,
-    X_VIOLATED,
-    X_WANTED,
-    X_WITNESS,
-)
-from dessim.kernel.layout import (
-    ENDED,
-    H_COUNT,
-    H_PROG,
-    H_TASK,
-    H_TASKS,
-    I_A,
-    I_B,
-    I_OP,
-    I_WORDS,
-    K_HOLD,
-    N_BUG1,
-    OP_LOCK,
-    T_AT,
-    T_PC,
-    T_WORDS,
-    World,
-)
-from dessim.kernel.places import lock_at
+from dessim.kernel.addressing import lock_at
+from dessim.kernel.layout import *
 
 MOVE_BITS = 8
 
@@ -128,15 +87,16 @@ def is_possible(w: World, x: int, action: int) -> int:
     return may_reach_memory(w, x, task, which - 1)
 
 
-def overtakes_writer(w: World, task: int) -> int:
+def overtakes_writer(w: World, x: int, task: int) -> int:
     """Return whether a task's next step would pass a writer that may have queued before it.
 
     Readers of a lock that is held by readers wait if a writer waits: for the search for deadlocks
     such a move does not count.
     """
     t = w[H_TASK] + task * T_WORDS
-    i = w[H_PROG] + w[t + T_PC] * I_WORDS
-    if w[i + I_OP] != OP_LOCK or w[i + I_B] == 0:
+    pc = w[t + T_PC]
+    i = w[H_PROG] + pc * I_WORDS
+    if w[w[x + X_LOCKING] + pc] != TAKES_LOCK or w[i + I_B] == 0:
         return 0
     lock = lock_at(w, t, w[i + I_A])
     if w[lock + K_HOLD] <= 0:
@@ -144,7 +104,8 @@ def overtakes_writer(w: World, task: int) -> int:
     for other in range(w[H_TASKS]):
         o = w[H_TASK] + other * T_WORDS
         j = w[H_PROG] + w[o + T_PC] * I_WORDS
-        if w[o + T_AT] != ENDED and w[j + I_OP] == OP_LOCK and w[j + I_B] == 0:
+        takes = w[w[x + X_LOCKING] + w[o + T_PC]] == TAKES_LOCK
+        if w[o + T_AT] != ENDED and takes and w[j + I_B] == 0:
             if lock_at(w, o, w[j + I_A]) == lock:
                 return 1
     return 0
@@ -153,7 +114,7 @@ def overtakes_writer(w: World, task: int) -> int:
 def is_stuck(w: World, x: int) -> int:
     """Return whether nobody can be relied on to move, though not all have ended."""
     for task in range(w[H_TASKS]):
-        if can_move(w, x, task) and overtakes_writer(w, task) == 0:
+        if can_move(w, x, task) and overtakes_writer(w, x, task) == 0:
             return 0
     if w[x + X_MODEL] != SC and buffers_are_empty(w, x) == 0:
         return 0

@@ -1,29 +1,8 @@
 """States: the words that matter, packed into a few 64-bit words, and found again by hashing."""
 
-from dessim.engines.explorer.words import (
-    F_ADDRESS,
-    F_EXTRA,
-    F_KIND,
-    F_LOW,
-    F_MASK,
-    F_SHIFT,
-    F_WORD,
-    F_WORDS,
-    FIELD_BITS,
-    FIELD_CURSOR,
-    HASH_BITS,
-    X_BLOCK,
-    X_ERROR,
-    X_FIELD,
-    X_FIELDS,
-    X_KEY,
-    X_KEYS,
-    X_PAGES,
-    X_SYMMETRIC,
-    X_THREADS,
-)
+from dessim.engines.explorer.layout import *
 from dessim.kernel.actors import look_at
-from dessim.kernel.layout import H_TASK, H_TASKS, T_SWEEP, T_WORDS, World
+from dessim.kernel.layout import *
 
 TOO_NARROW = 10000  # an error of the explorer itself: + the field that does not fit
 
@@ -70,7 +49,7 @@ def unpack(w: World, x: int, keys: World, place: int) -> None:
         f += F_WORDS
     for task in range(w[x + X_THREADS], w[H_TASKS]):
         t = w[H_TASK] + task * T_WORDS
-        look_at(w, t, w[t + T_SWEEP])
+        look_at(w, t, w[t + T_VISITED])
 
 
 def is_before(w: World, a: int, b: int, words: int) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dessim.engines.explorer import words as ex
+from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.buffers import reach_memory
 from dessim.engines.explorer.explore import Exploration, settle_threads
 from dessim.engines.explorer.moves import move
@@ -19,7 +19,7 @@ STORE_MARK = "w"
 
 
 @dataclass(frozen=True)
-class Line:
+class StoryLine:
     """One step of a story.
 
     Attributes
@@ -89,7 +89,7 @@ class Walk:
         return tuple([self.fired] * bool(self.fired) + names)
 
 
-def tell(small: Small, schedule: Sequence[int]) -> list[Line]:
+def tell(small: Small, schedule: Sequence[int]) -> list[StoryLine]:
     """Return what happens in a schedule, step by step.
 
     Raises
@@ -98,7 +98,7 @@ def tell(small: Small, schedule: Sequence[int]) -> list[Line]:
         If a move of the schedule is not possible; the message says which, and who could move.
     """
     walk = Walk(small)
-    lines: list[Line] = []
+    lines: list[StoryLine] = []
     seen: set[str] = set()
     for number, action in enumerate(schedule):
         possible = walk.possible() if not walk.fired else []
@@ -116,7 +116,7 @@ def tell(small: Small, schedule: Sequence[int]) -> list[Line]:
             text = wording(walk, action)
         wrong = tuple(name for name in walk.wrong() if name not in seen)
         seen.update(wrong)
-        lines.append(Line(task, text, wrong))
+        lines.append(StoryLine(task, text, wrong))
     return lines
 
 
@@ -260,7 +260,7 @@ def token(small: Small, action: int) -> str:
     return name_of(small, task) + (f"{STORE_MARK}{which}" if which else "")
 
 
-def written(small: Small, schedule: Sequence[int]) -> str:
+def schedule_text(small: Small, schedule: Sequence[int]) -> str:
     """Return a schedule as text."""
     return "-".join(token(small, action) for action in schedule)
 

@@ -1,49 +1,9 @@
 """What must never be so in any state."""
 
 from dessim.engines.explorer.buffers import buffer_of, buffers_are_empty, pending_sum
-from dessim.engines.explorer.words import (
-    AT_REST,
-    B_COUNT,
-    B_ENTRY,
-    BELOW,
-    E_KIND,
-    E_SHARED,
-    E_VALUE,
-    E_WORDS,
-    FREED,
-    LEAK,
-    NEGATIVE,
-    SC,
-    SET_BIT,
-    STALE,
-    X_ATTEMPTS,
-    X_MODEL,
-    X_PAGES,
-    X_REST,
-    X_SHARE,
-    X_THREADS,
-)
-from dessim.kernel.layout import (
-    ENDED,
-    FLAG_LOCKED,
-    FLAG_OURS,
-    H_MAPPING,
-    H_MAPPINGS,
-    H_TASK,
-    H_TASKS,
-    M_PTE,
-    M_WORDS,
-    P_FLAGS,
-    P_MAPCOUNT,
-    P_REFCOUNT,
-    PTE_BITS,
-    PTE_SHIFT,
-    T_AT,
-    T_PC,
-    T_WORDS,
-    World,
-)
-from dessim.kernel.places import page_at
+from dessim.engines.explorer.layout import *
+from dessim.kernel.addressing import page_at
+from dessim.kernel.layout import *
 
 
 def all_ended(w: World) -> int:

@@ -2,63 +2,20 @@
 
 from typing import TYPE_CHECKING
 
-from dessim.engines.explorer import words as ex
+from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.buffers import buffer_of
 from dessim.kernel import layout as lay
-from dessim.kernel.places import page_at
+from dessim.kernel.addressing import page_at
+from dessim.kernel.operands import flags_in_words, lock_of
+from dessim.kernel.ops import OP_ADD, OP_ADD_FOLIO_REFS, OP_BUG_ON, OP_WHEN_FLAGS, OPERATIONS
 
 if TYPE_CHECKING:
     from dessim.engines.explorer.story import Walk
 
-LOCK_NAMES = {
-    lay.LOCK_MMAP: ("down_{}(mmap_sem)", "up_{}(mmap_sem)"),
-    lay.LOCK_VMA: ("vma_start_{}()", "vma_end_{}()"),
-    lay.LOCK_PTL: ("spin_lock(ptl)", "spin_unlock(ptl)"),
-    lay.LOCK_PAGE_TABLE: ("spin_lock(page_table_lock)", "spin_unlock(page_table_lock)"),
-    lay.LOCK_TREE: ("spin_lock(tree_lock)", "spin_unlock(tree_lock)"),
-    lay.LOCK_I_MMAP: ("mutex_lock(i_mmap_mutex)", "mutex_unlock(i_mmap_mutex)"),
-}
-FLAGS = {
-    (lay.FLAG_UPTODATE, lay.FLAG_UPTODATE): "PageUptodate()?",
-    (lay.FLAG_LOCKED, 0): "!PageLocked()?",
-    (lay.FLAG_LOCKED | lay.FLAG_UPTODATE, lay.FLAG_UPTODATE): "!PageLocked() && PageUptodate()?",
-    (lay.FLAG_LOCKED | lay.FLAG_UPTODATE | lay.FLAG_READAHEAD, lay.FLAG_UPTODATE): (
-        "!PageLocked() && PageUptodate() && !PageReadahead()?"
-    ),
-    (lay.FLAG_OURS, lay.FLAG_OURS): "page->mapping == mapping?",
-    (lay.FLAG_OURS | lay.FLAG_UPTODATE, lay.FLAG_OURS | lay.FLAG_UPTODATE): (
-        "page->mapping == mapping && PageUptodate()?"
-    ),
-    (lay.FLAG_UPTODATE | lay.FLAG_READAHEAD, lay.FLAG_UPTODATE): (
-        "PageUptodate() && !PageReadahead()?"
-    ),
-}
-QUESTIONS = {
-    "when_pte_none": "pte_none(*pte)?",
-    "when_window_open": "pte_none(*pte) for any of the window?",
-    "when_mapped": "page_mapped()?",
-    "when_frozen": "page_freeze_refs(page, 2)?",
-    "when_cached": "radix_tree_lookup()?",
-    "trylock_page": "trylock_page()?",
-    "when_table_missing": "pmd_none(*pmd)?",
-}
-PLAIN = {
-    "lock_page": "lock_page()",
-    "unlock_page": "unlock_page()",
-    "wait_on_page": "wait_on_page_locked()",
-    "set_pte": "set_pte_at()",
-    "clear_pte": "ptep_get_and_clear()",
-    "remove": "radix_tree_delete(), page->mapping = NULL",
-    "fence": "smp_mb()",
-    "unmap_own": "zap_pte_range()",
-    "populate": "pmd_populate()",
-    "set_flags": "set flags",
-}
 
-
-def _lock_line(w: list[int], t: int, i: int, op: str) -> str:
-    text = LOCK_NAMES[w[i + lay.I_A]][op == "unlock"]
-    text = text.format("read" if w[i + lay.I_B] else "write")
+def _lock_line(w: list[int], t: int, i: int, locking: int) -> str:
+    lock = lock_of(w[i + lay.I_A], w[i + lay.I_B])
+    text = lock.take if locking == lay.TAKES_LOCK else lock.drop
     if w[i + lay.I_A] == lay.LOCK_PTL and w[lay.H_MAPPINGS] > 1:
         first = w[w[lay.H_MAPPING] + lay.M_TABLE]
         size = w[lay.H_TABLES] * w[lay.H_TABLE_WORDS]
@@ -105,38 +62,37 @@ def wording(walk: "Walk", action: int) -> str:
     t = w[lay.H_TASK] + task * lay.T_WORDS
     pc = w[t + lay.T_PC]
     i = w[lay.H_PROG] + pc * lay.I_WORDS
-    op = lay.OPS[w[i + lay.I_OP]]
+    op = w[i + lay.I_OP]
+    operation = OPERATIONS[op]
     page = w[t + lay.T_CURSOR]
     record = page_at(w, page)
     lookup = w[w[x + ex.X_LOOKUP] + pc]
     held = lookup and w[record + lay.P_FLAGS] & lay.FLAG_OURS
-    counted = record + (w[i + lay.I_A] if op == "add" else lay.P_REFCOUNT)
+    counted = record + (w[i + lay.I_A] if op == OP_ADD else lay.P_REFCOUNT)
     before = _seen(walk, task, counted)
     yes = _holds(walk, action)
-    lock_text = _lock_line(w, t, i, op) if op in ("lock", "unlock") else ""
+    locks = operation.locking in (lay.TAKES_LOCK, lay.DROPS_LOCK)
+    lock_text = _lock_line(w, t, i, operation.locking) if locks else ""
     walk.make(action)
     after = _seen(walk, task, counted)
     suffix = _page_suffix(walk, t, page)
     if lock_text:
         return lock_text
-    if op == "add":
+    if op == OP_ADD:
         return _add_line(w, t, i, before, before + w[i + lay.I_B]) + suffix
     if lookup:
         found = f"found, count {before} -> {after}" if held else "not in the page cache"
         if held and after == before:
             found = "found, passed over: locked or not uptodate"
         return f"find_get_page(): {found}{suffix}"
-    if op == "bug_on":
-        verdict = f"fires: {walk.fired.upper()}" if walk.fired else "passes"
-        return f"BUG_ON(page_mapped(page)) {verdict}{suffix}"
-    if op == "add_folio_refs":
-        return f"folio_ref_add(): count {before} -> {after}{suffix}"
-    if op == "when_flags":
-        text = FLAGS.get((w[i + lay.I_A], w[i + lay.I_B]), "flags?")
-        return f"{text} {yes}{suffix}"
-    if op in QUESTIONS:
-        return f"{QUESTIONS[op]} {yes}{suffix}"
-    return PLAIN.get(op, op) + suffix
+    text = operation.words
+    if op == OP_BUG_ON:
+        return f"{text} {f'fires: {walk.fired.upper()}' if walk.fired else 'passes'}{suffix}"
+    if op == OP_ADD_FOLIO_REFS:
+        return f"{text}: count {before} -> {after}{suffix}"
+    if op == OP_WHEN_FLAGS:
+        text = flags_in_words(w[i + lay.I_A], w[i + lay.I_B])
+    return f"{text} {yes}{suffix}" if operation.asks else text + suffix
 
 
 def _holds(walk: "Walk", action: int) -> str:
@@ -147,7 +103,7 @@ def _holds(walk: "Walk", action: int) -> str:
     task = action // ex.MOVES_OF_TASK
     pc = w[lay.H_TASK] + task * lay.T_WORDS + lay.T_PC
     i = w[lay.H_PROG] + w[pc] * lay.I_WORDS
-    if lay.OPS[w[i + lay.I_OP]] not in QUESTIONS and w[i + lay.I_OP] != lay.OP_WHEN_FLAGS:
+    if not OPERATIONS[w[i + lay.I_OP]].asks:
         return ""
     key = walk.key()
     carry_out_visible(w, x, task)

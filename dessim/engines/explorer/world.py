@@ -5,24 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from dessim.engines.explorer import words as ex
+from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.fields import pack_fields, program_of, shared_words, task_at
-from dessim.engines.explorer.orders import Rules, begins_lookup, order_of
+from dessim.engines.explorer.orders import Rules, begins_lookup, operation_of, order_of
 from dessim.kernel import layout as lay
+from dessim.kernel.operation import FREES_TABLES, QUIET_ALWAYS, QUIET_IF_TABLES_STAY
+from dessim.kernel.ops import OP_BEGIN, OP_PAUSE, OP_REST
 from dessim.kernel.setup import Setup
 from dessim.kernel.world import build_world
 
-# Steps that no other task of a small World can see, whatever the engines must assume.
-QUIET = frozenset(
-    (
-        *("begin", "count", "shootdown", "pause", "pick_range", "next_in_range", "stop"),
-        *("first_mapping", "next_mapping", "when_touched", "work", "flush_table"),
-        *("pick_mapping", "pick_touched"),
-    )
-)
-OWN_TABLES = frozenset(
-    ("when_pte_none", "when_window_open", "set_pte", "populate", "lock", "unlock")
-)
 MEMORY = {"sc": ex.SC, "tso": ex.TSO, "weak": ex.WEAK}
 
 
@@ -104,11 +95,11 @@ def _place_actors(w: Any, setup: Setup) -> None:
         t = task_at(w, setup.threads + number)
         w[t + lay.T_RANGE] = setup.pages
         w[t + lay.T_STOP] = setup.pages
-        w[t + lay.T_SWEEP] = w[lay.H_MAPPING]
+        w[t + lay.T_VISITED] = w[lay.H_MAPPING]
         first = int(w[t + lay.T_PC])
-        ops = [lay.OPS[int(op)] for op in rows[first : first + actor.program.steps, lay.I_OP]]
-        if "pause" in ops:
-            w[t + lay.T_PC] = int(rows[first + ops.index("pause"), lay.I_NEXT])
+        ops = rows[first : first + actor.program.steps, lay.I_OP].tolist()
+        if OP_PAUSE in ops:
+            w[t + lay.T_PC] = int(rows[first + ops.index(OP_PAUSE), lay.I_NEXT])
 
 
 def _leave_cpus_out(w: Any) -> None:
@@ -117,22 +108,22 @@ def _leave_cpus_out(w: Any) -> None:
     following = rows[:, lay.I_NEXT].copy()
     for column in (lay.I_NEXT, lay.I_TARGET):
         for row in rows:
-            while rows[row[column], lay.I_OP] in (lay.OP_BEGIN, lay.OP_REST):
+            while rows[row[column], lay.I_OP] in (OP_BEGIN, OP_REST):
                 row[column] = following[row[column]]
 
 
 def _decide_what_is_quiet(w: Any) -> None:
     """Mark the steps that no other task can see. Page tables are never anybody's own here."""
     rows = program_of(w)
-    tables_stay = lay.OP_FREE_TABLE not in rows[:, lay.I_OP]
+    tables_stay = not any(operation_of(row).changes & FREES_TABLES for row in rows)
     for row in rows:
-        op = lay.OPS[int(row[lay.I_OP])]
-        if op == "when_table_missing":
-            row[lay.I_PRIVATE] = lay.PRIVATE_ALWAYS if tables_stay else lay.PRIVATE_NEVER
-        elif op in OWN_TABLES:
-            row[lay.I_PRIVATE] = lay.PRIVATE_NEVER
-        elif op in QUIET:
-            row[lay.I_PRIVATE] = lay.PRIVATE_ALWAYS
+        operation = operation_of(row)
+        if operation.private == lay.PRIVATE_ALWAYS:
+            continue
+        quiet = operation.quiet == QUIET_ALWAYS
+        if operation.quiet == QUIET_IF_TABLES_STAY:
+            quiet = tables_stay
+        row[lay.I_PRIVATE] = lay.PRIVATE_ALWAYS if quiet else lay.PRIVATE_NEVER
 
 
 def _with_plan(w: Any, setup: Setup, rules: Rules) -> Small:
@@ -145,6 +136,8 @@ def _with_plan(w: Any, setup: Setup, rules: Rules) -> Small:
     sizes = {
         ex.X_CLASS: len(rows),
         ex.X_LOOKUP: len(rows),
+        ex.X_LOCKING: len(rows),
+        ex.X_WAITS: len(rows),
         ex.X_BUFFER: tasks * ex.B_WORDS,
         ex.X_SHARE: 2 * len(shared),
         ex.X_SAVED: len(shared),
@@ -184,9 +177,11 @@ def _with_plan(w: Any, setup: Setup, rules: Rules) -> Small:
     w[end:] = np.array(packing.rows, dtype=np.int64).ravel()
     for place, row in enumerate(rows):
         lookup = not rules.split_lookup and begins_lookup(rows, place)
-        order = ex.CLASS_FULL if lookup else order_of(row, rules)
+        order = lay.CLASS_FULL if lookup else order_of(row, rules)
         w[places[ex.X_CLASS] + place] = order
         w[places[ex.X_LOOKUP] + place] = lookup
+        w[places[ex.X_LOCKING] + place] = operation_of(row).locking
+        w[places[ex.X_WAITS] + place] = operation_of(row).waits_for
     for number, (address, kind) in enumerate(shared):
         w[places[ex.X_SHARE] + number] = address
         w[places[ex.X_SHARE] + len(shared) + number] = kind

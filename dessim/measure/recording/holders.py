@@ -5,20 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dessim.kernel import layout as lay
+from dessim.kernel.addressing import bucket_at, own_lock, page_at
 from dessim.kernel.layout import World
-from dessim.kernel.places import bucket_at, own_lock, page_at
+from dessim.kernel.ops import OPERATIONS
 from dessim.measure.recording.history import DEVICE_QUEUE, NO_RESOURCE, Resource, Wake
 from dessim.measure.recording.resources import Resources
 
-PAGE_LOCK_OPS = frozenset(
-    (
-        lay.OP_TRYLOCK_PAGE,
-        lay.OP_LOCK_PAGE,
-        lay.OP_UNLOCK_PAGE,
-        lay.OP_SET_FLAGS,
-        lay.OP_ADD_TO_CACHE,
-    )
-)
+FOR_DEVICE = (lay.LOCKS_PAGE_FOR_DEVICE, lay.LOCKS_NEXT_FOR_DEVICE)
+PAGE_LOCKING = (lay.TAKES_PAGE, lay.DROPS_PAGE, lay.MAY_LOCK_PAGE, lay.LOCKS_PAGE_FOR_DEVICE)
 
 
 @dataclass
@@ -27,7 +21,8 @@ class Before:
 
     Attributes
     ----------
-    op : int
+    locking : int
+        What the step does with locks: ``TAKES_LOCK``, …
     line, lock : int
         Resources that the step asks for, or NO_RESOURCE.
     page : int
@@ -40,7 +35,7 @@ class Before:
         The task's CPU record and who has it.
     """
 
-    op: int
+    locking: int
     line: int
     lock: int
     page: int
@@ -65,19 +60,20 @@ def _locked(w: World, page: int) -> int:
 
 def before(w: World, resources: Resources, t: int, i: int) -> Before:
     """Note what the step at instruction ``i`` of the task at record ``t`` may change."""
-    op, page, cpu = w[i + lay.I_OP], w[t + lay.T_CURSOR], w[t + lay.T_CPU]
+    locking = OPERATIONS[w[i + lay.I_OP]].locking
+    page, cpu = w[t + lay.T_CURSOR], w[t + lay.T_CPU]
     line = resources.line(w, t, i) if w[i + lay.I_TIMED] else NO_RESOURCE
-    found = Before(op, line, NO_RESOURCE, page, cpu, w[cpu + lay.U_RUNNING] if cpu else 0)
-    if op in (lay.OP_LOCK, lay.OP_UNLOCK) and not own_lock(w, t, w[i + lay.I_A]):
+    found = Before(locking, line, NO_RESOURCE, page, cpu, w[cpu + lay.U_RUNNING] if cpu else 0)
+    if locking in (lay.TAKES_LOCK, lay.DROPS_LOCK) and not own_lock(w, t, w[i + lay.I_A]):
         found.lock = resources.lock(w, t, w[i + lay.I_A])
-        if op == lay.OP_UNLOCK:
+        if locking == lay.DROPS_LOCK:
             found.waiters = _queue(w, w[resources.places[found.lock] + lay.K_HEAD])
-    elif op in PAGE_LOCK_OPS:
+    elif locking in PAGE_LOCKING:
         found.locked[page] = _locked(w, page)
-        if op == lay.OP_UNLOCK_PAGE:
+        if locking == lay.DROPS_PAGE:
             asleep = _queue(w, w[bucket_at(w, page)])
             found.waiters = [f for f in asleep if _waits_for(w, f) == page]
-    elif op == lay.OP_READ_AHEAD:
+    elif locking == lay.LOCKS_NEXT_FOR_DEVICE:
         last = min(page + 1 + w[lay.H_READAHEAD], w[lay.H_PAGES])
         found.locked = {ahead: _locked(w, ahead) for ahead in range(page + 1, last)}
     return found
@@ -111,20 +107,20 @@ class Holders:
         known = self.resources.all
         if was.line != NO_RESOURCE:
             self._line(w, known[was.line], task, now)
-        if was.op == lay.OP_LOCK and was.lock != NO_RESOURCE and went_on:
+        if was.locking == lay.TAKES_LOCK and was.lock != NO_RESOURCE and went_on:
             lock = known[was.lock]
             lock.held(now, (*lock.holders, task))
-        elif was.op == lay.OP_UNLOCK and was.lock != NO_RESOURCE:
+        elif was.locking == lay.DROPS_LOCK and was.lock != NO_RESOURCE:
             self._unlock(w, task, was, now, done)
-        elif was.op == lay.OP_UNLOCK_PAGE:
+        elif was.locking == lay.DROPS_PAGE:
             self._unlock_page(w, task, was, done)
-        elif was.op == lay.OP_IO_NEXT and went_on and w[lay.H_LIVE]:
+        elif was.locking == lay.LOCKED_BY_DEVICE and went_on and w[lay.H_LIVE]:
             page = w[w[lay.H_TASK] + task * lay.T_WORDS + lay.T_CURSOR]
             known[self.resources.page_lock(page)].held(now, (task,))
         else:
             for page, locked in was.locked.items():
                 if _locked(w, page) != locked:
-                    reads = was.op in (lay.OP_ADD_TO_CACHE, lay.OP_READ_AHEAD)
+                    reads = was.locking in FOR_DEVICE
                     holder = DEVICE_QUEUE if reads else task
                     held = (holder,) if not locked else ()
                     known[self.resources.page_lock(page)].held(now, held)

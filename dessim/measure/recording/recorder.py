@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 
 from dessim.kernel import layout as lay
 from dessim.kernel.layout import World
+from dessim.kernel.operation import FAULT_BEGINS, FAULT_ENDS
+from dessim.kernel.ops import OP_STOP, OPERATIONS
 from dessim.kernel.steps import advance, sleeps
 from dessim.measure.recording.history import NO_RESOURCE, Recording, Span, TaskInfo
 from dessim.measure.recording.holders import Before, Holders, before
@@ -113,28 +115,29 @@ class Recorder:
 
     def carried_out(self, w: World, task: int, was: Before, now: int, following: int) -> None:
         """Note what a step has changed and what the task waits for now."""
-        t, op = self.records[task], was.op
+        t = self.records[task]
+        i = w[lay.H_PROG] + self.pc[task] * lay.I_WORDS
+        operation = OPERATIONS[w[i + lay.I_OP]]
         went_on = following != lay.ASLEEP
         self.holders.after(w, task, was, now, went_on=went_on)
         self.holders.cpus(w, task, was)
-        if op == lay.OP_FAULT_BEGIN:
+        if operation.latency == FAULT_BEGINS:
             self.recording.faults[task].append((w[t + lay.T_FAULT_AT], None))
-        elif op == lay.OP_FAULT_END and self.recording.faults[task]:
+        elif operation.latency == FAULT_ENDS and self.recording.faults[task]:
             begin, _ = self.recording.faults[task].pop()
             if w[t + lay.T_CLOCK] > self.recording.from_ps:
                 self.recording.faults[task].append((begin, w[t + lay.T_CLOCK]))
         if went_on:
             return
-        if op == lay.OP_LOCK:
+        if operation.waits_for == lay.WAITS_FOR_LOCK:
             self.waits_for[task] = was.lock
-            i = w[lay.H_PROG] + self.pc[task] * lay.I_WORDS
             self.asleep[task] = bool(sleeps(w[i + lay.I_A]))
-        elif op in (lay.OP_LOCK_PAGE, lay.OP_WAIT_ON_PAGE):
+        elif operation.waits_for == lay.WAITS_FOR_PAGE:
             self.waits_for[task] = self.resources.page_lock(was.page)
             self.asleep[task] = True
-        elif op in (lay.OP_BEGIN, lay.OP_TOUCH):
+        elif operation.waits_for == lay.WAITS_FOR_CPU:
             self.waits_for[task] = self.resources.cpu(w, t)
-        elif op == lay.OP_IO_NEXT:
+        elif operation.waits_for == lay.WAITS_FOR_DEVICE:
             self.waits_for[task] = self.resources.device()
 
     # --- time -----------------------------------------------------------------------------------
@@ -190,7 +193,7 @@ class Recorder:
         until_ps = record.until_ps = self.now if self.until_ps is None or error else self.until_ps
         for task in range(len(self.records)):
             i = w[lay.H_PROG] + self.pc[task] * lay.I_WORDS
-            if w[i + lay.I_OP] != lay.OP_STOP:
+            if w[i + lay.I_OP] != OP_STOP:
                 self.catch_up(w, task, until_ps)
             own = record.spans[task]
             while own and own[-1].begin_ps >= until_ps:

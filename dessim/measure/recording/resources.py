@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dessim.kernel import layout as lay
-from dessim.kernel.alphabet import LOCKS
-from dessim.kernel.flow import PAGE_LINE
+from dessim.kernel.addressing import lock_at, own_lock, table_at, vma_cache_at
 from dessim.kernel.layout import World
-from dessim.kernel.places import lock_at, own_lock, table_at, vma_cache_at
+from dessim.kernel.operands import LOCKS
+from dessim.kernel.ops import OPERATIONS, OPS
 from dessim.measure.recording.history import NO_RESOURCE, Resource
 
-PAGE_LINE_OPS = frozenset(lay.OPS.index(name) for name in PAGE_LINE)
-PTE_LINE_OPS = frozenset(
-    (lay.OP_WHEN_PTE_NONE, lay.OP_WHEN_WINDOW_OPEN, lay.OP_SET_PTE, lay.OP_CLEAR_PTE)
-)
-VMA_LINE_OPS = frozenset((lay.OP_WHEN_VMA_CACHED, lay.OP_CACHE_VMA))
-LOCK_NAMES = {which: name.removesuffix("_write") for name, (which, _, _) in LOCKS.items()}
+LOCK_NAMES = {lock.which: name.removesuffix("_write") for name, lock in LOCKS.items()}
 
 
 class Resources:
@@ -56,22 +51,26 @@ class Resources:
 
     def line(self, w: World, t: int, i: int) -> int:
         """Number of the cache line that a step asks for, or NO_RESOURCE: as in ``delays``."""
-        op = w[i + lay.I_OP]
-        if op in PAGE_LINE_OPS:
+        line = OPERATIONS[w[i + lay.I_OP]].line
+        if line == lay.NO_LINE:
+            return NO_RESOURCE
+        if line == lay.PAGE_LINE:
             page = w[t + lay.T_CURSOR]
             return self.number("page line", page, lambda: str(page))
-        if op == lay.OP_LOCK or op == lay.OP_UNLOCK:
+        if line == lay.LOCK_LINE:
             which = w[i + lay.I_A]
             return NO_RESOURCE if own_lock(w, t, which) else self.lock(w, t, which, " line")
-        if op in (lay.OP_LOAD_PGD, lay.OP_LOAD_MMAP_SEM):
+        if line == lay.MMAP_LINE:
             return self.lock(w, t, lay.LOCK_MMAP, " line")
-        if op in VMA_LINE_OPS:
+        if line == lay.VMA_LINE:
             place = vma_cache_at(w, t)
             return self.number("vma cache line", place, lambda: self._mm_name(place))
-        if op in PTE_LINE_OPS and w[t + lay.T_OWN_TABLES] == 0:
+        if line == lay.PTE_LINE:
             place = table_at(w, t)
+            if w[t + lay.T_OWN_TABLES]:
+                return NO_RESOURCE
             return self.number("pte line", place, lambda: self._table_name(w, place))
-        return NO_RESOURCE
+        raise ValueError(f"nobody knows the line of {OPS[w[i + lay.I_OP]]!r}")
 
     def page_lock(self, page: int) -> int:
         """Number of a page's lock."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dessim.engines.explorer.story import Line
+    from dessim.engines.explorer.story import StoryLine
 
 COLUMN = 44  # characters of a column of a trace
 GAP = "  "
@@ -87,12 +87,12 @@ def table_text(scopes: Sequence[Sequence[dict[str, Any]]]) -> str:
     return aligned(table) + (f"\nin all of them: {', '.join(same)}\n" if same else "")
 
 
-def trace_text(lines: Sequence[Line], names: Sequence[str], circle: int = 0) -> str:
+def trace_text(lines: Sequence[StoryLine], names: Sequence[str], circle: int = 0) -> str:
     """Return a trace in columns, one for each task, a step a line.
 
     Parameters
     ----------
-    lines : sequence of Line
+    lines : sequence of StoryLine
     names : sequence of str
         Names of the tasks.
     circle : int

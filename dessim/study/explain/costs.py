@@ -14,6 +14,7 @@ from typing import Any
 
 from dessim.kernel import layout as lay
 from dessim.kernel.assembler import Program
+from dessim.kernel.ops import OP_STOP, OPERATIONS
 from dessim.kernel.setup import changes_page_cache
 from dessim.model import Point
 from dessim.model.errors import suggest
@@ -171,13 +172,12 @@ def held_costs(program: Program, lock: int) -> tuple[str, ...]:
         ``lay.LOCK_*``, or ``HELD_PAGE``.
     """
     rows = [program.words[i : i + lay.I_WORDS] for i in range(0, len(program.words), lay.I_WORDS)]
-    opens: tuple[int, ...] = (lay.OP_LOCK,)
-    ends: tuple[int, ...] = (lay.OP_UNLOCK,)
-    if lock == HELD_PAGE:
-        opens, ends = (lay.OP_TRYLOCK_PAGE, lay.OP_LOCK_PAGE), (lay.OP_UNLOCK_PAGE,)
+    page = lock == HELD_PAGE
+    opens, ends = (lay.TAKES_PAGE, lay.DROPS_PAGE) if page else (lay.TAKES_LOCK, lay.DROPS_LOCK)
 
-    def about(row: Sequence[int], ops: tuple[int, ...]) -> bool:
-        return row[lay.I_OP] in ops and (lock == HELD_PAGE or row[lay.I_A] == lock)
+    def about(row: Sequence[int], locking: int) -> bool:
+        own = OPERATIONS[row[lay.I_OP]].locking == locking
+        return own and (page or row[lay.I_A] == lock)
 
     found: set[int] = set()
     seen: set[int] = set()
@@ -185,12 +185,13 @@ def held_costs(program: Program, lock: int) -> tuple[str, ...]:
     while todo:
         place = todo.pop()
         row = rows[place]
-        if place in seen or about(row, ends) or row[lay.I_OP] == lay.OP_STOP:
+        if place in seen or about(row, ends) or row[lay.I_OP] == OP_STOP:
             continue
         seen.add(place)
-        if row[lay.I_OP] == lay.OP_THINK:
-            found.add((lay.COST_THINK, lay.COST_HOLD)[row[lay.I_A]])
-        if row[lay.I_OP] not in (lay.OP_LOCK, lay.OP_UNLOCK):
+        operation = OPERATIONS[row[lay.I_OP]]
+        if operation.drawn:
+            found.add(lay.COSTS.index(operation.drawn))
+        if operation.locking not in (lay.TAKES_LOCK, lay.DROPS_LOCK):
             found.add(row[lay.I_COST])
         todo += [row[lay.I_NEXT], *([row[lay.I_TARGET]] if row[lay.I_TARGET] else [])]
     paths = [path_of_cost(lay.COSTS[cost]) for cost in sorted(found) if cost]

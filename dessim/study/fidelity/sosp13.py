@@ -42,9 +42,9 @@ PAUSE_PS = 100_000
 ITERATIONS = 200
 PS_PER_NS = 1000
 
-BEGIN = (Step("begin", category="run_queue"), label("think"), Step("think", 0, category="think"))
-TOUCH = Step("add", lay.P_REFCOUNT, 0, category="page_lines")  # adds nothing, moves the line
-COUNT = jump("think", "last", category="hold", a=1)  # one iteration is over; no time passes
+BEGIN = (Step("begin"), label("think"), Step("think"))
+TOUCH = Step("add", lay.P_REFCOUNT, 0)  # adds nothing, moves the line
+COUNT = jump("hold", "last")  # one iteration is over; no time passes
 END = (jump("finish", "stop", category="think"), label("stop"), Step("stop", category="think"))
 CRITICAL = (lock("lock"), TOUCH, COUNT, unlock("lock"), go_to("think"), label("last"))
 # An iteration is counted before its operation: a latency must be followed by a shared step.

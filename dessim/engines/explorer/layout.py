@@ -1,0 +1,100 @@
+"""Names of the explorer's own words, which follow the World's: nothing computes here.
+
+The explorer appends a region to the World, at ``x``: what belongs to a state and where it is
+packed, how each instruction is ordered, and the store buffers of the tasks. Outside compiled code
+its names are written ``ex.NAME``.
+"""
+
+from dessim.kernel.record import Record
+
+# --- the explorer's header, offsets from x ------------------------------------------------------
+_header = Record()
+X_KEYS = _header.word()  # 64-bit words of one packed state
+X_FIELDS = _header.word()  # number of fields of a state
+X_FIELD = _header.word()  # base of the fields (F_*)
+X_MODEL = _header.word()  # SC, TSO, WEAK
+X_CLASS = _header.word()  # base of the order class of each instruction
+X_LOOKUP = (
+    _header.word()
+)  # base: 1 for an instruction that begins a lookup of a page in the page cache
+X_LOCKING = _header.word()  # base: what each instruction does with locks
+X_WAITS = _header.word()  # base: what a task waits for at each instruction
+X_BUFFER = _header.word()  # base of the store buffers (B_*), one a task
+X_SHARED = _header.word()  # number of shared words
+X_SHARE = _header.word()  # base of their addresses
+X_SAVED = _header.word()  # base of scratch: shared words as they are in memory
+X_VIEW = _header.word()  # base of scratch: shared words as a task sees them
+X_KEY = _header.word()  # base of scratch: a packed state
+X_ATTEMPTS = _header.word()  # faults of each thread; 0: for ever
+X_FRESH = _header.word()  # 1: each fault has a target of its own, which nobody else can see
+X_PAGES = _header.word()  # pages on which threads and actors meet
+X_THREADS = _header.word()  # faulting threads
+X_BLOCK = _header.word()  # key words of one thread's part of a state: threads come first
+X_SYMMETRIC = _header.word()  # 1: threads are interchangeable
+X_FULL = _header.word()  # 1: a store buffer was full at least once
+X_ERROR = _header.word()  # what went wrong in the explorer itself, or 0
+X_STATES = _header.word()  # states found
+X_DONE = _header.word()  # states whose moves have all been tried
+X_MOVES = _header.word()  # moves tried
+X_BOUND = _header.word()  # most states
+X_WANTED = _header.word()  # properties that are asked for, one bit each
+X_VIOLATED = _header.word()  # properties violated so far, one bit each
+X_WITNESS = _header.word()  # base: the state (+ 1) and the move with which each was violated first
+X_EDGES = _header.word()  # 1: note which state each move leads to
+X_MUTE = _header.word()  # 1: do not note violations
+X_REST = _header.word()  # program counter of a thread between two faults
+X_WORDS = _header.end(multiple=8)
+
+# --- a field: bits of a word of the World, and where they are packed ----------------------------
+_field = Record()
+F_ADDRESS = _field.word()
+F_KIND = _field.word()
+F_LOW = _field.word()  # bias of the value, or position of the lowest bit
+F_MASK = _field.word()
+F_WORD = _field.word()  # key word
+F_SHIFT = _field.word()
+F_EXTRA = _field.word()  # cursor: where the task's target stands
+F_WORDS = _field.end(multiple=8)
+
+FIELD_VALUE, FIELD_BITS, FIELD_CURSOR = 0, 1, 2
+
+# --- store buffers ------------------------------------------------------------------------------
+_entry = Record()
+E_SHARED = _entry.word()  # number of the shared word
+E_KIND = _entry.word()
+E_VALUE = _entry.word()  # value to store, sum to add, or bit
+E_WORDS = _entry.end()
+CAPACITY = 6
+
+_buffer = Record()
+B_COUNT = _buffer.word()
+B_ENTRY = _buffer.words(CAPACITY * E_WORDS)  # the entries, oldest first
+B_WORDS = _buffer.end()
+
+STORE, ADD, SET_BIT, CLEAR_BIT, RESERVE_BIT, RELEASE = 1, 2, 3, 4, 5, 6
+
+SC, TSO, WEAK = 0, 1, 2
+
+# --- properties ---------------------------------------------------------------------------------
+PROPERTIES = (
+    "bug1",
+    "bug2",
+    "mapcount_negative",
+    "mapcount_below_ptes",
+    "mapcount_at_rest",
+    "stale_mapping",
+    "use_after_free",
+    "leak_at_rest",
+    "deadlock",
+    "livelock",
+)
+BUG1, BUG2, NEGATIVE, BELOW, AT_REST, STALE, FREED, LEAK, DEADLOCK, LIVELOCK = range(10)
+
+# --- what a search can answer; moves are numbered task * MOVES_OF_TASK + which ------------------
+MOVES_OF_TASK = 1 + CAPACITY  # its next step, or one of its stores reaching memory
+FINISHED, GROW, BOUND, BROKEN = 0, 1, 2, 3
+NO_MOVE = -1
+TO_BUG = -2
+
+HASH_BITS = (1 << 62) - 1
+KEY_BITS = 62

@@ -1,0 +1,81 @@
+"""What a run adds up: categories of time, and counters."""
+
+CATEGORIES = (
+    "entry_exit",
+    "mmap_lock",
+    "ptl",
+    "page_lock",
+    "page_lines",
+    "lookup",
+    "map",
+    "page_table",
+    "user",
+    "memory_bandwidth",
+    "teardown",
+    "think",
+    "hold",
+    "lock",
+    "run_queue",
+    "tlb",
+    "shootdown",
+    "page_cache",
+    "idle",
+)
+N_CATEGORIES = len(CATEGORIES)
+CAT_MMAP_LOCK = CATEGORIES.index("mmap_lock")
+CAT_PTL = CATEGORIES.index("ptl")
+CAT_PAGE_LOCK = CATEGORIES.index("page_lock")
+CAT_PAGE_LINES = CATEGORIES.index("page_lines")
+CAT_PAGE_TABLE = CATEGORIES.index("page_table")
+CAT_MAP = CATEGORIES.index("map")
+CAT_USER = CATEGORIES.index("user")
+CAT_BANDWIDTH = CATEGORIES.index("memory_bandwidth")
+CAT_TEARDOWN = CATEGORIES.index("teardown")
+CAT_LOCK = CATEGORIES.index("lock")
+CAT_RUN_QUEUE = CATEGORIES.index("run_queue")
+CAT_TLB = CATEGORIES.index("tlb")
+CAT_SHOOTDOWN = CATEGORIES.index("shootdown")
+
+COUNTERS = (
+    "minor_faults",
+    "pages_mapped",
+    "trylock_lost",
+    "recheck_lost",
+    "fault_retries",
+    "page_lock_waits",
+    "touches",
+    "ptes_cleared",
+    "tables_freed",
+    "pte_lost",
+    "major_faults",
+    "pages_read",
+    "wake_ups",
+    "hand_offs",
+    "context_switches",
+    "tlb_misses",
+    "tlb_flushes",
+    "shootdowns",
+    "interrupts",
+    "pages_removed",
+    "bug1",
+    "bug2",
+    "invalidations",
+    "unmaps",
+)
+N_MINOR_FAULTS = COUNTERS.index("minor_faults")
+N_PAGES_MAPPED = COUNTERS.index("pages_mapped")
+N_TOUCHES = COUNTERS.index("touches")
+N_PTES_CLEARED = COUNTERS.index("ptes_cleared")
+N_TABLES_FREED = COUNTERS.index("tables_freed")
+N_PAGE_LOCK_WAITS = COUNTERS.index("page_lock_waits")
+N_PAGES_READ = COUNTERS.index("pages_read")
+N_WAKE_UPS = COUNTERS.index("wake_ups")
+N_HAND_OFFS = COUNTERS.index("hand_offs")
+N_CONTEXT_SWITCHES = COUNTERS.index("context_switches")
+N_TLB_MISSES = COUNTERS.index("tlb_misses")
+N_TLB_FLUSHES = COUNTERS.index("tlb_flushes")
+N_SHOOTDOWNS = COUNTERS.index("shootdowns")
+N_INTERRUPTS = COUNTERS.index("interrupts")
+N_PAGES_REMOVED = COUNTERS.index("pages_removed")
+N_BUG1 = COUNTERS.index("bug1")
+N_COUNTERS = len(COUNTERS)

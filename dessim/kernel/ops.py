@@ -1,0 +1,653 @@
+"""The operations: one row each, and nowhere else a list of them.
+
+A new operation is its row here, its effect in the function of its group (``steps``, ``pages``,
+``actors``), a rule in ``delays`` if neither line nor cost say how long it lasts, and a word in
+``alphabet`` if programs use it. ``operation.Operation`` says what a row can hold.
+
+The number of an operation is its position. Groups are contiguous: ``steps.step`` tells them apart
+by their last operations.
+"""
+
+from dessim.kernel import layout as lay
+from dessim.kernel import operation as about
+from dessim.kernel.layout import LINE_LOAD, LINE_RMW, LINE_STORE, PAGE_LINE, PTE_LINE
+from dessim.kernel.operands import lock_of, name_of_counter, name_of_lock, word_of
+from dessim.kernel.operation import ACTOR, CACHE, CONDITION, FOLIO, LOCK, NOTHING, PAGE, RANGE, TASK
+
+_table = about.Table()
+operation = _table.declaring(about.Operation)
+
+ALWAYS, OWN_TABLES = lay.PRIVATE_ALWAYS, lay.PRIVATE_OWN_TABLES
+CHANGES_MAPPING = about.CHANGES_PTE | about.CHANGES_COUNTS
+
+# --- steps on the cursor's page -----------------------------------------------------------------
+
+
+def _order_of_add(word: int, by: int) -> about.Order:
+    """Return how a count is ordered: put_page and get_page return something, rmap does not."""
+    if word != lay.P_MAPCOUNT:
+        return about.FULL
+    return about.RAISES_COUNT if by > 0 else about.COUNTS
+
+
+def _listed_add(word: int, by: int, _: str) -> str:
+    return f"{word_of(word)} {'+' if by > 0 else '-'} 1"
+
+
+OP_ADD = operation(
+    "add",
+    PAGE,
+    "atomic_add()",
+    line=PAGE_LINE,
+    access=LINE_RMW,
+    category="page_lines",
+    order=_order_of_add,
+    changes=about.CHANGES_COUNTS,
+    listing=_listed_add,
+)
+OP_TRYLOCK_PAGE = operation(
+    "trylock_page",
+    PAGE,
+    "trylock_page()?",
+    line=PAGE_LINE,
+    access=LINE_RMW,
+    category="page_lines",
+    order=about.TAKES_PAGE_LOCK,
+    branches=True,
+    locking=lay.TAKES_PAGE,
+)
+OP_UNLOCK_PAGE = operation(
+    "unlock_page",
+    PAGE,
+    "unlock_page()",
+    line=PAGE_LINE,
+    access=LINE_RMW,
+    own_delay=True,
+    cost="unlock_page",
+    category="page_lines",
+    order=about.FULL,
+    locking=lay.DROPS_PAGE,
+)
+OP_WAIT_ON_PAGE = operation(
+    "wait_on_page",
+    PAGE,
+    "wait_on_page_locked()",
+    line=PAGE_LINE,
+    access=LINE_LOAD,
+    own_delay=True,
+    category="page_lock",
+    order=about.LOADS,
+    waits_for=lay.WAITS_FOR_PAGE,
+)
+OP_SET_PTE = operation(
+    "set_pte",
+    PAGE,
+    "set_pte_at()",
+    line=PTE_LINE,
+    access=LINE_STORE,
+    cost="set_pte",
+    private=OWN_TABLES,
+    order=about.STORES,
+    changes=CHANGES_MAPPING,
+)
+OP_POPULATE = operation(
+    "populate",
+    PAGE,
+    "pmd_populate()",
+    category="page_table",
+    private=OWN_TABLES,
+    order=about.STORES,
+)
+OP_GANG_REMEMBER = operation(
+    "gang_remember",
+    PAGE,
+    "remember the page",
+    category="lookup",
+    private=ALWAYS,
+    remembers=lay.T_GANG,
+)
+OP_GANG_FORGET = operation(
+    "gang_forget", PAGE, "forget the pages", category="lookup", private=ALWAYS
+)
+OP_LOCK_PAGE = operation(
+    "lock_page",
+    PAGE,
+    "lock_page()",
+    line=PAGE_LINE,
+    access=LINE_RMW,
+    own_delay=True,
+    category="page_lock",
+    order=about.TAKES_PAGE_LOCK,
+    locking=lay.TAKES_PAGE,
+    waits_for=lay.WAITS_FOR_PAGE,
+)
+OP_BUG_ON = operation(
+    "bug_on",
+    PAGE,
+    "BUG_ON(page_mapped(page))",
+    line=PAGE_LINE,
+    access=LINE_LOAD,
+    category="page_lines",
+    order=about.LOADS,
+)
+LAST_PAGE = _table.last(PAGE)
+
+# --- conditions ---------------------------------------------------------------------------------
+
+OP_WHEN_FLAGS = operation(
+    "when_flags",
+    CONDITION,
+    "flags?",
+    line=PAGE_LINE,
+    access=LINE_LOAD,
+    category="page_lines",
+    order=about.LOADS,
+    condition="page.FLAGS",
+    listing=lambda mask, want, _: f"when flags & {mask} == {want}",
+)
+OP_WHEN_PTE_NONE = operation(
+    "when_pte_none",
+    CONDITION,
+    "pte_none(*pte)?",
+    line=PTE_LINE,
+    access=LINE_LOAD,
+    private=OWN_TABLES,
+    order=about.LOADS,
+    condition="pte.none",
+)
+OP_WHEN_TABLE_MISSING = operation(
+    "when_table_missing",
+    CONDITION,
+    "pmd_none(*pmd)?",
+    category="page_table",
+    private=OWN_TABLES,
+    quiet=about.QUIET_IF_TABLES_STAY,
+    order=about.LOADS,
+    condition="table.missing",
+)
+OP_WHEN_GANG_HOLDS = operation(
+    "when_gang_holds", CONDITION, "is the page held?", private=ALWAYS, condition="gang.holds"
+)
+OP_WHEN_NOT_TARGET = operation(
+    "when_not_target", CONDITION, "not the target?", private=ALWAYS, condition="not_target"
+)
+OP_WHEN_CACHED = operation(
+    "when_cached",
+    CONDITION,
+    "radix_tree_lookup()?",
+    category="lookup",
+    order=about.LOADS,
+    begins_lookup=True,
+    condition="page.cached",
+)
+OP_WHEN_FRAME_FREE = operation(
+    "when_frame_free",
+    CONDITION,
+    "is there no such page?",
+    category="page_cache",
+    order=about.LOADS,
+    condition="page.frame_free",
+)
+OP_WHEN_FROZEN = operation(
+    "when_frozen",
+    CONDITION,
+    "page_freeze_refs(page, 2)?",
+    line=PAGE_LINE,
+    access=LINE_RMW,
+    category="page_lines",
+    order=about.FULL,
+    condition="page.frozen",
+    changes=about.CHANGES_COUNTS,
+)
+OP_WHEN_MAPPED = operation(
+    "when_mapped",
+    CONDITION,
+    "page_mapped()?",
+    line=PAGE_LINE,
+    access=LINE_LOAD,
+    category="page_lines",
+    order=about.LOADS,
+    condition="page.mapped",
+)
+OP_WHEN_TABLE_COVERED = operation(
+    "when_table_covered",
+    CONDITION,
+    "does the range cover the table?",
+    private=ALWAYS,
+    condition="table.covered",
+)
+OP_WHEN_NOTED = operation("when_noted", CONDITION, "noted?", private=ALWAYS, condition="noted")
+OP_WHEN_TOUCHED = operation(
+    "when_touched", CONDITION, "touched enough?", private=ALWAYS, condition="touched_enough"
+)
+OP_WHEN_VMA_CACHED = operation(
+    "when_vma_cached",
+    CONDITION,
+    "vmacache_find()?",
+    line=lay.VMA_LINE,
+    access=LINE_LOAD,
+    category="mmap_lock",
+    order=about.LOADS,
+    condition="vma.cached",
+)
+OP_WHEN_WINDOW_OPEN = operation(
+    "when_window_open",
+    CONDITION,
+    "pte_none(*pte) for any of the window?",
+    line=PTE_LINE,
+    access=LINE_LOAD,
+    category="lookup",
+    private=OWN_TABLES,
+    order=about.LOADS,
+    condition="window.open",
+)
+LAST_CONDITION = _table.last(CONDITION)
+
+# --- locks --------------------------------------------------------------------------------------
+
+
+def _own_ptl(which: int, _: int) -> int:
+    """Return who sees a lock: nobody, if it is the page-table lock of a table of one's own."""
+    return OWN_TABLES if which == lay.LOCK_PTL else lay.PRIVATE_NEVER
+
+
+def _order_of_unlock(which: int, shared: int) -> about.Order:
+    """Return how a lock is dropped: a spinlock by a plain store that releases."""
+    return about.RELEASES if lock_of(which, shared).spins else about.FULL
+
+
+OP_LOCK = operation(
+    "lock",
+    LOCK,
+    "lock()",
+    line=lay.LOCK_LINE,
+    access=LINE_RMW,
+    cost="lock_local",
+    private=_own_ptl,
+    order=about.ACQUIRES,
+    locking=lay.TAKES_LOCK,
+    waits_for=lay.WAITS_FOR_LOCK,
+    listing=lambda which, shared, _: f"lock {name_of_lock(which, shared)}",
+)
+OP_UNLOCK = operation(
+    "unlock",
+    LOCK,
+    "unlock()",
+    line=lay.LOCK_LINE,
+    access=lambda which, shared: LINE_RMW if shared else LINE_STORE,  # readers count down
+    cost="lock_local",
+    private=_own_ptl,
+    order=_order_of_unlock,
+    locking=lay.DROPS_LOCK,
+    listing=lambda which, shared, _: f"unlock {name_of_lock(which, shared)}",
+)
+LAST_LOCK = _table.last(LOCK)
+
+# --- steps that take time or keep order, and change nothing -------------------------------------
+
+OP_WORK = operation(
+    "work",
+    NOTHING,
+    "work",
+    takes_cost=True,
+    private=ALWAYS,
+    listing=lambda a, b, cost: f"work {cost}",
+)
+OP_FENCE = operation("fence", NOTHING, "smp_mb()", private=ALWAYS, order=about.FULL)
+OP_THINK = operation(
+    "think",
+    NOTHING,
+    "think",
+    own_delay=True,
+    category="think",
+    drawn="think",
+    private=ALWAYS,
+    latency=about.WAIT_BEGINS,
+)
+OP_SERVE = operation(
+    "serve",
+    NOTHING,
+    "serve",
+    own_delay=True,
+    category="hold",
+    drawn="hold",
+    private=ALWAYS,
+)
+OP_READ_DEVICE = operation(
+    "read_device",
+    NOTHING,
+    "the device reads",
+    own_delay=True,
+    category="idle",
+    drawn="device_read",
+    private=ALWAYS,
+)
+OP_LOAD_PGD = operation(
+    "load_pgd",
+    NOTHING,
+    "mm->pgd",
+    line=lay.MMAP_LINE,
+    access=LINE_LOAD,
+    category="mmap_lock",
+    order=about.FULL,
+)
+OP_LOAD_MMAP_SEM = operation(
+    "load_mmap_sem",
+    NOTHING,
+    "prefetch(&mm->mmap_sem)",
+    line=lay.MMAP_LINE,
+    access=LINE_LOAD,
+    category="mmap_lock",
+    order=about.FULL,
+)
+OP_READ_SLOTS = operation(
+    "read_slots",
+    NOTHING,
+    "read the slots",
+    own_delay=True,
+    category="lookup",
+    private=ALWAYS,
+)
+LAST_NOTHING = _table.last(NOTHING)
+
+# --- steps of the task itself -------------------------------------------------------------------
+
+OP_NEXT_ACCESS = operation(
+    "next_access", TASK, "next access", category="user", private=ALWAYS, leaves_page=True
+)
+OP_TOUCH = operation(
+    "touch",
+    TASK,
+    "touch the page",
+    own_delay=True,
+    category="user",
+    order=about.FULL,
+    waits_for=lay.WAITS_FOR_CPU,
+)
+OP_FAULT_BEGIN = operation(
+    "fault_begin",
+    TASK,
+    "do_page_fault()",
+    cost="exception_entry",
+    category="entry_exit",
+    private=ALWAYS,
+    latency=about.FAULT_BEGINS,
+)
+OP_FAULT_END = operation(
+    "fault_end",
+    TASK,
+    "return from the fault",
+    cost="exception_exit",
+    category="entry_exit",
+    private=ALWAYS,
+    leaves_page=True,
+    latency=about.FAULT_ENDS,
+)
+OP_HOLD = operation(
+    "hold",
+    TASK,
+    "hold",
+    own_delay=True,
+    category="hold",
+    drawn="hold",
+    private=ALWAYS,
+    latency=about.WAIT_ENDS,
+)
+OP_WINDOW = operation(
+    "window", TASK, "open the window", category="lookup", private=ALWAYS, leaves_page=True
+)
+OP_NEXT_PAGE = operation(
+    "next_page",
+    TASK,
+    "next page",
+    category="lookup",
+    private=ALWAYS,
+    leaves_page=True,
+    loop="each_page",
+    opened_by="window",
+)
+OP_COUNT = operation(
+    "count",
+    TASK,
+    "count",
+    private=ALWAYS,
+    listing=lambda counter, b, _: f"count {name_of_counter(counter)}",
+)
+OP_NOTE = operation("note", TASK, "note", private=ALWAYS, remembers=lay.T_NOTED)
+OP_FINISH = operation(
+    "finish", TASK, "exit", category="teardown", order=about.FULL, leaves_page=True
+)
+OP_TEARDOWN_TABLE = operation(
+    "teardown_table",
+    TASK,
+    "zap_pte_range()",
+    own_delay=True,
+    category="teardown",
+    order=about.FULL,
+    changes=about.CHANGES_ALL_PTES,
+)
+OP_CACHE_VMA = operation(
+    "cache_vma",
+    TASK,
+    "vmacache_update()",
+    line=lay.VMA_LINE,
+    access=LINE_STORE,
+    category="mmap_lock",
+    order=about.FULL,
+)
+LAST_TASK = _table.last(TASK)
+
+# --- steps of unmapping, of the page cache and of the device, on the cursor's page --------------
+
+OP_SET_FLAGS = operation(
+    "set_flags",
+    CACHE,
+    "set flags",
+    line=PAGE_LINE,
+    access=LINE_RMW,
+    category="page_lines",
+    order=about.FULL,
+    changes=about.CHANGES_COUNTS,
+    locking=lay.MAY_LOCK_PAGE,
+)
+OP_CLEAR_PTE = operation(
+    "clear_pte",
+    CACHE,
+    "ptep_get_and_clear()",
+    line=PTE_LINE,
+    access=LINE_RMW,
+    cost="clear_pte",
+    category="page_cache",
+    order=about.FULL,
+    branches=True,
+    changes=CHANGES_MAPPING,
+)
+OP_ADD_TO_CACHE = operation(
+    "add_to_cache",
+    CACHE,
+    "add_to_page_cache_lru()",
+    cost="add_to_page_cache",
+    category="page_cache",
+    order=about.FULL,
+    changes=about.CHANGES_COUNTS,
+    locking=lay.LOCKS_PAGE_FOR_DEVICE,
+)
+OP_SUBMIT_READ = operation(
+    "submit_read", CACHE, "readpage()", category="page_cache", order=about.FULL
+)
+OP_READ_AHEAD = operation(
+    "read_ahead",
+    CACHE,
+    "page_cache_readahead()",
+    own_delay=True,
+    category="page_cache",
+    order=about.FULL,
+    locking=lay.LOCKS_NEXT_FOR_DEVICE,
+)
+OP_REMOVE = operation(
+    "remove",
+    CACHE,
+    "radix_tree_delete(), page->mapping = NULL",
+    cost="remove_from_page_cache",
+    category="page_cache",
+    order=about.STORES,
+    changes=about.CHANGES_COUNTS,
+)
+OP_SHOOTDOWN = operation(
+    "shootdown",
+    CACHE,
+    "flush_tlb_page()",
+    own_delay=True,
+    category="shootdown",
+    quiet=about.QUIET_ALWAYS,
+)
+OP_ADD_FOLIO_REFS = operation(
+    "add_folio_refs",
+    CACHE,
+    "folio_ref_add()",
+    line=PAGE_LINE,
+    access=LINE_RMW,
+    category="page_lines",
+    order=about.COUNTS,
+    changes=about.CHANGES_COUNTS,
+    remembers=lay.T_FOLIO_REFS,
+)
+OP_FLUSH_TABLE = operation(
+    "flush_table",
+    CACHE,
+    "flush_tlb_range()",
+    own_delay=True,
+    category="shootdown",
+    quiet=about.QUIET_ALWAYS,
+)
+OP_FREE_TABLE = operation(
+    "free_table",
+    CACHE,
+    "pte_free()",
+    cost="teardown_per_table",
+    category="teardown",
+    order=about.FULL,
+    changes=about.FREES_TABLES,
+)
+LAST_CACHE = _table.last(CACHE)
+
+# --- steps within a folio -----------------------------------------------------------------------
+
+OP_TO_HEAD = operation("to_head", FOLIO, "compound_head()", private=ALWAYS, leaves_page=True)
+OP_FROM_HEAD = operation("from_head", FOLIO, "back from the head", private=ALWAYS, leaves_page=True)
+OP_NEXT_IN_FOLIO = operation(
+    "next_in_folio",
+    FOLIO,
+    "next page of the folio",
+    category="page_cache",
+    private=ALWAYS,
+    leaves_page=True,
+    loop="each_page_of_folio",
+)
+OP_NEXT_FOLIO = operation(
+    "next_folio",
+    FOLIO,
+    "next folio",
+    category="page_cache",
+    private=ALWAYS,
+    leaves_page=True,
+    loop="each_folio",
+    opened_by="window",
+)
+LAST_FOLIO = _table.last(FOLIO)
+
+# --- steps that choose pages and mappings for actors and munmap ---------------------------------
+
+OP_PICK_RANGE = operation(
+    "pick_range", RANGE, "pick a range", category="idle", quiet=about.QUIET_ALWAYS
+)
+OP_NEXT_IN_RANGE = operation(
+    "next_in_range",
+    RANGE,
+    "next page of the range",
+    category="page_cache",
+    quiet=about.QUIET_ALWAYS,
+    leaves_page=True,
+    loop="each_in_range",
+)
+OP_PICK_MAPPING = operation(
+    "pick_mapping", RANGE, "pick a process", category="idle", quiet=about.QUIET_ALWAYS
+)
+OP_PICK_TOUCHED = operation(
+    "pick_touched", RANGE, "pick what was touched", private=ALWAYS, leaves_page=True
+)
+OP_NEXT_IN_TABLE = operation(
+    "next_in_table",
+    RANGE,
+    "next page of the table",
+    category="page_cache",
+    private=ALWAYS,
+    leaves_page=True,
+    loop="each_in_table",
+)
+OP_NEXT_TABLE = operation(
+    "next_table",
+    RANGE,
+    "next table",
+    category="page_cache",
+    private=ALWAYS,
+    leaves_page=True,
+    loop="each_table",
+)
+OP_FIRST_MAPPING = operation(
+    "first_mapping", RANGE, "first mapping", category="page_cache", quiet=about.QUIET_ALWAYS
+)
+OP_NEXT_MAPPING = operation(
+    "next_mapping",
+    RANGE,
+    "next mapping",
+    category="page_cache",
+    quiet=about.QUIET_ALWAYS,
+    loop="each_mapping",
+    opened_by="first_mapping",
+)
+LAST_RANGE = _table.last(RANGE)
+
+# --- the lives of threads, actors and slots of the device ---------------------------------------
+
+OP_BEGIN = operation(
+    "begin",
+    ACTOR,
+    "begin",
+    category="run_queue",
+    quiet=about.QUIET_ALWAYS,
+    waits_for=lay.WAITS_FOR_CPU,
+)
+OP_PAUSE = operation(
+    "pause", ACTOR, "pause", own_delay=True, category="idle", quiet=about.QUIET_ALWAYS
+)
+OP_IO_NEXT = operation(
+    "io_next",
+    ACTOR,
+    "next read",
+    category="idle",
+    order=about.FULL,
+    locking=lay.LOCKED_BY_DEVICE,
+    waits_for=lay.WAITS_FOR_DEVICE,
+)
+OP_STOP = operation(
+    "stop", ACTOR, "stop", category="idle", quiet=about.QUIET_ALWAYS, leaves_page=True
+)
+OP_REST = operation("rest", ACTOR, "rest", category="idle", order=about.FULL)
+LAST_ACTOR = _table.last(ACTOR)
+
+OPERATIONS = _table.closed(globals())
+"""All rows by number."""
+OPS = tuple(row.name for row in OPERATIONS)
+NUMBERS = {name: number for number, name in enumerate(OPS)}
+"""Name -> number."""
+
+
+def row_of(name: str) -> about.Operation:
+    """Return the row of an operation by its name."""
+    return OPERATIONS[NUMBERS[name]]
+
+
+def name_of(number: int) -> str:
+    """Return the name of an operation by its number, or the number if there is none."""
+    return OPS[number] if 0 <= number < len(OPS) else f"number {number}"

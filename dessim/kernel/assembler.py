@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import LOCKS, ProgramError, Step, known
 from dessim.kernel.flow import comes_back, share_latencies
@@ -160,7 +161,7 @@ class _Assembler:
                 lay.OPS.index(step.op) if step.op in lay.OPS else GO_TO,
                 step.a,
                 step.b,
-                lay.COSTS.index(known(step.cost, lay.COSTS, "cost")),
+                cost_table.COSTS.index(known(step.cost, cost_table.COSTS, "cost")),
                 category,
                 0,
                 self.privacy(step),

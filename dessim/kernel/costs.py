@@ -1,6 +1,6 @@
 """The cost tables of a World, ps, from the numbers of a machine profile."""
 
-from dessim.kernel import layout as lay
+from dessim.kernel import cost_table
 from dessim.kernel.placement import clock_stretch_ppm
 from dessim.kernel.setup import Setup
 from dessim.model.fields import Model
@@ -35,7 +35,7 @@ def cost_row(setup: Setup, busy_cores: int, *, smt_busy: bool) -> list[int]:
         "tlb_l2_hit": machine.tlb.l2_hit_ps,
     }
     row = []
-    for name in lay.COSTS:
+    for name in cost_table.COSTS:
         if name in UNSCALED:
             row.append(other[name])
             continue

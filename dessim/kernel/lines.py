@@ -12,15 +12,13 @@ to know about synchronization but were afraid to ask*, SOSP'13, table 2. Why ord
 does not meet published contention curves (coalescing, runs, arbitration): ``docs/machine.md``.
 """
 
+from dessim.kernel.cost_table import COST_LOCAL_LOAD, COST_LOCAL_RMW, COST_LOCAL_STORE
 from dessim.kernel.draws import draw
 from dessim.kernel.layout import (
     ASLEEP,
     C_L3,
     C_SOCKET,
     C_WORDS,
-    COST_LOCAL_LOAD,
-    COST_LOCAL_RMW,
-    COST_LOCAL_STORE,
     DRAW_ARBITRATE,
     H_COALESCE,
     H_CORE,

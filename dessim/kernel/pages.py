@@ -1,6 +1,7 @@
 """Pages of the file: their lock and who sleeps on it, their ptes, the page cache, the device."""
 
 from dessim.kernel.accounting import count
+from dessim.kernel.cost_table import COST_WAKE_WALK, COST_WAKEUP
 from dessim.kernel.cpus import give_up_cpu, make_ready
 from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
 from dessim.kernel.lines import wake

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
 from dessim.kernel.assembler import Program
 from dessim.kernel.setup import changes_page_cache
@@ -189,11 +190,11 @@ def held_costs(program: Program, lock: int) -> tuple[str, ...]:
             continue
         seen.add(place)
         if row[lay.I_OP] == lay.OP_THINK:
-            found.add((lay.COST_THINK, lay.COST_HOLD)[row[lay.I_A]])
+            found.add((cost_table.COST_THINK, cost_table.COST_HOLD)[row[lay.I_A]])
         if row[lay.I_OP] not in (lay.OP_LOCK, lay.OP_UNLOCK):
             found.add(row[lay.I_COST])
         todo += [row[lay.I_NEXT], *([row[lay.I_TARGET]] if row[lay.I_TARGET] else [])]
-    paths = [path_of_cost(lay.COSTS[cost]) for cost in sorted(found) if cost]
+    paths = [path_of_cost(cost_table.COSTS[cost]) for cost in sorted(found) if cost]
     return tuple(path for path in paths if path is not None)
 
 

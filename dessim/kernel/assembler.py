@@ -10,25 +10,6 @@ from dessim.kernel.flow import comes_back, share_latencies
 
 __all__ = ["Program", "ProgramError", "assemble", "describe", "link"]
 
-COST_CATEGORY = {
-    "exception_entry": "entry_exit",
-    "exception_exit": "entry_exit",
-    "find_vma": "entry_exit",
-    "walk_page_table": "entry_exit",
-    "alloc_page_table": "page_table",
-    "fault_around_setup": "lookup",
-    "slow_path": "lookup",
-    "lookup_descent": "lookup",
-    "lookup_slot": "lookup",
-    "indirect_call": "lookup",
-    "page_checks": "map",
-    "rmap": "map",
-    "set_pte": "map",
-    "unlock_page": "page_lines",
-    "process_exit": "teardown",
-    "page_lock_sleep": "page_lock",
-}
-
 # Steps that no other task can see, whatever the workload; and those that nobody sees as long as the
 # page tables have one user. Everything else is shared: its order among tasks matters.
 ALWAYS_PRIVATE = frozenset(
@@ -155,13 +136,13 @@ class _Assembler:
         if step.op not in lay.OPS and step.op != "go_to":
             raise ProgramError(f"unknown step {step.op!r}; the alphabet is {', '.join(lay.OPS)}")
         category = lay.CATEGORIES.index(step.category)
-        own = COST_CATEGORY.get(step.cost)
+        own = cost_table.CATEGORY.get(step.cost)
         self.rows.append(
             [
                 lay.OPS.index(step.op) if step.op in lay.OPS else GO_TO,
                 step.a,
                 step.b,
-                cost_table.COSTS.index(known(step.cost, cost_table.COSTS, "cost")),
+                cost_table.index(known(step.cost, cost_table.COSTS, "cost")),
                 category,
                 0,
                 self.privacy(step),

@@ -10,7 +10,7 @@ from dessim.model.calibration import Calibration
 from dessim.model.experiment import Experiment, SchemeChoice
 from dessim.model.fields import Model, Unit, keys_of, submodel, unit_of
 from dessim.model.machine import Machine
-from dessim.model.provenance import Tag
+from dessim.model.provenance import Tag, default_of
 from dessim.model.workload import ActorChoice, Workload
 
 from .markdown import block, code, escape, prose, table

@@ -119,7 +119,7 @@ def declared(model: type[Model], way: tuple[str, ...] = ()) -> Iterator[Declared
             )
 
 
-SLICE = Default("recalled", "CFS with few threads on a CPU: 3 ms to 12 ms each")
+SLICE = Default("recalled", "CFS with few threads on a CPU", low=3_000_000_000, high=12_000_000_000)
 
 
 class KernelCosts(Model):

@@ -8,6 +8,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from benchmarks.c_table import header
 from benchmarks.world_file import Rows, numbers_of, read_output, write_numbers
 from dessim.kernel.world import Setup
 
@@ -39,10 +40,12 @@ def build(program: str, *defines: str) -> Path:
     cc = compiler()
     if cc is None:
         raise FileNotFoundError("no C compiler")
+    scratch = Path(_scratch().name)
+    (scratch / "table.h").write_text(header(), encoding="ascii")
     name = hashlib.sha256(" ".join((program, *defines)).encode()).hexdigest()[:12]
-    target = Path(_scratch().name) / f"{program}-{name}"
+    target = scratch / f"{program}-{name}"
     flags = [*FLAGS, *(f"-D{define}" for define in defines)]
-    command = [cc, *flags, "-o", str(target), str(SOURCES / f"{program}.c"), "-lm"]
+    command = [cc, *flags, f"-I{scratch}", "-o", str(target), str(SOURCES / f"{program}.c"), "-lm"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")

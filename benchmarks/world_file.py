@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
 from dessim.kernel.result import Latencies, RunResult, choose_latencies
 from dessim.kernel.world import Setup, Words, build_world
@@ -59,8 +60,10 @@ def numbers_of(setup: Setup) -> Rows:
     rows["L3S"] = [topology.n_l3]
     rows["CORES"] = [topology.n_cores]
     rows["READ_CV_PPM"] = [setup.machine.user.read_page_cv_ppm]
-    for i, name in enumerate(lay.COSTS):
-        rows[f"cost.{name}"] = [int(w[w[lay.H_COST] + row * lay.N_COSTS + i]) for row in (0, 1)]
+    for i, name in enumerate(cost_table.COSTS):
+        rows[f"cost.{name}"] = [
+            int(w[w[lay.H_COST] + row * cost_table.N_COSTS + i]) for row in (0, 1)
+        ]
     rows["line_cost"] = _words(w, lay.H_LINE_COST, 9 * lay.N_DISTANCES)
     rows["far_read"] = _words(w, lay.H_FAR_READ, 3)
     rows["hops"] = _words(w, lay.H_HOPS, topology.sockets**2)

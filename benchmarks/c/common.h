@@ -2,6 +2,7 @@
  *
  * All numbers come from a text file that benchmarks/world_file.py writes from a World: one line
  * "name value value ...". Nothing about a machine is compiled in but the sizes of two arrays.
+ * Names of costs, categories and counters, and the constants of a World, are in table.h.
  * Time is in picoseconds.
  */
 #ifndef COMMON_H
@@ -13,7 +14,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "table.h" /* written from dessim's tables when this is built */
+
 typedef int64_t ps_t;
+
+static inline ps_t greater(ps_t a, ps_t b)
+{
+    return a > b ? a : b;
+}
 
 static void die(const char *what, const char *which)
 {
@@ -101,7 +109,7 @@ static inline void post(unsigned task, ps_t at)
     set_key(task, at << key_bits | task);
 }
 
-/* --- draws: Philox2x32-10, and quantiles of a table of 4097 + 4097 knots --------------------- */
+/* --- draws: Philox2x32-10, and quantiles of a table of coarse and fine knots ------------------ */
 
 static uint32_t draw_key;
 
@@ -125,8 +133,8 @@ static inline uint32_t draw_at(unsigned task, unsigned purpose, uint64_t index)
 static inline ps_t scaled(const int64_t *knots, uint32_t bits, ps_t mean)
 {
     uint32_t knot = bits >> 20, rest = bits & 0xFFFFF;
-    if (knot == 4095) {
-        knots += 4097;
+    if (knot == QUANTILE_KNOTS - 2) {
+        knots += QUANTILE_KNOTS;
         knot = rest >> 8;
         rest = (rest & 0xFF) << 12;
     }
@@ -136,16 +144,14 @@ static inline ps_t scaled(const int64_t *knots, uint32_t bits, ps_t mean)
 
 /* --- records: latencies in 128 buckets an octave, and what ended when ------------------------ */
 
-enum { SUB_BITS = 7, BUCKETS = 128 * 42, BINS = 1024, FIRST_SHIFT = 20 };
-
 /* Latencies that ended while all threads ran, and those that ended before or after. */
 typedef struct {
-    int64_t sum, max, count, histogram[BUCKETS];
+    int64_t sum, max, count, histogram[HIST_BUCKETS];
 } Latencies;
 
 static Latencies latencies[2];
 static ps_t all_run_from, all_run_to;
-static int64_t series_faults[BINS], series_pages[BINS];
+static int64_t series_faults[SERIES_BINS], series_pages[SERIES_BINS];
 static int series_shift;
 
 static void new_records(void)
@@ -154,36 +160,35 @@ static void new_records(void)
     memset(series_faults, 0, sizeof series_faults);
     memset(series_pages, 0, sizeof series_pages);
     all_run_to = NEVER;
-    series_shift = FIRST_SHIFT;
+    series_shift = SERIES_FIRST_SHIFT;
 }
 
 static inline void record_latency(ps_t latency, ps_t ended)
 {
     Latencies *all = &latencies[ended < all_run_from || ended > all_run_to];
     int64_t bucket = latency;
-    if (latency >= 1 << SUB_BITS) {
-        int shift = 63 - __builtin_clzll(latency) - SUB_BITS;
-        bucket = ((int64_t)(shift + 1) << SUB_BITS) + (latency >> shift) - (1 << SUB_BITS);
-        if (bucket >= BUCKETS)
-            bucket = BUCKETS - 1;
+    if (latency >= 1 << HIST_SUB_BITS) {
+        int shift = 63 - __builtin_clzll(latency) - HIST_SUB_BITS;
+        bucket = ((int64_t)shift << HIST_SUB_BITS) + (latency >> shift);
+        if (bucket >= HIST_BUCKETS)
+            bucket = HIST_BUCKETS - 1;
     }
     all->histogram[bucket]++;
     all->count++;
     all->sum += latency;
-    if (latency > all->max)
-        all->max = latency;
+    all->max = greater(all->max, latency);
 }
 
 static void halve(int64_t *row)
 {
-    for (int i = 0; i < BINS / 2; i++)
+    for (int i = 0; i < SERIES_BINS / 2; i++)
         row[i] = row[2 * i] + row[2 * i + 1];
-    memset(row + BINS / 2, 0, sizeof(int64_t) * BINS / 2);
+    memset(row + SERIES_BINS / 2, 0, sizeof(int64_t) * SERIES_BINS / 2);
 }
 
 static inline void record_in_series(ps_t now, int pages)
 {
-    while (__builtin_expect(now >> series_shift >= BINS, 0)) {
+    while (__builtin_expect(now >> series_shift >= SERIES_BINS, 0)) {
         halve(series_faults);
         halve(series_pages);
         series_shift++;
@@ -197,8 +202,7 @@ static void read_starts(void)
     const int64_t *at = table("task.start");
     all_run_from = 0;
     for (int64_t i = 0; i < number("TASKS"); i++)
-        if (at[i] > all_run_from)
-            all_run_from = at[i];
+        all_run_from = greater(all_run_from, at[i]);
 }
 
 static inline void note_finish(ps_t now)
@@ -222,11 +226,11 @@ static void print_one(const char *name, int64_t value)
 
 static void print_records(void)
 {
-    print_row("series_faults", series_faults, BINS);
-    print_row("series_pages", series_pages, BINS);
+    print_row("series_faults", series_faults, SERIES_BINS);
+    print_row("series_pages", series_pages, SERIES_BINS);
     print_one("series_bin_ps", (int64_t)1 << series_shift);
     for (int i = 0; i < 2; i++) {
-        print_row("histogram", latencies[i].histogram, BUCKETS);
+        print_row("histogram", latencies[i].histogram, HIST_BUCKETS);
         print_one("latency_sum_ps", latencies[i].sum);
         print_one("latency_max_ps", latencies[i].max);
         print_one("latency_count", latencies[i].count);

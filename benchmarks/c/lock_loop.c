@@ -63,8 +63,6 @@ static void seed(void)
 }
 #endif
 
-enum { DRAW_THINK = 4, DRAW_HOLD = 5 };
-
 static inline void think(unsigned i, ps_t now)
 {
     ps_t ps = exponential_ps(i, DRAW_THINK, tasks[i].iterations, mean_think);

@@ -79,10 +79,10 @@ def _points(
     experiment: Experiment, cells: tuple[str, ...], simulate: tuple[str, ...], replications: int
 ) -> tuple[list[Point], list[Point]]:
     """The cells as they are predicted, and as small as the experiment simulates them."""
+    from dessim.model.author import usual_author
     from dessim.study.fidelity.cells import points_of, simulating, spelled_out
-    from dessim.study.fidelity.predict import USUAL
 
-    small = points_of(spelled_out(cells or USUAL, "--cells"), experiment)
+    small = points_of(spelled_out(cells or usual_author().predicted, "--cells"), experiment)
     full = simulating(small, simulate or ("full",))
     # Differences under common random numbers need no replications.
     small = [p.model_copy(update={"replications": 1}) for p in small]

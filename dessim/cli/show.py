@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from dessim.model import Machine
 
 KINDS = ("machines", "workloads", "schemes", "experiments", "published", "figures")
 
@@ -95,9 +98,31 @@ def _written_text(kind: str, name: str) -> str:
         "workload": model.load_workload,
         "experiment": model.load_experiment,
     }
-    load[kind](name)
+    loaded = load[kind](name)
     kinds = f"{kind}s"
-    return model.find(kinds, name).read_text(encoding="utf-8")  # type: ignore[arg-type]
+    text = model.find(kinds, name).read_text(encoding="utf-8")  # type: ignore[arg-type]
+    return text + _defaults_text(loaded) if isinstance(loaded, model.Machine) else text
+
+
+def _defaults_text(machine: Machine) -> str:
+    """Numbers that a profile leaves to dessim, as comments: the text stays a profile."""
+    from dessim.model.fields import unit_of
+    from dessim.model.machine import left_out
+    from dessim.model.vary import field_of, value_at
+
+    lines = []
+    for path, origin in left_out(machine).items():
+        unit = unit_of(field_of(type(machine), path))
+        assert unit is not None, path
+        words = [f"value: {unit.write(value_at(machine, path))}"]
+        if origin.low is not None and origin.high is not None:
+            words.append(f"range: [{unit.write(origin.low)}, {unit.write(origin.high)}]")
+        words.append(f"tag: {origin.tag}")
+        for key, text in (("source", origin.source), ("note", origin.note)):
+            words.append(f"{key}: {json.dumps(text, ensure_ascii=False)}")
+        lines.append(f"#   {path}: {{{', '.join(words)}}}\n")
+    head = "\n# Not in the profile, hence the defaults of dessim:\n"
+    return head + "".join(lines) if lines else ""
 
 
 def _resolved_text(kind: str, name: str) -> str:
@@ -107,14 +132,16 @@ def _resolved_text(kind: str, name: str) -> str:
     from dessim.model.fields import written
 
     data: Any
+    defaults = ""
     if kind == "machine":
-        data = written(model.load_machine(name))
+        machine = model.load_machine(name)
+        data, defaults = written(machine), _defaults_text(machine)
     elif kind == "workload":
         data = written(model.load_workload(name))
     else:
         data = [point.resolved() for point in model.resolve(model.load_experiment(name))]
     text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
-    return text
+    return text + defaults
 
 
 def _scheme_text(name: str) -> str:

@@ -139,18 +139,25 @@ def _validate_curves(
 ) -> None:
     """Simulate published curves of lines and locks: short runs, none of which is stored."""
     from dessim.model import find
-    from dessim.study.fidelity.sosp13 import chosen_rows, curve_rows, curves_validation, load_curves
+    from dessim.study.fidelity.sosp13 import (
+        chosen_rows,
+        curve_rows,
+        curves_validation,
+        load_curves,
+        setup_of,
+    )
     from dessim.study.sweep.tables import to_csv, to_json, write_texts
 
     path = find("published", data)
-    rows = chosen_rows(load_curves(path), only)
+    setup = setup_of(path)
+    rows = chosen_rows(load_curves(path, setup), only)
 
     def tell(done: int) -> None:
         if not quiet and done % 25 == 0:
             click.echo(f"{done} of {len(rows)} points", err=True)
 
     times = (replications or 3, 1 if seed is None else seed)
-    document = curves_validation(rows, path.stem, engine, *times, tell)  # type: ignore[arg-type]
+    document = curves_validation(rows, setup, path.stem, engine, *times, tell)  # type: ignore[arg-type]
     texts = {
         "validation.json": to_json(document),
         "validation.csv": to_csv(curve_rows(document)),

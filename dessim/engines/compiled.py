@@ -5,6 +5,7 @@ from typing import Any
 
 from dessim.engines import build, loop
 from dessim.engines.deadlock import Deadlock, why_halted
+from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
 
 LOGGED_CHUNK = 256
@@ -12,11 +13,11 @@ CHUNK = 1_000_000  # events between two looks at the clock and at Ctrl-C
 GREATEST_COST_PS = 1 << 42  # 4.4 s: times a million (ppm) it still fits
 GREATEST_PRODUCT = 1 << 62
 DRAWN_COSTS = (
-    lay.COST_READ_L3,
-    lay.COST_READ_DRAM,
-    lay.COST_THINK,
-    lay.COST_HOLD,
-    lay.COST_DEVICE_READ,
+    cost_table.COST_READ_L3,
+    cost_table.COST_READ_DRAM,
+    cost_table.COST_THINK,
+    cost_table.COST_HOLD,
+    cost_table.COST_DEVICE_READ,
 )
 
 
@@ -29,7 +30,7 @@ def check_costs(w: Any) -> None:
         If a time is above 4.4 s, or if its product with a quantile, with the factor of a far memory
         or of an MCS hand-over needs more than 62 bits.
     """
-    costs = w[w[lay.H_COST] :][: 2 * lay.N_COSTS].reshape(2, -1)
+    costs = w[w[lay.H_COST] :][: 2 * cost_table.N_COSTS].reshape(2, -1)
     line_costs = w[w[lay.H_LINE_COST] :][: 9 * lay.N_DISTANCES]
     tasks = w[w[lay.H_TASK] :][: w[lay.H_TASKS] * lay.T_WORDS].reshape(-1, lay.T_WORDS)
     pauses = tasks[:, lay.T_EVERY]

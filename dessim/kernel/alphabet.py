@@ -8,6 +8,7 @@ meaning there and a reason: the alphabet is meant to stay small.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
 from dessim.kernel.operands import LOCKS as LOCKS
 from dessim.kernel.operands import WORDS as WORDS
@@ -72,7 +73,7 @@ def known(name: str, names: Iterable[str], kind: str) -> str:
 
 def work(cost: str) -> Step:
     """Work of this CPU alone that takes a cost of the machine profile."""
-    known(cost, lay.COSTS, "cost")
+    known(cost, cost_table.COSTS, "cost")
     return Step("work", cost=cost)
 
 

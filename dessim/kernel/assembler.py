@@ -3,31 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import ProgramError, Step, known
 from dessim.kernel.flow import comes_back, share_latencies
 from dessim.kernel.ops import NUMBERS, OP_STOP, OPERATIONS, OPS, row_of
 
 __all__ = ["Program", "ProgramError", "assemble", "describe", "link"]
-
-COST_CATEGORY = {
-    "exception_entry": "entry_exit",
-    "exception_exit": "entry_exit",
-    "find_vma": "entry_exit",
-    "walk_page_table": "entry_exit",
-    "alloc_page_table": "page_table",
-    "fault_around_setup": "lookup",
-    "slow_path": "lookup",
-    "lookup_descent": "lookup",
-    "lookup_slot": "lookup",
-    "indirect_call": "lookup",
-    "page_checks": "map",
-    "rmap": "map",
-    "set_pte": "map",
-    "unlock_page": "page_lines",
-    "process_exit": "teardown",
-    "page_lock_sleep": "page_lock",
-}
 
 LOOPS = {row.loop: row for row in OPERATIONS if row.loop}
 GO_TO = -1  # a jump while the program is being laid out; none is left in the result
@@ -186,13 +168,13 @@ def instruction(step: Step) -> list[int]:
     row = row_of(step.op)
     if row.takes_cost and not step.cost:
         raise ProgramError(f"step {step.op!r} needs a cost")
-    cost = known(step.cost or row.cost, lay.COSTS, "cost")
+    cost = known(step.cost or row.cost, cost_table.COSTS, "cost")
     named = known(step.category or row.category, lay.CATEGORIES, "category")
     category = lay.CATEGORIES.index(named)
-    own = COST_CATEGORY.get(cost)
+    own = cost_table.CATEGORY.get(cost)
     words[lay.I_OP] = NUMBERS[step.op]
     words[lay.I_A], words[lay.I_B] = step.a, step.b
-    words[lay.I_COST] = lay.COSTS.index(cost)
+    words[lay.I_COST] = cost_table.index(cost)
     words[lay.I_CATEGORY] = category
     words[lay.I_PRIVATE] = row.private_to(step.a, step.b)
     words[lay.I_COST_CATEGORY] = lay.CATEGORIES.index(own) if own else category

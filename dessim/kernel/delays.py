@@ -14,6 +14,19 @@ from dessim.kernel.addressing import (
     table_at,
     vma_cache_at,
 )
+from dessim.kernel.cost_table import (
+    COST_ADD_PAGE,
+    COST_DEVICE_READ,
+    COST_HOLD,
+    COST_PAGE_WORK,
+    COST_READ_DRAM,
+    COST_READ_L3,
+    COST_SLEEP,
+    COST_TEARDOWN_PTE,
+    COST_TEARDOWN_TABLE,
+    COST_THINK,
+    COST_WAKE_WALK,
+)
 from dessim.kernel.draws import draw, draw_at, scaled
 from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
 from dessim.kernel.lines import access_ps, line_cost, local_cost, socket_distance

@@ -12,6 +12,7 @@ to know about synchronization but were afraid to ask*, SOSP'13, table 2. Why ord
 does not meet published contention curves (coalescing, runs, arbitration): ``docs/machine.md``.
 """
 
+from dessim.kernel.cost_table import COST_LOCAL
 from dessim.kernel.draws import draw
 from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
 

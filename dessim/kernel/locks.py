@@ -13,6 +13,7 @@ MCS lock, constant hand-over: Mellor-Crummey and Scott, ACM TOCS 9(1), 1991. Rea
 order of arrival: the kernel's rwsem (readers at the head of the queue are granted together).
 """
 
+from dessim.kernel.cost_table import COST_WAKEUP
 from dessim.kernel.cpus import make_ready
 from dessim.kernel.draws import draw
 from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language

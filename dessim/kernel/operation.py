@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from types import FunctionType
 from typing import Any, ParamSpec
 
+from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
 
 # --- groups: which function carries an operation out --------------------------------------------
@@ -197,8 +198,8 @@ class Operation:
             "its name is no identifier": not self.name.isidentifier(),
             "it has no words": not self.words,
             f"there is no group {self.group!r}": self.group not in GROUPS,
-            f"there is no cost {self.cost!r}": self.cost not in lay.COSTS,
-            f"there is no cost {self.drawn!r}": self.drawn not in ("", *lay.COSTS),
+            f"there is no cost {self.cost!r}": self.cost not in cost_table.COSTS,
+            f"there is no cost {self.drawn!r}": self.drawn not in ("", *cost_table.COSTS),
             f"there is no category {self.category!r}": self.category not in lay.CATEGORIES,
             "it asks for a line and does not say how": bool(self.line) and self.access is None,
             "it says how it asks for a line and not for which": (

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
 from dessim.kernel.assembler import assemble, link
 from dessim.kernel.placement import Cpu, cpu_of
@@ -88,7 +89,7 @@ def allocate(setup: Setup, sizes: Sizes) -> Words:
         lay.H_PROG: len(sizes.words),
         lay.H_CPU: topology.n_cpus * lay.U_WORDS,
         lay.H_CORE: topology.n_cores * lay.C_WORDS,
-        lay.H_COST: 2 * lay.N_COSTS,
+        lay.H_COST: 2 * cost_table.N_COSTS,
         lay.H_LINE_COST: 9 * lay.N_DISTANCES,
         lay.H_HOPS: topology.sockets**2,
         lay.H_FAR_READ: 3,

@@ -13,6 +13,15 @@ mm: ``native_flush_tlb_others``.
 
 from dessim.kernel.accounting import count
 from dessim.kernel.addressing import cost_ps, end_in_table, gang_holds_any
+from dessim.kernel.cost_table import (
+    COST_FLUSH_ALL,
+    COST_INVLPG,
+    COST_IPI_BASE,
+    COST_IPI_HANDLER,
+    COST_IPI_PER_CPU,
+    COST_L2_HIT,
+    COST_WALK,
+)
 from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
 
 GENERATION_BITS = 16

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from dessim.kernel import cost_table, quantiles
 from dessim.kernel import layout as lay
-from dessim.kernel import quantiles
 from dessim.kernel.costs import cost_row, line_costs
 from dessim.kernel.draws import draw_at, philox, scaled
 from dessim.kernel.regions import Sizes, Words, allocate, sizes_of
@@ -83,7 +83,7 @@ def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
         lay.H_ACCESS: ACCESS[workload.access],
         lay.H_ACCESSES: setup.accesses,
         lay.H_SAME_DRAWS: int(workload.random_sequence == "same"),
-        lay.H_ACCESS_COST: lay.COSTS.index(_access_cost(workload)),
+        lay.H_ACCESS_COST: cost_table.COSTS.index(_access_cost(workload)),
         lay.H_THINK_QUANTILES: _quantiles_of(workload.think_distribution),
         lay.H_HOLD_QUANTILES: _quantiles_of(workload.hold_distribution),
         lay.H_INTERLEAVE: int(machine.memory.file_placement == "interleave"),
@@ -117,7 +117,7 @@ def _machine_tables(w: Words, setup: Setup, sizes: Sizes) -> None:
     base = int(w[lay.H_COST])
     for row in range(2):
         costs = cost_row(setup, busy, smt_busy=bool(row))
-        w[base + row * lay.N_COSTS : base + (row + 1) * lay.N_COSTS] = costs
+        w[base + row * cost_table.N_COSTS : base + (row + 1) * cost_table.N_COSTS] = costs
     base = int(w[lay.H_LINE_COST])
     w[base : base + 9 * lay.N_DISTANCES] = line_costs(machine)
     memory = machine.memory
@@ -199,7 +199,7 @@ def _tasks(w: Words, setup: Setup, sizes: Sizes) -> None:
             lay.T_L3: cpu.l3,
             lay.T_SOCKET: cpu.socket,
             lay.T_SMT: int(bool(others)),
-            lay.T_COSTS: w[lay.H_COST] + int(bool(others)) * lay.N_COSTS,
+            lay.T_COSTS: w[lay.H_COST] + int(bool(others)) * cost_table.N_COSTS,
             lay.T_CPU: w[lay.H_CPU] + cpu.cpu * lay.U_WORDS if has_cpu else 0,
             lay.T_SIBLING: w[lay.H_CPU] + others[0] * lay.U_WORDS if others else 0,
             lay.T_MM: mm,

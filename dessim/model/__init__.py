@@ -5,7 +5,8 @@ from dessim.model.errors import ConfigError
 from dessim.model.experiment import Experiment, Point, SchemeChoice
 from dessim.model.load import load_experiment, load_machine, load_workload, resolve
 from dessim.model.locate import config_root, find, names
-from dessim.model.machine import Distances, Machine, Provenance
+from dessim.model.machine import Distances, Machine
+from dessim.model.provenance import Provenance
 from dessim.model.schema import json_schema
 from dessim.model.workload import Workload
 

@@ -12,37 +12,22 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from dessim.model.calibration import Calibration
+from dessim.model.costs import Cost, Device, KernelCosts, Tlb, UserCosts
 from dessim.model.fields import (
     Count,
     Flag,
     Model,
-    PositiveTime,
     Rate,
     Ratio,
     Share,
     Text,
     Time,
     refuse,
+    submodel,
+    yaml_key,
 )
+from dessim.model.provenance import FREE, Provenance, default_of
 from dessim.model.topology import Clock, Smt, Topology
-
-Tag = Literal["read", "derived", "estimated", "recalled", "assumed", "fitted"]
-
-
-class Provenance(Model):
-    """Where a number of a machine comes from."""
-
-    tag: Tag | None = None
-    """How it is known: read in the source, derived from it by arithmetic, estimated between
-    neighbours, recalled without re-reading, assumed for want of data, or fitted."""
-    source: Text | None = None
-    """A key of the machine's `sources`, or free text."""
-    low: int | None = None
-    """Lower end of the plausible range, in the unit of the value."""
-    high: int | None = None
-    """Upper end of the plausible range, in the unit of the value."""
-    note: Text | None = None
-    """How the number was reached, and what to doubt."""
 
 
 class Distances(Model):
@@ -77,11 +62,11 @@ class Distances(Model):
 class CacheLine(Model):
     """Cost of load, store and locked read-modify-write (RMW) by a line's state and distance."""
 
-    local_load_ps: Time
+    local_load_ps: Annotated[Time, Cost()]
     """Load of a line in the own L1."""
-    local_store_ps: Time
+    local_store_ps: Annotated[Time, Cost()]
     """Store to a line in the own L1, owned."""
-    local_rmw_ps: Time
+    local_rmw_ps: Annotated[Time, Cost()]
     """Locked RMW on a line in the own L1, owned."""
     load_modified: Distances
     """Load of a line that another core has modified."""
@@ -146,7 +131,7 @@ class Locks(Model):
     """Hand-over of an MCS lock in cache-line transfers."""
     split_page_table_locks: Flag = True
     """One lock per page table; false: one per mm."""
-    test_and_set_per_waiter_ps: Time = 0
+    test_and_set_per_waiter_ps: Annotated[Time, FREE] = 0
     """Extra hand-over time of a test-and-set lock per waiting CPU; back-off makes it smaller."""
     page_lock_hand_over: Literal["racing", "fair", "bounded"] = "racing"
     """Whether a woken waiter of a page lock races for it (before Linux 5.9), is handed it
@@ -155,133 +140,6 @@ class Locks(Model):
     """Lost races after which a waiter is handed the lock (`bounded`)."""
     page_wait_queues: Annotated[Count, Field(le=1 << 20)] = 256
     """Hashed wait queues that all pages share."""
-
-
-class Tlb(Model):
-    """Translation look-aside buffers of a core, and what flushing them costs. No entries: free."""
-
-    l1_entries: Annotated[int, Field(strict=True, ge=0, le=1 << 16)] = 0
-    """Entries of the first level for 4 KiB pages; 0: translation costs nothing."""
-    l1_ways: Annotated[Count, Field(le=1 << 16)] = 4
-    """Associativity of the first level."""
-    l2_entries: Annotated[int, Field(strict=True, ge=0, le=1 << 16)] = 0
-    """Entries of the second level."""
-    l2_ways: Annotated[Count, Field(le=1 << 16)] = 4
-    """Associativity of the second level."""
-    l2_hit_ps: Time = 0
-    """First-level miss that hits the second."""
-    page_walk_ps: Time = 0
-    """Miss in both levels."""
-    invlpg_ps: Time = 0
-    """Flush of one page on the own CPU."""
-    flush_all_ps: Time = 0
-    """Flush of everything on the own CPU."""
-    flush_ceiling_pages: Annotated[int, Field(strict=True, ge=0, le=1 << 28)] = 33
-    """Pages above which everything is flushed instead of page by page."""
-    ipi_base_ps: Time = 0
-    """Initiator of a shootdown: send the first interrupt and wait for its answer."""
-    ipi_per_cpu_ps: Time = 0
-    """Initiator: each interrupted CPU."""
-    ipi_handler_ps: Time = 0
-    """Each interrupted CPU: handler, entry and exit included."""
-    pcid: Flag = False
-    """Whether a switch to another mm keeps the TLB."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Tlb:
-        for level in ("l1", "l2"):
-            entries, ways = getattr(self, f"{level}_entries"), getattr(self, f"{level}_ways")
-            if entries and entries % ways:
-                text = f"{entries} entries are not a whole number of sets of {ways} ways"
-                raise refuse([((f"{level}_entries",), text)])
-        if bool(self.l1_entries) != bool(self.l2_entries):
-            raise refuse([(("l2_entries",), "both levels need entries, or neither")])
-        return self
-
-
-class Device(Model):
-    """What reads pages that are not in the page cache."""
-
-    read_latency_ps: Time = 0
-    """Mean time of one read of a page; 0: there is no device."""
-    read_latency_cv_ppm: Ratio = 0
-    """Coefficient of variation of a read (lognormal)."""
-    queue_depth: Annotated[Count, Field(le=1024)] = 1
-    """Reads that are served at the same time."""
-
-
-class KernelCosts(Model):
-    """Work of one CPU in the kernel, without the cache-line costs that the model adds itself."""
-
-    exception_entry_ps: Time
-    """From the faulting instruction to the first instruction of the handler."""
-    exception_exit_ps: Time
-    """Return from the exception (IRET)."""
-    find_vma_ps: Time
-    """Look up the VMA of an address."""
-    walk_page_table_ps: Time
-    """Walk from the mm's top table to the pmd and read the pte."""
-    alloc_page_table_ps: Time
-    """Allocate and zero a page-table page."""
-    fault_around_setup_ps: Time
-    """Compute the window and start the walk over it."""
-    slow_path_ps: Time
-    """find_get_page and __do_fault besides their RMWs: the fault without fault-around."""
-    lookup_descent_ps: Time
-    """Radix walk from the root of the page-cache tree to a leaf."""
-    lookup_slot_ps: Time
-    """Next slot within one walk."""
-    indirect_call_ps: Time
-    """Call through a function pointer and back."""
-    page_checks_ps: Time
-    """uptodate, mapping, index and i_size of one page."""
-    rmap_ps: Time
-    """page_add_file_rmap bookkeeping besides the RMW on the mapcount."""
-    set_pte_ps: Time
-    """Build and store one pte."""
-    lock_local_ps: Time
-    """Uncontended spinlock overhead besides the RMW, per operation."""
-    unlock_page_ps: Time
-    """Find and read the wait queue at unlock_page."""
-    teardown_per_pte_ps: Time
-    """Unmap one pte at exit."""
-    teardown_per_table_ps: Time
-    """Free one page-table page at exit."""
-    thread_start_ps: Time
-    """Interval between the creation of two threads."""
-    process_exit_ps: Time
-    """Fixed cost of the end of a process."""
-    page_lock_sleep_ps: Time
-    """Enqueue on a page's wait queue and give the CPU up."""
-    wakeup_ps: Time
-    """From the wake-up to the moment that the woken thread runs."""
-    wake_walk_ps: Time
-    """Paid by the unlocker per woken waiter."""
-    context_switch_ps: Time
-    """Switch of a CPU to another thread."""
-    time_slice_ps: PositiveTime = 4_000_000_000
-    """How long a thread keeps its CPU while others want it; looked at in user mode."""
-    add_to_page_cache_ps: Time = 0
-    """Allocate a page and insert it into the page cache."""
-    remove_from_page_cache_ps: Time = 0
-    """Delete a page from the page cache, besides its locks and RMWs."""
-    clear_pte_ps: Time = 0
-    """Find and clear one pte of another mapping, besides its line."""
-
-
-class UserCosts(Model):
-    """Work of one CPU in user mode on a page once mapped."""
-
-    read_page_dram_ps: Time
-    """Read all words of a 4 KiB page from local DRAM."""
-    read_page_l3_ps: Time
-    """The same for a page that the socket read a short while ago."""
-    read_page_cv_ppm: Ratio
-    """Coefficient of variation of a page read."""
-    touch_word_ps: Time
-    """First access to one word of a page, from DRAM."""
-    random_word_ps: Time
-    """One random word of a large mapping, besides the page walk (`tlb.page_walk`)."""
 
 
 class Machine(Model):
@@ -344,6 +202,21 @@ class Machine(Model):
     def _key(self) -> tuple[Any, ...]:
         costs = (self.cache_line, self.memory, self.locks, self.kernel, self.user, self.tlb)
         return (self.name, self.topology, self.clock, self.smt, *costs, self.device)
+
+
+def left_out(model: Model, way: str = "") -> dict[str, Provenance]:
+    """Dotted path of each number that a profile leaves to dessim -> where that number comes from.
+
+    Only of those that are marked as `Default`: costs, and what else a reader has to know of.
+    """
+    found: dict[str, Provenance] = {}
+    for name, field in type(model).model_fields.items():
+        path, default = f"{way}{yaml_key(name)}", default_of(field)
+        if submodel(field) is not None:
+            found |= left_out(getattr(model, name), f"{path}.")
+        elif default is not None and name not in model.model_fields_set:
+            found[path] = default.provenance()
+    return found
 
 
 def _missing(

@@ -9,7 +9,8 @@ from typing import Any, get_args
 from dessim.model.document import Bad, Document, Path
 from dessim.model.errors import Place, Problem, suggest
 from dessim.model.fields import describe, unit_of, walk
-from dessim.model.machine import Machine, Provenance, Tag
+from dessim.model.machine import Machine, left_out
+from dessim.model.provenance import Provenance, Tag
 from dessim.model.units import shorten
 from dessim.model.validate import field_at, validate
 
@@ -52,6 +53,7 @@ class Profile:
         machine, problems = validate(Machine, document)
         if machine is None or self.problems:
             return None, [*self.problems, *problems]
+        provenance |= left_out(machine)
         return machine.model_copy(update={"provenance": provenance}), []
 
 

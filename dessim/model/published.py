@@ -5,10 +5,7 @@ it comes from. The columns `workload`, `scheme`, `threads` and `fault_around_ord
 measured; `doubtful` is empty or gives a reason not to trust the row; every other column is a metric
 named as ours.
 
-A table may also be written as the patch's author would: `workload`, `threads`, `order` (a number,
-or `baseline` for the kernel without the patch), `seconds`, `minor_faults`, and a `note`, which
-makes a row doubtful where it begins with SUSPECT. Workloads may have the names of
-`PATCH_WORKLOADS` there.
+A table may also be written as the author of a patch would: see `dessim.model.author`.
 """
 
 from __future__ import annotations
@@ -20,19 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from dessim.model import ConfigError, Point, find
+from dessim.model.author import Author, authors
 from dessim.model.errors import Place, Problem, Source
 
 KEYS = ("workload", "scheme", "threads", "fault_around_order")
 DOUBTFUL = "doubtful"
-PATCH_COLUMNS = ("workload", "threads", "order", "seconds")
-PATCH_WORKLOADS = {
-    "seq_16GiB": "sequential-read",
-    "rand_1GiB": "random-read",
-    "touch_one_page_per_2MiB_16GiB": "touch-one-per-table",
-}
-BASELINE, PATCHED = "no_fault_around", "radix_walk_trylock"
-"""Schemes of the kernel without the patch and with it."""
-
 NO_ROWS = "the table has no rows: it needs a header and a line for each measured cell"
 
 Key = tuple[str, str, int, int]
@@ -136,7 +125,7 @@ def lines_of(path: Path) -> list[str]:
 
 
 def _header(cells: list[str]) -> list[str]:
-    if "scheme" not in cells and all(name in cells for name in PATCH_COLUMNS):
+    if _author(cells) is not None:
         return cells
     missing = [key for key in KEYS if key not in cells]
     if missing:
@@ -148,8 +137,9 @@ def _row(header: list[str], cells: list[str]) -> tuple[Key, Measured]:
     if len(cells) != len(header):
         raise ValueError(f"{len(cells)} cells, where the header has {len(header)}")
     row = dict(zip(header, cells, strict=True))
-    if "scheme" not in row:
-        row = _of_patch(row)
+    author = _author(header)
+    if author is not None:
+        row = author.ours(row)
     key = (row["workload"], row["scheme"], int(row["threads"]), int(row["fault_around_order"]))
     names = [name for name in row if name not in (*KEYS, DOUBTFUL)]
     values = {name: float(row[name]) for name in names if row[name]}
@@ -158,20 +148,8 @@ def _row(header: list[str], cells: list[str]) -> tuple[Key, Measured]:
     return key, Measured(values, row.get(DOUBTFUL, ""))
 
 
-def _of_patch(row: dict[str, str]) -> dict[str, str]:
-    """The columns of a patch author's row under our names."""
-    baseline = row["order"] == "baseline"
-    note = row.get("note", "")
-    found = {
-        "workload": PATCH_WORKLOADS.get(row["workload"], row["workload"]),
-        "scheme": BASELINE if baseline else PATCHED,
-        "threads": row["threads"],
-        "fault_around_order": "0" if baseline else row["order"],
-        "completion_s": row["seconds"],
-        DOUBTFUL: note if note.startswith("SUSPECT") else "",
-    }
-    own = (*PATCH_COLUMNS, "note")
-    return found | {name: cell for name, cell in row.items() if name not in own}
+def _author(header: list[str]) -> Author | None:
+    return next((author for author in authors() if author.wrote(header)), None)
 
 
 def mean_errors(points: list[dict[str, Any]], metric: str) -> dict[str, tuple[float, int]]:

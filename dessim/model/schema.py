@@ -10,7 +10,8 @@ from typing import Any, Literal, get_args
 
 from dessim.model.experiment import Experiment
 from dessim.model.fields import Model, keys_of, submodel, unit_of
-from dessim.model.machine import Machine, Tag
+from dessim.model.machine import Machine
+from dessim.model.provenance import Tag
 from dessim.model.sweep import SWEPT_KEYS
 from dessim.model.workload import Workload
 

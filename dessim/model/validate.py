@@ -108,12 +108,26 @@ def _problems(error: ValidationError, model: type[Model], document: Document) ->
 
 def _model_at(model: type[Model], path: Path) -> type[Model] | None:
     current: type[Model] | None = model
+    named = False  # the next step is any name of a mapping of models
     for step in path:
+        if named:
+            named = False
+            continue
         known = keys_of(current) if current else {}
         if step not in known:
             return None
-        current = submodel(known[str(step)])
+        field = known[str(step)]
+        current, named = submodel(field), False
+        if current is None:
+            current, named = _model_of_values(field), True
     return current
+
+
+def _model_of_values(field: FieldInfo) -> type[Model] | None:
+    """The model class of the values of a field that is a mapping of models."""
+    values = get_args(field.annotation)[1:]
+    is_model = values and isinstance(values[0], type) and issubclass(values[0], Model)
+    return values[0] if is_model else None
 
 
 def _sentence(

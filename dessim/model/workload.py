@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from dessim.model.costs import Cost
 from dessim.model.fields import (
     Count,
     Model,
@@ -93,7 +94,7 @@ class Workload(Model):
     random_sequence: Literal["own", "same"] = "own"
     """Random access: each thread draws its own pages, or all draw the same ones in the same order
     (a benchmark whose threads seed their generators alike)."""
-    page_work_ps: Time = 0
+    page_work_ps: Annotated[Time, Cost(smt="user")] = 0
     """Extra user work per page."""
     page_touch: Literal["read_page", "touch_word"] = "read_page"
     """What the user does with a page: read every word, or touch one. The default is `read_page`,
@@ -108,9 +109,9 @@ class Workload(Model):
     actors: tuple[ActorChoice, ...] = ()
     """Who else works on the file while threads fault."""
 
-    think_ps: Time = 0
+    think_ps: Annotated[Time, Cost(clock=False, smt="none")] = 0
     """Lock loop: (mean) time between giving the lock back and asking for it again."""
-    hold_ps: Time = 0
+    hold_ps: Annotated[Time, Cost(clock=False, smt="none")] = 0
     """Lock loop: (mean) time that the lock is held."""
     think_distribution: Distribution = "exponential"
     """Lock loop: distribution of the think time."""

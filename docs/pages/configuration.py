@@ -9,7 +9,8 @@ from dessim import model
 from dessim.model.calibration import Calibration
 from dessim.model.experiment import Experiment, SchemeChoice
 from dessim.model.fields import Model, Unit, keys_of, submodel, unit_of
-from dessim.model.machine import Machine, Tag
+from dessim.model.machine import Machine
+from dessim.model.provenance import Tag, default_of
 from dessim.model.workload import ActorChoice, Workload
 
 from .markdown import block, code, escape, prose, table
@@ -82,7 +83,9 @@ def _default(field: FieldInfo) -> str:
     if isinstance(default, Model):
         return "its own defaults"
     if unit is not None:
-        return code(unit.write(default))
+        mark = default_of(field)
+        known = f" ({mark.tag}: {escape(mark.note)})" if mark else ""
+        return code(unit.write(default)) + known
     return code(str(default).lower() if isinstance(default, bool) else default)
 
 

@@ -4,7 +4,7 @@ import inspect
 from types import ModuleType
 
 from dessim import schemes
-from dessim.kernel import alphabet
+from dessim.kernel import alphabet, cost_table
 from dessim.kernel import layout as lay
 
 from .markdown import block, code, escape, prose, table
@@ -71,7 +71,7 @@ def words_page() -> str:
         "Locks": alphabet.LOCKS,
         "Words of a page": alphabet.WORDS,
         "Conditions": (*alphabet.FLAG_CONDITIONS, *alphabet.OTHER_CONDITIONS),
-        "Costs": [cost for cost in lay.COSTS if cost != "none"],
+        "Costs": [cost for cost in cost_table.COSTS if cost != "none"],
         "Counters": lay.COUNTERS,
     }
     rows = [(code(shown), escape(text)) for shown, text in words().items()]

@@ -9,6 +9,7 @@ matter to them; ``Tame`` programs leave counts and flags of pages as the shipped
 from hypothesis import strategies as st
 
 from dessim.kernel import alphabet as say
+from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import Step
 from dessim.schemes import exit
@@ -23,7 +24,7 @@ LOCK_ORDER = (
     ("lock",),
 )
 AFTER_MMAP, AFTER_VMA = 1, 2
-WORK = [name for name in lay.COSTS if name not in ("think", "hold")]
+WORK = [name for name in cost_table.COSTS if name not in ("think", "hold")]
 CONDITIONS = [*say.FLAG_CONDITIONS, *say.OTHER_CONDITIONS]
 OPTION = "drawn"
 

@@ -9,6 +9,7 @@ from stories import RunawayError, by_loop, by_reference, difference
 
 from dessim.engines.deadlock import Deadlock
 from dessim.engines.loop import NEVER
+from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
 from dessim.kernel.ops import NUMBERS
 from dessim.kernel.world import build_world
@@ -206,10 +207,10 @@ def test_fusing_past_a_rarely_decisive_step_is_noticed(op):
 # --- costs --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cost", lay.COSTS[1:])
+@pytest.mark.parametrize("cost", cost_table.COSTS[1:])
 def test_quick_a_cost_off_by_1_ps_is_noticed(cost):
     """No cost of the table can be wrong by the smallest amount without a difference."""
-    index = lay.COSTS.index(cost)
+    index = cost_table.COSTS.index(cost)
     assert is_caught(word=lambda w: int(w[lay.H_COST]) + index)
 
 

@@ -16,6 +16,7 @@ from dessim.engines.explorer.states import pack
 from dessim.engines.explorer.story import Walk, read_schedule
 from dessim.engines.explorer.world import Small
 from dessim.engines.reference import Reference
+from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
 from dessim.kernel.ops import OP_LOCK, OP_NEXT_ACCESS, OP_WAIT_ON_PAGE
 from dessim.kernel.steps import advance
@@ -102,7 +103,7 @@ def test_random_schedules_of_the_reference_engine_stay_inside(scope):
     for _ in range(RUNS):
         w = Walk(small).w
         w[w[lay.H_WOKEN]] = 0
-        costs = range(w[lay.H_COST], w[lay.H_COST] + 2 * lay.N_COSTS)
+        costs = range(w[lay.H_COST], w[lay.H_COST] + 2 * cost_table.N_COSTS)
         lines = range(w[lay.H_LINE_COST], w[lay.H_LINE_COST] + 9 * lay.N_DISTANCES)
         for place in (*costs, *lines):
             w[place] = int(10 ** rng.uniform(0, 5))

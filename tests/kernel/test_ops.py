@@ -13,7 +13,7 @@ from tiny import seen, tiny
 
 from dessim.engines import compiled, deadlock, reference
 from dessim.engines.explorer.world import ScopeError
-from dessim.kernel import delays, pages, steps
+from dessim.kernel import cost_table, delays, pages, steps
 from dessim.kernel import layout as lay
 from dessim.kernel import operation as about
 from dessim.kernel.alphabet import ProgramError, Step, get_page, work
@@ -259,7 +259,7 @@ def test_a_step_that_leaves_something_out_cannot_be_assembled(step, message):
 def test_a_step_has_cost_and_category_of_its_operation_unless_it_says_others():
     """The row's are the rule; a program may say others."""
     own = assemble((Step("set_pte"), Step("set_pte", cost="none", category="ptl"), STOP)).words
-    costs = [lay.COSTS[cost] for cost in own[lay.I_COST :: lay.I_WORDS]]
+    costs = [cost_table.COSTS[cost] for cost in own[lay.I_COST :: lay.I_WORDS]]
     categories = [lay.CATEGORIES[category] for category in own[lay.I_CATEGORY :: lay.I_WORDS]]
     assert costs[:2] == ["set_pte", "none"]
     assert categories[:2] == ["map", "ptl"]

@@ -15,6 +15,7 @@ from helpers import (
     a_workload,
 )
 
+from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import (
     Step,
@@ -41,7 +42,7 @@ def test_every_step_of_the_alphabet_has_a_test_by_its_name():
     assert set(OPS) - tested == set()
 
 
-@pytest.mark.parametrize("cost", [name for name in lay.COSTS if name in KERNEL_PS])
+@pytest.mark.parametrize("cost", [name for name in cost_table.COSTS if name in KERNEL_PS])
 def test_work_takes_exactly_its_cost_of_the_profile(cost):
     """Work lasts what the machine profile says, no more and no less, and touches nothing."""
     lab = a_lab(work(cost))

@@ -10,25 +10,24 @@ import pytest
 
 from dessim.model import find, load_machine
 from dessim.study.fidelity.sosp13 import (
-    ATOMIC,
-    CURVES,
-    MACHINES,
     Row,
     in_unit_of,
     load_curves,
     machine_of,
     ns_per_operation,
+    setup_of,
 )
 
-ROWS = load_curves(find("published", "sosp13-synchronization"))
+TABLE = find("published", "sosp13-synchronization")
+SETUP = setup_of(TABLE)
+ROWS = load_curves(TABLE, SETUP)
 
 
 def simulated(row: Row) -> float:
     """Return what the model says about a point of a curve, in its unit."""
-    curve = CURVES[row.quantity]
-    machine = machine_of(row, curve)
-    each_ns = ns_per_operation(machine, curve.program, row.threads, "compiled")
-    return in_unit_of(row, machine, each_ns)
+    machine = machine_of(row, SETUP)
+    each_ns = ns_per_operation(machine, SETUP, row.quantity, row.threads, "compiled")
+    return in_unit_of(row, machine, each_ns, SETUP.pause_ps)
 
 
 def errors(quantity: str, machine: str, threads: Container[int]) -> dict[int, float]:
@@ -86,16 +85,16 @@ def test_two_threads_are_too_fast() -> None:
 def test_one_thread_takes_its_pause_and_its_own_rmw() -> None:
     """On the reference engine: 100 ns of pause on average and 10.3 ns for a line of its own."""
     row = next(row for row in ROWS if (row.quantity, row.machine) == ("atomic_fai", "opteron48"))
-    machine = machine_of(row, CURVES["atomic_fai"])
-    found = [ns_per_operation(machine, ATOMIC, 1, "reference", i) for i in range(5)]
+    machine = machine_of(row, SETUP)
+    found = [ns_per_operation(machine, SETUP, "atomic_fai", 1, "reference", i) for i in range(5)]
     assert sum(found) / 5 == pytest.approx(110.3, rel=0.1)
 
 
-@pytest.mark.parametrize("quantity", sorted(CURVES))
+@pytest.mark.parametrize("quantity", sorted(SETUP.curves))
 def test_only_the_lock_and_its_line_differ_from_the_profile(quantity) -> None:
     """No run of a line, filled die by die, kernel and memory as the profile has them."""
     for row in {row.machine: row for row in ROWS if row.quantity == quantity}.values():
-        machine, plain = machine_of(row, CURVES[quantity]), load_machine(MACHINES[row.machine])
+        machine, plain = machine_of(row, SETUP), load_machine(SETUP.machines[row.machine])
         assert machine.cache_line.hold_ps == 0
         assert machine.topology.placement == "compact"
         assert (machine.kernel, machine.memory) == (plain.kernel, plain.memory)

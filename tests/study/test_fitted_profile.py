@@ -68,6 +68,31 @@ def test_a_second_fit_replaces_the_first(tmp_path: Path) -> None:
     assert second.count("\ncalibration:") == 1
 
 
+def test_a_number_that_was_left_out_is_written_behind_the_others(tmp_path: Path) -> None:
+    """A default that was fitted gets its own line in its section, with its range."""
+    line = next(line for line in TEXT.splitlines() if line.startswith("  time_slice:"))
+    without = TEXT.replace(f"{line}\n", "")
+    machine = load_machine(written(tmp_path, without, "without"))
+    numbers = {"kernel.time_slice": Fitted(5_000_000_000, None)}
+    record = RECORD.model_copy(update={"parameters": tuple(numbers), "covariance": ((0.1,),)})
+    text = fitted_profile(without, machine, numbers, "new", record)
+    fitted = load_machine(written(tmp_path, text))
+    assert fitted.kernel.time_slice_ps == 5_000_000_000
+    origin = fitted.provenance["kernel.time_slice"]
+    assert (origin.tag, origin.low, origin.high) == ("fitted", 3_000_000_000, 12_000_000_000)
+    assert set(without.splitlines()) - set(text.splitlines()) == {"name: ivybridge-ex-4s"}
+
+
+def test_a_number_without_a_section_is_refused(tmp_path: Path) -> None:
+    """There is no place for it in the file, and the error says so."""
+    text = TEXT[: TEXT.index("\ntlb:")] + TEXT[TEXT.index("\ndevice:") :]
+    machine = load_machine(written(tmp_path, text, "without"))
+    known = machine.provenance | {"tlb.page_walk": MACHINE.provenance["tlb.page_walk"]}
+    machine = machine.model_copy(update={"provenance": known})
+    with pytest.raises(ConfigError, match=r"tlb.page_walk is not in its file"):
+        fitted_profile(text, machine, {"tlb.page_walk": Fitted(1000, None)}, "new", RECORD)
+
+
 def test_a_record_must_fit_its_parameters(tmp_path: Path) -> None:
     """A covariance of another size is refused at its place."""
     text = fitted_profile(TEXT, MACHINE, NUMBERS, "new", RECORD)

@@ -6,7 +6,7 @@ from helpers import a_lock_loop, a_machine, a_workload, ideal_machine
 
 from dessim.engines import run_setup
 from dessim.model import Point, SchemeChoice, load_machine
-from dessim.model.machine import Provenance
+from dessim.model.provenance import Provenance
 from dessim.study.explain.costs import UnknownLeverError
 from dessim.study.explain.sensitivity import Plan, machine_at, ranged, sensitivity
 from dessim.study.sweep.plan import setup_of

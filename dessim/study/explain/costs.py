@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
 from dessim.kernel.assembler import Program
 from dessim.kernel.ops import OP_STOP, OPERATIONS
@@ -108,10 +109,15 @@ def _under(prefix: str, *ends: str) -> tuple[str, ...]:
     )
 
 
+def _group(name: str) -> tuple[str, ...]:
+    """Costs that are declared to belong to a group."""
+    return tuple(f"machine.{cost.path}" for cost in cost_table.OF_MACHINE if cost.group == name)
+
+
 @cache
 def groups() -> dict[str, Group]:
     """Groups by name."""
-    line, kernel = "machine.cache_line.", "machine.kernel."
+    line = "machine.cache_line."
     near, far = ("same_l3", "same_socket"), ("one_hop", "two_hops")
     return {
         "line_remote": Group("transfers of a cache line between sockets", _under(line, *far)),
@@ -125,28 +131,13 @@ def groups() -> dict[str, Group]:
             "latency of DRAM, near and far",
             ("machine.memory.local", *_under("machine.memory.", *far)),
         ),
-        "exception": Group(
-            "exception entry and exit", _under(kernel, "exception_entry", "exception_exit")
-        ),
-        "lookup": Group(
-            "finding pages in the page cache",
-            _under(
-                kernel,
-                *("fault_around_setup", "slow_path", "lookup_descent"),
-                *("lookup_slot", "indirect_call"),
-            ),
-        ),
-        "map": Group("mapping a page", _under(kernel, "page_checks", "rmap", "set_pte")),
+        "exception": Group("exception entry and exit", _group("exception")),
+        "lookup": Group("finding pages in the page cache", _group("lookup")),
+        "map": Group("mapping a page", _group("map")),
         "hand_over": Group("hand-over of locks", _under("machine.locks.")),
-        "sleep": Group(
-            "sleeping and waking",
-            _under(kernel, "page_lock_sleep", "wakeup", "wake_walk", "context_switch"),
-        ),
-        "teardown": Group(
-            "the end of a process",
-            _under(kernel, "teardown_per_pte", "teardown_per_table", "process_exit"),
-        ),
-        "kernel": Group("all work in the kernel", _under(kernel)),
+        "sleep": Group("sleeping and waking", _group("sleep")),
+        "teardown": Group("the end of a process", _group("teardown")),
+        "kernel": Group("all work in the kernel", _under("machine.kernel.")),
         "user": Group("using a page once it is mapped", _under("machine.user.")),
         "tlb": Group("translation and shootdowns", _under("machine.tlb.")),
         "device": Group("reads of the device", _under("machine.device.")),
@@ -158,8 +149,13 @@ def groups() -> dict[str, Group]:
 
 def path_of_cost(name: str) -> str | None:
     """Path of a cost of the kernel's table, or None for those that nobody sets."""
-    alias = {"device_read": "read_latency", "tlb_l2_hit": "l2_hit"}.get(name, name)
-    return next((path for path in costs() if path.rpartition(".")[2] == alias), None)
+    return _paths_of_costs().get(name)
+
+
+@cache
+def _paths_of_costs() -> dict[str, str]:
+    tables = {"machine": cost_table.OF_MACHINE, "workload": cost_table.OF_WORKLOAD}
+    return {cost.name: f"{word}.{cost.path}" for word, table in tables.items() for cost in table}
 
 
 def held_costs(program: Program, lock: int) -> tuple[str, ...]:
@@ -190,11 +186,11 @@ def held_costs(program: Program, lock: int) -> tuple[str, ...]:
         seen.add(place)
         operation = OPERATIONS[row[lay.I_OP]]
         if operation.drawn:
-            found.add(lay.COSTS.index(operation.drawn))
+            found.add(cost_table.COSTS.index(operation.drawn))
         if operation.locking not in (lay.TAKES_LOCK, lay.DROPS_LOCK):
             found.add(row[lay.I_COST])
         todo += [row[lay.I_NEXT], *([row[lay.I_TARGET]] if row[lay.I_TARGET] else [])]
-    paths = [path_of_cost(lay.COSTS[cost]) for cost in sorted(found) if cost]
+    paths = [path_of_cost(cost_table.COSTS[cost]) for cost in sorted(found) if cost]
     return tuple(path for path in paths if path is not None)
 
 
@@ -255,17 +251,20 @@ def is_used(point: Point, path: str) -> bool:
         "two_hops": max(max(row) for row in topology.hops) < 2,
         "ticket_per_waiter": machine.locks.page_table_lock != "ticket",
         "test_and_set_per_waiter": machine.locks.page_table_lock != "test_and_set",
-        "add_to_page_cache": not changes_page_cache(workload),
-        "remove_from_page_cache": not changes_page_cache(workload),
-        "clear_pte": not changes_page_cache(workload),
     }
-    if path.startswith("machine.device."):
+    if path.startswith("machine.device.") or path in _of_page_cache():
         return changes_page_cache(workload)
     if path.startswith("machine.tlb."):
         return machine.tlb.l1_entries > 0
     if path.startswith("machine.user."):
         return _is_accessed(workload, end)
     return not lacking.get(end, False)
+
+
+@cache
+def _of_page_cache() -> frozenset[str]:
+    of_machine = cost_table.OF_MACHINE
+    return frozenset(f"machine.{c.path}" for c in of_machine if c.cost.needs == "page_cache")
 
 
 def _is_accessed(workload: Workload, cost: str) -> bool:

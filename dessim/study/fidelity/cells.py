@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from dessim import schemes
 from dessim.model import ConfigError, Experiment, Point, SchemeChoice, load_workload, resolve
+from dessim.model.author import our_workload, usual_author
 from dessim.model.errors import Place, Problem, Source, suggest
 from dessim.model.locate import is_path, names, unknown_name
-from dessim.model.published import BASELINE, PATCH_WORKLOADS, PATCHED, Key
+from dessim.model.published import Key
 from dessim.model.units import SIZE, parse_quantity
 from dessim.model.workload import MAX_THREADS, PAGE_BYTES, Workload
 from dessim.schemes import UnknownScheme
@@ -26,7 +27,7 @@ _NUMBERS = re.compile(r"(\*|\d{1,6}(,\d{1,6})*)?\Z")
 
 def usual_scheme(order: int) -> str:
     """Scheme of a cell whose name does not tell it."""
-    return PATCHED if order else BASELINE
+    return usual_author().scheme_at(order)
 
 
 def cell_name(key: Key) -> str:
@@ -81,14 +82,14 @@ def read_choice(text: str, option: str) -> Choice:
     """
     workload, _, rest = text.partition(":")
     threads, _, orders = rest.partition(":")
-    orders = orders.replace("baseline", "0")
+    orders = orders.replace(usual_author().baseline, "0")
     if not workload or not _NUMBERS.match(threads) or not _NUMBERS.match(orders):
         raise refuse(
             option,
             f"'{text[:80]}' is no choice of cells: expected WORKLOAD[:THREADS[:ORDERS]],"
             " such as sequential-read:1,8:0,4",
         )
-    return Choice(PATCH_WORKLOADS.get(workload, workload), _numbers(threads), _numbers(orders))
+    return Choice(our_workload(workload), _numbers(threads), _numbers(orders))
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -229,7 +230,7 @@ def simulating(points: Sequence[Point], texts: Sequence[str]) -> list[Point]:
     known = list(dict.fromkeys(point.workload.name for point in points))
     for text in texts:
         workload, equals, size = text.rpartition("=")
-        workload = PATCH_WORKLOADS.get(workload, workload)
+        workload = our_workload(workload)
         if equals and workload not in known:
             hint = suggest(workload, known, plural="workloads")
             raise refuse("--simulate", f"no point has workload '{workload[:80]}'; {hint}")

@@ -55,15 +55,21 @@ def fitted_profile(
     Raises
     ------
     ConfigError
-        If a number does not stand in the file.
+        If neither a number nor a section for it stands in the file.
     """
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     edits = []
     for path, fitted in numbers.items():
-        node = _node(root, path.split("."))
-        if node is None:
+        *way, key = path.split(".")
+        node, entry = _node(root, [*way, key]), _entry(machine, path, fitted)
+        if node is not None:
+            edits.append((*_extent(node), entry))
+            continue
+        section = _node(root, way)
+        if not isinstance(section, yaml.MappingNode) or section.flow_style or not section.value:
             raise ConfigError([Problem(Place(Source(machine.name)), f"{path} is not in its file")])
-        edits.append((*_extent(node), _entry(machine, path, fitted)))
+        end, indent = _extent(section)[1], " " * section.value[0][0].start_mark.column
+        edits.append((end, end, f"\n{indent}{key}: {entry}"))  # left out: it goes behind the others
     own = _node(root, ["name"])
     if own is not None:
         edits.append((*_extent(own), name))

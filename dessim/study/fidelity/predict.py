@@ -23,7 +23,7 @@ from typing import Any
 import dessim
 from dessim.measure.statistics.fitting import CONFIDENCE
 from dessim.model import Machine, Point
-from dessim.model.published import BASELINE, PATCH_WORKLOADS
+from dessim.model.author import usual_author
 from dessim.study.fidelity.calibrate import SPREAD, STEP, Simulate
 from dessim.study.fidelity.cells import cell_name, key_of
 from dessim.study.fidelity.parameters import Parameter, machine_with, parameters_of, settings_of
@@ -33,11 +33,6 @@ from dessim.study.sweep.jobs import Tally
 from dessim.study.sweep.precision import summary_of
 
 Entry = dict[str, Any]
-USUAL = (
-    "sequential-read:60,120:0,1,3,4,5,7,9",
-    "touch-one-per-table:32,60,120:0,1,3,4,5,7,9",
-)
-"""Cells to predict when nobody says: those of 2014 that are not in the published table."""
 OPEN = (
     "smt.user_slowdown",
     "smt.kernel_slowdown",
@@ -296,18 +291,23 @@ def _prediction(
 
 def table_rows(document: Entry) -> list[Entry]:
     """Rows in the columns and with the names of the published table."""
-    names = {ours: theirs for theirs, ours in PATCH_WORKLOADS.items()}
+    author = usual_author()
+    names = {ours: theirs for theirs, ours in author.workloads.items()}
+    column, unpatched = author.columns, author.schemes.unpatched
+    seconds = column["completion_s"]
     rows = []
     for one in document["predictions"]:
         low, high = one[SECONDS]["ci95"]
         rows.append(
             {
-                "workload": names.get(one["workload"], one["workload"]),
-                "threads": one["threads"],
-                "order": "baseline" if one["scheme"] == BASELINE else one["fault_around_order"],
-                "seconds": f"{one[SECONDS]['value']:.6g}",
-                "seconds_lo": f"{low:.6g}",
-                "seconds_hi": f"{high:.6g}",
+                column["workload"]: names.get(one["workload"], one["workload"]),
+                column["threads"]: one["threads"],
+                column["fault_around_order"]: (
+                    author.baseline if one["scheme"] == unpatched else one["fault_around_order"]
+                ),
+                seconds: f"{one[SECONDS]['value']:.6g}",
+                f"{seconds}_lo": f"{low:.6g}",
+                f"{seconds}_hi": f"{high:.6g}",
                 "minor_faults": round(one[FAULTS]["value"]),
             }
         )

@@ -1,0 +1,249 @@
+"""The costs of a machine that are work of one CPU: each is declared here, and nowhere else.
+
+A cost is a field of a section of the profile. Its name is the key, its docstring the meaning, its
+type the unit; the mark `Cost` says how it scales and which time it is. From these follow the keys
+and the JSON Schema of a profile, the cost table of a World (`dessim.kernel.cost_table`), the
+category of a step that pays it, the names in a program and what `dessim explain` cuts.
+
+A cost that a profile may leave out has a value here and the mark `Default`, which says where that
+value comes from. Costs without one differ so much between machines that any number would be a guess
+about the very thing that is asked: a profile has to name them.
+
+Costs of cache lines by distance, of memory and of hand-overs stand in `dessim.model.machine`. The
+three that a workload sets are marked in `dessim.model.workload`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from dessim.model.fields import (
+    Count,
+    Flag,
+    Model,
+    PositiveTime,
+    Ratio,
+    Time,
+    refuse,
+    submodel,
+    yaml_key,
+)
+from dessim.model.provenance import FREE, Default, default_of
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Mark of a field whose number stands in the cost table of a World.
+
+    Attributes
+    ----------
+    category : str
+        Category of time of a step's own work; empty: that of the step that pays it.
+    group : str
+        What `dessim explain` cuts it with; the category if empty.
+    name : str
+        In programs and in the cost table; the field's key if empty.
+    clock : bool
+        Whether it takes longer when more cores are busy and the clock is slower. Not so for what
+        waits for memory, nor for what runs alone.
+    smt : "kernel", "user" or "none"
+        The slow-down by a busy SMT sibling.
+    needs : "" or "page_cache"
+        What has to happen in a workload for it to be paid at all.
+    """
+
+    category: str = ""
+    group: str = ""
+    name: str = ""
+    clock: bool = True
+    smt: Literal["kernel", "user", "none"] = "kernel"
+    needs: Literal["", "page_cache"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A cost as it was found in a model.
+
+    Attributes
+    ----------
+    name : str
+    path : str
+        Dotted, as in a profile: `kernel.find_vma`.
+    attributes : tuple of str
+        The way to its number: `kernel`, `find_vma_ps`.
+    group : str
+    cost : Cost
+    meaning : str
+    default : Default or None
+    required : bool
+    """
+
+    name: str
+    path: str
+    attributes: tuple[str, ...]
+    group: str
+    cost: Cost
+    meaning: str
+    default: Default | None
+    required: bool
+
+    def ps(self, model: Model) -> int:
+        """The number of a model, as it stands there."""
+        value: object = model
+        for name in self.attributes:
+            value = getattr(value, name)
+        assert isinstance(value, int), self.path
+        return value
+
+
+def declared(model: type[Model], way: tuple[str, ...] = ()) -> Iterator[Declared]:
+    """All costs of a model and its sections, in order of declaration."""
+    for attribute, field in model.model_fields.items():
+        inner = submodel(field)
+        if inner is not None:
+            yield from declared(inner, (*way, attribute))
+        for cost in (item for item in field.metadata if isinstance(item, Cost)):
+            yield Declared(
+                name=cost.name or yaml_key(attribute),
+                path=".".join(yaml_key(name) for name in (*way, attribute)),
+                attributes=(*way, attribute),
+                group=cost.group or cost.category,
+                cost=cost,
+                meaning=" ".join((field.description or "").split()),
+                default=default_of(field),
+                required=field.is_required(),
+            )
+
+
+SLICE = Default("recalled", "CFS with few threads on a CPU", low=3_000_000_000, high=12_000_000_000)
+
+
+class KernelCosts(Model):
+    """Work of one CPU in the kernel, without the cache-line costs that the model adds itself."""
+
+    exception_entry_ps: Annotated[Time, Cost("entry_exit", group="exception")]
+    """From the faulting instruction to the first instruction of the handler."""
+    exception_exit_ps: Annotated[Time, Cost("entry_exit", group="exception")]
+    """Return from the exception (IRET)."""
+    find_vma_ps: Annotated[Time, Cost("entry_exit")]
+    """Look up the VMA of an address."""
+    walk_page_table_ps: Annotated[Time, Cost("entry_exit")]
+    """Walk from the mm's top table to the pmd and read the pte."""
+    alloc_page_table_ps: Annotated[Time, Cost("page_table")]
+    """Allocate and zero a page-table page."""
+    fault_around_setup_ps: Annotated[Time, Cost("lookup")]
+    """Compute the window and start the walk over it."""
+    slow_path_ps: Annotated[Time, Cost("lookup")]
+    """find_get_page and __do_fault besides their RMWs: the fault without fault-around."""
+    lookup_descent_ps: Annotated[Time, Cost("lookup")]
+    """Radix walk from the root of the page-cache tree to a leaf."""
+    lookup_slot_ps: Annotated[Time, Cost("lookup")]
+    """Next slot within one walk."""
+    indirect_call_ps: Annotated[Time, Cost("lookup")]
+    """Call through a function pointer and back."""
+    page_checks_ps: Annotated[Time, Cost("map")]
+    """uptodate, mapping, index and i_size of one page."""
+    rmap_ps: Annotated[Time, Cost("map")]
+    """page_add_file_rmap bookkeeping besides the RMW on the mapcount."""
+    set_pte_ps: Annotated[Time, Cost("map")]
+    """Build and store one pte."""
+    lock_local_ps: Annotated[Time, Cost()]
+    """Uncontended spinlock overhead besides the RMW, per operation."""
+    unlock_page_ps: Annotated[Time, Cost("page_lines")]
+    """Find and read the wait queue at unlock_page."""
+    teardown_per_pte_ps: Annotated[Time, Cost(group="teardown", clock=False, smt="none")]
+    """Unmap one pte at exit."""
+    teardown_per_table_ps: Annotated[Time, Cost(group="teardown", clock=False, smt="none")]
+    """Free one page-table page at exit."""
+    thread_start_ps: Time
+    """Interval between the creation of two threads."""
+    process_exit_ps: Annotated[Time, Cost("teardown", clock=False, smt="none")]
+    """Fixed cost of the end of a process."""
+    page_lock_sleep_ps: Annotated[Time, Cost("page_lock", group="sleep")]
+    """Enqueue on a page's wait queue and give the CPU up."""
+    wakeup_ps: Annotated[Time, Cost(group="sleep")]
+    """From the wake-up to the moment that the woken thread runs."""
+    wake_walk_ps: Annotated[Time, Cost(group="sleep")]
+    """Paid by the unlocker per woken waiter."""
+    context_switch_ps: Annotated[Time, Cost(group="sleep")]
+    """Switch of a CPU to another thread."""
+    time_slice_ps: Annotated[PositiveTime, SLICE] = 4_000_000_000
+    """How long a thread keeps its CPU while others want it; looked at in user mode."""
+    add_to_page_cache_ps: Annotated[Time, Cost(needs="page_cache"), FREE] = 0
+    """Allocate a page and insert it into the page cache."""
+    remove_from_page_cache_ps: Annotated[Time, Cost(needs="page_cache"), FREE] = 0
+    """Delete a page from the page cache, besides its locks and RMWs."""
+    clear_pte_ps: Annotated[Time, Cost(needs="page_cache"), FREE] = 0
+    """Find and clear one pte of another mapping, besides its line."""
+
+
+class UserCosts(Model):
+    """Work of one CPU in user mode on a page once mapped."""
+
+    read_page_dram_ps: Annotated[Time, Cost(clock=False, smt="user")]
+    """Read all words of a 4 KiB page from local DRAM."""
+    read_page_l3_ps: Annotated[Time, Cost(smt="user")]
+    """The same for a page that the socket read a short while ago."""
+    read_page_cv_ppm: Ratio
+    """Coefficient of variation of a page read."""
+    touch_word_ps: Annotated[Time, Cost(clock=False, smt="user")]
+    """First access to one word of a page, from DRAM."""
+    random_word_ps: Annotated[Time, Cost(clock=False, smt="user")]
+    """One random word of a large mapping, besides the page walk (`tlb.page_walk`)."""
+
+
+class Tlb(Model):
+    """Translation look-aside buffers of a core, and what flushing them costs. No entries: free."""
+
+    l1_entries: Annotated[int, Field(strict=True, ge=0, le=1 << 16)] = 0
+    """Entries of the first level for 4 KiB pages; 0: translation costs nothing."""
+    l1_ways: Annotated[Count, Field(le=1 << 16)] = 4
+    """Associativity of the first level."""
+    l2_entries: Annotated[int, Field(strict=True, ge=0, le=1 << 16)] = 0
+    """Entries of the second level."""
+    l2_ways: Annotated[Count, Field(le=1 << 16)] = 4
+    """Associativity of the second level."""
+    l2_hit_ps: Annotated[Time, Cost(name="tlb_l2_hit"), FREE] = 0
+    """First-level miss that hits the second."""
+    page_walk_ps: Annotated[Time, Cost(), FREE] = 0
+    """Miss in both levels."""
+    invlpg_ps: Annotated[Time, Cost(), FREE] = 0
+    """Flush of one page on the own CPU."""
+    flush_all_ps: Annotated[Time, Cost(), FREE] = 0
+    """Flush of everything on the own CPU."""
+    flush_ceiling_pages: Annotated[int, Field(strict=True, ge=0, le=1 << 28)] = 33
+    """Pages above which everything is flushed instead of page by page."""
+    ipi_base_ps: Annotated[Time, Cost(), FREE] = 0
+    """Initiator of a shootdown: send the first interrupt and wait for its answer."""
+    ipi_per_cpu_ps: Annotated[Time, Cost(), FREE] = 0
+    """Initiator: each interrupted CPU."""
+    ipi_handler_ps: Annotated[Time, Cost(), FREE] = 0
+    """Each interrupted CPU: handler, entry and exit included."""
+    pcid: Flag = False
+    """Whether a switch to another mm keeps the TLB."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Tlb:
+        for level in ("l1", "l2"):
+            entries, ways = getattr(self, f"{level}_entries"), getattr(self, f"{level}_ways")
+            if entries and entries % ways:
+                text = f"{entries} entries are not a whole number of sets of {ways} ways"
+                raise refuse([((f"{level}_entries",), text)])
+        if bool(self.l1_entries) != bool(self.l2_entries):
+            raise refuse([(("l2_entries",), "both levels need entries, or neither")])
+        return self
+
+
+class Device(Model):
+    """What reads pages that are not in the page cache."""
+
+    read_latency_ps: Annotated[Time, Cost(name="device_read", clock=False, smt="none"), FREE] = 0
+    """Mean time of one read of a page; 0: there is no device."""
+    read_latency_cv_ppm: Ratio = 0
+    """Coefficient of variation of a read (lognormal)."""
+    queue_depth: Annotated[Count, Field(le=1024)] = 1
+    """Reads that are served at the same time."""

@@ -1,0 +1,83 @@
+"""The cost table follows from the declarations: places, scales, categories."""
+
+from dataclasses import replace
+
+import pytest
+
+from dessim.kernel import cost_table
+from dessim.kernel import layout as lay
+from dessim.kernel.alphabet import Step
+from dessim.kernel.assembler import assemble
+from dessim.kernel.cost_table import OF_MACHINE, check
+from dessim.kernel.costs import cost_row
+from dessim.kernel.placement import clock_stretch_ppm
+from dessim.model import load_machine
+from dessim.model.costs import Cost
+from dessim.model.provenance import FREE
+from tests.helpers import scheme_setup
+
+SETUP = scheme_setup("lock_each_page", 2, 1, load_machine("ivybridge-ex-4s"))
+MACHINE = SETUP.machine
+BY_NAME = {cost.name: cost for cost in OF_MACHINE}
+FIXED = {"teardown_per_pte", "teardown_per_table", "process_exit", "device_read"}
+FROM_MEMORY = {"read_page_dram", "touch_word", "random_word"}
+
+
+def test_the_first_cost_is_none() -> None:
+    """A step without work of its own has cost 0, which costs nothing."""
+    assert cost_table.COSTS[0] == "none"
+    assert cost_row(SETUP, 1, smt_busy=True)[0] == 0
+
+
+def test_every_cost_has_one_place() -> None:
+    """Names are places; a constant is the place of its name."""
+    assert len(set(cost_table.COSTS)) == cost_table.N_COSTS
+    assert cost_table.COSTS[cost_table.COST_SLEEP] == "page_lock_sleep"
+    assert len(cost_row(SETUP, 1, smt_busy=False)) == cost_table.N_COSTS
+
+
+@pytest.mark.parametrize("cost", OF_MACHINE, ids=lambda cost: cost.name)
+def test_a_cost_alone_is_the_profiles_number(cost) -> None:
+    """One busy core and an idle sibling: nothing is stretched."""
+    row = cost_row(SETUP, 1, smt_busy=False)
+    assert row[cost_table.index(cost.name)] == cost.ps(MACHINE)
+
+
+@pytest.mark.parametrize("cost", OF_MACHINE, ids=lambda cost: cost.name)
+def test_a_cost_scales_as_it_is_declared(cost) -> None:
+    """The clock stretches work, not memory nor the end; the sibling slows both kinds of work."""
+    stretched = clock_stretch_ppm(MACHINE, 30)
+    slow = {"kernel": MACHINE.smt.kernel_slowdown_ppm, "user": MACHINE.smt.user_slowdown_ppm}
+    assert stretched > 1_000_000
+    ps = cost.ps(MACHINE)
+    if cost.name not in FIXED | FROM_MEMORY:
+        ps = ps * stretched // 1_000_000
+    if cost.name not in FIXED:
+        user = cost.path.startswith("user.")
+        ps = ps * slow["user" if user else "kernel"] // 1_000_000
+    assert cost_row(SETUP, 30, smt_busy=True)[cost_table.index(cost.name)] == ps
+
+
+def test_a_step_counts_as_its_cost_says() -> None:
+    """Work has the category of the cost, or, where that has none, of the step."""
+    for name, category in (("rmap", "map"), ("find_vma", "entry_exit"), ("wakeup", "idle")):
+        words = assemble((Step("work", cost=name, category="idle"), Step("stop"))).words
+        assert words[lay.I_COST] == cost_table.index(name)
+        assert lay.CATEGORIES[words[lay.I_COST_CATEGORY]] == category
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"meaning": ""}, "no docstring"),
+        ({"cost": Cost("lookups")}, "no category 'lookups'"),
+        ({"default": FREE}, "belong together"),
+        ({"required": False}, "belong together"),
+        ({"name": "find_vma"}, "two costs are called 'find_vma'"),
+        ({"name": "none"}, "two costs are called 'none'"),
+    ],
+)
+def test_a_half_declared_cost_is_refused(changed, said) -> None:
+    """Each way to declare a cost by half stops the import, and says which cost it is."""
+    with pytest.raises(TypeError, match=said):
+        check((*OF_MACHINE, replace(BY_NAME["rmap"], **({"name": "zap"} | changed))))

@@ -8,10 +8,11 @@ meaning there and a reason: the alphabet is meant to stay small.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dessim.errors import UserError
 from dessim.kernel import layout as lay
 
 
-class ProgramError(ValueError):
+class ProgramError(UserError):
     """A program that cannot be assembled: an unknown word, option or place."""
 
 

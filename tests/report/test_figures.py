@@ -13,8 +13,7 @@ from matplotlib.image import imread
 
 from dessim.cli import main
 from dessim.measure.statistics.run_metrics import METRICS
-from dessim.report.common.error import ReportError
-from dessim.report.common.results import load_results
+from dessim.report.common.results import ReportError, load_results
 from dessim.report.figures import draw_all, names
 from dessim.report.plot.drawing import UnknownFigureError
 from dessim.report.plot.style import entitle, grid, log_axis, paper_style

@@ -8,6 +8,7 @@ import numpy as np
 from dessim.engines.explorer import words as ex
 from dessim.engines.explorer.fields import pack_fields, program_of, shared_words, task_at
 from dessim.engines.explorer.orders import Rules, begins_lookup, order_of
+from dessim.errors import UserError
 from dessim.kernel import layout as lay
 from dessim.kernel.setup import Setup
 from dessim.kernel.world import build_world
@@ -26,7 +27,7 @@ OWN_TABLES = frozenset(
 MEMORY = {"sc": ex.SC, "tso": ex.TSO, "weak": ex.WEAK}
 
 
-class ScopeError(ValueError):
+class ScopeError(UserError):
     """A small World that the explorer cannot explore."""
 
 

@@ -14,8 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from dessim.report.common.error import ReportError
-from dessim.report.common.results import Results, load_results
+from dessim.report.common.results import ReportError, Results, load_results
 from dessim.report.page import bars
 from dessim.report.page.figures import figures_of
 from dessim.report.page.tables import (

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from dessim.errors import UserError
 from dessim.kernel.layout import CATEGORIES
 from dessim.measure.recording.frames import fault_times, frames_of, leaf_label
 from dessim.measure.recording.history import DEVICE_QUEUE, NO_RESOURCE, Recording, Resource, Span
@@ -24,7 +25,7 @@ SEQUENCE = 1
 PS_PER_NS = 1000
 
 
-class PerfettoMissingError(ValueError):
+class PerfettoMissingError(UserError):
     """The writer is not installed."""
 
 

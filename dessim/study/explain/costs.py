@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from dessim.errors import UserError
 from dessim.kernel import layout as lay
 from dessim.kernel.assembler import Program
 from dessim.kernel.setup import changes_page_cache
@@ -38,7 +39,7 @@ OTHER_COSTS = ("locks.mcs_transfers", "memory.bandwidth_per_socket")
 WORKLOAD_COSTS = ("workload.think", "workload.hold", "workload.page_work")
 
 
-class UnknownLeverError(ValueError):
+class UnknownLeverError(UserError):
     """A name that stands for no cost, or a cut that cannot be made."""
 
 

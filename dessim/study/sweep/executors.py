@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
+from dessim.errors import UserError
 from dessim.study.sweep.memory import usable_bytes
 
 SILENCE_S = 15.0
@@ -63,7 +64,7 @@ class Workers(Protocol):
         """Let the workers go."""
 
 
-class ClusterMissingError(ValueError):
+class ClusterMissingError(UserError):
     """A cluster that cannot be used: the library or its scheduler is not there."""
 
 

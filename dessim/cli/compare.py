@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
-DEFAULT_METRICS = ("pages_mapped_per_s", "completion_s", "fault_latency_ns_p50")
-MORE_METRICS = ("fault_latency_ns_p99", "fault_latency_ns_p999")
+from dessim.metrics import Topic, View, columns_of
+
+USUAL = sorted(columns_of(View.COMPARE), key=lambda metric: metric.topic is Topic.LATENCY)
+"""What is compared unless somebody chooses: the run as a whole, then its single faults."""
 
 
 @click.command()
@@ -45,7 +47,7 @@ def compare(
         pairs = pairs_of_results(first, second)
         if not pairs:
             raise click.UsageError(f"results {a!r} and {b!r} have no point in common")
-    chosen = list(metrics) or [*DEFAULT_METRICS, *MORE_METRICS]
+    chosen = list(metrics) or [metric.name for metric in USUAL]
     known = pairs[0].a["metrics"]
     for name in chosen:
         if name not in known:

@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from dessim.cli.select import Selection, busiest, point_options, select
+from dessim.metrics import P99
 
 if TYPE_CHECKING:
     from dessim.kernel.result import RunResult
@@ -232,7 +233,6 @@ def _what_if(
     metrics: Sequence[str],
 ) -> dict[str, Any]:
     from dessim.study.explain.whatif import (
-        P99,
         causal_scenarios,
         effects,
         metric_name,

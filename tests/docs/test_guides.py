@@ -8,7 +8,7 @@ from helpers import scheme_setup
 
 from dessim import schemes
 from dessim.engines import run_setup
-from dessim.measure.statistics.run_metrics import METRICS
+from dessim.metrics import NAMES
 from dessim.model import ConfigError, json_schema, load_experiment, resolve
 from dessim.model.sweep import SWEPT_KEYS
 
@@ -59,7 +59,7 @@ def test_every_key_of_an_experiment_is_explained() -> None:
     text = EXPERIMENTS.read_text()
     for name in {*json_schema("experiment")["properties"], *SWEPT_KEYS}:
         assert f"`{name}`" in text, name
-    for name in METRICS:
+    for name in NAMES:
         full, short = f"`{name}`", name.replace("fault_latency_ns", "")
         assert full in text or f"`{short}`" in text, name
 

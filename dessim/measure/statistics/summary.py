@@ -14,13 +14,13 @@ from dessim.measure.statistics.intervals import (
     quantile_interval,
 )
 from dessim.measure.statistics.run_metrics import (
-    METRICS,
     PS_PER_S,
     QUANTILES_PPM,
     RunMetrics,
     run_metrics,
     time_shares,
 )
+from dessim.metrics import NAMES
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Summary:
     Attributes
     ----------
     metrics : dict
-        Metric name -> Estimate, in the order of ``METRICS``.
+        Metric name -> Estimate, in the order of ``dessim.metrics``.
     time_share : dict
         Category -> Estimate of its share of all tasks' time, 0 to 1; the means add up to 1.
     scaled : bool
@@ -99,7 +99,7 @@ def summarise(
     """
     assert runs, "no runs to summarise"
     each = [run_metrics(run, fixed_exit_ps, warmup_ps) for run in runs]
-    metrics = {name: _estimate(name, runs, each) for name in METRICS}
+    metrics = {name: _estimate(name, runs, each) for name in NAMES}
     each_share = [time_shares(run, fixed_exit_ps * processes) for run in runs]
     shares = {
         name: mean_interval([share[name] for share in each_share]) for name in runs[0].time_ps
@@ -113,7 +113,7 @@ def summarise(
         shares,
         any(run.scaled for run in runs),
         notes,
-        {name: [one.values[name] for one in each] for name in METRICS},
+        {name: [one.values[name] for one in each] for name in NAMES},
         dict(zip(QUANTILES_PPM, paired, strict=True)),
         replace(warm, method=f"{method}; {warm.method}"),
     )

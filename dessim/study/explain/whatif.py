@@ -18,10 +18,11 @@ from typing import Any
 from dessim.kernel.result import RunResult
 from dessim.measure.statistics.intervals import paired_quantiles
 from dessim.measure.statistics.paired import SIGNIFICANCE, compare, holm
-from dessim.measure.statistics.run_metrics import METRICS, QUANTILES_PPM, run_metrics
+from dessim.measure.statistics.run_metrics import QUANTILES_PPM, run_metrics
+from dessim.metrics import FAULTS_RATE, NAMES, PAGES_RATE
 from dessim.model import Point
 from dessim.model.errors import suggest
-from dessim.model.precision import SHORT_NAMES
+from dessim.model.precision import ASKED
 from dessim.model.units import PPM
 from dessim.study.explain.costs import (
     UnknownLeverError,
@@ -39,7 +40,6 @@ Entry = dict[str, Any]
 Runs = Callable[[Sequence[Point]], list[list[RunResult]]]
 """Does all replications of some points; results in their order."""
 
-P99 = "fault_latency_ns_p99"
 TOGETHER = "all together"
 
 
@@ -70,7 +70,7 @@ def percentage(ppm: int) -> str:
 
 def throughput_of(point: Point) -> str:
     """Metric that is a point's throughput: pages mapped, or turns of a lock loop."""
-    return "steady_faults_per_s" if point.workload.kind == "lock_loop" else "pages_mapped_per_s"
+    return FAULTS_RATE if point.workload.kind == "lock_loop" else PAGES_RATE
 
 
 def metric_name(name: str, point: Point) -> str:
@@ -83,9 +83,9 @@ def metric_name(name: str, point: Point) -> str:
     """
     if name == "throughput":
         return throughput_of(point)
-    full = SHORT_NAMES.get(name, name)
-    if full not in METRICS:
-        hint = suggest(name, ("throughput", *SHORT_NAMES, *METRICS), plural="metrics")
+    full = ASKED.get(name, name)
+    if full not in NAMES:
+        hint = suggest(name, dict.fromkeys(("throughput", *ASKED, *NAMES)), plural="metrics")
         raise UnknownLeverError(f"no metric is called '{name}'; {hint}")
     return full
 

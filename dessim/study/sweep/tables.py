@@ -15,6 +15,7 @@ from typing import Any
 import dessim
 from dessim.measure.statistics.intervals import T_OVER_REPLICATIONS
 from dessim.measure.statistics.survival import survival
+from dessim.metrics import View, columns_of
 from dessim.model import Experiment, Point
 from dessim.model.published import DOUBTFUL, Measured, Published, load_published, mean_errors
 from dessim.model.workload import PAGE_BYTES
@@ -69,7 +70,7 @@ def document_of(
                     name: {"ratio": ratio, "points": n}
                     for name, (ratio, n) in mean_errors(rows, metric).items()
                 }
-                for metric in ("completion_s", "minor_faults")
+                for metric in (one.name for one in columns_of(View.MEASURED))
             },
         }
     return result

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from dessim.cli.options import RESULTS_DIR
+from dessim.cli.results import place_of
 from dessim.metrics import Topic, View, columns_of
 
 USUAL = sorted(columns_of(View.COMPARE), key=lambda metric: metric.topic is Topic.LATENCY)
@@ -22,13 +24,7 @@ USUAL = sorted(columns_of(View.COMPARE), key=lambda metric: metric.topic is Topi
 @click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
-@click.option(
-    "--results-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Where `dessim run` keeps its results.",
-)
+@RESULTS_DIR
 def compare(
     a: str, b: str, within: str | None, metrics: tuple[str, ...], form: str, results_dir: Path
 ) -> None:
@@ -76,11 +72,10 @@ def _show(
 
 def _document(name: str, results_dir: Path) -> dict[str, Any]:
     from dessim.report.common.results import load_document
-    from dessim.study.store.names import folder_name
 
-    for folder in (Path(name), results_dir / folder_name(name)):
-        if (folder / "results.json").is_file():
-            return load_document(folder)
+    folder = place_of(name, results_dir)
+    if folder is not None:
+        return load_document(folder)
     raise click.UsageError(
         f"there are no results in {name!r}; make them with `dessim run {name}`,"
         " or compare two schemes of one result with --in RESULTS"

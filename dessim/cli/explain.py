@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from dessim.cli.select import Selection, busiest, point_options, select
+from dessim.cli.options import ENGINE, FOLDER, MAX_WORKERS, POINTS, QUIET, REPLICATIONS
+from dessim.cli.select import Selection, busiest, select
+from dessim.cli.work import report_failures, run_points
 from dessim.metrics import P99
 
 if TYPE_CHECKING:
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("config", required=False)
-@point_options
-@click.option("--replications", type=click.IntRange(1), help="Instead of the experiment's.")
+@POINTS
+@REPLICATIONS
 @click.option("--blame", is_flag=True, help="Who held what others waited for (slow engine).")
 @click.option(
     "--limit", type=click.IntRange(1), help="Spans of time that --blame records [default: 300000]."
@@ -65,27 +67,26 @@ if TYPE_CHECKING:
     help="Instead of throughput and fault_latency_p99. Repeatable.",
 )
 @click.option("--list", "list_costs", is_flag=True, help="List the costs that can be cut.")
+@ENGINE
 @click.option(
-    "--engine",
-    type=click.Choice(["compiled", "reference"]),
-    default="compiled",
-    show_default=True,
-    help="Who carries the steps out; the results are the same.",
-)
-@click.option(
-    "-j", "jobs", type=click.IntRange(1, 1024), default=1, metavar="N", help="Worker processes."
+    "-j",
+    "jobs",
+    type=click.IntRange(1, MAX_WORKERS),
+    default=1,
+    metavar="N",
+    help="Worker processes.",
 )
 @click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     default=Path("results"),
     show_default=True,
     help="Where runs are kept: finished ones are used again.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@QUIET
 def explain(
     config: str | None,
     *,
@@ -182,14 +183,8 @@ class _Work:
 
     def run(self, points: Sequence[Point]) -> list[list[RunResult]]:
         """Results of all replications of each point."""
-        from dessim.cli.progress import Progress
-        from dessim.cli.run import report_failures, run_jobs
-        from dessim.study.sweep.jobs import jobs_of
-
-        self.store.root.mkdir(parents=True, exist_ok=True)
-        todo = jobs_of(points, self.engine, self.store, self.chosen.text)  # type: ignore[arg-type]
-        progress = Progress(todo, quiet=self.quiet, verbose=False)
-        tally = run_jobs(todo, self.workers, None, self.store, progress, force=False)
+        how: dict[str, Any] = {"quiet": self.quiet, "config": self.chosen.text}
+        tally = run_points(points, self.engine, self.workers, self.store, **how)
         report_failures(tally)
         kept = [tally.of_point(index) for index in range(len(points))]
         return [[one.run for one in own if one.run is not None] for own in kept]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dessim.cli.select import busiest, point_options, select
+from dessim.cli.options import FILE, POINTS
+from dessim.cli.select import busiest, select
 
 if TYPE_CHECKING:
     from dessim.measure.recording.history import Recording
@@ -18,7 +19,7 @@ FORMATS = ("both", "perfetto", "folded")
 
 @click.command()
 @click.argument("config")
-@point_options
+@POINTS
 @click.option(
     "--replication", type=click.IntRange(0), default=0, show_default=True, help="Which one to run."
 )
@@ -33,7 +34,7 @@ FORMATS = ("both", "perfetto", "folded")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="both", show_default=True)
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="File of the trace [default: results/EXPERIMENT/trace.pftrace]; stacks go beside it.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Only errors.")

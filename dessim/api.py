@@ -319,7 +319,7 @@ def run(
     RunFailedError
         If runs failed; the others are stored.
     """
-    from dessim.study.sweep.request import Request, conduct
+    from dessim.study.sweep.request import Request, run_request
     from dessim.study.sweep.runner import run_all
 
     if workers < 1:
@@ -328,7 +328,7 @@ def run(
     request = Request(str(config), overrides, engine, seed, replications)
     experiment, points = request.load()
     run_some = partial(run_all, workers=workers, force=force)
-    done = conduct(request, experiment, points, Path(results_dir), run_some)
+    done = run_request(request, experiment, points, Path(results_dir), run_some)
     if done.tally.failed:
         first = done.tally.failed[0].error
         raise RunFailedError(f"{len(done.tally.failed)} runs failed, the first: {first}")

@@ -15,6 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
 
+from dessim.errors import UserError
+
 PER_S, NS, SECONDS, EVENTS = "1/s", "ns", "s", "count"
 """Units."""
 MORE, LESS = 1, -1
@@ -264,6 +266,10 @@ NAMES = tuple(BY_NAME)
 PAGES_RATE, FAULTS_RATE = "pages_mapped_per_s", "steady_faults_per_s"
 """Throughput: windows of different size compare by pages; where none is mapped, by faults."""
 P99 = "fault_latency_ns_p99"
+
+
+class UnknownMetricError(UserError):
+    """A name that stands for no metric."""
 
 
 def columns_of(view: View) -> tuple[Metric, ...]:

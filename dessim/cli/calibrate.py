@@ -21,7 +21,7 @@ from dessim.study.store.names import folder_name
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point
     from dessim.model.published import Published
-    from dessim.study.fidelity.calibrate import Evaluation, Problem, Simulate
+    from dessim.study.fidelity.calibrate import Evaluation, FitProblem, Simulate
 
 
 @click.command()
@@ -115,10 +115,10 @@ def _problem(
     simulate: tuple[str, ...],
     run: Simulate,
     with_faults: bool,
-) -> tuple[Problem, list[Point]]:
+) -> tuple[FitProblem, list[Point]]:
     """The problem, and the points of all cells that could be fitted."""
     from dessim.study.fidelity import cells
-    from dessim.study.fidelity.calibrate import Problem, usable, usual_fit
+    from dessim.study.fidelity.calibrate import FitProblem, usable, usual_fit
     from dessim.study.fidelity.parameters import parameters_of
 
     every = usable(table)
@@ -133,7 +133,7 @@ def _problem(
     parameters = parameters_of(points[0].machine, params)
     wanted = set(keys)
     fitted = [point for point in points if cells.key_of(point) in wanted]
-    return Problem(fitted, table, parameters, run, with_faults=with_faults), points
+    return FitProblem(fitted, table, parameters, run, with_faults=with_faults), points
 
 
 def _profile_text(experiment: Experiment) -> str:
@@ -159,7 +159,7 @@ def _tell(evaluation: Evaluation) -> None:
     click.echo(f"cost {evaluation.cost:.1f}, {rms}: {', '.join(words + more)}", err=True)
 
 
-def _show_sensitivity(problem: Problem, form: str) -> None:
+def _show_sensitivity(problem: FitProblem, form: str) -> None:
     from dessim.study.fidelity.calibration import sensitivity_of
 
     document = sensitivity_of(problem)
@@ -178,7 +178,7 @@ def _echo_json(document: dict[str, Any]) -> None:
 
 
 def _fit(
-    problem: Problem,
+    problem: FitProblem,
     points: list[Point],
     text: str,
     target: Path,
@@ -236,7 +236,9 @@ def _fit(
         tell_files(paths)
 
 
-def _validate(problem: Problem, points: list[Point], profile: Path, engine: str) -> dict[str, Any]:
+def _validate(
+    problem: FitProblem, points: list[Point], profile: Path, engine: str
+) -> dict[str, Any]:
     """Every usable cell on the new profile, as it was written."""
     from dessim.model import load_machine
     from dessim.study.fidelity.validation import validation_of

@@ -18,7 +18,7 @@ from dessim.metrics import P99
 if TYPE_CHECKING:
     from dessim.kernel.result import RunResult
     from dessim.model import Point
-    from dessim.study.explain.sensitivity import Plan
+    from dessim.study.explain.sensitivity import SensitivityPlan
 
 
 @click.command()
@@ -120,9 +120,9 @@ def explain(
         _print_costs(chosen, form)
         return
     assert chosen is not None
-    from dessim.study.explain.speedup import read_cut, read_share
+    from dessim.study.explain.speedup import read_share, read_speedup
 
-    cuts = [read_cut(text) for text in speedups]
+    chosen_speedups = [read_speedup(text) for text in speedups]
     share = read_share(cut)
     if causal and share == 0:
         raise click.UsageError("--cut 0% cuts nothing: there would be nothing to rank")
@@ -131,15 +131,15 @@ def explain(
     if blame:
         document["blame"] = _blame(chosen, limit, quiet)
     if sensitivity:
-        from dessim.study.explain.sensitivity import Plan
+        from dessim.study.explain.sensitivity import SensitivityPlan
 
         if len(metrics) > 1:
             raise click.UsageError("--sensitivity ranks by one --metric at a time; runs are kept")
         name = metrics[0] if metrics else "throughput"
-        plan = Plan(name, trajectories, int(samples), top)
+        plan = SensitivityPlan(name, trajectories, int(samples), top)
         document["sensitivity"] = _sensitivity(chosen, work, plan, quiet)
-    if cuts or causal:
-        document |= _what_if(chosen, work, cuts, share if causal else None, metrics)
+    if chosen_speedups or causal:
+        document |= _what_if(chosen, work, chosen_speedups, share if causal else None, metrics)
     elif not (blame or sensitivity):
         from dessim.study.explain.time import time_of
 
@@ -202,7 +202,9 @@ def _blame(chosen: Selection, limit: int | None, quiet: bool) -> list[dict[str, 
     return found
 
 
-def _sensitivity(chosen: Selection, work: _Work, plan: Plan, quiet: bool) -> dict[str, Any]:
+def _sensitivity(
+    chosen: Selection, work: _Work, plan: SensitivityPlan, quiet: bool
+) -> dict[str, Any]:
     from dessim.study.explain.sensitivity import sensitivity
     from dessim.study.explain.whatif import place_of as identity
     from dessim.study.sweep.compare import place_of
@@ -223,7 +225,7 @@ def _sensitivity(chosen: Selection, work: _Work, plan: Plan, quiet: bool) -> dic
 def _what_if(
     chosen: Selection,
     work: _Work,
-    cuts: list[tuple[str, int]],
+    speedups: list[tuple[str, int]],
     share_ppm: int | None,
     metrics: Sequence[str],
 ) -> dict[str, Any]:
@@ -239,8 +241,8 @@ def _what_if(
         metric_name(name, chosen.points[0])
     warmup_ps = chosen.experiment.warmup_ps
     found: dict[str, Any] = {"metrics": names}
-    if cuts:
-        own = [scenarios_of(cuts) for _ in chosen.points]
+    if speedups:
+        own = [scenarios_of(speedups) for _ in chosen.points]
         found["speedups"] = effects(chosen.points, own, names, work.run, warmup_ps)
     if share_ppm is not None:
         own = [causal_scenarios(point, share_ppm) for point in chosen.points]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dessim.model import Experiment, Point
     from dessim.study.store.runs import Store
     from dessim.study.sweep.jobs import Job, Tally
-    from dessim.study.sweep.request import Conducted
+    from dessim.study.sweep.request import Outcome
 
 FORMATS = ("table", "json", "csv")
 
@@ -71,7 +71,7 @@ def run(
     Finished runs are kept in OUT/runs and used again; the tables go to OUT/EXPERIMENT.
     """
     from dessim.study.store.runs import Store
-    from dessim.study.sweep.request import Request, conduct
+    from dessim.study.sweep.request import Request, run_request
 
     request = Request(config, overrides, engine, seed, replications)  # type: ignore[arg-type]
     experiment, points = request.load()
@@ -85,8 +85,8 @@ def run(
         progress = Progress(todo, quiet=quiet, verbose=verbose)
         return run_jobs(todo, jobs or 1, cluster, store, progress, force=force)
 
-    done = _with_room(lambda: conduct(request, experiment, points, out, do), store)
-    paths = done.written
+    done = _with_room(lambda: run_request(request, experiment, points, out, do), store)
+    paths = done.files
     if queues:
         paths.append(_write_queues(points, done.folder, quiet))
     if figures:
@@ -103,12 +103,12 @@ def run(
     report_failures(done.tally)
 
 
-def _with_room(conducted: Callable[[], Conducted], store: Store) -> Conducted:
+def _with_room(carry_out: Callable[[], Outcome], store: Store) -> Outcome:
     """Carry an experiment out; if the disk is too full for its tables, tell how to go on."""
     from dessim.study.sweep.runner import NO_ROOM
 
     try:
-        return conducted()
+        return carry_out()
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
@@ -119,7 +119,7 @@ def _with_room(conducted: Callable[[], Conducted], store: Store) -> Conducted:
 
 
 def _write_queues(points: Sequence[Point], folder: Path, quiet: bool) -> Path:
-    from dessim.study.sweep.queues import write_queues
+    from dessim.study.sweep.page_lock_queues import write_queues
 
     def note(i: int, n: int) -> None:
         if not quiet:

@@ -77,7 +77,7 @@ def select(
                 f"'{experiment.name}' has no such point with {name} {asked}: there is {there}{hint}"
             )
         kept = left
-    return Selection(experiment, kept, len(points), request.written)
+    return Selection(experiment, kept, len(points), request.text)
 
 
 def busiest(points: Sequence[Point]) -> Point:

@@ -81,19 +81,19 @@ def trace(
     from dessim.study.store.names import folder_name
 
     path = out or Path("results") / folder_name(chosen.experiment.name) / "trace.pftrace"
-    written = []
+    told = []
     if form != "folded":
         slices = write_trace(recording, path)
-        written.append(f"{path} ({slices:,} slices, {path.stat().st_size / 1e6:.1f} MB)")
+        told.append(f"{path} ({slices:,} slices, {path.stat().st_size / 1e6:.1f} MB)")
     if form != "perfetto":
         from dessim.report.trace.folded import folded_text
 
         stacks = path.with_suffix(".folded")
         stacks.parent.mkdir(parents=True, exist_ok=True)
         stacks.write_text(folded_text(recording), encoding="utf-8")
-        written.append(str(stacks))
+        told.append(str(stacks))
     if not quiet:
-        click.echo(f"wrote {', '.join(written)}", err=True)
+        click.echo(f"wrote {', '.join(told)}", err=True)
         _tell_the_end(recording, until_ps)
     if recording.error:
         click.echo(f"error: the run ended at its last slice: {recording.error}", err=True)

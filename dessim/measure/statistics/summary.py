@@ -7,7 +7,7 @@ from typing import Any
 from dessim.kernel.result import RunResult
 from dessim.measure.statistics.intervals import (
     T_OVER_REPLICATIONS,
-    Estimate,
+    IntervalEstimate,
     batch_interval,
     mean_interval,
     paired_quantiles,
@@ -30,9 +30,9 @@ class Summary:
     Attributes
     ----------
     metrics : dict
-        Metric name -> Estimate, in the order of ``dessim.metrics``.
+        Metric name -> IntervalEstimate, in the order of ``dessim.metrics``.
     time_share : dict
-        Category -> Estimate of its share of all tasks' time, 0 to 1; the means add up to 1.
+        Category -> IntervalEstimate of its share of all tasks' time, 0 to 1; the means add up to 1.
     scaled : bool
         Whether counts and completion time were extrapolated from a part of the file.
     notes : tuple of str
@@ -41,17 +41,17 @@ class Summary:
         Metric name -> its value in each replication, by which schemes are paired.
     paired_values : dict
         Quantile -> values by which schemes are paired instead (``paired_quantiles``), ns.
-    warmup_s : Estimate, s
+    warmup_s : IntervalEstimate, s
         Where the warm-up ends.
     """
 
-    metrics: dict[str, Estimate]
-    time_share: dict[str, Estimate]
+    metrics: dict[str, IntervalEstimate]
+    time_share: dict[str, IntervalEstimate]
     scaled: bool
     notes: tuple[str, ...]
     values: dict[str, list[float | int | None]]
     paired_values: dict[str, list[float | None]]
-    warmup_s: Estimate
+    warmup_s: IntervalEstimate
 
     def as_dict(self) -> dict[str, Any]:
         """The part of a point's results that comes from its runs."""
@@ -119,7 +119,7 @@ def summarise(
     )
 
 
-def _estimate(name: str, runs: Sequence[RunResult], each: Sequence[RunMetrics]) -> Estimate:
+def _estimate(name: str, runs: Sequence[RunResult], each: Sequence[RunMetrics]) -> IntervalEstimate:
     """One metric over all replications."""
     if name in QUANTILES_PPM:
         return quantile_interval([run.latency_counts for run in runs], QUANTILES_PPM[name])

@@ -13,7 +13,7 @@ from dessim.metrics import BY_NAME, FAULTS_RATE, PAGES_RATE, Metric, View, laten
 from dessim.report.common.format import form_of, plus_minus, threads_word
 from dessim.report.common.results import Panel, Point, Results
 from dessim.report.page import bars
-from dessim.report.page.charts import Chart, Dot, Line, svg, swatch
+from dessim.report.page.charts import Chart, Dot, Polyline, svg, swatch
 from dessim.report.text.comparison import scheme_label
 
 NS_PER_US = 1000.0
@@ -86,7 +86,7 @@ def _dot(x: float, estimate: dict[str, Any], unit: float, told: str) -> Dot:
     )
 
 
-def _line(results: Results, panel: Panel, index: int, metric: Metric, unit: float) -> Line:
+def _line(results: Results, panel: Panel, index: int, metric: Metric, unit: float) -> Polyline:
     name, form, dots = results.series[index], form_of(metric), []
     points = [p for p in panel.points if results.series_of(p) == name]
     for point in sorted(points, key=lambda p: int(p["threads"])):
@@ -95,7 +95,7 @@ def _line(results: Results, panel: Panel, index: int, metric: Metric, unit: floa
             value = f"{form(estimate['mean'])} {plus_minus(estimate)}".strip()
             told = f"{name}, {threads_word(point['threads'])}: {value}"
             dots.append(_dot(point["threads"], estimate, unit, told))
-    return Line(index, tuple(dots))
+    return Polyline(index, tuple(dots))
 
 
 def _rate_of(panels: Sequence[Panel]) -> Metric | None:
@@ -116,7 +116,7 @@ def _throughput(results: Results, panel: Panel, rate: Metric) -> Chart:
     return Chart(title, "threads", label, tuple(lines), y_log=log, x_ticks=ticks)
 
 
-def _laws(results: Results, panel: Panel) -> Iterator[Line]:
+def _laws(results: Results, panel: Panel) -> Iterator[Polyline]:
     for one in results.document.get("scaling", []):
         first = next((p for p in panel.points if _same_place(one, p)), None)
         if one["law"] != "usl" or first is None or len(panel.threads) < 2:
@@ -125,7 +125,7 @@ def _laws(results: Results, panel: Panel) -> Iterator[Line]:
         at = [low * (high / low) ** (i / CURVE) for i in range(CURVE + 1)]
         c = one["fitted"]
         dots = [Dot(n, usl(n, c["lambda"], c["sigma"], c["kappa"]) / 1e6) for n in at]
-        yield Line(results.series.index(results.series_of(first)), tuple(dots), thin=True)
+        yield Polyline(results.series.index(results.series_of(first)), tuple(dots), thin=True)
 
 
 def _same_place(one: dict[str, Any], point: Point) -> bool:
@@ -158,7 +158,7 @@ def _tails(results: Results, panel: Panel) -> Iterator[Chart]:
         )
         if dots:
             index = results.series.index(results.series_of(point))
-            lines.append(Line(index, dots, steps=True))
+            lines.append(Polyline(index, dots, steps=True))
     if lines:
         word = threads_word(most)
         title = f"{panel.title}, {word}" if panel.title else word

@@ -176,8 +176,8 @@ def _surroundings(folder: Path) -> dict[str, str]:
 
 
 def _digests(path: Path) -> list[Any]:
-    """Names of the runs that a sweep's books tell; none if they are damaged."""
+    """Names of the runs that a sweep's manifest tells; none if they are damaged."""
     with suppress(ValueError, KeyError, TypeError):
-        books = _json(path)
-        return [digest for point in (books or {})["points"] for _, digest in point["runs"]]
+        manifest = _json(path)
+        return [digest for point in (manifest or {})["points"] for _, digest in point["runs"]]
     return []

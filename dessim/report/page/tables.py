@@ -25,7 +25,7 @@ Entry = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """A cell of a table.
 
     Attributes
@@ -51,35 +51,37 @@ class Table:
 
     title: str
     columns: tuple[str, ...]
-    rows: list[list[Cell]]
+    rows: list[list[TableCell]]
     note: str = ""
 
 
 SHOWN, EVENTS = columns_of(View.PAGE), events_of(View.PAGE)
 
 
-def text(value: object, told: str = "") -> Cell:
+def text(value: object, told: str = "") -> TableCell:
     """A cell of text."""
-    return Cell(str(value), str(value), told)
+    return TableCell(str(value), str(value), told)
 
 
-def number(value: float | None, form: Callable[[float], str] = str) -> Cell:
+def number(value: float | None, form: Callable[[float], str] = str) -> TableCell:
     """A cell of a number without an interval."""
     if value is None:
-        return Cell(UNKNOWN, None, "", True)
-    return Cell(form(value), value, repr(value), True)
+        return TableCell(UNKNOWN, None, "", True)
+    return TableCell(form(value), value, repr(value), True)
 
 
-def estimate(found: Entry | None, form: Callable[[float], str]) -> Cell:
+def estimate(found: Entry | None, form: Callable[[float], str]) -> TableCell:
     """A cell of a number with its interval."""
     if found is None or found["mean"] is None:
-        return Cell(UNKNOWN, None, str((found or {}).get("reason", "")), True)
+        return TableCell(UNKNOWN, None, str((found or {}).get("reason", "")), True)
     told = f"{found['mean']:.6g}"
     if found["ci95"] is not None:
         told += f", 95 % interval [{found['ci95'][0]:.6g}, {found['ci95'][1]:.6g}]"
     if "method" in found:
         told += f", n = {found.get('n', '')}: {found['method']}"
-    return Cell(f"{form(found['mean'])} {plus_minus(found)}".strip(), found["mean"], told, True)
+    return TableCell(
+        f"{form(found['mean'])} {plus_minus(found)}".strip(), found["mean"], told, True
+    )
 
 
 def results_table(results: Results) -> Table:
@@ -137,7 +139,7 @@ def comparison_tables(document: Entry) -> list[Table]:
             cells = [text(row["workload"]), text(_swept(row)), number(row["fault_around_order"])]
             cells += [number(row["threads"]), text(row["metric"])]
             cells += [estimate(row["a"], form), estimate(row["b"], form)]
-            rows.append([*cells, Cell(change(row), ratio, told, True)])
+            rows.append([*cells, TableCell(change(row), ratio, told, True)])
         columns = (
             "workload",
             "parameters",
@@ -163,7 +165,7 @@ def _swept(row: Entry) -> str:
 
 def crossover_table(document: Entry) -> Table | None:
     """Where one scheme overtakes another; None if nothing was compared."""
-    rows: list[list[Cell]] = []
+    rows: list[list[TableCell]] = []
     total = met = 0
     for one in document.get("comparisons", []):
         for entry in one["crossovers"]:
@@ -187,13 +189,16 @@ def crossover_table(document: Entry) -> Table | None:
     return _without_empty(Table("Overtaking", tuple(words.split(",")), rows, note))
 
 
-def _where(place: Entry) -> list[Cell]:
+def _where(place: Entry) -> list[TableCell]:
     """At how many threads, and between which simulated ones."""
     low, high = (UNKNOWN if end is None else f"{end:.3g}" for end in place["ci95"])
     at = f"{place['threads']:.3g} [{low}, {high}]"
     first, second = place["between"]
     told = str(place["method"])
-    return [Cell(at, place["threads"], told, True), Cell(f"{first} and {second}", first, "", True)]
+    return [
+        TableCell(at, place["threads"], told, True),
+        TableCell(f"{first} and {second}", first, "", True),
+    ]
 
 
 def _without_empty(table: Table) -> Table:

@@ -283,13 +283,13 @@ def write_trace(recording: Recording, path: Path) -> int:
         If the package is not installed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.part")
+    temporary = path.with_name(f".{path.name}.part")
     try:
-        with aside.open("wb") as file:
+        with temporary.open("wb") as file:
             writer = _Writer(file)
             _tasks(writer, recording)
             _resources(writer, recording)
-        aside.replace(path)
+        temporary.replace(path)
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     return writer.slices

@@ -129,7 +129,7 @@ def _begin_worker() -> None:
 
 def _end_with(parent: Any) -> None:
     parent.join()
-    os._exit(1)  # nobody waits for this run any more; what is written aside is a leftover
+    os._exit(1)  # nobody waits for this run any more; what is half written is a leftover
 
 
 class ClusterWorkers:

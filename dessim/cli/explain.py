@@ -183,8 +183,9 @@ class _Work:
 
     def run(self, points: Sequence[Point]) -> list[list[RunResult]]:
         """Results of all replications of each point."""
-        how: dict[str, Any] = {"quiet": self.quiet, "config": self.chosen.text}
-        tally = run_points(points, self.engine, self.workers, self.store, **how)
+        tally = run_points(
+            points, self.engine, self.workers, self.store, quiet=self.quiet, config=self.chosen.text
+        )
         report_failures(tally)
         kept = [tally.of_point(index) for index in range(len(points))]
         return [[one.run for one in own if one.run is not None] for own in kept]

@@ -105,7 +105,7 @@ def test_the_figure_of_one_s_own_is_drawn(shell, tmp_path) -> None:
 
 def test_every_figure_stands_in_the_list_with_its_command_and_tolerance() -> None:
     """The table of experiments/README.md tells of each figure what its file says."""
-    from dessim.report.plot import paper
+    from dessim.report.paper import figures as paper
 
     text = (ROOT / "experiments" / "README.md").read_text()
     lines = dict(re.findall(r"^(?:\| `(\w+)` \|(.*))$", text, re.M))

@@ -12,7 +12,8 @@ from functools import cached_property, partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
-from dessim.report.common.format import amount, duration_ns, plus_minus, scheme_of
+from dessim.metrics import View, columns_of
+from dessim.report.common.format import form_of, plus_minus, scheme_of
 from dessim.report.common.results import Results, load_results
 from dessim.study.store.names import folder_name
 
@@ -23,12 +24,7 @@ if TYPE_CHECKING:
 
 EngineName = Literal["compiled", "reference"]
 MAX_HTML_ROWS = 60
-SHOWN = (
-    ("pages/s", "pages_mapped_per_s", amount),
-    ("p50", "fault_latency_ns_p50", duration_ns),
-    ("p99", "fault_latency_ns_p99", duration_ns),
-    ("p99.9", "fault_latency_ns_p999", duration_ns),
-)
+SHOWN = columns_of(View.NOTEBOOK)
 
 
 @dataclass(frozen=True)
@@ -207,7 +203,7 @@ class Result:
         """A table for notebooks."""
         from markupsafe import escape
 
-        heads = ("scheme", "threads", "order", "parameters", *(word for word, _, _ in SHOWN))
+        heads = ("scheme", "threads", "order", "parameters", *(metric.heading for metric in SHOWN))
         lines = ["<tr>" + "".join(f"<th>{escape(head)}</th>" for head in heads) + "</tr>"]
         for point in self.document["points"][:MAX_HTML_ROWS]:
             cells = "".join(f"<td>{escape(cell)}</td>" for cell in _cells(point))
@@ -222,10 +218,11 @@ def _cells(point: dict[str, Any]) -> list[str]:
     swept = {"workload": point["workload"], **point["parameters"]}
     cells = [scheme_of(point), str(point["threads"]), str(point["fault_around_order"])]
     cells.append(", ".join(f"{key} {value}" for key, value in swept.items()))
-    for _, metric, form in SHOWN:
-        found = point["metrics"].get(metric)
+    for metric in SHOWN:
+        found = point["metrics"].get(metric.name)
         known = found is not None and found["mean"] is not None
-        cells.append(f"{form(found['mean'])} {plus_minus(found)}".strip() if known else "")
+        text = f"{form_of(metric)(found['mean'])} {plus_minus(found)}" if known else ""
+        cells.append(text.strip())
     return cells
 
 
@@ -322,7 +319,7 @@ def run(
     RunFailedError
         If runs failed; the others are stored.
     """
-    from dessim.study.sweep.request import Request, conduct
+    from dessim.study.sweep.request import Request, run_request
     from dessim.study.sweep.runner import run_all
 
     if workers < 1:
@@ -331,7 +328,7 @@ def run(
     request = Request(str(config), overrides, engine, seed, replications)
     experiment, points = request.load()
     run_some = partial(run_all, workers=workers, force=force)
-    done = conduct(request, experiment, points, Path(results_dir), run_some)
+    done = run_request(request, experiment, points, Path(results_dir), run_some)
     if done.tally.failed:
         first = done.tally.failed[0].error
         raise RunFailedError(f"{len(done.tally.failed)} runs failed, the first: {first}")

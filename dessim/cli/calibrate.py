@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dessim.cli.progress import Progress
-from dessim.cli.run import report_failures, run_jobs, summary_of
-from dessim.cli.validate import (
+from dessim.cli.measured import (
     load_with,
     show_validation,
-    simulation_options,
+    simulator,
     table_of,
     write_validation,
 )
+from dessim.cli.options import DATA, SIMULATION
+from dessim.cli.results import tell_files
 from dessim.study.store.names import folder_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from dessim.model import Experiment, Point
     from dessim.model.published import Published
-    from dessim.study.fidelity.calibrate import Evaluation, Problem, Simulate
+    from dessim.study.fidelity.calibrate import Evaluation, FitProblem, Simulate
 
 
 @click.command()
 @click.argument("config")
-@click.option("--data", metavar="NAME|CSV", help="Measured table instead of the experiment's.")
+@DATA
 @click.option(
     "--fit",
     multiple=True,
@@ -43,7 +39,7 @@ if TYPE_CHECKING:
     metavar="PATH[,PATH…]",
     help="Numbers to fit, such as kernel.rmap or cache_line.*.one_hop; repeatable.",
 )
-@simulation_options
+@SIMULATION
 @click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="The new profile.")
 @click.option("--cross-validate", is_flag=True, help="Leave each number of threads out in turn.")
 @click.option("--sensitivity", is_flag=True, help="Fit nothing: tell what the data can tell.")
@@ -111,36 +107,6 @@ def calibrate(
         )
 
 
-@contextmanager
-def simulator(
-    experiment: Experiment, engine: str, jobs: int, out: Path, *, quiet: bool
-) -> Iterator[Simulate]:
-    """Run points by workers that stay open between evaluations."""
-    from dessim.study.store.runs import Store
-    from dessim.study.sweep.executors import open_workers
-    from dessim.study.sweep.jobs import Tally, jobs_of
-    from dessim.study.sweep.plan import check
-
-    store = Store(out / "runs")
-    store.root.mkdir(parents=True, exist_ok=True)
-    team, done = open_workers(jobs), False
-
-    def simulate(points: Sequence[Point]) -> Tally:
-        check(experiment, points)
-        todo = jobs_of(points, engine, store)  # type: ignore[arg-type]
-        progress = Progress(todo, quiet=quiet, verbose=False)
-        tally = run_jobs(todo, team or 1, None, store, progress, force=False)
-        report_failures(tally)
-        return tally
-
-    try:
-        yield simulate
-        done = True
-    finally:
-        if team is not None:
-            team.close(at_once=not done)
-
-
 def _problem(
     experiment: Experiment,
     table: Published,
@@ -149,10 +115,10 @@ def _problem(
     simulate: tuple[str, ...],
     run: Simulate,
     with_faults: bool,
-) -> tuple[Problem, list[Point]]:
+) -> tuple[FitProblem, list[Point]]:
     """The problem, and the points of all cells that could be fitted."""
     from dessim.study.fidelity import cells
-    from dessim.study.fidelity.calibrate import Problem, usable, usual_fit
+    from dessim.study.fidelity.calibrate import FitProblem, usable, usual_fit
     from dessim.study.fidelity.parameters import parameters_of
 
     every = usable(table)
@@ -167,7 +133,7 @@ def _problem(
     parameters = parameters_of(points[0].machine, params)
     wanted = set(keys)
     fitted = [point for point in points if cells.key_of(point) in wanted]
-    return Problem(fitted, table, parameters, run, with_faults=with_faults), points
+    return FitProblem(fitted, table, parameters, run, with_faults=with_faults), points
 
 
 def _profile_text(experiment: Experiment) -> str:
@@ -193,7 +159,7 @@ def _tell(evaluation: Evaluation) -> None:
     click.echo(f"cost {evaluation.cost:.1f}, {rms}: {', '.join(words + more)}", err=True)
 
 
-def _show_sensitivity(problem: Problem, form: str) -> None:
+def _show_sensitivity(problem: FitProblem, form: str) -> None:
     from dessim.study.fidelity.calibration import sensitivity_of
 
     document = sensitivity_of(problem)
@@ -212,7 +178,7 @@ def _echo_json(document: dict[str, Any]) -> None:
 
 
 def _fit(
-    problem: Problem,
+    problem: FitProblem,
     points: list[Point],
     text: str,
     target: Path,
@@ -253,11 +219,11 @@ def _fit(
     numbers = fitted_numbers(problem.parameters, found)
     record = record_of(problem, found, left_out_errors(folds))
     profile = fitted_profile(text, problem.machine, numbers, target.stem, record)
-    written = write_texts({target.name: profile}, target.parent)
+    paths = write_texts({target.name: profile}, target.parent)
     document = document_of(problem, found, before, after, folds, target.stem)
     document["validation"] = _validate(problem, points, target, engine)
-    written += write_texts({"calibration.json": to_json(document)}, folder)
-    written += write_validation(document["validation"], folder)
+    paths += write_texts({"calibration.json": to_json(document)}, folder)
+    paths += write_validation(document["validation"], folder)
     if form == "table":
         from dessim.report.text.calibration import print_calibration
 
@@ -267,10 +233,12 @@ def _fit(
     else:
         _echo_json(document)
     if not quiet:
-        click.echo(f"wrote {summary_of(written)}", err=True)
+        tell_files(paths)
 
 
-def _validate(problem: Problem, points: list[Point], profile: Path, engine: str) -> dict[str, Any]:
+def _validate(
+    problem: FitProblem, points: list[Point], profile: Path, engine: str
+) -> dict[str, Any]:
     """Every usable cell on the new profile, as it was written."""
     from dessim.model import load_machine
     from dessim.study.fidelity.validation import validation_of

@@ -8,8 +8,12 @@ from typing import Any
 
 import click
 
-DEFAULT_METRICS = ("pages_mapped_per_s", "completion_s", "fault_latency_ns_p50")
-MORE_METRICS = ("fault_latency_ns_p99", "fault_latency_ns_p999")
+from dessim.cli.options import RESULTS_DIR
+from dessim.cli.results import place_of
+from dessim.metrics import Topic, View, columns_of
+
+USUAL = sorted(columns_of(View.COMPARE), key=lambda metric: metric.topic is Topic.LATENCY)
+"""What is compared unless somebody chooses: the run as a whole, then its single faults."""
 
 
 @click.command()
@@ -20,13 +24,7 @@ MORE_METRICS = ("fault_latency_ns_p99", "fault_latency_ns_p999")
 @click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
-@click.option(
-    "--results-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Where `dessim run` keeps its results.",
-)
+@RESULTS_DIR
 def compare(
     a: str, b: str, within: str | None, metrics: tuple[str, ...], form: str, results_dir: Path
 ) -> None:
@@ -45,7 +43,7 @@ def compare(
         pairs = pairs_of_results(first, second)
         if not pairs:
             raise click.UsageError(f"results {a!r} and {b!r} have no point in common")
-    chosen = list(metrics) or [*DEFAULT_METRICS, *MORE_METRICS]
+    chosen = list(metrics) or [metric.name for metric in USUAL]
     known = pairs[0].a["metrics"]
     for name in chosen:
         if name not in known:
@@ -74,11 +72,10 @@ def _show(
 
 def _document(name: str, results_dir: Path) -> dict[str, Any]:
     from dessim.report.common.results import load_document
-    from dessim.study.store.names import folder_name
 
-    for folder in (Path(name), results_dir / folder_name(name)):
-        if (folder / "results.json").is_file():
-            return load_document(folder)
+    folder = place_of(name, results_dir)
+    if folder is not None:
+        return load_document(folder)
     raise click.UsageError(
         f"there are no results in {name!r}; make them with `dessim run {name}`,"
         " or compare two schemes of one result with --in RESULTS"

@@ -10,18 +10,21 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from dessim.cli.select import Selection, busiest, point_options, select
+from dessim.cli.options import ENGINE, FOLDER, MAX_WORKERS, POINTS, QUIET, REPLICATIONS
+from dessim.cli.select import Selection, busiest, select
+from dessim.cli.work import report_failures, run_points
+from dessim.metrics import P99
 
 if TYPE_CHECKING:
     from dessim.kernel.result import RunResult
     from dessim.model import Point
-    from dessim.study.explain.sensitivity import Plan
+    from dessim.study.explain.sensitivity import SensitivityPlan
 
 
 @click.command()
 @click.argument("config", required=False)
-@point_options
-@click.option("--replications", type=click.IntRange(1), help="Instead of the experiment's.")
+@POINTS
+@REPLICATIONS
 @click.option("--blame", is_flag=True, help="Who held what others waited for (slow engine).")
 @click.option(
     "--limit", type=click.IntRange(1), help="Spans of time that --blame records [default: 300000]."
@@ -64,27 +67,26 @@ if TYPE_CHECKING:
     help="Instead of throughput and fault_latency_p99. Repeatable.",
 )
 @click.option("--list", "list_costs", is_flag=True, help="List the costs that can be cut.")
+@ENGINE
 @click.option(
-    "--engine",
-    type=click.Choice(["compiled", "reference"]),
-    default="compiled",
-    show_default=True,
-    help="Who carries the steps out; the results are the same.",
-)
-@click.option(
-    "-j", "jobs", type=click.IntRange(1, 1024), default=1, metavar="N", help="Worker processes."
+    "-j",
+    "jobs",
+    type=click.IntRange(1, MAX_WORKERS),
+    default=1,
+    metavar="N",
+    help="Worker processes.",
 )
 @click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     default=Path("results"),
     show_default=True,
     help="Where runs are kept: finished ones are used again.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@QUIET
 def explain(
     config: str | None,
     *,
@@ -118,9 +120,9 @@ def explain(
         _print_costs(chosen, form)
         return
     assert chosen is not None
-    from dessim.study.explain.speedup import read_cut, read_share
+    from dessim.study.explain.speedup import read_share, read_speedup
 
-    cuts = [read_cut(text) for text in speedups]
+    chosen_speedups = [read_speedup(text) for text in speedups]
     share = read_share(cut)
     if causal and share == 0:
         raise click.UsageError("--cut 0% cuts nothing: there would be nothing to rank")
@@ -129,15 +131,15 @@ def explain(
     if blame:
         document["blame"] = _blame(chosen, limit, quiet)
     if sensitivity:
-        from dessim.study.explain.sensitivity import Plan
+        from dessim.study.explain.sensitivity import SensitivityPlan
 
         if len(metrics) > 1:
             raise click.UsageError("--sensitivity ranks by one --metric at a time; runs are kept")
         name = metrics[0] if metrics else "throughput"
-        plan = Plan(name, trajectories, int(samples), top)
+        plan = SensitivityPlan(name, trajectories, int(samples), top)
         document["sensitivity"] = _sensitivity(chosen, work, plan, quiet)
-    if cuts or causal:
-        document |= _what_if(chosen, work, cuts, share if causal else None, metrics)
+    if chosen_speedups or causal:
+        document |= _what_if(chosen, work, chosen_speedups, share if causal else None, metrics)
     elif not (blame or sensitivity):
         from dessim.study.explain.time import time_of
 
@@ -181,14 +183,9 @@ class _Work:
 
     def run(self, points: Sequence[Point]) -> list[list[RunResult]]:
         """Results of all replications of each point."""
-        from dessim.cli.progress import Progress
-        from dessim.cli.run import report_failures, run_jobs
-        from dessim.study.sweep.jobs import jobs_of
-
-        self.store.root.mkdir(parents=True, exist_ok=True)
-        todo = jobs_of(points, self.engine, self.store, self.chosen.text)  # type: ignore[arg-type]
-        progress = Progress(todo, quiet=self.quiet, verbose=False)
-        tally = run_jobs(todo, self.workers, None, self.store, progress, force=False)
+        tally = run_points(
+            points, self.engine, self.workers, self.store, quiet=self.quiet, config=self.chosen.text
+        )
         report_failures(tally)
         kept = [tally.of_point(index) for index in range(len(points))]
         return [[one.run for one in own if one.run is not None] for own in kept]
@@ -206,7 +203,9 @@ def _blame(chosen: Selection, limit: int | None, quiet: bool) -> list[dict[str, 
     return found
 
 
-def _sensitivity(chosen: Selection, work: _Work, plan: Plan, quiet: bool) -> dict[str, Any]:
+def _sensitivity(
+    chosen: Selection, work: _Work, plan: SensitivityPlan, quiet: bool
+) -> dict[str, Any]:
     from dessim.study.explain.sensitivity import sensitivity
     from dessim.study.explain.whatif import place_of as identity
     from dessim.study.sweep.compare import place_of
@@ -227,12 +226,11 @@ def _sensitivity(chosen: Selection, work: _Work, plan: Plan, quiet: bool) -> dic
 def _what_if(
     chosen: Selection,
     work: _Work,
-    cuts: list[tuple[str, int]],
+    speedups: list[tuple[str, int]],
     share_ppm: int | None,
     metrics: Sequence[str],
 ) -> dict[str, Any]:
     from dessim.study.explain.whatif import (
-        P99,
         causal_scenarios,
         effects,
         metric_name,
@@ -244,8 +242,8 @@ def _what_if(
         metric_name(name, chosen.points[0])
     warmup_ps = chosen.experiment.warmup_ps
     found: dict[str, Any] = {"metrics": names}
-    if cuts:
-        own = [scenarios_of(cuts) for _ in chosen.points]
+    if speedups:
+        own = [scenarios_of(speedups) for _ in chosen.points]
         found["speedups"] = effects(chosen.points, own, names, work.run, warmup_ps)
     if share_ppm is not None:
         own = [causal_scenarios(point, share_ppm) for point in chosen.points]

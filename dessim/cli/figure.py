@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dessim.cli.exit_codes import FAILED
+from dessim.cli.options import FOLDER, RESULTS_DIR
+from dessim.cli.results import known_results, place_of, tell_files
+
 if TYPE_CHECKING:
     from dessim.report.paper.figures import PaperFigure
 
@@ -22,16 +26,10 @@ MAX_TOLD = 10
 @click.option("--accept", is_flag=True, help="Take their numbers as the expected ones.")
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Where to draw to [default: `figures` beside the results].",
 )
-@click.option(
-    "--results-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Where `dessim run` keeps its results.",
-)
+@RESULTS_DIR
 def figure(
     words: tuple[str, ...],
     everything: bool,
@@ -74,54 +72,37 @@ def figure(
     _draw_results(place, words[1:], out)
 
 
-def place_of(name: str, results_dir: Path) -> Path | None:
-    """Folder of some results; None if there are none."""
-    from dessim.study.store.names import folder_name
-
-    places = (Path(name), results_dir / folder_name(name))
-    return next((place for place in places if (place / "results.json").is_file()), None)
-
-
-def known_results(results_dir: Path) -> str:
-    """What results there are, for a message."""
-    known = sorted(path.parent.name for path in results_dir.glob("*/results.json"))
-    return f" (there are results of {', '.join(known)})" if known else ""
-
-
 def _draw_results(folder: Path, names: Sequence[str], out: Path | None) -> None:
-    from dessim.cli.run import summary_of
     from dessim.report.figures import draw_all
 
-    written = draw_all(folder, out or folder / "figures", names)
-    click.echo(f"wrote {summary_of(written)}", err=True)
+    tell_files(draw_all(folder, out or folder / "figures", names))
 
 
 def _draw_paper(
     figures: Sequence[PaperFigure], results_dir: Path, out: Path | None, check: bool, accept: bool
 ) -> None:
     """Draw figures of `experiments`, and compare their numbers if wanted."""
-    from dessim.cli.run import summary_of
     from dessim.report.paper.figures import Stored, check_needs
     from dessim.report.plot.save import save
     from dessim.report.plot.style import paper_style
 
     stored = Stored(results_dir)
     check_needs(figures, stored)
-    written, wrong = [], 0
+    paths, wrong = [], 0
     for one in figures:
         drawing = one.draw(stored)
         with paper_style():
-            written += save(drawing, out or results_dir / "figures", one.name)
+            paths += save(drawing, out or results_dir / "figures", one.name)
         if accept:
             one.accept(drawing)
         if check:
             found = one.check(drawing)
             wrong += bool(found)
             _tell(one, found)
-    click.echo(f"wrote {summary_of(written)}", err=True)
+    tell_files(paths)
     if wrong:
         click.echo(f"error: {wrong} of {len(figures)} figures are not as expected", err=True)
-        click.get_current_context().exit(1)
+        click.get_current_context().exit(FAILED)
 
 
 def _tell(figure: PaperFigure, found: Sequence[str]) -> None:

@@ -20,6 +20,7 @@ from dessim.cli.show import list_command, schema, show
 from dessim.cli.store import clean, export, status
 from dessim.cli.trace import trace
 from dessim.cli.validate import validate
+from dessim.errors import UserError
 
 
 class Refused(click.ClickException):
@@ -42,41 +43,12 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(INTERRUPTED)
-        except (ValueError, KeyError, OSError) as error:
-            text = _message(error)
-            if text is None:
-                raise
-            raise Refused(text) from error
-
-
-def _message(error: Exception) -> str | None:
-    """The message of an error that a user can do something about; None for any other."""
-    if isinstance(error, BrokenPipeError):
-        return None  # click ends quietly
-    if isinstance(error, OSError):
-        return f"error: {error}"
-    from dessim.model.errors import ConfigError
-
-    if isinstance(error, ConfigError):
-        return str(error)
-    from dessim.engines.explorer.world import ScopeError
-    from dessim.kernel.alphabet import ProgramError
-    from dessim.kernel.world import WorldError
-    from dessim.report.common.error import ReportError
-    from dessim.report.paper.figures import FigureFileError
-    from dessim.report.plot.drawing import UnknownFigureError
-    from dessim.report.trace.perfetto import PerfettoMissingError
-    from dessim.schemes import SchemeFileError, UnknownScheme
-    from dessim.study.check import CheckError
-    from dessim.study.explain.costs import UnknownLeverError
-    from dessim.study.sweep.executors import ClusterMissingError
-
-    known = (
-        *(WorldError, UnknownScheme, UnknownFigureError, FigureFileError, ReportError),
-        *(ClusterMissingError, UnknownLeverError, PerfettoMissingError),
-        *(CheckError, ScopeError, SchemeFileError, ProgramError),
-    )
-    return f"error: {error}" if isinstance(error, known) else None
+        except BrokenPipeError:
+            raise  # click ends quietly
+        except UserError as error:
+            raise Refused(error.told()) from error
+        except OSError as error:
+            raise Refused(f"error: {error}") from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

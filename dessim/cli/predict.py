@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dessim.cli.calibrate import simulator
-from dessim.cli.run import summary_of
-from dessim.cli.validate import DEFAULT, load_with, simulation_options, table_of
+from dessim.cli.measured import DEFAULT, load_with, simulator, table_of
+from dessim.cli.options import DATA, SIMULATION
+from dessim.cli.results import tell_files
 
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("experiment", default=DEFAULT)
-@click.option("--data", metavar="NAME|CSV", help="Measured table instead of the experiment's.")
+@DATA
 @click.option(
     "--cells",
     multiple=True,
     metavar="WORKLOAD:THREADS:ORDERS",
     help="Cells to predict, repeatable; left out: those of 2014 that are not in the table.",
 )
-@simulation_options
+@SIMULATION
 @click.option(
     "--to",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -69,10 +69,10 @@ def predict(
 
     text = to_csv(table_rows(document))
     texts = {to.name: text, f"{to.stem}.json": to_json(document)}
-    written = write_texts(texts, to.parent)
+    paths = write_texts(texts, to.parent)
     click.echo(text if form == "csv" else texts[f"{to.stem}.json"], nl=False)
     if not quiet:
-        click.echo(f"wrote {summary_of(written)}", err=True)
+        tell_files(paths)
 
 
 def _points(

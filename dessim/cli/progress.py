@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from dessim.study.sweep.jobs import Job, Outcome
+    from dessim.study.sweep.jobs import Job, RunOutcome
 
 PLAIN_EVERY_S = 10.0
 """Seconds between two lines when nobody watches."""
@@ -78,7 +78,7 @@ class Progress:
         """Take into account what a worker was given."""
         self._running[job.key.digest] = (time.monotonic(), job)
 
-    def note(self, outcome: Outcome) -> None:
+    def note(self, outcome: RunOutcome) -> None:
         """Take an ended run into account."""
         job = outcome.job
         self._runs_left[job.point_index] -= 1
@@ -132,7 +132,7 @@ class Progress:
             words.append(f"longest {_as_time(now - since)}: {label_of(job.point)}")
         return ", ".join(words)
 
-    def _line(self, outcome: Outcome) -> None:
+    def _line(self, outcome: RunOutcome) -> None:
         from dessim.study.sweep.plan import label_of
 
         what = "stored" if outcome.reused else "ran" if outcome.run is not None else "FAILED"

@@ -6,27 +6,23 @@ from pathlib import Path
 
 import click
 
+from dessim.cli.options import FILE, RESULTS_DIR
+from dessim.cli.results import known_results, place_of
+
 
 @click.command()
 @click.argument("results", metavar="RESULTS")
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="The file [default: `report.html` beside the results].",
 )
-@click.option(
-    "--results-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Where `dessim run` keeps its results.",
-)
+@RESULTS_DIR
 def report(results: str, out: Path | None, results_dir: Path) -> None:
     """Write RESULTS as one HTML file that needs nothing else: tables, figures, sources, warnings.
 
     RESULTS is a folder that `dessim run` wrote, or the name of an experiment.
     """
-    from dessim.cli.figure import known_results, place_of
     from dessim.report.page.render import write_report
 
     folder = place_of(results, results_dir)

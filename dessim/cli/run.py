@@ -3,58 +3,42 @@
 from __future__ import annotations
 
 import json
-import signal
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from dessim.cli.options import ENGINE, MAX_WORKERS, OUT, QUIET, REPLICATIONS, SEED, set_option
 from dessim.cli.progress import Progress
+from dessim.cli.results import tell_files
+from dessim.cli.work import fail, report_failures, run_jobs
 
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point
     from dessim.study.store.runs import Store
-    from dessim.study.sweep.executors import Workers
     from dessim.study.sweep.jobs import Job, Tally
-    from dessim.study.sweep.request import Conducted
+    from dessim.study.sweep.request import Outcome
 
 FORMATS = ("table", "json", "csv")
 
 
 @click.command()
 @click.argument("config")
+@set_option("Change a value (YAML; a list sweeps it). May be given several times.")
+@ENGINE
 @click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY.PATH=VALUE",
-    help="Change a value (YAML; a list sweeps it). May be given several times.",
+    "-j", "jobs", type=click.IntRange(1, MAX_WORKERS), metavar="N", help="Worker processes."
 )
-@click.option(
-    "--engine",
-    type=click.Choice(["compiled", "reference"]),
-    default="compiled",
-    show_default=True,
-    help="Who carries the steps out; the results are the same.",
-)
-@click.option("-j", "jobs", type=click.IntRange(1, 1024), metavar="N", help="Worker processes.")
 @click.option(
     "--cluster",
     metavar="FILE|local",
     help="Run on a Dask cluster: its scheduler file, or `local` for one of N workers here.",
 )
-@click.option("--seed", type=click.IntRange(0), help="Instead of the experiment's.")
-@click.option("--replications", type=click.IntRange(1), help="Instead of the experiment's.")
+@SEED
+@REPLICATIONS
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Where results are kept.",
-)
+@OUT
 @click.option("-n", "--dry-run", is_flag=True, help="Only print the runs and their count.")
 @click.option("--force", is_flag=True, help="Run again what has been run already.")
 @click.option("--figures", is_flag=True, help="Draw the figures, too.")
@@ -63,7 +47,7 @@ FORMATS = ("table", "json", "csv")
     is_flag=True,
     help="Also write who slept on page locks over time: one run of each point, watched (slow).",
 )
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@QUIET
 @click.option("-v", "--verbose", is_flag=True, help="A line for each run.")
 def run(
     config: str,
@@ -87,7 +71,7 @@ def run(
     Finished runs are kept in OUT/runs and used again; the tables go to OUT/EXPERIMENT.
     """
     from dessim.study.store.runs import Store
-    from dessim.study.sweep.request import Request, conduct
+    from dessim.study.sweep.request import Request, run_request
 
     request = Request(config, overrides, engine, seed, replications)  # type: ignore[arg-type]
     experiment, points = request.load()
@@ -101,132 +85,47 @@ def run(
         progress = Progress(todo, quiet=quiet, verbose=verbose)
         return run_jobs(todo, jobs or 1, cluster, store, progress, force=force)
 
-    done = _with_room(lambda: conduct(request, experiment, points, out, do), store)
-    written = done.written
+    done = _with_room(lambda: run_request(request, experiment, points, out, do), store)
+    paths = done.files
     if queues:
-        written.append(_write_queues(points, done.folder, quiet))
+        paths.append(_write_queues(points, done.folder, quiet))
     if figures:
         from dessim.report.figures import draw_all
 
-        written += draw_all(done.folder, done.folder / "figures")
+        paths += draw_all(done.folder, done.folder / "figures")
     for damaged in done.tally.damaged:
         click.echo(f"warning: damaged, run again: {damaged}", err=True)
     if done.tally.cleared:
         click.echo(f"removed {done.tally.cleared} leftovers of killed processes", err=True)
     print_document(done.document, form)
     if not quiet:
-        click.echo(f"wrote {summary_of(written)}", err=True)
+        tell_files(paths)
     report_failures(done.tally)
 
 
-def _with_room(conducted: Callable[[], Conducted], store: Store) -> Conducted:
+def _with_room(carry_out: Callable[[], Outcome], store: Store) -> Outcome:
     """Carry an experiment out; if the disk is too full for its tables, tell how to go on."""
     from dessim.study.sweep.runner import NO_ROOM
 
     try:
-        return conducted()
+        return carry_out()
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
-        _fail(
+        fail(
             f"the tables cannot be written: {error}; make room: finished runs are stored in"
             f" {store.root}; the same command goes on from there"
         )
 
 
-def load_points(
-    config: str, overrides: Sequence[str], seed: int | None, replications: int | None
-) -> tuple[Experiment, tuple[Point, ...]]:
-    """Read an experiment and its points, and check them before anything runs."""
-    from dessim.study.sweep.request import Request
-
-    return Request(config, tuple(overrides), seed=seed, replications=replications).load()
-
-
-def as_written(
-    config: str, overrides: Sequence[str], seed: int | None, replications: int | None
-) -> str:
-    """The experiment's file as a person wrote it, the overrides as comments above it."""
-    from dessim.study.sweep.request import Request
-
-    return Request(config, tuple(overrides), seed=seed, replications=replications).written
-
-
 def _write_queues(points: Sequence[Point], folder: Path, quiet: bool) -> Path:
-    from dessim.study.sweep.queues import write_queues
+    from dessim.study.sweep.page_lock_queues import write_queues
 
     def note(i: int, n: int) -> None:
         if not quiet:
             click.echo(f"watching page-lock queues, point {i} of {n}", err=True)
 
     return write_queues(points, folder, note)
-
-
-def run_jobs(
-    todo: list[Job],
-    workers: int | Workers,
-    cluster: str | None,
-    store: Store,
-    progress: Progress,
-    *,
-    force: bool,
-) -> Tally:
-    """Do the runs; however it ends, tell what is stored and how to go on.
-
-    Workers that were open before stay open.
-    """
-    from dessim.study.sweep.executors import ClusterLostError, open_workers
-    from dessim.study.sweep.runner import StoreFullError, run_all
-
-    own = open_workers(workers, cluster) if isinstance(workers, int) else None
-    team, done = (own if isinstance(workers, int) else workers), False
-    before = signal.signal(signal.SIGTERM, _interrupt)  # a batch system's way to say stop
-    try:
-        with progress:
-            tally = run_all(todo, team or 1, force=force, on_outcome=progress.note, watch=progress)
-            done = True
-            return tally
-    except KeyboardInterrupt:
-        click.echo(f"interrupted: {_kept(todo, store)}", err=True)
-        sys.exit(130)
-    except StoreFullError as error:
-        _fail(f"runs cannot be stored: {error}; make room: {_kept(todo, store)}")
-    except ClusterLostError as error:
-        _fail(f"{error}: {_kept(todo, store)}")
-    finally:
-        signal.signal(signal.SIGTERM, before)
-        if own is not None:
-            own.close(at_once=not done)
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
-
-
-def _kept(todo: Sequence[Job], store: Store) -> str:
-    stored = sum(store.has(job.key) for job in todo)  # more than was heard of, perhaps
-    return (
-        f"{stored} of {len(todo)} runs are stored in {store.root};"
-        " the same command goes on from there"
-    )
-
-
-def report_failures(tally: Tally) -> None:
-    """Name the runs that failed, and end with exit code 1 if there are any."""
-    failed = tally.failed
-    if not failed:
-        return
-    from dessim.study.sweep.plan import label_of
-
-    for outcome in failed:
-        name = f"{label_of(outcome.job.point)} replication={outcome.job.key.replication}"
-        click.echo(f"failed: {name}: {outcome.error}", err=True)
-    _fail(f"{len(failed)} of {len(tally.outcomes)} runs failed")
-
-
-def _fail(text: str) -> NoReturn:
-    click.echo(f"error: {text}", err=True)
-    sys.exit(1)
 
 
 def print_document(document: dict[str, Any], form: str) -> None:
@@ -281,21 +180,3 @@ def _print_plan(
             " are free here: such runs are tried one at a time",
             err=True,
         )
-
-
-def summary_of(paths: Sequence[Path]) -> str:
-    """Written files in few words: `folder/name.{csv,json}, other.csv`."""
-    folders: dict[Path, dict[str, list[str]]] = {}
-    for path in paths:
-        stems = folders.setdefault(path.parent, {})
-        stems.setdefault(path.stem, []).append(path.suffix.removeprefix("."))
-    words = []
-    for folder, stems in folders.items():
-        forms: dict[str, list[str]] = {}
-        for stem, ends in stems.items():
-            form = ends[0] if len(ends) == 1 else f"{{{','.join(ends)}}}"
-            forms.setdefault(form, []).append(stem)
-        for form, names in forms.items():
-            name = names[0] if len(names) == 1 else f"{{{','.join(names)}}}"
-            words.append(f"{folder}/{name}.{form}")
-    return " ".join(words)

@@ -1,4 +1,4 @@
-"""Options that choose points of an experiment, shared by `trace` and `explain`."""
+"""Points of an experiment that the options `POINTS` choose."""
 
 from __future__ import annotations
 
@@ -10,25 +10,6 @@ import click
 
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point
-
-OPTIONS = (
-    click.option(
-        "--set",
-        "overrides",
-        multiple=True,
-        metavar="KEY.PATH=VALUE",
-        help="Change a value of the experiment (YAML; a list sweeps it). Repeatable.",
-    ),
-    click.option(
-        "--threads", multiple=True, type=click.IntRange(1), help="Only points with N threads."
-    ),
-    click.option("--scheme", "schemes", multiple=True, help="Only points of this scheme."),
-    click.option("--workload", "workloads", multiple=True, help="Only points of this workload."),
-    click.option(
-        "--order", "orders", multiple=True, type=click.IntRange(0, 9), help="Only this window."
-    ),
-    click.option("--seed", type=click.IntRange(0), help="Instead of the experiment's."),
-)
 
 
 @dataclass(frozen=True)
@@ -51,13 +32,6 @@ class Selection:
     text: str
 
 
-def point_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options to a command; they arrive in one keyword argument each."""
-    for option in reversed(OPTIONS):
-        command = option(command)
-    return command
-
-
 def select(
     config: str,
     overrides: Sequence[str],
@@ -75,10 +49,11 @@ def select(
     click.UsageError
         If no point is left; it says what there is to choose from.
     """
-    from dessim.cli.run import as_written, load_points
     from dessim.study.sweep.compare import scheme_label
+    from dessim.study.sweep.request import Request
 
-    experiment, points = load_points(config, overrides, seed, replications)
+    request = Request(config, tuple(overrides), seed=seed, replications=replications)
+    experiment, points = request.load()
 
     def named(point: Point) -> tuple[str, str]:
         options = dict(sorted(point.scheme.options.items()))
@@ -102,8 +77,7 @@ def select(
                 f"'{experiment.name}' has no such point with {name} {asked}: there is {there}{hint}"
             )
         kept = left
-    text = as_written(config, overrides, seed, replications)
-    return Selection(experiment, kept, len(points), text)
+    return Selection(experiment, kept, len(points), request.text)
 
 
 def busiest(points: Sequence[Point]) -> Point:

@@ -129,15 +129,15 @@ def _resolved_text(kind: str, name: str) -> str:
     import yaml
 
     from dessim import model
-    from dessim.model.fields import written
+    from dessim.model.fields import yaml_form
 
     data: Any
     defaults = ""
     if kind == "machine":
         machine = model.load_machine(name)
-        data, defaults = written(machine), _defaults_text(machine)
+        data, defaults = yaml_form(machine), _defaults_text(machine)
     elif kind == "workload":
-        data = written(model.load_workload(name))
+        data = yaml_form(model.load_workload(name))
     else:
         data = [point.resolved() for point in model.resolve(model.load_experiment(name))]
     text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)

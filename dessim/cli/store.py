@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-FOLDER = click.Path(file_okay=False, path_type=Path)
+from dessim.cli.options import FILE, FOLDER
 
 
 def _existing(folder: Path) -> Path:
@@ -137,7 +137,7 @@ def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
 )
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="Where to [DIR/runs.*]; - is standard output.",
 )
 def export(folder: Path, form: str, out: Path | None) -> None:

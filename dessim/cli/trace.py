@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dessim.cli.select import busiest, point_options, select
+from dessim.cli.options import FILE, POINTS
+from dessim.cli.select import busiest, select
 
 if TYPE_CHECKING:
     from dessim.measure.recording.history import Recording
@@ -18,7 +19,7 @@ FORMATS = ("both", "perfetto", "folded")
 
 @click.command()
 @click.argument("config")
-@point_options
+@POINTS
 @click.option(
     "--replication", type=click.IntRange(0), default=0, show_default=True, help="Which one to run."
 )
@@ -33,7 +34,7 @@ FORMATS = ("both", "perfetto", "folded")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="both", show_default=True)
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="File of the trace [default: results/EXPERIMENT/trace.pftrace]; stacks go beside it.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Only errors.")
@@ -80,19 +81,19 @@ def trace(
     from dessim.study.store.names import folder_name
 
     path = out or Path("results") / folder_name(chosen.experiment.name) / "trace.pftrace"
-    written = []
+    told = []
     if form != "folded":
         slices = write_trace(recording, path)
-        written.append(f"{path} ({slices:,} slices, {path.stat().st_size / 1e6:.1f} MB)")
+        told.append(f"{path} ({slices:,} slices, {path.stat().st_size / 1e6:.1f} MB)")
     if form != "perfetto":
         from dessim.report.trace.folded import folded_text
 
         stacks = path.with_suffix(".folded")
         stacks.parent.mkdir(parents=True, exist_ok=True)
         stacks.write_text(folded_text(recording), encoding="utf-8")
-        written.append(str(stacks))
+        told.append(str(stacks))
     if not quiet:
-        click.echo(f"wrote {', '.join(written)}", err=True)
+        click.echo(f"wrote {', '.join(told)}", err=True)
         _tell_the_end(recording, until_ps)
     if recording.error:
         click.echo(f"error: the run ended at its last slice: {recording.error}", err=True)

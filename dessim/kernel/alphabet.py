@@ -8,6 +8,7 @@ meaning there and a reason: the alphabet is meant to stay small.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dessim.errors import UserError
 from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
 from dessim.kernel.operands import LOCKS as LOCKS
@@ -16,7 +17,7 @@ from dessim.kernel.operation import CONDITION
 from dessim.kernel.ops import OP_WHEN_FLAGS, OPERATIONS
 
 
-class ProgramError(ValueError):
+class ProgramError(UserError):
     """A program that cannot be assembled: an unknown word, option or place."""
 
 

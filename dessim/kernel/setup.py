@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
+from dessim.errors import UserError
 from dessim.kernel import layout as lay
 from dessim.kernel.assembler import Program
 from dessim.model.machine import Machine
 from dessim.model.workload import PAGE_BYTES, Workload
 
 
-class WorldError(ValueError):
+class WorldError(UserError):
     """A machine, a workload and a number of threads that do not go together."""
 
 

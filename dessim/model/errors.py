@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dessim.errors import UserError
 from dessim.model.units import shorten
 
 MAX_SHOWN = 50
@@ -54,7 +55,7 @@ class Problem:
         return f"{head}\n{line + 1:>5} | {text}\n      | {' ' * column}^"
 
 
-class ConfigError(ValueError):
+class ConfigError(UserError):
     """A configuration that cannot be used. Its message lists all problems, in order of place.
 
     Attributes
@@ -69,6 +70,10 @@ class ConfigError(ValueError):
         if len(self.problems) > MAX_SHOWN:
             shown.append(f"... and {len(self.problems) - MAX_SHOWN} more errors")
         super().__init__("\n".join(shown))
+
+    def told(self) -> str:
+        """Return the problems as they are: each says by itself that it is an error."""
+        return str(self)
 
     def __reduce__(self) -> tuple[type[ConfigError], tuple[tuple[Problem, ...]]]:
         return ConfigError, (self.problems,)

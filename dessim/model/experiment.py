@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, InstanceOf, PrivateAttr, model_validator
 
 from dessim.model.document import Document
-from dessim.model.fields import Count, Model, Text, Time, Unit, describe, refuse, written
+from dessim.model.fields import Count, Model, Text, Time, Unit, describe, refuse, yaml_form
 from dessim.model.machine import Machine
 from dessim.model.precision import wanted
 from dessim.model.units import SIZE, format_quantity
@@ -63,7 +63,7 @@ class SchemeChoice(Model):
             raise refuse([((), _SCHEME_FORM)])
         return data
 
-    def written(self) -> str | dict[str, dict[str, bool | int | str]]:
+    def entry(self) -> str | dict[str, dict[str, bool | int | str]]:
         """The YAML form: the name, or the name with its options in order of their names."""
         if not self.options:
             return self.name
@@ -146,8 +146,8 @@ class Point(Model):
         dict
             JSON-able, in stable order; quantities as exact text with units.
         """
-        machine = written(self.machine)
-        workload = written(self.workload)
+        machine = yaml_form(self.machine)
+        workload = yaml_form(self.workload)
         for part in (machine, workload):
             part.pop("description", None)
             part.pop("sources", None)
@@ -157,7 +157,7 @@ class Point(Model):
         result: dict[str, Any] = {
             "machine": machine,
             "workload": workload,
-            "schemes": [self.scheme.written()],
+            "schemes": [self.scheme.entry()],
             "threads": self.threads,
             "fault_around_order": self.fault_around_order,
         }

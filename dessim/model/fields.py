@@ -198,7 +198,7 @@ def refuse(problems: Sequence[tuple[tuple[str | int, ...], str]]) -> PydanticCus
     return PydanticCustomError("dessim_check", "{text}", {"text": text, "problems": list(problems)})
 
 
-def written(model: Model) -> dict[str, Any]:
+def yaml_form(model: Model) -> dict[str, Any]:
     """The YAML form of a model with every default filled in, in order of definition.
 
     Returns
@@ -213,18 +213,18 @@ def written(model: Model) -> dict[str, Any]:
             continue
         unit = unit_of(field)
         if isinstance(value, Model):
-            value = written(value)
+            value = yaml_form(value)
         elif unit is not None:
             value = unit.write(value)
         elif isinstance(value, tuple):
-            value = [_written_item(row) for row in value]
+            value = [_yaml_item(row) for row in value]
         result[yaml_key(name)] = value
     return result
 
 
-def _written_item(item: Any) -> Any:
+def _yaml_item(item: Any) -> Any:
     if isinstance(item, Model):
-        return written(item)
+        return yaml_form(item)
     return list(item) if isinstance(item, tuple) else item
 
 

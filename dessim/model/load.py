@@ -123,9 +123,9 @@ def resolve(experiment: Experiment) -> tuple[Point, ...]:
     ConfigError
         If a combination of values is impossible, or there are more than 100,000 points.
     """
-    written = experiment._document or Document({}, Source(experiment.name))
+    whole = experiment._document or Document({}, Source(experiment.name))
     document = Document(
-        _sweep_data(experiment), written.source, written.values, written.keys, written.overlays
+        _sweep_data(experiment), whole.source, whole.values, whole.keys, whole.overlays
     )
     references: References = experiment._references or References(None)
     sweep = read_sweep(document)
@@ -216,7 +216,7 @@ def _value(assignment: Assignment, key: str, default: Any) -> Any:
 
 def _key(point: Point) -> tuple[object, ...]:
     """What tells two points of one sweep apart, cheaply: equal variants are the same objects."""
-    scheme = repr(point.scheme.written())
+    scheme = repr(point.scheme.entry())
     numbers = (point.threads, point.fault_around_order, point.simulate_bytes)
     return (id(point.machine), id(point.workload), scheme, *numbers)
 

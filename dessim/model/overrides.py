@@ -41,14 +41,14 @@ def apply_overrides(
     settings: dict[Path, Cell] = {}
     problems: list[Problem] = []
     for number, text in enumerate(overrides, start=1):
-        key, equals, written = text.partition("=")
+        key, equals, yaml = text.partition("=")
         key = key.strip()
         place = Place(Source(f"--set {number}: {shorten(key, 100)}", rank=number))
         if not equals or not key or "" in key.split("."):
             problems.append(Problem(place, "expected key.path=value, such as threads=8"))
             continue
         try:
-            value, complaints = _value(written, place)
+            value, complaints = _value(yaml, place)
             problems += complaints
             document = _apply(document, settings, key, Cell(value, place))
         except ConfigError as error:
@@ -58,8 +58,8 @@ def apply_overrides(
     return document, settings, problems
 
 
-def _value(written: str, place: Place) -> tuple[Any, list[Problem]]:
-    parsed, problems = parse_document(written, place.source)
+def _value(yaml: str, place: Place) -> tuple[Any, list[Problem]]:
+    parsed, problems = parse_document(yaml, place.source)
     return parsed.data, problems
 
 

@@ -5,22 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from dessim.metrics import METRICS
 from dessim.model.errors import suggest
 from dessim.model.fields import describe, refuse
 from dessim.model.units import shorten
 
-SHORT_NAMES = {
-    "throughput": "steady_faults_per_s",
-    "completion": "completion_s",
-    "fault_latency_mean": "fault_latency_ns_mean",
-    "fault_latency_p50": "fault_latency_ns_p50",
-    "fault_latency_p90": "fault_latency_ns_p90",
-    "fault_latency_p99": "fault_latency_ns_p99",
-    "fault_latency_p999": "fault_latency_ns_p999",
-    "fault_latency_p9999": "fault_latency_ns_p9999",
-}
+ASKED = {metric.asked: metric.name for metric in METRICS if metric.asked}
 """Names for which precision can be asked, and the metrics that they stand for."""
-NAMES = (*SHORT_NAMES, *SHORT_NAMES.values(), "pages_mapped_per_s")
+ALLOWED = tuple(dict.fromkeys((*ASKED, *ASKED.values())))
+"""The same, and the full names."""
 
 
 def wanted(data: Any) -> Any:
@@ -43,18 +36,18 @@ def wanted(data: Any) -> Any:
     problems: list[tuple[tuple[str | int, ...], str]] = []
     result = {}
     for key, value in data.items():
-        if key not in NAMES:
-            hint = suggest(str(key), NAMES, plural="metrics")
+        if key not in ALLOWED:
+            hint = suggest(str(key), ALLOWED, plural="metrics")
             problems.append(((key,), f"no precision of '{shorten(str(key))}'; {hint}"))
             continue
         ratio = _ratio(value)
         if ratio is None or not 0 < ratio < 1:
             text = "expected a percentage above 0% and below 100%, as in 3% or 0.03, found "
             problems.append(((key,), text + describe(value)))
-        elif SHORT_NAMES.get(key, key) in result:
+        elif ASKED.get(key, key) in result:
             problems.append(((key,), f"'{key}' is asked for twice"))
         else:
-            result[SHORT_NAMES.get(key, key)] = ratio
+            result[ASKED.get(key, key)] = ratio
     if problems:
         raise refuse(problems)
     return result

@@ -303,7 +303,7 @@ def _exclude(sweep: Sweep, document: Document, index: int, entry: dict[str, Any]
 
 def _matches(wanted: dict[str, list[Any]], assignment: Assignment, scheme: SchemeChoice) -> bool:
     for key, values in wanted.items():
-        actual = [scheme.name, scheme.written()] if key == "scheme" else [assignment[key].value]
+        actual = [scheme.name, scheme.entry()] if key == "scheme" else [assignment[key].value]
         if not any(_same(a, v) for a in actual for v in values):
             return False
     return True

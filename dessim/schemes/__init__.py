@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 
+from dessim.errors import UserError
 from dessim.kernel.alphabet import Step
 from dessim.kernel.assembler import Program, assemble
 from dessim.kernel.programs import actor_program, attempt_program, fault_program
@@ -78,12 +79,8 @@ class Actor:
     excluded: tuple[dict[str, Option], ...] = ()
 
 
-class UnknownScheme(KeyError):  # noqa: N818 - it says what is unknown, not that it is an error
+class UnknownScheme(UserError):  # noqa: N818 - it says what is unknown, not that it is an error
     """A scheme, an actor, or an option of one, that does not exist."""
-
-    def __str__(self) -> str:
-        """Return the sentence, not its representation."""
-        return str(self.args[0])
 
 
 def _modules(word: str) -> dict[str, ModuleType]:

@@ -10,13 +10,14 @@ from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
+from dessim.errors import UserError
 from dessim.kernel.alphabet import Step
 from dessim.model.python_file import line_of, names_of
 
 SHIPPED = Path(__file__).resolve().parent
 
 
-class SchemeFileError(ValueError):
+class SchemeFileError(UserError):
     """A file in ``./schemes`` that cannot be used; the message names the line."""
 
 

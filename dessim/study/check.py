@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from dessim import schemes
+from dessim.errors import UserError
 from dessim.kernel.setup import ActorSetup, Setup
 from dessim.model import load_machine
 from dessim.model.machine import Machine
@@ -29,7 +30,7 @@ MAX_THREADS, MAX_PAGES = 3, 2
 RETRIES = ("none", "before_bug", "always_bug", "until_unmapped")
 
 
-class CheckError(ValueError):
+class CheckError(UserError):
     """A scope that cannot be explored; the message says what to do about it."""
 
 

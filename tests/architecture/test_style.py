@@ -155,3 +155,13 @@ def test_paths_of_a_machine_are_told_from_others(folder):
     assert pattern.search(f"/{folder}/x")
     for other in (f"https://a.b/{folder}/x", f"tests/{folder}/x", f"~/{folder}/x", f"/{folder}s"):
         assert not pattern.search(other)
+
+
+def test_a_class_has_a_name_of_its_own():
+    """No two public classes of the package share a name: what a reader finds by it is the one."""
+    places = {}
+    for path in PACKAGE:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and node.name[0] != "_":
+                places.setdefault(node.name, []).append(where(path, node))
+    assert [found for found in places.values() if len(found) > 1] == []

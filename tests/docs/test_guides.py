@@ -8,7 +8,7 @@ from helpers import scheme_setup
 
 from dessim import schemes
 from dessim.engines import run_setup
-from dessim.measure.statistics.run_metrics import METRICS
+from dessim.metrics import NAMES
 from dessim.model import ConfigError, json_schema, load_experiment, resolve
 from dessim.model.sweep import SWEPT_KEYS
 
@@ -59,7 +59,7 @@ def test_every_key_of_an_experiment_is_explained() -> None:
     text = EXPERIMENTS.read_text()
     for name in {*json_schema("experiment")["properties"], *SWEPT_KEYS}:
         assert f"`{name}`" in text, name
-    for name in METRICS:
+    for name in NAMES:
         full, short = f"`{name}`", name.replace("fault_latency_ns", "")
         assert full in text or f"`{short}`" in text, name
 
@@ -105,7 +105,7 @@ def test_the_figure_of_one_s_own_is_drawn(shell, tmp_path) -> None:
 
 def test_every_figure_stands_in_the_list_with_its_command_and_tolerance() -> None:
     """The table of experiments/README.md tells of each figure what its file says."""
-    from dessim.report.plot import paper
+    from dessim.report.paper import figures as paper
 
     text = (ROOT / "experiments" / "README.md").read_text()
     lines = dict(re.findall(r"^(?:\| `(\w+)` \|(.*))$", text, re.M))

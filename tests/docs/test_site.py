@@ -67,7 +67,7 @@ def test_every_key_and_command_is_in_the_reference(pages) -> None:
     from dessim import model, schemes
     from dessim.cli import main
     from dessim.kernel import alphabet
-    from dessim.measure.statistics.run_metrics import METRICS
+    from dessim.metrics import NAMES
     from dessim.model.fields import walk
     from dessim.model.machine import Machine
 
@@ -78,7 +78,7 @@ def test_every_key_and_command_is_in_the_reference(pages) -> None:
         "commands": [f"dessim {name}" for name in main.commands],
         "words": [*alphabet.LOCKS, *alphabet.FLAG_CONDITIONS, *alphabet.OTHER_CONDITIONS],
         "schemes": [*schemes.names(), *schemes.actor_names()],
-        "results": METRICS,
+        "results": NAMES,
         "machines": model.names("machines"),
         "shipped": [*model.names("experiments"), *model.names("workloads")],
     }
@@ -103,11 +103,11 @@ def test_numbers_of_a_machine_stand_with_unit_range_and_source(pages) -> None:
 def test_categories_and_metrics_have_their_meanings(pages) -> None:
     """Each is told in words, and nothing is told that does not exist."""
     from dessim.kernel.layout import CATEGORIES
-    from dessim.measure.statistics.run_metrics import METRICS
+    from dessim.metrics import NAMES
 
     text = pages["reference/results.md"].partition("## Counters")[0]
     rows = dict(re.findall(r"^\| `(\w+)` \|(.*)\|$", text, re.M))
-    for name in (*METRICS, *CATEGORIES):
+    for name in (*NAMES, *CATEGORIES):
         assert len(rows[name]) > 10, name
 
 

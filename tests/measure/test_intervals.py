@@ -6,10 +6,10 @@ from small import a_run, counts_of
 
 from dessim.measure.statistics.intervals import mean_interval, paired_quantiles, quantile_interval
 from dessim.measure.statistics.paired import compare
-from dessim.measure.statistics.run_metrics import METRICS
 from dessim.measure.statistics.summary import summarise
 from dessim.measure.statistics.survival import survival
 from dessim.measure.theory import open_queues
+from dessim.metrics import NAMES
 
 
 def test_the_t_interval_of_three_numbers() -> None:
@@ -91,7 +91,7 @@ def test_a_tail_without_observations_is_refused_with_its_reason() -> None:
 def test_a_summary_holds_every_metric_and_shares_that_add_up() -> None:
     """Every metric is there, each with mean, interval and number of replications."""
     found = summarise([a_run(), a_run(completion_ps=1_300_000_000)]).as_dict()
-    assert list(found["metrics"]) == list(METRICS)
+    assert list(found["metrics"]) == list(NAMES)
     assert all({"mean", "ci95", "n"} <= set(one) for one in found["metrics"].values())
     assert found["metrics"]["completion_s"]["mean"] == pytest.approx(1.25e-3)
     assert sum(found["time_share"].values()) == pytest.approx(1)

@@ -6,7 +6,6 @@ from small import a_run, counts_of
 
 from dessim.engines import run_setup
 from dessim.measure.statistics.run_metrics import (
-    METRICS,
     STARTS_AND_ENDS,
     completion_ps,
     run_metrics,
@@ -14,6 +13,7 @@ from dessim.measure.statistics.run_metrics import (
     supported_quantile_ns,
     time_shares,
 )
+from dessim.metrics import NAMES
 
 
 def test_a_whole_file_needs_no_scaling() -> None:
@@ -110,7 +110,7 @@ def test_a_run_without_faults_has_no_latencies() -> None:
     """No observations: None, not zero."""
     run = a_run(latency_counts=(), latency_count=0, latency_sum_ps=0, latency_max_ps=0)
     values = run_metrics(run).values
-    assert all(values[name] is None for name in METRICS if name.startswith("fault_latency"))
+    assert all(values[name] is None for name in NAMES if name.startswith("fault_latency"))
 
 
 def test_faults_of_a_lock_loop_are_acquisitions() -> None:

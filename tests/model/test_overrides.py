@@ -79,7 +79,7 @@ def test_later_overrides_win() -> None:
 def test_lists_that_are_values_are_not_swept() -> None:
     """Schemes are a list anyway, and a matrix of hops is one value."""
     points = _points("schemes=[a, {b: {x: 1}}]", name="experiment-point")
-    assert [p.scheme.written() for p in points] == ["a", {"b": {"x": 1}}]
+    assert [p.scheme.entry() for p in points] == ["a", {"b": {"x": 1}}]
     [point] = _points(
         "machine.topology.hops=[[0, 1], [1, 0]]",
         "machine=../valid/machine-two-sockets.yaml",

@@ -12,9 +12,8 @@ from click.testing import CliRunner
 from matplotlib.image import imread
 
 from dessim.cli import main
-from dessim.measure.statistics.run_metrics import METRICS
-from dessim.report.common.error import ReportError
-from dessim.report.common.results import load_results
+from dessim.metrics import NAMES
+from dessim.report.common.results import ReportError, load_results
 from dessim.report.figures import draw_all, names
 from dessim.report.plot.drawing import UnknownFigureError
 from dessim.report.plot.style import entitle, grid, log_axis, paper_style
@@ -35,7 +34,7 @@ def stored(folder: Path, *, workloads: int = 1, width: float | None = 100.0) -> 
     for workload in range(workloads):
         for threads in (1, 8, 120):
             for number, scheme in enumerate(("lock_each_page", "gang_lookup_mapcount")):
-                metrics = {m: an_estimate(1000.0 * threads + number, width) for m in METRICS}
+                metrics = {m: an_estimate(1000.0 * threads + number, width) for m in NAMES}
                 if threads == 1:
                     metrics["fault_latency_ns_p999"] = an_estimate(None, None)
                 for x, share in ((700, 0.5), (1500, 0.01), (20000, 0)):

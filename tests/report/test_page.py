@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from hostile import HOSTILE, poison
 
 from dessim.cli import main
-from dessim.report.page.charts import Chart, Dot, Line, axis_of, svg
+from dessim.report.page.charts import Chart, Dot, Polyline, axis_of, svg
 from dessim.report.page.render import report_html, write_report
 from dessim.report.page.tables import crossover_table
 
@@ -245,12 +245,12 @@ def test_axes_have_round_ticks(values: list[float], log: bool, ticks: list[float
 
 def test_a_panel_without_numbers_says_why() -> None:
     """No axis is made up."""
-    assert "too few" in svg(Chart("t", "x", "y", (Line(0, ()),), note="too few"))
+    assert "too few" in svg(Chart("t", "x", "y", (Polyline(0, ()),), note="too few"))
 
 
 def test_lines_lie_inside_the_picture() -> None:
     """Points and the ends of intervals are drawn between the axes."""
-    line = Line(1, (Dot(1, 5, 1, 9), Dot(8, 50, None, None), Dot(64, 500, 0, 900)))
+    line = Polyline(1, (Dot(1, 5, 1, 9), Dot(8, 50, None, None), Dot(64, 500, 0, 900)))
     text = str(svg(Chart("t", "x", "y", (line,), y_log=True)))
     places = re.findall(r"([\d.]+),([\d.]+)", " ".join(re.findall(r'points="([^"]+)"', text)))
     assert places

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from dessim.measure.statistics.run_metrics import METRICS
+from dessim.metrics import NAMES
 from dessim.report.text.tables import print_table
 
 
@@ -21,7 +21,7 @@ def a_point(**changed: Any) -> dict[str, Any]:
         "replications": 5,
         "scaled": True,
         "simulated_bytes": 16 << 20,
-        "metrics": {name: dict(estimate) for name in METRICS}
+        "metrics": {name: dict(estimate) for name in NAMES}
         | {"completion_s": {"mean": 12.34, "ci95": [10.0, 14.68], "n": 5}},
         "notes": [],
     } | changed
@@ -128,7 +128,7 @@ def test_a_point_whose_runs_all_failed_still_has_a_row() -> None:
 
 def test_events_of_actors_are_told_where_there_are_any() -> None:
     """A BUG_ON that did not fire is a 0 in the second table; without actors there is none."""
-    quiet = {name: {"mean": 0.0, "ci95": None, "n": 1} for name in METRICS}
+    quiet = {name: {"mean": 0.0, "ci95": None, "n": 1} for name in NAMES}
     assert not any("bug1" in line for line in printed([a_point(metrics=quiet)]))
     invalidated = quiet | {"invalidations": {"mean": 7.0, "ci95": None, "n": 1}}
     lines = printed([a_point(metrics=invalidated)])

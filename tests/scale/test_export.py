@@ -55,10 +55,10 @@ def test_status_counts_points_and_runs(results: Path) -> None:
 
 
 def test_clean_keeps_all_runs_while_a_sweep_cannot_be_read(results: Path) -> None:
-    """What belongs to damaged books is not taken for unused: exit code 2, nothing removed."""
-    books = next(results.glob("*/sweep.json"))
+    """What belongs to a damaged manifest is not taken for unused: exit code 2, nothing removed."""
+    manifest = next(results.glob("*/sweep.json"))
     before = sorted((results / "runs").iterdir())
-    books.write_text("null")
+    manifest.write_text("null")
     refused = typed("clean", results, "--unused")
     assert refused.exit_code == 2
     assert "sweep.json cannot be read" in refused.stderr

@@ -9,7 +9,7 @@ from dessim.measure.statistics.fitting import knowledge
 from dessim.model import ConfigError, Point, load_experiment
 from dessim.model.published import Measured, Published, load_published
 from dessim.study.fidelity.calibrate import (
-    Problem,
+    FitProblem,
     check_carried,
     check_enough_cells,
     cross_validate,
@@ -55,7 +55,7 @@ class Simulator:
         return tally
 
 
-def synthetic(folder: Path, simulate: Simulator, names: Sequence[str]) -> Problem:
+def synthetic(folder: Path, simulate: Simulator, names: Sequence[str]) -> FitProblem:
     """A problem whose table dessim itself made, on a machine with the true numbers."""
     (folder / "experiment.yaml").write_text(EXPERIMENT)
     experiment = load_experiment(folder / "experiment.yaml")
@@ -69,7 +69,7 @@ def synthetic(folder: Path, simulate: Simulator, names: Sequence[str]) -> Proble
         assert seconds is not None
         rows[key] = Measured({"completion_s": seconds}, "")
     table = Published("synthetic", "dessim", rows)
-    return Problem(points, table, parameters_of(points[0].machine, names), simulate)
+    return FitProblem(points, table, parameters_of(points[0].machine, names), simulate)
 
 
 def test_known_numbers_are_found_again(tmp_path: Path) -> None:

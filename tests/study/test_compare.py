@@ -61,15 +61,14 @@ def test_the_crossover_says_who_overtakes() -> None:
     assert one["between"] == [1, 8]
 
 
-def test_of_a_latency_less_is_better() -> None:
-    """The same numbers as latencies: new falls behind."""
+@pytest.mark.parametrize("metric", ["completion_s", "fault_latency_ns_p99", "minor_faults"])
+def test_of_times_and_events_less_is_better(metric: str) -> None:
+    """The same numbers as times, or as counts of events: new falls behind."""
     points = [
-        a_point(
-            p["scheme"], p["threads"], p["metrics"]["pages_mapped_per_s"]["values"], "completion_s"
-        )
+        a_point(p["scheme"], p["threads"], p["metrics"]["pages_mapped_per_s"]["values"], metric)
         for p in POINTS
     ]
-    [entry] = crossings(pairs_of_schemes(points, "old", "new"), "completion_s")
+    [entry] = crossings(pairs_of_schemes(points, "old", "new"), metric)
     assert entry["crossovers"][0]["b_overtakes"] is False
 
 

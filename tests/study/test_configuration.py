@@ -4,13 +4,15 @@ from pathlib import Path
 from small import experiment_file
 
 from dessim.model import load_experiment, resolve
-from dessim.study.sweep.configuration import Asked, configuration_of, write_configuration
+from dessim.study.sweep.configuration import Invocation, configuration_of, write_configuration
 
 
 def configured(folder: Path, *overrides: str) -> dict[str, object]:
     """Return the configuration of the small experiment."""
     experiment = load_experiment(str(experiment_file(folder)), overrides)
-    return configuration_of(experiment, resolve(experiment), "reference", Asked("text", "command"))
+    return configuration_of(
+        experiment, resolve(experiment), "reference", Invocation("text", "command")
+    )
 
 
 def rows_of(part: object) -> dict[str, dict[str, object]]:

@@ -11,7 +11,7 @@ from dessim.kernel.world import Setup
 from dessim.model import load_experiment, resolve
 from dessim.study.store.runs import Store
 from dessim.study.sweep import runner
-from dessim.study.sweep.jobs import Job, Outcome, jobs_of
+from dessim.study.sweep.jobs import Job, RunOutcome, jobs_of
 from dessim.study.sweep.runner import run_all
 
 
@@ -102,9 +102,9 @@ def _scheme(setup: Setup, jobs: list[Job]) -> str:
 
 def test_an_interrupt_keeps_what_has_finished(jobs: list[Job]) -> None:
     """After Ctrl-C in the third run, two are stored; the next time six are left to do."""
-    seen: list[Outcome] = []
+    seen: list[RunOutcome] = []
 
-    def interrupt(outcome: Outcome) -> None:
+    def interrupt(outcome: RunOutcome) -> None:
         seen.append(outcome)
         if len(seen) == 3:
             raise KeyboardInterrupt

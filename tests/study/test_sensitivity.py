@@ -5,10 +5,10 @@ import pytest
 from helpers import a_lock_loop, a_machine, a_workload, ideal_machine
 
 from dessim.engines import run_setup
+from dessim.errors import UserError
 from dessim.model import Point, SchemeChoice, load_machine
 from dessim.model.provenance import Provenance
-from dessim.study.explain.costs import UnknownLeverError
-from dessim.study.explain.sensitivity import Plan, machine_at, ranged, sensitivity
+from dessim.study.explain.sensitivity import SensitivityPlan, machine_at, ranged, sensitivity
 from dessim.study.sweep.plan import setup_of
 
 
@@ -57,7 +57,7 @@ def test_the_parameter_that_is_known_to_matter_is_found() -> None:
     With two other waiters, a turn takes 1,000 + 2 c ps: between the ends of c's range, throughput
     falls by a factor of 5,000 / 2,000. Costs that a lock loop does not pay do nothing.
     """
-    plan = Plan("completion", trajectories=8, samples=0)
+    plan = SensitivityPlan("completion", trajectories=8, samples=0)
     found = sensitivity([a_contended_loop(4)], plan, run_here)
     [response] = found["responses"]
     rows = {row["parameter"]: row for row in response["effects"]}
@@ -73,7 +73,7 @@ def test_the_parameter_that_is_known_to_matter_is_found() -> None:
 
 def test_sobol_agrees_with_the_screening() -> None:
     """All variance belongs to the one parameter that matters."""
-    plan = Plan("completion", trajectories=3, samples=16, top=2)
+    plan = SensitivityPlan("completion", trajectories=3, samples=16, top=2)
     found = sensitivity([a_contended_loop(4)], plan, run_here)
     first, second = found["responses"][0]["sobol"]
     assert first["parameter"] == "locks.ticket_per_waiter"
@@ -83,7 +83,7 @@ def test_sobol_agrees_with_the_screening() -> None:
 
 def test_nobody_waits_for_a_lock_alone() -> None:
     """With one thread the hand-over has no effect at all, and no Sobol design is run."""
-    plan = Plan("completion", trajectories=3, samples=8)
+    plan = SensitivityPlan("completion", trajectories=3, samples=8)
     found = sensitivity([a_contended_loop(1)], plan, run_here)
     rows = {row["parameter"]: row for row in found["responses"][0]["effects"]}
     assert rows["locks.ticket_per_waiter"]["mu_star"] == 0
@@ -108,7 +108,7 @@ def test_of_two_schemes_the_ratio_is_a_response_too() -> None:
         )
         for name in ("no_fault_around", "gang_lookup_mapcount")
     ]
-    found = sensitivity(points, Plan("completion", 4, 0), run_here)
+    found = sensitivity(points, SensitivityPlan("completion", 4, 0), run_here)
     *each, ratio = found["responses"]
     assert [entry["ratio"] for entry in (*each, ratio)] == [False, False, True]
     assert ratio["response"] == "gang_lookup_mapcount / no_fault_around"
@@ -119,7 +119,7 @@ def test_of_two_schemes_the_ratio_is_a_response_too() -> None:
 
 def test_the_same_seed_gives_the_same_answer() -> None:
     """Design, bootstrap and runs are functions of their seeds."""
-    plan = Plan("completion", 3, 8, 2)
+    plan = SensitivityPlan("completion", 3, 8, 2)
     first, second = (sensitivity([a_contended_loop(3)], plan, run_here) for _ in range(2))
     assert first == second
 
@@ -149,9 +149,9 @@ def test_what_cannot_be_answered_is_refused() -> None:
     """No ranges, no such metric, no value of it."""
     point = a_contended_loop(2)
     bare = point.model_copy(update={"machine": ideal_machine(2)})
-    with pytest.raises(UnknownLeverError, match="has a range"):
-        sensitivity([bare], Plan(), run_here)
-    with pytest.raises(UnknownLeverError, match="no metric is called"):
-        sensitivity([point], Plan("speed"), run_here)
-    with pytest.raises(UnknownLeverError, match="has no positive value"):
-        sensitivity([point], Plan("pages_mapped_per_s", 2, 0), run_here)
+    with pytest.raises(UserError, match="has a range"):
+        sensitivity([bare], SensitivityPlan(), run_here)
+    with pytest.raises(UserError, match="no metric is called"):
+        sensitivity([point], SensitivityPlan("speed"), run_here)
+    with pytest.raises(UserError, match="has no positive value"):
+        sensitivity([point], SensitivityPlan("pages_mapped_per_s", 2, 0), run_here)

@@ -32,7 +32,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path, key: RunKey) -> None:
 def test_a_run_directory_holds_its_four_files_and_no_rest_lies_about(
     tmp_path: Path, key: RunKey
 ) -> None:
-    """Written aside and renamed: the place for unfinished runs is empty afterwards."""
+    """Written in a temporary folder and renamed: nothing unfinished is left behind."""
     store = saved(tmp_path, key)
     assert sorted(p.name for p in store.path(key).iterdir()) == sorted(FILES)
     assert not (store.root / ".unfinished").exists()

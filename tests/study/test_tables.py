@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from small import EXPERIMENT, experiment_file
 
-from dessim.measure.statistics.run_metrics import METRICS
+from dessim.metrics import NAMES
 from dessim.model import load_experiment, resolve
 from dessim.study.store.runs import Store
 from dessim.study.sweep.jobs import Tally, jobs_of
@@ -52,7 +52,7 @@ def test_the_document_keeps_the_contract(small: Any) -> None:
     assert len(document["points"]) == 4
     for point in document["points"]:
         assert set(point) >= POINT_KEYS
-        assert set(METRICS) <= set(point["metrics"])
+        assert set(NAMES) <= set(point["metrics"])
         assert all({"mean", "ci95", "n"} <= set(e) for e in point["metrics"].values())
         assert sum(point["time_share"].values()) == pytest.approx(1)
 
@@ -73,8 +73,7 @@ def test_json_csv_and_parquet_say_the_same(small: Any, tmp_path: Path) -> None:
     table = pq.read_table(tmp_path / "results.parquet")
     assert table.column_names == list(rows[0])
     assert table.to_pylist() == [
-        {k: v if v is None or k not in METRICS else float(v) for k, v in row.items()}
-        for row in rows
+        {k: v if v is None or k not in NAMES else float(v) for k, v in row.items()} for row in rows
     ]
     read = list(csv.DictReader(io.StringIO((tmp_path / "results.csv").read_text())))
     assert [float(row["completion_s"]) for row in read] == [row["completion_s"] for row in rows]

@@ -11,14 +11,14 @@ from dessim.model.published import load_published
 from dessim.study.fidelity.cells import points_of
 from dessim.study.fidelity.validation import error_of, errors_by, table_rows, validation_of
 from dessim.study.store.runs import keys_of
-from dessim.study.sweep.jobs import Job, Outcome, Tally
+from dessim.study.sweep.jobs import Job, RunOutcome, Tally
 
 
-def outcome(index: int, point: Point, run: RunResult | None) -> Outcome:
+def outcome(index: int, point: Point, run: RunResult | None) -> RunOutcome:
     """An outcome as the runner would tell it."""
     [key] = keys_of(point, [0], "reference")
     job = Job(index, point, key, Path("runs"), "")
-    return Outcome(job, run, None if run is not None else "it broke")
+    return RunOutcome(job, run, None if run is not None else "it broke")
 
 
 def validated(tmp_path: Path, rows: str, runs: list[RunResult | None]) -> dict[str, Any]:

@@ -2,8 +2,8 @@ import pytest
 from helpers import a_lock_loop, a_machine, a_workload, ideal_machine
 
 from dessim.engines import run_setup
+from dessim.metrics import UnknownMetricError
 from dessim.model import Point, SchemeChoice
-from dessim.study.explain.costs import UnknownLeverError
 from dessim.study.explain.time import time_of
 from dessim.study.explain.whatif import (
     TOGETHER,
@@ -74,9 +74,9 @@ def test_cutting_nothing_has_no_effect() -> None:
 
 def test_several_cuts_are_tried_alone_and_together() -> None:
     """The last scenario holds all of them."""
-    cuts = [("map", 500_000), ("line_remote", 200_000)]
-    found = scenarios_of(cuts)
-    assert [one.cuts for one in found] == [(cuts[0],), (cuts[1],), tuple(cuts)]
+    speedups = [("map", 500_000), ("line_remote", 200_000)]
+    found = scenarios_of(speedups)
+    assert [one.speedups for one in found] == [(speedups[0],), (speedups[1],), tuple(speedups)]
     assert [one.name for one in found] == ["map -50%", "line_remote -20%", TOGETHER]
 
 
@@ -106,7 +106,7 @@ def test_metrics_are_known_by_short_names() -> None:
     assert metric_name("throughput", a_point()) == "pages_mapped_per_s"
     assert metric_name("throughput", a_point(workload=a_lock_loop())) == "steady_faults_per_s"
     assert metric_name("fault_latency_p99", a_point()) == "fault_latency_ns_p99"
-    with pytest.raises(UnknownLeverError, match="did you mean 'completion'"):
+    with pytest.raises(UnknownMetricError, match="did you mean 'completion'"):
         metric_name("complete", a_point())
 
 

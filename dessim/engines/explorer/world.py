@@ -8,6 +8,7 @@ import numpy as np
 from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.fields import pack_fields, program_of, shared_words, task_at
 from dessim.engines.explorer.orders import Rules, begins_lookup, operation_of, order_of
+from dessim.errors import UserError
 from dessim.kernel import layout as lay
 from dessim.kernel.operation import FREES_TABLES, QUIET_ALWAYS, QUIET_IF_TABLES_STAY
 from dessim.kernel.ops import OP_BEGIN, OP_PAUSE, OP_REST
@@ -17,7 +18,7 @@ from dessim.kernel.world import build_world
 MEMORY = {"sc": ex.SC, "tso": ex.TSO, "weak": ex.WEAK}
 
 
-class ScopeError(ValueError):
+class ScopeError(UserError):
     """A small World that the explorer cannot explore."""
 
 

@@ -18,7 +18,7 @@ INVERTED_SHARES = "inverted t interval of the share below it, over replications"
 
 
 @dataclass(frozen=True)
-class Estimate:
+class IntervalEstimate:
     """A number and how sure it is.
 
     Attributes
@@ -86,13 +86,13 @@ def half_width(values: Sequence[float], centre: float) -> float | None:
     return t_factor(n) * math.sqrt(variance / n)
 
 
-def _around(centre: float, values: Sequence[float]) -> Estimate:
+def _around(centre: float, values: Sequence[float]) -> IntervalEstimate:
     half = half_width(values, centre)
     ci95 = None if half is None else (centre - half, centre + half)
-    return Estimate(centre, ci95, len(values))
+    return IntervalEstimate(centre, ci95, len(values))
 
 
-def mean_interval(values: Sequence[float | int | None]) -> Estimate:
+def mean_interval(values: Sequence[float | int | None]) -> IntervalEstimate:
     """Mean over replications with its 95 % t interval.
 
     Parameters
@@ -102,11 +102,11 @@ def mean_interval(values: Sequence[float | int | None]) -> Estimate:
     """
     numbers = [float(x) for x in values if x is not None]
     if not numbers or len(numbers) < len(values):
-        return Estimate(None, None, len(values), "no observations in every replication")
+        return IntervalEstimate(None, None, len(values), "no observations in every replication")
     return _around(math.fsum(numbers) / len(numbers), numbers)
 
 
-def batch_interval(batches: Sequence[float]) -> Estimate:
+def batch_interval(batches: Sequence[float]) -> IntervalEstimate:
     """Mean of one run with its interval from batches inside it.
 
     Parameters
@@ -119,10 +119,10 @@ def batch_interval(batches: Sequence[float]) -> Estimate:
     A. Law, *Simulation Modeling and Analysis*, 5th ed., 2015, section 9.5.3.
     """
     found = mean_interval(batches)
-    return Estimate(found.mean, found.ci95, 1, None, BATCH_MEANS, len(batches))
+    return IntervalEstimate(found.mean, found.ci95, 1, None, BATCH_MEANS, len(batches))
 
 
-def quantile_interval(runs: Sequence[Counts], per_million: int) -> Estimate:
+def quantile_interval(runs: Sequence[Counts], per_million: int) -> IntervalEstimate:
     """Quantile of all observations together, with an interval that respects their correlation.
 
     Parameters
@@ -133,7 +133,7 @@ def quantile_interval(runs: Sequence[Counts], per_million: int) -> Estimate:
 
     Returns
     -------
-    Estimate, ns
+    IntervalEstimate, ns
         No number if fewer than ten observations lie beyond the quantile.
 
     Notes
@@ -158,20 +158,20 @@ def quantile_interval(runs: Sequence[Counts], per_million: int) -> Estimate:
     if centre is None:
         beyond = total * (1_000_000 - per_million) // 1_000_000
         reason = f"only {beyond} of {total} observations lie beyond it; {MIN_BEYOND} are needed"
-        return Estimate(None, None, len(runs), reason, INVERTED_SHARES, total)
+        return IntervalEstimate(None, None, len(runs), reason, INVERTED_SHARES, total)
     if not all(runs):
         reason = "a replication without observations"
-        return Estimate(centre, None, len(runs), reason, INVERTED_SHARES, total)
+        return IntervalEstimate(centre, None, len(runs), reason, INVERTED_SHARES, total)
     wanted = per_million / 1_000_000
     half = _share_half_width(runs, round(centre * PS_PER_NS))
     if half is None:
-        return Estimate(centre, None, len(runs), None, INVERTED_SHARES, total)
+        return IntervalEstimate(centre, None, len(runs), None, INVERTED_SHARES, total)
     method, highest = INVERTED_SHARES, (wanted + half) * total
     if highest > total - 1:
         method += "; its upper end is the greatest observation"
     low_ps = bucket_low(_bucket_at(merged, (wanted - half) * total))
     ci95 = (low_ps / PS_PER_NS, bucket_high(_bucket_at(merged, highest)) / PS_PER_NS)
-    return Estimate(centre, ci95, len(runs), None, method, total)
+    return IntervalEstimate(centre, ci95, len(runs), None, method, total)
 
 
 def paired_quantiles(

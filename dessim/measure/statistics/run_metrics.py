@@ -12,6 +12,7 @@ from fractions import Fraction
 from dessim.kernel.histogram import Counts, quantile_ps
 from dessim.kernel.result import MIN_SHARE, RunResult
 from dessim.measure.statistics.warmup import batch_means, mser5
+from dessim.metrics import METRICS, NAMES
 
 MIN_BINS = 8
 """Fewest time bins from which a steady rate is taken."""
@@ -24,44 +25,12 @@ BATCHES = 20
 PS_PER_S = 10**12
 PS_PER_NS = 1000
 
-COUNTED = {
-    "minor_faults": "minor_faults",
-    "trylock_lost": "trylock_lost",
-    "recheck_lost": "recheck_lost",
-    "page_lock_waits": "page_lock_waits",
-    "wake_ups": "wake_ups",
-    "hand_offs": "hand_offs",
-    "context_switches": "context_switches",
-    "major_faults": "major_faults",
-    "pages_read": "pages_read",
-    "tlb_misses": "tlb_misses",
-    "shootdowns": "shootdowns",
-    "interrupts": "interrupts",
-    "invalidations": "invalidations",
-    "pages_removed": "pages_removed",
-    "bug1": "bug1",
-    "bug2": "bug2",
-}
+COUNTERS = {metric.name: metric.counter for metric in METRICS if metric.counter}
 """Metrics that count events, and the counter of the run that each reads."""
-QUANTILES_PPM = {
-    "fault_latency_ns_p50": 500_000,
-    "fault_latency_ns_p90": 900_000,
-    "fault_latency_ns_p99": 990_000,
-    "fault_latency_ns_p999": 999_000,
-    "fault_latency_ns_p9999": 999_900,
-}
+QUANTILES_PPM = {metric.name: metric.rank_ppm for metric in METRICS if metric.rank_ppm}
 """Metrics that are quantiles of the latency, and their ranks in parts per million."""
-METRICS = (
-    "completion_s",
-    "steady_faults_per_s",
-    "pages_mapped_per_s",
-    "minor_faults",
-    "fault_latency_ns_mean",
-    *QUANTILES_PPM,
-    "fault_latency_ns_max",
-    *(name for name in COUNTED if name != "minor_faults"),
-)
-"""All metrics, in the order of tables."""
+SERIES = {metric.name: metric.series for metric in METRICS if metric.series}
+"""Metrics that are steady rates, and the time series of the run from which each is taken."""
 
 
 @dataclass(frozen=True)
@@ -181,10 +150,7 @@ def _rates(run: RunResult, warmup_ps: int | None = None) -> RunMetrics:
         notes += [note] if note else []
     if run.first_finish_ps <= run.start_ps:
         notes.append("threads do not all overlap: the first finishes before the last starts")
-    series = {
-        "steady_faults_per_s": _bins(run.series_faults, first, end),
-        "pages_mapped_per_s": _bins(run.series_pages, first, end),
-    }
+    series = {name: _bins(getattr(run, source), first, end) for name, source in SERIES.items()}
     rates: dict[str, float | int | None] = {
         name: sum(bins) * PS_PER_S / span_ps for name, bins in series.items()
     }
@@ -268,7 +234,7 @@ def run_metrics(run: RunResult, fixed_exit_ps: int = 0, warmup_ps: int | None = 
         "fault_latency_ns_mean": None,
         "fault_latency_ns_max": None,
     }
-    for metric, counter in COUNTED.items():
+    for metric, counter in COUNTERS.items():
         values[metric] = round(run.counters[counter] * factor)
     if not run.counters["minor_faults"]:  # a lock loop counts its waits only
         values["minor_faults"] = round(run.faults * factor)
@@ -278,4 +244,4 @@ def run_metrics(run: RunResult, fixed_exit_ps: int = 0, warmup_ps: int | None = 
     for metric, per_million in QUANTILES_PPM.items():
         values[metric] = supported_quantile_ns(run.latency_counts, per_million)
     notes = rates.notes if run.latency_steady else (*rates.notes, STARTS_AND_ENDS)
-    return replace(rates, values={name: values[name] for name in METRICS}, notes=notes)
+    return replace(rates, values={name: values[name] for name in NAMES}, notes=notes)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dessim.measure.statistics.intervals import Estimate, mean_interval
+from dessim.measure.statistics.intervals import IntervalEstimate, mean_interval
 
 MIN_POINTS = 4
 NOTHING = 1e-8
@@ -16,7 +16,7 @@ METHOD = "least squares on relative errors in each replication, t over replicati
 
 
 @dataclass(frozen=True)
-class Fit:
+class LawFit:
     """A law fitted to throughput.
 
     Attributes
@@ -25,7 +25,7 @@ class Fit:
         `usl` or `amdahl`.
     parameters : dict
         `sigma` (contention), `kappa` (coherence; USL), `lambda` (throughput of one thread), and
-        `peak_threads` (USL; None without a peak), each an Estimate.
+        `peak_threads` (USL; None without a peak), each an IntervalEstimate.
     fitted : dict
         Coefficients of the fit to the means over replications: the curve to draw.
     error_rms : float
@@ -33,7 +33,7 @@ class Fit:
     """
 
     law: str
-    parameters: dict[str, Estimate]
+    parameters: dict[str, IntervalEstimate]
     fitted: dict[str, float]
     error_rms: float
 
@@ -96,18 +96,18 @@ def _solve(law: str, threads: Sequence[float], rates: Sequence[float]) -> tuple[
     return (rate * first, *(0.0 if x < NOTHING else x for x in rest))
 
 
-def _coefficient(values: Sequence[float]) -> Estimate:
+def _coefficient(values: Sequence[float]) -> IntervalEstimate:
     """Mean over replications; the interval is cut at 0, below which no coefficient can be."""
     if not any(values):
         reason = "0, its bound, in every replication: no interval"
-        return Estimate(0.0, None, len(values), reason)
+        return IntervalEstimate(0.0, None, len(values), reason)
     found = mean_interval(values)
     if found.ci95 is None:
         return found
     return replace(found, ci95=(max(0.0, found.ci95[0]), found.ci95[1]))
 
 
-def _peak(solved: Sequence[Sequence[float]]) -> Estimate:
+def _peak(solved: Sequence[Sequence[float]]) -> IntervalEstimate:
     """Threads at the peak of the USL, or why there is none to tell."""
     peaks = [peak_threads(sigma, kappa) for _, sigma, kappa in solved]
     known = [peak for peak in peaks if peak is not None]
@@ -115,10 +115,10 @@ def _peak(solved: Sequence[Sequence[float]]) -> Estimate:
         return _coefficient(known)
     falls = sum(sigma >= 1 for _, sigma, _ in solved)
     why = f"sigma is 1 or more in {falls}" if falls else f"kappa is 0 in {len(peaks) - len(known)}"
-    return Estimate(None, None, len(peaks), f"no peak: {why} of {len(peaks)} replications")
+    return IntervalEstimate(None, None, len(peaks), f"no peak: {why} of {len(peaks)} replications")
 
 
-def fit(law: str, threads: Sequence[int], rates: Sequence[Sequence[float]]) -> Fit | None:
+def fit(law: str, threads: Sequence[int], rates: Sequence[Sequence[float]]) -> LawFit | None:
     """Fit a law to the throughput of one scheme.
 
     Parameters
@@ -130,7 +130,7 @@ def fit(law: str, threads: Sequence[int], rates: Sequence[Sequence[float]]) -> F
 
     Returns
     -------
-    Fit or None
+    LawFit or None
         None with fewer than four thread counts, or a throughput that is not positive.
     """
     if len(threads) < MIN_POINTS or any(x <= 0 for each in rates for x in each):
@@ -145,4 +145,4 @@ def fit(law: str, threads: Sequence[int], rates: Sequence[Sequence[float]]) -> F
         parameters["peak_threads"] = _peak(solved)
     errors = [usl(n, *centre) / y - 1 for n, y in zip(threads, means, strict=True)]
     rms = math.sqrt(math.fsum(e * e for e in errors) / len(errors))
-    return Fit(law, parameters, dict(zip(names, centre, strict=True)), rms)
+    return LawFit(law, parameters, dict(zip(names, centre, strict=True)), rms)

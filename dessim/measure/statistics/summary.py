@@ -7,20 +7,20 @@ from typing import Any
 from dessim.kernel.result import RunResult
 from dessim.measure.statistics.intervals import (
     T_OVER_REPLICATIONS,
-    Estimate,
+    IntervalEstimate,
     batch_interval,
     mean_interval,
     paired_quantiles,
     quantile_interval,
 )
 from dessim.measure.statistics.run_metrics import (
-    METRICS,
     PS_PER_S,
     QUANTILES_PPM,
     RunMetrics,
     run_metrics,
     time_shares,
 )
+from dessim.metrics import NAMES
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Summary:
     Attributes
     ----------
     metrics : dict
-        Metric name -> Estimate, in the order of ``METRICS``.
+        Metric name -> IntervalEstimate, in the order of ``dessim.metrics``.
     time_share : dict
-        Category -> Estimate of its share of all tasks' time, 0 to 1; the means add up to 1.
+        Category -> IntervalEstimate of its share of all tasks' time, 0 to 1; the means add up to 1.
     scaled : bool
         Whether counts and completion time were extrapolated from a part of the file.
     notes : tuple of str
@@ -41,17 +41,17 @@ class Summary:
         Metric name -> its value in each replication, by which schemes are paired.
     paired_values : dict
         Quantile -> values by which schemes are paired instead (``paired_quantiles``), ns.
-    warmup_s : Estimate, s
+    warmup_s : IntervalEstimate, s
         Where the warm-up ends.
     """
 
-    metrics: dict[str, Estimate]
-    time_share: dict[str, Estimate]
+    metrics: dict[str, IntervalEstimate]
+    time_share: dict[str, IntervalEstimate]
     scaled: bool
     notes: tuple[str, ...]
     values: dict[str, list[float | int | None]]
     paired_values: dict[str, list[float | None]]
-    warmup_s: Estimate
+    warmup_s: IntervalEstimate
 
     def as_dict(self) -> dict[str, Any]:
         """The part of a point's results that comes from its runs."""
@@ -99,7 +99,7 @@ def summarise(
     """
     assert runs, "no runs to summarise"
     each = [run_metrics(run, fixed_exit_ps, warmup_ps) for run in runs]
-    metrics = {name: _estimate(name, runs, each) for name in METRICS}
+    metrics = {name: _estimate(name, runs, each) for name in NAMES}
     each_share = [time_shares(run, fixed_exit_ps * processes) for run in runs]
     shares = {
         name: mean_interval([share[name] for share in each_share]) for name in runs[0].time_ps
@@ -113,13 +113,13 @@ def summarise(
         shares,
         any(run.scaled for run in runs),
         notes,
-        {name: [one.values[name] for one in each] for name in METRICS},
+        {name: [one.values[name] for one in each] for name in NAMES},
         dict(zip(QUANTILES_PPM, paired, strict=True)),
         replace(warm, method=f"{method}; {warm.method}"),
     )
 
 
-def _estimate(name: str, runs: Sequence[RunResult], each: Sequence[RunMetrics]) -> Estimate:
+def _estimate(name: str, runs: Sequence[RunResult], each: Sequence[RunMetrics]) -> IntervalEstimate:
     """One metric over all replications."""
     if name in QUANTILES_PPM:
         return quantile_interval([run.latency_counts for run in runs], QUANTILES_PPM[name])

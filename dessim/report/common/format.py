@@ -1,7 +1,10 @@
 """Numbers as people read them: three digits, a prefix, a unit."""
 
 import math
+from collections.abc import Callable
 from typing import Any
+
+from dessim.metrics import BY_NAME, NS, SECONDS, Metric
 
 UNKNOWN = "–"  # noqa: RUF001 - a dash that cannot be read as a sign
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -44,6 +47,16 @@ def duration_ns(x: float) -> str:
 def duration_s(x: float) -> str:
     """A time given in s: `1.23s`."""
     return duration_ns(x * 1e9)
+
+
+def form_of(metric: Metric) -> Callable[[float], str]:
+    """How a metric's numbers are written: its unit decides."""
+    return {NS: duration_ns, SECONDS: duration_s}.get(metric.unit, amount)
+
+
+def form_of_name(name: str) -> Callable[[float], str]:
+    """The same for a name from stored results, which may know metrics that are gone."""
+    return form_of(BY_NAME[name]) if name in BY_NAME else amount
 
 
 def percent(x: float) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dessim.report.common.error import ReportError
+from dessim.errors import UserError
 from dessim.report.common.format import scheme_of
 
 Point = dict[str, Any]
@@ -30,6 +30,10 @@ LATENCY = (
     *("longer_share_lo", "longer_share_hi"),
 )
 """Columns of the latencies that are drawn."""
+
+
+class ReportError(UserError):
+    """Files that are no results as `dessim run` writes them."""
 
 
 @dataclass(frozen=True)

@@ -48,15 +48,15 @@ def draw_all(folder: Path, out: Path, wanted: Sequence[str] = ()) -> list[Path]:
     """
     check_names(wanted, names())
     results = load_results(folder)
-    written: list[Path] = []
+    paths: list[Path] = []
     for name in wanted or names():
         drawing = draw(results, name)
         if drawing is not None:
             with paper_style():
-                written += save(drawing, out, name)
+                paths += save(drawing, out, name)
         elif wanted:
             raise UnknownFigureError(f"these results hold nothing for figure {name!r}")
-    return written
+    return paths
 
 
 def draw(results: Results, name: str) -> Drawing | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dessim.metrics import View, latencies_of
 from dessim.report.common.results import Panel, Results
 from dessim.report.plot.drawing import Drawing
 from dessim.report.plot.style import (
@@ -14,23 +15,21 @@ from dessim.report.plot.style import (
     threads_axis,
 )
 
-QUANTILES = (
-    ("p50", "fault_latency_ns_p50"),
-    ("p99", "fault_latency_ns_p99"),
-    ("p99.9", "fault_latency_ns_p999"),
-)
+QUANTILES = latencies_of(View.FIGURE)
 NS_PER_US = 1000.0
 
 
 def draw(results: Results) -> Drawing | None:
-    """Median and tail quantiles, a column each; a row per panel, with one scale for all three."""
+    """Median and tail quantiles, a column each; a row per panel, with one scale for all of it."""
     panels, series = results.panels, results.series
-    if not any(p["metrics"][QUANTILES[0][1]]["mean"] for panel in panels for p in panel.points):
+    if not any(p["metrics"][QUANTILES[0].name]["mean"] for panel in panels for p in panel.points):
         return None
-    figure, axes = grid(3 * len(panels), 3, 1.75, share=False)
+    across = len(QUANTILES)
+    figure, axes = grid(across * len(panels), across, 1.75, share=False)
     rows = []
     for place, ax in enumerate(axes):
-        panel, (word, metric) = panels[place // 3], QUANTILES[place % 3]
+        panel, quantile = panels[place // across], QUANTILES[place % across]
+        word, metric = quantile.heading, quantile.name
         for index, name in enumerate(series):
             points = [p for p in panel.points if results.series_of(p) == name]
             line = [(p["threads"], p["metrics"][metric]) for p in points]
@@ -54,12 +53,12 @@ def draw(results: Results) -> Drawing | None:
         threads_axis(ax, panel.threads)
         entitle(ax, f"{word}, {panel.title}" if panel.title else word)
         ax.set_xlabel("threads")
-        if place % 3 == 0:
+        if place % across == 0:
             ax.set_ylabel("fault latency (µs)")
         else:
             ax.tick_params(labelleft=False)
     legend(figure, axes)
-    methods = results.methods_of(*(metric for _, metric in QUANTILES))
+    methods = results.methods_of(*(quantile.name for quantile in QUANTILES))
     caption = (
         "Latency of page faults from exception entry to exit; quantiles with fewer than ten"
         f" faults beyond them are left out. {results.caption_of(methods)}"
@@ -69,7 +68,7 @@ def draw(results: Results) -> Drawing | None:
 
 def _range_us(panel: Panel) -> tuple[float, float]:
     """Range that holds every quantile of a panel and the upper ends of its intervals."""
-    estimates = [point["metrics"][metric] for point in panel.points for _, metric in QUANTILES]
+    estimates = [point["metrics"][one.name] for point in panel.points for one in QUANTILES]
     means = [e["mean"] / NS_PER_US for e in estimates if e["mean"]]
     tops = [e["ci95"][1] / NS_PER_US for e in estimates if e["mean"] and e["ci95"]]
     return min(means) / 1.5, max(means + tops) * 1.5

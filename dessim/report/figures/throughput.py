@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from dessim.measure.statistics.scaling import usl
+from dessim.metrics import PAGES_RATE
 from dessim.report.common.results import Panel, Results
 from dessim.report.plot.drawing import Drawing
 from dessim.report.plot.style import (
@@ -22,7 +23,7 @@ from dessim.report.plot.style import (
 )
 from dessim.report.text.comparison import scheme_label
 
-METRIC = "pages_mapped_per_s"
+METRIC = PAGES_RATE
 DECADE = 8
 """Where throughput grows by more than this factor the axis is logarithmic: linear scaling is then
 a straight line, and few threads are as easy to read as many."""
@@ -56,11 +57,11 @@ def draw(results: Results) -> Drawing | None:
                         METRIC: estimate["mean"],
                         f"{METRIC}_lo": low,
                         f"{METRIC}_hi": high,
-                        "usl_pages_mapped_per_s": "" if fitted is None else fitted(threads),
-                        "linear_pages_mapped_per_s": "" if not linear else linear * threads,
+                        f"usl_{METRIC}": "" if fitted is None else fitted(threads),
+                        f"linear_{METRIC}": "" if not linear else linear * threads,
                     }
                 )
-        if any(row["usl_pages_mapped_per_s"] != "" for row in rows):
+        if any(row[f"usl_{METRIC}"] != "" for row in rows):
             ax.plot([], [], color="#606060", linewidth=0.7, label="USL")  # for the legend
         _draw_linear(ax, panel, series, results, unit)
         threads_axis(ax, panel.threads)
@@ -70,7 +71,7 @@ def draw(results: Results) -> Drawing | None:
     legend(figure, axes)
     told = results.caption_of(results.methods_of(METRIC))
     caption = f"Pages mapped per second by all threads together. {told}"
-    if any(row["usl_pages_mapped_per_s"] != "" for row in rows):
+    if any(row[f"usl_{METRIC}"] != "" for row in rows):
         caption += (
             " Thin lines: the Universal Scalability Law fitted to each scheme by least squares on"
             " relative errors."

@@ -33,7 +33,7 @@ class Dot:
 
 
 @dataclass(frozen=True)
-class Line:
+class Polyline:
     """A line of a chart.
 
     Attributes
@@ -60,7 +60,7 @@ class Chart:
     Attributes
     ----------
     title, x_label, y_label : str
-    lines : tuple of Line
+    lines : tuple of Polyline
     x_log, y_log : bool
     x_ticks : tuple of float
         Where ticks are; none: where the axis puts them.
@@ -69,7 +69,7 @@ class Chart:
     title: str
     x_label: str
     y_label: str
-    lines: tuple[Line, ...]
+    lines: tuple[Polyline, ...]
     x_log: bool = True
     y_log: bool = False
     x_ticks: tuple[float, ...] = ()
@@ -77,7 +77,7 @@ class Chart:
 
 
 @dataclass
-class Axis:
+class Scale:
     """From numbers to places in the picture."""
 
     low: float
@@ -97,7 +97,7 @@ class Axis:
         return round(self.start + share * (self.end - self.start), 2)
 
 
-def axis_of(values: Sequence[float], start: float, end: float, log: bool) -> Axis:
+def axis_of(values: Sequence[float], start: float, end: float, log: bool) -> Scale:
     """Return an axis that holds some numbers, with its ticks.
 
     Parameters
@@ -109,13 +109,13 @@ def axis_of(values: Sequence[float], start: float, end: float, log: bool) -> Axi
     """
     if log:
         low, high = min(values) / 1.15, max(values) * 1.15
-        return Axis(low, high, start, end, True, _log_ticks(low, high))
+        return Scale(low, high, start, end, True, _log_ticks(low, high))
     top = max(values) or 1.0
     step = 10.0 ** math.floor(math.log10(top))
     step = next(s for s in (step / 5, step / 2, step, 2 * step) if top / s <= 6)
     high = top * 1.05
     ticks = [i * step for i in range(int(high / step) + 1)]
-    return Axis(0.0, high, start, end, False, ticks)
+    return Scale(0.0, high, start, end, False, ticks)
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
@@ -153,7 +153,7 @@ def svg(chart: Chart) -> Markup:
     return _wrapped(chart, body)
 
 
-def _apart(axis: Axis, ticks: Sequence[float]) -> list[float]:
+def _apart(axis: Scale, ticks: Sequence[float]) -> list[float]:
     """Leave out ticks whose numbers would touch; the last one stays."""
     kept: list[float] = []
     for tick in sorted(ticks, reverse=True):
@@ -176,7 +176,7 @@ def _text(x: float, y: float, text: str, anchor: str, kind: str) -> Markup:
     return form.format(round(x, 2), round(y, 2), anchor, kind, text)
 
 
-def _grid(chart: Chart, across: Axis, up: Axis) -> list[Markup]:
+def _grid(chart: Chart, across: Scale, up: Scale) -> list[Markup]:
     rule = Markup('<line x1="{}" y1="{}" x2="{}" y2="{}" class="{}"/>')
     low, high, left, right = HEIGHT - BOTTOM, TOP, LEFT, WIDTH - RIGHT
     body = []
@@ -195,7 +195,7 @@ def _grid(chart: Chart, across: Axis, up: Axis) -> list[Markup]:
     return [*body, form.format((low + high) / 2, chart.y_label)]
 
 
-def _line(line: Line, across: Axis, up: Axis) -> Markup:
+def _line(line: Polyline, across: Scale, up: Scale) -> Markup:
     places = [(across.at(dot.x), up.at(dot.y)) for dot in line.dots]
     if line.steps:
         places = [places[0], *(p for a, b in pairwise(places) for p in ((b[0], a[1]), b))]
@@ -217,7 +217,7 @@ def _points(places: Sequence[tuple[float, float]]) -> str:
     return " ".join(f"{x:g},{y:g}" for x, y in places)
 
 
-def _band(line: Line, across: Axis, up: Axis, colour: str) -> list[Markup]:
+def _band(line: Polyline, across: Scale, up: Scale, colour: str) -> list[Markup]:
     ends = [(d.x, d.low, d.high) for d in line.dots if d.low is not None and d.high is not None]
     if len(ends) < 2:
         bar = Markup('<line x1="{0}" y1="{1}" x2="{0}" y2="{2}" stroke="{3}" stroke-width="1.2"/>')
@@ -251,7 +251,7 @@ def marker(series: int, x: float, y: float, told: str = "") -> Markup:
 def swatch(series: int) -> Markup:
     """Return a sample of a series for a legend."""
     head = Markup('<svg class="swatch" viewBox="0 0 34 12" aria-hidden="true">')
-    line = Line(series, (Dot(0, 0),))
+    line = Polyline(series, (Dot(0, 0),))
     colour = COLOURS[series % len(COLOURS)]
     lengths = " ".join(f"{2 * d:g}" for d in DASHES[line.series % len(DASHES)])
     dashes = Markup(' stroke-dasharray="{}"').format(lengths) if lengths else Markup("")

@@ -9,10 +9,11 @@ from typing import Any
 from markupsafe import Markup
 
 from dessim.measure.statistics.scaling import usl
-from dessim.report.common.format import amount, duration_ns, plus_minus, threads_word
+from dessim.metrics import BY_NAME, FAULTS_RATE, PAGES_RATE, Metric, View, latencies_of
+from dessim.report.common.format import form_of, plus_minus, threads_word
 from dessim.report.common.results import Panel, Point, Results
 from dessim.report.page import bars
-from dessim.report.page.charts import Chart, Dot, Line, svg, swatch
+from dessim.report.page.charts import Chart, Dot, Polyline, svg, swatch
 from dessim.report.text.comparison import scheme_label
 
 NS_PER_US = 1000.0
@@ -51,13 +52,13 @@ def figures_of(results: Results) -> list[Shown]:
     panels = results.panels
     if not panels:
         return []
-    metric, words = _rate_of(panels)
-    if metric:
-        rates = [svg(_throughput(results, panel, metric, words)) for panel in panels]
+    rate = _rate_of(panels)
+    if rate is not None:
+        rates = [svg(_throughput(results, panel, rate)) for panel in panels]
         text = (
-            f"{words.capitalize()} per second, all threads together. Thin: the fitted USL, if any."
+            f"{rate.words.capitalize()} per second, all threads together. Thin: the fitted USL, if"
+            f" any. {BANDS}"
         )
-        text += f" {BANDS}"
         found.append(Shown("throughput", "Throughput", text, rates, legend))
     quantiles = [svg(c) for panel in panels for c in _quantiles(results, panel)]
     text = (
@@ -85,40 +86,37 @@ def _dot(x: float, estimate: dict[str, Any], unit: float, told: str) -> Dot:
     )
 
 
-def _line(results: Results, panel: Panel, index: int, metric: str, unit: float, form: Any) -> Line:
-    name, dots = results.series[index], []
+def _line(results: Results, panel: Panel, index: int, metric: Metric, unit: float) -> Polyline:
+    name, form, dots = results.series[index], form_of(metric), []
     points = [p for p in panel.points if results.series_of(p) == name]
     for point in sorted(points, key=lambda p: int(p["threads"])):
-        estimate = point["metrics"][metric]
+        estimate = point["metrics"][metric.name]
         if estimate["mean"] is not None and estimate["mean"] > 0:
             value = f"{form(estimate['mean'])} {plus_minus(estimate)}".strip()
             told = f"{name}, {threads_word(point['threads'])}: {value}"
             dots.append(_dot(point["threads"], estimate, unit, told))
-    return Line(index, tuple(dots))
+    return Polyline(index, tuple(dots))
 
 
-def _rate_of(panels: Sequence[Panel]) -> tuple[str, str]:
+def _rate_of(panels: Sequence[Panel]) -> Metric | None:
     """Pages mapped, or, where nothing is mapped (a lock loop), faults or turns; or nothing."""
-    for metric, words in (
-        ("pages_mapped_per_s", "pages mapped"),
-        ("steady_faults_per_s", "faults, or turns of a lock,"),
-    ):
-        if any(point["metrics"][metric]["mean"] for panel in panels for point in panel.points):
-            return metric, words
-    return "", ""
+    for name in (PAGES_RATE, FAULTS_RATE):
+        if any(point["metrics"][name]["mean"] for panel in panels for point in panel.points):
+            return BY_NAME[name]
+    return None
 
 
-def _throughput(results: Results, panel: Panel, metric: str, words: str) -> Chart:
-    lines = [_line(results, panel, i, metric, 1e6, amount) for i in range(len(results.series))]
-    lines += list(_laws(results, panel)) if metric == "pages_mapped_per_s" else []
+def _throughput(results: Results, panel: Panel, rate: Metric) -> Chart:
+    lines = [_line(results, panel, i, rate, 1e6) for i in range(len(results.series))]
+    lines += list(_laws(results, panel)) if rate.name == PAGES_RATE else []
     rates = [dot.y for line in lines for dot in line.dots]
     log = bool(rates) and max(rates) > 8 * min(rates) > 0
     title, ticks = panel.title or "all results", tuple(panel.threads)
-    label = f"million {words.split(',')[0]} per second"
+    label = f"million {rate.words.split(',')[0]} per second"
     return Chart(title, "threads", label, tuple(lines), y_log=log, x_ticks=ticks)
 
 
-def _laws(results: Results, panel: Panel) -> Iterator[Line]:
+def _laws(results: Results, panel: Panel) -> Iterator[Polyline]:
     for one in results.document.get("scaling", []):
         first = next((p for p in panel.points if _same_place(one, p)), None)
         if one["law"] != "usl" or first is None or len(panel.threads) < 2:
@@ -127,7 +125,7 @@ def _laws(results: Results, panel: Panel) -> Iterator[Line]:
         at = [low * (high / low) ** (i / CURVE) for i in range(CURVE + 1)]
         c = one["fitted"]
         dots = [Dot(n, usl(n, c["lambda"], c["sigma"], c["kappa"]) / 1e6) for n in at]
-        yield Line(results.series.index(results.series_of(first)), tuple(dots), thin=True)
+        yield Polyline(results.series.index(results.series_of(first)), tuple(dots), thin=True)
 
 
 def _same_place(one: dict[str, Any], point: Point) -> bool:
@@ -136,15 +134,11 @@ def _same_place(one: dict[str, Any], point: Point) -> bool:
 
 
 def _quantiles(results: Results, panel: Panel) -> Iterator[Chart]:
-    for word, metric in (
-        ("p50", "fault_latency_ns_p50"),
-        ("p99", "fault_latency_ns_p99"),
-        ("p99.9", "fault_latency_ns_p999"),
-    ):
+    for metric in latencies_of(View.FIGURE):
         lines = tuple(
-            _line(results, panel, i, metric, NS_PER_US, duration_ns)
-            for i in range(len(results.series))
+            _line(results, panel, i, metric, NS_PER_US) for i in range(len(results.series))
         )
+        word = metric.heading
         title = f"{word}, {panel.title}" if panel.title else word
         ticks = tuple(panel.threads)
         label = "fault latency (µs)"
@@ -164,7 +158,7 @@ def _tails(results: Results, panel: Panel) -> Iterator[Chart]:
         )
         if dots:
             index = results.series.index(results.series_of(point))
-            lines.append(Line(index, dots, steps=True))
+            lines.append(Polyline(index, dots, steps=True))
     if lines:
         word = threads_word(most)
         title = f"{panel.title}, {word}" if panel.title else word

@@ -14,8 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from dessim.report.common.error import ReportError
-from dessim.report.common.results import Results, load_results
+from dessim.report.common.results import ReportError, Results, load_results
 from dessim.report.page import bars
 from dessim.report.page.figures import figures_of
 from dessim.report.page.tables import (
@@ -177,8 +176,8 @@ def _surroundings(folder: Path) -> dict[str, str]:
 
 
 def _digests(path: Path) -> list[Any]:
-    """Names of the runs that a sweep's books tell; none if they are damaged."""
+    """Names of the runs that a sweep's manifest tells; none if they are damaged."""
     with suppress(ValueError, KeyError, TypeError):
-        books = _json(path)
-        return [digest for point in (books or {})["points"] for _, digest in point["runs"]]
+        manifest = _json(path)
+        return [digest for point in (manifest or {})["points"] for _, digest in point["runs"]]
     return []

@@ -6,24 +6,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dessim.metrics import View, columns_of, events_of
 from dessim.report.common.format import (
     UNKNOWN,
     amount,
-    duration_ns,
     duration_s,
+    form_of,
+    form_of_name,
     percent,
     plus_minus,
     scheme_of,
 )
 from dessim.report.common.results import Point, Results
 from dessim.report.page import bars
-from dessim.report.text.comparison import change, form_of
+from dessim.report.text.comparison import change
 
 Entry = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """A cell of a table.
 
     Attributes
@@ -49,45 +51,37 @@ class Table:
 
     title: str
     columns: tuple[str, ...]
-    rows: list[list[Cell]]
+    rows: list[list[TableCell]]
     note: str = ""
 
 
-METRICS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
-    ("faults/s", "steady_faults_per_s", amount),
-    ("pages/s", "pages_mapped_per_s", amount),
-    ("p50", "fault_latency_ns_p50", duration_ns),
-    ("p99", "fault_latency_ns_p99", duration_ns),
-    ("p99.9", "fault_latency_ns_p999", duration_ns),
-    ("completion", "completion_s", duration_s),
-    ("faults", "minor_faults", amount),
-)
-EVENTS = ("bug1", "bug2", "major_faults", "pages_removed", "shootdowns", "page_lock_waits")
-"""Counts that have a column where one of them is not 0."""
+SHOWN, EVENTS = columns_of(View.PAGE), events_of(View.PAGE)
 
 
-def text(value: object, told: str = "") -> Cell:
+def text(value: object, told: str = "") -> TableCell:
     """A cell of text."""
-    return Cell(str(value), str(value), told)
+    return TableCell(str(value), str(value), told)
 
 
-def number(value: float | None, form: Callable[[float], str] = str) -> Cell:
+def number(value: float | None, form: Callable[[float], str] = str) -> TableCell:
     """A cell of a number without an interval."""
     if value is None:
-        return Cell(UNKNOWN, None, "", True)
-    return Cell(form(value), value, repr(value), True)
+        return TableCell(UNKNOWN, None, "", True)
+    return TableCell(form(value), value, repr(value), True)
 
 
-def estimate(found: Entry | None, form: Callable[[float], str]) -> Cell:
+def estimate(found: Entry | None, form: Callable[[float], str]) -> TableCell:
     """A cell of a number with its interval."""
     if found is None or found["mean"] is None:
-        return Cell(UNKNOWN, None, str((found or {}).get("reason", "")), True)
+        return TableCell(UNKNOWN, None, str((found or {}).get("reason", "")), True)
     told = f"{found['mean']:.6g}"
     if found["ci95"] is not None:
         told += f", 95 % interval [{found['ci95'][0]:.6g}, {found['ci95'][1]:.6g}]"
     if "method" in found:
         told += f", n = {found.get('n', '')}: {found['method']}"
-    return Cell(f"{form(found['mean'])} {plus_minus(found)}".strip(), found["mean"], told, True)
+    return TableCell(
+        f"{form(found['mean'])} {plus_minus(found)}".strip(), found["mean"], told, True
+    )
 
 
 def results_table(results: Results) -> Table:
@@ -95,25 +89,25 @@ def results_table(results: Results) -> Table:
     points = results.document["points"]
     varied = _varied(points)
     measured = any("measured" in point for point in points)
-    events = [name for name in EVENTS if any(_mean(point, name) for point in points)]
-    columns = [*(word for word, _ in varied), "scheme", "threads", "order"]
-    columns += [word for word, _, _ in METRICS] + events
-    columns += ["measured", "error"] if measured else []
+    met = [one.name for one in EVENTS if any(_mean(point, one.name) for point in points)]
+    heads = [*(word for word, _ in varied), "scheme", "threads", "order"]
+    heads += [one.heading for one in SHOWN] + met
+    heads += ["measured", "error"] if measured else []
     rows = []
     for point in points:
         row = [text(read(point)) for _, read in varied]
         row += [text(scheme_of(point)), number(point["threads"])]
         row += [number(point["fault_around_order"])]
         metrics = point["metrics"]
-        row += [estimate(metrics.get(name), form) for _, name, form in METRICS]
-        row += [estimate(metrics.get(name), amount) for name in events]
+        row += [estimate(metrics.get(one.name), form_of(one)) for one in SHOWN]
+        row += [estimate(metrics.get(name), amount) for name in met]
         if measured:
             row.append(number(point.get("measured", {}).get("completion_s"), duration_s))
             row.append(number(point.get("error", {}).get("completion_s"), percent))
         rows.append(row)
     n = max((point["replications"] for point in points), default=0)
     note = f"±: half of the 95 % interval over {n} replications; point at a cell for all of it."
-    return Table("Every point", tuple(columns), rows, note)
+    return Table("Every point", tuple(heads), rows, note)
 
 
 def _mean(point: Point, metric: str) -> float:
@@ -139,13 +133,13 @@ def comparison_tables(document: Entry) -> list[Table]:
     for one in document.get("comparisons", []):
         rows = []
         for row in one["rows"]:
-            form = form_of(row["metric"])
+            form = form_of_name(row["metric"])
             ratio = row["ratio"]
             told = "" if row["p_value_holm"] is None else f"p = {row['p_value_holm']:.3g} (Holm)"
             cells = [text(row["workload"]), text(_swept(row)), number(row["fault_around_order"])]
             cells += [number(row["threads"]), text(row["metric"])]
             cells += [estimate(row["a"], form), estimate(row["b"], form)]
-            rows.append([*cells, Cell(change(row), ratio, told, True)])
+            rows.append([*cells, TableCell(change(row), ratio, told, True)])
         columns = (
             "workload",
             "parameters",
@@ -171,7 +165,7 @@ def _swept(row: Entry) -> str:
 
 def crossover_table(document: Entry) -> Table | None:
     """Where one scheme overtakes another; None if nothing was compared."""
-    rows: list[list[Cell]] = []
+    rows: list[list[TableCell]] = []
     total = met = 0
     for one in document.get("comparisons", []):
         for entry in one["crossovers"]:
@@ -195,13 +189,16 @@ def crossover_table(document: Entry) -> Table | None:
     return _without_empty(Table("Overtaking", tuple(words.split(",")), rows, note))
 
 
-def _where(place: Entry) -> list[Cell]:
+def _where(place: Entry) -> list[TableCell]:
     """At how many threads, and between which simulated ones."""
     low, high = (UNKNOWN if end is None else f"{end:.3g}" for end in place["ci95"])
     at = f"{place['threads']:.3g} [{low}, {high}]"
     first, second = place["between"]
     told = str(place["method"])
-    return [Cell(at, place["threads"], told, True), Cell(f"{first} and {second}", first, "", True)]
+    return [
+        TableCell(at, place["threads"], told, True),
+        TableCell(f"{first} and {second}", first, "", True),
+    ]
 
 
 def _without_empty(table: Table) -> Table:

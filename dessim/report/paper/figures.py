@@ -23,16 +23,16 @@ from types import ModuleType
 from typing import Any
 
 import dessim
+from dessim.errors import UserError
 from dessim.model.python_file import line_of, names_of
-from dessim.report.common.error import ReportError
-from dessim.report.common.results import Results, load_results
+from dessim.report.common.results import ReportError, Results, load_results
 from dessim.report.paper.tolerance import Row, Tolerance, differences, read_rows
 from dessim.report.plot.drawing import Drawing, UnknownFigureError
 
 EXPECTED = "expected"
 
 
-class FigureFileError(ValueError):
+class FigureFileError(UserError):
     """A figure's file that cannot be used."""
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dessim.errors import UserError
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class UnknownFigureError(ValueError):
+class UnknownFigureError(UserError):
     """A figure that does not exist, or that has nothing to show."""
 
 

@@ -40,15 +40,15 @@ def save(drawing: Drawing, out: Path, name: str) -> list[Path]:
     """
     out.mkdir(parents=True, exist_ok=True)
     settle(drawing.figure)
-    written = []
+    paths = []
     for form, metadata in _metadata(name, drawing.caption).items():
         path = out / f"{name}.{form}"
         drawing.figure.savefig(path, metadata=metadata)
-        written.append(path)
+        paths.append(path)
     table, caption = out / f"{name}.csv", out / f"{name}.txt"
     table.write_text(csv_text(drawing.rows), encoding="utf-8", newline="")
     caption.write_text(drawing.caption + "\n", encoding="utf-8")
-    return [*written, table, caption]
+    return [*paths, table, caption]
 
 
 def settle(figure: Figure) -> None:

@@ -152,8 +152,8 @@ def log_axis(ax: Axes, name: Literal["x", "y"], low: float, high: float) -> None
     axis: Axis = ax.xaxis if name == "x" else ax.yaxis
     few = high / low < 300
     many = high / low > 1e5
-    written = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0) if high / low < 4 else (1.0, 2.0, 5.0)
-    axis.set_major_locator(LogLocator(100 if many else 10, written if few else (1.0,)))
+    steps = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0) if high / low < 4 else (1.0, 2.0, 5.0)
+    axis.set_major_locator(LogLocator(100 if many else 10, steps if few else (1.0,)))
     axis.set_minor_locator(LogLocator(10, (1.0,) if many else "auto" if few else range(2, 10)))
     axis.set_major_formatter(FuncFormatter(lambda x, _: plain_number(x)))
     axis.set_minor_formatter(NullFormatter())

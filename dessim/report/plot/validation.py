@@ -8,11 +8,12 @@ from typing import Any
 import matplotlib.style
 from matplotlib.axes import Axes
 
+from dessim.metrics import View, columns_of
 from dessim.report.plot.drawing import Drawing
 from dessim.report.plot.save import save
 from dessim.report.plot.style import STYLE, grid, legend, line_style, log_axis, threads_axis
 
-PANELS = {"completion_s": "seconds", "minor_faults": "minor faults"}
+PANELS = {metric.name: metric.words for metric in columns_of(View.MEASURED)}
 Entry = dict[str, Any]
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from dessim.report.common.format import UNKNOWN, amount, duration_ns, duration_s
+from dessim.metrics import View, columns_of
+from dessim.report.common.format import UNKNOWN, form_of, form_of_name
 
 Row = dict[str, Any]
 WIDTH = 22
@@ -14,18 +15,11 @@ ARROWS = f"{chr(92):>{WIDTH - 6}}        {'|':^26}  {chr(92):>{WIDTH - 6}}"
 NOT_SIGNIFICANT = "~"
 
 
-def form_of(metric: str) -> Callable[[float], str]:
-    """How a metric's numbers are written."""
-    if metric.startswith("fault_latency_ns"):
-        return duration_ns
-    return duration_s if metric.endswith("_s") and "per" not in metric else amount
-
-
 def _value(row: Row, side: str) -> str:
     estimate = row[side]
     if estimate is None or estimate["mean"] is None:
         return UNKNOWN
-    text = form_of(row["metric"])(estimate["mean"])
+    text = form_of_name(row["metric"])(estimate["mean"])
     spread = estimate.get("stddev_ratio")
     return text if spread is None else f"{text} ± {spread * 100:.0f}%"
 
@@ -113,7 +107,7 @@ def _remarks(rows: list[Row]) -> Iterator[str]:
         yield f"{UNKNOWN} {reason} ({n} of {len(rows)} comparisons)"
 
 
-SHOWN = (("pages_mapped_per_s", "pages/s"), ("fault_latency_ns_p99", "p99"))
+COMPARED = columns_of(View.RESULTS)
 
 
 def summary_lines(document: dict[str, Any]) -> Iterator[str]:
@@ -160,22 +154,23 @@ def _block(one: Row, met: dict[tuple[Any, ...], dict[str, str]]) -> Iterator[str
     for row in one["rows"]:
         places.setdefault(_place(row), {}).setdefault(row["threads"], {})[row["metric"]] = row
     yield f"A = {one['a']}, B = {one['b']}"
-    columns = [f"{'threads':>9}"]
-    for _, word in SHOWN:
-        columns += [f"{word + ' A':>9}", f"{word + ' B':>9}", f"{'B to A, paired':<26}"]
+    heads = [f"{'threads':>9}"]
+    for metric in COMPARED:
+        word = metric.heading
+        heads += [f"{word + ' A':>9}", f"{word + ' B':>9}", f"{'B to A, paired':<26}"]
     for place, by_threads in places.items():
         yield f"  {place}"
-        yield ("  ".join(columns) + ("  precision" if met else "")).rstrip()
+        yield ("  ".join(heads) + ("  precision" if met else "")).rstrip()
         for threads, rows in sorted(by_threads.items()):
             cells = [f"{threads:>9}"]
-            for metric, _ in SHOWN:
-                row = rows[metric]
+            for metric in COMPARED:
+                row = rows[metric.name]
                 form = form_of(metric)
                 for side in ("a", "b"):
                     mean = None if row[side] is None else row[side]["mean"]
                     cells.append(f"{UNKNOWN if mean is None else form(mean):>9}")
                 cells.append(f"{change(row):<26}")
-            any_row = rows[SHOWN[0][0]]
+            any_row = rows[COMPARED[0].name]
             words = met.get(_key(any_row, threads), {})
             cells += [f"A {words[one['a']]}; B {words[one['b']]}"] if words else []
             yield "  ".join(cells).rstrip()

@@ -7,8 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from dessim.report.common.format import threads_word
-from dessim.report.text.comparison import form_of
+from dessim.report.common.format import form_of_name, threads_word
 from dessim.report.text.table import new_table
 
 Entry = dict[str, Any]
@@ -43,7 +42,7 @@ def print_sensitivity(console: Console, document: Entry) -> None:
 
 def _span(entry: Entry, metric: str) -> str:
     if not entry["ratio"]:
-        form = form_of(metric)
+        form = form_of_name(metric)
         low, high = form(entry["least"]), form(entry["greatest"])
         return f"from {low} to {high} over {entry['machines']} machines within the ranges"
     share = entry["share_above_1"]

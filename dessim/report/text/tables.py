@@ -9,11 +9,11 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.table import Table
 
+from dessim.metrics import BY_NAME, METRICS, Metric, Topic, View, columns_of, events_of
 from dessim.report.common.format import (
     UNKNOWN,
     amount,
-    duration_ns,
-    duration_s,
+    form_of,
     percent,
     plus_minus,
     scheme_of,
@@ -54,38 +54,27 @@ KEYS: tuple[Column, ...] = (
     ("threads", _key("threads")),
     ("order", _key("fault_around_order")),
 )
-SIMULATED: tuple[Column, ...] = (
-    ("faults/s", _metric("steady_faults_per_s", amount)),
-    ("p50", _metric("fault_latency_ns_p50", duration_ns)),
-    ("p99", _metric("fault_latency_ns_p99", duration_ns)),
-    ("p99.9", _metric("fault_latency_ns_p999", duration_ns)),
-    ("completion", _metric("completion_s", duration_s)),
-)
-SHOWN = (
-    *("steady_faults_per_s", "completion_s"),
-    *("fault_latency_ns_p50", "fault_latency_ns_p99", "fault_latency_ns_p999"),
-)
-"""Metrics that may be a dash there."""
-COUNTS: tuple[tuple[str, str], ...] = (
-    ("\nbug1", "bug1"),
-    ("\nbug2", "bug2"),
-    ("major\nfaults", "major_faults"),
-    ("pages\nread", "pages_read"),
-    ("shoot-\ndowns", "shootdowns"),
-    ("TLB\nmisses", "tlb_misses"),
-    ("CPU\nswitches", "context_switches"),
-    ("hand-\noffs", "hand_offs"),
-)
-"""Headings of a second table, of events that only some workloads know, and their metrics."""
-TRIGGERS = ("invalidations", "major_faults", "shootdowns")
-BESIDE: tuple[Column, ...] = (
-    ("completion", _metric("completion_s", duration_s)),
-    ("measured", _of("measured", "completion_s", duration_s)),
-    ("error", _of("error", "completion_s", percent)),
-    ("faults", _metric("minor_faults", amount)),
-    ("measured", _of("measured", "minor_faults", amount)),
-    ("error", _of("error", "minor_faults", percent)),
-)
+
+
+def _columns(view: View) -> tuple[Column, ...]:
+    return tuple((one.heading, _metric(one.name, form_of(one))) for one in columns_of(view))
+
+
+def _beside(metric: Metric) -> tuple[Column, ...]:
+    """A metric, what was measured, and how far it is from that."""
+    return (
+        (metric.heading, _metric(metric.name, form_of(metric))),
+        ("measured", _of("measured", metric.name, form_of(metric))),
+        ("error", _of("error", metric.name, percent)),
+    )
+
+
+SIMULATED = _columns(View.RUN)
+BESIDE = tuple(column for metric in columns_of(View.MEASURED) for column in _beside(metric))
+COUNTS = events_of(View.RUN)
+"""Columns of a second table, of events that only some workloads know."""
+REVEALING = tuple(metric.name for metric in METRICS if metric.reveals)
+"""Counts without which there is no second table."""
 
 
 def print_table(document: dict[str, Any], file: TextIO | None = None) -> None:
@@ -151,15 +140,16 @@ def _counts(points: list[Point]) -> Table | None:
     BUG_ONs that did not fire are told, too, wherever somebody could have run into one.
     """
     queues = any(point.get("time_share", {}).get("run_queue", 0) > 0 for point in points)
-    if not queues and not any(_mean(point, name) for point in points for name in TRIGGERS):
+    if not queues and not any(_mean(point, name) for point in points for name in REVEALING):
         return None
     invalidated = any(_mean(point, "invalidations") for point in points)
-    columns = [
-        (title, _count(name))
-        for title, name in COUNTS
-        if any(_mean(point, name) for point in points) or (invalidated and name in ("bug1", "bug2"))
+    shown = [
+        (one.heading, _count(one.name))
+        for one in COUNTS
+        if any(_mean(point, one.name) for point in points)
+        or (invalidated and one.topic is Topic.BUG)
     ]
-    return _filled(points, (*KEYS, *columns))
+    return _filled(points, (*KEYS, *shown))
 
 
 def _mean(point: Point, name: str) -> float:
@@ -170,12 +160,12 @@ def _count(name: str) -> Callable[[Point], str]:
     return lambda point: amount(_mean(point, name))
 
 
-def _filled(points: list[Point], columns: tuple[Column, ...]) -> Table:
+def _filled(points: list[Point], chosen: tuple[Column, ...]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    for index, (name, _) in enumerate(columns):
+    for index, (name, _) in enumerate(chosen):
         table.add_column(name, justify="left" if index == 0 else "right", no_wrap=True)
     for point in points:
-        table.add_row(*(cell(point) for _, cell in columns))
+        table.add_row(*(cell(point) for _, cell in chosen))
     return table
 
 
@@ -188,11 +178,12 @@ def _remarks(document: dict[str, Any]) -> Iterator[str]:
         yield f"± 95 % interval over {told} replications (docs/statistics.md)"
     else:
         yield "one replication: intervals of rates only, from batches inside the run"
+    shown = columns_of(View.MEASURED if "measured" in document else View.RUN)
     reasons = [
         estimate["reason"]
         for point in points
-        for name in (("completion_s",) if "measured" in document else SHOWN)
-        if (estimate := point["metrics"].get(name, {})).get("reason")
+        for metric in shown
+        if (estimate := point["metrics"].get(metric.name, {})).get("reason")
     ]
     if reasons:
         times = f", {len(reasons)} times; first" if len(reasons) > 1 else ""
@@ -207,14 +198,13 @@ def _measured_remarks(document: dict[str, Any]) -> Iterator[str]:
     measured = document.get("measured")
     if measured is None:
         return
-    words = {"completion_s": "completion", "minor_faults": "faults"}
     for metric, by_workload in measured["mean_absolute_error"].items():
         each = [
             f"{name} {entry['ratio'] * 100:.1f}% (n={entry['points']})"
             for name, entry in by_workload.items()
         ]
         if each:
-            yield f"mean |error| of {words.get(metric, metric)}: {', '.join(each)}"
+            yield f"mean |error| of {BY_NAME[metric].heading}: {', '.join(each)}"
     if any(point.get("measured", {}).get("doubtful") for point in document["points"]):
         yield "? a doubtful measurement, left out of the mean"
     yield f"measured: {measured['source']}"

@@ -10,15 +10,14 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.table import Table
 
+from dessim.metrics import View, columns_of
 from dessim.report.common.format import UNKNOWN, amount, duration_s, percent, plus_minus
 
 Entry = dict[str, Any]
 PIPE_WIDTH = 200
-QUANTITIES = {
-    "completion_s": "seconds",
-    "minor_faults": "minor faults",
-    "excess_faults": "excess faults",
-}
+QUANTITIES = {metric.name: metric.words for metric in columns_of(View.MEASURED)}
+QUANTITIES["excess_faults"] = "excess faults"
+"""What is compared with measured numbers, in words."""
 
 
 def print_validation(document: Entry, file: TextIO | None = None) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from dessim.errors import UserError
 from dessim.kernel.layout import CATEGORIES
 from dessim.measure.recording.frames import fault_times, frames_of, leaf_label
 from dessim.measure.recording.history import DEVICE_QUEUE, NO_RESOURCE, Recording, Resource, Span
@@ -24,7 +25,7 @@ SEQUENCE = 1
 PS_PER_NS = 1000
 
 
-class PerfettoMissingError(ValueError):
+class PerfettoMissingError(UserError):
     """The writer is not installed."""
 
 
@@ -282,13 +283,13 @@ def write_trace(recording: Recording, path: Path) -> int:
         If the package is not installed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.part")
+    temporary = path.with_name(f".{path.name}.part")
     try:
-        with aside.open("wb") as file:
+        with temporary.open("wb") as file:
             writer = _Writer(file)
             _tasks(writer, recording)
             _resources(writer, recording)
-        aside.replace(path)
+        temporary.replace(path)
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     return writer.slices

@@ -1,6 +1,6 @@
 """What can be made cheaper, and under which name: single costs, and groups of them.
 
-A lever is a path into the machine (``machine.kernel.rmap``) or the workload (``workload.hold``).
+A cost is a path into the machine (``machine.kernel.rmap``) or the workload (``workload.hold``).
 Cutting it changes the number itself, so that a virtual speed-up is exact: the same program, the
 same random draws, one cost less.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from dessim.errors import UserError
 from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
 from dessim.kernel.assembler import Program
@@ -40,8 +41,8 @@ OTHER_COSTS = ("locks.mcs_transfers", "memory.bandwidth_per_socket")
 WORKLOAD_COSTS = ("workload.think", "workload.hold", "workload.page_work")
 
 
-class UnknownLeverError(ValueError):
-    """A name that stands for no cost, or a cut that cannot be made."""
+class UnknownCostError(UserError):
+    """A name that stands for no cost, or a share of one that cannot be taken."""
 
 
 @dataclass(frozen=True)
@@ -204,13 +205,13 @@ def check_name(name: str) -> str:
 
     Raises
     ------
-    UnknownLeverError
+    UnknownCostError
         With the nearest name, and how to see all.
     """
     if name in groups() or name in short_names().values() or _full(name) is not None:
         return name
     hint = suggest(name, known_names(), plural="costs")
-    raise UnknownLeverError(
+    raise UnknownCostError(
         f"no cost is called '{name}'; {hint} (`dessim explain --list` shows all)"
     )
 
@@ -224,7 +225,7 @@ def paths_for(name: str, point: Point) -> tuple[str, ...]:
 
     Raises
     ------
-    UnknownLeverError
+    UnknownCostError
         If it stands for none.
     """
     check_name(name)

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dessim.errors import UserError
 from dessim.measure.statistics import morris
 from dessim.measure.statistics.sobol import sobol
 from dessim.model import Machine, Point
 from dessim.model.fields import unit_of
 from dessim.model.vary import field_of, with_values
-from dessim.study.explain.costs import UnknownLeverError, is_used
+from dessim.study.explain.costs import is_used
 from dessim.study.explain.whatif import Runs, metric_name, place_of, values_of
 from dessim.study.fidelity.parameters import Parameter, as_text, parameters_of, settings_of
 from dessim.study.sweep.compare import scheme_label
@@ -37,7 +38,7 @@ size of a normal difference of two means, over the step."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class SensitivityPlan:
     """What is to be done.
 
     Attributes
@@ -143,7 +144,7 @@ class _Responses:
         values = values_of(point, runs, self.metric, self.warmup_ps)
         known = [math.log(value) for value in values if value is not None and value > 0]
         if len(known) < len(values):
-            raise UnknownLeverError(
+            raise UserError(
                 f"{self.metric} has no positive value in a run of {label_of(point)}:"
                 " choose another --metric or a longer run"
             )
@@ -156,7 +157,7 @@ def _scheme(point: Point) -> str:
 
 
 def sensitivity(
-    points: Sequence[Point], plan: Plan, run: Runs, warmup_ps: int | None = None
+    points: Sequence[Point], plan: SensitivityPlan, run: Runs, warmup_ps: int | None = None
 ) -> Entry:
     """Rank the parameters of a machine by their effect.
 
@@ -164,7 +165,7 @@ def sensitivity(
     ----------
     points : sequence of Point
         One for each scheme, alike in all else.
-    plan : Plan
+    plan : SensitivityPlan
     run : Runs
     warmup_ps : int or None, ps
 
@@ -177,12 +178,12 @@ def sensitivity(
 
     Raises
     ------
-    UnknownLeverError
+    UserError
         If there is nothing to vary, or a run has no value of the metric.
     """
     parameters = ranged(points[0])
     if not parameters:
-        raise UnknownLeverError(
+        raise UserError(
             f"no number of machine '{points[0].machine.name}' has a range that could play a part"
             " here: a profile gives ranges as {value: 20ns, range: [15ns, 30ns]}"
         )
@@ -204,7 +205,7 @@ def sensitivity(
     }
 
 
-def _screened(respond: _Responses, plan: Plan) -> list[Entry]:
+def _screened(respond: _Responses, plan: SensitivityPlan) -> list[Entry]:
     """The range of each response over the screened machines, and the effects on it."""
     names = [one.name for one in respond.parameters]
     walks = morris.trajectories(len(names), plan.trajectories, plan.seed)
@@ -246,7 +247,9 @@ def _chosen(rankings: Sequence[Sequence[Entry]], top: int) -> list[str]:
     return chosen
 
 
-def _add_sobol(found: list[Entry], respond: _Responses, chosen: list[str], plan: Plan) -> None:
+def _add_sobol(
+    found: list[Entry], respond: _Responses, chosen: list[str], plan: SensitivityPlan
+) -> None:
     kept = {one.name: one for one in respond.parameters}
     few = _Responses(
         respond.points, [kept[name] for name in chosen], plan.metric, respond.run, respond.warmup_ps

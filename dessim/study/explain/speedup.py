@@ -1,4 +1,4 @@
-"""Cutting costs: how much of a cost is left, and the point with that."""
+"""Virtual speed-ups: how much of a cost is left, and the point with that."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dessim.model import Point
 from dessim.model.units import PPM, RATE, TIME
 from dessim.model.vary import with_values
-from dessim.study.explain.costs import UnknownLeverError, check_name, kind_of, paths_for, value_of
+from dessim.study.explain.costs import UnknownCostError, check_name, kind_of, paths_for, value_of
 
 FREE_PER_S = 4096 * 10**12 + 1
 """Bytes per second at which a page takes less than a picosecond."""
@@ -15,7 +15,7 @@ SLOWEST_PPM = -10 * PPM
 """A cost can be made eleven times as great at most."""
 
 
-def cut(value: int, path: str, ppm: int) -> int:
+def sped_up(value: int, path: str, ppm: int) -> int:
     """Return a cost less a share of it, rounded to a whole unit.
 
     Parameters
@@ -33,19 +33,19 @@ def cut(value: int, path: str, ppm: int) -> int:
     return FREE_PER_S if rest == 0 else (value * PPM + rest // 2) // rest
 
 
-def with_cuts(point: Point, cuts: Mapping[str, int] | Iterable[tuple[str, int]]) -> Point:
-    """Return a point with some costs cut; a cost that two names share is cut twice.
+def with_speedups(point: Point, speedups: Mapping[str, int] | Iterable[tuple[str, int]]) -> Point:
+    """Return a point with some costs sped up; a cost that two names share is so twice.
 
     Parameters
     ----------
     point : Point
-    cuts : name -> parts per million
+    speedups : name -> parts per million
     """
-    items = cuts.items() if isinstance(cuts, Mapping) else cuts
+    items = speedups.items() if isinstance(speedups, Mapping) else speedups
     values: dict[str, int] = {}
     for name, ppm in items:
         for path in paths_for(name, point):
-            values[path] = cut(values.get(path, value_of(point, path)), path, ppm)
+            values[path] = sped_up(values.get(path, value_of(point, path)), path, ppm)
     parts: dict[str, dict[str, int]] = {"machine": {}, "workload": {}}
     for path, value in values.items():
         part, _, rest = path.partition(".")
@@ -58,7 +58,7 @@ def with_cuts(point: Point, cuts: Mapping[str, int] | Iterable[tuple[str, int]])
     )
 
 
-def read_cut(text: str) -> tuple[str, int]:
+def read_speedup(text: str) -> tuple[str, int]:
     """Read `name=50%`.
 
     Returns
@@ -67,30 +67,30 @@ def read_cut(text: str) -> tuple[str, int]:
 
     Raises
     ------
-    UnknownLeverError
+    UnknownCostError
         If the name stands for nothing, or the share is not one.
     """
-    name, equals, written = (part.strip() for part in text.partition("="))
+    name, equals, share = (part.strip() for part in text.partition("="))
     if not equals or not name:
-        raise UnknownLeverError(f"expected NAME=SHARE, such as line_remote=20%, found '{text}'")
-    return check_name(name), read_share(written)
+        raise UnknownCostError(f"expected NAME=SHARE, such as line_remote=20%, found '{text}'")
+    return check_name(name), read_share(share)
 
 
-def read_share(written: str) -> int:
+def read_share(share: str) -> int:
     """Read `20%`, parts per million.
 
     Raises
     ------
-    UnknownLeverError
+    UnknownCostError
         If it is not a percentage from -1000 % to 100 %.
     """
-    number = written.strip().removesuffix("%").strip()
+    number = share.strip().removesuffix("%").strip()
     try:
         ppm = round(float(number) * PPM / 100)
     except (ValueError, OverflowError):
         ppm = None
-    if ppm is None or "%" not in written or not SLOWEST_PPM <= ppm <= PPM:
-        raise UnknownLeverError(
-            f"expected a percentage from -1000% (dearer) to 100% (free), found '{written}'"
+    if ppm is None or "%" not in share or not SLOWEST_PPM <= ppm <= PPM:
+        raise UnknownCostError(
+            f"expected a percentage from -1000% (dearer) to 100% (free), found '{share}'"
         )
     return ppm

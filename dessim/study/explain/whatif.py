@@ -18,13 +18,13 @@ from typing import Any
 from dessim.kernel.result import RunResult
 from dessim.measure.statistics.intervals import paired_quantiles
 from dessim.measure.statistics.paired import SIGNIFICANCE, compare, holm
-from dessim.measure.statistics.run_metrics import METRICS, QUANTILES_PPM, run_metrics
+from dessim.measure.statistics.run_metrics import QUANTILES_PPM, run_metrics
+from dessim.metrics import FAULTS_RATE, NAMES, PAGES_RATE, UnknownMetricError
 from dessim.model import Point
 from dessim.model.errors import suggest
-from dessim.model.precision import SHORT_NAMES
+from dessim.model.precision import ASKED
 from dessim.model.units import PPM
 from dessim.study.explain.costs import (
-    UnknownLeverError,
     costs,
     is_used,
     paths_for,
@@ -32,45 +32,44 @@ from dessim.study.explain.costs import (
     shown,
     value_of,
 )
-from dessim.study.explain.speedup import with_cuts
+from dessim.study.explain.speedup import with_speedups
 from dessim.study.sweep.plan import label_of
 
 Entry = dict[str, Any]
 Runs = Callable[[Sequence[Point]], list[list[RunResult]]]
 """Does all replications of some points; results in their order."""
 
-P99 = "fault_latency_ns_p99"
 TOGETHER = "all together"
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """Costs that are cut together.
+    """Costs that are sped up together.
 
     Attributes
     ----------
     name : str
-    cuts : tuple of (name, parts per million)
+    speedups : tuple of (name, parts per million)
     """
 
     name: str
-    cuts: tuple[tuple[str, int], ...]
+    speedups: tuple[tuple[str, int], ...]
 
 
-def scenarios_of(cuts: Sequence[tuple[str, int]]) -> list[Scenario]:
-    """Each cut alone and, if there are several, all of them together."""
-    alone = [Scenario(f"{name} {percentage(ppm)}", ((name, ppm),)) for name, ppm in cuts]
-    return alone if len(alone) < 2 else [*alone, Scenario(TOGETHER, tuple(cuts))]
+def scenarios_of(speedups: Sequence[tuple[str, int]]) -> list[Scenario]:
+    """Each speed-up alone and, if there are several, all of them together."""
+    alone = [Scenario(f"{name} {percentage(ppm)}", ((name, ppm),)) for name, ppm in speedups]
+    return alone if len(alone) < 2 else [*alone, Scenario(TOGETHER, tuple(speedups))]
 
 
 def percentage(ppm: int) -> str:
-    """A cut as people write it: `-50%` for half the cost."""
+    """A speed-up as people write it: `-50%` for half the cost."""
     return f"{-ppm / 10_000:+.6g}%"
 
 
 def throughput_of(point: Point) -> str:
     """Metric that is a point's throughput: pages mapped, or turns of a lock loop."""
-    return "steady_faults_per_s" if point.workload.kind == "lock_loop" else "pages_mapped_per_s"
+    return FAULTS_RATE if point.workload.kind == "lock_loop" else PAGES_RATE
 
 
 def metric_name(name: str, point: Point) -> str:
@@ -78,15 +77,15 @@ def metric_name(name: str, point: Point) -> str:
 
     Raises
     ------
-    UnknownLeverError
+    UnknownMetricError
         If there is none of that name.
     """
     if name == "throughput":
         return throughput_of(point)
-    full = SHORT_NAMES.get(name, name)
-    if full not in METRICS:
-        hint = suggest(name, ("throughput", *SHORT_NAMES, *METRICS), plural="metrics")
-        raise UnknownLeverError(f"no metric is called '{name}'; {hint}")
+    full = ASKED.get(name, name)
+    if full not in NAMES:
+        hint = suggest(name, dict.fromkeys(("throughput", *ASKED, *NAMES)), plural="metrics")
+        raise UnknownMetricError(f"no metric is called '{name}'; {hint}")
     return full
 
 
@@ -123,7 +122,7 @@ def effects(
     run: Runs,
     warmup_ps: int | None = None,
 ) -> list[Entry]:
-    """Run points with and without cuts and compare them, replication by replication.
+    """Run points with and without speed-ups and compare them, replication by replication.
 
     Parameters
     ----------
@@ -144,7 +143,7 @@ def effects(
         metric by metric.
     """
     changed = [
-        [with_cuts(point, scenario.cuts) for scenario in own]
+        [with_speedups(point, scenario.speedups) for scenario in own]
         for point, own in zip(points, scenarios, strict=True)
     ]
     found = iter(
@@ -177,7 +176,7 @@ def effects(
 
 def _costs(point: Point, other: Point, scenario: Scenario) -> dict[str, list[str]]:
     """Path of each cost that a scenario changes -> its value before and after."""
-    paths = dict.fromkeys(path for name, _ in scenario.cuts for path in paths_for(name, point))
+    paths = dict.fromkeys(path for name, _ in scenario.speedups for path in paths_for(name, point))
     return {
         path: [shown(point, path), shown(other, path)]
         for path in paths
@@ -202,7 +201,7 @@ def _adjust(comparisons: Sequence[Entry]) -> None:
 def causal_scenarios(point: Point, ppm: int = PPM // 10) -> list[Scenario]:
     """A scenario for each cost that can play a part at a point, and one for all of DRAM's latency.
 
-    The latter because near memory alone is no cost of its own (``levers.NO_COSTS``).
+    The latter because near memory alone is no cost of its own (``costs.NO_COSTS``).
     """
     names = short_names()
     single = [

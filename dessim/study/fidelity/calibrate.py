@@ -47,7 +47,7 @@ class Evaluation:
 
 
 @dataclass
-class Problem:
+class FitProblem:
     """A table's cells, the parameters, and how to simulate.
 
     Attributes
@@ -200,18 +200,18 @@ def unclear(known: Knowledge, parameters: Sequence[Parameter]) -> list[str]:
     ]
 
 
-def knowledge_at(problem: Problem, x: Sequence[float]) -> Knowledge:
+def knowledge_at(problem: FitProblem, x: Sequence[float]) -> Knowledge:
     """What the data can tell about the parameters near a point."""
     jacobian = problem.jacobian(np.asarray(x, float))
     return knowledge(jacobian, [parameter.half_range for parameter in problem.parameters])
 
 
-def solve(problem: Problem, max_steps: int) -> Fit:
+def solve(problem: FitProblem, max_steps: int) -> Fit:
     """Fit from the profile's own values.
 
     Parameters
     ----------
-    problem : Problem
+    problem : FitProblem
     max_steps : int
         Evaluations of the residuals at most, those of the Jacobian apart.
     """
@@ -220,13 +220,13 @@ def solve(problem: Problem, max_steps: int) -> Fit:
 
 
 def cross_validate(
-    problem: Problem, points: Sequence[Point], max_steps: int
+    problem: FitProblem, points: Sequence[Point], max_steps: int
 ) -> list[tuple[int, list[Entry]]]:
     """Leave each number of threads out of the fit in turn, and look at its cells.
 
     Parameters
     ----------
-    problem : Problem
+    problem : FitProblem
     points : sequence of Point
         All cells to look at, fitted or not, on the machine as its profile has it.
     max_steps : int
@@ -241,7 +241,7 @@ def cross_validate(
     counts = sorted({point.threads for point in problem.points})
     for threads in counts if len(counts) > 1 else []:
         kept = [point for point in problem.points if point.threads != threads]
-        part = Problem(
+        part = FitProblem(
             kept,
             problem.table,
             problem.parameters,
@@ -261,6 +261,6 @@ def cross_validate(
     return found
 
 
-def fitted_names(problem: Problem) -> list[str]:
+def fitted_names(problem: FitProblem) -> list[str]:
     """Names of the fitted cells."""
     return [cell_name(key_of(point)) for point in problem.points]

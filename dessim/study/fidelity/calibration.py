@@ -9,7 +9,7 @@ from typing import Any
 import dessim
 from dessim.measure.statistics.fitting import Fit, Knowledge, knowledge
 from dessim.model import Calibration
-from dessim.study.fidelity.calibrate import SPREAD, Problem, fitted_names, unclear
+from dessim.study.fidelity.calibrate import SPREAD, FitProblem, fitted_names, unclear
 from dessim.study.fidelity.fitted_profile import Fitted
 from dessim.study.fidelity.parameters import Number, Parameter, as_text
 from dessim.study.fidelity.validation import SECONDS, error_of, errors_by
@@ -32,7 +32,7 @@ def fitted_numbers(parameters: Sequence[Parameter], found: Fit) -> dict[str, Fit
     return numbers
 
 
-def record_of(problem: Problem, found: Fit, unseen: dict[str, float]) -> Calibration:
+def record_of(problem: FitProblem, found: Fit, unseen: dict[str, float]) -> Calibration:
     """What the profile will say about its calibration."""
     return Calibration(
         data=problem.table.name,
@@ -55,7 +55,7 @@ def left_out_errors(folds: Sequence[tuple[int, list[Entry]]]) -> dict[str, float
 
 
 def document_of(
-    problem: Problem,
+    problem: FitProblem,
     found: Fit,
     before: Knowledge,
     after: Knowledge,
@@ -66,7 +66,7 @@ def document_of(
 
     Parameters
     ----------
-    problem : Problem
+    problem : FitProblem
     found : Fit
     before, after : Knowledge
         What the data can tell at the profile's own values, and at the fitted ones.
@@ -108,7 +108,7 @@ def document_of(
     }
 
 
-def _cost(problem: Problem) -> float:
+def _cost(problem: FitProblem) -> float:
     import numpy as np
 
     start = problem.residuals(np.zeros(len(problem.parameters)))
@@ -129,16 +129,16 @@ def _parameter(parameter: Parameter, index: int, found: Fit, known: Knowledge) -
 
 
 def _number(number: Number, centre: float, half: float | None) -> Entry:
-    def written(value: int) -> str:
+    def spelled(value: int) -> str:
         return as_text(number.path, value)
 
     ends = None if half is None else [number.at(centre - half), number.at(centre + half)]
     return {
         "path": number.path,
-        "before": written(number.value),
-        "value": written(number.at(centre)),
-        "ci95": None if ends is None else [written(end) for end in ends],
-        "range": [written(number.low), written(number.high)],
+        "before": spelled(number.value),
+        "value": spelled(number.at(centre)),
+        "ci95": None if ends is None else [spelled(end) for end in ends],
+        "range": [spelled(number.low), spelled(number.high)],
     }
 
 
@@ -178,7 +178,7 @@ def _fold(threads: int, cells: Sequence[Entry]) -> Entry:
     }
 
 
-def sensitivity_of(problem: Problem) -> Entry:
+def sensitivity_of(problem: FitProblem) -> Entry:
     """What the data can tell about parameters at the profile's own values, without a fit.
 
     Returns

@@ -18,7 +18,6 @@ from dessim.model.locate import is_path, names, unknown_name
 from dessim.model.published import Key
 from dessim.model.units import SIZE, parse_quantity
 from dessim.model.workload import MAX_THREADS, PAGE_BYTES, Workload
-from dessim.schemes import UnknownScheme
 
 FULL = "full"
 PAGES_PER_TABLE = 512
@@ -172,7 +171,7 @@ def points_of(
             points.append(_point(key, templates))
         except ConfigError as error:  # of a workload's file: it tells its own place
             problems += error.problems
-        except (ValueError, UnknownScheme) as error:
+        except ValueError as error:
             place = (places or {}).get(key, Place(Source(cell_name(key))))
             problems.append(Problem(place, str(error)))
     if problems:

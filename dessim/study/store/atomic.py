@@ -1,4 +1,4 @@
-"""Writing aside: what is not complete yet lies in a place of its own, and goes if its writer dies.
+"""Atomic writes: what is not complete yet lies in a place of its own, and goes if its writer dies.
 
 A workspace is a folder in `.unfinished` whose writer holds a lock. The system drops the lock when
 the writer ends, however it ends; a workspace that nobody holds is a leftover.
@@ -44,20 +44,20 @@ def workspace(root: Path) -> Iterator[Path]:
             (root / UNFINISHED).rmdir()  # if it is empty
 
 
-def _new(aside: Path) -> tuple[Path, int]:
+def _new(unfinished: Path) -> tuple[Path, int]:
     """Make a workspace and lock it, while nobody can take it for a leftover."""
     for _ in range(100):  # others remove the empty place now and then
         try:
-            aside.mkdir(parents=True, exist_ok=True)
-            with _locked(aside, fcntl.LOCK_SH):
-                folder = Path(tempfile.mkdtemp(dir=aside))
+            unfinished.mkdir(parents=True, exist_ok=True)
+            with _locked(unfinished, fcntl.LOCK_SH):
+                folder = Path(tempfile.mkdtemp(dir=unfinished))
                 lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
                 with suppress(OSError):
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return folder, lock
         except (FileNotFoundError, FileExistsError):  # gone between two looks at it
             continue
-    raise OSError(f"{aside}: somebody keeps removing it")
+    raise OSError(f"{unfinished}: somebody keeps removing it")
 
 
 @contextmanager
@@ -77,10 +77,10 @@ def _locked(folder: Path, how: int) -> Iterator[bool]:
 
 def leftovers(root: Path) -> list[Path]:
     """Workspaces under ``root`` whose writer has died."""
-    aside = root / UNFINISHED
+    unfinished = root / UNFINISHED
     found: list[Path] = []
-    with suppress(FileNotFoundError), _locked(aside, fcntl.LOCK_EX) as alone:
-        for folder in sorted(aside.iterdir()):
+    with suppress(FileNotFoundError), _locked(unfinished, fcntl.LOCK_EX) as alone:
+        for folder in sorted(unfinished.iterdir()):
             if (not _is_held(folder)) if alone else _is_old(folder):
                 found.append(folder)
     return found

@@ -47,9 +47,9 @@ def write_manifest(points: Sequence[dict[str, Any]], engine: str, folder: Path) 
     lines = ",\n".join(json.dumps(point, ensure_ascii=False) for point in points)
     text = f'{{"engine":{json.dumps(engine)},"points":[\n{lines}\n]}}\n'
     folder.mkdir(parents=True, exist_ok=True)
-    with workspace(folder) as aside:
-        write_through(aside, {MANIFEST: text.encode()})
-        return (aside / MANIFEST).replace(folder / MANIFEST)
+    with workspace(folder) as temporary:
+        write_through(temporary, {MANIFEST: text.encode()})
+        return (temporary / MANIFEST).replace(folder / MANIFEST)
 
 
 @dataclass(frozen=True)

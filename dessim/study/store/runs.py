@@ -1,8 +1,8 @@
 """Finished runs on disk: one directory each, complete or not there.
 
-A run's directory is named by the hash of all that decides its result. It is written aside, flushed
-to the disk, and renamed; so a run that can be seen is whole. What is read back is checked, and a
-damaged directory is treated as if it were not there.
+A run's directory is named by the hash of all that decides its result. It is written in a temporary
+folder, flushed to the disk, and renamed; so a run that can be seen is whole. What is read back is
+checked, and a damaged directory is treated as if it were not there.
 
 `stats.json` holds the result and the checksum of `resolved.yaml`; `provenance.json`, which may hold
 host time, that of `config.yaml`. Both end with a checksum of their own bytes.
@@ -149,7 +149,7 @@ class Store:
     def save(
         self, key: RunKey, run: RunResult, config: str, provenance: dict[str, Any]
     ) -> RunResult:
-        """Store a run: write it aside, flush it, rename it into its place.
+        """Store a run: write it to a temporary folder, flush it, rename it into its place.
 
         Parameters
         ----------
@@ -177,8 +177,8 @@ class Store:
 
     def discard(self, digest: str) -> None:
         """Remove a run's directory in one step: it is there or not, never half."""
-        with workspace(self.root) as aside, suppress(FileNotFoundError):
-            (self.root / digest).rename(aside / "gone")
+        with workspace(self.root) as temporary, suppress(FileNotFoundError):
+            (self.root / digest).rename(temporary / "gone")
 
 
 def all_runs(store: Store) -> Iterator[tuple[str, RunResult | None, str]]:

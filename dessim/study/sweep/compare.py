@@ -14,11 +14,11 @@ from typing import Any
 from dessim.measure.statistics.crossover import NONE_IN_RANGE, crossovers
 from dessim.measure.statistics.paired import SIGNIFICANCE, compare, holm
 from dessim.measure.statistics.scaling import fit
+from dessim.metrics import PAGES_RATE, View, columns_of, more_is_better
 
-COMPARED = ("pages_mapped_per_s", "fault_latency_ns_p99")
+COMPARED = tuple(metric.name for metric in columns_of(View.RESULTS))
 """Metrics that every results document compares."""
-LESS_IS_BETTER = ("fault_latency_ns_", "completion_s")
-SCALED = "pages_mapped_per_s"
+SCALED = PAGES_RATE
 """Metric to which laws of scaling are fitted."""
 MAX_PAIRS_OF = 4
 """Up to so many schemes all pairs are compared; of more, each with the first."""
@@ -149,7 +149,7 @@ def crossings(pairs: Sequence[Pair], metric: str) -> list[Entry]:
         }
         size = min((len(logs[n]) for n in threads), default=0)
         places = crossovers(threads, [logs[n][:size] for n in threads]) if size else []
-        better = not metric.startswith(LESS_IS_BETTER)
+        better = more_is_better(metric)
         entry["crossovers"] = [
             {**one.as_dict(), "b_overtakes": one.upwards == better} for one in places
         ]

@@ -13,7 +13,7 @@ from typing import Any
 
 from dessim import schemes
 from dessim.model import Experiment, Machine, Point, SchemeChoice, Workload
-from dessim.model.fields import Model, submodel, unit_of, written, yaml_key
+from dessim.model.fields import Model, submodel, unit_of, yaml_form, yaml_key
 from dessim.model.workload import foreign_keys
 from dessim.study.store.atomic import workspace, write_through
 
@@ -22,23 +22,23 @@ Entry = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Asked:
+class Invocation:
     """What somebody typed.
 
     Attributes
     ----------
-    written : str
+    text : str
         The experiment's file as a person wrote it.
     command : str
         That makes the same results again; empty if there was none.
     """
 
-    written: str = ""
+    text: str = ""
     command: str = ""
 
 
 def configuration_of(
-    experiment: Experiment, points: Sequence[Point], engine: str, asked: Asked
+    experiment: Experiment, points: Sequence[Point], engine: str, invocation: Invocation
 ) -> Entry:
     """Return what was run, JSON-able, in stable order.
 
@@ -47,7 +47,7 @@ def configuration_of(
     experiment : Experiment
     points : sequence of Point
     engine : str
-    asked : Asked
+    invocation : Invocation
     """
     machines: dict[str, Machine] = {}
     workloads: dict[str, Workload] = {}
@@ -56,7 +56,7 @@ def configuration_of(
     for point in points:
         machines.setdefault(point.machine.name, point.machine)
         workloads.setdefault(point.workload.name, point.workload)
-        chosen.setdefault(json.dumps(point.scheme.written()), point.scheme)
+        chosen.setdefault(json.dumps(point.scheme.entry()), point.scheme)
         for key, value in point.parameters.items():
             seen = swept.setdefault(key, [])
             if value not in seen:
@@ -65,8 +65,8 @@ def configuration_of(
         "experiment": experiment.name,
         "description": experiment.description,
         "engine": engine,
-        "command": asked.command,
-        "written": asked.written,
+        "command": invocation.command,
+        "written": invocation.text,
         "settings": _settings(experiment, points),
         "swept": swept,
         "machines": [_machine(machine) for machine in machines.values()],
@@ -90,7 +90,7 @@ def _settings(experiment: Experiment, points: Sequence[Point]) -> list[Entry]:
         {"key": "threads", "value": ", ".join(map(str, threads))},
         {"key": "fault_around_order", "value": ", ".join(map(str, orders))},
     ]
-    values = written(experiment)
+    values = yaml_form(experiment)
     for key in ("simulate", "replications", "max_replications", "seed", "warmup", "measured"):
         if key in values and (key != "max_replications" or experiment.precision):
             found.append({"key": key, "value": str(values[key])})
@@ -132,7 +132,7 @@ def _workload(workload: Workload) -> Entry:
 
 def _leaves(model: Model, prefix: str = "") -> Iterator[tuple[str, str, Any, str]]:
     """Yield key, value as text, unit and meaning of every number of a model."""
-    values = written(model)
+    values = yaml_form(model)
     for name, field in type(model).model_fields.items():
         key = yaml_key(name)
         if key not in values or (not prefix and key in ("name", "description", "sources")):
@@ -156,6 +156,6 @@ def write_configuration(configuration: Entry, folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(configuration, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    with workspace(folder) as aside:
-        write_through(aside, {CONFIGURATION: text.encode()})
-        return (aside / CONFIGURATION).replace(folder / CONFIGURATION)
+    with workspace(folder) as temporary:
+        write_through(temporary, {CONFIGURATION: text.encode()})
+        return (temporary / CONFIGURATION).replace(folder / CONFIGURATION)

@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
+from dessim.errors import UserError
 from dessim.study.sweep.memory import usable_bytes
 
 SILENCE_S = 15.0
@@ -63,7 +64,7 @@ class Workers(Protocol):
         """Let the workers go."""
 
 
-class ClusterMissingError(ValueError):
+class ClusterMissingError(UserError):
     """A cluster that cannot be used: the library or its scheduler is not there."""
 
 
@@ -128,7 +129,7 @@ def _begin_worker() -> None:
 
 def _end_with(parent: Any) -> None:
     parent.join()
-    os._exit(1)  # nobody waits for this run any more; what is written aside is a leftover
+    os._exit(1)  # nobody waits for this run any more; what is half written is a leftover
 
 
 class ClusterWorkers:

@@ -79,7 +79,7 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """What became of one run.
 
     Attributes
@@ -103,23 +103,23 @@ Place = tuple[int, int]
 """Point index and replication."""
 
 
-class Outcomes(MutableMapping[Place, Outcome]):
+class RunOutcomes(MutableMapping[Place, RunOutcome]):
     """Outcomes by place; results lie packed, at about a kilobyte a run."""
 
     def __init__(self) -> None:
-        self._kept: dict[Place, tuple[Outcome, bytes | None]] = {}
+        self._kept: dict[Place, tuple[RunOutcome, bytes | None]] = {}
         self._of_point: dict[int, list[int]] = {}
 
-    def __setitem__(self, place: Place, outcome: Outcome) -> None:
+    def __setitem__(self, place: Place, outcome: RunOutcome) -> None:
         self.put(place, outcome, None if outcome.run is None else pack(outcome.run))
 
-    def put(self, place: Place, outcome: Outcome, packed: bytes | None) -> None:
+    def put(self, place: Place, outcome: RunOutcome, packed: bytes | None) -> None:
         """Keep an outcome whose result is packed already."""
         if place not in self._kept:
             self._of_point.setdefault(place[0], []).append(place[1])
         self._kept[place] = replace(outcome, run=None), packed
 
-    def __getitem__(self, place: Place) -> Outcome:
+    def __getitem__(self, place: Place) -> RunOutcome:
         outcome, packed = self._kept[place]
         return outcome if packed is None else replace(outcome, run=unpack(packed))
 
@@ -159,20 +159,20 @@ class Tally:
 
     Attributes
     ----------
-    outcomes : mapping of (point index, replication) -> Outcome
+    outcomes : mapping of (point index, replication) -> RunOutcome
     damaged : list of str
         Directories that were there but could not be trusted, with what is wrong.
     cleared : int
         Leftovers of killed processes that were removed.
     """
 
-    outcomes: MutableMapping[Place, Outcome] = field(default_factory=Outcomes)
+    outcomes: MutableMapping[Place, RunOutcome] = field(default_factory=RunOutcomes)
     damaged: list[str] = field(default_factory=list)
     cleared: int = 0
 
-    def of_point(self, index: int) -> list[Outcome]:
+    def of_point(self, index: int) -> list[RunOutcome]:
         """Outcomes of a point in order of replication."""
-        if isinstance(self.outcomes, Outcomes):
+        if isinstance(self.outcomes, RunOutcomes):
             return [self.outcomes[index, i] for i in self.outcomes.replications(index)]
         return [self.outcomes[place] for place in sorted(self.outcomes) if place[0] == index]
 
@@ -184,10 +184,10 @@ class Tally:
         self.cleared += other.cleared
 
     @property
-    def failed(self) -> list[Outcome]:
+    def failed(self) -> list[RunOutcome]:
         """Outcomes of failed runs in order of point and replication."""
         known = self.outcomes
-        places = known.failed() if isinstance(known, Outcomes) else sorted(known)
+        places = known.failed() if isinstance(known, RunOutcomes) else sorted(known)
         return [known[place] for place in places if known[place].error is not None]
 
 

@@ -135,7 +135,7 @@ def check(experiment: Experiment, points: Iterable[Point]) -> None:
     document = experiment._document or Document({}, Source(experiment.name))
     problems: dict[tuple[object, ...], Problem] = {}
     for point in points:
-        key: tuple[object, ...] = (repr(point.scheme.written()),)
+        key: tuple[object, ...] = (repr(point.scheme.entry()),)
         if key not in problems:
             try:
                 program_of(point)

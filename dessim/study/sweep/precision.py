@@ -9,7 +9,7 @@ from typing import Any
 
 from dessim.engines import EngineName
 from dessim.kernel.result import RunResult
-from dessim.measure.statistics.intervals import Estimate
+from dessim.measure.statistics.intervals import IntervalEstimate
 from dessim.measure.statistics.summary import Summary, summarise
 from dessim.model import Experiment, Point
 from dessim.study.store.runs import Store, keys_of
@@ -45,7 +45,7 @@ class Reached:
         return {"wanted": self.wanted, "reached": self.reached, "met": self.met}
 
 
-def _reached(metric: str, wanted: float, estimate: Estimate) -> Reached:
+def _reached(metric: str, wanted: float, estimate: IntervalEstimate) -> Reached:
     if estimate.mean == 0 and estimate.ci95 == (0.0, 0.0):
         return Reached(metric, wanted, 0.0)  # never happened in any replication
     return Reached(metric, wanted, estimate.relative_half_width)

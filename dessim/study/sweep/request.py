@@ -13,7 +13,7 @@ from dessim.model import Experiment, Point, find, load_experiment, resolve
 from dessim.study.store.manifest import write_manifest
 from dessim.study.store.names import folder_name
 from dessim.study.store.runs import Store
-from dessim.study.sweep.configuration import Asked, configuration_of, write_configuration
+from dessim.study.sweep.configuration import Invocation, configuration_of, write_configuration
 from dessim.study.sweep.jobs import Job, Tally, jobs_of, manifest_points
 from dessim.study.sweep.plan import check
 from dessim.study.sweep.precision import more_jobs
@@ -57,7 +57,7 @@ class Request:
         return settings
 
     @property
-    def written(self) -> str:
+    def text(self) -> str:
         """The experiment's file as a person wrote it, the overrides as comments above it."""
         head = "".join(f"# --set {' '.join(setting.split())}\n" for setting in self.settings)
         return head + find("experiments", self.config).read_text(encoding="utf-8")
@@ -89,7 +89,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Conducted:
+class Outcome:
     """What has become of a request.
 
     Attributes
@@ -98,23 +98,23 @@ class Conducted:
         As `dessim run --format json` prints it.
     folder : Path
         Where the tables are.
-    written : list of Path
+    files : list of Path
     tally : Tally
     """
 
     document: dict[str, Any]
     folder: Path
-    written: list[Path]
+    files: list[Path]
     tally: Tally
 
 
-def conduct(
+def run_request(
     request: Request,
     experiment: Experiment,
     points: Sequence[Point],
     out: Path,
     run: Callable[[list[Job]], Tally],
-) -> Conducted:
+) -> Outcome:
     """Do all runs of an experiment that are not there yet, and write its tables.
 
     Parameters
@@ -127,7 +127,7 @@ def conduct(
     run : callable
         Does some jobs.
     """
-    store, text = Store(out / "runs"), request.written
+    store, text = Store(out / "runs"), request.text
     todo = jobs_of(points, request.engine, store, text)
     folder = out / folder_name(experiment.name)
     write_manifest(manifest_points(todo), request.engine, folder)
@@ -136,10 +136,10 @@ def conduct(
         todo += more
         tally.take(run(more))
     document = document_of(experiment, points, tally, request.engine)
-    written = write_tables(document, points, tally, folder)
-    asked = Asked(text, request.command)
-    configuration = configuration_of(experiment, points, request.engine, asked)
-    written.append(write_configuration(configuration, folder))
+    files = write_tables(document, points, tally, folder)
+    invocation = Invocation(text, request.command)
+    configuration = configuration_of(experiment, points, request.engine, invocation)
+    files.append(write_configuration(configuration, folder))
     if tally.failed:
         write_manifest(manifest_points(todo, tally), request.engine, folder)
-    return Conducted(document, folder, written, tally)
+    return Outcome(document, folder, files, tally)

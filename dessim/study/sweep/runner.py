@@ -23,7 +23,7 @@ from dessim.study.store.atomic import clear
 from dessim.study.store.runs import DamagedRunError, Store
 from dessim.study.store.version import model_version
 from dessim.study.sweep.executors import LocalWorkers, Workers
-from dessim.study.sweep.jobs import Job, Outcome, Reply, Silence, Tally, Watch, pack, unpack
+from dessim.study.sweep.jobs import Job, Reply, RunOutcome, Silence, Tally, Watch, pack, unpack
 from dessim.study.sweep.plan import label_of, setup_of
 from dessim.study.sweep.schedule import carry_out
 
@@ -40,7 +40,7 @@ def run_all(
     workers: int | Workers = 1,
     *,
     force: bool = False,
-    on_outcome: Callable[[Outcome], None] = lambda outcome: None,
+    on_outcome: Callable[[RunOutcome], None] = lambda outcome: None,
     watch: Watch | None = None,
 ) -> Tally:
     """Do all runs that are not in the store yet.
@@ -69,7 +69,7 @@ def run_all(
     tally, watch = Tally(), watch or Silence()
     tally.cleared = sum(clear(root) for root in {job.store for job in jobs})
 
-    def note(outcome: Outcome) -> None:
+    def note(outcome: RunOutcome) -> None:
         tally.outcomes[outcome.job.point_index, outcome.job.key.replication] = outcome
         on_outcome(outcome)
 
@@ -94,18 +94,18 @@ def run_all(
     return tally
 
 
-def _stored(job: Job, tally: Tally) -> Outcome | None:
+def _stored(job: Job, tally: Tally) -> RunOutcome | None:
     try:
         run = Store(job.store).load(job.key)
     except DamagedRunError as error:
         tally.damaged.append(str(error))
         return None
-    return None if run is None else Outcome(job, run, reused=True)
+    return None if run is None else RunOutcome(job, run, reused=True)
 
 
 def _runs(
     jobs: Sequence[Job], workers: int | Workers, watch: Watch
-) -> Generator[Outcome, None, None]:
+) -> Generator[RunOutcome, None, None]:
     """Do runs here, or by workers; those that are made for it go afterwards."""
     if not jobs:
         return
@@ -122,7 +122,7 @@ def _runs(
             own.close(at_once=not done)
 
 
-def _here(jobs: Sequence[Job], watch: Watch) -> Generator[Outcome, None, None]:
+def _here(jobs: Sequence[Job], watch: Watch) -> Generator[RunOutcome, None, None]:
     for job in jobs:
         watch.started(job)
         yield _outcome(job, attempt(job, lambda time_ps: watch.tick()))
@@ -130,7 +130,7 @@ def _here(jobs: Sequence[Job], watch: Watch) -> Generator[Outcome, None, None]:
 
 def _by_workers(
     jobs: Sequence[Job], workers: Workers, watch: Watch
-) -> Generator[Outcome, None, None]:
+) -> Generator[RunOutcome, None, None]:
     with closing(carry_out(jobs, attempt, workers, watch)) as replies:
         for job, reply in replies:
             outcome = _outcome(job, Reply(None, reply) if isinstance(reply, str) else reply)
@@ -139,10 +139,10 @@ def _by_workers(
             yield outcome
 
 
-def _outcome(job: Job, reply: Reply) -> Outcome:
+def _outcome(job: Job, reply: Reply) -> RunOutcome:
     if reply.no_room:
         raise StoreFullError(reply.error)
-    return Outcome(job, None if reply.packed is None else unpack(reply.packed), reply.error)
+    return RunOutcome(job, None if reply.packed is None else unpack(reply.packed), reply.error)
 
 
 def _keep_here_too(job: Job, run: RunResult, provenance: dict[str, Any]) -> None:

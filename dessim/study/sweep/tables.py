@@ -15,13 +15,14 @@ from typing import Any
 import dessim
 from dessim.measure.statistics.intervals import T_OVER_REPLICATIONS
 from dessim.measure.statistics.survival import survival
+from dessim.metrics import View, columns_of
 from dessim.model import Experiment, Point
 from dessim.model.published import DOUBTFUL, Measured, Published, load_published, mean_errors
 from dessim.model.workload import PAGE_BYTES
 from dessim.study.store.atomic import workspace, write_through
 from dessim.study.store.version import model_version
 from dessim.study.sweep.compare import comparisons_of, scalings_of
-from dessim.study.sweep.jobs import Outcome, Tally
+from dessim.study.sweep.jobs import RunOutcome, Tally
 from dessim.study.sweep.precision import reached_by, summary_of
 
 DOCUMENT = "results.json"
@@ -69,7 +70,7 @@ def document_of(
                     name: {"ratio": ratio, "points": n}
                     for name, (ratio, n) in mean_errors(rows, metric).items()
                 }
-                for metric in ("completion_s", "minor_faults")
+                for metric in (one.name for one in columns_of(View.MEASURED))
             },
         }
     return result
@@ -77,7 +78,7 @@ def document_of(
 
 def _point(
     point: Point,
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[RunOutcome],
     engine: str,
     published: Published | None,
     experiment: Experiment,
@@ -264,7 +265,7 @@ def write_tables(
 ) -> list[Path]:
     """Write the results of an experiment: JSON document, tidy CSV and Parquet, latencies.
 
-    All are written aside before the first is renamed.
+    All lie in a temporary folder before the first is renamed.
 
     Returns
     -------
@@ -278,15 +279,15 @@ def write_tables(
         "results.csv": to_csv(rows),
         LATENCIES: to_csv(list(latency_rows(points, tally))),
     }
-    with workspace(folder) as aside:
-        write_through(aside, {name: text.encode() for name, text in texts.items()})
-        _write_parquet(rows, aside / "results.parquet")
+    with workspace(folder) as temporary:
+        write_through(temporary, {name: text.encode() for name, text in texts.items()})
+        _write_parquet(rows, temporary / "results.parquet")
         names = (*texts, "results.parquet")
-        return [(aside / name).replace(folder / name) for name in names]
+        return [(temporary / name).replace(folder / name) for name in names]
 
 
 def write_texts(texts: dict[str, str], folder: Path) -> list[Path]:
-    """Write text files into a folder: all aside before the first is renamed.
+    """Write text files into a folder: all in a temporary folder before the first is renamed.
 
     Returns
     -------
@@ -294,9 +295,9 @@ def write_texts(texts: dict[str, str], folder: Path) -> list[Path]:
         What was written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with workspace(folder) as aside:
-        write_through(aside, {name: text.encode() for name, text in texts.items()})
-        return [(aside / name).replace(folder / name) for name in texts]
+    with workspace(folder) as temporary:
+        write_through(temporary, {name: text.encode() for name, text in texts.items()})
+        return [(temporary / name).replace(folder / name) for name in texts]
 
 
 def uniform(rows: Sequence[Row]) -> list[Row]:
@@ -306,7 +307,7 @@ def uniform(rows: Sequence[Row]) -> list[Row]:
 
 
 def write_rows(rows: Sequence[Row], path: Path, form: str) -> None:
-    """Write rows to a file: aside first, then renamed.
+    """Write rows to a file in one step: a temporary one is renamed.
 
     A device or a pipe is written to, not replaced; of a symbolic link, its target.
 
@@ -327,9 +328,9 @@ def write_rows(rows: Sequence[Row], path: Path, form: str) -> None:
         return
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with workspace(path.parent) as aside:
-        write_through(aside, {"table": table.getvalue()})
-        (aside / "table").replace(path)
+    with workspace(path.parent) as temporary:
+        write_through(temporary, {"table": table.getvalue()})
+        (temporary / "table").replace(path)
 
 
 def _rows_to_json(rows: Sequence[Row]) -> str:

@@ -1,0 +1,93 @@
+"""Options that several commands have: told once, so that they mean the same everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Command = Callable[..., Any]
+MAX_WORKERS = 1024
+ENGINES = click.Choice(["compiled", "reference"])
+FOLDER = click.Path(file_okay=False, path_type=Path)
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+ENGINE = click.option(
+    "--engine",
+    type=ENGINES,
+    default="compiled",
+    show_default=True,
+    help="Who carries the steps out; the results are the same.",
+)
+SEED = click.option("--seed", type=click.IntRange(0), help="Instead of the experiment's.")
+REPLICATIONS = click.option(
+    "--replications", type=click.IntRange(1), help="Instead of the experiment's."
+)
+OUT = click.option(
+    "--out",
+    type=FOLDER,
+    default=Path("results"),
+    show_default=True,
+    help="Where results are kept.",
+)
+RESULTS_DIR = click.option(
+    "--results-dir",
+    type=FOLDER,
+    default=Path("results"),
+    show_default=True,
+    help="Where `dessim run` keeps its results.",
+)
+QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress.")
+DATA = click.option(
+    "--data", metavar="NAME|CSV", help="Measured table instead of the experiment's."
+)
+
+
+def set_option(help: str) -> Callable[[Command], Command]:
+    """Give a command `--set`, which may be repeated."""
+    return click.option("--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help=help)
+
+
+def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Make one decorator of several options, in their order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+SIMULATION = together(
+    click.option("--machine", metavar="NAME|FILE", help="Instead of the experiment's."),
+    set_option("Change a value."),
+    click.option(
+        "--simulate",
+        multiple=True,
+        metavar="[WORKLOAD=]SIZE|full",
+        help="How much of the file is simulated, instead of the experiment's; repeatable.",
+    ),
+    SEED,
+    REPLICATIONS,
+    click.option("--engine", type=ENGINES, default="compiled", show_default=True),
+    click.option("-j", "jobs", type=click.IntRange(1, MAX_WORKERS), default=1, metavar="N"),
+    OUT,
+    QUIET,
+)
+"""How cells of a measured table are simulated."""
+POINTS = together(
+    set_option("Change a value of the experiment (YAML; a list sweeps it). Repeatable."),
+    click.option(
+        "--threads", multiple=True, type=click.IntRange(1), help="Only points with N threads."
+    ),
+    click.option("--scheme", "schemes", multiple=True, help="Only points of this scheme."),
+    click.option("--workload", "workloads", multiple=True, help="Only points of this workload."),
+    click.option(
+        "--order", "orders", multiple=True, type=click.IntRange(0, 9), help="Only this window."
+    ),
+    SEED,
+)
+"""Which points of an experiment; they arrive in one keyword argument each."""

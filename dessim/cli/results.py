@@ -1,0 +1,45 @@
+"""Where results are, and what a command wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+
+def place_of(name: str, results_dir: Path) -> Path | None:
+    """Folder of some results; None if there are none."""
+    from dessim.study.store.names import folder_name
+
+    places = (Path(name), results_dir / folder_name(name))
+    return next((place for place in places if (place / "results.json").is_file()), None)
+
+
+def known_results(results_dir: Path) -> str:
+    """What results there are, for a message."""
+    known = sorted(path.parent.name for path in results_dir.glob("*/results.json"))
+    return f" (there are results of {', '.join(known)})" if known else ""
+
+
+def tell_files(paths: Sequence[Path]) -> None:
+    """Say on standard error which files were written."""
+    click.echo(f"wrote {summary_of(paths)}", err=True)
+
+
+def summary_of(paths: Sequence[Path]) -> str:
+    """Written files in few words: `folder/name.{csv,json}, other.csv`."""
+    folders: dict[Path, dict[str, list[str]]] = {}
+    for path in paths:
+        stems = folders.setdefault(path.parent, {})
+        stems.setdefault(path.stem, []).append(path.suffix.removeprefix("."))
+    words = []
+    for folder, stems in folders.items():
+        forms: dict[str, list[str]] = {}
+        for stem, ends in stems.items():
+            form = ends[0] if len(ends) == 1 else f"{{{','.join(ends)}}}"
+            forms.setdefault(form, []).append(stem)
+        for form, names in forms.items():
+            name = names[0] if len(names) == 1 else f"{{{','.join(names)}}}"
+            words.append(f"{folder}/{name}.{form}")
+    return " ".join(words)

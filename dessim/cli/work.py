@@ -1,0 +1,118 @@
+"""Doing runs for a command: progress on the way, and a word on what is stored however it ends."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from dessim.cli.exit_codes import FAILED, INTERRUPTED
+from dessim.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from dessim.model import Point
+    from dessim.study.store.runs import Store
+    from dessim.study.sweep.executors import Workers
+    from dessim.study.sweep.jobs import Job, Tally
+
+
+def run_points(
+    points: Sequence[Point],
+    engine: str,
+    workers: int | Workers,
+    store: Store,
+    *,
+    quiet: bool,
+    config: str = "",
+) -> Tally:
+    """Do all runs of some points, or take them from the store.
+
+    Parameters
+    ----------
+    points : sequence of Point
+        Checked already.
+    engine : str
+    workers : int or Workers
+        Those that were open before stay open.
+    store : Store
+    quiet : bool
+    config : str
+        What is kept beside a run as the experiment's text.
+    """
+    from dessim.study.sweep.jobs import jobs_of
+
+    store.root.mkdir(parents=True, exist_ok=True)
+    todo = jobs_of(points, engine, store, config)  # type: ignore[arg-type]
+    progress = Progress(todo, quiet=quiet, verbose=False)
+    return run_jobs(todo, workers, None, store, progress, force=False)
+
+
+def run_jobs(
+    todo: list[Job],
+    workers: int | Workers,
+    cluster: str | None,
+    store: Store,
+    progress: Progress,
+    *,
+    force: bool,
+) -> Tally:
+    """Do the runs; however it ends, tell what is stored and how to go on.
+
+    Workers that were open before stay open.
+    """
+    from dessim.study.sweep.executors import ClusterLostError, open_workers
+    from dessim.study.sweep.runner import StoreFullError, run_all
+
+    own = open_workers(workers, cluster) if isinstance(workers, int) else None
+    team, done = (own if isinstance(workers, int) else workers), False
+    before = signal.signal(signal.SIGTERM, _interrupt)  # a batch system's way to say stop
+    try:
+        with progress:
+            tally = run_all(todo, team or 1, force=force, on_outcome=progress.note, watch=progress)
+            done = True
+            return tally
+    except KeyboardInterrupt:
+        click.echo(f"interrupted: {_kept(todo, store)}", err=True)
+        sys.exit(INTERRUPTED)
+    except StoreFullError as error:
+        fail(f"runs cannot be stored: {error}; make room: {_kept(todo, store)}")
+    except ClusterLostError as error:
+        fail(f"{error}: {_kept(todo, store)}")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        if own is not None:
+            own.close(at_once=not done)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _kept(todo: Sequence[Job], store: Store) -> str:
+    stored = sum(store.has(job.key) for job in todo)  # more than was heard of, perhaps
+    return (
+        f"{stored} of {len(todo)} runs are stored in {store.root};"
+        " the same command goes on from there"
+    )
+
+
+def report_failures(tally: Tally) -> None:
+    """Name the runs that failed, and end with exit code 1 if there are any."""
+    failed = tally.failed
+    if not failed:
+        return
+    from dessim.study.sweep.plan import label_of
+
+    for outcome in failed:
+        name = f"{label_of(outcome.job.point)} replication={outcome.job.key.replication}"
+        click.echo(f"failed: {name}: {outcome.error}", err=True)
+    fail(f"{len(failed)} of {len(tally.outcomes)} runs failed")
+
+
+def fail(text: str) -> NoReturn:
+    """Tell what went wrong, and end with the exit code of failed runs."""
+    click.echo(f"error: {text}", err=True)
+    sys.exit(FAILED)

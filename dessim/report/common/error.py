@@ -1,5 +1,0 @@
-"""The error of stored results."""
-
-
-class ReportError(ValueError):
-    """Files that are no results as `dessim run` writes them."""

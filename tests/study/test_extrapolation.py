@@ -16,21 +16,17 @@ from dessim.study.fidelity.extrapolation import (
     CROWDED_SPREAD,
     LITERATURE,
     Distance,
-    Growth,
     Growths,
-    Term,
     between_orders,
     between_workloads,
-    degrees_of,
     distance_of,
-    growth_of,
     growths_of,
-    half_width,
     left_out,
     scheduler_terms,
     splits,
     with_threads,
 )
+from dessim.study.fidelity.variances import Growth, Term, degrees_of, growth_of, half_width
 
 MACHINE = load_machine("ivybridge-ex-4s")
 EXPECTED = Path(__file__).parents[2] / "experiments" / "expected" / "published_table.csv"

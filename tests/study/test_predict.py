@@ -7,13 +7,14 @@ import pytest
 
 from dessim.model import Calibration, Point, load_experiment
 from dessim.study.fidelity.cells import points_of, simulating, spelled_out
-from dessim.study.fidelity.extrapolation import Term, growths_of, half_width
+from dessim.study.fidelity.extrapolation import growths_of
 from dessim.study.fidelity.predict import (
     doubts,
     parameter_variances,
     predictions_of,
     table_rows,
 )
+from dessim.study.fidelity.variances import Term, half_width
 from dessim.study.store.runs import Store
 from dessim.study.sweep.jobs import Tally, jobs_of
 from dessim.study.sweep.runner import run_all

@@ -15,15 +15,12 @@ from typing import Any
 from dessim.model import LeftOut, load_workload
 from dessim.study.fidelity.calibrate import SPREAD
 from dessim.study.fidelity.extrapolation import (
-    Growth,
-    Term,
-    growth_of,
-    half_width,
     left_out,
     splits,
     with_threads,
 )
 from dessim.study.fidelity.validation import SECONDS
+from dessim.study.fidelity.variances import Growth, Term, growth_of, half_width
 
 CURVE_SHARES = (4, 2)
 """Of a curve, a quarter and a half of its numbers of threads are kept."""

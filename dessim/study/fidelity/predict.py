@@ -32,15 +32,13 @@ from dessim.study.fidelity.cells import cell_name, key_of
 from dessim.study.fidelity.extrapolation import (
     Distance,
     Growths,
-    Term,
-    degrees_of,
     distance_of,
     growths_of,
-    half_width,
     scheduler_terms,
 )
 from dessim.study.fidelity.parameters import Parameter, machine_with, parameters_of, settings_of
 from dessim.study.fidelity.validation import FAULTS, SECONDS, error_of
+from dessim.study.fidelity.variances import Term, degrees_of, half_width
 from dessim.study.store.version import model_version
 from dessim.study.sweep.jobs import Tally
 from dessim.study.sweep.precision import summary_of

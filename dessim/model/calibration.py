@@ -19,8 +19,8 @@ class LeftOut(Model):
     """Number of threads of the cells that were predicted."""
     cells: Annotated[int, Field(ge=1)]
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    """Mean square over cells of the logarithmic error of seconds less its mean over the kept
-    numbers of threads."""
+    """Mean square over cells of the logarithmic error of seconds less that at the most threads that
+    were kept."""
     faults: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """The same of minor faults."""
 

@@ -3,10 +3,11 @@
     dessim validate --machine ivybridge-ex-4s-fitted
     dessim validate --out results/literature
     dessim validate --data sosp13-synchronization
+    dessim calibrate fault-around-2014 ... --cross-validate
     dessim validate --only sequential-read --set machine.KEY=VALUE --out results/without/KEY=VALUE
     python experiments/fidelity.py [RESULTS [PAGE]]
 
-reads what these commands (and `dessim calibrate`, `dessim predict`) wrote under RESULTS (default:
+reads what these commands (and `dessim predict`) wrote under RESULTS (default:
 results) and replaces what stands between `<!-- table NAME -->` and `<!-- end NAME -->` in PAGE.
 A table whose results are not there stays as it is.
 """
@@ -18,6 +19,8 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+
+from dessim.study.fidelity.coverage import of_curves, of_fits, of_table
 
 Document = dict[str, Any]
 TABLE = "validate-fault-around-2014/validation.json"
@@ -169,6 +172,50 @@ def crossed(document: Document) -> str:
     return markdown(["threads left out", "mean abs. ln error (cells)", "greatest"], rows)
 
 
+def coverage(results: Path) -> str:
+    """How many measured cells lie in their intervals when the largest threads are left out."""
+    literature = results / "literature" / TABLE
+    curve = results / "validate-sosp13-synchronization" / "validation.json"
+    fits = next(iter(sorted(results.glob("calibrate-*/calibration.json"))), None)
+    rows: list[list[str]] = []
+    if literature.is_file():
+        rows += covered("nothing fitted", of_table(read(literature)["cells"]))
+    if fits is not None:
+        folds = read(fits).get("largest_left_out", [])
+        rows += covered("fitted", of_fits([(one["largest"], one["cells"]) for one in folds]))
+    if curve.is_file():
+        rows += covered("curve", of_curves(read(curve)["cells"]))
+    head = ["what", "workload", "kept up to", "predicted", "greatest error", "held before"]
+    return markdown([*head, "held now", "interval before", "interval now"], rows)
+
+
+def covered(what: str, found: list[Document]) -> list[list[str]]:
+    """Rows of one kind, and their sum."""
+    rows = []
+    for one in found:
+        low, high = one["threads"]
+        told = f"{one['cells']} with {low}" + (f" to {high}" if high > low else "")
+        rows.append([what, one["workload"], str(one["largest"]), told])
+        rows[-1] += [percent(one["max_abs_log_error"]).lstrip("+")]
+        rows[-1] += [f"{one[f'held_{when}']} of {one['cells']}" for when in ("before", "after")]
+        rows[-1] += [factors(one[f"half_width_{when}"]) for when in ("before", "after")]
+    total = sum(one["cells"] for one in found)
+    sums = [sum(one[f"held_{when}"] for one in found) for when in ("before", "after")]
+    all_of_it = ["**all**", what, "", str(total), ""]
+    return [*rows, [*all_of_it, *(f"{held} of {total}" for held in sums), "", ""]] if rows else []
+
+
+def factors(half_width: float) -> str:
+    """Return an interval of a logarithm as factors of the value."""
+    return f"{math.exp(-half_width):.2f} to {math.exp(half_width):.2f}"
+
+
+def read(path: Path) -> Document:
+    """Return a stored document."""
+    document: Document = json.loads(path.read_text(encoding="utf-8"))
+    return document
+
+
 def predictions(document: Document) -> str:
     """Predictions with their intervals."""
     rows = []
@@ -197,6 +244,8 @@ def tables(results: Path) -> dict[str, str]:
         for name, (path, make) in wanted.items()
         if path is not None and path.is_file()
     }
+    if len({"literature", "curves"} & set(found)) == 2:
+        found["coverage"] = coverage(results)
     if any(results.glob(f"without/*/{TABLE}")):
         found["without"] = without(results)
     return found

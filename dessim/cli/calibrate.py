@@ -197,10 +197,12 @@ def _fit(
         check_enough_cells,
         cross_validate,
         knowledge_at,
+        leave_out_the_largest,
         solve,
     )
     from dessim.study.fidelity.calibration import (
         document_of,
+        drifts_of,
         fitted_numbers,
         left_out_errors,
         record_of,
@@ -216,11 +218,12 @@ def _fit(
     found = solve(problem, max_steps)
     after = knowledge(found.jacobian, [p.half_range for p in problem.parameters])
     folds = cross_validate(problem, points, max_steps) if crossed else []
+    largest = leave_out_the_largest(problem, points, max_steps) if crossed else []
     numbers = fitted_numbers(problem.parameters, found)
-    record = record_of(problem, found, left_out_errors(folds))
+    record = record_of(problem, found, left_out_errors(folds), drifts_of(largest))
     profile = fitted_profile(text, problem.machine, numbers, target.stem, record)
     paths = write_texts({target.name: profile}, target.parent)
-    document = document_of(problem, found, before, after, folds, target.stem)
+    document = document_of(problem, found, before, after, folds, target.stem, largest)
     document["validation"] = _validate(problem, points, target, engine)
     paths += write_texts({"calibration.json": to_json(document)}, folder)
     paths += write_validation(document["validation"], folder)

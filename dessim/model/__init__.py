@@ -1,6 +1,6 @@
 """What machines, workloads, scheme choices and experiments are, and how they are loaded."""
 
-from dessim.model.calibration import Calibration
+from dessim.model.calibration import Calibration, LeftOut
 from dessim.model.errors import ConfigError
 from dessim.model.experiment import Experiment, Point, SchemeChoice
 from dessim.model.load import load_experiment, load_machine, load_workload, resolve
@@ -15,6 +15,7 @@ __all__ = [
     "ConfigError",
     "Distances",
     "Experiment",
+    "LeftOut",
     "Machine",
     "Point",
     "Provenance",

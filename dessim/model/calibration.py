@@ -9,6 +9,29 @@ from pydantic import Field, model_validator
 from dessim.model.fields import Model, Text, refuse
 
 
+class LeftOut(Model):
+    """How far a workload's error drifted from the threads that were kept to more threads."""
+
+    workload: Text
+    largest: Annotated[int, Field(ge=1)]
+    """Largest number of threads that was kept."""
+    threads: Annotated[int, Field(gt=1)]
+    """Number of threads of the cells that were predicted."""
+    cells: Annotated[int, Field(ge=1)]
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """Mean square over cells of the logarithmic error of seconds less that at the most threads that
+    were kept."""
+    faults: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """The same of minor faults."""
+
+    @model_validator(mode="after")
+    def _check(self) -> LeftOut:
+        if self.threads <= self.largest:
+            text = f"{self.threads} threads are not more than the {self.largest} that were kept"
+            raise refuse([(("threads",), text)])
+        return self
+
+
 class Calibration(Model):
     """Which measurements a profile was fitted to, and how sure its fitted numbers are."""
 
@@ -23,6 +46,9 @@ class Calibration(Model):
     unseen: dict[Text, float] = Field(default_factory=dict)
     """Root mean square of the logarithmic error of seconds by workload, over cells whose number of
     threads was left out of the fit (cross-validation)."""
+    left_out: tuple[LeftOut, ...] | None = None
+    """What fits to few threads got wrong with more: predictions with more threads than were
+    measured are made less sure by it. Nothing in profiles that were fitted without."""
 
     @model_validator(mode="after")
     def _check(self) -> Calibration:

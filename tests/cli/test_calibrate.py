@@ -69,11 +69,16 @@ def test_json_holds_fit_and_validation(small: Path) -> None:
     assert len(document["cells"]) == 5
     assert [fold["threads"] for fold in document["cross_validation"]] == [1, 2]
     assert document["unseen"]["sequential-read"] > 0
+    [few] = document["largest_left_out"]
+    assert few["largest"] == 1
+    assert sum(cell["fitted"] for cell in few["cells"]) == 4
     assert document["validation"]["errors"][0]["completion_s"]["fitted"]["cells"] == 5
     assert document["cost"] <= document["cost_before"]
     machine = load_machine(small / "results/calibrate-small/ivybridge-ex-4s-fitted.yaml")
     assert machine.calibration is not None
     assert machine.calibration.unseen == pytest.approx(document["unseen"], rel=1e-4)
+    [drift] = machine.calibration.left_out or ()
+    assert (drift.largest, drift.threads, drift.cells) == (1, 2, 1)
 
 
 def test_what_the_data_can_tell_is_told_without_a_fit(small: Path) -> None:

@@ -14,11 +14,17 @@ from dessim.study.fidelity.calibrate import (
     check_enough_cells,
     cross_validate,
     knowledge_at,
+    leave_out_the_largest,
     solve,
     usable,
     usual_fit,
 )
-from dessim.study.fidelity.calibration import document_of, fitted_numbers, left_out_errors
+from dessim.study.fidelity.calibration import (
+    document_of,
+    drifts_of,
+    fitted_numbers,
+    left_out_errors,
+)
 from dessim.study.fidelity.cells import cell_name, key_of, points_of
 from dessim.study.fidelity.parameters import machine_with, parameters_of
 from dessim.study.store.runs import Store
@@ -157,6 +163,28 @@ def test_threads_that_are_left_out_are_predicted(tmp_path: Path) -> None:
     [(workload, rms)] = left_out_errors(folds).items()
     assert workload == "sequential-read"
     assert rms < 0.1
+
+
+def test_fits_to_few_threads_tell_how_far_they_drift(tmp_path: Path) -> None:
+    """Cells of two threads 30 % slower than the model: a fit to one thread is as wrong by as much.
+
+    A fit to all would share the error out; the cells of one thread agree after theirs.
+    """
+    problem = synthetic(tmp_path, Simulator(tmp_path), ["user.read_page_dram"])
+    slower = {
+        key: Measured({"completion_s": row.values["completion_s"] * (1.3 if key[2] > 1 else 1)}, "")
+        for key, row in problem.table.rows.items()
+    }
+    problem.table = Published("slower", "dessim", slower)
+    [(largest, cells)] = leave_out_the_largest(problem, problem.points, 15)
+    assert largest == 1
+    assert [cell["fitted"] for cell in cells] == [True] * 3 + [False] * 3
+    [one] = drifts_of([(largest, cells)])
+    assert (one.workload, one.largest, one.threads, one.cells) == ("sequential-read", 1, 2, 3)
+    assert math.sqrt(one.seconds) == pytest.approx(math.log(1.3), rel=0.1)
+    few = [point for point in problem.points if point.threads == 2]
+    problem.points = few  # nothing was fitted to one thread: nothing can be left out
+    assert leave_out_the_largest(problem, few, 15) == []
 
 
 def test_residuals_are_in_deviations_of_the_measurement(tmp_path: Path) -> None:

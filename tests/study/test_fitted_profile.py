@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from dessim.model import Calibration, ConfigError, find, load_machine
+from dessim.model import Calibration, ConfigError, LeftOut, find, load_machine
 from dessim.study.fidelity.fitted_profile import Fitted, fitted_profile
 from dessim.study.fidelity.parameters import value_of
 
@@ -98,4 +98,22 @@ def test_a_record_must_fit_its_parameters(tmp_path: Path) -> None:
     text = fitted_profile(TEXT, MACHINE, NUMBERS, "new", RECORD)
     broken = text.replace('["kernel.rmap", "cache_line.hold"]', '["kernel.rmap"]')
     with pytest.raises(ConfigError, match="must be a matrix of 1 x 1"):
+        load_machine(written(tmp_path, broken))
+
+
+def test_what_was_left_out_stands_in_the_record(tmp_path: Path) -> None:
+    """One line each, read back as it was; more threads than were kept, or it is refused."""
+    drifts = (
+        LeftOut(workload="a: b", largest=1, threads=8, cells=7, seconds=0.0125, faults=0.5),
+        LeftOut(workload="sequential-read", largest=8, threads=32, cells=7, seconds=0.0),
+    )
+    record = RECORD.model_copy(update={"left_out": drifts})
+    text = fitted_profile(TEXT, MACHINE, NUMBERS, "new", record)
+    machine = load_machine(written(tmp_path, text))
+    assert machine.calibration == record
+    numbers = {"kernel.rmap": Fitted(20_000, (19_000, 21_000))}
+    again = fitted_profile(text, machine, numbers, "two", RECORD)
+    assert load_machine(written(tmp_path, again)).calibration == RECORD
+    broken = text.replace("largest: 8, threads: 32", "largest: 32, threads: 8")
+    with pytest.raises(ConfigError, match="8 threads are not more than the 32 that were kept"):
         load_machine(written(tmp_path, broken))

@@ -7,13 +7,14 @@ import pytest
 
 from dessim.model import Calibration, Point, load_experiment
 from dessim.study.fidelity.cells import points_of, simulating, spelled_out
+from dessim.study.fidelity.extrapolation import growths_of
 from dessim.study.fidelity.predict import (
     doubts,
-    half_width,
     parameter_variances,
     predictions_of,
     table_rows,
 )
+from dessim.study.fidelity.variances import Term, half_width
 from dessim.study.store.runs import Store
 from dessim.study.sweep.jobs import Tally, jobs_of
 from dessim.study.sweep.runner import run_all
@@ -37,9 +38,10 @@ RECORD = Calibration(
 def cell(name: str, error: float, fitted: bool = False, doubtful: str = "") -> dict[str, Any]:
     """A cell of a validation, as far as predictions look at it."""
     one = {"log_error": error}
-    workload = name.partition(":")[0]
+    workload, threads, order = name.split(":")
+    where = {"workload": workload, "threads": int(threads), "fault_around_order": int(order)}
     kind = {"fitted": fitted, "doubtful": doubtful}
-    return {"cell": name, "workload": workload, "completion_s": one, "minor_faults": one, **kind}
+    return {"cell": name, **where, "completion_s": one, "minor_faults": one, **kind}
 
 
 VALIDATION = {
@@ -93,7 +95,8 @@ def test_doubt_is_what_unseen_cells_get_wrong(points: list[Point]) -> None:
 
 def test_half_widths_are_students() -> None:
     """Variance 0.0025 with two degrees of freedom: 4.3027 times 0.05."""
-    assert half_width(0.0025, 2) == pytest.approx(4.3026527 * 0.05)
+    assert half_width([Term(0.0025, 2)]) == pytest.approx(4.3026527 * 0.05)
+    assert half_width([Term(0.0025, 9)], 2) == pytest.approx(4.3026527 * 0.05)
 
 
 def test_fitted_parameters_carry_their_covariance_over(points: list[Point], simulate: Any) -> None:
@@ -115,7 +118,8 @@ def test_a_prediction_adds_its_doubts_up(points: list[Point], simulate: Any) -> 
     parts = one["log_deviations"]
     assert parts["model"] == pytest.approx(0.06)
     assert parts["measurement"] == pytest.approx(0.02)
-    half = half_width(sum(x * x for x in parts.values()), 2)
+    assert parts["extrapolation"] == 0  # among what was measured nothing is wider than before
+    half = half_width([Term(sum(x * x for x in parts.values()), 2)])
     assert one["ci95"][0] == pytest.approx(one["value"] * math.exp(-half))
     assert one["ci95"][1] == pytest.approx(one["value"] * math.exp(half))
     assert row["simulated_bytes"] == 256 << 10
@@ -126,3 +130,21 @@ def test_a_prediction_adds_its_doubts_up(points: list[Point], simulate: Any) -> 
     assert (line["workload"], line["threads"], line["order"]) == ("seq_16GiB", 1, "baseline")
     assert float(line["seconds_lo"]) < float(line["seconds"]) < float(line["seconds_hi"])
     assert line["minor_faults"] == 4194304
+
+
+def test_more_threads_than_were_measured_are_less_sure(
+    tmp_path: Path, points: list[Point], simulate: Any
+) -> None:
+    """Two and sixteen threads, measured up to eight: the error may have drifted by ln 2 times."""
+    experiment = load_experiment(tmp_path / "experiment.yaml")
+    cells = points_of(spelled_out(["sequential-read:2,16:1"], "--cells"), experiment)
+    machine = points[0].machine
+    cells = [point.model_copy(update={"machine": machine}) for point in cells]
+    near, far = predictions_of(cells, cells, VALIDATION, simulate)["predictions"]
+    assert near["distance"] == {"threads": 0, "order": 0, "workloads": 0}
+    assert far["distance"]["threads"] == pytest.approx(math.log(2))
+    growth = growths_of(VALIDATION, machine)["completion_s"].threads
+    parts = far["completion_s"]["log_deviations"]
+    assert parts["extrapolation"] ** 2 == pytest.approx(growth.slope * math.log(2))
+    assert near["completion_s"]["log_deviations"]["extrapolation"] == 0
+    assert near["minor_faults"]["log_deviations"]["measurement"] == 0

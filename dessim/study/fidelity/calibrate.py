@@ -9,7 +9,7 @@ fit, started again, takes the same steps without computing them anew.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -241,24 +241,52 @@ def cross_validate(
     counts = sorted({point.threads for point in problem.points})
     for threads in counts if len(counts) > 1 else []:
         kept = [point for point in problem.points if point.threads != threads]
-        part = FitProblem(
-            kept,
-            problem.table,
-            problem.parameters,
-            problem.simulate,
-            problem.step,
-            problem.with_faults,
-            problem.on_evaluation,
-        )
-        settings = settings_of(problem.parameters, [float(v) for v in solve(part, max_steps).x])
-        machine = machine_with(problem.machine, settings)
-        left_out = [
-            point.model_copy(update={"machine": machine})
-            for point in points
-            if point.threads == threads
-        ]
-        found.append((threads, cells_of(left_out, problem.simulate(left_out), problem.table)))
+        left_out = [point for point in points if point.threads == threads]
+        found.append((threads, _cells_after(problem, kept, left_out, max_steps)))
     return found
+
+
+def leave_out_the_largest(
+    problem: FitProblem, points: Sequence[Point], max_steps: int
+) -> list[tuple[int, list[Entry]]]:
+    """Fit to cells of few threads only, with each number of threads as the largest in turn.
+
+    Unlike a cross-validation it only ever asks for more threads than were fitted, as predictions
+    do.
+
+    Parameters
+    ----------
+    problem : FitProblem
+    points : sequence of Point
+        All cells to look at, fitted or not, on the machine as its profile has it.
+    max_steps : int
+        Of each fit.
+
+    Returns
+    -------
+    list of (int, list of dict)
+        Largest number of threads that was fitted, and the entries of all cells after that fit.
+    """
+    found = []
+    for largest in sorted({point.threads for point in points})[:-1]:
+        kept = [point for point in problem.points if point.threads <= largest]
+        if kept:
+            names = {cell_name(key_of(point)) for point in kept}
+            cells = _cells_after(problem, kept, points, max_steps)
+            told = [cell | {"fitted": cell["cell"] in names} for cell in cells]
+            found.append((largest, told))
+    return found
+
+
+def _cells_after(
+    problem: FitProblem, kept: list[Point], points: Sequence[Point], max_steps: int
+) -> list[Entry]:
+    """The entries of some cells on the machine as it is when fitted to those that were kept."""
+    part = replace(problem, points=kept, _known={})
+    settings = settings_of(problem.parameters, [float(v) for v in solve(part, max_steps).x])
+    machine = machine_with(problem.machine, settings)
+    there = [point.model_copy(update={"machine": machine}) for point in points]
+    return cells_of(there, problem.simulate(there), problem.table)
 
 
 def fitted_names(problem: FitProblem) -> list[str]:

@@ -8,8 +8,9 @@ from typing import Any
 
 import dessim
 from dessim.measure.statistics.fitting import Fit, Knowledge, knowledge
-from dessim.model import Calibration
+from dessim.model import Calibration, LeftOut
 from dessim.study.fidelity.calibrate import SPREAD, FitProblem, fitted_names, unclear
+from dessim.study.fidelity.extrapolation import left_out
 from dessim.study.fidelity.fitted_profile import Fitted
 from dessim.study.fidelity.parameters import Number, Parameter, as_text
 from dessim.study.fidelity.validation import SECONDS, error_of, errors_by
@@ -32,7 +33,12 @@ def fitted_numbers(parameters: Sequence[Parameter], found: Fit) -> dict[str, Fit
     return numbers
 
 
-def record_of(problem: FitProblem, found: Fit, unseen: dict[str, float]) -> Calibration:
+def record_of(
+    problem: FitProblem,
+    found: Fit,
+    unseen: dict[str, float],
+    left_out: Sequence[LeftOut] = (),
+) -> Calibration:
     """What the profile will say about its calibration."""
     return Calibration(
         data=problem.table.name,
@@ -40,6 +46,7 @@ def record_of(problem: FitProblem, found: Fit, unseen: dict[str, float]) -> Cali
         parameters=tuple(parameter.name for parameter in problem.parameters),
         covariance=tuple(tuple(float(v) for v in row) for row in found.covariance),
         unseen=unseen,
+        left_out=tuple(left_out) or None,
     )
 
 
@@ -54,6 +61,11 @@ def left_out_errors(folds: Sequence[tuple[int, list[Entry]]]) -> dict[str, float
     }
 
 
+def drifts_of(largest: Sequence[tuple[int, list[Entry]]]) -> list[LeftOut]:
+    """How far fits to few threads were from cells with more."""
+    return [one for threads, cells in largest for one in left_out(cells, threads)]
+
+
 def document_of(
     problem: FitProblem,
     found: Fit,
@@ -61,6 +73,7 @@ def document_of(
     after: Knowledge,
     folds: Sequence[tuple[int, list[Entry]]],
     name: str,
+    largest: Sequence[tuple[int, list[Entry]]] = (),
 ) -> Entry:
     """A calibration as a document.
 
@@ -74,6 +87,8 @@ def document_of(
         Of a cross-validation; empty without.
     name : str
         Of the new profile.
+    largest : sequence of (int, list of dict)
+        Of fits to few threads only; empty without a cross-validation.
 
     Returns
     -------
@@ -105,6 +120,9 @@ def document_of(
         "warnings": warnings_of(parameters, found, after),
         "cross_validation": [_fold(threads, cells) for threads, cells in folds],
         "unseen": left_out_errors(folds),
+        "largest_left_out": [
+            {"largest": threads, "cells": list(cells)} for threads, cells in largest
+        ],
     }
 
 

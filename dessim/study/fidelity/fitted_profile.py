@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from dessim.model import Calibration, ConfigError, Machine
+from dessim.model import Calibration, ConfigError, LeftOut, Machine
 from dessim.model.errors import Place, Problem, Source
 from dessim.study.fidelity.parameters import as_text, value_of
 
@@ -156,4 +156,16 @@ def _record(record: Calibration) -> str:
     ]
     if unseen:
         lines.append(f"  unseen: {{{unseen}}}")
+    if record.left_out:
+        lines += ["  left_out:", *(f"    - {_left_out(one)}" for one in record.left_out)]
     return "\n".join(lines) + "\n"
+
+
+def _left_out(one: LeftOut) -> str:
+    """One line of what was left out, rounded to what it can tell."""
+    words = [f"workload: {json.dumps(one.workload, ensure_ascii=False)}"]
+    words += [f"{name}: {getattr(one, name)}" for name in ("largest", "threads", "cells")]
+    words.append(f"seconds: {one.seconds:.6f}")
+    if one.faults is not None:
+        words.append(f"faults: {one.faults:.6f}")
+    return "{" + ", ".join(words) + "}"

@@ -1,33 +1,44 @@
 """Predictions of cells that nobody measured, with honest intervals.
 
 The logarithm of the seconds that would be measured is taken as normal around the simulated one. Its
-variance is the sum of four, which come from different places and are independent:
+variance is the sum of five, which come from different places and are independent:
 
 * parameters: the covariance of the fit, carried over by differences of the simulated logarithm;
 * open: numbers that the measured cells do not touch, or hardly, such as what SMT siblings take from
   each other; each is anywhere between the ends of its sources' range (a uniform distribution);
 * model: the mean square error of the cells of the same workload that were not fitted, or that of
   the cross-validation if it is greater: what the model gets wrong where it was not tuned;
-* measurement: the spread of such a measurement from run to run.
+* extrapolation: what the model's error drifts by on the way from what was measured, in threads, in
+  orders, and to another workload (``extrapolation``); nothing among what was measured;
+* measurement: the spread of such a measurement from run to run, and from as many threads as cores
+  on what other work and uneven placement do to it.
 
-The interval is that of Student's t with as many degrees of freedom as there were unseen cells.
+The interval is that of Student's t. Its degrees of freedom are the number of unseen cells, and
+fewer where a part that is known from fewer observations matters.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import dessim
-from dessim.measure.statistics.fitting import CONFIDENCE
 from dessim.model import Machine, Point
 from dessim.model.author import usual_author
 from dessim.study.fidelity.calibrate import SPREAD, STEP, Simulate
 from dessim.study.fidelity.cells import cell_name, key_of
+from dessim.study.fidelity.extrapolation import (
+    Distance,
+    Growths,
+    distance_of,
+    growths_of,
+    scheduler_terms,
+)
 from dessim.study.fidelity.parameters import Parameter, machine_with, parameters_of, settings_of
 from dessim.study.fidelity.validation import FAULTS, SECONDS, error_of
+from dessim.study.fidelity.variances import Term, degrees_of, half_width
 from dessim.study.store.version import model_version
 from dessim.study.sweep.jobs import Tally
 from dessim.study.sweep.precision import summary_of
@@ -44,8 +55,12 @@ METHOD = (
     "log-normal: variance of ln(seconds) = parameters (covariance of the fit through finite"
     " differences) + open (difference over the sources' range, squared, over 12, of each number"
     f" that few threads say little about: {', '.join(OPEN)}) + model (mean square ln error of"
-    " unseen cells of the workload, or of the cross-validation if greater) + run-to-run spread;"
-    " 95 % by Student's t with as many degrees of freedom as unseen cells"
+    " unseen cells of the workload, or of the cross-validation if greater) + extrapolation (drift"
+    " of the error when the largest numbers of threads are left out, in proportion to"
+    " ln(threads / largest measured), upper 80 % limit; likewise for orders and workloads that"
+    " were not measured) + measurement (run-to-run spread, and with as many threads as cores or"
+    " more other work and uneven placement); 95 % by Student's t with as many degrees of freedom"
+    " as unseen cells, or fewer as Welch and Satterthwaite say"
 )
 
 
@@ -203,13 +218,6 @@ def simulated(point: Point, tally: Tally, index: int) -> dict[str, float]:
     return found
 
 
-def half_width(variance: float, degrees: int) -> float:
-    """Half of a 95 % interval of a logarithm."""
-    from scipy.stats import t
-
-    return float(t.ppf((1 + CONFIDENCE) / 2, max(degrees, 1))) * math.sqrt(variance)
-
-
 def predictions_of(
     points: Sequence[Point],
     small: Sequence[Point],
@@ -237,12 +245,15 @@ def predictions_of(
     machine = points[0].machine
     variances = parameter_variances(small, simulate)
     left_open = open_variances(small, simulate)
+    growths = growths_of(validation, machine)
     tally = simulate(points)
     rows = []
     for index, point in enumerate(points):
         means = simulated(point, tally, index)
         doubt = doubts(validation, point.workload.name, machine)
-        rows.append(_prediction(point, means, variances[index], left_open[index], doubt))
+        far = distance_of(key_of(point), validation["cells"])
+        known = {"parameters": variances[index], "open": left_open[index]}
+        rows.append(_prediction(point, means, known, doubt, far, growths))
     return {
         "machine": machine.name,
         "method": METHOD,
@@ -259,9 +270,10 @@ def predictions_of(
 def _prediction(
     point: Point,
     means: dict[str, float],
-    of_parameters: dict[str, float],
-    left_open: dict[str, float],
+    known: dict[str, dict[str, float]],
     doubt: dict[str, Doubt],
+    far: Distance,
+    growths: dict[str, Growths],
 ) -> Entry:
     row: Entry = {
         "cell": cell_name(key_of(point)),
@@ -271,22 +283,38 @@ def _prediction(
         "fault_around_order": point.fault_around_order,
         "simulated_bytes": point.simulate_bytes or point.workload.file_size_bytes,
         "scaled": point.simulate_bytes is not None,
+        "distance": asdict(far),
     }
-    spread = {SECONDS: SPREAD[point.workload.access], FAULTS: 0.0}
     for quantity, mean in means.items():
-        parts = {
-            "parameters": of_parameters[quantity],
-            "open": left_open[quantity],
-            "model": doubt[quantity].variance,
-            "measurement": spread[quantity] ** 2,
+        parts = {name: [Term(one[quantity], math.inf)] for name, one in known.items()}
+        parts |= {
+            "model": [Term(doubt[quantity].variance, doubt[quantity].cells)],
+            "extrapolation": growths[quantity].over(far),
+            "measurement": _measurement(point) if quantity == SECONDS else [],
         }
-        half = half_width(math.fsum(parts.values()), doubt[quantity].cells)
-        row[quantity] = {
-            "value": mean,
-            "ci95": [mean * math.exp(-half), mean * math.exp(half)],
-            "log_deviations": {name: math.sqrt(value) for name, value in parts.items()},
-        }
+        row[quantity] = _interval(mean, parts, doubt[quantity].cells)
     return row
+
+
+def _measurement(point: Point) -> list[Term]:
+    """How far a measured run is from another one."""
+    usual = Term(SPREAD[point.workload.access] ** 2, math.inf)
+    return [usual, *scheduler_terms(point.machine, point.threads)]
+
+
+def _interval(mean: float, parts: dict[str, list[Term]], most: int) -> Entry:
+    """A number between its ends, and what they are made of."""
+    terms = [term for part in parts.values() for term in part]
+    half = half_width(terms, most)
+    return {
+        "value": mean,
+        "ci95": [mean * math.exp(-half), mean * math.exp(half)],
+        "log_deviations": {
+            name: math.sqrt(math.fsum(term.variance for term in part))
+            for name, part in parts.items()
+        },
+        "degrees_of_freedom": max(min(degrees_of(terms), most), 1),
+    }
 
 
 def table_rows(document: Entry) -> list[Entry]:

@@ -72,7 +72,10 @@ def test_what_changes_a_run_changes_it(override: str) -> None:
     assert plain.resolved() != other.resolved()
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# no deadline: a loaded machine is no fault
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     hold_ps=st.integers(0, 10**9),
     share_ppm=st.integers(0, 10**6),

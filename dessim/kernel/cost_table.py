@@ -22,6 +22,12 @@ CATEGORY: dict[str, str] = {
 """Category of time of a step's own work, where it is not the category of the step."""
 
 
+DRAWN: tuple[int, ...] = tuple(
+    COSTS.index(cost.name) for cost in (*OF_MACHINE, *OF_WORKLOAD) if cost.cost.drawn
+)
+"""Places of the costs that are means of distributions."""
+
+
 def check(costs: tuple[Declared, ...]) -> None:
     """Check that costs of a machine are declared in full.
 
@@ -64,7 +70,6 @@ COST_PAGE_WORK = index("page_work")
 COST_LOCAL_RMW = index("local_rmw")
 COST_LOCAL_LOAD = index("local_load")
 COST_LOCAL_STORE = index("local_store")
-COST_LOCK_LOCAL = index("lock_local")
 COST_THINK = index("think")
 COST_HOLD = index("hold")
 COST_DEVICE_READ = index("device_read")

@@ -12,13 +12,6 @@ LOGGED_CHUNK = 256
 CHUNK = 1_000_000  # events between two looks at the clock and at Ctrl-C
 GREATEST_COST_PS = 1 << 42  # 4.4 s: times a million (ppm) it still fits
 GREATEST_PRODUCT = 1 << 62
-DRAWN_COSTS = (
-    cost_table.COST_READ_L3,
-    cost_table.COST_READ_DRAM,
-    cost_table.COST_THINK,
-    cost_table.COST_HOLD,
-    cost_table.COST_DEVICE_READ,
-)
 
 
 def check_costs(w: Any) -> None:
@@ -37,7 +30,7 @@ def check_costs(w: Any) -> None:
     others = w[[lay.H_HOLD, lay.H_L3_HIT, lay.H_NODE_PAGE, lay.H_TICKET_WAITER, lay.H_TAS_WAITER]]
     greatest = max(int(table.max()) for table in (costs, line_costs, pauses, others))
     quantile = int(w[w[lay.H_QUANTILES] :][: lay.N_QUANTILES * lay.QUANTILE_WORDS].max())
-    drawn = max(int(costs[:, DRAWN_COSTS].max()), int(pauses.max())) * quantile
+    drawn = max(int(costs[:, cost_table.DRAWN].max()), int(pauses.max())) * quantile
     far = (drawn // lay.QUANTILE_ONE) * int(w[w[lay.H_FAR_READ] :][:3].max())
     handed_over = int(line_costs.max()) * int(w[lay.H_MCS_PPM])
     if greatest > GREATEST_COST_PS or max(drawn, far, handed_over) > GREATEST_PRODUCT:

@@ -22,6 +22,12 @@ CATEGORY: dict[str, str] = {
 """Category of time of a step's own work, where it is not the category of the step."""
 
 
+DRAWN: tuple[int, ...] = tuple(
+    COSTS.index(cost.name) for cost in (*OF_MACHINE, *OF_WORKLOAD) if cost.cost.drawn
+)
+"""Places of the costs that are means of distributions."""
+
+
 def check(costs: tuple[Declared, ...]) -> None:
     """Check that costs of a machine are declared in full.
 
@@ -62,7 +68,6 @@ COST_READ_L3 = index("read_page_l3")
 COST_READ_DRAM = index("read_page_dram")
 COST_PAGE_WORK = index("page_work")
 COST_LOCAL = index("local_load")  # + LINE_*
-COST_LOCK_LOCAL = index("lock_local")
 COST_THINK = index("think")
 COST_HOLD = index("hold")
 COST_DEVICE_READ = index("device_read")

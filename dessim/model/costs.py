@@ -54,6 +54,8 @@ class Cost:
         The slow-down by a busy SMT sibling.
     needs : "" or "page_cache"
         What has to happen in a workload for it to be paid at all.
+    drawn : bool
+        Whether it is the mean of a distribution: engines bound its product with a quantile.
     """
 
     category: str = ""
@@ -62,6 +64,7 @@ class Cost:
     clock: bool = True
     smt: Literal["kernel", "user", "none"] = "kernel"
     needs: Literal["", "page_cache"] = ""
+    drawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +187,9 @@ class KernelCosts(Model):
 class UserCosts(Model):
     """Work of one CPU in user mode on a page once mapped."""
 
-    read_page_dram_ps: Annotated[Time, Cost(clock=False, smt="user")]
+    read_page_dram_ps: Annotated[Time, Cost(clock=False, smt="user", drawn=True)]
     """Read all words of a 4 KiB page from local DRAM."""
-    read_page_l3_ps: Annotated[Time, Cost(smt="user")]
+    read_page_l3_ps: Annotated[Time, Cost(smt="user", drawn=True)]
     """The same for a page that the socket read a short while ago."""
     read_page_cv_ppm: Ratio
     """Coefficient of variation of a page read."""
@@ -241,7 +244,9 @@ class Tlb(Model):
 class Device(Model):
     """What reads pages that are not in the page cache."""
 
-    read_latency_ps: Annotated[Time, Cost(name="device_read", clock=False, smt="none"), FREE] = 0
+    read_latency_ps: Annotated[
+        Time, Cost(name="device_read", clock=False, smt="none", drawn=True), FREE
+    ] = 0
     """Mean time of one read of a page; 0: there is no device."""
     read_latency_cv_ppm: Ratio = 0
     """Coefficient of variation of a read (lognormal)."""

@@ -109,9 +109,9 @@ class Workload(Model):
     actors: tuple[ActorChoice, ...] = ()
     """Who else works on the file while threads fault."""
 
-    think_ps: Annotated[Time, Cost(clock=False, smt="none")] = 0
+    think_ps: Annotated[Time, Cost(clock=False, smt="none", drawn=True)] = 0
     """Lock loop: (mean) time between giving the lock back and asking for it again."""
-    hold_ps: Annotated[Time, Cost(clock=False, smt="none")] = 0
+    hold_ps: Annotated[Time, Cost(clock=False, smt="none", drawn=True)] = 0
     """Lock loop: (mean) time that the lock is held."""
     think_distribution: Distribution = "exponential"
     """Lock loop: distribution of the think time."""

@@ -29,6 +29,12 @@ def test_the_first_cost_is_none() -> None:
     assert cost_row(SETUP, 1, smt_busy=True)[0] == 0
 
 
+def test_drawn_costs_are_those_that_delays_draw() -> None:
+    """Reads of pages and of the device, pauses and hold times: the engine bounds their products."""
+    names = {cost_table.COSTS[place] for place in cost_table.DRAWN}
+    assert names == {"read_page_dram", "read_page_l3", "device_read", "think", "hold"}
+
+
 def test_every_cost_has_one_place() -> None:
     """Names are places; a constant is the place of its name."""
     assert len(set(cost_table.COSTS)) == cost_table.N_COSTS

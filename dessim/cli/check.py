@@ -95,7 +95,7 @@ SCOPE_OPTIONS = ("actor", "unmap_retry", "walk", "threads", "tables", "page", "p
 
 def _scopes(scheme: str | None, given: dict[str, Any]) -> list[Any]:
     """The scopes that were asked for."""
-    from dessim import schemes
+    from dessim import registry
     from dessim.study import check as study
 
     changes = {name: given[name] for name in SCOPE_OPTIONS if given[name] is not None}
@@ -112,9 +112,11 @@ def _scopes(scheme: str | None, given: dict[str, Any]) -> list[Any]:
     if scheme is None:
         if changes or options:
             first = next(iter({**changes, **options})).replace("_", "-")
-            raise study.CheckError(f"--{first} needs a SCHEME: one of {', '.join(schemes.names())}")
+            raise study.CheckError(
+                f"--{first} needs a SCHEME: one of {', '.join(registry.names())}"
+            )
         return study.core_scopes()
-    schemes.options_of(schemes.load(scheme), options)
+    registry.options_of(registry.load(scheme), options)
     scope = study.with_options(study.Scope(scheme, **changes), options)
     study.refuse_nonsense(scope)
     return [scope]
@@ -162,7 +164,7 @@ def _print_trace(one: Any, verdict: Any) -> None:
 
 def _replay(scope: Any, given: dict[str, Any]) -> int:
     """Replay a schedule; return the exit code."""
-    from dessim import schemes
+    from dessim import registry
     from dessim.report.text import check as text
     from dessim.study import check as study
 
@@ -177,5 +179,5 @@ def _replay(scope: Any, given: dict[str, Any]) -> int:
     else:
         click.echo(text.trace_text(lines, study.task_names(scope)), nl=False)
         click.echo(f"violated: {', '.join(wrong) or 'nothing'}")
-    promises = schemes.load(scope.scheme).promises
+    promises = registry.load(scope.scheme).promises
     return FAILED if any(name in promises for name in wrong) else OK

@@ -42,9 +42,9 @@ def _entries(kind: str) -> list[tuple[str, str]]:
 
 def _registry(kind: str) -> tuple[list[str], Callable[[str], str]]:
     if kind == "schemes":
-        from dessim import schemes
+        from dessim import registry
 
-        return schemes.names(), lambda name: schemes.load(name).description.partition(": ")[2]
+        return registry.names(), lambda name: registry.load(name).description.partition(": ")[2]
     if kind == "figures":
         from dessim.report.paper import figures as paper
 
@@ -119,13 +119,13 @@ def _resolved_text(kind: str, name: str) -> str:
 
 def _scheme_text(name: str) -> str:
     """Docstring, options, promises, and the program that threads run."""
-    from dessim import schemes
+    from dessim import registry
 
-    if name in schemes.actor_names():
+    if name in registry.actor_names():
         return _actor_text(name)
-    scheme = schemes.load(name)
+    scheme = registry.load(name)
     options = ", ".join(f"{k}={str(v).lower()}" for k, v in scheme.options.items()) or "none"
-    program = schemes.thread_program(scheme, {}, 4)
+    program = registry.thread_program(scheme, {}, 4)
     lines = [
         scheme.description,
         "",
@@ -140,11 +140,11 @@ def _scheme_text(name: str) -> str:
 
 def _actor_text(name: str) -> str:
     """Docstring, options, and the program of an actor."""
-    from dessim import schemes
+    from dessim import registry
 
-    actor = schemes.load_actor(name)
+    actor = registry.load_actor(name)
     options = ", ".join(f"{k}={str(v).lower()}" for k, v in actor.options.items()) or "none"
-    program = schemes.program_of_actor(actor, {})
+    program = registry.program_of_actor(actor, {})
     listing = [f"{i:>4}  {line}" for i, line in enumerate(program.listing)]
     lines = [actor.description, "", f"Options: {options}", "", "Program:", *listing]
     return "\n".join(lines) + "\n"

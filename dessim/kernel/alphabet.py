@@ -42,19 +42,27 @@ LOCKS = {
     "lock": (lay.LOCK_FREE_STANDING, 0, "lock"),
 }
 WORDS = {"page.mapcount": lay.P_MAPCOUNT, "page.refcount": lay.P_REFCOUNT}
-FLAG_CONDITIONS = {
-    "page.uptodate": (lay.FLAG_UPTODATE, lay.FLAG_UPTODATE),
-    "page.unlocked": (lay.FLAG_LOCKED, 0),
-    "page.unlocked_uptodate": (lay.FLAG_LOCKED | lay.FLAG_UPTODATE, lay.FLAG_UPTODATE),
-    "page.ours": (lay.FLAG_OURS, lay.FLAG_OURS),
-    "page.ours_uptodate": (lay.FLAG_OURS | lay.FLAG_UPTODATE,) * 2,
-    "page.readahead": (lay.FLAG_READAHEAD, lay.FLAG_READAHEAD),
-    "page.unlocked_uptodate_no_readahead": (
-        lay.FLAG_LOCKED | lay.FLAG_UPTODATE | lay.FLAG_READAHEAD,
-        lay.FLAG_UPTODATE,
-    ),
-    "page.uptodate_no_readahead": (lay.FLAG_UPTODATE | lay.FLAG_READAHEAD, lay.FLAG_UPTODATE),
-}
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A flag of a page: its bit, its name in a condition, that of its opposite, and both in C."""
+
+    bit: int
+    name: str
+    opposite: str
+    is_set: str
+    is_clear: str
+
+
+FLAGS = (
+    Flag(lay.FLAG_LOCKED, "locked", "unlocked", "PageLocked()", "!PageLocked()"),
+    Flag(lay.FLAG_OURS, "ours", "no_ours", "page->mapping == mapping", "page->mapping != mapping"),
+    Flag(lay.FLAG_UPTODATE, "uptodate", "no_uptodate", "PageUptodate()", "!PageUptodate()"),
+    Flag(lay.FLAG_READAHEAD, "readahead", "no_readahead", "PageReadahead()", "!PageReadahead()"),
+)
+"""The flags that a condition may ask for, in the order in which it names them."""
+
 OTHER_CONDITIONS = {
     "pte.none": "when_pte_none",
     "table.missing": "when_table_missing",
@@ -79,6 +87,39 @@ CONDITION_CATEGORY = {
     "vma.cached": "mmap_lock",
     "window.open": "lookup",
 }
+
+
+def flag_mask(condition: str) -> tuple[int, int] | None:
+    """Return which flags a condition asks for, and which of them are to be set.
+
+    Flags are joined by ``_`` in any order: ``page.unlocked_uptodate_no_readahead``.
+
+    Returns
+    -------
+    tuple of int, or None
+        None if it is no condition about flags, or asks for one of them twice.
+    """
+    place, _, rest = condition.partition(".")
+    mask = want = 0
+    while place == "page" and rest and not rest.endswith("_"):
+        for flag in FLAGS:
+            word = next(
+                (w for w in (flag.opposite, flag.name) if f"{rest}_".startswith(f"{w}_")), ""
+            )
+            if word and not mask & flag.bit:
+                break
+        else:
+            return None
+        mask |= flag.bit
+        want |= flag.bit if word == flag.name else 0
+        rest = rest[len(word) + 1 :]
+    return (mask, want) if mask and not rest else None
+
+
+def flag_condition(mask: int, want: int) -> str:
+    """Return the name of a condition about flags."""
+    words = (f.name if want & f.bit else f.opposite for f in FLAGS if mask & f.bit)
+    return "page." + "_".join(words)
 
 
 def known(name: str, names: Iterable[str], kind: str) -> str:
@@ -171,6 +212,12 @@ def lock_page() -> Step:
 def set_flags(clear: int, put: int) -> Step:
     """Clear and set flags of the page by a locked read-modify-write."""
     return Step("set_flags", clear, put, category="page_lines")
+
+
+def clear_flag(name: str) -> Step:
+    """Clear one flag of the page, such as ``readahead``, by a locked read-modify-write."""
+    bits = {flag.name: flag.bit for flag in FLAGS}
+    return set_flags(bits[known(name, bits, "flag")], 0)
 
 
 def clear_pte(*then: Step, category: str = "page_cache") -> Step:
@@ -288,10 +335,15 @@ def each_page(*body: Step, unmapped: bool = False) -> Step:
 
 def when(condition: str, *then: Step, otherwise: tuple[Step, ...] = (), cost: str = "none") -> Step:
     """Do some steps if a condition holds, others if not: one atomic load, and work around it."""
-    if condition in FLAG_CONDITIONS:
-        mask, want = FLAG_CONDITIONS[condition]
-        return Step("when_flags", mask, want, cost, "page_lines", "", then, otherwise)
-    known(condition, (*FLAG_CONDITIONS, *OTHER_CONDITIONS), "condition")
+    flags = flag_mask(condition)
+    if flags is not None:
+        return Step("when_flags", *flags, cost, "page_lines", "", then, otherwise)
+    if condition not in OTHER_CONDITIONS:
+        flag_words = (word for flag in FLAGS for word in (flag.name, flag.opposite))
+        raise ProgramError(
+            f"unknown condition {condition!r}; there are {', '.join(OTHER_CONDITIONS)}, and 'page.'"
+            f" with flags joined by '_': {', '.join(flag_words)}"
+        )
     category = CONDITION_CATEGORY.get(condition, "map")
     return Step(OTHER_CONDITIONS[condition], 0, 0, cost, category, "", then, otherwise)
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from dessim import schemes
+from dessim import registry
 from dessim.errors import UserError
 from dessim.kernel.setup import ActorSetup, Setup
 from dessim.model import load_machine
 from dessim.model.machine import Machine
 from dessim.model.workload import PAGE_BYTES, Workload
-from dessim.schemes import Option, Scheme
+from dessim.registry import Option, Scheme
 
 # Names on the command line and in results, and the files of those who are meant.
 ACTORS = {
@@ -244,12 +244,12 @@ def setup_of(scope: Scope, scheme: Scheme | None = None) -> Setup:
         file_size_bytes=scope.pages * PAGE_BYTES,
         mapping="per_process" if scope.tables == "own" else "shared",
     )
-    scheme = scheme or schemes.load(scope.scheme)
-    program = schemes.faulting_program(scheme, dict(scope.options))
+    scheme = scheme or registry.load(scope.scheme)
+    program = registry.faulting_program(scheme, dict(scope.options))
     actors: tuple[ActorSetup, ...] = ()
     if ACTORS[scope.actor]:
-        actor = schemes.load_actor(ACTORS[scope.actor])
-        steps = schemes.program_of_actor(actor, actor_options(scope), scheme.fault_lock)
+        actor = registry.load_actor(ACTORS[scope.actor])
+        steps = registry.program_of_actor(actor, actor_options(scope), scheme.fault_lock)
         actors = (ActorSetup(steps, 1, scope.pages),)
     return Setup(_machine(), workload, program, scope.threads, WINDOW_ORDER, None, 1, 0, actors)
 
@@ -304,7 +304,7 @@ def check(
     from dessim.engines.explorer.story import concrete, written
 
     small = small_world_of(scope, scheme)
-    promises = (scheme or schemes.load(scope.scheme)).promises
+    promises = (scheme or registry.load(scope.scheme)).promises
     made = explore(small, properties or property_names(), bound)
     verdicts = []
     for name, finding in made.findings.items():
@@ -359,8 +359,8 @@ def task_names(scope: Scope) -> list[str]:
 def core_scopes() -> list[Scope]:
     """Return the scopes of the core table: every scheme beside every way to unmap."""
     scopes = []
-    for name in schemes.names():
-        lockless = not schemes.load(name).promises
+    for name in registry.names():
+        lockless = not registry.load(name).promises
         plain = Scope(name)
         ways = [replace(plain, unmap_retry=retry) for retry in RETRIES]
         ways.append(replace(plain, walk="every_table"))
@@ -373,6 +373,6 @@ def core_scopes() -> list[Scope]:
 
 def with_options(scope: Scope, options: Mapping[str, Option]) -> Scope:
     """Return a scope with other options of its scheme, those that are its defaults left out."""
-    defaults = schemes.load(scope.scheme).options
+    defaults = registry.load(scope.scheme).options
     kept = {k: v for k, v in options.items() if k not in defaults or v != defaults[k]}
     return replace(scope, options=tuple(sorted(kept.items())))

@@ -17,7 +17,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from dessim import schemes
+from dessim import registry
 from dessim.study.check import Scope, check, property_names
 
 HERE = Path(__file__).parent
@@ -60,7 +60,7 @@ def variants(scheme: str) -> Iterator[Scope]:
 
 def scopes() -> Iterator[Scope]:
     """Yield all scopes of the study; some more than once."""
-    for name in schemes.names():
+    for name in registry.names():
         for variant in variants(name):
             yield from crowds(variant)
             yield replace(variant, threads=3)

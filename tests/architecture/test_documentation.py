@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dessim import schemes
+from dessim import registry
 from dessim.kernel import alphabet
 from dessim.kernel.alphabet import Step
 
@@ -50,7 +50,7 @@ def test_the_alphabet_is_found():
 @needs_docs
 def test_every_scheme_is_documented():
     """Each scheme of the folder is named in the documentation."""
-    assert sorted(set(schemes.names()) - documented()) == []
+    assert sorted(set(registry.names()) - documented()) == []
 
 
 @needs_docs
@@ -66,9 +66,9 @@ def test_every_command_is_documented():
     assert sorted(set(commands()) - documented()) == []
 
 
-@pytest.mark.parametrize("scheme", schemes.names())
+@pytest.mark.parametrize("scheme", registry.names())
 def test_every_scheme_names_its_source(scheme):
     """A scheme's description says where it was read."""
-    description = schemes.load(scheme).description
+    description = registry.load(scheme).description
     assert "Source\n------" in description
     assert len(description.split("------")[1].strip()) > 40

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from dessim import schemes
+from dessim import registry
 from dessim.cli import main
 from dessim.study.store.version import model_version
 
@@ -44,7 +44,7 @@ def test_a_file_is_a_scheme_by_its_name(folder: Path) -> None:
     """It is listed with its sentence and shown with its steps, beside those that come along."""
     assert "mine                  a sentence about it." in typed("list", "schemes").output
     assert "work fault_around_setup" in typed("show", "scheme", "mine").output
-    assert "lock_each_page" in schemes.names()
+    assert "lock_each_page" in registry.names()
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -71,7 +71,7 @@ def test_runs_become_stale_when_it_changes_but_not_when_it_is_explained(folder: 
     without = model_version()
     (folder / "other.py").write_text("raise SystemExit('run by mistake')\n")
     assert model_version() == without != before
-    assert "mine" not in schemes.names()
+    assert "mine" not in registry.names()
 
 
 @pytest.mark.parametrize(
@@ -140,4 +140,4 @@ def test_parts_may_be_annotated(folder: Path) -> None:
     """A name with a type is defined as well as one without."""
     head = "from dessim.schemes.no_fault_around import SLOW_PATH as SLOW\nSLOW_PATH: tuple = SLOW\n"
     (folder / "typed.py").write_text(f"{head}FAULT_AROUND: tuple = ()\nPROMISES: tuple = ()\n")
-    assert "typed" in schemes.names()
+    assert "typed" in registry.names()

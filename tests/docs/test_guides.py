@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from helpers import scheme_setup
 
-from dessim import schemes
+from dessim import registry
 from dessim.engines import run_setup
 from dessim.measure.statistics.run_metrics import METRICS
 from dessim.model import ConfigError, json_schema, load_experiment, resolve
@@ -66,9 +66,10 @@ def test_every_key_of_an_experiment_is_explained() -> None:
 
 def test_the_example_of_a_scheme_runs(tmp_path, monkeypatch) -> None:
     """The scheme in the guide is found by its file's name, runs, and leaves nothing locked."""
-    (tmp_path / "optimistic_example.py").write_text(blocks(SCHEMES, "python")[0])
-    monkeypatch.setattr(schemes, "__path__", [*schemes.__path__, str(tmp_path)])
-    assert "optimistic_example" in schemes.names()
+    (tmp_path / "schemes").mkdir()
+    (tmp_path / "schemes" / "optimistic_example.py").write_text(blocks(SCHEMES, "python")[0])
+    monkeypatch.chdir(tmp_path)
+    assert "optimistic_example" in registry.names()
     run = run_setup(scheme_setup("optimistic_example", 2, threads=3), "reference")
     assert run.counters["pages_mapped"] == 3 * 16
     assert run.counters["minor_faults"] < 3 * 16

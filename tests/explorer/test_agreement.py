@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from racing import race
 
-from dessim import schemes
+from dessim import registry
 from dessim.engines import run_setup
 from dessim.engines.explorer import words as ex
 from dessim.engines.explorer.explore import explore
@@ -22,7 +22,7 @@ from dessim.study.check import Scope, check, small_world_of
 
 SCOPES = [
     Scope(name, actor=actor, threads=2, tables=tables, page=page, split_lookup=True)
-    for name in schemes.names()
+    for name in registry.names()
     for actor, tables, page in (
         ("invalidate", "shared", "target"),
         ("invalidate", "own", "neighbour"),
@@ -170,7 +170,7 @@ def test_schedules_replay_on_the_reference_engine():
             assert counters["bug1"] + counters["bug2"] == 1
 
 
-@pytest.mark.parametrize("scheme", schemes.names())
+@pytest.mark.parametrize("scheme", registry.names())
 def test_random_schedules_replay_on_the_reference_engine(scheme):
     """Any schedule of the explorer is one of the reference engine, state by state."""
     small = small_world_of(Scope(scheme, threads=2, attempts=2))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from dessim import schemes
+from dessim import registry
 from dessim.engines.explorer.story import Walk, read_schedule
 from dessim.engines.explorer.watch import ptes_of
 from dessim.kernel import layout as lay
@@ -21,11 +21,11 @@ from dessim.kernel.alphabet import (
     when,
 )
 from dessim.kernel.places import page_at
-from dessim.schemes import Scheme
+from dessim.registry import Scheme
 from dessim.study.check import Scope, check, told
 
 LOCKLESS = Scope("gang_lookup_mapcount")
-SAFE = [name for name in schemes.names() if name != "gang_lookup_mapcount"]
+SAFE = [name for name in registry.names() if name != "gang_lookup_mapcount"]
 BUGS = ("bug1", "bug2")
 REAL = (
     *("mapcount_negative", "mapcount_below_ptes", "mapcount_at_rest", "stale_mapping"),
@@ -185,7 +185,7 @@ BLOCK_AND_MAP = (
 
 def bad_scheme(fault_around, slow_path=None) -> Scheme:
     """Return a scheme that is not in the folder."""
-    slow = schemes.load("no_fault_around").slow_path if slow_path is None else slow_path
+    slow = registry.load("no_fault_around").slow_path if slow_path is None else slow_path
     return Scheme("bad", "", fault_around, slow, {}, {}, (), "mmap_lock")
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from dessim import schemes
+from dessim import registry
 from dessim.engines.explorer import words as ex
 from dessim.engines.explorer.explore import explore
 from dessim.engines.explorer.story import Walk
@@ -15,7 +15,7 @@ from dessim.study.check import ACTORS, Scope, check, small_world_of
 
 SCOPES = [
     Scope(name, actor=actor, threads=2, tables=tables, memory=memory)
-    for number, name in enumerate(schemes.names())
+    for number, name in enumerate(registry.names())
     for actor, tables, memory in (
         ("invalidate", "shared", "sc"),
         (list(ACTORS)[number % 4], "own", ("tso", "weak")[number % 2]),

@@ -3,7 +3,7 @@
 import pytest
 from racing import race
 
-from dessim import schemes
+from dessim import registry
 from dessim.engines import compiled
 from dessim.kernel import layout as lay
 from dessim.kernel.world import build_world
@@ -35,7 +35,7 @@ def crowd(scheme, actor, seed, **changes):
 @pytest.mark.parametrize("actor", ["invalidate_range", "truncate"])
 @pytest.mark.parametrize("mapping", ["per_thread", "shared"])
 @pytest.mark.parametrize(
-    "scheme", [name for name in schemes.names() if schemes.load(name).promises]
+    "scheme", [name for name in registry.names() if registry.load(name).promises]
 )
 def test_a_scheme_that_promises_it_never_fires_a_bug(scheme, mapping, actor, run_compiled):
     """Schemes that hold the page lock while they map never fire BUG1 or BUG2."""
@@ -49,8 +49,8 @@ def test_a_scheme_that_promises_it_never_fires_a_bug(scheme, mapping, actor, run
 
 def test_all_schemes_but_the_lockless_one_promise_it():
     """The promise is made, for both, by exactly those that take the page lock."""
-    careful = {name for name in schemes.names() if set(schemes.load(name).promises) == set(BUGS)}
-    assert careful == set(schemes.names()) - {"gang_lookup_mapcount"}
+    careful = {name for name in registry.names() if set(registry.load(name).promises) == set(BUGS)}
+    assert careful == set(registry.names()) - {"gang_lookup_mapcount"}
 
 
 def test_the_lockless_scheme_fires_both_bugs(run_compiled):

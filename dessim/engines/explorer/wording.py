@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from dessim.engines.explorer import words as ex
 from dessim.engines.explorer.buffers import buffer_of
 from dessim.kernel import layout as lay
+from dessim.kernel.alphabet import FLAGS
 from dessim.kernel.places import page_at
 
 if TYPE_CHECKING:
@@ -17,21 +18,6 @@ LOCK_NAMES = {
     lay.LOCK_PAGE_TABLE: ("spin_lock(page_table_lock)", "spin_unlock(page_table_lock)"),
     lay.LOCK_TREE: ("spin_lock(tree_lock)", "spin_unlock(tree_lock)"),
     lay.LOCK_I_MMAP: ("mutex_lock(i_mmap_mutex)", "mutex_unlock(i_mmap_mutex)"),
-}
-FLAGS = {
-    (lay.FLAG_UPTODATE, lay.FLAG_UPTODATE): "PageUptodate()?",
-    (lay.FLAG_LOCKED, 0): "!PageLocked()?",
-    (lay.FLAG_LOCKED | lay.FLAG_UPTODATE, lay.FLAG_UPTODATE): "!PageLocked() && PageUptodate()?",
-    (lay.FLAG_LOCKED | lay.FLAG_UPTODATE | lay.FLAG_READAHEAD, lay.FLAG_UPTODATE): (
-        "!PageLocked() && PageUptodate() && !PageReadahead()?"
-    ),
-    (lay.FLAG_OURS, lay.FLAG_OURS): "page->mapping == mapping?",
-    (lay.FLAG_OURS | lay.FLAG_UPTODATE, lay.FLAG_OURS | lay.FLAG_UPTODATE): (
-        "page->mapping == mapping && PageUptodate()?"
-    ),
-    (lay.FLAG_UPTODATE | lay.FLAG_READAHEAD, lay.FLAG_UPTODATE): (
-        "PageUptodate() && !PageReadahead()?"
-    ),
 }
 QUESTIONS = {
     "when_pte_none": "pte_none(*pte)?",
@@ -64,6 +50,12 @@ def _lock_line(w: list[int], t: int, i: int, op: str) -> str:
         size = w[lay.H_TABLES] * w[lay.H_TABLE_WORDS]
         text = text.replace("ptl", f"ptl of thread {(w[t + lay.T_TABLE] - first) // size + 1}")
     return text
+
+
+def _flags_question(mask: int, want: int) -> str:
+    """Return what a look at flags asks, as C does."""
+    asked = (f.is_set if want & f.bit else f.is_clear for f in FLAGS if mask & f.bit)
+    return f"{' && '.join(asked)}?"
 
 
 def _add_line(w: list[int], t: int, i: int, before: int, after: int) -> str:
@@ -132,8 +124,7 @@ def wording(walk: "Walk", action: int) -> str:
     if op == "add_folio_refs":
         return f"folio_ref_add(): count {before} -> {after}{suffix}"
     if op == "when_flags":
-        text = FLAGS.get((w[i + lay.I_A], w[i + lay.I_B]), "flags?")
-        return f"{text} {yes}{suffix}"
+        return f"{_flags_question(w[i + lay.I_A], w[i + lay.I_B])} {yes}{suffix}"
     if op in QUESTIONS:
         return f"{QUESTIONS[op]} {yes}{suffix}"
     return PLAIN.get(op, op) + suffix

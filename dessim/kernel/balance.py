@@ -12,8 +12,9 @@ from collections import deque
 from collections.abc import Iterator
 
 from dessim.kernel import layout as lay
-from dessim.kernel.alphabet import ProgramError, flag_condition
+from dessim.kernel.alphabet import ProgramError
 from dessim.kernel.assembler import Program
+from dessim.kernel.flags import flag_condition
 from dessim.kernel.in_hand import (
     LOCK_NAMES,
     Page,

@@ -6,6 +6,7 @@ from types import ModuleType
 from dessim import registry
 from dessim.kernel import alphabet
 from dessim.kernel import layout as lay
+from dessim.kernel.flags import FLAGS
 
 from .markdown import block, code, escape, prose, table
 
@@ -72,7 +73,7 @@ def words_page() -> str:
         "Words of a page": alphabet.WORDS,
         "Conditions": alphabet.OTHER_CONDITIONS,
         "Flags of a page, which a condition joins by `_`, as in `page.unlocked_uptodate`": [
-            word for flag in alphabet.FLAGS for word in (flag.name, flag.opposite)
+            word for flag in FLAGS for word in (flag.name, flag.opposite)
         ],
         "Costs": [cost for cost in lay.COSTS if cost != "none"],
         "Counters": lay.COUNTERS,

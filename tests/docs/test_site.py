@@ -67,6 +67,7 @@ def test_every_key_and_command_is_in_the_reference(pages) -> None:
     from dessim import model, registry
     from dessim.cli import main
     from dessim.kernel import alphabet
+    from dessim.kernel.flags import FLAGS
     from dessim.measure.statistics.run_metrics import METRICS
     from dessim.model.fields import walk
     from dessim.model.machine import Machine
@@ -76,7 +77,7 @@ def test_every_key_and_command_is_in_the_reference(pages) -> None:
         "workload": model.json_schema("workload")["properties"],
         "experiment": model.json_schema("experiment")["properties"],
         "commands": [f"dessim {name}" for name in main.commands],
-        "words": [*alphabet.LOCKS, *alphabet.OTHER_CONDITIONS, *(f.name for f in alphabet.FLAGS)],
+        "words": [*alphabet.LOCKS, *alphabet.OTHER_CONDITIONS, *(f.name for f in FLAGS)],
         "schemes": [*registry.names(), *registry.actor_names()],
         "results": METRICS,
         "machines": model.names("machines"),

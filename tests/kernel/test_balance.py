@@ -297,16 +297,25 @@ def without_one(steps):
 
 
 def is_refused(one):
-    """Return whether some combination of options is refused."""
-    for options in combinations(one):
+    """Return whether some combination of options is refused; those near the defaults come first."""
+    near = sorted(combinations(one), key=lambda options: distance(one, options))
+    features = itertools.product((False, True), repeat=2)
+    for options, (changes, ahead) in itertools.product(near, features):
         try:
             if isinstance(one, registry.Actor):
                 registry.program_of_actor(one, options, "vma_lock")
             else:
-                registry.thread_program(one, options, 4, page_cache_changes=True)
+                registry.thread_program(
+                    one, options, 4, page_cache_changes=changes, reads_ahead=ahead
+                )
         except UnbalancedError:
             return True
     return False
+
+
+def distance(one, options):
+    """Return how many options are not as they are by default."""
+    return sum(options[key] != default for key, default in one.options.items())
 
 
 @pytest.mark.parametrize(("load", "name"), ALL)

@@ -5,17 +5,15 @@ from helpers import KERNEL_PS, LINE_PS, LOCAL_PS, MEMORY_PS, a_lab, a_workload
 
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import (
-    FLAGS,
     ProgramError,
     clear_flag,
     count,
-    flag_condition,
-    flag_mask,
     remember,
     set_pte,
     unless,
     when,
 )
+from dessim.kernel.flags import FLAGS, flag_condition, flag_mask
 
 YES, NO = count("touches"), count("pte_lost")
 TAKEN = {True: "count touches", False: "count pte_lost"}

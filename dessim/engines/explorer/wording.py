@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from dessim.engines.explorer import words as ex
 from dessim.engines.explorer.buffers import buffer_of
 from dessim.kernel import layout as lay
-from dessim.kernel.alphabet import FLAGS
+from dessim.kernel.flags import FLAGS
 from dessim.kernel.places import page_at
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Any
 
 from dessim.engines import reference
 from dessim.engines.deadlock import Deadlock, FatalBug
-from dessim.kernel.alphabet import flag_condition
 from dessim.kernel.assembler import assemble
+from dessim.kernel.flags import flag_condition
 from dessim.kernel.placement import cpu_of
 from dessim.kernel.programs import device_program
 from dessim.kernel.result import RunResult, check_at_rest, read_result

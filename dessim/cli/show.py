@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-KINDS = ("machines", "workloads", "schemes", "experiments", "published", "figures")
+KINDS = ("machines", "workloads", "schemes", "actors", "experiments", "published", "figures")
+UNUSABLE = "cannot be used:"
 
 
 @click.command("list")
@@ -23,13 +24,16 @@ def list_command(kind: str | None) -> None:
         entries = _entries(one)
         width = max((len(name) for name, _ in entries), default=0)
         for name, text in entries:
-            click.echo(f"{indent}{name:<{width}}  {_first_sentence(text)}".rstrip())
+            told = text if text.startswith(UNUSABLE) else _first_sentence(text)
+            click.echo(f"{indent}{name:<{width}}  {told}".rstrip())
 
 
 def _entries(kind: str) -> list[tuple[str, str]]:
     """Names of a kind with their descriptions; a file that cannot be read says so."""
     from dessim.model import ConfigError
 
+    if kind in ("schemes", "actors"):
+        return _programs(kind)
     known, describe = _registry(kind)
     entries = []
     for name in known:
@@ -40,11 +44,18 @@ def _entries(kind: str) -> list[tuple[str, str]]:
     return entries
 
 
-def _registry(kind: str) -> tuple[list[str], Callable[[str], str]]:
-    if kind == "schemes":
-        from dessim import registry
+def _programs(kind: str) -> list[tuple[str, str]]:
+    """Schemes or actors with their descriptions, or why a file cannot be used. None is run."""
+    from dessim import registry
 
-        return registry.names(), lambda name: registry.load(name).description.partition(": ")[2]
+    entries = []
+    for one in registry.listed("SLOW_PATH" if kind == "schemes" else "ACTOR"):
+        text = one.description.partition(": ")[2]
+        entries.append((one.name, f"{UNUSABLE} {one.problem}" if one.problem else text))
+    return entries
+
+
+def _registry(kind: str) -> tuple[list[str], Callable[[str], str]]:
     if kind == "figures":
         from dessim.report.paper import figures as paper
 

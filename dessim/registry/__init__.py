@@ -19,7 +19,7 @@ from dessim.registry.catalogue import (
     own_files,
     read_option,
 )
-from dessim.registry.files import Found, SchemeFileError
+from dessim.registry.files import SHORT_NAMES, Found, SchemeFileError
 from dessim.registry.programs import (
     faulting_program,
     program_of_actor,
@@ -28,6 +28,7 @@ from dessim.registry.programs import (
 )
 
 __all__ = [
+    "SHORT_NAMES",
     "Actor",
     "Found",
     "Option",

@@ -21,6 +21,9 @@ from dessim.model.python_file import line_of, names_of
 PACKAGE = Path(dessim.__file__).resolve().parent
 WORDS = {"schemes": "SLOW_PATH", "actors": "ACTOR"}
 """Folders, and what a file there defines. An actor of one's own may lie in ``./schemes``, too."""
+SHORT_NAMES = {"invalidate": "invalidate_range"}
+"""Actors that commands and results call by another name than that of their file."""
+RESERVED = {"none", *SHORT_NAMES}
 REMEDY = "mend it, or take the file out of its folder: docs/schemes.md"
 
 
@@ -59,7 +62,9 @@ def found() -> list[Found]:
     files: list[Found] = []
     for folder, word in WORDS.items():
         files += _read_folder(PACKAGE / folder, word, own=False)
-    taken = {path.stem for folder in WORDS for path in (PACKAGE / folder).glob("*.py")}
+    shipped = {path.stem for folder in WORDS for path in (PACKAGE / folder).glob("*.py")}
+    shipped |= RESERVED
+    taken = set(shipped)
     for folder, word in WORDS.items():
         place = Path(folder).resolve()
         if place == PACKAGE / folder or not place.is_dir():
@@ -67,7 +72,7 @@ def found() -> list[Found]:
         for one in _read_folder(place, word, own=True):
             problem = one.problem
             if one.name in taken:
-                whose = "dessim has" if not problem else "there is"
+                whose = "dessim has" if one.name in shipped else "there is"
                 problem = f"{one.path}: {whose} a {one.name!r} already; give yours a new name"
             taken.add(one.name)
             files.append(Found(one.name, one.path, one.words, one.description, problem, True))

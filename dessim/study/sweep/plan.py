@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from pathlib import Path
 
 from dessim import registry
 from dessim.kernel.assembler import Program, assemble
@@ -28,7 +29,8 @@ def program_of(point: Point) -> Program:
         return assemble(lock_loop_program())
     chosen = tuple(sorted(point.scheme.options.items()))
     around = point.fault_around_order > 0
-    return _program(point.scheme.name, chosen, around, features_of(point.workload))
+    own = tuple((path, path.stat().st_mtime_ns) for path in registry.own_files())
+    return _program(point.scheme.name, chosen, around, features_of(point.workload), own)
 
 
 def features_of(workload: Workload) -> tuple[bool, bool, bool]:
@@ -46,7 +48,9 @@ def _program(
     chosen: tuple[tuple[str, registry.Option], ...],
     around: bool,
     features: tuple[bool, bool, bool],
+    own: tuple[tuple[Path, int], ...],
 ) -> Program:
+    """Assemble a program once, as long as files of one's own stay as they are."""
     changes, reads_ahead, unmaps = features
     return registry.thread_program(
         registry.load(name),

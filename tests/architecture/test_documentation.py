@@ -48,12 +48,6 @@ def test_the_alphabet_is_found():
 
 
 @needs_docs
-def test_every_scheme_is_documented():
-    """Each scheme of the folder is named in the documentation."""
-    assert sorted(set(registry.names()) - documented()) == []
-
-
-@needs_docs
 def test_every_word_of_the_alphabet_is_documented():
     """Each word in which a scheme can be written is explained."""
     assert sorted(set(words_of_the_alphabet()) - documented()) == []

@@ -4,9 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from helpers import scheme_setup
 
 from dessim import registry
+from dessim.cli import main
 from dessim.engines import run_setup
 from dessim.measure.statistics.run_metrics import METRICS
 from dessim.model import ConfigError, json_schema, load_experiment, resolve
@@ -75,6 +77,34 @@ def test_the_example_of_a_scheme_runs(tmp_path, monkeypatch) -> None:
     assert run.counters["minor_faults"] < 3 * 16
 
 
+def test_the_refusal_of_a_scheme_looks_as_shown(tmp_path, monkeypatch) -> None:
+    """The sentence of the guide is the one about a scheme that keeps the page-table lock."""
+    (tmp_path / "schemes").mkdir()
+    (tmp_path / "schemes" / "mine.py").write_text(
+        "from dessim.kernel.alphabet import lock, unlock, when\n"
+        "from dessim.schemes.no_fault_around import SLOW_PATH as SLOW_PATH\n"
+        'FAULT_AROUND = (lock("ptl"), when("window.open", unlock("ptl")))\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, ["show", "scheme", "mine"])
+    (shown,) = blocks(SCHEMES, "text")
+    assert done.stderr.replace(str(tmp_path), "...") == shown
+
+
+def test_the_example_of_an_actor_is_explored(tmp_path, monkeypatch) -> None:
+    """The actor in the guide is listed, takes its option, and leaves nothing behind."""
+    (example,) = blocks(ROOT / "docs" / "actors.md", "python")
+    (tmp_path / "actors").mkdir()
+    (tmp_path / "actors" / "looker.py").write_text(example)
+    monkeypatch.chdir(tmp_path)
+    assert "looker" in registry.actor_names()
+    line = "check no_fault_around --actor looker --set actor.slowly=on --property leak_at_rest"
+    assert line.partition(" --property")[0] in (ROOT / "docs" / "actors.md").read_text()
+    done = CliRunner().invoke(main, line.split())
+    assert done.exit_code == 0, done.output
+    assert "never" in done.stdout
+
+
 FIGURES = ROOT / "docs" / "figures.md"
 
 
@@ -106,7 +136,7 @@ def test_the_figure_of_one_s_own_is_drawn(shell, tmp_path) -> None:
 
 def test_every_figure_stands_in_the_list_with_its_command_and_tolerance() -> None:
     """The table of experiments/README.md tells of each figure what its file says."""
-    from dessim.report.plot import paper
+    from dessim.report.paper import figures as paper
 
     text = (ROOT / "experiments" / "README.md").read_text()
     lines = dict(re.findall(r"^(?:\| `(\w+)` \|(.*))$", text, re.M))

@@ -106,15 +106,19 @@ class _Walk:
         Wrong
             If a loop is left by a jump with something of its page in hand.
         """
+        while state.visits and not self.is_inside(state.visits[-1], place):
+            state = self.finish(state)
+            state = state._replace(visits=state.visits[:-1])
         visits = state.visits
-        while visits and not self.loops[visits[-1].end] <= place <= visits[-1].end:
-            self.finish(state._replace(visits=visits))
-            visits = visits[:-1]
         inside = {visit.end for visit in visits}
         for end, head in self.loops.items():
             if head == place and end not in inside and not head <= source <= end:
                 visits = (*visits, Visit(end))
         return state._replace(place=place, visits=visits)
+
+    def is_inside(self, visit: Visit, place: int) -> bool:
+        """Return whether a step belongs to the loop of a visit."""
+        return self.loops[visit.end] <= place <= visit.end
 
     def yes(self, state: State, op: str, row: tuple[int, ...]) -> State | None:
         """Return what a task holds after a step that is done, or whose condition holds."""

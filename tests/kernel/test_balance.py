@@ -19,6 +19,7 @@ from dessim.kernel.alphabet import (
     forget,
     from_head,
     get_page,
+    go_to,
     inc,
     label,
     lock,
@@ -202,6 +203,21 @@ MISTAKES = {
             each_page(when("gang.holds", put_page()), unmapped=True),
         ),
         "drops references of some pages that the gang lookup remembered, and not of others",
+    ),
+    "a loop is left with a reference in hand": (
+        a_scheme(
+            each_page(get_page(), when("page.locked", go_to("out")), put_page()), label("out")
+        ),
+        "does not drop the reference to the page that it takes at step 17 (page.refcount + 1)",
+    ),
+    "a loop is left with pages in the array": (
+        a_scheme(
+            forget(),
+            each_page(get_page(), remember(), when("page.locked", go_to("out"))),
+            each_page(when("gang.holds", put_page())),
+            label("out"),
+        ),
+        "does not drop the references to pages that it remembers",
     ),
     "the lock that is noted is not released": (
         a_scheme(

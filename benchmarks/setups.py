@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from dessim import schemes
+from dessim import registry
 from dessim.kernel.assembler import Program, assemble
 from dessim.kernel.programs import lock_loop_program
 from dessim.kernel.world import Setup
@@ -72,7 +72,7 @@ def lock_loop(cpus: int, iterations: int, seed: int) -> Setup:
 
 
 def _program(scheme_name: str) -> Program:
-    return schemes.thread_program(schemes.load(scheme_name), {}, 4)
+    return registry.thread_program(registry.load(scheme_name), {}, 4)
 
 
 def fault_path(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from dessim import schemes
+from dessim import registry
 from dessim.kernel import layout as lay
 from dessim.kernel import steps
 from dessim.kernel.alphabet import Step
@@ -194,7 +194,7 @@ def a_lock_loop(**changes: Any) -> Workload:
 
 def scheme_program(name: str, order: int, **options: Any) -> Program:
     """Return the program of a scheme; order 0 is no fault-around, whatever the scheme."""
-    return schemes.thread_program(schemes.load(name), options, order)
+    return registry.thread_program(registry.load(name), options, order)
 
 
 def scheme_setup(

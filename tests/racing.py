@@ -4,7 +4,7 @@ from typing import Any
 
 from helpers import a_machine, a_workload, merge
 
-from dessim import schemes
+from dessim import registry
 from dessim.kernel.world import ActorSetup, Setup
 from dessim.model.machine import Machine
 from dessim.model.workload import ActorChoice
@@ -44,8 +44,8 @@ def race(
         for name in actors
     )
     work = a_workload(pages=pages, page_touch="touch_word", actors=choices, **workload)
-    program = schemes.thread_program(
-        schemes.load(scheme),
+    program = registry.thread_program(
+        registry.load(scheme),
         options,
         order,
         page_cache_changes=bool(actors) or work.cached_ppm < 1_000_000,
@@ -54,8 +54,8 @@ def race(
     )
     setups = tuple(
         ActorSetup(
-            schemes.program_of_actor(
-                schemes.load_actor(actor.name), actor.options, schemes.load(scheme).fault_lock
+            registry.program_of_actor(
+                registry.load_actor(actor.name), actor.options, registry.load(scheme).fault_lock
             ),
             actor.every_ps,
             actor.range_pages,

@@ -21,7 +21,15 @@ def _bugs_first(names: list[str]) -> list[str]:
 @click.command()
 @click.argument("scheme", required=False)
 @click.option(
-    "--actor", help="Who else works on the pages: invalidate, truncate, reclaim, munmap, none."
+    "--actor",
+    help="Who else works on the pages: invalidate, truncate, reclaim, munmap, your own, none.",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="scheme.KEY=VALUE|actor.KEY=VALUE",
+    help="Set any option of the scheme or of the actor. Repeatable.",
 )
 @click.option("--unmap-retry", help="none, before_bug, always_bug, until_unmapped.")
 @click.option("--walk", help="if_mapped, every_table.")
@@ -60,17 +68,23 @@ def check(ctx: click.Context, /, scheme: str | None, **given: Any) -> None:
     """
     from dessim.study import check as study
 
-    scopes = _scopes(scheme, given)
+    scope = _scope(scheme, given)
     properties = _properties(given["properties"], bool(scheme))
     if given["schedule"] is not None:
-        if scheme is None:
+        if scope is None:
             raise study.CheckError("--replay needs a SCHEME and the scope of the schedule")
-        ctx.exit(_replay(scopes[0], given))
+        ctx.exit(_replay(scope, given))
     if given["engine"] != "explorer":
         raise study.CheckError(f"--engine {given['engine']} needs --replay: it does not explore")
     bound = given["max_states"] or study.DEFAULT_BOUND
-    found = [study.check(scope, properties, bound) for scope in scopes]
-    _print(found, given, single=scheme is not None)
+    left_out: dict[str, str] = {}
+    if scope is None:
+        found, left_out = study.explore_core(properties, bound)
+    else:
+        found = [study.check(scope, properties, bound)]
+    _print(found, given, single=scope is not None)
+    for name, told in left_out.items():
+        click.echo(f"left out: {name} cannot be used: {told}", err=True)
     verdicts = [verdict for one in found for verdict in one.verdicts]
     if any(verdict.verdict == "unknown" for verdict in verdicts):
         click.echo(
@@ -89,35 +103,116 @@ def check(ctx: click.Context, /, scheme: str | None, **given: Any) -> None:
         ctx.exit(FAILED)
 
 
-SCHEME_OPTIONS = ("precheck", "fence", "reference", "mapping_recheck", "recheck_order")
-SCOPE_OPTIONS = ("actor", "unmap_retry", "walk", "threads", "tables", "page", "pages", "memory")
+SCOPE_OPTIONS = ("threads", "tables", "page", "pages", "memory")
+FLAGS_OF = {
+    "scheme": ("precheck", "fence", "reference", "mapping_recheck", "recheck_order"),
+    "actor": ("unmap_retry", "walk", "bug1", "bug2"),
+}
+"""Flags that are short for `--set scheme.KEY=VALUE` and `--set actor.KEY=VALUE`."""
+RULES = {
+    "increment": ("plain", "plain_increment"),
+    "lock_page": ("acquire", "acquire_only"),
+    "lookup": ("split", "split_lookup"),
+}
+"""Flags -> the value that sets a field of a scope, and the field."""
 
 
-def _scopes(scheme: str | None, given: dict[str, Any]) -> list[Any]:
-    """The scopes that were asked for."""
-    from dessim import schemes
+def _scope(scheme: str | None, given: dict[str, Any]) -> Any:
+    """The scope that was asked for; None for the core table."""
+    from dessim import registry
     from dessim.study import check as study
 
+    if scheme is None:
+        names = ("actor", *FLAGS_OF["actor"], *SCOPE_OPTIONS, "attempts", *RULES)
+        for name in (*names, *FLAGS_OF["scheme"], "settings"):
+            if given[name] not in (None, ()):
+                flag = "set" if name == "settings" else name.replace("_", "-")
+                there = ", ".join(registry.names())
+                raise study.CheckError(f"--{flag} needs a SCHEME: one of {there}")
+        return None
     changes = {name: given[name] for name in SCOPE_OPTIONS if given[name] is not None}
-    for name in ("bug1", "bug2"):
-        if given[name]:
-            changes[name] = given[name] == "on"
     if given["attempts"]:
         attempts = given["attempts"]
         changes["attempts"] = attempts if attempts == "repeat" else int(attempts)
-    flags = {"increment": "plain", "lock_page": "acquire", "lookup": "split"}
-    fields = {"increment": "plain_increment", "lock_page": "acquire_only", "lookup": "split_lookup"}
-    changes |= {fields[name]: True for name, value in flags.items() if given[name] == value}
-    options = {name: given[name] for name in SCHEME_OPTIONS if given[name] is not None}
-    if scheme is None:
-        if changes or options:
-            first = next(iter({**changes, **options})).replace("_", "-")
-            raise study.CheckError(f"--{first} needs a SCHEME: one of {', '.join(schemes.names())}")
-        return study.core_scopes()
-    schemes.options_of(schemes.load(scheme), options)
-    scope = study.with_options(study.Scope(scheme, **changes), options)
+    for name, (value, field) in RULES.items():
+        if given[name] == value:
+            changes[field] = True
+    scope = study.Scope(scheme, **changes)
+    settings = _settings(given["settings"])
+    found = registry.load(scheme)
+    scope = scope.with_scheme(**_options(found, settings["scheme"], _flags("scheme", given)))
+    actor = study.short_name(given["actor"] or scope.actor)
+    worker = study.actor_of(actor)
+    flags = _flags("actor", given)
+    for name in _not_for(worker, flags):
+        raise study.CheckError(f"{_whose(name)}, not {actor}")
+    if worker is None:
+        for key in settings["actor"]:
+            raise study.CheckError(f"--set actor.{key} needs an actor, and --actor is none")
+        scope = scope.beside(actor)
+    else:
+        kept = {key: value for key, value in flags.items() if key in worker.options}
+        scope = scope.beside(actor, **_options(worker, settings["actor"], kept))
     study.refuse_nonsense(scope)
-    return [scope]
+    return scope
+
+
+def _flags(part: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Options of the scheme or of the actor that have flags of their own."""
+    words = {"on": True, "off": False}
+    chosen = {name: given[name] for name in FLAGS_OF[part] if given[name] is not None}
+    return {
+        name: words[value] if name in ("bug1", "bug2") else value for name, value in chosen.items()
+    }
+
+
+def _not_for(worker: Any, flags: dict[str, Any]) -> list[str]:
+    """Flags for which an actor has no option, but for those that say what is so anyway."""
+    from dessim.study.check.scope import INVALIDATE
+
+    has = worker.options if worker else {}
+    return [name for name, value in flags.items() if name not in has and value != INVALIDATE[name]]
+
+
+def _whose(option: str) -> str:
+    """Whose an option of an actor is, as the beginning of a sentence."""
+    from dessim.study import check as study
+
+    every = {name: study.actor_of(name) for name in study.shipped_actors()}
+    having = [name for name, one in every.items() if one and option in one.options]
+    return f"--{option.replace('_', '-')} is for --actor {' or '.join(having)}"
+
+
+def _settings(texts: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """What `--set` says: scheme or actor -> option -> value, as text."""
+    from dessim.study import check as study
+
+    settings: dict[str, dict[str, str]] = {"scheme": {}, "actor": {}}
+    for text in texts:
+        place, equals, value = text.partition("=")
+        part, dot, key = place.strip().partition(".")
+        if part not in settings or not dot or not key or not equals:
+            raise study.CheckError(
+                f"--set {text}: expected scheme.KEY=VALUE or actor.KEY=VALUE, as in"
+                " scheme.fence=off; numbers of threads and pages have flags of their own"
+            )
+        if key in settings[part]:
+            raise study.CheckError(f"--set {place.strip()} is given twice")
+        settings[part][key] = value.strip()
+    return settings
+
+
+def _options(one: Any, settings: dict[str, str], flags: dict[str, Any]) -> dict[str, Any]:
+    """Options of a scheme or an actor, of `--set` and of flags."""
+    from dessim import registry
+    from dessim.study import check as study
+
+    for name in settings.keys() & flags.keys():
+        raise study.CheckError(f"option {name!r} is set by --{name.replace('_', '-')} and by --set")
+    read = {key: registry.read_option(one, key, text) for key, text in settings.items()}
+    chosen = {**flags, **read}
+    registry.options_of(one, chosen)
+    return chosen
 
 
 def _properties(asked: tuple[str, ...], single: bool) -> tuple[str, ...]:
@@ -141,6 +236,9 @@ def _print(found: list[Any], given: dict[str, Any], single: bool) -> None:
         click.echo(json.dumps([row for some in rows for row in some], indent=1))
         return
     click.echo(text.properties_text(rows[0]) if single else text.table_text(rows), nl=False)
+    silent = _without_promises(found)
+    if silent:
+        click.echo(f"\n{text.silent_text(silent)}", nl=False)
     for one in found:
         violated = {v.name: v for v in one.verdicts if v.verdict == "sometimes"}
         order = _bugs_first(list(violated))
@@ -148,6 +246,14 @@ def _print(found: list[Any], given: dict[str, Any], single: bool) -> None:
             _print_trace(one, violated[name])
         if order and single and not given["trace"] and len(order) > 1:
             click.echo("\n--trace shows the others.")
+
+
+def _without_promises(found: list[Any]) -> list[str]:
+    """Schemes of one's own that promise nothing: what was found of them is not judged."""
+    from dessim import registry
+
+    loaded = [registry.load(name) for name in dict.fromkeys(one.scope.scheme for one in found)]
+    return [scheme.name for scheme in loaded if scheme.file and not scheme.promises]
 
 
 def _print_trace(one: Any, verdict: Any) -> None:
@@ -162,7 +268,7 @@ def _print_trace(one: Any, verdict: Any) -> None:
 
 def _replay(scope: Any, given: dict[str, Any]) -> int:
     """Replay a schedule; return the exit code."""
-    from dessim import schemes
+    from dessim import registry
     from dessim.report.text import check as text
     from dessim.study import check as study
 
@@ -177,5 +283,5 @@ def _replay(scope: Any, given: dict[str, Any]) -> int:
     else:
         click.echo(text.trace_text(lines, study.task_names(scope)), nl=False)
         click.echo(f"violated: {', '.join(wrong) or 'nothing'}")
-    promises = schemes.load(scope.scheme).promises
+    promises = registry.load(scope.scheme).promises
     return FAILED if any(name in promises for name in wrong) else OK

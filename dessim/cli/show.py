@@ -12,7 +12,8 @@ import click
 if TYPE_CHECKING:
     from dessim.model import Machine
 
-KINDS = ("machines", "workloads", "schemes", "experiments", "published", "figures")
+KINDS = ("machines", "workloads", "schemes", "actors", "experiments", "published", "figures")
+UNUSABLE = "cannot be used:"
 
 
 @click.command("list")
@@ -26,13 +27,16 @@ def list_command(kind: str | None) -> None:
         entries = _entries(one)
         width = max((len(name) for name, _ in entries), default=0)
         for name, text in entries:
-            click.echo(f"{indent}{name:<{width}}  {_first_sentence(text)}".rstrip())
+            told = text if text.startswith(UNUSABLE) else _first_sentence(text)
+            click.echo(f"{indent}{name:<{width}}  {told}".rstrip())
 
 
 def _entries(kind: str) -> list[tuple[str, str]]:
     """Names of a kind with their descriptions; a file that cannot be read says so."""
     from dessim.model import ConfigError
 
+    if kind in ("schemes", "actors"):
+        return _programs(kind)
     known, describe = _registry(kind)
     entries = []
     for name in known:
@@ -43,11 +47,18 @@ def _entries(kind: str) -> list[tuple[str, str]]:
     return entries
 
 
-def _registry(kind: str) -> tuple[list[str], Callable[[str], str]]:
-    if kind == "schemes":
-        from dessim import schemes
+def _programs(kind: str) -> list[tuple[str, str]]:
+    """Schemes or actors with their descriptions, or why a file cannot be used. None is run."""
+    from dessim import registry
 
-        return schemes.names(), lambda name: schemes.load(name).description.partition(": ")[2]
+    entries = []
+    for one in registry.listed("SLOW_PATH" if kind == "schemes" else "ACTOR"):
+        text = one.description.partition(": ")[2]
+        entries.append((one.name, f"{UNUSABLE} {one.problem}" if one.problem else text))
+    return entries
+
+
+def _registry(kind: str) -> tuple[list[str], Callable[[str], str]]:
     if kind == "figures":
         from dessim.report.paper import figures as paper
 
@@ -146,13 +157,13 @@ def _resolved_text(kind: str, name: str) -> str:
 
 def _scheme_text(name: str) -> str:
     """Docstring, options, promises, and the program that threads run."""
-    from dessim import schemes
+    from dessim import registry
 
-    if name in schemes.actor_names():
+    if name in registry.actor_names():
         return _actor_text(name)
-    scheme = schemes.load(name)
+    scheme = registry.load(name)
     options = ", ".join(f"{k}={str(v).lower()}" for k, v in scheme.options.items()) or "none"
-    program = schemes.thread_program(scheme, {}, 4)
+    program = registry.thread_program(scheme, {}, 4)
     lines = [
         scheme.description,
         "",
@@ -167,11 +178,11 @@ def _scheme_text(name: str) -> str:
 
 def _actor_text(name: str) -> str:
     """Docstring, options, and the program of an actor."""
-    from dessim import schemes
+    from dessim import registry
 
-    actor = schemes.load_actor(name)
+    actor = registry.load_actor(name)
     options = ", ".join(f"{k}={str(v).lower()}" for k, v in actor.options.items()) or "none"
-    program = schemes.program_of_actor(actor, {})
+    program = registry.program_of_actor(actor, {})
     listing = [f"{i:>4}  {line}" for i, line in enumerate(program.listing)]
     lines = [actor.description, "", f"Options: {options}", "", "Program:", *listing]
     return "\n".join(lines) + "\n"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from dessim.errors import UserError
 from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
+from dessim.kernel.flags import FLAGS, flag_mask
 from dessim.kernel.operands import LOCKS as LOCKS
 from dessim.kernel.operands import WORDS as WORDS
 from dessim.kernel.operation import CONDITION
@@ -38,19 +39,6 @@ class Step:
     otherwise: tuple["Step", ...] = ()
 
 
-FLAG_CONDITIONS = {
-    "page.uptodate": (lay.FLAG_UPTODATE, lay.FLAG_UPTODATE),
-    "page.unlocked": (lay.FLAG_LOCKED, 0),
-    "page.unlocked_uptodate": (lay.FLAG_LOCKED | lay.FLAG_UPTODATE, lay.FLAG_UPTODATE),
-    "page.ours": (lay.FLAG_OURS, lay.FLAG_OURS),
-    "page.ours_uptodate": (lay.FLAG_OURS | lay.FLAG_UPTODATE,) * 2,
-    "page.readahead": (lay.FLAG_READAHEAD, lay.FLAG_READAHEAD),
-    "page.unlocked_uptodate_no_readahead": (
-        lay.FLAG_LOCKED | lay.FLAG_UPTODATE | lay.FLAG_READAHEAD,
-        lay.FLAG_UPTODATE,
-    ),
-    "page.uptodate_no_readahead": (lay.FLAG_UPTODATE | lay.FLAG_READAHEAD, lay.FLAG_UPTODATE),
-}
 OTHER_CONDITIONS = {
     row.condition: row.name
     for row in OPERATIONS
@@ -148,6 +136,12 @@ def lock_page() -> Step:
 def set_flags(clear: int, put: int) -> Step:
     """Clear and set flags of the page by a locked read-modify-write."""
     return Step("set_flags", clear, put)
+
+
+def clear_flag(name: str) -> Step:
+    """Clear one flag of the page, such as ``readahead``, by a locked read-modify-write."""
+    bits = {flag.name: flag.bit for flag in FLAGS}
+    return set_flags(bits[known(name, bits, "flag")], 0)
 
 
 def clear_pte(*then: Step, category: str = "") -> Step:
@@ -265,10 +259,15 @@ def each_page(*body: Step, unmapped: bool = False) -> Step:
 
 def when(condition: str, *then: Step, otherwise: tuple[Step, ...] = (), cost: str = "none") -> Step:
     """Do some steps if a condition holds, others if not: one atomic load, and work around it."""
-    if condition in FLAG_CONDITIONS:
-        mask, want = FLAG_CONDITIONS[condition]
-        return Step("when_flags", mask, want, cost, body=then, otherwise=otherwise)
-    known(condition, (*FLAG_CONDITIONS, *OTHER_CONDITIONS), "condition")
+    flags = flag_mask(condition)
+    if flags is not None:
+        return Step("when_flags", *flags, cost, body=then, otherwise=otherwise)
+    if condition not in OTHER_CONDITIONS:
+        flag_words = (word for flag in FLAGS for word in (flag.name, flag.opposite))
+        raise ProgramError(
+            f"unknown condition {condition!r}; there are {', '.join(OTHER_CONDITIONS)}, and 'page.'"
+            f" with flags joined by '_': {', '.join(flag_words)}"
+        )
     return Step(OTHER_CONDITIONS[condition], cost=cost, body=then, otherwise=otherwise)
 
 

@@ -1,4 +1,4 @@
-"""What the operands of steps name: locks, words of a page, flags of a page."""
+"""What the operands of steps name: locks and words of a page; flags have a file of their own."""
 
 from typing import NamedTuple
 
@@ -52,14 +52,6 @@ LOCKS = {
 WORDS = {"page.mapcount": lay.P_MAPCOUNT, "page.refcount": lay.P_REFCOUNT}
 """The counts of a page."""
 
-FLAGS = {
-    lay.FLAG_LOCKED: "PageLocked()",
-    lay.FLAG_OURS: "page->mapping == mapping",
-    lay.FLAG_UPTODATE: "PageUptodate()",
-    lay.FLAG_READAHEAD: "PageReadahead()",
-}
-"""The flags of a page, and how the kernel asks for each."""
-
 NAMES_OF_LOCKS = {(lock.which, lock.shared): name for name, lock in LOCKS.items()}
 
 
@@ -106,9 +98,3 @@ def name_of_counter(counter: int) -> str:
     if not 0 <= counter < len(lay.COUNTERS):
         raise LookupError(f"no counter has the operand {counter}")
     return lay.COUNTERS[counter]
-
-
-def flags_in_words(mask: int, want: int) -> str:
-    """Return the question whether some flags are as wanted, as the kernel would ask it."""
-    asked = (("" if want & flag else "!") + text for flag, text in FLAGS.items() if mask & flag)
-    return " && ".join(asked) + "?"

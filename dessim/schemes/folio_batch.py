@@ -28,18 +28,16 @@ from dessim.kernel.alphabet import (
     option,
     put_page,
     read_slots,
-    retry_fault,
     set_pte,
     to_head,
     trylock_page,
     unless,
     unlock,
     unlock_page,
-    wait_on_page,
     when,
     work,
 )
-from dessim.schemes.no_fault_around import READ_AHEAD_IF_MARKED
+from dessim.schemes.no_fault_around import ordinary_path
 
 OPTIONS = {"folio_order": 0}
 PROMISES = ("bug1", "bug2")
@@ -80,33 +78,21 @@ FAULT_AROUND = (
     when("noted", unlock("ptl")),
 )
 
-SLOW_PATH = (
-    work("slow_path"),
-    to_head(),
-    read_slots(window=False),
-    get_page(cost="lookup_descent"),
-    *READ_AHEAD_IF_MARKED,
-    trylock_page(
-        when(
-            "page.ours_uptodate",
-            lock("ptl"),
-            from_head(),
-            when("pte.none", inc("page.mapcount", cost="rmap"), set_pte()),
-            to_head(),
-            add_folio_refs(),
-            unlock("ptl"),
-            cost="page_checks",
-        ),
-        unlock_page(),
-        put_page(),
+SLOW_PATH = ordinary_path(
+    when(
+        "page.ours_uptodate",
+        lock("ptl"),
         from_head(),
-        busy=(
-            count("fault_retries"),
-            unlock("vma_lock"),
-            wait_on_page(),
-            put_page(),
-            from_head(),
-            retry_fault(),
-        ),
+        when("pte.none", inc("page.mapcount", cost="rmap"), set_pte()),
+        to_head(),
+        add_folio_refs(),
+        unlock("ptl"),
+        cost="page_checks",
     ),
+    unlock_page(),
+    put_page(),
+    from_head(),
+    fault_lock=FAULT_LOCK,
+    go_to_page=(to_head(),),
+    come_back=(from_head(),),
 )

@@ -50,6 +50,7 @@ OPTIONS = {
 }
 CHOICES = {"recheck_order": ("flags_first", "mapping_first")}
 PROMISES = ()
+REPAIRS = ({"precheck": True},)
 
 # One read of the flags. A page that readahead marked is left to the ordinary path, which reads on
 # there; the mail does not speak of it, what was merged has the test.

@@ -16,20 +16,17 @@ from dessim.kernel.alphabet import (
     each_page,
     get_page,
     inc,
-    lock,
     option,
     put_page,
     read_slots,
-    retry_fault,
     set_pte,
     trylock_page,
     unlock,
     unlock_page,
-    wait_on_page,
     when,
     work,
 )
-from dessim.schemes.no_fault_around import READ_AHEAD_IF_MARKED
+from dessim.schemes.no_fault_around import map_target, ordinary_path
 
 PROMISES = ("bug1", "bug2")
 
@@ -70,33 +67,5 @@ NEIGHBOURS = (
     each_page(when("not_target", when("pte.none", *MAP_ONE))),
 )
 
-SLOW_PATH = (
-    work("slow_path"),
-    read_slots(window=False),
-    get_page(cost="lookup_descent"),
-    *READ_AHEAD_IF_MARKED,
-    trylock_page(
-        when(
-            "page.ours_uptodate",
-            lock("ptl"),
-            when(
-                "pte.none",
-                inc("page.mapcount", cost="rmap"),
-                set_pte(),
-                unlock_page(),
-                *NEIGHBOURS,
-                unlock("ptl"),
-                otherwise=(count("pte_lost"), unlock("ptl"), unlock_page(), put_page()),
-            ),
-            otherwise=(unlock_page(), put_page()),
-            cost="page_checks",
-        ),
-        busy=(
-            count("fault_retries"),
-            unlock("mmap_lock"),
-            wait_on_page(),
-            put_page(),
-            retry_fault(),
-        ),
-    ),
-)
+# With the page-table lock still held, the neighbours follow the target.
+SLOW_PATH = ordinary_path(map_target(unlock_page(), *NEIGHBOURS, unlock("ptl")))

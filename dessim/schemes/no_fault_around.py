@@ -12,6 +12,8 @@ write and copy-on-write faults, hardware-poisoned pages.
 """
 
 from dessim.kernel.alphabet import (
+    Step,
+    clear_flag,
     count,
     get_page,
     inc,
@@ -21,7 +23,6 @@ from dessim.kernel.alphabet import (
     read_ahead,
     read_slots,
     retry_fault,
-    set_flags,
     set_pte,
     trylock_page,
     unlock,
@@ -30,7 +31,6 @@ from dessim.kernel.alphabet import (
     when,
     work,
 )
-from dessim.kernel.layout import FLAG_READAHEAD
 
 PROMISES = ("bug1", "bug2")
 
@@ -40,36 +40,68 @@ FAULT_AROUND = ()
 READ_AHEAD_IF_MARKED = (
     option(
         "reads_ahead",
-        when("page.readahead", set_flags(FLAG_READAHEAD, 0), read_ahead()),
+        when("page.readahead", clear_flag("readahead"), read_ahead()),
     ),
 )
 
-SLOW_PATH = (
-    work("slow_path"),
-    read_slots(window=False),
-    get_page(cost="lookup_descent"),
-    *READ_AHEAD_IF_MARKED,
-    trylock_page(
-        when(
-            "page.ours_uptodate",
-            lock("ptl"),
-            when(
-                "pte.none",
-                inc("page.mapcount", cost="rmap"),
-                set_pte(),
-                unlock("ptl"),
-                unlock_page(),
-                otherwise=(count("pte_lost"), unlock("ptl"), unlock_page(), put_page()),
+
+def ordinary_path(
+    *with_page_locked: Step,
+    fault_lock: str = "mmap_lock",
+    go_to_page: tuple[Step, ...] = (),
+    come_back: tuple[Step, ...] = (),
+) -> tuple[Step, ...]:
+    """Return the steps that map the target alone: reference, page lock, and then some steps.
+
+    A locked page makes the fault drop its lock, sleep until the page is unlocked and start again.
+
+    Parameters
+    ----------
+    *with_page_locked : Step
+        What is done once the page is locked: they unlock it.
+    fault_lock : str
+        The lock that the fault holds.
+    go_to_page, come_back : tuple of Step
+        To the page that has lock and reference count, and back, if it is another.
+    """
+    return (
+        work("slow_path"),
+        *go_to_page,
+        read_slots(window=False),
+        get_page(cost="lookup_descent"),
+        *READ_AHEAD_IF_MARKED,
+        trylock_page(
+            *with_page_locked,
+            busy=(
+                count("fault_retries"),
+                unlock(fault_lock),
+                wait_on_page(),
+                put_page(),
+                *come_back,
+                retry_fault(),
             ),
-            otherwise=(unlock_page(), put_page()),
-            cost="page_checks",
         ),
-        busy=(
-            count("fault_retries"),
-            unlock("mmap_lock"),
-            wait_on_page(),
-            put_page(),
-            retry_fault(),
+    )
+
+
+def map_target(*mapped: Step) -> Step:
+    """Return the step that maps a locked page under the page-table lock, if it still may.
+
+    ``mapped`` is what is done when it is mapped: they give both locks back.
+    """
+    return when(
+        "page.ours_uptodate",
+        lock("ptl"),
+        when(
+            "pte.none",
+            inc("page.mapcount", cost="rmap"),
+            set_pte(),
+            *mapped,
+            otherwise=(count("pte_lost"), unlock("ptl"), unlock_page(), put_page()),
         ),
-    ),
-)
+        otherwise=(unlock_page(), put_page()),
+        cost="page_checks",
+    )
+
+
+SLOW_PATH = ordinary_path(map_target(unlock("ptl"), unlock_page()))

@@ -3,14 +3,15 @@
 import inspect
 from types import ModuleType
 
-from dessim import schemes
+from dessim import registry
 from dessim.kernel import alphabet, cost_table
 from dessim.kernel import layout as lay
+from dessim.kernel.flags import FLAGS
 
 from .markdown import block, code, escape, prose, table
 
 
-def _options(one: schemes.Scheme | schemes.Actor) -> str:
+def _options(one: registry.Scheme | registry.Actor) -> str:
     if not one.options:
         return "No options.\n"
     rows = [
@@ -36,17 +37,17 @@ def schemes_page() -> str:
         "with the frame that is the same for all schemes; most lines are [words](words.md), and numbers "
         "behind an arrow are places to go to.\n",
     ]
-    for name in schemes.names():
-        scheme = schemes.load(name)
-        program = schemes.thread_program(scheme, {}, 4)
+    for name in registry.names():
+        scheme = registry.load(name)
+        program = registry.thread_program(scheme, {}, 4)
         parts += [f"## {name}\n", prose(scheme.description), _options(scheme)]
         parts.append(f"Promises: {', '.join(map(code, scheme.promises)) or 'none'}.\n")
         parts.append(f"A fault holds `{scheme.fault_lock}`. Program of a thread:\n")
         parts.append(_listing(program.listing))
-    for name in schemes.actor_names():
-        actor = schemes.load_actor(name)
+    for name in registry.actor_names():
+        actor = registry.load_actor(name)
         parts += [f"## {name} (actor)\n", prose(actor.description), _options(actor)]
-        parts += ["One round:\n", _listing(schemes.program_of_actor(actor, {}).listing)]
+        parts += ["One round:\n", _listing(registry.program_of_actor(actor, {}).listing)]
     return "\n".join(parts)
 
 
@@ -70,7 +71,10 @@ def words_page() -> str:
     names = {
         "Locks": alphabet.LOCKS,
         "Words of a page": alphabet.WORDS,
-        "Conditions": (*alphabet.FLAG_CONDITIONS, *alphabet.OTHER_CONDITIONS),
+        "Conditions": alphabet.OTHER_CONDITIONS,
+        "Flags of a page, which a condition joins by `_`, as in `page.unlocked_uptodate`": [
+            word for flag in FLAGS for word in (flag.name, flag.opposite)
+        ],
         "Costs": [cost for cost in cost_table.COSTS if cost != "none"],
         "Counters": lay.COUNTERS,
     }

@@ -17,7 +17,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from dessim import schemes
+from dessim import registry
 from dessim.study.check import Scope, check, property_names
 
 HERE = Path(__file__).parent
@@ -36,7 +36,6 @@ ABLATIONS: tuple[dict[str, bool | str], ...] = (
     {"mapping_recheck": False},
     {"recheck_order": "mapping_first"},
 )
-PRECHECK = (("precheck", True),)
 COLUMNS = (
     *("scheme", "options", "actor", "unmap_retry", "walk", "bug1_on", "bug2_on", "precheck"),
     *("threads", "tables", "attempts", "page", "pages", "memory", "increment", "lock_page"),
@@ -53,14 +52,15 @@ def crowds(scope: Scope) -> Iterator[Scope]:
 
 def variants(scheme: str) -> Iterator[Scope]:
     """Yield a scheme with every way to unmap, with and without the pre-check if it has one."""
-    checks = ((), (("precheck", True),)) if scheme == LOCKLESS else ((),)
-    for (retry, walk), options in product(UNMAPPINGS, checks):
-        yield Scope(scheme, unmap_retry=retry, walk=walk, options=options)
+    plain = Scope(scheme)
+    checked = [plain.with_scheme(precheck=True)] if scheme == LOCKLESS else []
+    for (retry, walk), whole in product(UNMAPPINGS, (plain, *checked)):
+        yield whole.beside(unmap_retry=retry, walk=walk)
 
 
 def scopes() -> Iterator[Scope]:
     """Yield all scopes of the study; some more than once."""
-    for name in schemes.names():
+    for name in registry.names():
         for variant in variants(name):
             yield from crowds(variant)
             yield replace(variant, threads=3)
@@ -81,14 +81,8 @@ def scopes() -> Iterator[Scope]:
         for bug1, bug2 in ((False, True), (True, False), (False, False)):
             for threads, tables in CROWDS:
                 for attempts in ATTEMPTS:
-                    yield replace(
-                        variant,
-                        bug1=bug1,
-                        bug2=bug2,
-                        threads=threads,
-                        tables=tables,
-                        attempts=attempts,
-                    )
+                    quiet = variant.beside(bug1=bug1, bug2=bug2)
+                    yield replace(quiet, threads=threads, tables=tables, attempts=attempts)
     yield from parts()
     yield from repairs()
 
@@ -96,30 +90,30 @@ def scopes() -> Iterator[Scope]:
 def parts() -> Iterator[Scope]:
     """Yield the lockless scheme without one of its parts, with the BUG_ONs and without."""
     for bugs in (True, False):
-        whole = Scope(LOCKLESS, bug1=bugs, bug2=bugs)
+        whole = Scope(LOCKLESS).beside(bug1=bugs, bug2=bugs)
         for memory, (threads, tables), page in product(MEMORY, CROWDS, PAGES):
             here = replace(whole, memory=memory, threads=threads, tables=tables, page=page)
             yield here
             for options in ABLATIONS:
-                yield replace(here, options=tuple(options.items()))
+                less = here.with_scheme(**options)
+                yield less
                 if memory != "sc":
-                    yield replace(here, options=tuple(options.items()), plain_increment=True)
+                    yield replace(less, plain_increment=True)
             if memory != "sc":
                 yield replace(here, plain_increment=True)
             if memory == "weak":
                 yield replace(here, acquire_only=True)
     for actor in ("truncate", "reclaim", "munmap"):
         for options, memory in product(ABLATIONS, MEMORY):
-            yield Scope(
-                LOCKLESS, actor=actor, threads=2, memory=memory, options=tuple(options.items())
-            )
+            yield Scope(LOCKLESS, actor=actor, threads=2, memory=memory).with_scheme(**options)
 
 
 def repairs() -> Iterator[Scope]:
     """Yield the two combinations of small repairs, where they are hardest, and without parts."""
+    checked = Scope(LOCKLESS).with_scheme(precheck=True)
     both = (
-        Scope(LOCKLESS, walk="every_table", options=PRECHECK),
-        Scope(LOCKLESS, unmap_retry="before_bug", bug2=False, options=PRECHECK),
+        checked.beside(walk="every_table"),
+        checked.beside(unmap_retry="before_bug", bug2=False),
     )
     for repair, (threads, tables), page in product(both, CROWDS, PAGES):
         here = replace(repair, threads=threads, tables=tables, page=page, attempts="repeat")
@@ -130,15 +124,14 @@ def repairs() -> Iterator[Scope]:
         yield replace(repair, threads=3, tables="own")
         yield replace(repair, threads=2, pages=2, tables="own")
         for options, memory in product(ABLATIONS, MEMORY):
-            chosen = tuple(sorted({"precheck": True, **options}.items()))
-            here = replace(repair, threads=2, memory=memory, options=chosen)
+            here = replace(repair, threads=2, memory=memory).with_scheme(**options)
             yield here
             if memory == "weak":
                 yield replace(here, acquire_only=True)
             if memory != "sc":
                 yield replace(here, plain_increment=True)
     for memory, tables in product(MEMORY, ("shared", "own")):
-        truncate = replace(both[0], actor="truncate", threads=2)
+        truncate = replace(both[0].beside("truncate", walk="every_table"), threads=2)
         yield replace(truncate, memory=memory, tables=tables)
 
 
@@ -149,7 +142,7 @@ def explored(scope: Scope) -> dict[str, Any]:
     invalidate = row.pop("invalidate")
     row |= {"unmap_retry": invalidate["unmap_retry"], "walk": invalidate["walk"]}
     row |= {"bug1_on": invalidate["bug1"], "bug2_on": invalidate["bug2"]}
-    other = {k: v for k, v in scope.options if k != "precheck"}
+    other = {k: v for k, v in scope.scheme_options if k != "precheck"}
     row["options"] = " ".join(f"{k}={str(v).lower()}" for k, v in other.items())
     row["increment"] = "plain" if scope.plain_increment else "locked"
     row["lock_page"] = "acquire" if scope.acquire_only else "full"

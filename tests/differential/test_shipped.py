@@ -7,7 +7,7 @@ from random_machines import shipped
 from random_runs import features
 from stories import assert_same
 
-from dessim import model, schemes
+from dessim import model, registry
 from dessim.kernel.setup import ActorSetup, Setup
 from dessim.model.workload import PAGE_BYTES
 
@@ -25,11 +25,11 @@ TINY_BYTES = {
 def a_run(scheme, workload, machine, *, order=4, threads=6, pages=40, chosen=None):
     """Return a run of what is shipped on a tiny part of the file."""
     file = model.load_workload(workload)
-    program = schemes.thread_program(schemes.load(scheme), chosen or {}, order, **features(file))
+    program = registry.thread_program(registry.load(scheme), chosen or {}, order, **features(file))
     actors = tuple(
         ActorSetup(
-            schemes.program_of_actor(
-                schemes.load_actor(actor.name), actor.options, schemes.load(scheme).fault_lock
+            registry.program_of_actor(
+                registry.load_actor(actor.name), actor.options, registry.load(scheme).fault_lock
             ),
             actor.every_ps,
             actor.range_pages,
@@ -47,7 +47,7 @@ def assert_tells_the_same(setup):
 
 
 @pytest.mark.parametrize("workload", WORKLOADS)
-@pytest.mark.parametrize("scheme", schemes.names())
+@pytest.mark.parametrize("scheme", registry.names())
 def test_quick_every_scheme_and_workload(scheme, workload):
     """The engines agree about each scheme under each workload."""
     assert_tells_the_same(a_run(scheme, workload, MACHINE))
@@ -61,8 +61,8 @@ def test_quick_every_machine(machine):
 
 OPTIONS = [
     (scheme, option, value)
-    for scheme in schemes.names()
-    for option, default in schemes.load(scheme).options.items()
+    for scheme in registry.names()
+    for option, default in registry.load(scheme).options.items()
     for value in ([False, True] if isinstance(default, bool) else [default])
 ]
 
@@ -74,7 +74,7 @@ def test_quick_every_option(scheme, option, value):
 
 
 ORDERS = itertools.cycle((1, 2, 4, 9))  # one for each: it need not be every order with all else
-EVERYTHING = list(itertools.product(schemes.names(), WORKLOADS, MACHINES))
+EVERYTHING = list(itertools.product(registry.names(), WORKLOADS, MACHINES))
 
 
 @pytest.mark.slow
@@ -88,7 +88,7 @@ def test_all_combinations(scheme, workload, machine, order):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", schemes.names())
+@pytest.mark.parametrize("scheme", registry.names())
 def test_the_greatest_machine_in_full(scheme):
     """The engines agree when every CPU of the greatest machine faults on the same pages."""
     greatest = max(MACHINES, key=lambda name: shipped(name).topology.n_cpus)

@@ -4,9 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from helpers import scheme_setup
 
-from dessim import schemes
+from dessim import registry
+from dessim.cli import main
 from dessim.engines import run_setup
 from dessim.metrics import NAMES
 from dessim.model import ConfigError, json_schema, load_experiment, resolve
@@ -66,12 +68,41 @@ def test_every_key_of_an_experiment_is_explained() -> None:
 
 def test_the_example_of_a_scheme_runs(tmp_path, monkeypatch) -> None:
     """The scheme in the guide is found by its file's name, runs, and leaves nothing locked."""
-    (tmp_path / "optimistic_example.py").write_text(blocks(SCHEMES, "python")[0])
-    monkeypatch.setattr(schemes, "__path__", [*schemes.__path__, str(tmp_path)])
-    assert "optimistic_example" in schemes.names()
+    (tmp_path / "schemes").mkdir()
+    (tmp_path / "schemes" / "optimistic_example.py").write_text(blocks(SCHEMES, "python")[0])
+    monkeypatch.chdir(tmp_path)
+    assert "optimistic_example" in registry.names()
     run = run_setup(scheme_setup("optimistic_example", 2, threads=3), "reference")
     assert run.counters["pages_mapped"] == 3 * 16
     assert run.counters["minor_faults"] < 3 * 16
+
+
+def test_the_refusal_of_a_scheme_looks_as_shown(tmp_path, monkeypatch) -> None:
+    """The sentence of the guide is the one about a scheme that keeps the page-table lock."""
+    (tmp_path / "schemes").mkdir()
+    (tmp_path / "schemes" / "mine.py").write_text(
+        "from dessim.kernel.alphabet import lock, unlock, when\n"
+        "from dessim.schemes.no_fault_around import SLOW_PATH as SLOW_PATH\n"
+        'FAULT_AROUND = (lock("ptl"), when("window.open", unlock("ptl")))\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, ["show", "scheme", "mine"])
+    (shown,) = blocks(SCHEMES, "text")
+    assert done.stderr.replace(str(tmp_path), "...") == shown
+
+
+def test_the_example_of_an_actor_is_explored(tmp_path, monkeypatch) -> None:
+    """The actor in the guide is listed, takes its option, and leaves nothing behind."""
+    (example,) = blocks(ROOT / "docs" / "actors.md", "python")
+    (tmp_path / "actors").mkdir()
+    (tmp_path / "actors" / "looker.py").write_text(example)
+    monkeypatch.chdir(tmp_path)
+    assert "looker" in registry.actor_names()
+    line = "check no_fault_around --actor looker --set actor.slowly=on --property leak_at_rest"
+    assert line.partition(" --property")[0] in (ROOT / "docs" / "actors.md").read_text()
+    done = CliRunner().invoke(main, line.split())
+    assert done.exit_code == 0, done.output
+    assert "never" in done.stdout
 
 
 FIGURES = ROOT / "docs" / "figures.md"

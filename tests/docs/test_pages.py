@@ -36,6 +36,7 @@ INSTEAD = {
 ELSEWHERE = {
     "experiments.md": "test_guides.py",
     "schemes.md": "test_guides.py",
+    "actors.md": "test_guides.py",
     "figures.md": "test_guides.py",
     "explain.md": "test_explanations.py",
     "trace.md": "test_explanations.py",

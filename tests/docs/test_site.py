@@ -64,9 +64,10 @@ def test_links_of_the_site_lead_to_its_pages(pages) -> None:
 
 def test_every_key_and_command_is_in_the_reference(pages) -> None:
     """Keys of the models, commands, words, schemes, metrics and machines: none is left out."""
-    from dessim import model, schemes
+    from dessim import model, registry
     from dessim.cli import main
     from dessim.kernel import alphabet
+    from dessim.kernel.flags import FLAGS
     from dessim.metrics import NAMES
     from dessim.model.fields import walk
     from dessim.model.machine import Machine
@@ -76,8 +77,8 @@ def test_every_key_and_command_is_in_the_reference(pages) -> None:
         "workload": model.json_schema("workload")["properties"],
         "experiment": model.json_schema("experiment")["properties"],
         "commands": [f"dessim {name}" for name in main.commands],
-        "words": [*alphabet.LOCKS, *alphabet.FLAG_CONDITIONS, *alphabet.OTHER_CONDITIONS],
-        "schemes": [*schemes.names(), *schemes.actor_names()],
+        "words": [*alphabet.LOCKS, *alphabet.OTHER_CONDITIONS, *(f.name for f in FLAGS)],
+        "schemes": [*registry.names(), *registry.actor_names()],
         "results": NAMES,
         "machines": model.names("machines"),
         "shipped": [*model.names("experiments"), *model.names("workloads")],

@@ -11,7 +11,7 @@ from helpers import (
     scheme_setup,
 )
 
-from dessim import schemes
+from dessim import registry
 from dessim.engines import ENGINES, run_setup
 from dessim.engines.reference import Deadlock, Reference
 from dessim.kernel import layout as lay
@@ -87,7 +87,7 @@ def test_a_lock_is_granted_in_order_of_arrival(starts):
 
 
 @pytest.mark.parametrize("mapping", ["per_thread", "shared", "per_process"])
-@pytest.mark.parametrize("scheme", schemes.names())
+@pytest.mark.parametrize("scheme", registry.names())
 def test_the_clock_never_runs_back(scheme, mapping):
     """In a crowded run, events come in the order of their times, and no task is in two places."""
     workload = a_workload(pages=24, mapping=mapping)

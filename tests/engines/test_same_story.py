@@ -11,7 +11,7 @@ from helpers import (
     scheme_setup,
 )
 
-from dessim import schemes
+from dessim import registry
 from dessim.engines import run_setup
 
 
@@ -22,7 +22,7 @@ def both(setup, run_compiled):
 
 @pytest.mark.parametrize("threads", [1, 2, 16])
 @pytest.mark.parametrize("mapping", ["per_thread", "shared", "per_process"])
-@pytest.mark.parametrize("scheme", schemes.names())
+@pytest.mark.parametrize("scheme", registry.names())
 def test_every_scheme_and_mapping(scheme, mapping, threads, run_compiled):
     """With all mechanisms on and all threads starting at once, the engines agree."""
     workload = a_workload(pages=40, mapping=mapping)

@@ -1,12 +1,12 @@
 """The explorer and the timed engines: what happens in time is among what can happen at all."""
 
 import random
-from dataclasses import replace
 
 import pytest
 from racing import race
+from scopes import changed
 
-from dessim import schemes
+from dessim import registry
 from dessim.engines import run_setup
 from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.explore import explore
@@ -24,7 +24,7 @@ from dessim.study.check import Scope, check, small_world_of
 
 SCOPES = [
     Scope(name, actor=actor, threads=2, tables=tables, page=page, split_lookup=True)
-    for name in schemes.names()
+    for name in registry.names()
     for actor, tables, page in (
         ("invalidate", "shared", "target"),
         ("invalidate", "own", "neighbour"),
@@ -145,12 +145,8 @@ def test_every_bug_of_a_timed_run_is_reachable(run_compiled, variant, precheck):
         )
         counters = run_compiled(setup).counters
         met = {bug: met[bug] + counters[bug] for bug in met}
-    scope = Scope(
-        "gang_lookup_mapcount",
-        threads=2,
-        tables="own",
-        options=(("precheck", True),) if precheck else (),
-        **variant,
+    scope = changed(
+        Scope("gang_lookup_mapcount"), options=options, threads=2, tables="own", **variant
     )
     reached = {v.name: v.verdict for v in check(scope, ("bug1", "bug2")).verdicts}
     for bug, times in met.items():
@@ -163,7 +159,7 @@ def test_every_bug_of_a_timed_run_is_reachable(run_compiled, variant, precheck):
 def test_schedules_replay_on_the_reference_engine():
     """Shortest traces, replayed through ``advance`` with its costs, fire the same BUG_ON."""
     for changes in ({}, {"unmap_retry": "before_bug", "threads": 2, "tables": "own"}):
-        found = check(replace(Scope("gang_lookup_mapcount"), **changes), ("bug1", "bug2"))
+        found = check(changed(Scope("gang_lookup_mapcount"), **changes), ("bug1", "bug2"))
         small = found.exploration.small
         for verdict in found.verdicts:
             w = replay(small, read_schedule(small, verdict.schedule))
@@ -172,7 +168,7 @@ def test_schedules_replay_on_the_reference_engine():
             assert counters["bug1"] + counters["bug2"] == 1
 
 
-@pytest.mark.parametrize("scheme", schemes.names())
+@pytest.mark.parametrize("scheme", registry.names())
 def test_random_schedules_replay_on_the_reference_engine(scheme):
     """Any schedule of the explorer is one of the reference engine, state by state."""
     small = small_world_of(Scope(scheme, threads=2, attempts=2))

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 import pytest
+from scopes import changed
 
-from dessim import schemes
+from dessim import registry
 from dessim.engines.explorer.story import Walk, read_schedule
 from dessim.engines.explorer.watch import ptes_of
 from dessim.kernel import layout as lay
@@ -21,11 +22,11 @@ from dessim.kernel.alphabet import (
     unlock_page,
     when,
 )
-from dessim.schemes import Scheme
+from dessim.registry import Scheme
 from dessim.study.check import Scope, check, told
 
 LOCKLESS = Scope("gang_lookup_mapcount")
-SAFE = [name for name in schemes.names() if name != "gang_lookup_mapcount"]
+SAFE = [name for name in registry.names() if registry.load(name).promises]
 BUGS = ("bug1", "bug2")
 REAL = (
     *("mapcount_negative", "mapcount_below_ptes", "mapcount_at_rest", "stale_mapping"),
@@ -38,11 +39,6 @@ def steps_of(scope: Scope, *properties: str) -> dict[str, int | None]:
     verdicts = check(scope, properties).verdicts
     assert all(verdict.verdict != "unknown" for verdict in verdicts)
     return {v.name: v.steps for v in verdicts if v.verdict == "sometimes"}
-
-
-def options(**chosen: bool | str) -> tuple[tuple[str, bool | str], ...]:
-    """Return options as a scope holds them."""
-    return tuple(sorted(chosen.items()))
 
 
 # --- the race of the thread ----------------------------------------------------------------------
@@ -106,18 +102,18 @@ def test_truncate_meets_the_lockless_scheme_too():
         ({"unmap_retry": "always_bug"}, 11, 14),
         ({"unmap_retry": "until_unmapped"}, 10, 13),
         ({"walk": "every_table"}, 14, 17),
-        ({"options": options(precheck=True)}, 11, 14),
+        ({"options": {"precheck": True}}, 11, 14),
     ],
 )
 def test_repairs_of_the_invalidation(changes, bug1, bug2):
     """Unmapping once more helps against bug1 only if nobody faults a second time; never bug2."""
     wanted = {name: steps for name, steps in (("bug1", bug1), ("bug2", bug2)) if steps}
-    assert steps_of(replace(LOCKLESS, **changes), *BUGS) == wanted
+    assert steps_of(changed(LOCKLESS, **changes), *BUGS) == wanted
 
 
 def test_unmapping_until_unmapped_may_never_end():
     """A thread that faults for ever can keep the loop going: a fair circle, and it is one."""
-    scope = replace(LOCKLESS, unmap_retry="until_unmapped", attempts="repeat")
+    scope = changed(LOCKLESS, unmap_retry="until_unmapped", attempts="repeat")
     found = check(scope, ("livelock",))
     (verdict,) = found.verdicts
     assert verdict.verdict == "sometimes"
@@ -128,13 +124,13 @@ def test_unmapping_until_unmapped_may_never_end():
         walk.make(action)
     assert walk.key() == keys[-verdict.circle]
     assert steps_of(replace(scope, attempts=2), "livelock") == {}
-    assert steps_of(replace(scope, unmap_retry="always_bug"), "livelock") == {}
+    assert steps_of(scope.beside(unmap_retry="always_bug"), "livelock") == {}
 
 
 # --- what is really wrong: with the BUG_ONs taken out ------------------------------------------
 
 
-QUIET = replace(LOCKLESS, bug1=False, bug2=False, threads=2)
+QUIET = changed(LOCKLESS, bug1=False, bug2=False, threads=2)
 
 
 @pytest.mark.parametrize("memory", ["sc", "tso", "weak"])
@@ -146,14 +142,14 @@ def test_without_bug_ons_the_lockless_scheme_does_no_harm(memory):
 @pytest.mark.parametrize(
     ("changes", "wrong"),
     [
-        ({"options": options(mapping_recheck=False)}, {"stale_mapping"}),
-        ({"options": options(recheck_order="mapping_first")}, {"stale_mapping"}),
-        ({"options": options(reference=False)}, {"use_after_free"}),
-        ({"options": options(fence=False)}, set()),
-        ({"options": options(fence=False), "memory": "tso"}, set()),
-        ({"options": options(fence=False), "memory": "weak"}, {"stale_mapping"}),
+        ({"options": {"mapping_recheck": False}}, {"stale_mapping"}),
+        ({"options": {"recheck_order": "mapping_first"}}, {"stale_mapping"}),
+        ({"options": {"reference": False}}, {"use_after_free"}),
+        ({"options": {"fence": False}}, set()),
+        ({"options": {"fence": False}, "memory": "tso"}, set()),
+        ({"options": {"fence": False}, "memory": "weak"}, {"stale_mapping"}),
         (
-            {"options": options(fence=False), "memory": "tso", "plain_increment": True},
+            {"options": {"fence": False}, "memory": "tso", "plain_increment": True},
             {"stale_mapping"},
         ),
         ({"memory": "tso", "plain_increment": True}, set()),
@@ -162,7 +158,7 @@ def test_without_bug_ons_the_lockless_scheme_does_no_harm(memory):
 )
 def test_each_part_of_the_lockless_scheme_is_needed(changes, wrong):
     """Reference, both tests, their order, the fence, a page lock that is a barrier: all needed."""
-    assert set(steps_of(replace(QUIET, **changes), *REAL)) == wrong
+    assert set(steps_of(changed(QUIET, **changes), *REAL)) == wrong
 
 
 @pytest.mark.parametrize("scheme", SAFE)
@@ -185,7 +181,7 @@ BLOCK_AND_MAP = (
 
 def bad_scheme(fault_around, slow_path=None) -> Scheme:
     """Return a scheme that is not in the folder."""
-    slow = schemes.load("no_fault_around").slow_path if slow_path is None else slow_path
+    slow = registry.load("no_fault_around").slow_path if slow_path is None else slow_path
     return Scheme("bad", "", fault_around, slow, {}, {}, (), "mmap_lock")
 
 
@@ -208,7 +204,7 @@ def test_blocking_on_a_page_under_the_ptl_deadlocks():
     page-table lock. Beside an invalidation that always takes it one thread is enough.
     """
     assert deadlocks(UNDER_PTL, EACH_ITS_TARGET)
-    assert deadlocks(UNDER_PTL, Scope("bad", page="target", pages=2, walk="every_table"))
+    assert deadlocks(UNDER_PTL, Scope("bad", page="target", pages=2).beside(walk="every_table"))
     assert not deadlocks(UNDER_PTL, replace(EACH_ITS_TARGET, threads=1))
 
 

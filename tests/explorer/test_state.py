@@ -5,20 +5,21 @@ from dataclasses import replace
 
 import pytest
 
-from dessim import schemes
+from dessim import registry
 from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.explore import explore
 from dessim.engines.explorer.story import Walk
 from dessim.engines.explorer.world import ScopeError
 from dessim.kernel import layout as lay
-from dessim.study.check import ACTORS, Scope, check, small_world_of
+from dessim.study.check import Scope, check, small_world_of
 
+ACTORS = ("invalidate", "truncate", "reclaim", "munmap")
 SCOPES = [
     Scope(name, actor=actor, threads=2, tables=tables, memory=memory)
-    for number, name in enumerate(schemes.names())
+    for number, name in enumerate(registry.names())
     for actor, tables, memory in (
         ("invalidate", "shared", "sc"),
-        (list(ACTORS)[number % 4], "own", ("tso", "weak")[number % 2]),
+        (ACTORS[number % 4], "own", ("tso", "weak")[number % 2]),
     )
 ]
 SCOPES += [
@@ -160,5 +161,6 @@ def test_a_full_store_buffer_is_not_a_proof():
 def test_six_stores_on_their_way_are_enough():
     """In the widest scopes of the study no store buffer is ever full."""
     for pages in (1, 2):
-        scope = Scope("gang_lookup_mapcount", pages=pages, memory="weak", bug1=False, bug2=False)
-        assert check(scope, ("deadlock",)).exploration.complete
+        scope = Scope("gang_lookup_mapcount", pages=pages, memory="weak")
+        quiet = scope.beside(bug1=False, bug2=False)
+        assert check(quiet, ("deadlock",)).exploration.complete

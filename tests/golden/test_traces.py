@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from helpers import a_machine, a_workload, scheme_setup
 
-from dessim import schemes
+from dessim import registry
 from dessim.engines.reference import Reference
 from dessim.kernel import layout as lay
 from dessim.kernel.world import build_world
@@ -43,13 +43,13 @@ def trace(scheme, threads, **options):
     )
 
 
-@pytest.mark.parametrize("scheme", schemes.names())
+@pytest.mark.parametrize("scheme", registry.names())
 def test_a_window_mapped_by_one_cpu(scheme, golden):
     """Alone, a scheme goes through exactly these steps at exactly these times."""
     golden(FOLDER / f"{scheme}.one.txt", trace(scheme, 1))
 
 
-@pytest.mark.parametrize("scheme", schemes.names())
+@pytest.mark.parametrize("scheme", registry.names())
 def test_a_window_mapped_by_two_processes_at_once(scheme, golden):
     """Two processes that fault on the same pages meet exactly like this."""
     golden(FOLDER / f"{scheme}.two.txt", trace(scheme, 2))

@@ -3,7 +3,7 @@
 import pytest
 from helpers import BUSY_MACHINE, a_lock_loop, a_workload, lock_loop_setup, scheme_setup
 
-from dessim import schemes
+from dessim import registry
 from dessim.engines import run_setup
 from dessim.kernel import layout as lay
 from dessim.kernel.result import InvariantError, check_at_rest, read_result
@@ -11,7 +11,7 @@ from dessim.kernel.world import WorldError, build_world
 
 
 @pytest.mark.parametrize("mapping", ["per_thread", "shared", "per_process"])
-@pytest.mark.parametrize("scheme", schemes.names())
+@pytest.mark.parametrize("scheme", registry.names())
 def test_time_by_category_adds_up_exactly(scheme, mapping):
     """The categories sum to the tasks' time from start to end, and none is negative."""
     workload = a_workload(pages=40, mapping=mapping, start_stagger_ps=50_000)
@@ -23,7 +23,7 @@ def test_time_by_category_adds_up_exactly(scheme, mapping):
 
 
 @pytest.mark.parametrize("mapping", ["per_thread", "shared", "per_process"])
-@pytest.mark.parametrize("scheme", schemes.names())
+@pytest.mark.parametrize("scheme", registry.names())
 def test_pages_add_up(scheme, mapping):
     """Every page is mapped once per mapping, touched once per thread, unmapped at the end."""
     threads, pages = 12, 40

@@ -5,6 +5,7 @@ from statistics import mean
 import pytest
 from helpers import KERNEL_PS, LOCAL_PS, TLB, TLB_PS, a_lab, a_machine, a_workload
 
+from dessim.actors.munmap import UNMAP_TABLE
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import (
     Step,
@@ -18,7 +19,6 @@ from dessim.kernel.alphabet import (
     note,
     when,
 )
-from dessim.schemes.munmap import UNMAP_TABLE
 
 SEEN, AFTER = count("touches"), count("pte_lost")
 

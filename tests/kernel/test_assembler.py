@@ -3,7 +3,7 @@
 import pytest
 from helpers import STOP, a_lab, a_machine, a_workload, scheme_program
 
-from dessim import schemes
+from dessim import registry
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import (
     Step,
@@ -182,7 +182,7 @@ def test_a_step_keeps_the_line_if_the_task_comes_back_to_it():
     }
 
 
-@pytest.mark.parametrize("scheme", schemes.names())
+@pytest.mark.parametrize("scheme", registry.names())
 def test_every_scheme_is_laid_out_with_all_its_jumps_inside_the_program(scheme):
     """Each scheme assembles, and each of its instructions leads to an instruction."""
     program = scheme_program(scheme, 4)

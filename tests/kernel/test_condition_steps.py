@@ -4,7 +4,16 @@ import pytest
 from helpers import KERNEL_PS, LINE_PS, LOCAL_PS, MEMORY_PS, a_lab, a_workload
 
 from dessim.kernel import layout as lay
-from dessim.kernel.alphabet import FLAG_CONDITIONS, count, remember, set_pte, unless, when
+from dessim.kernel.alphabet import (
+    ProgramError,
+    clear_flag,
+    count,
+    remember,
+    set_pte,
+    unless,
+    when,
+)
+from dessim.kernel.flags import FLAGS, flag_condition, flag_mask
 
 YES, NO = count("touches"), count("pte_lost")
 TAKEN = {True: "count touches", False: "count pte_lost"}
@@ -49,10 +58,51 @@ def test_when_flags_is_true_exactly_for_these_flags(condition, flags, holds):
     assert lab.page(0, lay.P_FLAGS) == flags
 
 
-def test_when_flags_has_a_true_and_a_false_case_for_every_condition():
-    """Every condition on flags of the alphabet is tested in both branches."""
-    both = {(name, holds) for name, _, holds in TRUTH}
-    assert both == {(name, holds) for name in FLAG_CONDITIONS for holds in (True, False)}
+def test_when_flags_is_true_and_false_for_every_flag():
+    """Every flag of the alphabet is tested alone or with others, in both branches."""
+    asked = {(flag.name, holds) for name, _, holds in TRUTH for flag in FLAGS if asks(name, flag)}
+    assert asked == {(flag.name, holds) for flag in FLAGS for holds in (True, False)}
+
+
+def asks(condition, flag):
+    """Return whether a condition asks for a flag."""
+    return bool(flag_mask(condition)[0] & flag.bit)
+
+
+def every_combination():
+    """Yield each set of flags that a condition can ask for, and which of them are to be set."""
+    for mask in range(1, 1 << len(FLAGS)):
+        for want in range(mask + 1):
+            if want & ~mask == 0:
+                yield mask, want
+
+
+def test_any_flags_make_a_condition():
+    """Each combination has a name, the name means that combination, in any order of its words."""
+    for mask, want in every_combination():
+        name = flag_condition(mask, want)
+        assert flag_mask(name) == (mask, want)
+        step = when(name, YES)
+        assert (step.op, step.a, step.b) == ("when_flags", mask, want)
+    assert flag_mask("page.uptodate_unlocked") == flag_mask("page.unlocked_uptodate")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["page.", "page.dirty", "page.uptodate_", "page.uptodate_no_uptodate", "pte.uptodate", "page"],
+)
+def test_what_is_no_flag_is_refused(name):
+    """An unknown flag, one that is asked for twice, and anything else is no condition."""
+    with pytest.raises(ProgramError, match=r"unknown condition .*; there are pte.none.*unlocked"):
+        when(name, YES)
+
+
+def test_clear_flag_takes_a_flag_by_its_name():
+    """It clears that flag and sets none; another name is refused."""
+    step = clear_flag("readahead")
+    assert (step.op, step.a, step.b) == ("set_flags", lay.FLAG_READAHEAD, 0)
+    with pytest.raises(ProgramError, match="unknown flag 'dirty'; there are locked, ours"):
+        clear_flag("dirty")
 
 
 def test_when_flags_loads_the_line_from_its_owner():

@@ -2,7 +2,7 @@
 
 from helpers import DEVICE, KERNEL_PS, a_lab, a_machine, a_workload
 
-from dessim import schemes
+from dessim import registry
 from dessim.engines import run_setup
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import read_ahead, submit_read
@@ -30,8 +30,8 @@ def waiting(lab):
 def run(threads=1, pages=4, queue_depth=2, scheme="no_fault_around", order=0, **changes):
     """Run threads on a file that has to be read."""
     workload = a_workload(pages=pages, page_touch="touch_word", cached_ppm=0, **changes)
-    program = schemes.thread_program(
-        schemes.load(scheme),
+    program = registry.thread_program(
+        registry.load(scheme),
         {},
         order,
         page_cache_changes=True,

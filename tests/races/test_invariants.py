@@ -4,7 +4,7 @@ import pytest
 from invariants import bugs, watched_run
 from racing import race
 
-from dessim import schemes
+from dessim import registry
 from dessim.kernel import layout as lay
 from dessim.kernel.invariants import BrokenError, check_pages
 from dessim.kernel.result import check_at_rest
@@ -15,7 +15,7 @@ ACTORS = ("invalidate_range", "reclaim", "truncate")
 
 @pytest.mark.parametrize("actor", ACTORS)
 @pytest.mark.parametrize("mapping", ["per_thread", "shared"])
-@pytest.mark.parametrize("scheme", schemes.names())
+@pytest.mark.parametrize("scheme", registry.names())
 def test_invariants_hold_after_every_event_beside_an_actor(scheme, mapping, actor):
     """No event leaves a page with more ptes than mappings, a negative count, or a stale pte."""
     w = watched_run(race(scheme, actor, mapping=mapping, seed=4))
@@ -72,7 +72,7 @@ def test_invariants_hold_with_munmap_churn_beside_an_actor(actor):
 
 
 @pytest.mark.parametrize("mapping", ["per_thread", "shared", "per_process"])
-@pytest.mark.parametrize("scheme", schemes.names())
+@pytest.mark.parametrize("scheme", registry.names())
 def test_invariants_hold_beside_munmap(scheme, mapping):
     """Ranges that are unmapped under faulting threads, whole page tables too, leave nothing."""
     for beside in ((), ("invalidate_range",)):

@@ -16,6 +16,7 @@ import pytest
 from helpers import DISTANCES, LINE_PS, STOP, a_machine, a_workload
 from scipy import stats
 
+from dessim.actors.invalidate_range import DELETE, OPTIONS, UNMAP_AND_CHECK
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import (
     Step,
@@ -40,7 +41,6 @@ from dessim.kernel.assembler import assemble
 from dessim.kernel.programs import actor_program
 from dessim.kernel.world import ActorSetup, Setup
 from dessim.schemes import gang_lookup_mapcount
-from dessim.schemes.invalidate_range import DELETE, OPTIONS, UNMAP_AND_CHECK
 
 LOAD, RMW = 200_000, 10_000
 RAISED = 1_000_000  # work between raising the mapcount and the re-check

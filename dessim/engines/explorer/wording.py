@@ -6,7 +6,8 @@ from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.buffers import buffer_of
 from dessim.kernel import layout as lay
 from dessim.kernel.addressing import page_at
-from dessim.kernel.operands import flags_in_words, lock_of
+from dessim.kernel.flags import flags_in_words
+from dessim.kernel.operands import lock_of
 from dessim.kernel.ops import OP_ADD, OP_ADD_FOLIO_REFS, OP_BUG_ON, OP_WHEN_FLAGS, OPERATIONS
 
 if TYPE_CHECKING:

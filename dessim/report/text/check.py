@@ -28,18 +28,25 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def invalidate_words(row: dict[str, Any]) -> str:
+def option_words(row: dict[str, Any]) -> str:
     """Return what is particular about the actor and the scheme, in a few words."""
     said = []
-    options = row["invalidate"]
-    if options["unmap_retry"] != "none":
-        said.append(options["unmap_retry"])
-    if options["walk"] != "if_mapped":
-        said.append(options["walk"])
-    said += [f"no {name}" for name in ("bug1", "bug2") if not options[name]]
-    if row["precheck"]:
-        said.append("precheck")
+    for options in (row["actor_options"], row["scheme_options"]):
+        for key, value in sorted(options.items(), key=lambda kv: (isinstance(kv[1], bool), kv[0])):
+            if isinstance(value, bool):
+                said.append(key if value else f"no {key}")
+            else:
+                said.append(value if isinstance(value, str) else f"{key}={value}")
     return ", ".join(said) or "-"
+
+
+def silent_text(names: Sequence[str]) -> str:
+    """Return the sentence about schemes of one's own that promise nothing."""
+    many = len(names) > 1
+    return (
+        f"{', '.join(names)} promise{'' if many else 's'} nothing (PROMISES):"
+        f" {'they were' if many else 'it was'} explored, and nothing is judged\n"
+    )
 
 
 def scope_words(row: dict[str, Any]) -> str:
@@ -47,7 +54,7 @@ def scope_words(row: dict[str, Any]) -> str:
     threads = f"{row['threads']} thread{'s' * (row['threads'] > 1)}"
     attempts = "for ever" if row["attempts"] == "repeat" else f"{row['attempts']}x each"
     pages = f"{row['pages']} {row['page']} page{'s' * (row['pages'] > 1)}"
-    variant = invalidate_words(row)
+    variant = option_words(row)
     actor = row["actor"] + (f" ({variant})" if variant != "-" else "")
     return (
         f"{row['scheme']}: {threads} faulting {attempts}, {row['tables']} page tables, {pages},"
@@ -69,7 +76,7 @@ def scope_cells(row: dict[str, Any]) -> list[str]:
     """Return the scope of a row in the columns of a table."""
     page = row["page"] if row["pages"] == 1 else f"{row['pages']} {row['page']}s"
     return [
-        *(row["scheme"], row["actor"], invalidate_words(row), str(row["threads"])),
+        *(row["scheme"], row["actor"], option_words(row), str(row["threads"])),
         *(row["tables"], str(row["attempts"]), page, row["memory"]),
     ]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from dessim.engines import reference
 from dessim.engines.deadlock import Deadlock, FatalBug
-from dessim.kernel.alphabet import FLAG_CONDITIONS
 from dessim.kernel.assembler import assemble
+from dessim.kernel.flags import flag_condition
 from dessim.kernel.placement import cpu_of
 from dessim.kernel.programs import device_program
 from dessim.kernel.result import RunResult, check_at_rest, read_result
@@ -49,10 +50,8 @@ def listing_of(setup: Setup) -> tuple[str, ...]:
 
 def _in_words(line: str) -> str:
     """A line of a listing with conditions by the names that schemes use."""
-    for name, (mask, want) in FLAG_CONDITIONS.items():
-        if line == f"when flags & {mask} == {want}":
-            return f"when {name}"
-    return line
+    flags = re.fullmatch(r"when flags & (\d+) == (\d+)", line)
+    return f"when {flag_condition(int(flags[1]), int(flags[2]))}" if flags else line
 
 
 def record(

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dessim import schemes
+from dessim import registry
 from dessim.model import ConfigError, Experiment, Point, SchemeChoice, load_workload, resolve
 from dessim.model.author import our_workload, usual_author
 from dessim.model.errors import Place, Problem, Source, suggest
@@ -186,7 +186,7 @@ def _point(key: Key, templates: Mapping[object, Point]) -> Point:
     workload, scheme, threads, order = key
     if not 1 <= threads <= MAX_THREADS or not 0 <= order <= 9:
         raise ValueError(f"threads must be 1 to {MAX_THREADS}, the order 0 to 9")
-    schemes.load(scheme)  # here, where its place is known
+    registry.load(scheme)  # here, where its place is known
     like = templates.get(workload) or templates[None]
     known = like.workload if workload in templates else _workload(workload)
     simulate = like.simulate_bytes if workload in templates else None

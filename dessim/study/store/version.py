@@ -7,9 +7,9 @@ from functools import lru_cache
 from pathlib import Path
 
 import dessim
-from dessim.schemes import own_files
+from dessim.registry import own_files
 
-ROOMS = ("model", "kernel", "schemes", "engines")
+ROOMS = ("model", "kernel", "schemes", "actors", "registry", "engines")
 
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -26,7 +26,7 @@ def model_version() -> str:
 
 @lru_cache
 def _version(own: tuple[tuple[Path, int], ...]) -> str:
-    """Hash of the package and of schemes of one's own, each with the time of its last change."""
+    """Hash of the package and of files of one's own, each with the time of its last change."""
     return hash_of(Path(dessim.__file__).resolve().parent, [path for path, _ in own])
 
 
@@ -40,7 +40,7 @@ def hash_of(package: Path, own: Sequence[Path] = ()) -> str:
     package : Path
         The folder `dessim`.
     own : sequence of Path
-        Schemes from elsewhere: they count like files of `dessim/schemes`.
+        Schemes and actors from elsewhere: they count like files of the package.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def hash_of(package: Path, own: Sequence[Path] = ()) -> str:
     digest = hashlib.sha256()
     files = [path for room in ROOMS for path in sorted((package / room).rglob("*.py"))]
     names = [path.relative_to(package).as_posix() for path in files]
-    names += [f"schemes/{path.name}" for path in own]
+    names += [f"{path.parent.name}/{path.name}" for path in own]
     for name, path in zip(names, [*files, *own], strict=True):
         parts: list[str] = []
         _add_meaning(ast.parse(path.read_bytes()), parts)

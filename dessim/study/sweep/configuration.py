@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dessim import schemes
+from dessim import registry
 from dessim.model import Experiment, Machine, Point, SchemeChoice, Workload
 from dessim.model.fields import Model, submodel, unit_of, yaml_form, yaml_key
 from dessim.model.workload import foreign_keys
@@ -75,7 +75,7 @@ def configuration_of(
             {
                 "name": one.name,
                 "options": dict(sorted(one.options.items())),
-                "description": schemes.load(one.name).description,
+                "description": registry.load(one.name).description,
             }
             for one in chosen.values()
         ],

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from pathlib import Path
 
-from dessim import schemes
+from dessim import registry
 from dessim.kernel.assembler import Program, assemble
 from dessim.kernel.programs import lock_loop_program
 from dessim.kernel.setup import ActorSetup, Setup, changes_page_cache
@@ -28,7 +29,8 @@ def program_of(point: Point) -> Program:
         return assemble(lock_loop_program())
     chosen = tuple(sorted(point.scheme.options.items()))
     around = point.fault_around_order > 0
-    return _program(point.scheme.name, chosen, around, features_of(point.workload))
+    own = tuple((path, path.stat().st_mtime_ns) for path in registry.own_files())
+    return _program(point.scheme.name, chosen, around, features_of(point.workload), own)
 
 
 def features_of(workload: Workload) -> tuple[bool, bool, bool]:
@@ -43,13 +45,15 @@ def features_of(workload: Workload) -> tuple[bool, bool, bool]:
 @lru_cache(maxsize=256)
 def _program(
     name: str,
-    chosen: tuple[tuple[str, schemes.Option], ...],
+    chosen: tuple[tuple[str, registry.Option], ...],
     around: bool,
     features: tuple[bool, bool, bool],
+    own: tuple[tuple[Path, int], ...],
 ) -> Program:
+    """Assemble a program once, as long as files of one's own stay as they are."""
     changes, reads_ahead, unmaps = features
-    return schemes.thread_program(
-        schemes.load(name),
+    return registry.thread_program(
+        registry.load(name),
         dict(chosen),
         int(around),
         page_cache_changes=changes,
@@ -66,10 +70,10 @@ def actors_of(workload: Workload, scheme: SchemeChoice) -> tuple[ActorSetup, ...
     UnknownScheme
         If an actor or one of its options does not exist.
     """
-    fault_lock = schemes.load(scheme.name).fault_lock if workload.actors else ""
+    fault_lock = registry.load(scheme.name).fault_lock if workload.actors else ""
     return tuple(
         ActorSetup(
-            schemes.program_of_actor(schemes.load_actor(actor.name), actor.options, fault_lock),
+            registry.program_of_actor(registry.load_actor(actor.name), actor.options, fault_lock),
             actor.every_ps,
             actor.range_pages,
         )
@@ -139,7 +143,7 @@ def check(experiment: Experiment, points: Iterable[Point]) -> None:
         if key not in problems:
             try:
                 program_of(point)
-            except schemes.UnknownScheme as error:
+            except registry.UnknownScheme as error:
                 problems[key] = Problem(_place_of_scheme(document, point.scheme), str(error))
         if changes_page_cache(point.workload) and point.scheme.options.get("folio_order", 0):
             text = (
@@ -155,7 +159,7 @@ def check(experiment: Experiment, points: Iterable[Point]) -> None:
             problems.setdefault(("device",), Problem(document.place(("machine",)), text))
         try:
             actors_of(point.workload, point.scheme)
-        except schemes.UnknownScheme as error:
+        except registry.UnknownScheme as error:
             problems.setdefault(("actors",), Problem(document.place(("workload",)), str(error)))
     if experiment.measured is not None:
         try:

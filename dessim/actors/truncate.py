@@ -10,6 +10,7 @@ Linux 3.14 ``mm/truncate.c: truncate_pagecache``, which unmaps before and after,
 partial pages. (Punching a hole, ``truncate_pagecache_range``, unmaps before only.)
 """
 
+from dessim.actors.invalidate_range import DELETE, UNMAP_IF_MAPPED
 from dessim.kernel.alphabet import (
     count,
     each_in_range,
@@ -19,7 +20,6 @@ from dessim.kernel.alphabet import (
     unlock_page,
     when,
 )
-from dessim.schemes.invalidate_range import DELETE, UNMAP_IF_MAPPED
 
 OPTIONS = {"walk": "if_mapped", "bug2": True, "fatal": False}
 CHOICES = {"walk": ("if_mapped", "every_table")}

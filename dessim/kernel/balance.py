@@ -1,0 +1,330 @@
+"""Whether every path through a program gives back what it takes, before it runs.
+
+The program's graph is walked with what a task holds in place of a World: locks, the lock of the
+page at which it works, references to it, a raised mapcount. A pte owns a reference and a count:
+mapping a page hands both over, clearing a pte brings both back. Where it matters, what a condition
+said is remembered: ``noted``, and whether the gang lookup's array holds the page of a visit.
+
+What the walk does not know is in ``docs/schemes.md``.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+
+from dessim.kernel import layout as lay
+from dessim.kernel.alphabet import ProgramError
+from dessim.kernel.assembler import Program
+from dessim.kernel.flags import flag_condition
+from dessim.kernel.in_hand import (
+    LOCK_NAMES,
+    Page,
+    State,
+    Visit,
+    Wrong,
+    add,
+    adds,
+    counted,
+    lock,
+    lock_page,
+    takes,
+    takes_lock,
+    unlock_page,
+)
+from dessim.kernel.ops import OPS
+
+VISITS = frozenset(("next_page", "next_in_range", "next_folio", "next_in_table", "next_table"))
+"""Ends of loops that go to a page of their own each time round."""
+ROUNDS = frozenset(("next_in_folio", "next_mapping"))
+"""Ends of loops that stay with the page, or with its folio."""
+RESTS = frozenset(
+    ("fault_end", "next_access", "touch", "finish", "stop", "pause", "rest", "begin", "io_next")
+)
+"""Steps at which a task holds nothing."""
+
+
+class UnbalancedError(ProgramError):
+    """A program in which a path keeps a lock or a reference, or drops one that it has not."""
+
+
+class _Walk:
+    """The walk over one program."""
+
+    def __init__(self, program: Program) -> None:
+        words, size = program.words, lay.I_WORDS
+        self.rows = [words[start : start + size] for start in range(0, len(words), size)]
+        self.ops = [OPS[row[lay.I_OP]] for row in self.rows]
+        self.listing = program.listing
+        self.loops = {  # outer ones first
+            end: self.rows[end][lay.I_TARGET]
+            for end in reversed(range(len(self.rows)))
+            if self.ops[end] in VISITS
+        }
+        self.by_folio = "add_folio_refs" in self.ops
+
+    def first_wrong(self) -> str:
+        """Walk until something is wrong, along a shortest path; return what, or nothing."""
+        start = self.arrive(State(), -1, 0)
+        came: dict[State, tuple[State, str] | None] = {start: None}
+        todo = deque([start])
+        while todo:
+            state = todo.popleft()
+            try:
+                for after, answer in self.onwards(state):
+                    if after not in came:
+                        came[after] = (state, answer)
+                        todo.append(after)
+            except Wrong as wrong:
+                return self.told(state, wrong, came)
+        return ""
+
+    # --- one step -------------------------------------------------------------------------------
+
+    def onwards(self, state: State) -> Iterator[tuple[State, str]]:
+        """Yield the states after a step, each with what its condition said."""
+        place = state.place
+        op, row = self.ops[place], self.rows[place]
+        if op in RESTS:
+            self.check_rest(state)
+        if op == "stop":
+            return
+        if op in VISITS:
+            yield from self.end_visit(state)
+            return
+        asks = op.startswith("when_") or op in ("trylock_page", "clear_pte")
+        said = ("yes", "no") if asks else ("done", "again") if op in ROUNDS else ("", "")
+        yes = self.yes(state, op, row)
+        if yes is not None:
+            yield self.arrive(yes, place, row[lay.I_NEXT]), said[0]
+        no = self.no(state, op) if row[lay.I_TARGET] or asks else None
+        if no is not None:
+            yield self.arrive(no, place, row[lay.I_TARGET]), said[1]
+
+    def arrive(self, state: State, source: int, place: int) -> State:
+        """Return the state at the next step: loops that it leaves are over, those it enters begin.
+
+        Raises
+        ------
+        Wrong
+            If a loop is left by a jump with something of its page in hand.
+        """
+        while state.visits and not self.is_inside(state.visits[-1], place):
+            state = self.finish(state)
+            state = state._replace(visits=state.visits[:-1])
+        visits = state.visits
+        inside = {visit.end for visit in visits}
+        for end, head in self.loops.items():
+            if head == place and end not in inside and not head <= source <= end:
+                visits = (*visits, Visit(end))
+        return state._replace(place=place, visits=visits)
+
+    def is_inside(self, visit: Visit, place: int) -> bool:
+        """Return whether a step belongs to the loop of a visit."""
+        return self.loops[visit.end] <= place <= visit.end
+
+    def yes(self, state: State, op: str, row: tuple[int, ...]) -> State | None:
+        """Return what a task holds after a step that is done, or whose condition holds."""
+        page = state.page
+        if op == "when_noted":
+            return state if state.noted else None
+        if op == "when_gang_holds":
+            return self.gang_holds(state)
+        if op == "note":
+            return state._replace(noted=bool(row[lay.I_A]))
+        if op in ("to_head", "from_head"):
+            return state._replace(at_head=op == "to_head")
+        if op in ("lock", "unlock"):
+            return lock(state, op, row[lay.I_A], row[lay.I_B])
+        if op in ("trylock_page", "lock_page", "add_to_cache"):
+            return lock_page(state, op)
+        if op in ("unlock_page", "submit_read"):
+            return unlock_page(state, op)
+        if op == "io_next":  # the device's: whoever submitted the page has left it the lock
+            return counted(state.having(locked="page"), 1, 0)
+        if op == "add":
+            return add(state, row[lay.I_A], row[lay.I_B])
+        if op == "set_pte":
+            if self.by_folio:
+                return counted(state, 0, -1).having(unpaid=True)
+            return counted(state, -1, -1)
+        if op == "add_folio_refs":
+            return state.having(unpaid=False)
+        if op == "clear_pte":
+            return counted(state, 1, 1)
+        if op == "when_frozen":  # the last two: of the page cache and one's own
+            return counted(state, -2, 0)
+        if op == "remove":  # that of the page cache is one's own now
+            return counted(state, 1, 0)
+        if op == "gang_remember":
+            return state.having(remembered=True)
+        if op == "gang_forget":
+            if state.gang:
+                raise Wrong("forgets pages whose references it still has")
+            return state._replace(gang=None)
+        if op.startswith("pick_") and page != Page():
+            self.check_page(state)
+        return state
+
+    def no(self, state: State, op: str) -> State | None:
+        """Return what a task holds after a step whose condition does not hold."""
+        if op == "when_noted":
+            return None if state.noted else state
+        if op == "when_gang_holds":
+            page = state.page
+            return None if page.held or page.remembered else state.having(held=False)
+        return state
+
+    # --- the gang lookup's array ----------------------------------------------------------------
+
+    def gang_holds(self, state: State) -> State | None:
+        """Return what a task has of a page that is in the array: the references put there."""
+        page = state.page
+        if page.held or page.remembered:
+            return state
+        if page.held is False or state.gang is None or not state.visits:
+            return None if page.held is False or state.gang is None else state
+        return counted(state.having(held=True), state.gang, 0)
+
+    def finish(self, state: State) -> State:
+        """Return the state after a visit: of its page nothing is left in hand.
+
+        Raises
+        ------
+        Wrong
+            If something is.
+        """
+        visit, gang = state.visits[-1], state.gang
+        page = visit.page
+        in_hand = page.references
+        if page.remembered:
+            if gang not in (None, in_hand):
+                raise Wrong(
+                    "remembers a page with another number of references than those before it:"
+                    " nobody can tell whose to drop; forget() empties the array"
+                )
+            state = state._replace(gang=in_hand, gang_skips=self.skips(visit.end))
+            visit, in_hand = visit._replace(kept=True), 0
+        elif gang and page.held and in_hand in (0, gang):
+            visit = visit._replace(given=visit.given or not in_hand, kept=visit.kept or in_hand > 0)
+            in_hand = 0
+        elif gang:
+            none_here = page.held is False
+            visit = visit._replace(
+                passed=visit.passed or none_here, kept=visit.kept or not none_here
+            )
+        self.check_page(state.having(references=in_hand))
+        visit = visit._replace(page=Page())
+        return state._replace(visits=(*state.visits[:-1], visit), at_head=False)
+
+    def skips(self, end: int) -> bool:
+        """Return whether a loop begins with the first unmapped page."""
+        before = self.loops[end] - 1
+        return self.ops[before] == "window" and bool(self.rows[before][lay.I_A])
+
+    def end_visit(self, state: State) -> Iterator[tuple[State, str]]:
+        """Yield the states after a loop's end: another time round, and out of it."""
+        row = self.rows[state.place]
+        after = self.finish(state)
+        yield self.arrive(after, state.place, row[lay.I_TARGET]), "again"
+        visit = after.visits[-1]
+        if after.gang:
+            kept = visit.kept or (self.skips(visit.end) and not after.gang_skips)
+            if visit.given and kept:
+                raise Wrong(
+                    "drops references of some pages that the gang lookup remembered, and not of"
+                    " others"
+                )
+            if visit.passed and not visit.given and not kept:
+                return  # the array is not empty: some page was in it
+            if visit.given:
+                after = after._replace(gang=0)
+        done = after._replace(visits=after.visits[:-1])
+        yield self.arrive(done, state.place, row[lay.I_NEXT]), "done"
+
+    # --- what must be given back ----------------------------------------------------------------
+
+    def check_page(self, state: State) -> None:
+        """Refuse a page of which something is still in hand."""
+        page = state.page
+        if page.locked:
+            took = takes("trylock_page", "lock_page", "add_to_cache")
+            raise Wrong("does not unlock the page that it locks{taken}", took)
+        if page.unpaid:
+            text = "maps a page{taken} and never adds the reference for it (add_folio_refs)"
+            raise Wrong(text, takes("set_pte"))
+        if page.raised > 0:
+            text = "raises the mapcount{taken} and neither maps the page nor lowers it"
+            raise Wrong(text, adds(lay.P_MAPCOUNT, 1))
+        if page.raised < 0:
+            raise Wrong("maps a page{taken} without raising its mapcount", takes("set_pte"))
+        if page.references > 0:
+            text = "does not drop the reference to the page that it takes{taken}"
+            raise Wrong(text, adds(lay.P_REFCOUNT, 1))
+        if page.references < 0:
+            text = "maps a page{taken} without a reference for its pte"
+            took = takes("set_pte") if self.maps else takes("when_frozen")
+            raise Wrong(text if self.maps else "freezes a page{taken} without a reference", took)
+
+    @property
+    def maps(self) -> bool:
+        """Whether the program maps pages at all."""
+        return "set_pte" in self.ops
+
+    def check_rest(self, state: State) -> None:
+        """Refuse a task that rests with something in hand."""
+        for which, shared in sorted(state.locks):
+            raise Wrong(
+                f"does not release {LOCK_NAMES[which, shared]}, which it takes{{taken}}",
+                takes_lock(which),
+            )
+        self.check_page(state)
+        if state.gang:
+            text = "does not drop the references to pages that it remembers{taken}"
+            raise Wrong(text, takes("gang_remember"))
+
+    # --- what to say of it ----------------------------------------------------------------------
+
+    def told(self, state: State, wrong: Wrong, came: dict[State, tuple[State, str] | None]) -> str:
+        """Return the sentence: what is wrong, at which step, and on which way one comes there."""
+        way: list[tuple[int, str]] = []
+        here, link = state, came[state]
+        while link is not None:
+            before, answer = link
+            if self.ops[here.place] in RESTS and here is not state:
+                break
+            way.append((before.place, answer))
+            here, link = before, came[before]
+        taken = ""
+        for place, _answer in way:
+            row = self.rows[place]
+            if wrong.began and wrong.began(self.ops[place], row[lay.I_A], row[lay.I_B]):
+                taken = f" at step {place} ({self.listing[place]})"
+                break
+        what = str(wrong).replace("{taken}", taken)
+        asked = [f"{self.asked(at)}: {said}" for at, said in reversed(way) if said]
+        path = f"on the way {', '.join(asked)}" if asked else "on every way"
+        return f"{what}: at step {state.place} ({self.listing[state.place]}), {path}"
+
+    def asked(self, place: int) -> str:
+        """Return a condition as the listing has it, with the flags in words."""
+        row = self.rows[place]
+        text = f"{place} {self.listing[place]}"
+        if self.ops[place] == "when_flags":
+            text += f" ({flag_condition(row[lay.I_A], row[lay.I_B])})"
+        return text
+
+
+def find_imbalance(program: Program) -> str:
+    """Return what a path through a program keeps, or drops without having it.
+
+    Parameters
+    ----------
+    program : Program
+        Of a thread or an actor.
+
+    Returns
+    -------
+    str
+        What, at which step of the listing, and what the conditions on the way there say; empty if
+        every path gives back what it takes.
+    """
+    return _Walk(program).first_wrong()

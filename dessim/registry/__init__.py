@@ -1,0 +1,50 @@
+"""Schemes and actors by name: their folders are the registry.
+
+Those are ``dessim/schemes`` and ``dessim/actors``; ``./schemes`` and ``./actors`` of the working
+directory belong to it. ``files`` finds them
+without running any, ``catalogue`` loads what is named, ``programs`` builds what tasks run.
+"""
+
+from dessim.registry.catalogue import (
+    Actor,
+    Option,
+    Scheme,
+    UnknownScheme,
+    actor_names,
+    listed,
+    load,
+    load_actor,
+    names,
+    options_of,
+    own_files,
+    read_option,
+)
+from dessim.registry.files import SHORT_NAMES, Found, SchemeFileError
+from dessim.registry.programs import (
+    faulting_program,
+    program_of_actor,
+    thread_program,
+    whole_life,
+)
+
+__all__ = [
+    "SHORT_NAMES",
+    "Actor",
+    "Found",
+    "Option",
+    "Scheme",
+    "SchemeFileError",
+    "UnknownScheme",
+    "actor_names",
+    "faulting_program",
+    "listed",
+    "load",
+    "load_actor",
+    "names",
+    "options_of",
+    "own_files",
+    "program_of_actor",
+    "read_option",
+    "thread_program",
+    "whole_life",
+]

@@ -1,0 +1,290 @@
+"""What schemes and actors there are, and loading one by name.
+
+A scheme's file has ``FAULT_AROUND``, ``SLOW_PATH`` and ``PROMISES`` (which one's own may lack);
+an actor's file has ``ACTOR``. Both may have ``OPTIONS`` with defaults, ``CHOICES`` with the values
+that a text may take, and ``EXCLUDED`` with options that do not go together.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from dessim.errors import UserError
+from dessim.kernel.alphabet import Step
+from dessim.registry import files
+from dessim.registry.files import Found, SchemeFileError
+
+Option = bool | int | str
+FAULT_LOCKS = ("mmap_lock", "vma_lock")
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A locking scheme.
+
+    Attributes
+    ----------
+    name : str
+    description : str
+        What it is and where it comes from: the docstring of its file.
+    fault_around, slow_path : tuple of Step
+        Mapping the window, and the ordinary path for a target that is still unmapped.
+    options : dict
+        Options with their defaults.
+    choices : dict
+        Values that an option with text may take.
+    promises : tuple of str
+        Properties that the scheme claims to have in every order of events.
+    fault_lock : str
+        The lock that a fault holds: ``mmap_lock`` or ``vma_lock``.
+    excluded : tuple of dict
+        Options that do not go together.
+    repairs : tuple of dict
+        Options with which the core table of ``dessim check`` shows the scheme once more.
+    file : str
+        Its path, if it is one's own.
+    """
+
+    name: str
+    description: str
+    fault_around: tuple[Step, ...]
+    slow_path: tuple[Step, ...]
+    options: dict[str, Option]
+    choices: dict[str, tuple[str, ...]]
+    promises: tuple[str, ...]
+    fault_lock: str
+    excluded: tuple[dict[str, Option], ...] = ()
+    repairs: tuple[dict[str, Option], ...] = ()
+    file: str = ""
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Somebody else who works on the file's pages.
+
+    Attributes
+    ----------
+    name, description, options, choices, excluded, file
+        As of a scheme.
+    steps : tuple of Step
+        One round.
+    """
+
+    name: str
+    description: str
+    steps: tuple[Step, ...]
+    options: dict[str, Option]
+    choices: dict[str, tuple[str, ...]]
+    excluded: tuple[dict[str, Option], ...] = ()
+    file: str = ""
+
+
+class UnknownScheme(UserError):  # noqa: N818 - it says what is unknown, not that it is an error
+    """A scheme, an actor, or an option of one, that does not exist."""
+
+
+def own_files() -> list[Path]:
+    """Return the files of one's own that can be used, in ``./schemes`` and ``./actors``."""
+    return [one.path for one in files.found() if one.own and not one.problem]
+
+
+def listed(word: str) -> list[Found]:
+    """Return the files that define a word, those that cannot be used among them, by name."""
+    return sorted((one for one in files.found() if word in one.words), key=lambda one: one.name)
+
+
+def names() -> list[str]:
+    """Return the names of all schemes, sorted; a file that cannot be used has none."""
+    return _names("SLOW_PATH")
+
+
+def actor_names() -> list[str]:
+    """Return the names of all actors, sorted; a file that cannot be used has none."""
+    return _names("ACTOR")
+
+
+def _names(word: str) -> list[str]:
+    every = files.found()
+    wrong = {one.name for one in every if one.problem}
+    return sorted({one.name for one in every if word in one.words} - wrong)
+
+
+def _find(name: str, word: str, kind: str) -> tuple[Found, ModuleType]:
+    """Return a file by its name, and its module: only here a file is run."""
+    every = [one for one in files.found() if one.name == name]
+    for one in sorted(every, key=lambda one: not one.problem):
+        if one.problem or word in one.words:
+            module = files.run(one)
+            _check_kinds(module, one.path)
+            return one, module
+    known = _names(word)
+    near = get_close_matches(name, known, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    reason = files.why_not(name, word)
+    hint = f": {reason}" if reason else hint
+    raise UnknownScheme(f"unknown {kind} {name!r}{hint} (there are {', '.join(known)})")
+
+
+def load(name: str) -> Scheme:
+    """Return a scheme by name.
+
+    Raises
+    ------
+    UnknownScheme
+        If there is no such file; the message lists what there is and the nearest name.
+    SchemeFileError
+        If its file cannot be used; the message names file, line and remedy.
+    """
+    found, module = _find(name, "SLOW_PATH", "scheme")
+    return Scheme(
+        name,
+        (module.__doc__ or "").strip(),
+        module.FAULT_AROUND,
+        module.SLOW_PATH,
+        dict(getattr(module, "OPTIONS", {})),
+        dict(getattr(module, "CHOICES", {})),
+        getattr(module, "PROMISES", ()),
+        getattr(module, "FAULT_LOCK", "mmap_lock"),
+        tuple(getattr(module, "EXCLUDED", ())),
+        tuple(getattr(module, "REPAIRS", ())),
+        str(found.path) if found.own else "",
+    )
+
+
+def load_actor(name: str) -> Actor:
+    """Return an actor by name.
+
+    Raises
+    ------
+    UnknownScheme
+        If there is no such file.
+    SchemeFileError
+        If its file cannot be used.
+    """
+    found, module = _find(name, "ACTOR", "actor")
+    return Actor(
+        name,
+        (module.__doc__ or "").strip(),
+        module.ACTOR,
+        dict(getattr(module, "OPTIONS", {})),
+        dict(getattr(module, "CHOICES", {})),
+        tuple(getattr(module, "EXCLUDED", ())),
+        str(found.path) if found.own else "",
+    )
+
+
+# --- what the parts of a file must be ------------------------------------------------------------
+
+
+def _is_program(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(x, Step) or _is_program(x) for x in value)
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(x, str) for x in value)
+
+
+def _is_options(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(x, Option) for x in value.values())
+
+
+def _are_choices(value: Any) -> bool:
+    return isinstance(value, dict) and all(_is_texts(x) for x in value.values())
+
+
+def _are_combinations(value: Any) -> bool:
+    return isinstance(value, tuple) and all(_is_options(x) for x in value)
+
+
+PARTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "FAULT_AROUND": ("a tuple of steps", _is_program),
+    "SLOW_PATH": ("a tuple of steps", _is_program),
+    "ACTOR": ("a tuple of steps", _is_program),
+    "PROMISES": ("a tuple of texts", _is_texts),
+    "OPTIONS": ("a dict, of on or off, numbers and texts", _is_options),
+    "CHOICES": ("a dict, of tuples of texts", _are_choices),
+    "EXCLUDED": ("a tuple of dicts", _are_combinations),
+    "REPAIRS": ("a tuple of dicts", _are_combinations),
+    "FAULT_LOCK": (" or ".join(map(repr, FAULT_LOCKS)), lambda value: value in FAULT_LOCKS),
+}
+"""Parts of a file, what they must be, and whether they are."""
+
+
+def _check_kinds(module: ModuleType, path: Path) -> None:
+    """Refuse parts of a wrong kind: a program without its comma is a step, not a tuple."""
+    for name, (wanted, is_right) in PARTS.items():
+        if hasattr(module, name) and not is_right(getattr(module, name)):
+            value = getattr(module, name)
+            found = repr(value) if isinstance(value, str) else type(value).__name__
+            raise SchemeFileError(f"{path}: {name} must be {wanted}, found {found}")
+
+
+# --- options ------------------------------------------------------------------------------------
+
+
+def options_of(scheme: Scheme | Actor, chosen: Mapping[str, Option]) -> dict[str, Option]:
+    """Return a scheme's options: its defaults overridden by what was chosen.
+
+    Raises
+    ------
+    UnknownScheme
+        If an option is unknown, has the wrong type, or does not go together with another.
+    """
+    options = dict(scheme.options)
+    for key, value in chosen.items():
+        if key not in options:
+            raise UnknownScheme(f"{scheme.name!r} has no option {key!r} {_instead(key, options)}")
+        if type(value) is not type(options[key]):
+            wanted = type(options[key]).__name__
+            raise UnknownScheme(f"option {key!r} of {scheme.name!r} takes a {wanted}: {value!r}")
+        allowed = scheme.choices.get(key)
+        if allowed and value not in allowed:
+            raise UnknownScheme(
+                f"option {key!r} of {scheme.name!r} is one of {', '.join(allowed)}: {value!r}"
+            )
+        options[key] = value
+    for clash in scheme.excluded:
+        if clash.items() <= options.items():
+            told = " and ".join(f"{key}={value}" for key, value in clash.items())
+            raise UnknownScheme(
+                f"options {told} of {scheme.name!r} do not go together: one leaves nothing for the"
+                " other to do"
+            )
+    return options
+
+
+def _instead(key: str, options: Iterable[str]) -> str:
+    """Return what could be meant by an unknown option."""
+    has = ", ".join(options)
+    near = get_close_matches(key, options, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"(it has {has or 'none'}{hint})"
+
+
+def read_option(scheme: Scheme | Actor, key: str, text: str) -> Option:
+    """Return the value of an option that was written as text, by the type of its default.
+
+    Raises
+    ------
+    UnknownScheme
+        If there is no such option, or the text is no value of it.
+    """
+    if key not in scheme.options:
+        raise UnknownScheme(
+            f"{scheme.name!r} has no option {key!r} {_instead(key, scheme.options)}"
+        )
+    default = scheme.options[key]
+    value: Option | None = text
+    if isinstance(default, bool):
+        words = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
+        value, wanted = words.get(text.lower()), "on or off"
+    elif isinstance(default, int):
+        digits = text.removeprefix("-")
+        is_number = digits.isascii() and digits.isdecimal()
+        value, wanted = int(text) if is_number else None, "a whole number"
+    if value is None:
+        raise UnknownScheme(f"option {key!r} of {scheme.name!r} takes {wanted}: {text!r}")
+    return value

@@ -1,0 +1,169 @@
+"""Files of schemes and actors: those that come along, and one's own in the working directory.
+
+Finding what there is runs nothing: a file is read for its docstring and for the names that it
+defines. Only a file that somebody names is run. Whoever names a file of ``./schemes`` runs the
+Python that lies there, as for figures in ``./experiments``; one that is unfinished stops nobody
+else.
+"""
+
+import ast
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+
+import dessim
+from dessim.errors import UserError
+from dessim.model.python_file import line_of, names_of
+
+PACKAGE = Path(dessim.__file__).resolve().parent
+WORDS = {"schemes": "SLOW_PATH", "actors": "ACTOR"}
+"""Folders, and what a file there defines. An actor of one's own may lie in ``./schemes``, too."""
+SHORT_NAMES = {"invalidate": "invalidate_range"}
+"""Actors that commands and results call by another name than that of their file."""
+RESERVED = {"none", *SHORT_NAMES}
+REMEDY = "mend it, or take the file out of its folder: docs/schemes.md"
+
+
+class SchemeFileError(UserError):
+    """A file of a scheme or an actor that cannot be used; the message names the line."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file that defines a scheme or an actor, as far as reading it tells.
+
+    Attributes
+    ----------
+    name : str
+    path : Path
+    words : frozenset of str
+        ``SLOW_PATH``, ``ACTOR``: which of them it defines.
+    description : str
+        Its docstring.
+    problem : str
+        Why it cannot be used; empty if nothing is known against it.
+    own : bool
+        Whether it is not one of those that come along.
+    """
+
+    name: str
+    path: Path
+    words: frozenset[str]
+    description: str
+    problem: str
+    own: bool
+
+
+def found() -> list[Found]:
+    """Return all files that define a scheme or an actor: those that come along, then one's own."""
+    files: list[Found] = []
+    for folder, word in WORDS.items():
+        files += _read_folder(PACKAGE / folder, word, own=False)
+    shipped = {path.stem for folder in WORDS for path in (PACKAGE / folder).glob("*.py")}
+    shipped |= RESERVED
+    taken = set(shipped)
+    for folder, word in WORDS.items():
+        place = Path(folder).resolve()
+        if place == PACKAGE / folder or not place.is_dir():
+            continue
+        for one in _read_folder(place, word, own=True):
+            problem = one.problem
+            if one.name in taken:
+                whose = "dessim has" if one.name in shipped else "there is"
+                problem = f"{one.path}: {whose} a {one.name!r} already; give yours a new name"
+            taken.add(one.name)
+            files.append(Found(one.name, one.path, one.words, one.description, problem, True))
+    return files
+
+
+def _read_folder(folder: Path, word: str, *, own: bool) -> list[Found]:
+    """Return the files of a folder that define a scheme or an actor, by name."""
+    paths = [path for path in sorted(folder.glob("[a-z]*.py")) if path.is_file()]
+    read = [_read(path, path.stat().st_mtime_ns, word, own) for path in paths]
+    return [one for one in read if one is not None]
+
+
+@lru_cache(maxsize=512)
+def _read(path: Path, changed_ns: int, word: str, own: bool) -> Found | None:
+    """Return what a file says of itself, or None if it defines neither; it is not run.
+
+    A file that is no Python is taken for what its folder is for.
+    """
+    try:
+        text = path.read_bytes()
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, OSError) as error:
+        line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        told = error.msg if isinstance(error, SyntaxError) else str(error)
+        problem = f"{path}{line}: {told}; {REMEDY}"
+        return Found(path.stem, path, frozenset((word,)), "", problem, own)
+    words = frozenset(names_of(tree) & set(WORDS.values()))
+    if not words:
+        return None
+    problem = ""
+    if "SLOW_PATH" in words and b"FAULT_AROUND" not in text and b"import *" not in text:
+        problem = _lacks(path, "FAULT_AROUND")
+    description = (ast.get_docstring(tree, clean=False) or "").strip()
+    return Found(path.stem, path, words, description, problem, own)
+
+
+def _lacks(path: Path, name: str) -> str:
+    return f"{path}: a scheme needs {name}, which is missing; docs/schemes.md shows one"
+
+
+def run(one: Found) -> ModuleType:
+    """Run a file that was named, and return its module.
+
+    Raises
+    ------
+    SchemeFileError
+        If it cannot be used.
+    """
+    if one.problem:
+        raise SchemeFileError(one.problem)
+    module = _run(one.path, one.path.stat().st_mtime_ns, one.own)
+    needed = ("FAULT_AROUND",) if one.own else ("FAULT_AROUND", "PROMISES")
+    for name in needed if "SLOW_PATH" in one.words else ():
+        if not hasattr(module, name):
+            raise SchemeFileError(_lacks(one.path, name))
+    return module
+
+
+@lru_cache(maxsize=512)
+def _run(path: Path, changed_ns: int, own: bool) -> ModuleType:
+    """Run a file; one of one's own that was changed since is run again."""
+    try:
+        if not own:
+            return importlib.import_module(f"dessim.{path.parent.name}.{path.stem}")
+        spec = importlib.util.spec_from_file_location(f"own_{path.parent.name}_{path.stem}", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:  # whatever a person's file may do
+        line = line_of(error, path)
+        text = f"{path}:{line}: {type(error).__name__}: {error}; {REMEDY}"
+        raise SchemeFileError(text) from error
+    return module
+
+
+def why_not(name: str, word: str) -> str:
+    """Say why a file of that name is no scheme or actor; empty if there is no such file.
+
+    Parameters
+    ----------
+    name : str
+    word : "SLOW_PATH" or "ACTOR"
+        What it would have to define.
+    """
+    for folder in WORDS:
+        path = Path(folder) / f"{name}.py"
+        if not path.is_file() or path.resolve().parent == PACKAGE / folder:
+            continue
+        if not "a" <= name[0] <= "z":
+            return f"found ./{path}, but its name does not begin with a small letter"
+        return f"found ./{path}, but it defines no {word} (docs/schemes.md)"
+    return ""

@@ -1,0 +1,116 @@
+"""From a scheme or an actor, with its options, to the program that a task runs."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from dessim.actors import exit, munmap
+from dessim.kernel.alphabet import Step
+from dessim.kernel.assembler import Program, assemble
+from dessim.kernel.balance import UnbalancedError, find_imbalance
+from dessim.kernel.programs import actor_program, attempt_program, fault_program
+from dessim.registry.catalogue import Actor, Option, Scheme, options_of
+from dessim.schemes import no_fault_around
+
+
+def thread_program(
+    scheme: Scheme,
+    chosen: Mapping[str, Option],
+    fault_around_order: int,
+    *,
+    page_cache_changes: bool = False,
+    reads_ahead: bool = False,
+    unmaps: bool = False,
+) -> Program:
+    """Return the whole program of a faulting thread under a scheme.
+
+    Parameters
+    ----------
+    scheme : Scheme
+    chosen : dict
+        Options that differ from the scheme's defaults.
+    fault_around_order : int, 0..9
+        0 is no fault-around: the kernel then does not call it, and every scheme that takes the
+        mmap lock is ``no_fault_around``.
+    page_cache_changes, reads_ahead, unmaps : bool
+        What the workload makes possible: steps that could never matter are left out.
+
+    Raises
+    ------
+    UnknownScheme
+        If an option is unknown or has a wrong value.
+    UnbalancedError
+        If a path through it keeps a lock or a reference.
+    """
+    options = options_of(scheme, chosen)
+    around, slow_path = scheme.fault_around, scheme.slow_path
+    if fault_around_order == 0:
+        around = ()
+        if scheme.fault_lock == "mmap_lock":
+            slow_path = no_fault_around.SLOW_PATH
+    options.update(page_cache_changes=page_cache_changes, reads_ahead=reads_ahead, unmaps=unmaps)
+    options.update(vma_locks=scheme.fault_lock == "vma_lock")
+    return _balanced(scheme, assemble(whole_life(around, slow_path, scheme.fault_lock), options))
+
+
+def faulting_program(scheme: Scheme, chosen: Mapping[str, Option]) -> Program:
+    """Return the program of a thread that only faults, under a scheme: what the explorer explores.
+
+    Raises
+    ------
+    UnknownScheme
+        If an option is unknown or has a wrong value.
+    UnbalancedError
+        If a path through it keeps a lock or a reference.
+    """
+    options = options_of(scheme, chosen)
+    options.update(page_cache_changes=True, reads_ahead=False, unmaps=False, vma_locks=False)
+    steps = attempt_program(scheme.fault_around, scheme.slow_path, scheme.fault_lock)
+    return _balanced(scheme, assemble(steps, options, timed=False))
+
+
+def whole_life(
+    fault_around: tuple[Step, ...], slow_path: tuple[Step, ...], fault_lock: str = "mmap_lock"
+) -> tuple[Step, ...]:
+    """Return a thread's steps around the two parts of a scheme, its munmap and exit included."""
+    return fault_program(
+        fault_around, slow_path, fault_lock, munmap=munmap.AFTER_TOUCHING, leave=exit.EXIT
+    )
+
+
+def program_of_actor(
+    actor: Actor, chosen: Mapping[str, Option], fault_lock: str = "mmap_lock"
+) -> Program:
+    """Return the program of an actor: rounds with pauses.
+
+    Parameters
+    ----------
+    actor : Actor
+    chosen : dict
+        Options that differ from the actor's defaults.
+    fault_lock : str
+        The lock that faults hold in the scheme beside which it runs.
+
+    Raises
+    ------
+    UnknownScheme
+        If an option is unknown or has a wrong value.
+    UnbalancedError
+        If a path through it keeps a lock or a reference.
+    """
+    options = options_of(actor, chosen)
+    options.update(vma_locks=fault_lock == "vma_lock")
+    return _balanced(actor, assemble(actor_program(actor.steps), options))
+
+
+_imbalance = lru_cache(maxsize=512)(find_imbalance)
+"""The same programs are assembled again and again: for each point, and by each worker."""
+
+
+def _balanced(whose: Scheme | Actor, program: Program) -> Program:
+    """Return a program if each path through it releases what it takes."""
+    found = _imbalance(program)
+    if found:
+        kind = "scheme" if isinstance(whose, Scheme) else "actor"
+        file = f"{whose.file}: " if whose.file else ""
+        raise UnbalancedError(f"{file}{kind} {whose.name!r} {found}")
+    return program

@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import chi2
 
 from dessim.model import Calibration, LeftOut, load_machine
-from dessim.model.published import PATCHED, Key, load_published
+from dessim.model.published import Key, load_published
 from dessim.study.fidelity.extrapolation import (
     CROWDED_DEGREES,
     CROWDED_SPREAD,
@@ -64,7 +64,7 @@ CELLS = [
 
 def key(workload: str, threads: int, order: int) -> Key:
     """Return a cell of the patched kernel."""
-    return workload, PATCHED, threads, order
+    return workload, "radix_walk_trylock", threads, order
 
 
 def test_a_drift_is_an_error_less_that_of_fewer_threads() -> None:

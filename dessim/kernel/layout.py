@@ -286,6 +286,7 @@ I_WORDS = _instruction.end(multiple=4)
 
 # OWN_TABLES: private if every page table has one user; a World knows, and holds the answer
 PRIVATE_NEVER, PRIVATE_ALWAYS, PRIVATE_OWN_TABLES = 0, 1, 2
+PRIVATE_BEHIND_STORES = 3  # in the explorer: nobody sees it, and it waits for the task's stores
 
 # How the explorer orders an instruction among the task's own.
 CLASS_LOAD = 0  # reads, and sees the task's own stores

@@ -13,6 +13,8 @@ from dessim.kernel import alphabet as say
 from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import Step
+from dessim.kernel.operation import NOTHING, PAGE
+from dessim.kernel.ops import OPERATIONS
 
 LOCK_ORDER = (
     ("mmap_lock", "mmap_lock_write"),
@@ -33,24 +35,30 @@ FLAG_CONDITIONS = (
 CONDITIONS = [*FLAG_CONDITIONS, *say.OTHER_CONDITIONS]
 OPTION = "drawn"
 
+# Whatever the table of operations holds without operands: a new row is drawn as well.
+STILL = [row.name for row in OPERATIONS if row.group == NOTHING and not row.takes_cost]
+ON_PAGE = [
+    row.name
+    for row in OPERATIONS
+    if row.group == PAGE and not (row.decides or row.listing or row.waits_for or row.locking)
+]
+
 MARKS = (lay.FLAG_UPTODATE, lay.FLAG_OURS, lay.FLAG_READAHEAD)
 TAME = (
     lambda cost, word, flag: (say.work(cost),),
     lambda cost, word, flag: (say.inc(word, cost), say.dec(word)),
-    lambda cost, word, flag: (say.fence(),),
     lambda cost, word, flag: (say.remember(),),
     lambda cost, word, flag: (say.forget(),),
     lambda cost, word, flag: (say.count("recheck_lost"),),
     lambda cost, word, flag: (say.note(cost == "rmap"),),
-    lambda cost, word, flag: (Step("think"),),
+    *(lambda cost, word, flag, op=op: (Step(op),) for op in STILL),
 )
 WILD = (
     *TAME,
     lambda cost, word, flag: (say.inc(word, cost),),
     lambda cost, word, flag: (say.dec(word),),
-    lambda cost, word, flag: (say.set_pte(),),
     lambda cost, word, flag: (say.clear_pte(),),
-    lambda cost, word, flag: (say.populate_table(),),
+    *(lambda cost, word, flag, op=op: (Step(op),) for op in ON_PAGE),
     lambda cost, word, flag: (say.unlock_page(),),  # also of a page that somebody else has locked
     lambda cost, word, flag: (say.set_flags(flag, 0),),
     lambda cost, word, flag: (say.set_flags(0, flag),),

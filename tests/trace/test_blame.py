@@ -51,7 +51,7 @@ def test_in_a_lock_loop_the_holder_holds(kind) -> None:
     """On the ideal machine nobody waits for anything but the hold times of others."""
     recording, run = record(a_loop(4, kind))
     found = blame(recording)
-    assert set(found.matrix) == {("lock", "lock lock", "thread: think hold")}
+    assert set(found.matrix) == {("lock", "lock lock", "thread: hold")}
     assert found.waiting_ps == run.time_ps["lock"] > 0
 
 
@@ -63,7 +63,7 @@ def test_the_cost_of_a_hand_over_is_nobodys_hold() -> None:
     found = blame(record(point.model_copy(update={"machine": machine}))[0])
     assert {row for row in found.matrix if row[0] == "lock"} == {
         ("lock", "lock lock", HAND_OVER),
-        ("lock", "lock lock", "thread: think hold"),
+        ("lock", "lock lock", "thread: hold"),
     }
     # while it is handed over, its line is not to be had either
     assert {chain for chain in found.chains if len(chain) > 2} == {("lock line", "lock", HAND_OVER)}

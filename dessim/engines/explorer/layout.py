@@ -17,8 +17,7 @@ X_CLASS = _header.word()  # base of the order class of each instruction
 X_LOOKUP = (
     _header.word()
 )  # base: 1 for an instruction that begins a lookup of a page in the page cache
-X_LOCKING = _header.word()  # base: what each instruction does with locks
-X_WAITS = _header.word()  # base: what a task waits for at each instruction
+X_NEEDS = _header.word()  # base: what each instruction needs in order to be carried out
 X_BUFFER = _header.word()  # base of the store buffers (B_*), one a task
 X_SHARED = _header.word()  # number of shared words
 X_SHARE = _header.word()  # base of their addresses
@@ -74,6 +73,9 @@ B_WORDS = _buffer.end()
 STORE, ADD, SET_BIT, CLEAR_BIT, RESERVE_BIT, RELEASE = 1, 2, 3, 4, 5, 6
 
 SC, TSO, WEAK = 0, 1, 2
+
+# --- what an instruction needs: a free lock, an unlocked page, its lock, or just to see it -------
+NEEDS_NOTHING, NEEDS_LOCK, NEEDS_UNLOCKED_PAGE, NEEDS_PAGE_LOCK, NEEDS_TO_TRY_PAGE = 0, 1, 2, 3, 4
 
 # --- properties ---------------------------------------------------------------------------------
 PROPERTIES = (

@@ -89,13 +89,9 @@ def is_get(w: World, i: int) -> int:
 
 def is_quiet(w: World, x: int, task: int, i: int) -> int:
     """Return whether an instruction can follow at once: nobody else sees it, no store holds it."""
-    if w[i + I_PRIVATE] == 0:
-        return 0
-    if w[x + X_MODEL] == SC:
-        return 1
-    if w[w[x + X_CLASS] + w[w[H_TASK] + task * T_WORDS + T_PC]] == CLASS_FULL:  # a fence
+    if w[i + I_PRIVATE] == PRIVATE_BEHIND_STORES:
         return w[buffer_of(w, x, task) + B_COUNT] == 0
-    return 1
+    return w[i + I_PRIVATE]
 
 
 def quiet_steps(w: World, x: int, task: int) -> None:
@@ -164,15 +160,15 @@ def can_move(w: World, x: int, task: int) -> int:
     i = w[H_PROG] + pc * I_WORDS
     if w[x + X_MODEL] != SC and stores_allow(w, x, task, pc) == 0:
         return 0
-    waits = w[w[x + X_WAITS] + pc]
-    if waits == WAITS_FOR_LOCK:
+    needs = w[w[x + X_NEEDS] + pc]
+    if needs == NEEDS_LOCK:
         return lock_is_free(w, x, t, i, task)
     record = page_at(w, w[t + T_CURSOR])
-    if w[x + X_MODEL] != SC and w[w[x + X_LOCKING] + pc] == TAKES_PAGE:
-        if is_reserved(w, x, task, record + P_FLAGS):
-            return 0
-    if waits == WAITS_FOR_PAGE:
-        return w[record + P_FLAGS] & FLAG_LOCKED == 0
+    if needs:
+        if w[x + X_MODEL] != SC and needs != NEEDS_UNLOCKED_PAGE:
+            if is_reserved(w, x, task, record + P_FLAGS):
+                return 0
+        return needs == NEEDS_TO_TRY_PAGE or w[record + P_FLAGS] & FLAG_LOCKED == 0
     if w[w[x + X_LOOKUP] + pc] and w[record + P_FLAGS] & FLAG_OURS:
         return w[record + P_REFCOUNT] != 0  # frozen: Linux looks again until the slot is empty
     return 1

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from dessim.engines.explorer import layout as ex
 from dessim.kernel import layout as lay
 from dessim.kernel.operation import Operation
 from dessim.kernel.ops import OP_ADD, OP_WHEN_FLAGS, OPERATIONS
@@ -57,6 +58,17 @@ def order_of(row: Any, rules: Rules) -> int:
 def operation_of(row: Any) -> Operation:
     """Return the operation of an instruction."""
     return OPERATIONS[int(row[lay.I_OP])]
+
+
+def needs_of(row: Any) -> int:
+    """Return what an instruction needs in order to be carried out, ``NEEDS_*``."""
+    operation = operation_of(row)
+    if operation.waits_for == lay.WAITS_FOR_LOCK:
+        return ex.NEEDS_LOCK
+    waits = operation.waits_for == lay.WAITS_FOR_PAGE
+    if operation.locking == lay.TAKES_PAGE:
+        return ex.NEEDS_PAGE_LOCK if waits else ex.NEEDS_TO_TRY_PAGE
+    return ex.NEEDS_UNLOCKED_PAGE if waits else ex.NEEDS_NOTHING
 
 
 def begins_lookup(rows: Any, place: int) -> bool:

@@ -96,7 +96,7 @@ def overtakes_writer(w: World, x: int, task: int) -> int:
     t = w[H_TASK] + task * T_WORDS
     pc = w[t + T_PC]
     i = w[H_PROG] + pc * I_WORDS
-    if w[w[x + X_LOCKING] + pc] != TAKES_LOCK or w[i + I_B] == 0:
+    if w[w[x + X_NEEDS] + pc] != NEEDS_LOCK or w[i + I_B] == 0:
         return 0
     lock = lock_at(w, t, w[i + I_A])
     if w[lock + K_HOLD] <= 0:
@@ -104,7 +104,7 @@ def overtakes_writer(w: World, x: int, task: int) -> int:
     for other in range(w[H_TASKS]):
         o = w[H_TASK] + other * T_WORDS
         j = w[H_PROG] + w[o + T_PC] * I_WORDS
-        takes = w[w[x + X_LOCKING] + w[o + T_PC]] == TAKES_LOCK
+        takes = w[w[x + X_NEEDS] + w[o + T_PC]] == NEEDS_LOCK
         if w[o + T_AT] != ENDED and takes and w[j + I_B] == 0:
             if lock_at(w, o, w[j + I_A]) == lock:
                 return 1

@@ -7,7 +7,7 @@ import numpy as np
 
 from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.fields import pack_fields, program_of, shared_words, task_at
-from dessim.engines.explorer.orders import Rules, begins_lookup, operation_of, order_of
+from dessim.engines.explorer.orders import Rules, begins_lookup, needs_of, operation_of, order_of
 from dessim.errors import UserError
 from dessim.kernel import layout as lay
 from dessim.kernel.operation import FREES_TABLES, QUIET_ALWAYS, QUIET_IF_TABLES_STAY
@@ -137,8 +137,7 @@ def _with_plan(w: Any, setup: Setup, rules: Rules) -> Small:
     sizes = {
         ex.X_CLASS: len(rows),
         ex.X_LOOKUP: len(rows),
-        ex.X_LOCKING: len(rows),
-        ex.X_WAITS: len(rows),
+        ex.X_NEEDS: len(rows),
         ex.X_BUFFER: tasks * ex.B_WORDS,
         ex.X_SHARE: 2 * len(shared),
         ex.X_SAVED: len(shared),
@@ -176,13 +175,15 @@ def _with_plan(w: Any, setup: Setup, rules: Rules) -> Small:
     for slot, number in header.items():
         w[x + slot] = number
     w[end:] = np.array(packing.rows, dtype=np.int64).ravel()
+    rows = program_of(w)
     for place, row in enumerate(rows):
         lookup = not rules.split_lookup and begins_lookup(rows, place)
         order = lay.CLASS_FULL if lookup else order_of(row, rules)
         w[places[ex.X_CLASS] + place] = order
         w[places[ex.X_LOOKUP] + place] = lookup
-        w[places[ex.X_LOCKING] + place] = operation_of(row).locking
-        w[places[ex.X_WAITS] + place] = operation_of(row).waits_for
+        w[places[ex.X_NEEDS] + place] = needs_of(row)
+        if row[lay.I_PRIVATE] and order == lay.CLASS_FULL and rules.memory != "sc":
+            row[lay.I_PRIVATE] = lay.PRIVATE_BEHIND_STORES
     for number, (address, kind) in enumerate(shared):
         w[places[ex.X_SHARE] + number] = address
         w[places[ex.X_SHARE] + len(shared) + number] = kind

@@ -83,7 +83,7 @@ def test_runs_become_stale_when_it_changes_but_not_when_it_is_explained(folder: 
         (
             "mine",
             SCHEME.replace("fault_around_setup", "nothing"),
-            "mine.py:7: ProgramError: unknown cost 'nothing'; there are none, exception_entry",
+            "mine.py:7: ProgramError: unknown cost 'nothing'; there are none, ",
         ),
         (
             "mine",
@@ -190,7 +190,7 @@ def test_a_file_that_nobody_names_is_not_run(folder: Path, text: str) -> None:
     assert model_version()
 
 
-ACTOR = '''"""Actor ``looker``: looks at pages."""
+ACTOR = '''"""Actor ``onlooker``: looks at pages."""
 
 from dessim.kernel.alphabet import count, each_in_range, get_page, option, put_page, when
 
@@ -206,12 +206,12 @@ ACTOR = (
 def test_an_actor_of_ones_own_is_listed_and_shown(folder: Path, place: str) -> None:
     """In ./actors, and still in ./schemes."""
     (folder.parent / place).mkdir(exist_ok=True)
-    (folder.parent / place / "looker.py").write_text(ACTOR)
-    assert re.search(r"^looker +looks at pages\.$", typed("list", "actors").stdout, re.M)
-    assert "looker" not in typed("list", "schemes").stdout
-    assert "page.refcount + 1" in typed("show", "scheme", "looker").stdout
+    (folder.parent / place / "onlooker.py").write_text(ACTOR)
+    assert re.search(r"^onlooker +looks at pages\.$", typed("list", "actors").stdout, re.M)
+    assert "onlooker" not in typed("list", "schemes").stdout
+    assert "page.refcount + 1" in typed("show", "scheme", "onlooker").stdout
     before = model_version()
-    (folder.parent / place / "looker.py").unlink()
+    (folder.parent / place / "onlooker.py").unlink()
     assert model_version() != before
 
 

@@ -17,29 +17,53 @@ from dessim.kernel.assembler import Program
 from dessim.kernel.flags import flag_condition
 from dessim.kernel.in_hand import (
     LOCK_NAMES,
+    LOCKS_PAGE,
     Page,
     State,
     Visit,
     Wrong,
-    add,
     adds,
     counted,
     lock,
     lock_page,
+    locks_page,
+    refuse_surplus,
     takes,
     takes_lock,
     unlock_page,
 )
-from dessim.kernel.ops import OPS
-
-VISITS = frozenset(("next_page", "next_in_range", "next_folio", "next_in_table", "next_table"))
-"""Ends of loops that go to a page of their own each time round."""
-ROUNDS = frozenset(("next_in_folio", "next_mapping"))
-"""Ends of loops that stay with the page, or with its folio."""
-RESTS = frozenset(
-    ("fault_end", "next_access", "touch", "finish", "stop", "pause", "rest", "begin", "io_next")
+from dessim.kernel.ops import (
+    OP_ADD,
+    OP_ADD_FOLIO_REFS,
+    OP_FROM_HEAD,
+    OP_GANG_FORGET,
+    OP_GANG_REMEMBER,
+    OP_IO_NEXT,
+    OP_NOTE,
+    OP_PICK_MAPPING,
+    OP_PICK_RANGE,
+    OP_PICK_TOUCHED,
+    OP_SET_PTE,
+    OP_STOP,
+    OP_SUBMIT_READ,
+    OP_TO_HEAD,
+    OP_TRYLOCK_PAGE,
+    OP_WHEN_FLAGS,
+    OP_WHEN_FROZEN,
+    OP_WHEN_GANG_HOLDS,
+    OP_WHEN_NOTED,
+    OP_WINDOW,
+    OPERATIONS,
 )
-"""Steps at which a task holds nothing."""
+
+OWN_RULES = frozenset(
+    (
+        *(OP_WHEN_NOTED, OP_WHEN_GANG_HOLDS, OP_NOTE, OP_TO_HEAD, OP_FROM_HEAD, OP_IO_NEXT),
+        *(OP_ADD_FOLIO_REFS, OP_GANG_REMEMBER, OP_GANG_FORGET),
+        *(OP_PICK_RANGE, OP_PICK_MAPPING, OP_PICK_TOUCHED),
+    )
+)
+"""Steps about what only the walk knows: notes, the gang's array, heads of folios, other pages."""
 
 
 class UnbalancedError(ProgramError):
@@ -52,14 +76,15 @@ class _Walk:
     def __init__(self, program: Program) -> None:
         words, size = program.words, lay.I_WORDS
         self.rows = [words[start : start + size] for start in range(0, len(words), size)]
-        self.ops = [OPS[row[lay.I_OP]] for row in self.rows]
+        self.ops = [OPERATIONS[row[lay.I_OP]] for row in self.rows]
         self.listing = program.listing
         self.loops = {  # outer ones first
             end: self.rows[end][lay.I_TARGET]
             for end in reversed(range(len(self.rows)))
-            if self.ops[end] in VISITS
+            if self.ops[end].new_page
         }
-        self.by_folio = "add_folio_refs" in self.ops
+        self.numbers = {row[lay.I_OP] for row in self.rows}
+        self.by_folio = OP_ADD_FOLIO_REFS in self.numbers
 
     def first_wrong(self) -> str:
         """Walk until something is wrong, along a shortest path; return what, or nothing."""
@@ -83,19 +108,18 @@ class _Walk:
         """Yield the states after a step, each with what its condition said."""
         place = state.place
         op, row = self.ops[place], self.rows[place]
-        if op in RESTS:
+        if op.at_rest:
             self.check_rest(state)
-        if op == "stop":
+        if row[lay.I_OP] == OP_STOP:
             return
-        if op in VISITS:
+        if op.new_page:
             yield from self.end_visit(state)
             return
-        asks = op.startswith("when_") or op in ("trylock_page", "clear_pte")
-        said = ("yes", "no") if asks else ("done", "again") if op in ROUNDS else ("", "")
-        yes = self.yes(state, op, row)
+        said = ("yes", "no") if op.decides else ("done", "again") if op.loop else ("", "")
+        yes = self.yes(state, row)
         if yes is not None:
             yield self.arrive(yes, place, row[lay.I_NEXT]), said[0]
-        no = self.no(state, op) if row[lay.I_TARGET] or asks else None
+        no = self.no(state, row[lay.I_OP]) if row[lay.I_TARGET] or op.decides else None
         if no is not None:
             yield self.arrive(no, place, row[lay.I_TARGET]), said[1]
 
@@ -121,54 +145,55 @@ class _Walk:
         """Return whether a step belongs to the loop of a visit."""
         return self.loops[visit.end] <= place <= visit.end
 
-    def yes(self, state: State, op: str, row: tuple[int, ...]) -> State | None:
+    def yes(self, state: State, row: tuple[int, ...]) -> State | None:
         """Return what a task holds after a step that is done, or whose condition holds."""
-        page = state.page
-        if op == "when_noted":
+        number, a, b = row[lay.I_OP], row[lay.I_A], row[lay.I_B]
+        op = OPERATIONS[number]
+        if number in OWN_RULES:
+            return self.own_rule(state, number, a)
+        if op.locking in (lay.TAKES_LOCK, lay.DROPS_LOCK):
+            return lock(state, op.locking, a, b)
+        if op.locking in LOCKS_PAGE:
+            locked = lock_page(state, number == OP_TRYLOCK_PAGE)
+            return locked if locked is None else counted(locked, *op.handed(a, b))
+        if op.locking == lay.DROPS_PAGE or number == OP_SUBMIT_READ:
+            return counted(unlock_page(state), *op.handed(a, b))
+        references, raised = op.handed(a, b)
+        if number == OP_ADD:
+            refuse_surplus(state, references, raised)
+        if number == OP_SET_PTE and self.by_folio:  # add_folio_refs pays the references
+            return counted(state, 0, raised).having(unpaid=True)
+        return counted(state, references, raised)
+
+    def own_rule(self, state: State, number: int, a: int) -> State | None:
+        """Return what a task holds after a step that is about more than counts and locks."""
+        if number == OP_WHEN_NOTED:
             return state if state.noted else None
-        if op == "when_gang_holds":
+        if number == OP_WHEN_GANG_HOLDS:
             return self.gang_holds(state)
-        if op == "note":
-            return state._replace(noted=bool(row[lay.I_A]))
-        if op in ("to_head", "from_head"):
-            return state._replace(at_head=op == "to_head")
-        if op in ("lock", "unlock"):
-            return lock(state, op, row[lay.I_A], row[lay.I_B])
-        if op in ("trylock_page", "lock_page", "add_to_cache"):
-            return lock_page(state, op)
-        if op in ("unlock_page", "submit_read"):
-            return unlock_page(state, op)
-        if op == "io_next":  # the device's: whoever submitted the page has left it the lock
+        if number == OP_NOTE:
+            return state._replace(noted=bool(a))
+        if number in (OP_TO_HEAD, OP_FROM_HEAD):
+            return state._replace(at_head=number == OP_TO_HEAD)
+        if number == OP_IO_NEXT:  # the device's: whoever submitted the page has left it the lock
             return counted(state.having(locked="page"), 1, 0)
-        if op == "add":
-            return add(state, row[lay.I_A], row[lay.I_B])
-        if op == "set_pte":
-            if self.by_folio:
-                return counted(state, 0, -1).having(unpaid=True)
-            return counted(state, -1, -1)
-        if op == "add_folio_refs":
+        if number == OP_ADD_FOLIO_REFS:
             return state.having(unpaid=False)
-        if op == "clear_pte":
-            return counted(state, 1, 1)
-        if op == "when_frozen":  # the last two: of the page cache and one's own
-            return counted(state, -2, 0)
-        if op == "remove":  # that of the page cache is one's own now
-            return counted(state, 1, 0)
-        if op == "gang_remember":
+        if number == OP_GANG_REMEMBER:
             return state.having(remembered=True)
-        if op == "gang_forget":
+        if number == OP_GANG_FORGET:
             if state.gang:
                 raise Wrong("forgets pages whose references it still has")
             return state._replace(gang=None)
-        if op.startswith("pick_") and page != Page():
+        if state.page != Page():  # another range, mapping or touched page is picked
             self.check_page(state)
         return state
 
-    def no(self, state: State, op: str) -> State | None:
+    def no(self, state: State, number: int) -> State | None:
         """Return what a task holds after a step whose condition does not hold."""
-        if op == "when_noted":
+        if number == OP_WHEN_NOTED:
             return None if state.noted else state
-        if op == "when_gang_holds":
+        if number == OP_WHEN_GANG_HOLDS:
             page = state.page
             return None if page.held or page.remembered else state.having(held=False)
         return state
@@ -218,7 +243,7 @@ class _Walk:
     def skips(self, end: int) -> bool:
         """Return whether a loop begins with the first unmapped page."""
         before = self.loops[end] - 1
-        return self.ops[before] == "window" and bool(self.rows[before][lay.I_A])
+        return self.rows[before][lay.I_OP] == OP_WINDOW and bool(self.rows[before][lay.I_A])
 
     def end_visit(self, state: State) -> Iterator[tuple[State, str]]:
         """Yield the states after a loop's end: another time round, and out of it."""
@@ -246,28 +271,28 @@ class _Walk:
         """Refuse a page of which something is still in hand."""
         page = state.page
         if page.locked:
-            took = takes("trylock_page", "lock_page", "add_to_cache")
+            took = locks_page()
             raise Wrong("does not unlock the page that it locks{taken}", took)
         if page.unpaid:
             text = "maps a page{taken} and never adds the reference for it (add_folio_refs)"
-            raise Wrong(text, takes("set_pte"))
+            raise Wrong(text, takes(OP_SET_PTE))
         if page.raised > 0:
             text = "raises the mapcount{taken} and neither maps the page nor lowers it"
             raise Wrong(text, adds(lay.P_MAPCOUNT, 1))
         if page.raised < 0:
-            raise Wrong("maps a page{taken} without raising its mapcount", takes("set_pte"))
+            raise Wrong("maps a page{taken} without raising its mapcount", takes(OP_SET_PTE))
         if page.references > 0:
             text = "does not drop the reference to the page that it takes{taken}"
             raise Wrong(text, adds(lay.P_REFCOUNT, 1))
         if page.references < 0:
             text = "maps a page{taken} without a reference for its pte"
-            took = takes("set_pte") if self.maps else takes("when_frozen")
+            took = takes(OP_SET_PTE) if self.maps else takes(OP_WHEN_FROZEN)
             raise Wrong(text if self.maps else "freezes a page{taken} without a reference", took)
 
     @property
     def maps(self) -> bool:
         """Whether the program maps pages at all."""
-        return "set_pte" in self.ops
+        return OP_SET_PTE in self.numbers
 
     def check_rest(self, state: State) -> None:
         """Refuse a task that rests with something in hand."""
@@ -279,7 +304,7 @@ class _Walk:
         self.check_page(state)
         if state.gang:
             text = "does not drop the references to pages that it remembers{taken}"
-            raise Wrong(text, takes("gang_remember"))
+            raise Wrong(text, takes(OP_GANG_REMEMBER))
 
     # --- what to say of it ----------------------------------------------------------------------
 
@@ -289,14 +314,14 @@ class _Walk:
         here, link = state, came[state]
         while link is not None:
             before, answer = link
-            if self.ops[here.place] in RESTS and here is not state:
+            if self.ops[here.place].at_rest and here is not state:
                 break
             way.append((before.place, answer))
             here, link = before, came[before]
         taken = ""
         for place, _answer in way:
             row = self.rows[place]
-            if wrong.began and wrong.began(self.ops[place], row[lay.I_A], row[lay.I_B]):
+            if wrong.began and wrong.began(row[lay.I_OP], row[lay.I_A], row[lay.I_B]):
                 taken = f" at step {place} ({self.listing[place]})"
                 break
         what = str(wrong).replace("{taken}", taken)
@@ -308,7 +333,7 @@ class _Walk:
         """Return a condition as the listing has it, with the flags in words."""
         row = self.rows[place]
         text = f"{place} {self.listing[place]}"
-        if self.ops[place] == "when_flags":
+        if row[lay.I_OP] == OP_WHEN_FLAGS:
             text += f" ({flag_condition(row[lay.I_A], row[lay.I_B])})"
         return text
 

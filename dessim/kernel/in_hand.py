@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from dessim.kernel import layout as lay
 from dessim.kernel.operands import NAMES_OF_LOCKS
+from dessim.kernel.ops import OP_ADD, OPERATIONS
 
 MOST = 3  # references, or counts, of one page in a hand: who takes more takes them round for round
 
@@ -60,8 +61,9 @@ class State(NamedTuple):
         return self._replace(visits=(*self.visits[:-1], self.visits[-1]._replace(page=page)))
 
 
-Began = Callable[[str, int, int], bool]
-"""Whether a step, by its name and operands, is one with which something wrong may have begun."""
+Began = Callable[[int, int, int], bool]
+"""Whether a step, by its number and operands, is one with which something may have begun."""
+LOCKS_PAGE = (lay.TAKES_PAGE, lay.LOCKS_PAGE_FOR_DEVICE)
 
 
 class Wrong(Exception):  # noqa: N818 - it ends the walk, nobody else sees it
@@ -74,24 +76,29 @@ class Wrong(Exception):  # noqa: N818 - it ends the walk, nobody else sees it
 
 def adds(word: int, by: int) -> Began:
     """Recognise a step that adds to a word of the page."""
-    return lambda op, a, b: op == "add" and (a, b) == (word, by)
+    return lambda op, a, b: op == OP_ADD and (a, b) == (word, by)
 
 
-def takes(*ops: str) -> Began:
-    """Recognise steps by their names."""
-    return lambda op, _a, _b: op in ops
+def takes(*numbers: int) -> Began:
+    """Recognise steps by their numbers."""
+    return lambda op, _a, _b: op in numbers
+
+
+def locks_page() -> Began:
+    """Recognise a step that locks the page."""
+    return lambda op, _a, _b: OPERATIONS[op].locking in LOCKS_PAGE
 
 
 def takes_lock(which: int) -> Began:
     """Recognise a step that takes a lock."""
-    return lambda op, a, _b: op == "lock" and a == which
+    return lambda op, a, _b: OPERATIONS[op].locking == lay.TAKES_LOCK and a == which
 
 
-def lock(state: State, op: str, which: int, shared: int) -> State:
+def lock(state: State, locking: int, which: int, shared: int) -> State:
     """Take or release a lock."""
     held = next((one for one in state.locks if one[0] == which), None)
     name = LOCK_NAMES[which, shared]
-    if op == "lock":
+    if locking == lay.TAKES_LOCK:
         if held is not None:
             raise Wrong(
                 f"takes {name} while it holds {LOCK_NAMES[held]}, taken{{taken}}",
@@ -105,37 +112,37 @@ def lock(state: State, op: str, which: int, shared: int) -> State:
     return state._replace(locks=state.locks - {held})
 
 
-def lock_page(state: State, op: str) -> State | None:
-    """Lock the page at which a task works."""
+def lock_page(state: State, tries: bool) -> State | None:
+    """Lock the page at which a task works; None if a try would find it busy."""
     if state.page.locked:
-        if op == "trylock_page":
+        if tries:
             return None  # it is busy, for oneself as for others
-        took = takes("trylock_page", "lock_page", "add_to_cache")
-        raise Wrong("locks a page that it has locked already{taken}", took)
-    locked = state.having(locked="head" if state.at_head else "page")
-    return counted(locked, 1, 0) if op == "add_to_cache" else locked  # that of the device
+        raise Wrong("locks a page that it has locked already{taken}", locks_page())
+    return state.having(locked="head" if state.at_head else "page")
 
 
-def unlock_page(state: State, op: str) -> State:
+def unlock_page(state: State) -> State:
     """Unlock the page at which a task works, or leave that to the device."""
     locked = state.page.locked
     if not locked:
         raise Wrong("unlocks a page that it has not locked")
     if locked != ("head" if state.at_head else "page"):
         raise Wrong(f"unlocks another page of the folio than the {locked} that it locked")
-    after = state.having(locked="")
-    return counted(after, -1, 0) if op == "submit_read" else after
+    return state.having(locked="")
 
 
-def add(state: State, word: int, by: int) -> State:
-    """Take or drop a reference, raise or lower the mapcount."""
-    if word == lay.P_REFCOUNT:
-        if by < 0 and state.page.references <= 0:
-            raise Wrong("drops a reference that it does not have")
-        return counted(state, by, 0)
-    if by < 0 and state.page.raised <= 0:
+def refuse_surplus(state: State, references: int, raised: int) -> None:
+    """Refuse to drop a reference, or to lower a count, that is not in hand.
+
+    Raises
+    ------
+    Wrong
+        If it is not.
+    """
+    if references < 0 and state.page.references <= 0:
+        raise Wrong("drops a reference that it does not have")
+    if raised < 0 and state.page.raised <= 0:
         raise Wrong("lowers a mapcount that it has not raised")
-    return counted(state, 0, by)
 
 
 def counted(state: State, references: int, raised: int) -> State:

@@ -116,6 +116,13 @@ class Operation:
         What it begins or ends, ``FAULT_*``, ``WAIT_*``.
     changes : int
         For the invariants, bits ``CHANGES_*``.
+    in_hand : (int, int) or function or None
+        References and counts of its page that a task has more of in hand behind it, for
+        ``balance``. What changes counts or ptes must say so; ``own_rule`` there knows the others.
+    new_page : bool
+        Whether the loop that it closes goes to a page of its own each time round.
+    at_rest : bool
+        Whether a task that comes to it must hold nothing.
     locking : int
         What it does with locks: ``TAKES_LOCK``, …
     waits_for : int
@@ -147,6 +154,9 @@ class Operation:
     opened_by: str = ""
     latency: int = NO_LATENCY
     changes: int = 0
+    in_hand: tuple[int, int] | Operands | None = None
+    new_page: bool = False
+    at_rest: bool = False
     locking: int = lay.NO_LOCKING
     waits_for: int = lay.WAITS_NEVER
     remembers: int = 0
@@ -180,6 +190,12 @@ class Operation:
     def decides(self) -> bool:
         """Whether it governs steps: one sequence if it succeeds, another if it fails."""
         return self.branches or self.group == CONDITION
+
+    def handed(self, a: int, b: int) -> tuple[int, int]:
+        """Return references and counts that a task has more of in hand behind it."""
+        found = self.in_hand(a, b) if callable(self.in_hand) else self.in_hand
+        references, raised = found or (0, 0)
+        return int(references), int(raised)
 
     def listed(self, a: int, b: int, cost: str) -> str:
         """Return its line in the listing of a program."""
@@ -221,6 +237,9 @@ class Operation:
             ),
             "what opens its loop is named, and not the loop": bool(self.opened_by)
             and not self.loop,
+            "it changes counts or ptes, and does not say what a task has in hand behind it": (
+                bool(self.changes & (CHANGES_PTE | CHANGES_COUNTS)) and self.in_hand is None
+            ),
         }
         return [text for text, holds in rules.items() if holds]
 

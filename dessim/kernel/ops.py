@@ -30,6 +30,10 @@ def _order_of_add(word: int, by: int) -> about.Order:
     return about.RAISES_COUNT if by > 0 else about.COUNTS
 
 
+def _handed_by_add(word: int, by: int) -> tuple[int, int]:
+    return (by, 0) if word == lay.P_REFCOUNT else (0, by)
+
+
 def _listed_add(word: int, by: int, _: str) -> str:
     return f"{word_of(word)} {'+' if by > 0 else '-'} 1"
 
@@ -44,6 +48,7 @@ OP_ADD = operation(
     order=_order_of_add,
     changes=about.CHANGES_COUNTS,
     listing=_listed_add,
+    in_hand=_handed_by_add,
 )
 OP_TRYLOCK_PAGE = operation(
     "trylock_page",
@@ -89,6 +94,7 @@ OP_SET_PTE = operation(
     private=OWN_TABLES,
     order=about.STORES,
     changes=CHANGES_MAPPING,
+    in_hand=(-1, -1),
 )
 OP_POPULATE = operation(
     "populate",
@@ -198,6 +204,7 @@ OP_WHEN_FROZEN = operation(
     order=about.FULL,
     condition="page.frozen",
     changes=about.CHANGES_COUNTS,
+    in_hand=(-2, 0),
 )
 OP_WHEN_MAPPED = operation(
     "when_mapped",
@@ -353,7 +360,13 @@ LAST_NOTHING = _table.last(NOTHING)
 # --- steps of the task itself -------------------------------------------------------------------
 
 OP_NEXT_ACCESS = operation(
-    "next_access", TASK, "next access", category="user", private=ALWAYS, leaves_page=True
+    "next_access",
+    TASK,
+    "next access",
+    category="user",
+    private=ALWAYS,
+    leaves_page=True,
+    at_rest=True,
 )
 OP_TOUCH = operation(
     "touch",
@@ -363,6 +376,7 @@ OP_TOUCH = operation(
     category="user",
     order=about.FULL,
     waits_for=lay.WAITS_FOR_CPU,
+    at_rest=True,
 )
 OP_FAULT_BEGIN = operation(
     "fault_begin",
@@ -382,6 +396,7 @@ OP_FAULT_END = operation(
     private=ALWAYS,
     leaves_page=True,
     latency=about.FAULT_ENDS,
+    at_rest=True,
 )
 OP_HOLD = operation(
     "hold",
@@ -405,6 +420,7 @@ OP_NEXT_PAGE = operation(
     leaves_page=True,
     loop="each_page",
     opened_by="window",
+    new_page=True,
 )
 OP_COUNT = operation(
     "count",
@@ -415,7 +431,13 @@ OP_COUNT = operation(
 )
 OP_NOTE = operation("note", TASK, "note", private=ALWAYS, remembers=lay.T_NOTED)
 OP_FINISH = operation(
-    "finish", TASK, "exit", category="teardown", order=about.FULL, leaves_page=True
+    "finish",
+    TASK,
+    "exit",
+    category="teardown",
+    order=about.FULL,
+    leaves_page=True,
+    at_rest=True,
 )
 OP_TEARDOWN_TABLE = operation(
     "teardown_table",
@@ -449,6 +471,7 @@ OP_SET_FLAGS = operation(
     order=about.FULL,
     changes=about.CHANGES_COUNTS,
     locking=lay.MAY_LOCK_PAGE,
+    in_hand=(0, 0),
 )
 OP_CLEAR_PTE = operation(
     "clear_pte",
@@ -461,6 +484,7 @@ OP_CLEAR_PTE = operation(
     order=about.FULL,
     branches=True,
     changes=CHANGES_MAPPING,
+    in_hand=(1, 1),
 )
 OP_ADD_TO_CACHE = operation(
     "add_to_cache",
@@ -471,9 +495,15 @@ OP_ADD_TO_CACHE = operation(
     order=about.FULL,
     changes=about.CHANGES_COUNTS,
     locking=lay.LOCKS_PAGE_FOR_DEVICE,
+    in_hand=(1, 0),
 )
 OP_SUBMIT_READ = operation(
-    "submit_read", CACHE, "readpage()", category="page_cache", order=about.FULL
+    "submit_read",
+    CACHE,
+    "readpage()",
+    category="page_cache",
+    order=about.FULL,
+    in_hand=(-1, 0),
 )
 OP_READ_AHEAD = operation(
     "read_ahead",
@@ -492,6 +522,7 @@ OP_REMOVE = operation(
     category="page_cache",
     order=about.STORES,
     changes=about.CHANGES_COUNTS,
+    in_hand=(1, 0),
 )
 OP_SHOOTDOWN = operation(
     "shootdown",
@@ -511,6 +542,7 @@ OP_ADD_FOLIO_REFS = operation(
     order=about.COUNTS,
     changes=about.CHANGES_COUNTS,
     remembers=lay.T_FOLIO_REFS,
+    in_hand=(0, 0),
 )
 OP_FLUSH_TABLE = operation(
     "flush_table",
@@ -553,6 +585,7 @@ OP_NEXT_FOLIO = operation(
     leaves_page=True,
     loop="each_folio",
     opened_by="window",
+    new_page=True,
 )
 LAST_FOLIO = _table.last(FOLIO)
 
@@ -569,6 +602,7 @@ OP_NEXT_IN_RANGE = operation(
     quiet=about.QUIET_ALWAYS,
     leaves_page=True,
     loop="each_in_range",
+    new_page=True,
 )
 OP_PICK_MAPPING = operation(
     "pick_mapping", RANGE, "pick a process", category="idle", quiet=about.QUIET_ALWAYS
@@ -584,6 +618,7 @@ OP_NEXT_IN_TABLE = operation(
     private=ALWAYS,
     leaves_page=True,
     loop="each_in_table",
+    new_page=True,
 )
 OP_NEXT_TABLE = operation(
     "next_table",
@@ -593,6 +628,7 @@ OP_NEXT_TABLE = operation(
     private=ALWAYS,
     leaves_page=True,
     loop="each_table",
+    new_page=True,
 )
 OP_FIRST_MAPPING = operation(
     "first_mapping", RANGE, "first mapping", category="page_cache", quiet=about.QUIET_ALWAYS
@@ -617,9 +653,16 @@ OP_BEGIN = operation(
     category="run_queue",
     quiet=about.QUIET_ALWAYS,
     waits_for=lay.WAITS_FOR_CPU,
+    at_rest=True,
 )
 OP_PAUSE = operation(
-    "pause", ACTOR, "pause", own_delay=True, category="idle", quiet=about.QUIET_ALWAYS
+    "pause",
+    ACTOR,
+    "pause",
+    own_delay=True,
+    category="idle",
+    quiet=about.QUIET_ALWAYS,
+    at_rest=True,
 )
 OP_IO_NEXT = operation(
     "io_next",
@@ -629,11 +672,25 @@ OP_IO_NEXT = operation(
     order=about.FULL,
     locking=lay.LOCKED_BY_DEVICE,
     waits_for=lay.WAITS_FOR_DEVICE,
+    at_rest=True,
 )
 OP_STOP = operation(
-    "stop", ACTOR, "stop", category="idle", quiet=about.QUIET_ALWAYS, leaves_page=True
+    "stop",
+    ACTOR,
+    "stop",
+    category="idle",
+    quiet=about.QUIET_ALWAYS,
+    leaves_page=True,
+    at_rest=True,
 )
-OP_REST = operation("rest", ACTOR, "rest", category="idle", order=about.FULL)
+OP_REST = operation(
+    "rest",
+    ACTOR,
+    "rest",
+    category="idle",
+    order=about.FULL,
+    at_rest=True,
+)
 LAST_ACTOR = _table.last(ACTOR)
 
 OPERATIONS = _table.closed(globals())

@@ -49,6 +49,10 @@ BROKEN = {
     "it takes or drops a lock without asking for its line": (WHOLE, {"locking": lay.TAKES_LOCK}),
     "it is a condition, and `when` has no name for it": (WHOLE, {"group": about.CONDITION}),
     "what opens its loop is named, and not the loop": (WHOLE, {"opened_by": "window"}),
+    "it changes counts or ptes, and does not say what a task has in hand behind it": (
+        WHOLE,
+        {"changes": about.CHANGES_COUNTS},
+    ),
 }
 
 

@@ -13,7 +13,7 @@ mm: ``native_flush_tlb_others``.
 
 from dessim.kernel.accounting import count
 from dessim.kernel.addressing import cost_ps, end_in_table, gang_holds_any
-from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
+from dessim.kernel.layout import *
 
 GENERATION_BITS = 16
 PAGE_BITS = 28

@@ -4,7 +4,7 @@ All of it is sums, counts and maxima, so that the result does not depend on the 
 engine carries out steps that are independent of each other.
 """
 
-from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
+from dessim.kernel.layout import *
 
 
 def account(w: World, t: int, category: int, ps: int) -> None:

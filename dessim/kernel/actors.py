@@ -2,8 +2,8 @@
 
 from dessim.kernel.addressing import end_in_table
 from dessim.kernel.draws import draw
-from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
-from dessim.kernel.ops import *  # noqa: F403 - and its operations
+from dessim.kernel.layout import *
+from dessim.kernel.ops import *
 from dessim.kernel.pages import GO_ON, MEANINGLESS
 
 

@@ -1,6 +1,6 @@
 """Finding things in the World: records, locks, bits, costs."""
 
-from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
+from dessim.kernel.layout import *
 
 
 def page_at(w: World, page: int) -> int:

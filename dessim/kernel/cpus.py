@@ -11,7 +11,7 @@ FIFO queue per CPU stands for the scheduler (``docs/deviations.md``).
 from dessim.kernel.accounting import account, count
 from dessim.kernel.addressing import cost_ps
 from dessim.kernel.cost_table import COST_SWITCH
-from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
+from dessim.kernel.layout import *
 from dessim.kernel.lines import wake
 from dessim.kernel.tlb import catch_up, flush_core
 

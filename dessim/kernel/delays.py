@@ -28,10 +28,10 @@ from dessim.kernel.cost_table import (
     COST_WAKE_WALK,
 )
 from dessim.kernel.draws import draw, draw_at, scaled
-from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
+from dessim.kernel.layout import *
 from dessim.kernel.lines import access_ps, line_cost, local_cost, socket_distance
 from dessim.kernel.operation import check_delays
-from dessim.kernel.ops import *  # noqa: F403 - and its operations
+from dessim.kernel.ops import *
 from dessim.kernel.pages import free_for_reading, waiters_in_bucket
 from dessim.kernel.tlb import pages_to_flush, shootdown_ps, translate_ps
 

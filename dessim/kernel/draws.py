@@ -9,7 +9,7 @@ Philox2x32-10: Salmon, Moraes, Dror, Shaw, *Parallel random numbers: as easy as 
 doi 10.1145/2063384.2063405 (multiplier and Weyl constants from table 2).
 """
 
-from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
+from dessim.kernel.layout import *
 
 MASK_32 = 0xFFFFFFFF
 PHILOX_MULTIPLIER = 0xD256D193

@@ -17,7 +17,7 @@ Nothing in this module computes. Times are picoseconds.
 
 from collections.abc import MutableSequence
 
-from dessim.kernel.account_names import *  # noqa: F403 - words of the World like those below
+from dessim.kernel.account_names import *
 from dessim.kernel.record import Record
 
 World = MutableSequence[int]

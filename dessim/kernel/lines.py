@@ -14,7 +14,7 @@ does not meet published contention curves (coalescing, runs, arbitration): ``doc
 
 from dessim.kernel.cost_table import COST_LOCAL
 from dessim.kernel.draws import draw
-from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
+from dessim.kernel.layout import *
 
 QUEUE_BITS = 20
 QUEUE_MASK = (1 << QUEUE_BITS) - 1

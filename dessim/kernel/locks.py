@@ -13,11 +13,14 @@ MCS lock, constant hand-over: Mellor-Crummey and Scott, ACM TOCS 9(1), 1991. Rea
 order of arrival: the kernel's rwsem (readers at the head of the queue are granted together).
 """
 
+from dessim.kernel.addressing import lock_at, own_lock
 from dessim.kernel.cost_table import COST_WAKEUP
-from dessim.kernel.cpus import make_ready
+from dessim.kernel.cpus import give_up_cpu, make_ready
 from dessim.kernel.draws import draw
-from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
+from dessim.kernel.layout import *
 from dessim.kernel.lines import core_distance, line_cost, wake
+from dessim.kernel.ops import *
+from dessim.kernel.pages import GO_ON, MEANINGLESS
 
 
 def take_lock(w: World, task: int, lock: int, shared: int) -> int:
@@ -119,3 +122,29 @@ def drop_lock(w: World, task: int, lock: int, now: int, kind: int, sleeping: int
         if w[follower + T_SHARED_WANT] == 0:
             break
         grant_next(w, t, lock, now, kind, sleeping)
+
+
+def sleeps(which: int) -> int:
+    """Return whether waiters of a lock sleep (semaphores, mutexes) instead of spinning."""
+    return which == LOCK_MMAP or which == LOCK_I_MMAP or which == LOCK_VMA
+
+
+def lock_step(w: World, task: int, i: int, done: int) -> int:
+    """Take a lock or queue for it, or drop it and hand it over."""
+    t = w[H_TASK] + task * T_WORDS
+    which = w[i + I_A]
+    op = w[i + I_OP]
+    if op == OP_LOCK:
+        if own_lock(w, t, which):
+            return GO_ON
+        taken = take_lock(w, task, lock_at(w, t, which), w[i + I_B])
+        if taken == 0 and sleeps(which):
+            give_up_cpu(w, t, done)
+        return taken
+    if op == OP_UNLOCK:
+        if not own_lock(w, t, which):
+            sleeping = sleeps(which)
+            kind = LOCK_MCS if sleeping else w[H_PTL_KIND]
+            drop_lock(w, task, lock_at(w, t, which), done, kind, sleeping)
+        return GO_ON
+    return MEANINGLESS

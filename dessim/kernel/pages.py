@@ -4,9 +4,9 @@ from dessim.kernel.accounting import count
 from dessim.kernel.addressing import bucket_at, cost_ps, gang_bit, page_at, pte_present, table_at
 from dessim.kernel.cost_table import COST_WAKE_WALK, COST_WAKEUP
 from dessim.kernel.cpus import give_up_cpu, make_ready
-from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
+from dessim.kernel.layout import *
 from dessim.kernel.lines import wake
-from dessim.kernel.ops import *  # noqa: F403 - and its operations
+from dessim.kernel.ops import *
 from dessim.kernel.tlb import pages_to_flush, shoot_down
 
 BLOCKED, GO_ON, OVER, HALT = 0, 1, 2, 3

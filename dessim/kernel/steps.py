@@ -15,11 +15,7 @@ from dessim.kernel.accounting import account, count, end_latency, record_in_seri
 from dessim.kernel.actors import covers_table, pause, range_step
 from dessim.kernel.addressing import (
     cost_ps,
-    first_none,
     gang_bit,
-    head_of,
-    lock_at,
-    own_lock,
     page_at,
     pte_present,
     table_at,
@@ -28,8 +24,9 @@ from dessim.kernel.addressing import (
 from dessim.kernel.cpus import begin, give_up_cpu, slice_is_over, yield_cpu
 from dessim.kernel.delays import delay_ps
 from dessim.kernel.draws import draw_at
-from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
-from dessim.kernel.locks import drop_lock, take_lock
+from dessim.kernel.endings import finish, teardown_table
+from dessim.kernel.layout import *
+from dessim.kernel.locks import lock_step
 from dessim.kernel.operation import (
     ACTOR,
     CACHE,
@@ -42,7 +39,7 @@ from dessim.kernel.operation import (
     TASK,
     check_effects,
 )
-from dessim.kernel.ops import *  # noqa: F403 - and its operations
+from dessim.kernel.ops import *
 from dessim.kernel.pages import (
     BLOCKED,
     GO_ON,
@@ -53,8 +50,8 @@ from dessim.kernel.pages import (
     freeze,
     io_next,
     page_step,
-    stop_devices,
 )
+from dessim.kernel.windows import folio_step, next_page, open_window
 
 
 def choose_page(w: World, task: int) -> int:
@@ -109,112 +106,6 @@ def fault_end(w: World, task: int, now: int) -> None:
     record_in_series(w, now, w[t + T_MAPPED])
 
 
-def open_window(w: World, t: int, unmapped: int) -> None:
-    """Put the cursor on the first page of the aligned window around the fault's target.
-
-    The window is clipped to the file; an aligned window of at most 512 pages never leaves the page
-    table.
-    """
-    size = 1 << w[H_ORDER]
-    first = w[t + T_PAGE] & ~(size - 1)
-    stop = first + size
-    w[t + T_STOP] = stop if stop < w[H_PAGES] else w[H_PAGES]
-    w[t + T_CURSOR] = first_none(w, t, first, w[t + T_STOP]) if unmapped else first
-
-
-def next_page(w: World, t: int, target: int) -> None:
-    """Move the cursor to the window's next page and jump back, or end the loop on the target."""
-    w[t + T_CURSOR] += 1
-    if w[t + T_CURSOR] < w[t + T_STOP]:
-        w[t + T_PC] = target
-    else:
-        w[t + T_CURSOR] = w[t + T_PAGE]
-
-
-def finish(w: World, task: int, now: int, target: int) -> None:
-    """End of the last access: the last task of the mm goes on to tear it down, the others stop."""
-    t = w[H_TASK] + task * T_WORDS
-    w[t + T_FINISH] = now
-    if now < w[H_STEADY_TO]:
-        w[H_STEADY_TO] = now
-    w[H_LIVE] -= 1
-    if w[H_LIVE] == 0:
-        stop_devices(w, now)
-    mm = w[t + T_MM]
-    w[mm + MM_LIVE] -= 1
-    if w[mm + MM_LIVE]:
-        w[t + T_PC] = target
-        return
-    w[t + T_VISITED] = w[mm + MM_FIRST]
-    w[t + T_CURSOR] = 0
-
-
-def teardown_table(w: World, t: int, target: int) -> None:
-    """Unmap all pages of a page table and free it; jump back while tables or mappings are left."""
-    mapping = w[t + T_VISITED]
-    table = w[t + T_CURSOR] >> TABLE_SHIFT
-    record = w[mapping + M_TABLE] + table * w[H_TABLE_WORDS] + w[H_LINE_WORDS]
-    if w[record + D_POPULATED]:
-        w[record + D_POPULATED] = 0
-        count(w, N_TABLES_FREED, 1)
-        base = w[mapping + M_PTE] + table * (TABLE_PAGES >> PTE_SHIFT)
-        for word in range(TABLE_PAGES >> PTE_SHIFT):
-            bits = w[base + word]
-            w[base + word] = 0
-            place = page_at(w, (table << TABLE_SHIFT) + (word << PTE_SHIFT))
-            while bits:
-                if bits & 1:
-                    w[place + P_MAPCOUNT] -= 1
-                    w[head_of(w, place) + P_REFCOUNT] -= 1
-                    count(w, N_PTES_CLEARED, 1)
-                bits >>= 1
-                place += w[H_PAGE_WORDS]
-    w[t + T_CURSOR] += TABLE_PAGES
-    if w[t + T_CURSOR] >> TABLE_SHIFT >= w[H_TABLES]:
-        w[t + T_CURSOR] = 0
-        w[t + T_VISITED] += M_WORDS
-    mm = w[t + T_MM]
-    if w[t + T_VISITED] < w[mm + MM_FIRST] + w[mm + MM_MAPPINGS] * M_WORDS:
-        w[t + T_PC] = target
-
-
-def next_folio(w: World, t: int, last: int, target: int) -> None:
-    """Move the cursor to the next folio of the window, or end the loop on the target."""
-    if last + 1 < w[t + T_STOP]:
-        w[t + T_CURSOR] = last + 1
-        w[t + T_PC] = target
-    else:
-        w[t + T_CURSOR] = w[t + T_PAGE]
-
-
-def folio_step(w: World, task: int, i: int) -> int:
-    """Move the cursor within a folio, to its head and back, or to the next folio of the window."""
-    t = w[H_TASK] + task * T_WORDS
-    op = w[i + I_OP]
-    target = w[i + I_TARGET]
-    page = w[t + T_CURSOR]
-    last = page | (w[H_FOLIO] - 1)
-    if op == OP_TO_HEAD:
-        w[t + T_FROM] = page
-        w[t + T_CURSOR] = page & ~(w[H_FOLIO] - 1)
-    elif op == OP_FROM_HEAD:
-        w[t + T_CURSOR] = w[t + T_FROM]
-    elif op == OP_NEXT_IN_FOLIO:
-        if page < last and page + 1 < w[t + T_STOP]:
-            w[t + T_CURSOR] = page + 1
-            w[t + T_PC] = target
-    elif op == OP_NEXT_FOLIO:
-        next_folio(w, t, last, target)
-    else:
-        return MEANINGLESS
-    return GO_ON
-
-
-def sleeps(which: int) -> int:
-    """Return whether waiters of a lock sleep (semaphores, mutexes) instead of spinning."""
-    return which == LOCK_MMAP or which == LOCK_I_MMAP or which == LOCK_VMA
-
-
 def branch(w: World, t: int, i: int) -> int:
     """Go on if the condition of a ``when`` step holds, else jump to its target."""
     op = w[i + I_OP]
@@ -255,27 +146,6 @@ def branch(w: World, t: int, i: int) -> int:
     if not holds:
         w[t + T_PC] = w[i + I_TARGET]
     return GO_ON
-
-
-def lock_step(w: World, task: int, i: int, done: int) -> int:
-    """Take a lock or queue for it, or drop it and hand it over."""
-    t = w[H_TASK] + task * T_WORDS
-    which = w[i + I_A]
-    op = w[i + I_OP]
-    if op == OP_LOCK:
-        if own_lock(w, t, which):
-            return GO_ON
-        taken = take_lock(w, task, lock_at(w, t, which), w[i + I_B])
-        if taken == 0 and sleeps(which):
-            give_up_cpu(w, t, done)
-        return taken
-    if op == OP_UNLOCK:
-        if not own_lock(w, t, which):
-            sleeping = sleeps(which)
-            kind = LOCK_MCS if sleeping else w[H_PTL_KIND]
-            drop_lock(w, task, lock_at(w, t, which), done, kind, sleeping)
-        return GO_ON
-    return MEANINGLESS
 
 
 def actor_step(w: World, task: int, i: int, pc: int, done: int) -> int:

@@ -22,7 +22,7 @@ from dessim.kernel.cost_table import (
     COST_L2_HIT,
     COST_WALK,
 )
-from dessim.kernel.layout import *  # noqa: F403 - the words of the World are this module's language
+from dessim.kernel.layout import *
 
 GENERATION_BITS = 16
 PAGE_BITS = 28

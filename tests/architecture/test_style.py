@@ -106,7 +106,7 @@ def test_a_run_knows_no_wall_clock_and_no_outside_randomness(room):
 
 KERNEL_MEANING = (
     *("steps", "delays", "lines", "locks", "accounting", "draws", "addressing"),
-    *("cpus", "tlb", "pages", "actors"),
+    *("cpus", "tlb", "pages", "actors", "windows", "endings"),
 )
 
 

@@ -8,6 +8,7 @@ matter to them; ``Tame`` programs leave counts and flags of pages as the shipped
 
 from hypothesis import strategies as st
 
+from dessim import registry
 from dessim.actors import exit
 from dessim.kernel import alphabet as say
 from dessim.kernel import cost_table
@@ -35,13 +36,27 @@ FLAG_CONDITIONS = (
 CONDITIONS = [*FLAG_CONDITIONS, *say.OTHER_CONDITIONS]
 OPTION = "drawn"
 
-# Whatever the table of operations holds without operands: a new row is drawn as well.
-STILL = [row.name for row in OPERATIONS if row.group == NOTHING and not row.takes_cost]
-ON_PAGE = [
-    row.name
-    for row in OPERATIONS
-    if row.group == PAGE and not (row.decides or row.listing or row.waits_for or row.locking)
-]
+
+def shipped_operations() -> set[int]:
+    """Return the operations in the programs of all shipped schemes: those are run anyway."""
+    found = set()
+    for name in registry.names():
+        words = registry.thread_program(registry.load(name), {}, 4).words
+        found.update(words[lay.I_OP :: lay.I_WORDS])
+    return found
+
+
+def rest_of(group: str) -> list[str]:
+    """Return what the table has beyond them, without operands: a new row is drawn as well."""
+    shipped = shipped_operations()
+    return [
+        row.name
+        for number, row in enumerate(OPERATIONS)
+        if row.group == group
+        and number not in shipped
+        and not (row.decides or row.listing or row.waits_for or row.locking)
+    ]
+
 
 MARKS = (lay.FLAG_UPTODATE, lay.FLAG_OURS, lay.FLAG_READAHEAD)
 TAME = (
@@ -51,14 +66,16 @@ TAME = (
     lambda cost, word, flag: (say.forget(),),
     lambda cost, word, flag: (say.count("recheck_lost"),),
     lambda cost, word, flag: (say.note(cost == "rmap"),),
-    *(lambda cost, word, flag, op=op: (Step(op),) for op in STILL),
+    *(lambda cost, word, flag, op=op: (Step(op),) for op in rest_of(NOTHING)),
 )
 WILD = (
     *TAME,
     lambda cost, word, flag: (say.inc(word, cost),),
     lambda cost, word, flag: (say.dec(word),),
     lambda cost, word, flag: (say.clear_pte(),),
-    *(lambda cost, word, flag, op=op: (Step(op),) for op in ON_PAGE),
+    lambda cost, word, flag: (say.set_pte(),),
+    lambda cost, word, flag: (say.populate_table(),),
+    *(lambda cost, word, flag, op=op: (Step(op),) for op in rest_of(PAGE)),
     lambda cost, word, flag: (say.unlock_page(),),  # also of a page that somebody else has locked
     lambda cost, word, flag: (say.set_flags(flag, 0),),
     lambda cost, word, flag: (say.set_flags(0, flag),),

@@ -52,7 +52,7 @@ def test_quick_random_runs_reach_every_step():
     """Each word of the alphabet, each waiting and each usual outcome occurs in the random runs."""
     seen, counted = set(), set()
 
-    @settings(settings.get_profile("quick"), max_examples=500)
+    @settings(settings.get_profile("quick"), max_examples=800)
     @given(setup=runs(("scheme", "scheme", "wild loop")))
     def look(setup):
         try:

@@ -175,6 +175,16 @@ def _with_plan(w: Any, setup: Setup, rules: Rules) -> Small:
     for slot, number in header.items():
         w[x + slot] = number
     w[end:] = np.array(packing.rows, dtype=np.int64).ravel()
+    _describe_instructions(w, places, rules)
+    for number, (address, kind) in enumerate(shared):
+        w[places[ex.X_SHARE] + number] = address
+        w[places[ex.X_SHARE] + len(shared) + number] = kind
+    finite = (1 << tasks) - (1 if rules.attempts else 1 << setup.threads)
+    return Small(w, x, setup, rules, finite)
+
+
+def _describe_instructions(w: Any, places: dict[int, int], rules: Rules) -> None:
+    """Note of each instruction how it is ordered, what it needs, whether it begins a lookup."""
     rows = program_of(w)
     for place, row in enumerate(rows):
         lookup = not rules.split_lookup and begins_lookup(rows, place)
@@ -184,8 +194,3 @@ def _with_plan(w: Any, setup: Setup, rules: Rules) -> Small:
         w[places[ex.X_NEEDS] + place] = needs_of(row)
         if row[lay.I_PRIVATE] and order == lay.CLASS_FULL and rules.memory != "sc":
             row[lay.I_PRIVATE] = lay.PRIVATE_BEHIND_STORES
-    for number, (address, kind) in enumerate(shared):
-        w[places[ex.X_SHARE] + number] = address
-        w[places[ex.X_SHARE] + len(shared) + number] = kind
-    finite = (1 << tasks) - (1 if rules.attempts else 1 << setup.threads)
-    return Small(w, x, setup, rules, finite)

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 
 from dessim.kernel import layout as lay
 from dessim.kernel.layout import World
+from dessim.kernel.locks import sleeps
 from dessim.kernel.operation import FAULT_BEGINS, FAULT_ENDS
 from dessim.kernel.ops import OP_STOP, OPERATIONS
-from dessim.kernel.steps import advance, sleeps
+from dessim.kernel.steps import advance
 from dessim.measure.recording.history import NO_RESOURCE, Recording, Span, TaskInfo
 from dessim.measure.recording.holders import Before, Holders, before
 from dessim.measure.recording.resources import Resources

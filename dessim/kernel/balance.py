@@ -40,9 +40,6 @@ from dessim.kernel.ops import (
     OP_GANG_REMEMBER,
     OP_IO_NEXT,
     OP_NOTE,
-    OP_PICK_MAPPING,
-    OP_PICK_RANGE,
-    OP_PICK_TOUCHED,
     OP_SET_PTE,
     OP_STOP,
     OP_SUBMIT_READ,
@@ -55,15 +52,6 @@ from dessim.kernel.ops import (
     OP_WINDOW,
     OPERATIONS,
 )
-
-OWN_RULES = frozenset(
-    (
-        *(OP_WHEN_NOTED, OP_WHEN_GANG_HOLDS, OP_NOTE, OP_TO_HEAD, OP_FROM_HEAD, OP_IO_NEXT),
-        *(OP_ADD_FOLIO_REFS, OP_GANG_REMEMBER, OP_GANG_FORGET),
-        *(OP_PICK_RANGE, OP_PICK_MAPPING, OP_PICK_TOUCHED),
-    )
-)
-"""Steps about what only the walk knows: notes, the gang's array, heads of folios, other pages."""
 
 
 class UnbalancedError(ProgramError):
@@ -149,8 +137,8 @@ class _Walk:
         """Return what a task holds after a step that is done, or whose condition holds."""
         number, a, b = row[lay.I_OP], row[lay.I_A], row[lay.I_B]
         op = OPERATIONS[number]
-        if number in OWN_RULES:
-            return self.own_rule(state, number, a)
+        if number == OP_ADD_FOLIO_REFS:
+            return state.having(unpaid=False)
         if op.locking in (lay.TAKES_LOCK, lay.DROPS_LOCK):
             return lock(state, op.locking, a, b)
         if op.locking in LOCKS_PAGE:
@@ -158,6 +146,8 @@ class _Walk:
             return locked if locked is None else counted(locked, *op.handed(a, b))
         if op.locking == lay.DROPS_PAGE or number == OP_SUBMIT_READ:
             return counted(unlock_page(state), *op.handed(a, b))
+        if op.in_hand is None:
+            return self.own_rule(state, number, a)
         references, raised = op.handed(a, b)
         if number == OP_ADD:
             refuse_surplus(state, references, raised)
@@ -177,15 +167,13 @@ class _Walk:
             return state._replace(at_head=number == OP_TO_HEAD)
         if number == OP_IO_NEXT:  # the device's: whoever submitted the page has left it the lock
             return counted(state.having(locked="page"), 1, 0)
-        if number == OP_ADD_FOLIO_REFS:
-            return state.having(unpaid=False)
         if number == OP_GANG_REMEMBER:
             return state.having(remembered=True)
         if number == OP_GANG_FORGET:
             if state.gang:
                 raise Wrong("forgets pages whose references it still has")
             return state._replace(gang=None)
-        if state.page != Page():  # another range, mapping or touched page is picked
+        if OPERATIONS[number].picks and state.page != Page():
             self.check_page(state)
         return state
 

@@ -121,6 +121,8 @@ class Operation:
         ``balance``. What changes counts or ptes must say so; ``own_rule`` there knows the others.
     new_page : bool
         Whether the loop that it closes goes to a page of its own each time round.
+    picks : bool
+        Whether it goes on to other pages: those before must have nothing left in hand.
     at_rest : bool
         Whether a task that comes to it must hold nothing.
     locking : int
@@ -156,6 +158,7 @@ class Operation:
     changes: int = 0
     in_hand: tuple[int, int] | Operands | None = None
     new_page: bool = False
+    picks: bool = False
     at_rest: bool = False
     locking: int = lay.NO_LOCKING
     waits_for: int = lay.WAITS_NEVER
@@ -244,7 +247,7 @@ class Operation:
         return [text for text, holds in rules.items() if holds]
 
 
-class Table:
+class OperationTable:
     """The operations, in the order in which they are declared: the position is the number."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from dessim.kernel.layout import LINE_LOAD, LINE_RMW, LINE_STORE, PAGE_LINE, PTE
 from dessim.kernel.operands import lock_of, name_of_counter, name_of_lock, word_of
 from dessim.kernel.operation import ACTOR, CACHE, CONDITION, FOLIO, LOCK, NOTHING, PAGE, RANGE, TASK
 
-_table = about.Table()
+_table = about.OperationTable()
 operation = _table.declaring(about.Operation)
 
 ALWAYS, OWN_TABLES = lay.PRIVATE_ALWAYS, lay.PRIVATE_OWN_TABLES
@@ -592,7 +592,12 @@ LAST_FOLIO = _table.last(FOLIO)
 # --- steps that choose pages and mappings for actors and munmap ---------------------------------
 
 OP_PICK_RANGE = operation(
-    "pick_range", RANGE, "pick a range", category="idle", quiet=about.QUIET_ALWAYS
+    "pick_range",
+    RANGE,
+    "pick a range",
+    category="idle",
+    quiet=about.QUIET_ALWAYS,
+    picks=True,
 )
 OP_NEXT_IN_RANGE = operation(
     "next_in_range",
@@ -605,10 +610,20 @@ OP_NEXT_IN_RANGE = operation(
     new_page=True,
 )
 OP_PICK_MAPPING = operation(
-    "pick_mapping", RANGE, "pick a process", category="idle", quiet=about.QUIET_ALWAYS
+    "pick_mapping",
+    RANGE,
+    "pick a process",
+    category="idle",
+    quiet=about.QUIET_ALWAYS,
+    picks=True,
 )
 OP_PICK_TOUCHED = operation(
-    "pick_touched", RANGE, "pick what was touched", private=ALWAYS, leaves_page=True
+    "pick_touched",
+    RANGE,
+    "pick what was touched",
+    private=ALWAYS,
+    leaves_page=True,
+    picks=True,
 )
 OP_NEXT_IN_TABLE = operation(
     "next_in_table",

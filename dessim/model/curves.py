@@ -18,7 +18,7 @@ from dessim.model.machine import Machine
 from dessim.model.validate import field_at, validate, validate_leaf
 from dessim.model.yaml_loader import read_document
 
-Word = Literal["lock", "unlock", "touch", "count"]
+Word = Literal["lock", "unlock", "touch_line", "count"]
 Settings = dict[Text, Any]
 """Dotted path of a machine's number -> the number, in the unit of its attribute once loaded."""
 

@@ -12,8 +12,8 @@ from dessim.errors import UserError
 from dessim.model.errors import ConfigError, Place, Problem, Source
 
 ROOT = Path(__file__).parents[2]
-CAUGHT_INSIDE = {"SweepError", "DamagedRunError"}
-"""ValueErrors that never leave their room: who raises them and who catches them sit together."""
+CAUGHT_INSIDE = {"SweepError", "DamagedRunError", "OperationError"}
+"""ValueErrors that no user meets: they are caught in their room, or refuse a row of our own."""
 
 
 def test_refusals_are_user_errors():

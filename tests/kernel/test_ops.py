@@ -18,7 +18,7 @@ from dessim.kernel import layout as lay
 from dessim.kernel import operation as about
 from dessim.kernel.alphabet import ProgramError, Step, get_page, work
 from dessim.kernel.assembler import assemble
-from dessim.kernel.operation import Operation, OperationError, Table
+from dessim.kernel.operation import Operation, OperationError, OperationTable
 from dessim.kernel.ops import LAST_NOTHING, NUMBERS, OP_FENCE, OPERATIONS, OPS, row_of
 from dessim.kernel.setup import Setup
 from dessim.kernel.world import build_world
@@ -58,7 +58,7 @@ BROKEN = {
 
 def a_table(*rows):
     """Return a table with some rows."""
-    table = Table()
+    table = OperationTable()
     for row in rows:
         table.add(row)
     return table
@@ -165,11 +165,11 @@ def test_such_a_table_cannot_be_imported():
     """The checks are made when the kernel is imported: there is no run in which they are not."""
     code = (
         "from dessim.kernel import operation, layout as lay\n"
-        "closed = operation.Table.closed\n"
+        "closed = operation.OperationTable.closed\n"
         "row = operation.Operation('trial', 'actor', 'trial()', order=operation.FULL)\n"
         "def half_declared(table, names):\n"
         "    return closed(table, {**names, 'OP_TRIAL': table.add(row)})\n"
-        "operation.Table.closed = half_declared\n"
+        "operation.OperationTable.closed = half_declared\n"
         "import dessim.kernel.steps\n"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

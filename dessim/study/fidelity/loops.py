@@ -10,7 +10,7 @@ from dessim.kernel.alphabet import Step, go_to, jump, label, lock, unlock
 WORDS = {
     "lock": lock("lock"),
     "unlock": unlock("lock"),
-    "touch": Step("add", lay.P_REFCOUNT, 0),  # adds nothing, moves the line
+    "touch_line": Step("add", lay.P_REFCOUNT, 0),  # adds nothing, moves the line
     "count": jump("hold", "last"),  # no time passes
 }
 BEGIN = (Step("begin"), label("think"), Step("think"))

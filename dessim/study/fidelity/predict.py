@@ -65,7 +65,7 @@ METHOD = (
 
 
 @dataclass(frozen=True)
-class Doubt:
+class ModelError:
     """What one quantity of a workload gets wrong where it was not fitted.
 
     Attributes
@@ -80,7 +80,7 @@ class Doubt:
     cells: int
 
 
-def doubts(validation: Entry, workload: str, machine: Machine) -> dict[str, Doubt]:
+def doubts(validation: Entry, workload: str, machine: Machine) -> dict[str, ModelError]:
     """How wrong the model is on unseen cells: of this workload, or of all if it has none.
 
     Parameters
@@ -103,10 +103,10 @@ def doubts(validation: Entry, workload: str, machine: Machine) -> dict[str, Doub
         error = error_of(own, quantity)
         if error is None:
             raise ValueError("every measured cell was fitted: nothing tells how wrong others are")
-        found[quantity] = Doubt(error["rms_log_error"] ** 2, error["cells"])
+        found[quantity] = ModelError(error["rms_log_error"] ** 2, error["cells"])
     crossed = machine.calibration.unseen.get(workload, 0.0) if machine.calibration else 0.0
     if crossed**2 > found[SECONDS].variance:
-        found[SECONDS] = Doubt(crossed**2, found[SECONDS].cells)
+        found[SECONDS] = ModelError(crossed**2, found[SECONDS].cells)
     return found
 
 
@@ -271,7 +271,7 @@ def _prediction(
     point: Point,
     means: dict[str, float],
     known: dict[str, dict[str, float]],
-    doubt: dict[str, Doubt],
+    doubt: dict[str, ModelError],
     far: Distance,
     growths: dict[str, Growths],
 ) -> Entry:

@@ -309,6 +309,13 @@ def no_rule(w: World, t: int, op: int) -> int:
     return ASLEEP
 
 
+def mm_line_ps(w: World, task: int, line: int, op: int, now: int) -> int:
+    """Ask for a line of the mm without its lock: mmap_sem's, or that of the mapping found last."""
+    t = w[H_TASK] + task * T_WORDS
+    place = lock_at(w, t, LOCK_MMAP) if line == MMAP_LINE else vma_cache_at(w, t)
+    return access_ps(w, task, place, op, now, 0)
+
+
 def delay_ps(w: World, task: int, now: int) -> int:
     """Return ps until the current step is over, or ASLEEP if it has to wait for its cache line.
 
@@ -327,10 +334,8 @@ def delay_ps(w: World, task: int, now: int) -> int:
         ps = 0
     elif line == LOCK_LINE:
         ps = lock_line_ps(w, task, w[i + I_A], w[i + I_ACCESS], now)
-    elif line == MMAP_LINE:
-        ps = access_ps(w, task, lock_at(w, t, LOCK_MMAP), w[i + I_ACCESS], now, 0)
-    elif line == VMA_LINE:
-        ps = access_ps(w, task, vma_cache_at(w, t), w[i + I_ACCESS], now, 0)
+    elif line == MMAP_LINE or line == VMA_LINE:
+        ps = mm_line_ps(w, task, line, w[i + I_ACCESS], now)
     else:
         return no_rule(w, t, w[i + I_OP])
     if timed < OWN_RULE or ps < 0:

@@ -119,7 +119,11 @@ def test_settings_are_in_the_units_of_the_machine() -> None:
         ("locks.page_table_lock: mcs", "locks.page_table_loc: mcs", "'page_table_lock'?"),
         ("_per_waiter: 120ns", "_per_waiter: 120", "'120' has no unit"),
         ("each: [count, touch_line]", "each: [touch_line]", "counted exactly once"),
-        ("each: [count, touch_line]", "each: [count, tuch]", "expected 'lock', 'unlock', 'touch_line'"),
+        (
+            "each: [count, touch_line]",
+            "each: [count, tuch]",
+            "expected 'lock', 'unlock', 'touch_line'",
+        ),
         ("min_threads: 4", "min_thread: 4", "did you mean 'min_threads'?"),
     ],
 )

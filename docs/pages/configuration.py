@@ -6,7 +6,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from dessim import model
-from dessim.model.calibration import Calibration
+from dessim.model.calibration import Calibration, LeftOut
 from dessim.model.experiment import Experiment, SchemeChoice
 from dessim.model.fields import Model, Unit, keys_of, submodel, unit_of
 from dessim.model.machine import Machine
@@ -126,7 +126,8 @@ def machine_page() -> str:
         "the program does with each is in [the machine model](../machine.md); the profiles that "
         "come along are [here](machines.md).\n"
     )
-    return _reference(Machine, "Keys of a machine", {"calibration": Calibration}, head)
+    more = {"calibration": Calibration, "calibration.left_out": LeftOut}
+    return _reference(Machine, "Keys of a machine", more, head)
 
 
 def workload_page() -> str:

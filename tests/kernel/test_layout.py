@@ -1,6 +1,7 @@
 """Records of the World: words are numbered in the order in which they are declared."""
 
 from dessim.engines.explorer import layout as ex
+from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
 from dessim.kernel.record import Record
 
@@ -56,4 +57,4 @@ def test_costs_of_a_line_at_hand_are_in_the_order_of_accesses():
     """`lines.local_cost` adds one to the other."""
     ways = {"load": lay.LINE_LOAD, "store": lay.LINE_STORE, "rmw": lay.LINE_RMW}
     for name, access in ways.items():
-        assert lay.COSTS[lay.COST_LOCAL + access] == f"local_{name}"
+        assert cost_table.COSTS[cost_table.COST_LOCAL + access] == f"local_{name}"

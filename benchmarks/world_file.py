@@ -37,6 +37,7 @@ SUPPORTED = (
     "a CPU for each thread",
     "split page-table locks",
     "ticket and MCS locks",
+    "work that does not vary",
 )
 
 
@@ -85,7 +86,8 @@ def _in_c(setup: Setup, w: Words) -> bool:
     """Return whether the fault path in C knows all that a setup asks for."""
     workload = setup.workload
     return (
-        workload.access == "sequential"
+        setup.machine.kernel.work_cv_ppm == 0
+        and workload.access == "sequential"
         and workload.mapping == "per_thread"
         and workload.page_touch == "read_page"
         and workload.unmap_every_pages == 0

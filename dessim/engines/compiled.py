@@ -31,9 +31,10 @@ def check_costs(w: Any) -> None:
     greatest = max(int(table.max()) for table in (costs, line_costs, pauses, others))
     quantile = int(w[w[lay.H_QUANTILES] :][: lay.N_QUANTILES * lay.QUANTILE_WORDS].max())
     drawn = max(int(costs[:, cost_table.DRAWN].max()), int(pauses.max())) * quantile
+    varied = int(costs.max()) * int(w[w[lay.H_WORK] :][: lay.WORK_FACTORS].max())
     far = (drawn // lay.QUANTILE_ONE) * int(w[w[lay.H_FAR_READ] :][:3].max())
     handed_over = int(line_costs.max()) * int(w[lay.H_MCS_PPM])
-    if greatest > GREATEST_COST_PS or max(drawn, far, handed_over) > GREATEST_PRODUCT:
+    if greatest > GREATEST_COST_PS or max(drawn, varied, far, handed_over) > GREATEST_PRODUCT:
         raise OverflowError(
             f"a time of {greatest / 1e12:.3g} s, or what is drawn around it, is beyond the 64-bit"
             " integers of the compiled engine; the reference engine takes it"

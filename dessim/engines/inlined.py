@@ -54,5 +54,8 @@ INLINED = frozenset(
         "draw",
         "philox",
         "scaled",
+        "next_factor",
+        "varied",
+        "own_work_ps",
     )
 )

@@ -180,6 +180,7 @@ def instruction(step: Step) -> list[int]:
     words[lay.I_COST_CATEGORY] = lay.CATEGORIES.index(own) if own else category
     words[lay.I_TIMED] = row.timed
     words[lay.I_ACCESS] = row.access_with(step.a, step.b)
+    words[lay.I_VARIES] = int(cost_table.index(cost) in cost_table.VARIES)
     return words
 
 

@@ -27,6 +27,13 @@ DRAWN: tuple[int, ...] = tuple(
 )
 """Places of the costs that are means of distributions."""
 
+VARIES: frozenset[int] = frozenset(
+    COSTS.index(cost.name) for cost in (*OF_MACHINE, *OF_WORKLOAD) if cost.cost.clock
+)
+"""Places of the costs that vary around their number when they are a step's own work: what a core
+does at its clock. Not so what waits for memory; nor the end of a process, a lump that is taken out
+exactly when a part of a file stands for all of it."""
+
 
 def check(costs: tuple[Declared, ...]) -> None:
     """Check that costs of a machine are declared in full.

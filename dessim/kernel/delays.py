@@ -27,7 +27,7 @@ from dessim.kernel.cost_table import (
     COST_THINK,
     COST_WAKE_WALK,
 )
-from dessim.kernel.draws import draw, draw_at, scaled
+from dessim.kernel.draws import draw, draw_at, next_factor, scaled, varied
 from dessim.kernel.layout import *
 from dessim.kernel.lines import access_ps, line_cost, local_cost, socket_distance
 from dessim.kernel.operation import check_delays
@@ -162,8 +162,11 @@ def touch_ps(w: World, task: int, now: int) -> int:
     """Return ps of the user's access to the current page: nothing if it faults."""
     t = w[H_TASK] + task * T_WORDS
     if not pte_present(w, t, w[t + T_PAGE]):
+        w[t + T_WORK] = draw_at(w, task, DRAW_WORK, w[t + T_ACCESS])
         return 0
     work = cost_ps(w, t, COST_PAGE_WORK)
+    if work:
+        work = varied(w, draw_at(w, task, DRAW_PAGE_WORK, w[t + T_ACCESS]), work)
     walk = translate_ps(w, t, w[t + T_PAGE])
     if walk:
         account(w, t, CAT_TLB, walk)
@@ -200,9 +203,11 @@ def teardown_ps(w: World, t: int) -> int:
 
 
 def drawn_ps(w: World, task: int, mean: int, table: int, purpose: int) -> int:
-    """Return ps of a time of the lock loop: fixed, or drawn around its mean."""
+    """Return ps of a time of the lock loop: fixed, so that it varies as work does, or drawn."""
     if table == 0:
-        return mean
+        t = w[H_TASK] + task * T_WORDS
+        next_factor(w, t)
+        return varied(w, w[t + T_WORK], mean)
     return scaled(w, table, draw(w, task, purpose), mean)
 
 

@@ -7,13 +7,19 @@ Source
 ------
 Philox2x32-10: Salmon, Moraes, Dror, Shaw, *Parallel random numbers: as easy as 1, 2, 3*, SC'11,
 doi 10.1145/2063384.2063405 (multiplier and Weyl constants from table 2).
+
+Factors of a step's own work, one for nearly every step: the upper bits of a linear congruential
+generator modulo 2**32, Press, Teukolsky, Vetterling, Flannery, *Numerical Recipes in C*, 2nd ed.,
+section 7.1 (multiplier and increment; every 32-bit word is in its one cycle).
 """
 
+from dessim.kernel.addressing import cost_ps
 from dessim.kernel.layout import *
 
 MASK_32 = 0xFFFFFFFF
 PHILOX_MULTIPLIER = 0xD256D193
 PHILOX_WEYL = 0x9E3779B9
+WORK_MULTIPLIER, WORK_INCREMENT = 1664525, 1013904223
 
 
 def philox(key: int, low: int, high: int) -> int:
@@ -66,3 +72,24 @@ def scaled(w: World, table: int, bits: int, mean_ps: int) -> int:
     low = w[base + knot]
     ratio = low + (((w[base + knot + 1] - low) * rest) >> 20)
     return (mean_ps * ratio) >> 16
+
+
+def next_factor(w: World, t: int) -> None:
+    """Go on to the task's next factor of own work.
+
+    The sequence begins anew, by philox, with each fault: it is the same under every scheme, however
+    many steps the fault before it had.
+    """
+    w[t + T_WORK] = (w[t + T_WORK] * WORK_MULTIPLIER + WORK_INCREMENT) & MASK_32
+
+
+def varied(w: World, bits: int, mean_ps: int) -> int:
+    """Return a time around its mean: times the factor that the upper of 32 bits choose, rounded."""
+    factor = w[w[H_WORK] + (bits >> WORK_SHIFT)]
+    return (mean_ps * factor + (1 << (QUANTILE_SHIFT - 1))) >> QUANTILE_SHIFT
+
+
+def own_work_ps(w: World, t: int, i: int) -> int:
+    """Return ps of an instruction's own work, with the factor at which its task stands."""
+    ps = cost_ps(w, t, w[i + I_COST])
+    return varied(w, w[t + T_WORK], ps) if w[i + I_VARIES] else ps

@@ -38,6 +38,8 @@ DRAW_START, DRAW_READ, DRAW_ACCESS, DRAW_ARBITRATE, DRAW_THINK, DRAW_HOLD = 0, 1
 DRAW_ACTOR = 6  # an actor's rounds, the device's latency, a test-and-set lock's winner
 N_COUNTED_DRAWS = 7  # a task counts its draws for each purpose up to here
 DRAW_CACHED = 7  # by page: whether it is in the page cache at first
+DRAW_WORK = 8  # by access: where a task's factors of own work begin
+DRAW_PAGE_WORK = 9  # by access: the factor of the user's work on the page
 
 # --- header: bases of regions, then scalars -----------------------------------------------------
 _header = Record()
@@ -61,6 +63,7 @@ H_LINE_COST = _header.word()  # base of the line cost table, [op][state][distanc
 H_HOPS = _header.word()  # base of the socket hop matrix
 H_SOCKETS = _header.word()
 H_QUANTILES = _header.word()  # base of the quantile tables
+H_WORK = _header.word()  # base of the factors of a step's own work
 # base of two latency records (Y_*): while all threads run, and before or after
 H_HIST = _header.word()
 H_SERIES = _header.word()  # base of the time series of faults, then of pages
@@ -157,6 +160,7 @@ T_PTE = _task.word()  # base of its mapping's pte bits
 T_TABLE = _task.word()  # base of its mapping's page-table records
 T_MM = _task.word()  # base of its mm record
 T_RUN = _task.word()  # what its current step asks of a line: 1 to keep it for a while
+T_WORK = _task.word()  # 32 bits: the upper ones choose the factor of its step's own work
 T_ACCESS = _task.word()  # accesses done
 T_PAGE = _task.word()  # page of the current access: the target of a fault
 T_CURSOR = _task.word()  # page on which page steps act
@@ -282,7 +286,8 @@ I_TIMED = _instruction.word()  # what its duration is besides its own work: *_LI
 # 1: the task comes back to the same page's line: the core tries to keep it
 I_RUN = _instruction.word()
 I_ACCESS = _instruction.word()  # how it asks for its line: LINE_*
-I_WORDS = _instruction.end(multiple=4)
+I_VARIES = _instruction.word()  # 1: its own work varies; 0 everywhere if the machine has no work_cv
+I_WORDS = _instruction.end(multiple=8)
 
 # OWN_TABLES: private if every page table has one user; a World knows, and holds the answer
 PRIVATE_NEVER, PRIVATE_ALWAYS, PRIVATE_OWN_TABLES = 0, 1, 2
@@ -328,6 +333,9 @@ SIBLING = 5
 QUANTILE_KNOTS = 4097  # coarse knots, then as many fine ones for the last coarse interval
 QUANTILE_WORDS = 2 * QUANTILE_KNOTS
 QUANTILE_ONE = 1 << 16  # a quantile table holds multiples of the mean in 1/65536
+QUANTILE_SHIFT = 16
+WORK_FACTORS = 256  # equally likely
+WORK_SHIFT = 24  # of 32 bits: what is left chooses the factor
 QUANTILES_READ, QUANTILES_EXPONENTIAL, QUANTILES_DEVICE = 0, 1, 2
 N_QUANTILES = 3
 

@@ -106,6 +106,7 @@ def allocate(setup: Setup, sizes: Sizes) -> Words:
         lay.H_MM: sizes.mms * (lay.MM_LOCKS + lay.MM_LINES * sizes.line_words),
         lay.H_MAPPING: sizes.mappings * lay.M_WORDS,
         lay.H_QUANTILES: lay.N_QUANTILES * lay.QUANTILE_WORDS,
+        lay.H_WORK: lay.WORK_FACTORS,
         lay.H_HIST: 2 * lay.Y_WORDS,
         lay.H_SERIES: 2 * lay.SERIES_BINS,
         lay.H_PAGE: sizes.tables * lay.TABLE_PAGES * sizes.page_words,

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dessim.kernel.accounting import account, count, end_latency, record_in_series, record_latency
 from dessim.kernel.actors import covers_table, pause, range_step
 from dessim.kernel.addressing import (
-    cost_ps,
     gang_bit,
     page_at,
     pte_present,
@@ -23,7 +22,7 @@ from dessim.kernel.addressing import (
 )
 from dessim.kernel.cpus import begin, give_up_cpu, slice_is_over, yield_cpu
 from dessim.kernel.delays import delay_ps
-from dessim.kernel.draws import draw_at
+from dessim.kernel.draws import draw_at, next_factor, own_work_ps
 from dessim.kernel.endings import finish, teardown_table
 from dessim.kernel.layout import *
 from dessim.kernel.locks import lock_step
@@ -190,7 +189,7 @@ def task_step(w: World, task: int, i: int, pc: int, done: int) -> int:
     elif op == OP_NOTE:
         w[t + T_NOTED] = w[i + I_A]
     elif op == OP_FAULT_BEGIN:
-        w[t + T_FAULT_AT] = done - cost_ps(w, t, w[i + I_COST])
+        w[t + T_FAULT_AT] = done - own_work_ps(w, t, i)
         w[t + T_MAPPED] = 0
         count(w, N_MINOR_FAULTS, 1)
     elif op == OP_FAULT_END:
@@ -288,6 +287,23 @@ def interrupt(w: World, t: int, now: int) -> int:
     return now + ps
 
 
+def own_next_ps(w: World, task: int) -> int:
+    """Return when a task goes on that cannot do so now: ASLEEP, or a time if it knows that itself.
+
+    A step can give its own task a time: a new one whose CPU is still being left by whoever had it
+    last. The engines hear of such a time as of any other of the acting task; the list is for those
+    that sleep.
+    """
+    base = w[H_WOKEN]
+    woken = w[base]
+    for place in range(base + 1, base + 1 + woken):
+        if w[place] == task:
+            w[place] = w[base + woken]
+            w[base] = woken - 1
+            return w[w[H_TASK] + task * T_WORDS + T_AT]
+    return ASLEEP
+
+
 def advance(w: World, task: int, now: int) -> int:
     """Carry out one event of a task.
 
@@ -329,7 +345,9 @@ def advance(w: World, task: int, now: int) -> int:
         account(w, t, category, line)
         done += line
     if w[i + I_COST]:
-        work = cost_ps(w, t, w[i + I_COST])
+        if w[i + I_VARIES]:
+            next_factor(w, t)
+        work = own_work_ps(w, t, i)
         account(w, t, w[i + I_COST_CATEGORY], work)
         done += work
     w[t + T_CLOCK] = done
@@ -338,7 +356,7 @@ def advance(w: World, task: int, now: int) -> int:
     if outcome == GO_ON:
         return done
     if outcome == BLOCKED:
-        return ASLEEP
+        return own_next_ps(w, task)
     if outcome == MEANINGLESS:
         return without_meaning(w, i)
     return ENDED if outcome == OVER else HALTED

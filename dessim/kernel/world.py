@@ -131,6 +131,8 @@ def _machine_tables(w: Words, setup: Setup, sizes: Sizes) -> None:
         *quantiles.lognormal(machine.device.read_latency_cv_ppm),
     )
     w[base : base + len(tables)] = tables
+    base = int(w[lay.H_WORK])
+    w[base : base + lay.WORK_FACTORS] = quantiles.work_factors(machine.kernel.work_cv_ppm)
 
 
 def _lines_and_pages(w: Words, setup: Setup, sizes: Sizes) -> None:
@@ -191,6 +193,7 @@ def _tasks(w: Words, setup: Setup, sizes: Sizes) -> None:
         mm = int(w[mapping + lay.M_MM])
         values = {
             lay.T_PC: sizes.entries[_kind_of(setup, task)],
+            lay.T_WORK: philox(int(w[lay.H_KEY]), 0, task << 4 | lay.DRAW_WORK),
             lay.T_GRANT: -1,
             lay.T_LAST: -2,
             lay.T_SLOTS: -2,
@@ -282,6 +285,8 @@ def build_world(setup: Setup) -> Words:
         _own_tables(setup, sizes),
         setup.machine.locks.split_page_table_locks,
     )
+    if setup.machine.kernel.work_cv_ppm == 0:
+        w[base : base + len(sizes.words)].reshape(-1, lay.I_WORDS)[:, lay.I_VARIES] = 0
     _scalars(w, setup, sizes)
     _machine_tables(w, setup, sizes)
     _lines_and_pages(w, setup, sizes)

@@ -132,6 +132,9 @@ def machines(draw, tasks: int, *, crowded: bool, free_retries: bool) -> Machine:
         update["user"] = small_times(draw, machine.user).model_copy(
             update={"read_page_cv_ppm": draw(st.sampled_from((0, 300_000)))}
         )
+    kernel = update.get("kernel", machine.kernel)
+    work_cv_ppm = draw(st.sampled_from((0, 250_000, 1_000_000)))
+    update["kernel"] = kernel.model_copy(update={"work_cv_ppm": work_cv_ppm})
     update["locks"] = locks(draw, machine.locks)
     update["device"] = Device(
         read_latency_ps=draw(st.sampled_from((1, 30, 2_000) if small else (10**7,))),

@@ -3,6 +3,7 @@
 import pytest
 from helpers import (
     BUSY_MACHINE,
+    KERNEL_PS,
     a_lock_loop,
     a_machine,
     a_workload,
@@ -13,6 +14,9 @@ from helpers import (
 
 from dessim import registry
 from dessim.engines import run_setup
+from dessim.kernel.alphabet import Step, jump, label
+from dessim.kernel.assembler import assemble
+from dessim.kernel.world import Setup
 
 
 def both(setup, run_compiled):
@@ -106,3 +110,20 @@ def test_the_same_seed_gives_the_same_result_and_another_seed_another(engine, ru
     first, again, other = (run_setup(setup, engine) for setup in setups)
     assert first == again
     assert first != other
+
+
+def test_a_thread_waits_for_a_cpu_that_is_being_left(run_compiled):
+    """Four threads, two CPUs: it begins by itself when who had its CPU is out, and a switch."""
+    machine = a_machine(
+        topology={"sockets": 1, "l3_per_socket": 1, "cores_per_l3": 2, "threads_per_core": 1}
+    )
+    leave = Step("stop", category="teardown", cost="find_vma")
+    program = assemble((Step("begin"), jump("finish", "stop"), label("stop"), leave))
+    each_ps = KERNEL_PS["find_vma"] // 3
+    loop = a_lock_loop(iterations=1, start_stagger_ps=each_ps, start_jitter_ppm=0)
+    setup = Setup(machine, loop, program, 4, 0, None, seed=1, replication=0)
+    compiled, reference = both(setup, run_compiled)
+    assert compiled == reference
+    first_ps = KERNEL_PS["find_vma"] + KERNEL_PS["context_switch"]
+    assert reference.time_ps["run_queue"] == 2 * (first_ps - 2 * each_ps)
+    assert reference.finish_ps == each_ps + first_ps

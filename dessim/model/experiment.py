@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, InstanceOf, PrivateAttr, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    InstanceOf,
+    PrivateAttr,
+    model_validator,
+)
+from pydantic_core import core_schema
 
 from dessim.model.document import Document
 from dessim.model.fields import Count, Model, Text, Time, Unit, describe, refuse, yaml_form
+from dessim.model.growth import AUTO
 from dessim.model.machine import Machine
 from dessim.model.precision import wanted
 from dessim.model.units import SIZE, format_quantity
@@ -17,6 +26,32 @@ Scalar = bool | int | float | str
 """A swept value as results carry it."""
 FaultAroundOrder = Annotated[int, Field(strict=True, ge=0, le=9)]
 SimulatedBytes = Annotated[int, Unit(SIZE, low=PAGE_BYTES, high=1 << 40, multiple=PAGE_BYTES)]
+
+
+class SizeOrAuto(Unit):
+    """A size, or the word `auto`, which is kept as ``AUTO``."""
+
+    def read(self, value: object) -> int:
+        """Canonical integer of a value as a file writes it."""
+        return AUTO if value == "auto" else Unit.read(self, value)
+
+    def write(self, value: int) -> str:
+        """Text that `read` turns into the same integer again."""
+        return "auto" if value == AUTO else Unit.write(self, value)
+
+    def _validate(self, value: object, info: core_schema.ValidationInfo) -> int:
+        if isinstance(value, int) and not isinstance(value, bool) and value == AUTO:
+            return AUTO
+        return Unit._validate(self, value, info)
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        size = Unit.__get_pydantic_json_schema__(self, schema, handler)
+        return {"anyOf": [{"const": "auto"}, size]}
+
+
+AutoBytes = Annotated[int, SizeOrAuto(SIZE, low=PAGE_BYTES, high=1 << 40, multiple=PAGE_BYTES)]
 Replications = Annotated[Count, Field(le=100_000)]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=1 << 63)]
 
@@ -95,8 +130,12 @@ class Experiment(Model):
     """Extra points: each sets some keys, and may choose its `schemes`."""
     exclude: tuple[dict[str, Any], ...] = ()
     """Points to leave out: all keys of an entry must match, with a value or one of a list."""
-    simulate_bytes: SimulatedBytes | None = None
-    """Bytes of the file that each thread really reads; completion time is then extrapolated."""
+    simulate_bytes: AutoBytes | None = None
+    """Bytes of the file that each thread really reads; completion time and counts are then
+    extrapolated. `auto`: grow until two sizes agree in every reported metric; where they do not up
+    to `simulate_cap`, nothing is extrapolated. Left out: the whole file."""
+    simulate_cap_bytes: SimulatedBytes | None = None
+    """Largest size that `simulate: auto` tries; left out: about a second's work for each run."""
     replications: Replications = 5
     """Independent runs of every point."""
     seed: Seed = 1
@@ -128,6 +167,8 @@ class Point(Model):
     fault_around_order: FaultAroundOrder
     simulate_bytes: SimulatedBytes | None = None
     """Bytes of the file simulated per thread; None simulates the file in full."""
+    simulate_cap_bytes: SimulatedBytes | None = None
+    """Largest size that is tried, if `simulate_bytes` grows until two sizes agree; else None."""
     parameters: dict[str, Scalar] = Field(default_factory=dict)
     """Every other swept key, as written."""
     replications: Replications = 5

@@ -10,6 +10,7 @@ from dessim.model.document import Document, Path
 from dessim.model.errors import MAX_SHOWN, ConfigError, Problem, Source, in_order
 from dessim.model.experiment import Experiment, Point, SchemeChoice
 from dessim.model.fields import unit_of
+from dessim.model.growth import AUTO, cap_bytes, first_bytes
 from dessim.model.locate import find, names, unknown_name
 from dessim.model.machine import Machine
 from dessim.model.overrides import apply_overrides
@@ -192,8 +193,12 @@ def _point(
         unit = unit_of(Experiment.model_fields["simulate_bytes"])
         assert unit is not None
         simulate = unit.read(assignment["simulate"].value)
+    cap = None
+    if simulate == AUTO:
+        cap = cap_bytes(workload, threads, experiment.simulate_cap_bytes)
+        simulate = first_bytes(workload, cap)
     if simulate is not None and (workload.kind != "faults" or simulate >= workload.file_size_bytes):
-        simulate = None  # nothing to scale: the same run as without the key
+        simulate = cap = None  # nothing to scale: the same run as without the key
     point = Point(
         experiment=experiment.name,
         machine=machine,
@@ -202,6 +207,7 @@ def _point(
         threads=threads,
         fault_around_order=_value(assignment, "fault_around_order", experiment.fault_around_order),
         simulate_bytes=simulate,
+        simulate_cap_bytes=cap,
         parameters=parameters(assignment),
         replications=experiment.replications,
         seed=experiment.seed,

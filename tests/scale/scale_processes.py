@@ -15,7 +15,8 @@ workload: separate-processes
 schemes: [lock_each_page, gang_lookup_mapcount]
 matrix: {threads: [1, 2, 4]}
 fault_around_order: 2
-simulate: 256KiB
+simulate: auto
+simulate_cap: 256KiB
 replications: 3
 """
 

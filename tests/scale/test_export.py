@@ -42,15 +42,15 @@ def results(made: Path, tmp_path: Path) -> Path:
 
 
 def test_status_counts_points_and_runs(results: Path) -> None:
-    """All four points and eight runs; one run less and one damaged are told, with exit code 1."""
-    assert "quickstart: 4 of 4 points, 8 of 8 runs" in typed("status", results).stdout
+    """Four points, eight runs of either size; one less and one damaged are told: exit code 1."""
+    assert "quickstart: 4 of 4 points, 16 of 16 runs\n" in typed("status", results).stdout
     runs = sorted(path for path in (results / "runs").iterdir() if path.is_dir())
     shutil.rmtree(runs[0])
     (runs[1] / "stats.json").write_text("")
     done = typed("status", results, "--format", "json")
     found = json.loads(done.stdout)
     assert done.exit_code == 1
-    assert found["sweeps"][0]["runs_done"] == found["runs"] == 6
+    assert found["sweeps"][0]["runs_done"] == found["runs"] == 14
     assert [text.startswith(str(runs[1])) for text in found["damaged"]] == [True]
 
 
@@ -74,17 +74,21 @@ def test_clean_removes_what_is_damaged_or_unused_and_nothing_else(results: Path)
     assert not runs[1].exists()
     assert "removed 0 runs" in typed("clean", results, "--unused").stdout
     (results / "quickstart" / "sweep.json").unlink()
-    assert "removed 7 runs" in typed("clean", results, "--unused").stdout
+    assert "removed 15 runs" in typed("clean", results, "--unused").stdout
     assert (results / "quickstart" / "results.csv").exists()
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv", "json"])
 def test_export_has_a_row_for_each_run(results: Path, form: str) -> None:
-    """Eight rows in each format, the same bytes when written again, damaged runs left out."""
+    """Eight rows in each format, the same bytes when written again, damaged runs left out.
+
+    Those of the smaller size, which no result uses, are left out, too, unless they are asked for.
+    """
     done = typed("export", results / "quickstart", "--format", form)
     assert done.exit_code == 0, done.output
     path = results / "quickstart" / f"runs.{form}"
-    assert f"wrote {path}: 8 of 8 runs" in done.stderr
+    left = "8 of 8 runs; 8 runs of sizes that no result uses are left out"
+    assert f"wrote {path}: {left}" in done.stderr
     before = path.read_bytes()
     assert typed("export", results / "quickstart", "--format", form).exit_code == 0
     assert path.read_bytes() == before
@@ -96,8 +100,14 @@ def test_export_has_a_row_for_each_run(results: Path, form: str) -> None:
             (1, 0),
             (1, 1),
         ]
-    next((results / "runs").glob("*/stats.json")).write_text("")
-    assert "7 of 8 runs" in typed("export", results, "--format", form).stderr
+        assert {(row["simulated_bytes"], row["final"]) for row in rows} == {(1 << 16, True)}
+        typed("export", results, "--format", form, "--all-sizes", "--out", results / "every.json")
+        every = json.loads((results / "every.json").read_text())
+        sizes = [(row["simulated_bytes"], row["final"]) for row in every]
+        assert sizes.count((1 << 15, False)) == sizes.count((1 << 16, True)) == 8
+        damaged = rows[0]["run"]
+        (results / "runs" / damaged / "stats.json").write_text("")
+        assert "7 of 8 runs" in typed("export", results, "--format", form).stderr
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv"])
@@ -122,9 +132,39 @@ def test_export_writes_into_a_pipe_and_through_a_link(results: Path, form: str) 
 def test_the_plan_tells_the_memory_of_each_point(tmp_path: Path) -> None:
     """`--dry-run` estimates without running: in words, and in bytes for programs."""
     path = experiment_file(tmp_path)
-    assert re.search(r" x 2, \d+ MiB each", typed("run", path, "-n").stdout)
+    out = typed("run", path, "-n").stdout
+    assert re.search(r" from 32KiB and 64KiB x 2, \d+ MiB each", out)
+    assert out.endswith("4 points, 16 runs, 0 of them stored\n")
     plan = json.loads(typed("run", path, "-n", "--format", "json").stdout)
     assert all(point["memory_bytes"] > 1 << 20 for point in plan["points"])
+    assert plan["runs"] == sum(point["runs"] for point in plan["points"]) == 16
+
+
+def test_the_plan_tells_what_may_follow(tmp_path: Path) -> None:
+    """Two sizes are sure; memory is that of the cap, which is larger."""
+    text = EXPERIMENT.replace("simulate: 64KiB", "simulate: auto\nsimulate_cap: 1GiB")
+    path = experiment_file(tmp_path, text)
+    out = typed("run", path, "-n").stdout
+    assert " from 8MiB and 32MiB, up to 1GiB x 2, " in out
+    assert out.endswith("16 runs, 0 of them stored; more follow where two sizes do not agree\n")
+    plan = json.loads(typed("run", path, "-n", "--format", "json").stdout)
+    low = EXPERIMENT.replace("simulate: 64KiB", "simulate: auto\nsimulate_cap: 64MiB")
+    less = json.loads(
+        typed("run", experiment_file(tmp_path, low, "low.yaml"), "-n", "--format", "json").stdout
+    )
+    for high, point in zip(plan["points"], less["points"], strict=True):
+        assert high["memory_bytes"] > point["memory_bytes"] + (1 << 20)
+
+
+def test_a_study_that_was_stopped_while_growing_says_so(results: Path) -> None:
+    """A manifest of the first round: no point is done, though its runs are; none is exported."""
+    manifest = results / "quickstart" / "sweep.json"
+    found = json.loads(manifest.read_text())
+    found["points"] = [point | {"final": False} for point in found["points"] if not point["final"]]
+    manifest.write_text(json.dumps(found))
+    told = typed("status", results).stdout
+    assert "0 of 4 points, 8 of 8 runs; 4 points may need larger parts of their file" in told
+    assert "0 of 0 runs; 8 runs of sizes" in typed("export", results).stderr
 
 
 def snippets() -> list[Any]:
@@ -165,7 +205,7 @@ def test_damaged_books_count_as_none(results: Path, content: str) -> None:
     done = typed("status", results)
     assert done.exit_code == 0
     assert "quickstart" not in done.stdout
-    assert "8 of them belong to no sweep" in done.stdout
+    assert "16 of them belong to no sweep" in done.stdout
     assert typed("clean", results).exit_code == 0
     done = typed("export", results)
     assert done.exit_code == 2

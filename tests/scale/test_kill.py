@@ -14,7 +14,7 @@ from scale_processes import children_of, command, gone_soon, same_tables
 
 from dessim.study.store.runs import Store, all_runs
 
-QUICK, MANY, RUNS = 3, 30, 18
+QUICK, MANY, RUNS = 3, 30, 36  # of 64 KiB, then of 256 KiB
 
 
 def whole_runs(out: Path) -> set[str]:
@@ -120,7 +120,7 @@ def test_truncated_files_are_noticed_and_run_again(
     assert done.returncode == 0
     assert said.count("warning: damaged, run again") == 6
     assert same_tables(out, undisturbed[0])
-    assert len(whole_runs(out)) == 18
+    assert len(whole_runs(out)) == RUNS
 
 
 def failed(words: list[str]) -> bool:
@@ -144,7 +144,7 @@ def test_a_full_disk_is_a_clear_error_and_corrupts_nothing(
         assert "No space left on device" in said
         assert "the same command goes on from there" in said
         stored = whole_runs(disk)
-        assert 0 < len(stored) < 18
+        assert 0 < len(stored) < RUNS
         subprocess.run(["mount", "-o", "remount,size=16m", str(disk)], check=True)
         resumed = processes(command(sweep, disk, "-j", "2"))
         said = resumed.communicate(timeout=300)[1]

@@ -9,6 +9,7 @@ from dessim.study.fidelity.cells import (
     chosen,
     ideal_faults,
     key_of,
+    of_a_size,
     points_of,
     simulating,
     spelled_out,
@@ -65,7 +66,7 @@ def test_cells_that_nobody_measured_are_spelled_out() -> None:
 def test_points_are_the_experiments_own_where_it_has_them() -> None:
     """Others take everything but threads, scheme and order from a point of the same workload."""
     experiment = load_experiment("fault-around-2014")
-    own = {key_of(point): point for point in resolve(experiment)}
+    own = {key_of(point): of_a_size(point) for point in resolve(experiment)}
     assert points_of(TABLE.rows, experiment) == [own[key] for key in TABLE.rows]
     key = ("touch-one-per-table", "radix_walk_trylock", 120, 4)
     [point] = points_of([key], experiment)

@@ -7,7 +7,8 @@ from dessim.study.store.runs import Store
 from dessim.study.sweep.compare import comparisons_of, crossings, pairs_of_results, pairs_of_schemes
 from dessim.study.sweep.jobs import jobs_of
 from dessim.study.sweep.plan import setup_of
-from dessim.study.sweep.precision import Reached, more_jobs, replications_wanted
+from dessim.study.sweep.precision import Reached, replications_wanted
+from dessim.study.sweep.request import Request, run_request
 from dessim.study.sweep.runner import run_all
 from dessim.study.sweep.tables import document_of, table_rows
 
@@ -49,6 +50,24 @@ def test_two_results_are_paired_by_point() -> None:
     other = [{**point, "machine": "n"} for point in POINTS[1:]]
     pairs = pairs_of_results(POINTS, other)
     assert [(p.a["scheme"], p.a["threads"]) for p in pairs] == [("new", 1), ("old", 8), ("new", 8)]
+
+
+def test_numbers_that_depend_on_the_size_are_not_compared() -> None:
+    """Their ratio would depend on it as well: no ratio, no crossover, and why."""
+    moving = [
+        {**p, "metrics": {m: {**e, "reason": "not stationary: 3 from 2MiB"}}}
+        if p["threads"] == 8
+        else p
+        for p in POINTS
+        for m, e in p["metrics"].items()
+    ]
+    [one] = comparisons_of(moving)
+    rows = {row["threads"]: row for row in one["rows"] if row["metric"] == "pages_mapped_per_s"}
+    assert rows[1]["ratio"] < 1
+    assert rows[8]["ratio"] is None
+    assert rows[8]["reason"] == "a replication has no value"
+    [entry] = [e for e in one["crossovers"] if e["metric"] == "pages_mapped_per_s"]
+    assert entry["crossovers"] == []
 
 
 def test_the_crossover_says_who_overtakes() -> None:
@@ -104,25 +123,32 @@ def test_replications_are_added_as_the_width_asks(reached, done, cap, need) -> N
     assert replications_wanted([Reached("x", 0.01, reached)], done, cap) == need
 
 
+WHOLE = EXPERIMENT.replace("simulate: 64KiB\n", "").replace(
+    "threads: [1, 2]", "threads: [1, 2], workload.file_size: [64KiB]"
+)
+
+
 def test_a_study_runs_until_it_is_precise_or_capped(tmp_path) -> None:
     """An unreachable precision ends at the cap and is not met; a coarse one adds nothing."""
-    text = EXPERIMENT + "precision: {throughput: 0.000001}\nmax_replications: 5\n"
-    experiment = load_experiment(str(experiment_file(tmp_path, text)))
-    points = resolve(experiment)
-    store = Store(tmp_path / "runs")
-    tally = run_all(jobs_of(points, "reference", store))
-    rounds = 0
-    while more := more_jobs(experiment, points, tally, "reference", store):
-        tally.take(run_all(more))
-        rounds += 1
-    assert 1 <= rounds <= 3
-    document = document_of(experiment, points, tally, "reference")
-    crowded = [point for point in document["points"] if point["threads"] == 2]
-    assert [point["replications"] for point in crowded] == [5, 5]
-    assert not any(point["precision"]["steady_faults_per_s"]["met"] for point in crowded)
-    assert {row["precision_met"] for row in table_rows(document) if row["threads"] == 2} == {"no"}
-    coarse = experiment.model_copy(update={"precision": {"steady_faults_per_s": 0.99}})
-    assert more_jobs(coarse, points, tally, "reference", store) == []
+    text = WHOLE + "precision: {completion: 0.0001%}\nmax_replications: 5\n"
+    rounds = []
+
+    def counted(jobs):
+        rounds.append(len(jobs))
+        return run_all(jobs)
+
+    for wanted, replications in (("0.0001%", 5), ("99%", 2)):
+        path = experiment_file(tmp_path, text.replace("0.0001%", wanted))
+        request = Request(str(path), engine="reference")
+        document = run_request(request, *request.load(), tmp_path, counted).document
+        found = [p for p in document["points"] if p["threads"] == 2]
+        assert [point["replications"] for point in found] == [replications] * 2
+        met = wanted == "99%"
+        assert [point["precision"]["completion_s"]["met"] for point in found] == [met] * 2
+        told = {row["precision_met"] for row in table_rows(document) if row["threads"] == 2}
+        assert told == {"yes" if met else "no"}
+    assert rounds[0] == 8
+    assert 3 <= len(rounds) <= 5
 
 
 def test_every_number_of_a_table_says_how_it_was_made(tmp_path) -> None:

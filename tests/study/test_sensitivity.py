@@ -8,7 +8,14 @@ from dessim.engines import run_setup
 from dessim.errors import UserError
 from dessim.model import Point, SchemeChoice, load_machine
 from dessim.model.provenance import Provenance
-from dessim.study.explain.sensitivity import SensitivityPlan, machine_at, ranged, sensitivity
+from dessim.study.explain.sensitivity import (
+    SensitivityPlan,
+    machine_at,
+    of_workload,
+    point_at,
+    ranged,
+    sensitivity,
+)
 from dessim.study.sweep.plan import setup_of
 
 
@@ -155,3 +162,53 @@ def test_what_cannot_be_answered_is_refused() -> None:
         sensitivity([point], SensitivityPlan("speed"), run_here)
     with pytest.raises(UserError, match="has no positive value"):
         sensitivity([point], SensitivityPlan("pages_mapped_per_s", 2, 0), run_here)
+
+
+def a_scaled_point(**changed) -> Point:
+    """Return eight processes behind a barrier, of a file of which a part is simulated."""
+    machine = with_ranges(a_machine(), kernel__thread_start=(10**7, 10**8))
+    workload = a_workload(256, mapping="per_process", start_stagger_ps=10**6)
+    point = Point(
+        experiment="test",
+        machine=machine,
+        workload=workload,
+        scheme=SchemeChoice(name="no_fault_around"),
+        threads=8,
+        fault_around_order=0,
+        simulate_bytes=64 << 12,
+        replications=1,
+    )
+    return point.model_copy(update=changed)
+
+
+def test_starts_and_the_length_of_the_file_are_screened() -> None:
+    """From the barrier to threads that are made one by one; a quarter to four times the part."""
+    point = a_scaled_point()
+    starts, length = of_workload(point, "pages_mapped_per_s")
+    assert [(one.low, one.high) for one in starts.numbers] == [(10**6, 10**8)]
+    assert [(one.low, one.high) for one in length.numbers] == [(16 << 12, 256 << 12)]
+    assert ranged(point) == []  # the machine's own interval plays no part here
+    ends = [point_at(point, [starts, length], x) for x in ((0, 0), (1, 1))]
+    assert [one.workload.start_stagger_ps for one in ends] == [10**6, 10**8]
+    assert [one.workload.file_size_bytes >> 12 for one in ends] == [16, 256]
+    assert [one.simulate_bytes for one in ends] == [None, None]
+
+
+def test_what_can_play_no_part_is_not_screened() -> None:
+    """A file's length decides its completion, which is no finding; one thread starts alone."""
+    point = a_scaled_point()
+    assert [one.name for one in of_workload(point, "completion_s")] == ["workload.start_stagger"]
+    alone = of_workload(a_scaled_point(threads=1), "pages_mapped_per_s")
+    assert [one.name for one in alone] == ["workload.file_size"]
+    plain = a_scaled_point(workload=a_workload(256, start_stagger_ps=None))
+    assert [one.name for one in of_workload(plain, "completion_s")] == []
+
+
+def test_without_a_steady_phase_the_rate_is_that_of_the_whole_run() -> None:
+    """Threads that start late do not overlap: all runs tell one rate, under its own name."""
+    found = sensitivity([a_scaled_point()], SensitivityPlan("throughput", 2, 0), run_here)
+    assert found["metric"] == "average_pages_per_s"
+    assert {one["parameter"] for one in found["parameters"]} == {
+        "workload.start_stagger",
+        "workload.file_size",
+    }

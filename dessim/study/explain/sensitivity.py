@@ -1,16 +1,17 @@
-"""Which numbers of a machine a conclusion hangs on, over the ranges that their sources leave.
+"""Which numbers a conclusion hangs on, over the ranges that their sources leave.
 
-All parameters of a profile that have a range are screened (Morris); the few that matter get Sobol
-indices. The response is the logarithm of a metric, so that effects are relative, and of two schemes
-also of their ratio: the conclusion that a comparison draws. Every machine of the design is run with
-the same random draws.
+All parameters of a profile that have a range are screened (Morris), and with them two numbers of
+the workload that no profile holds: how far apart its threads start, and how long its file is. The
+few that matter get Sobol indices. The response is the logarithm of a metric, so that effects are
+relative, and of two schemes also of their ratio: the conclusion that a comparison draws. Every
+machine of the design is run with the same random draws.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,14 @@ import numpy.typing as npt
 from dessim.errors import UserError
 from dessim.measure.statistics import morris
 from dessim.measure.statistics.sobol import sobol
+from dessim.metrics import BY_NAME, FAULTS_RATE, PAGES_RATE
 from dessim.model import Machine, Point
 from dessim.model.fields import unit_of
 from dessim.model.vary import field_of, with_values
+from dessim.model.workload import PAGE_BYTES, Workload
 from dessim.study.explain.costs import is_used
 from dessim.study.explain.whatif import Runs, metric_name, place_of, values_of
-from dessim.study.fidelity.parameters import Parameter, as_text, parameters_of, settings_of
+from dessim.study.fidelity.parameters import Number, Parameter, as_text, parameters_of, settings_of
 from dessim.study.sweep.compare import scheme_label
 from dessim.study.sweep.plan import label_of
 
@@ -35,6 +38,14 @@ MOVED = 1e-12
 CHANCE = 2 / math.sqrt(math.pi) / morris.DELTA
 """What mu* would be, in standard errors, of a parameter that only shuffles the draws: the mean
 size of a normal difference of two means, over the step."""
+
+
+WHOLE_RUN = {PAGES_RATE: "average_pages_per_s", FAULTS_RATE: "average_faults_per_s"}
+"""Rates of a steady phase, and of the whole run."""
+
+
+class NoValueError(UserError):
+    """A run of the design has no value of the metric."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +73,47 @@ class SensitivityPlan:
     seed: int = 1
 
 
+STAGGER = "workload.start_stagger"
+LENGTH = "workload.file_size"
+LENGTHS = 4
+"""The file is made up to so many times shorter and longer than what is simulated of it."""
+THREAD_START = "kernel.thread_start"
+
+
+def of_workload(point: Point, metric: str) -> list[Parameter]:
+    """Numbers of a point's workload that are screened.
+
+    Threads start as far apart as the workload says at one end (behind a barrier, a microsecond),
+    and as a thread takes to be made, by the machine's range, at the other: how a measurement lets
+    its threads go is known to few who read it. A workload that leaves this to the machine has the
+    machine's own number in the screen. The file is simulated whole, a quarter to four times as
+    long as the part that the experiment simulates: shorter runs are made of starts and ends. Of a
+    metric that grows with the file, which is no finding, the length stays as it is.
+    """
+    workload, numbers = point.workload, []
+    origin = point.machine.provenance.get(THREAD_START)
+    start = workload.start_stagger_ps
+    if start is not None and point.threads > 1 and origin is not None and origin.high:
+        low, high = min(start, origin.low or start), max(start, origin.high)
+        shift = 0 if low > 0 else max(1, high // 20)
+        numbers += [Number(STAGGER, start, low, high, shift)] if low < high else []
+    if workload.kind == "faults" and not BY_NAME[metric].scales:
+        size = min(workload.file_size_bytes, point.simulate_bytes or workload.file_size_bytes)
+        low = max(size // LENGTHS // PAGE_BYTES, 1) * PAGE_BYTES
+        numbers.append(Number(LENGTH, size, low, LENGTHS * size, 0))
+    return [Parameter(one.path, (one,), *one.ends) for one in numbers]
+
+
 def ranged(point: Point) -> list[Parameter]:
     """Numbers of a point's machine that have a range and can play a part at the point."""
+    idle = THREAD_START if point.workload.start_stagger_ps is not None else None
     paths = [
         path
         for path, origin in point.machine.provenance.items()
         if origin.low is not None
         and origin.high is not None
         and origin.low < origin.high
+        and path != idle
         and unit_of(field_of(Machine, path)) is not None
         and is_used(point, f"machine.{path}")
     ]
@@ -87,6 +131,23 @@ def machine_at(machine: Machine, parameters: Sequence[Parameter], x: Sequence[fl
     if other.clock.all_cores_hz > other.clock.one_core_hz:
         other = with_values(other, {"clock.all_cores": other.clock.one_core_hz})
     return other
+
+
+def point_at(point: Point, parameters: Sequence[Parameter], x: Sequence[float]) -> Point:
+    """Return the point at a place of the unit cube: its machine as ``machine_at``, its workload."""
+    pairs = list(zip(parameters, x, strict=True))
+    own = [(one, u) for one, u in pairs if not one.name.startswith("workload.")]
+    machine = machine_at(point.machine, [one for one, _ in own], [u for _, u in own])
+    places = {one: one.low + (one.high - one.low) * float(u) for one, u in pairs}
+    of_work = [one for one in parameters if one.name.startswith("workload.")]
+    settings = settings_of(of_work, [places[one] for one in of_work])
+    changed = {path.partition(".")[2]: value for path, value in settings.items()}
+    updated: Entry = {"machine": machine}
+    if LENGTH in settings:
+        changed["file_size"] = max(settings[LENGTH] // PAGE_BYTES, 1) * PAGE_BYTES
+        updated["simulate_bytes"] = None
+    updated["workload"] = with_values(point.workload, changed) if changed else point.workload
+    return point.model_copy(update=updated)
 
 
 class _Responses:
@@ -125,15 +186,15 @@ class _Responses:
         float array, shape (responses, n)
             For each scheme, then for the ratio of each further one to the first.
         """
-        machines = [machine_at(self.points[0].machine, self.parameters, x) for x in cube]
+        firsts = [point_at(self.points[0], self.parameters, x) for x in cube]
         points = [
-            point.model_copy(update={"machine": machine})
-            for machine in machines
+            first.model_copy(update={"scheme": point.scheme})
+            for first in firsts
             for point in self.points
         ]
         found = self.run(points)
         logs = np.array([self._logs(p, runs) for p, runs in zip(points, found, strict=True)])
-        each = logs.reshape(len(machines), len(self.points), -1).transpose(1, 0, 2)
+        each = logs.reshape(len(firsts), len(self.points), -1).transpose(1, 0, 2)
         every = np.concatenate([each, each[1:] - each[0]])
         if every.shape[2] > 1:
             self.spread = every.std(axis=2, ddof=1).mean(axis=1) / math.sqrt(every.shape[2])
@@ -144,7 +205,7 @@ class _Responses:
         values = values_of(point, runs, self.metric, self.warmup_ps)
         known = [math.log(value) for value in values if value is not None and value > 0]
         if len(known) < len(values):
-            raise UserError(
+            raise NoValueError(
                 f"{self.metric} has no positive value in a run of {label_of(point)}:"
                 " choose another --metric or a longer run"
             )
@@ -180,8 +241,27 @@ def sensitivity(
     ------
     UserError
         If there is nothing to vary, or a run has no value of the metric.
+
+    Notes
+    -----
+    Where threads start late, or the file is short, a run may have no steady phase. Then the rates
+    of all runs are those of the whole run, and ``metric`` says so: one estimator for all.
     """
-    parameters = ranged(points[0])
+    try:
+        return _study(points, plan, run, warmup_ps)
+    except NoValueError:
+        name = metric_name(plan.metric, points[0])
+        if name not in WHOLE_RUN:
+            raise
+    return _study(points, replace(plan, metric=WHOLE_RUN[name]), run, warmup_ps)
+
+
+def _study(
+    points: Sequence[Point], plan: SensitivityPlan, run: Runs, warmup_ps: int | None
+) -> Entry:
+    """Rank the parameters by one metric."""
+    metric = metric_name(plan.metric, points[0])
+    parameters = [*ranged(points[0]), *of_workload(points[0], metric)]
     if not parameters:
         raise UserError(
             f"no number of machine '{points[0].machine.name}' has a range that could play a part"
@@ -200,7 +280,7 @@ def sensitivity(
         "trajectories": plan.trajectories,
         "samples": plan.samples if len(chosen) >= 2 else 0,
         "design_seed": plan.seed,
-        "parameters": [_described(points[0].machine, one) for one in parameters],
+        "parameters": [_described(points[0], one) for one in parameters],
         "responses": found,
     }
 
@@ -260,9 +340,21 @@ def _add_sobol(
         entry["sobol"] = sorted(rows, key=lambda row: -row["total"])
 
 
-def _described(machine: Machine, parameter: Parameter) -> Entry:
+def _described(point: Point, parameter: Parameter) -> Entry:
     [number] = parameter.numbers
-    origin = machine.provenance[number.path]
+    if number.path.startswith("workload."):
+        unit = unit_of(field_of(Workload, number.path.partition(".")[2]))
+        assert unit is not None
+        low, high, value = (unit.write(n) for n in (number.low, number.high, number.value))
+        return {
+            "parameter": parameter.name,
+            "value": value,
+            "low": low,
+            "high": high,
+            "tag": "chosen",
+            "source": f"workload '{point.workload.name}'",
+        }
+    origin = point.machine.provenance[number.path]
     low, high, value = (as_text(number.path, n) for n in (number.low, number.high, number.value))
     return {
         "parameter": parameter.name,

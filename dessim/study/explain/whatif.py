@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dessim.kernel.result import RunResult
-from dessim.measure.statistics.intervals import paired_quantiles
-from dessim.measure.statistics.paired import SIGNIFICANCE, compare, holm
-from dessim.measure.statistics.run_metrics import QUANTILES_PPM, run_metrics
+from dessim.measure.statistics.ratios import compare_family
+from dessim.measure.statistics.run_metrics import run_metrics
 from dessim.metrics import FAULTS_RATE, NAMES, PAGES_RATE, UnknownMetricError
 from dessim.model import Point
 from dessim.model.errors import suggest
@@ -93,9 +92,6 @@ def values_of(
     point: Point, runs: Sequence[RunResult], metric: str, warmup_ps: int | None = None
 ) -> list[float | int | None]:
     """Values of a metric in each replication of a point, to be compared in pairs."""
-    if metric in QUANTILES_PPM:
-        counts = [run.latency_counts for run in runs]
-        return [*paired_quantiles(counts, [QUANTILES_PPM[metric]])[0]]
     exit_ps = point.machine.kernel.process_exit_ps
     return [run_metrics(run, exit_ps, warmup_ps).values[metric] for run in runs]
 
@@ -139,7 +135,7 @@ def effects(
     -------
     list of dict
         One for each point; ``effects`` has one for each scenario, with a ``Comparison`` for each
-        metric. The scenarios of a point that change anything are one family for Holm's procedure,
+        metric. The scenarios of a point that change anything are one family,
         metric by metric.
     """
     changed = [
@@ -169,7 +165,9 @@ def effects(
                 }
             )
         for name in names:
-            _adjust([row["metrics"][name] for row in rows if not row["identical"]])
+            _judge([row["metrics"][name] for row in rows if not row["identical"]])
+            for row in rows:
+                del row["metrics"][name]["_values"]
         result.append({**place_of(point), "replications": len(base), "effects": rows})
     return result
 
@@ -187,15 +185,18 @@ def _costs(point: Point, other: Point, scenario: Scenario) -> dict[str, list[str
 def _compared(
     metric: str, before: Sequence[float | int | None], after: Sequence[float | int | None]
 ) -> Entry:
-    found = compare(before, after).as_dict()
-    return {"metric": metric, **found, "p_value_holm": None, "significant": False}
+    [alone] = compare_family([(before, after)])
+    found = alone.as_dict()
+    found |= {"p_value_family": None, "p_value_holm": None, "significant": False}
+    return {"metric": metric, "_values": (before, after), **found}
 
 
-def _adjust(comparisons: Sequence[Entry]) -> None:
-    adjusted = holm([one["p_value"] for one in comparisons])
-    for one, p in zip(comparisons, adjusted, strict=True):
-        one["p_value_holm"] = p
-        one["significant"] = None if p is None else p < SIGNIFICANCE
+def _judge(comparisons: Sequence[Entry]) -> None:
+    """Take all speed-ups that change anything as one family."""
+    found = compare_family([one["_values"] for one in comparisons])
+    for one, ratio in zip(comparisons, found, strict=True):
+        one.update(ratio.as_dict())
+        one["p_value_holm"] = one["p_value_family"]  # the key of earlier results
 
 
 def causal_scenarios(point: Point, ppm: int = PPM // 10) -> list[Scenario]:

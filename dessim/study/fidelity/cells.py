@@ -14,6 +14,7 @@ from dessim import registry
 from dessim.model import ConfigError, Experiment, Point, SchemeChoice, load_workload, resolve
 from dessim.model.author import our_workload, usual_author
 from dessim.model.errors import Place, Problem, Source, suggest
+from dessim.model.growth import first_bytes
 from dessim.model.locate import is_path, names, unknown_name
 from dessim.model.published import Key
 from dessim.model.units import SIZE, parse_quantity
@@ -21,6 +22,8 @@ from dessim.model.workload import MAX_THREADS, PAGE_BYTES, Workload
 
 FULL = "full"
 PAGES_PER_TABLE = 512
+CELL_BYTES = 64 << 20
+"""How much of a file a cell simulates where the experiment leaves it to `simulate: auto`."""
 _NUMBERS = re.compile(r"(\*|\d{1,6}(,\d{1,6})*)?\Z")
 
 
@@ -160,7 +163,7 @@ def points_of(
         order.
     """
     templates: dict[object, Point] = {}
-    for point in resolve(experiment):
+    for point in map(of_a_size, resolve(experiment)):
         templates.setdefault(key_of(point), point)
         templates.setdefault(point.workload.name, point)
         templates.setdefault(None, point)
@@ -177,6 +180,21 @@ def points_of(
     if problems:
         raise ConfigError(problems)
     return points
+
+
+def of_a_size(point: Point) -> Point:
+    """Return a point of `simulate: auto` with one size: cells of all machines have the same.
+
+    A calibration compares machines, whose numbers must come from as much of the file; so a size
+    cannot be left to what the runs of each say. It is 64 MiB of pages, or the first size of page
+    tables; `--simulate` chooses another.
+    """
+    if point.simulate_cap_bytes is None:
+        return point
+    tables = point.workload.access == "one_per_table"
+    size = first_bytes(point.workload) if tables else CELL_BYTES
+    part = None if size >= point.workload.file_size_bytes else size
+    return point.model_copy(update={"simulate_bytes": part, "simulate_cap_bytes": None})
 
 
 def _point(key: Key, templates: Mapping[object, Point]) -> Point:

@@ -20,12 +20,16 @@ from dessim.study.store.runs import DamagedRunError, Store
 MANIFEST = "sweep.json"
 PARTS = {
     **dict.fromkeys(("point", "experiment", "machine", "workload", "scheme"), str),
-    **dict.fromkeys(("threads", "fault_around_order", "seed", "process_exit_ps"), int),
+    **dict.fromkeys(("index", "threads", "fault_around_order", "seed", "process_exit_ps"), int),
+    "simulated_bytes": int,
+    "final": bool,
     "scheme_options": str,
     "parameters": dict,
     "failures": dict,
 }
-"""Parts of a point in the manifest, besides its runs, and their kinds."""
+"""Parts of a point in the manifest, besides its runs, and their kinds. A point of which several
+sizes were simulated has an entry for each, of one ``index``; results use the one that is ``final``,
+which none is while a larger size may follow."""
 
 
 def write_manifest(points: Sequence[dict[str, Any]], engine: str, folder: Path) -> Path:
@@ -126,15 +130,19 @@ def _is_point(point: Any) -> bool:
     )
 
 
-def run_rows(sweeps: Sequence[Manifest], store: Store) -> Iterator[dict[str, Any]]:
+def run_rows(
+    sweeps: Sequence[Manifest], store: Store, *, all_sizes: bool = False
+) -> Iterator[dict[str, Any]]:
     """A flat row for each finished run of some sweeps: what it was, its metrics, its counters.
 
-    Runs that are missing, failed or damaged have no row.
+    Runs that are missing, failed or damaged have no row. Those of sizes that only served to see
+    whether a larger one says the same have one if ``all_sizes`` is asked for: an average over two
+    sizes is one of nothing.
     """
     swept = list(dict.fromkeys(key for s in sweeps for p in s.points for key in p["parameters"]))
     for sweep in sweeps:
         for point in sweep.points:
-            for replication, digest in point["runs"]:
+            for replication, digest in point["runs"] if all_sizes or point["final"] else ():
                 try:
                     run = store.load_digest(digest)
                 except DamagedRunError:
@@ -147,6 +155,7 @@ def run_rows(sweeps: Sequence[Manifest], store: Store) -> Iterator[dict[str, Any
                 }
                 row |= {name: point[name] for name in ("threads", "fault_around_order")}
                 row |= {name: point["parameters"].get(name) for name in swept}
+                row |= {name: point[name] for name in ("simulated_bytes", "final")}
                 row |= {"seed": point["seed"], "replication": replication, "engine": sweep.engine}
                 row |= run_metrics(run, point["process_exit_ps"]).values
                 row |= {f"time_{name}_ps": ps for name, ps in run.time_ps.items()}

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from dessim.measure.statistics.crossover import NONE_IN_RANGE, crossovers
-from dessim.measure.statistics.paired import SIGNIFICANCE, compare, holm
+from dessim.measure.statistics.brackets import brackets
+from dessim.measure.statistics.flags import NOT_STATIONARY
+from dessim.measure.statistics.ratios import compare_family, log_ratios
 from dessim.measure.statistics.scaling import fit
+from dessim.measure.statistics.typical import typical_run
 from dessim.metrics import PAGES_RATE, View, columns_of, more_is_better
 
 COMPARED = tuple(metric.name for metric in columns_of(View.RESULTS))
@@ -22,6 +24,8 @@ SCALED = PAGES_RATE
 """Metric to which laws of scaling are fitted."""
 MAX_PAIRS_OF = 4
 """Up to so many schemes all pairs are compared; of more, each with the first."""
+
+NONE_IN_RANGE = "none in range: no two numbers of threads are significantly on different sides"
 
 Entry = dict[str, Any]
 
@@ -76,46 +80,63 @@ def pairs_of_results(a: Iterable[Entry], b: Iterable[Entry]) -> list[Pair]:
 def values_of(point: Entry, metric: str) -> list[float | None]:
     """Values of a metric for each replication, by which schemes are paired.
 
-    Of quantiles ``paired_values``, unless the results are too old to hold them.
+    None where there is no number, or where it depends on how much was simulated: the ratio of two
+    such numbers does, too.
     """
     found = point["metrics"].get(metric, {})
-    return list(found.get("paired_values", found.get("values", [])))
+    values = list(found.get("paired_values", found.get("values", [])))
+    depends_on_size = str(found.get("reason", "")).startswith(NOT_STATIONARY)
+    return [None] * len(values) if found.get("mean") is None or depends_on_size else values
 
 
 def compared(pairs: Sequence[Pair], metrics: Sequence[str]) -> list[Entry]:
-    """Compare pairs of points metric by metric; all together are one family for Holm's procedure.
+    """Compare pairs of points metric by metric; all together are one family.
 
     Returns
     -------
     list of dict
-        One for each pair and metric: where it is, both estimates, the paired ratio and difference,
-        the adjusted p-value, and whether it is significant.
+        One for each pair and metric: where it is, both estimates, the paired ratio with its own
+        and its simultaneous interval, the difference, and whether the ratio is significant.
     """
-    rows = []
-    for pair in pairs:
-        for metric in metrics:
-            found = compare(values_of(pair.a, metric), values_of(pair.b, metric))
-            rows.append(
-                {
-                    "workload": pair.a["workload"],
-                    "machine": pair.a["machine"],
-                    "fault_around_order": pair.a["fault_around_order"],
-                    "parameters": pair.a["parameters"],
-                    "threads": pair.a["threads"],
-                    "scheme": scheme_label(pair.a),
-                    "metric": metric,
-                    "a": _short(pair.a, metric),
-                    "b": _short(pair.b, metric),
-                    **found.as_dict(),
-                    "seed": pair.a["seed"],
-                    "paired": pair.a["seed"] == pair.b["seed"],
-                }
-            )
-    adjusted = holm([row["p_value"] for row in rows])
-    for row, p in zip(rows, adjusted, strict=True):
-        row["p_value_holm"] = p
-        row["significant"] = None if p is None else p < SIGNIFICANCE
+    rows = [_row(pair, metric) for pair in pairs for metric in metrics]
+    judge(rows)
     return rows
+
+
+def _row(pair: Pair, metric: str) -> Entry:
+    a, b = values_of(pair.a, metric), values_of(pair.b, metric)
+    both = zip(a, b, strict=False)
+    apart = typical_run([None if None in (x, y) else y - x for x, y in both])  # type: ignore[operator]
+    return {
+        "workload": pair.a["workload"],
+        "machine": pair.a["machine"],
+        "fault_around_order": pair.a["fault_around_order"],
+        "parameters": pair.a["parameters"],
+        "threads": pair.a["threads"],
+        "scheme": scheme_label(pair.a),
+        "metric": metric,
+        "a": _short(pair.a, metric),
+        "b": _short(pair.b, metric),
+        "difference": apart.mean,
+        "difference_ci95": None if apart.ci95 is None else list(apart.ci95),
+        "seed": pair.a["seed"],
+        "paired": pair.a["seed"] == pair.b["seed"],
+        "_values": (a, b),
+    }
+
+
+def judge(rows: Sequence[Entry]) -> None:
+    """Add the ratio of each row, what is significant, and intervals that hold together.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        All comparisons that are shown together. Each holds ``_values``, which is taken out.
+    """
+    found = compare_family([row.pop("_values") for row in rows])
+    for row, ratio in zip(rows, found, strict=True):
+        row.update(ratio.as_dict())
+        row["p_value_holm"] = row["p_value_family"]  # the key of earlier results
 
 
 def _short(point: Entry, metric: str) -> Entry | None:
@@ -123,6 +144,7 @@ def _short(point: Entry, metric: str) -> Entry | None:
     if estimate is None:
         return None
     kept = {name: value for name, value in estimate.items() if name != "values"}
+    kept["flags"] = list(point.get("flags", ()))
     values = [x for x in values_of(point, metric) if x is not None]
     if len(values) > 1 and (mean := math.fsum(values) / len(values)):
         spread = math.fsum((x - mean) ** 2 for x in values) / (len(values) - 1)
@@ -137,7 +159,10 @@ def crossings(pairs: Sequence[Pair], metric: str) -> list[Entry]:
         groups.setdefault(place_of(pair.a), []).append(pair)
     found = []
     for group in groups.values():
-        logs = {pair.a["threads"]: _log_ratios(pair, metric) for pair in group}
+        logs = {
+            pair.a["threads"]: log_ratios(values_of(pair.a, metric), values_of(pair.b, metric))
+            for pair in group
+        }
         threads = sorted(n for n, each in logs.items() if each)
         entry: Entry = {
             "workload": group[0].a["workload"],
@@ -147,8 +172,7 @@ def crossings(pairs: Sequence[Pair], metric: str) -> list[Entry]:
             "metric": metric,
             "threads": threads,
         }
-        size = min((len(logs[n]) for n in threads), default=0)
-        places = crossovers(threads, [logs[n][:size] for n in threads]) if size else []
+        places = brackets(threads, [logs[n] for n in threads])
         better = more_is_better(metric)
         entry["crossovers"] = [
             {**one.as_dict(), "b_overtakes": one.upwards == better} for one in places
@@ -157,13 +181,6 @@ def crossings(pairs: Sequence[Pair], metric: str) -> list[Entry]:
             entry["crossovers_reason"] = NONE_IN_RANGE if threads else "no ratio at any point"
         found.append(entry)
     return found
-
-
-def _log_ratios(pair: Pair, metric: str) -> list[float]:
-    """Logarithms of B / A of each replication; none unless all are positive numbers."""
-    both = list(zip(values_of(pair.a, metric), values_of(pair.b, metric), strict=False))
-    logs = [math.log(y / x) for x, y in both if x is not None and y is not None and x > 0 < y]
-    return logs if len(logs) == len(both) else []
 
 
 def comparisons_of(points: Sequence[Entry]) -> list[Entry]:
@@ -178,24 +195,21 @@ def comparisons_of(points: Sequence[Entry]) -> list[Entry]:
     chosen = list(combinations(names, 2))
     if len(names) > MAX_PAIRS_OF:
         chosen = [(names[0], name) for name in names[1:]]
-    result = []
+    result: list[Entry] = []
     for a, b in chosen:
         pairs = pairs_of_schemes(points, a, b)
         if pairs:
             crossed = [entry for metric in COMPARED for entry in crossings(pairs, metric)]
             result.append(
-                {"a": a, "b": b, "rows": compared(pairs, COMPARED), "crossovers": crossed}
+                {
+                    "a": a,
+                    "b": b,
+                    "rows": [_row(pair, metric) for pair in pairs for metric in COMPARED],
+                    "crossovers": crossed,
+                }
             )
-    _adjust_together(result)
+    judge([row for one in result for row in one["rows"]])
     return result
-
-
-def _adjust_together(comparisons: Sequence[Entry]) -> None:
-    """Take all comparisons of a document as one family."""
-    rows = [row for one in comparisons for row in one["rows"]]
-    for row, p in zip(rows, holm([row["p_value"] for row in rows]), strict=True):
-        row["p_value_holm"] = p
-        row["significant"] = None if p is None else p < SIGNIFICANCE
 
 
 def scalings_of(points: Sequence[Entry]) -> list[Entry]:

@@ -91,7 +91,15 @@ def _settings(experiment: Experiment, points: Sequence[Point]) -> list[Entry]:
         {"key": "fault_around_order", "value": ", ".join(map(str, orders))},
     ]
     values = yaml_form(experiment)
-    for key in ("simulate", "replications", "max_replications", "seed", "warmup", "measured"):
+    for key in (
+        "simulate",
+        "simulate_cap",
+        "replications",
+        "max_replications",
+        "seed",
+        "warmup",
+        "measured",
+    ):
         if key in values and (key != "max_replications" or experiment.precision):
             found.append({"key": key, "value": str(values[key])})
     for name, asked in (experiment.precision or {}).items():

@@ -176,6 +176,11 @@ class Tally:
             return [self.outcomes[index, i] for i in self.outcomes.replications(index)]
         return [self.outcomes[place] for place in sorted(self.outcomes) if place[0] == index]
 
+    def forget(self, index: int) -> None:
+        """Take out what a point has done, because a larger part of its file will be simulated."""
+        for place in [place for place in self.outcomes if place[0] == index]:
+            del self.outcomes[place]
+
     def take(self, other: Tally) -> None:
         """Add what further runs of the same study have done."""
         for place, outcome in other.outcomes.items():
@@ -202,26 +207,39 @@ def jobs_of(
     ]
 
 
-def manifest_points(jobs: Sequence[Job], tally: Tally | None = None) -> list[dict[str, Any]]:
+def manifest_points(
+    jobs: Sequence[Job], tally: Tally | None = None, growing: Sequence[bool] = ()
+) -> list[dict[str, Any]]:
     """Return what a manifest says of each point: what it is, its runs, and why some failed.
 
     Parameters
     ----------
     jobs : sequence of Job
+        Of all rounds. A point of which several sizes were simulated has an entry for each.
     tally : Tally, optional
         What became of them: failures are noted.
+    growing : sequence of bool, shape (n_points,), optional
+        Whether a larger part of a point's file may follow: then none of its entries is final.
     """
-    points: dict[int, dict[str, Any]] = {}
-    failures: dict[int, dict[str, str]] = {}
+    largest = {job.point_index: _sized(job) for job in jobs}  # sizes ascend: the last is largest
+    points: dict[tuple[int, int], dict[str, Any]] = {}
+    failures: dict[tuple[int, int], dict[str, str]] = {}
     for outcome in tally.failed if tally else ():
-        reasons = failures.setdefault(outcome.job.point_index, {})
+        reasons = failures.setdefault(_sized(outcome.job), {})
         reasons[str(outcome.job.key.replication)] = outcome.error or ""
     for job in jobs:
-        if job.point_index not in points:
-            points[job.point_index] = _identity(job.point)
-            points[job.point_index] |= {"runs": [], "failures": failures.get(job.point_index, {})}
-        points[job.point_index]["runs"].append([job.key.replication, job.key.digest])
+        place = _sized(job)
+        if place not in points:
+            final = place == largest[place[0]] and not (growing and growing[place[0]])
+            points[place] = {"index": place[0], **_identity(job.point), "final": final}
+            points[place] |= {"runs": [], "failures": failures.get(place, {})}
+        points[place]["runs"].append([job.key.replication, job.key.digest])
     return list(points.values())
+
+
+def _sized(job: Job) -> tuple[int, int]:
+    """A point and how much of its file is simulated; 0 stands for all."""
+    return job.point_index, job.point.simulate_bytes or 0
 
 
 def _identity(point: Point) -> dict[str, Any]:
@@ -238,7 +256,14 @@ def _identity(point: Point) -> dict[str, Any]:
         "parameters": dict(point.parameters),
         "seed": point.seed,
         "process_exit_ps": point.machine.kernel.process_exit_ps,
+        "simulated_bytes": _simulated(point),
     }
+
+
+def _simulated(point: Point) -> int:
+    """How much of its file is simulated, bytes."""
+    whole = point.workload.file_size_bytes
+    return min(whole, point.simulate_bytes or whole)
 
 
 class Watch(Protocol):

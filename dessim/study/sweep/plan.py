@@ -14,6 +14,7 @@ from dessim.model import ConfigError, Experiment, Point, SchemeChoice
 from dessim.model.document import Document
 from dessim.model.errors import Place, Problem, Source
 from dessim.model.published import load_published
+from dessim.model.units import SIZE, format_quantity
 from dessim.model.workload import Workload
 
 
@@ -125,6 +126,13 @@ def label_of(point: Point) -> str:
         *(f"{key}={value}" for key, value in point.parameters.items()),
     ]
     return " ".join(parts)
+
+
+def sized_label(point: Point) -> str:
+    """As ``label_of``, with how much of the file is simulated where that is a part."""
+    if point.simulate_bytes is None:
+        return label_of(point)
+    return f"{label_of(point)}, {format_quantity(point.simulate_bytes, SIZE)} of its file"
 
 
 def check(experiment: Experiment, points: Iterable[Point]) -> None:

@@ -7,13 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dessim.engines import EngineName
 from dessim.kernel.result import RunResult
 from dessim.measure.statistics.intervals import IntervalEstimate
 from dessim.measure.statistics.summary import Summary, summarise
-from dessim.model import Experiment, Point
-from dessim.study.store.runs import Store, keys_of
-from dessim.study.sweep.jobs import Job, Tally
+from dessim.model import Point
 
 GROWTH = 2
 """At most so many times as many replications in one step: early estimates of spread are rough."""
@@ -52,7 +49,12 @@ def _reached(metric: str, wanted: float, estimate: IntervalEstimate) -> Reached:
 
 
 def reached_by(summary: Summary, wanted: dict[str, float]) -> list[Reached]:
-    """How precise a point's metrics are, beside what was wanted."""
+    """How precise a point's metrics are, beside what was wanted.
+
+    Of a point with two kinds of runs nothing is precise: its numbers are those of either kind.
+    """
+    if summary.mixture is not None:
+        return [Reached(name, ratio, None) for name, ratio in wanted.items()]
     return [_reached(name, ratio, summary.metrics[name]) for name, ratio in wanted.items()]
 
 
@@ -96,38 +98,3 @@ def replications_wanted(found: Sequence[Reached], done: int, cap: int) -> int:
         factor = GROWTH if one.reached is None else (one.reached / one.wanted) ** 2
         need = max(need, done + 1, math.ceil(done * min(factor, GROWTH)))
     return max(done, min(need, cap))
-
-
-def more_jobs(
-    experiment: Experiment,
-    points: Sequence[Point],
-    tally: Tally,
-    engine: EngineName,
-    store: Store,
-    config: str = "",
-) -> list[Job]:
-    """Runs that are still needed for the wanted precision; none when it is met or the cap reached.
-
-    Parameters
-    ----------
-    experiment : Experiment
-    points : sequence of Point
-    tally : Tally
-        Of what has run; points with failed runs are left alone.
-    engine, store, config
-        As of ``jobs_of``.
-    """
-    if not experiment.precision:
-        return []
-    jobs: list[Job] = []
-    for index, point in enumerate(points):
-        outcomes = tally.of_point(index)
-        runs = [outcome.run for outcome in outcomes if outcome.run is not None]
-        if not runs or len(runs) < len(outcomes):
-            continue
-        summary = summary_of(point, runs, experiment.warmup_ps)
-        found = reached_by(summary, experiment.precision)
-        need = replications_wanted(found, len(runs), experiment.max_replications)
-        new = keys_of(point, range(len(runs), need), engine)
-        jobs += [Job(index, point, key, store.root, config) for key in new]
-    return jobs

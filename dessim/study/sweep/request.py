@@ -14,9 +14,10 @@ from dessim.study.store.manifest import write_manifest
 from dessim.study.store.names import folder_name
 from dessim.study.store.runs import Store
 from dessim.study.sweep.configuration import Invocation, configuration_of, write_configuration
-from dessim.study.sweep.jobs import Job, Tally, jobs_of, manifest_points
+from dessim.study.sweep.jobs import Job, Tally, manifest_points
+from dessim.study.sweep.narrow import merged, points_inside
 from dessim.study.sweep.plan import check
-from dessim.study.sweep.precision import more_jobs
+from dessim.study.sweep.rounds import Rounds
 from dessim.study.sweep.tables import document_of, write_tables
 
 
@@ -33,6 +34,8 @@ class Request:
     engine : "compiled" or "reference"
     seed, replications : int or None
         Instead of the experiment's.
+    narrow : int
+        Rounds of further numbers of threads, inside the brackets of crossovers.
     """
 
     config: str
@@ -40,6 +43,7 @@ class Request:
     engine: EngineName = "compiled"
     seed: int | None = None
     replications: int | None = None
+    narrow: int = 0
 
     def __post_init__(self) -> None:
         """Refuse an engine that does not exist: its name would be stored with the results."""
@@ -72,6 +76,7 @@ class Request:
             words += ["--engine", self.engine]
         for name, value in (("--seed", self.seed), ("--replications", self.replications)):
             words += [] if value is None else [name, str(value)]
+        words += ["--narrow", str(self.narrow)] if self.narrow else []
         return shlex.join(words)
 
     def load(self) -> tuple[Experiment, tuple[Point, ...]]:
@@ -100,12 +105,15 @@ class Outcome:
         Where the tables are.
     files : list of Path
     tally : Tally
+    points : list of Point
+        With the sizes that they have reached.
     """
 
     document: dict[str, Any]
     folder: Path
     files: list[Path]
     tally: Tally
+    points: list[Point]
 
 
 def run_request(
@@ -126,20 +134,44 @@ def run_request(
         Where results are kept.
     run : callable
         Does some jobs.
+
+    Notes
+    -----
+    To narrow crossovers, the points inside are added and everything is done again, which takes
+    what is stored from the store.
     """
+    done = _run(request, experiment, points, out, run)
+    for _ in range(request.narrow):
+        more = points_inside(done.document, points, experiment)
+        if not more:
+            break
+        points = merged(points, more)
+        done = _run(request, experiment, points, out, run)
+    return done
+
+
+def _run(
+    request: Request,
+    experiment: Experiment,
+    points: Sequence[Point],
+    out: Path,
+    run: Callable[[list[Job]], Tally],
+) -> Outcome:
+    """Do all rounds of some points, and write their tables."""
     store, text = Store(out / "runs"), request.text
-    todo = jobs_of(points, request.engine, store, text)
+    rounds = Rounds(experiment, points, request.engine, store, text)
     folder = out / folder_name(experiment.name)
-    write_manifest(manifest_points(todo), request.engine, folder)
-    tally = run(todo)
-    while more := more_jobs(experiment, points, tally, request.engine, store, text):
-        todo += more
-        tally.take(run(more))
-    document = document_of(experiment, points, tally, request.engine)
-    files = write_tables(document, points, tally, folder)
+    done: list[Job] = []
+    tally, todo = Tally(), rounds.first()
+    while todo:
+        done += todo  # in the manifest before they are done: nobody takes them for unused
+        write_manifest(manifest_points(done, tally, rounds.growing), request.engine, folder)
+        tally.take(run(todo))
+        todo = rounds.more(tally)
+    document = document_of(experiment, rounds.points, tally, request.engine, rounds.found)
+    files = write_tables(document, rounds.points, tally, folder)
     invocation = Invocation(text, request.command)
     configuration = configuration_of(experiment, points, request.engine, invocation)
     files.append(write_configuration(configuration, folder))
-    if tally.failed:
-        write_manifest(manifest_points(todo, tally), request.engine, folder)
-    return Outcome(document, folder, files, tally)
+    write_manifest(manifest_points(done, tally), request.engine, folder)
+    return Outcome(document, folder, files, tally, rounds.points)

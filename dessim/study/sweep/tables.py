@@ -24,6 +24,7 @@ from dessim.study.store.version import model_version
 from dessim.study.sweep.compare import comparisons_of, scalings_of
 from dessim.study.sweep.jobs import RunOutcome, Tally
 from dessim.study.sweep.precision import reached_by, summary_of
+from dessim.study.sweep.stationary import Stationarity, refuse
 
 DOCUMENT = "results.json"
 LATENCIES = "latency.csv"
@@ -31,7 +32,11 @@ Row = dict[str, Any]
 
 
 def document_of(
-    experiment: Experiment, points: Sequence[Point], tally: Tally, engine: str
+    experiment: Experiment,
+    points: Sequence[Point],
+    tally: Tally,
+    engine: str,
+    stationarities: Sequence[Stationarity | None] = (),
 ) -> dict[str, Any]:
     """The results of an experiment, in the form that `dessim run --format json` prints.
 
@@ -42,6 +47,8 @@ def document_of(
     tally : Tally
         Of all their runs.
     engine : str
+    stationarities : sequence of Stationarity or None, optional
+        What was found at two sizes of each point, where a part of its file was simulated.
 
     Returns
     -------
@@ -50,8 +57,10 @@ def document_of(
     """
     published = load_published(experiment.measured) if experiment.measured else None
     rows = [
-        _point(point, tally.of_point(index), engine, published, experiment)
-        for index, point in enumerate(points)
+        _point(point, tally.of_point(index), engine, published, experiment, found)
+        for index, (point, found) in enumerate(
+            zip(points, stationarities or [None] * len(points), strict=True)
+        )
     ]
     result: dict[str, Any] = {
         "experiment": experiment.name,
@@ -82,6 +91,7 @@ def _point(
     engine: str,
     published: Published | None,
     experiment: Experiment,
+    found: Stationarity | None,
 ) -> dict[str, Any]:
     runs = [outcome.run for outcome in outcomes if outcome.run is not None]
     failures = [
@@ -106,12 +116,15 @@ def _point(
     }
     if runs:
         summary = summary_of(point, runs, experiment.warmup_ps)
+        if found is not None:
+            summary = refuse(summary, found)
+            result["stationarity"] = found.as_dict()
         result |= summary.as_dict()
         if experiment.precision:
             reached = reached_by(summary, experiment.precision)
             result["precision"] = {one.metric: one.as_dict() for one in reached}
     else:
-        result |= {"metrics": {}, "time_share": {}, "time_share_ci95": {}, "notes": []}
+        result |= {"metrics": {}, "time_share": {}, "time_share_ci95": {}, "flags": [], "notes": []}
     if failures:
         result["failures"] = failures
     measured = published.of_point(point) if published else None
@@ -170,6 +183,7 @@ def _row(document: dict[str, Any], point: dict[str, Any], swept: Sequence[str]) 
         row[f"measured_{name}"] = value
     for name, value in point.get("error", {}).items():
         row[f"error_{name}_ratio"] = value
+    row["flags"] = " ".join(point["flags"])
     row["notes"] = "; ".join(point["notes"])
     row["failed_runs"] = len(point.get("failures", ()))
     row["dessim_version"] = document["dessim_version"]

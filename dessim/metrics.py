@@ -79,6 +79,10 @@ class Metric:
         What is counted or measured, at an axis.
     reveals : bool
         Whether the table of events is shown where this one is not 0.
+    whole_run : bool
+        Whether the rate of ``series`` is that of the whole run, its starts and ends included.
+    scales : bool
+        Whether it grows with the file: extrapolated where a part was simulated.
     """
 
     name: str
@@ -94,6 +98,8 @@ class Metric:
     asked: str = ""
     words: str = ""
     reveals: bool = False
+    whole_run: bool = False
+    scales: bool = False
 
     @property
     def is_event(self) -> bool:
@@ -113,7 +119,17 @@ def _count(
     """Count events by the counter of the same name; few are better than many."""
     head = heading or "\n".join(name.rpartition("_")[::2])
     return Metric(
-        name, head, EVENTS, LESS, topic, text, views, counter=name, words=words, reveals=reveals
+        name,
+        head,
+        EVENTS,
+        LESS,
+        topic,
+        text,
+        views,
+        counter=name,
+        words=words,
+        reveals=reveals,
+        scales=True,
     )
 
 
@@ -146,6 +162,7 @@ METRICS: tuple[Metric, ...] = (
         (View.RUN, View.PAGE, View.COMPARE, View.MEASURED),
         asked="completion",
         words="seconds",
+        scales=True,
     ),
     Metric(
         "steady_faults_per_s",
@@ -256,6 +273,28 @@ METRICS: tuple[Metric, ...] = (
         View.PAGE,
     ),
     _count("bug2", Topic.BUG, "Times that the second one was met", View.RUN, View.PAGE),
+    Metric(
+        "average_faults_per_s",
+        "average\nfaults/s",
+        PER_S,
+        MORE,
+        Topic.THROUGHPUT,
+        "Faults per second from the first start to the last finish, starts and ends included",
+        series="series_faults",
+        words="faults, average of the whole run",
+        whole_run=True,
+    ),
+    Metric(
+        "average_pages_per_s",
+        "average\npages/s",
+        PER_S,
+        MORE,
+        Topic.THROUGHPUT,
+        "Pages mapped per second from the first start to the last finish",
+        series="series_pages",
+        words="pages mapped, average of the whole run",
+        whole_run=True,
+    ),
 )
 """All metrics, in the order of results."""
 

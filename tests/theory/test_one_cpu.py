@@ -9,6 +9,7 @@ from dessim.kernel import layout as lay
 from dessim.kernel.steps import advance
 from dessim.kernel.world import build_world
 from dessim.model import load_machine
+from dessim.study.fidelity.parameters import machine_with
 
 MACHINES = {
     "test": a_machine(topology={"threads_per_core": 1}),
@@ -21,7 +22,7 @@ MACHINES = {
         topology={"threads_per_core": 1},
         cache_line={"prefetch_hidden_ppm": 900_000, "prefetch_after": 2},
     ),
-    "ivybridge-ex-4s": load_machine("ivybridge-ex-4s"),
+    "ivybridge-ex-4s": machine_with(load_machine("ivybridge-ex-4s"), {"kernel.work_cv": 0}),
 }
 
 

@@ -11,7 +11,7 @@ from dessim.kernel.alphabet import Step, jump, label, lock, unlock
 from dessim.kernel.assembler import assemble
 from dessim.kernel.histogram import quantile_ps
 from dessim.kernel.setup import Setup
-from dessim.measure.statistics.intervals import quantile_interval
+from dessim.measure.statistics.run_quantiles import typical_quantile
 from dessim.measure.theory import mva, open_queues, repairman, ticket_lock
 
 BETWEEN, SERVICE, CUSTOMERS = 1_000_000, 500_000, 2_000
@@ -63,7 +63,7 @@ def test_the_tail_of_an_open_queue_is_that_of_the_formula(run_compiled):
     runs = [r.latency_counts for r in open_runs(run_compiled, "exponential", 20)]
     for share, narrow in ((0.9, 0.1), (0.99, 0.15)):
         exact = open_queues.mm1_wait_quantile(1 / BETWEEN, SERVICE, share) / 1000
-        found = quantile_interval(runs, round(share * 1e6))
+        found = typical_quantile(runs, round(share * 1e6))
         assert found.ci95[0] < exact < found.ci95[1]
         assert found.relative_half_width < narrow
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from dessim.kernel.histogram import Counts, quantile_ps
+from dessim.kernel.histogram import Counts, bucket_high, bucket_low
 from dessim.kernel.result import MIN_SHARE, RunResult
 from dessim.measure.statistics.warmup import batch_means, mser5
 from dessim.metrics import METRICS, NAMES
@@ -19,7 +19,9 @@ MIN_BINS = 8
 STARTS_AND_ENDS = "too little time in which all threads run: latencies are those of the whole run"
 NO_END_OF_WARMUP = "no end of the warm-up found (MSER-5): all of the steady phase was kept"
 MIN_BEYOND = 10
-"""Fewest observations beyond a quantile for it to be told."""
+"""Fewest observations beyond a quantile, in the typical run, for it to be told."""
+FEWEST_BEYOND = MIN_BEYOND // 2
+"""Fewest observations beyond a quantile in each run."""
 BATCHES = 20
 """Parts of a steady phase whose rates give the interval of a single run."""
 PS_PER_S = 10**12
@@ -29,8 +31,12 @@ COUNTERS = {metric.name: metric.counter for metric in METRICS if metric.counter}
 """Metrics that count events, and the counter of the run that each reads."""
 QUANTILES_PPM = {metric.name: metric.rank_ppm for metric in METRICS if metric.rank_ppm}
 """Metrics that are quantiles of the latency, and their ranks in parts per million."""
-SERIES = {metric.name: metric.series for metric in METRICS if metric.series}
+SERIES = {m.name: m.series for m in METRICS if m.series and not m.whole_run}
 """Metrics that are steady rates, and the time series of the run from which each is taken."""
+AVERAGES = {m.name: m.series for m in METRICS if m.series and m.whole_run}
+"""Metrics that are rates of the whole run, and the time series of each."""
+NO_OVERLAP = "all threads run together for too short a part of the run: it has no steady rate"
+DRY = "nothing happens in the part of the run that the warm-up leaves"
 
 
 @dataclass(frozen=True)
@@ -47,12 +53,22 @@ class RunMetrics:
         Part of the run, from time 0, that the steady rates leave out.
     batches : dict
         Metric -> rates of ``BATCHES`` consecutive parts of the steady phase; empty without one.
+    steady : bool
+        Whether there is a phase in which all threads run, long enough for a rate.
+    latency_steady : bool
+        Whether latencies are those of that phase; else those of the whole run.
+    kept : tuple of int
+        What happened in each time bin of the steady phase: pages mapped, or faults where nothing is
+        mapped.
     """
 
     values: dict[str, float | int | None]
     notes: tuple[str, ...]
     warmup_ps: int = 0
     batches: dict[str, list[float]] = field(default_factory=dict)
+    steady: bool = False
+    latency_steady: bool = False
+    kept: tuple[int, ...] = ()
 
 
 Exact = Fraction | int
@@ -139,30 +155,35 @@ def _bins(series: Sequence[int], first: int, end: int) -> list[int]:
 
 def _rates(run: RunResult, warmup_ps: int | None = None) -> RunMetrics:
     """Faults and mapped pages per second of simulated time, with notes, warm-up and batches."""
-    window = measured_window(run, warmup_ps)
-    notes = []
-    if window is None:
-        first, end, span_ps = 0, len(run.series_faults), max(run.finish_ps, 1)
-        notes.append("no steady phase: rates are averages from the first start to the last finish")
-    else:
-        first, end, note = window
-        span_ps = (end - first) * run.series_bin_ps
-        notes += [note] if note else []
-    if run.first_finish_ps <= run.start_ps:
-        notes.append("threads do not all overlap: the first finishes before the last starts")
-    series = {name: _bins(getattr(run, source), first, end) for name, source in SERIES.items()}
+    span_ps = max(run.finish_ps, 1)
     rates: dict[str, float | int | None] = {
-        name: sum(bins) * PS_PER_S / span_ps for name, bins in series.items()
+        name: sum(getattr(run, source)) * PS_PER_S / span_ps for name, source in AVERAGES.items()
     }
+    overlap = run.first_finish_ps > run.start_ps
+    apart = (
+        ()
+        if overlap
+        else ("threads do not all overlap: the first finishes before the last starts",)
+    )
+    window = measured_window(run, warmup_ps)
+    if window is None:
+        return RunMetrics(rates | dict.fromkeys(SERIES), (NO_OVERLAP, *apart))
+    first, end, note = window
+    notes = [note] if note else []
     batches = {}
-    if window is not None and end - first >= BATCHES:
-        per_s = PS_PER_S / run.series_bin_ps
-        batches = {
-            name: [mean * per_s for mean in batch_means(bins, BATCHES)]
-            for name, bins in series.items()
-        }
-    warm_ps = first * run.series_bin_ps
-    return RunMetrics(rates, tuple(notes), warm_ps, batches)
+    for name, source in SERIES.items():
+        whole = getattr(run, source)
+        bins = _bins(whole, first, end)
+        dry = any(whole) and not any(bins)
+        rates[name] = None if dry else sum(bins) * PS_PER_S / ((end - first) * run.series_bin_ps)
+        notes += [DRY] if dry else []
+        if end - first >= BATCHES:
+            per_s = PS_PER_S / run.series_bin_ps
+            batches[name] = [mean * per_s for mean in batch_means(bins, BATCHES)]
+    kept = _bins(run.series_pages if any(run.series_pages) else run.series_faults, first, end)
+    return RunMetrics(
+        rates, (*notes, *apart), first * run.series_bin_ps, batches, True, kept=tuple(kept)
+    )
 
 
 def whole_times(run: RunResult, fixed_exit_ps: int = 0) -> dict[str, Exact]:
@@ -200,18 +221,38 @@ def time_shares(run: RunResult, fixed_exit_ps: int = 0) -> dict[str, float]:
     return {name: part / total if total else 0.0 for name, part in whole.items()}
 
 
-def supported_quantile_ns(counts: Counts, per_million: int) -> float | None:
-    """Quantile of a histogram, or None if fewer than ``MIN_BEYOND`` observations lie beyond it.
+def run_quantile_ns(counts: Counts, per_million: int) -> float | None:
+    """Quantile of one run, linear in rank inside its bucket.
+
+    Parameters
+    ----------
+    counts : histogram, buckets of ps
+    per_million : int
+        990_000 for p99.
 
     Returns
     -------
     float or None, ns
+        None if fewer than five observations of the run lie beyond it. The bucket is up to 1 % wide:
+        no quantile is surer than that, however often the runs agree.
+
+    Notes
+    -----
+    The quantile of a short run is lower than that of an endless one where the observations beyond
+    it come in bursts: by 5 % for the p99 of 1,000 sojourns in M/M/1 at utilisation 0.5, by 1 % for
+    that of 4,000.
     """
     total = sum(n for _, n in counts)
-    if total * (1_000_000 - per_million) < MIN_BEYOND * 1_000_000:
+    if total * (1_000_000 - per_million) < FEWEST_BEYOND * 1_000_000:
         return None
-    ps = quantile_ps(counts, per_million)
-    return None if ps is None else ps / PS_PER_NS
+    rank = total * per_million / 1_000_000
+    seen = 0
+    for bucket, n in counts:
+        if seen + n >= rank:
+            low, end = bucket_low(bucket), bucket_high(bucket) + 1
+            return (low + (end - low) * (rank - seen) / n) / PS_PER_NS
+        seen += n
+    raise AssertionError("the rank is below the number of observations")
 
 
 def run_metrics(run: RunResult, fixed_exit_ps: int = 0, warmup_ps: int | None = None) -> RunMetrics:
@@ -242,6 +283,11 @@ def run_metrics(run: RunResult, fixed_exit_ps: int = 0, warmup_ps: int | None = 
         values["fault_latency_ns_mean"] = run.latency_sum_ps / run.latency_count / PS_PER_NS
         values["fault_latency_ns_max"] = run.latency_max_ps / PS_PER_NS
     for metric, per_million in QUANTILES_PPM.items():
-        values[metric] = supported_quantile_ns(run.latency_counts, per_million)
+        values[metric] = run_quantile_ns(run.latency_counts, per_million)
     notes = rates.notes if run.latency_steady else (*rates.notes, STARTS_AND_ENDS)
-    return replace(rates, values={name: values[name] for name in NAMES}, notes=notes)
+    return replace(
+        rates,
+        values={name: values[name] for name in NAMES},
+        notes=notes,
+        latency_steady=run.latency_steady,
+    )

@@ -13,7 +13,8 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 from dessim.metrics import View, columns_of
-from dessim.report.common.format import form_of, plus_minus, scheme_of
+from dessim.report.common.doubts import flags_of, runs_alike
+from dessim.report.common.format import form_of, scheme_of, told
 from dessim.report.common.results import Results, load_results
 from dessim.study.store.names import folder_name
 
@@ -34,7 +35,8 @@ class Estimate:
     Attributes
     ----------
     mean : float or None
-        None where the runs do not support it; ``reason`` says why.
+        Of the typical run, the median over replications. None where the runs do not support it;
+        ``reason`` says why.
     low, high : float or None
         Ends of the 95 % interval.
     n : int
@@ -52,11 +54,12 @@ class Estimate:
     reason: str = ""
 
     def __str__(self) -> str:
-        """Mean and interval in six digits."""
+        """Mean and interval in six digits; why there is none, if the runs do not support one."""
         if self.mean is None:
             return f"unknown ({self.reason})"
         if self.low is None or self.high is None:
-            return f"{self.mean:.6g}"
+            why = f" (no interval: {self.reason})" if self.reason else ""
+            return f"{self.mean:.6g}{why}"
         return f"{self.mean:.6g} [{self.low:.6g}, {self.high:.6g}]"
 
 
@@ -77,6 +80,13 @@ class PointResult:
     metrics : dict
         Name -> Estimate; the names are explained in ``docs/experiments.md``.
     notes : tuple of str
+    flags : tuple of str
+        What cannot be said of the point, such as `mixture` or `not_stationary`; empty if it is as
+        sure as its intervals say.
+    simulated_bytes : int, bytes
+        Of each file.
+    mixture, stationarity : dict or None
+        Two kinds of runs, and what two sizes of the file said, as `results.json` holds them.
     """
 
     scheme: str
@@ -90,6 +100,10 @@ class PointResult:
     time_share: dict[str, float]
     metrics: dict[str, Estimate]
     notes: tuple[str, ...]
+    flags: tuple[str, ...] = ()
+    simulated_bytes: int = 0
+    mixture: dict[str, Any] | None = None
+    stationarity: dict[str, Any] | None = None
 
     def __getitem__(self, metric: str) -> Estimate:
         """Return a metric by its name."""
@@ -203,14 +217,17 @@ class Result:
         """A table for notebooks."""
         from markupsafe import escape
 
-        heads = ("scheme", "threads", "order", "parameters", *(metric.heading for metric in SHOWN))
+        heads = ["scheme", "threads", "order", "parameters", *(metric.heading for metric in SHOWN)]
+        flagged = any(flags_of(point) for point in self.document["points"])
+        heads += ["flags"] if flagged else []
         lines = ["<tr>" + "".join(f"<th>{escape(head)}</th>" for head in heads) + "</tr>"]
         for point in self.document["points"][:MAX_HTML_ROWS]:
-            cells = "".join(f"<td>{escape(cell)}</td>" for cell in _cells(point))
+            words = _cells(point) + ([" ".join(flags_of(point))] if flagged else [])
+            cells = "".join(f"<td>{escape(cell)}</td>" for cell in words)
             lines.append(f"<tr>{cells}</tr>")
         more = len(self) - MAX_HTML_ROWS
         rest = f"<p>and {more} more points</p>" if more > 0 else ""
-        caption = f"<caption>{escape(self.name)}: 95 % intervals</caption>"
+        caption = f"<caption>{escape(self.name)}: typical runs, 95 % intervals</caption>"
         return f"<table>{caption}{''.join(lines)}</table>{rest}"
 
 
@@ -218,11 +235,8 @@ def _cells(point: dict[str, Any]) -> list[str]:
     swept = {"workload": point["workload"], **point["parameters"]}
     cells = [scheme_of(point), str(point["threads"]), str(point["fault_around_order"])]
     cells.append(", ".join(f"{key} {value}" for key, value in swept.items()))
-    for metric in SHOWN:
-        found = point["metrics"].get(metric.name)
-        known = found is not None and found["mean"] is not None
-        text = f"{form_of(metric)(found['mean'])} {plus_minus(found)}" if known else ""
-        cells.append(text.strip())
+    alike = runs_alike(point)
+    cells += [told(point["metrics"].get(m.name), form_of(m), alike=alike) for m in SHOWN]
     return cells
 
 
@@ -245,6 +259,10 @@ def _point(point: dict[str, Any]) -> PointResult:
         time_share=dict(point["time_share"]),
         metrics={name: _estimate(found) for name, found in point["metrics"].items()},
         notes=tuple(point["notes"]),
+        flags=tuple(flags_of(point)),
+        simulated_bytes=int(point.get("simulated_bytes", 0)),
+        mixture=point.get("mixture"),
+        stationarity=point.get("stationarity"),
     )
 
 
@@ -367,16 +385,8 @@ def setup(
 
     Parameters
     ----------
-    config : str or Path
-        Name of an experiment, or a YAML file.
-    settings : dict, optional
-        As `--set`; together with them it must be a single point.
-    replication : int, >= 0
-
-    Raises
-    ------
-    ValueError
-        If the experiment has more than one point.
+    config, settings, replication
+        As of ``run``; together they must be a single point, else ValueError.
     """
     from dessim.study.sweep.plan import setup_of
     from dessim.study.sweep.request import Request

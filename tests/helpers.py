@@ -137,7 +137,7 @@ def a_machine(**changes: Any) -> Machine:
             "ticket_per_waiter_ps": TICKET_WAITER_PS,
             "mcs_transfers_ppm": 2_000_000,
         },
-        "kernel": {f"{name}_ps": ps for name, ps in KERNEL_PS.items()},
+        "kernel": {**{f"{name}_ps": ps for name, ps in KERNEL_PS.items()}, "work_cv_ppm": 0},
         "user": {**{f"{name}_ps": ps for name, ps in USER_PS.items()}, "read_page_cv_ppm": 0},
     }
     return Machine(**merge(values, changes))

@@ -10,6 +10,7 @@ import pytest
 from small import experiment_file
 
 import dessim
+from dessim.measure.statistics.flags import FLAGS
 from dessim.model import ConfigError
 from dessim.report.plot.drawing import UnknownFigureError
 
@@ -57,7 +58,7 @@ def test_points_hold_numbers_with_intervals(result: dessim.Result) -> None:
     assert rate.low < rate.mean < rate.high
     assert str(rate) == f"{rate.mean:.6g} [{rate.low:.6g}, {rate.high:.6g}]"
     assert point["fault_latency_ns_p999"].mean is None
-    assert str(point["fault_latency_ns_p999"]).startswith("unknown (only")
+    assert str(point["fault_latency_ns_p999"]).startswith("unknown (0 observations")
     assert sum(point.time_share.values()) == pytest.approx(1)
 
 
@@ -101,6 +102,44 @@ def test_a_notebook_shows_a_table(result: dessim.Result) -> None:
     hostile = dessim.Result(result.folder)
     hostile.document["points"][0]["scheme"] = "<script>"
     assert "<script>" not in hostile._repr_html_()
+
+
+def test_flags_and_what_is_behind_them_are_told(result: dessim.Result) -> None:
+    """As attributes of a point, as a column of the notebook, and without a ± for two kinds."""
+    flagged = dessim.Result(result.folder)
+    for point in flagged.document["points"]:
+        point["flags"] = []
+    assert "<th>flags</th>" not in flagged._repr_html_()
+    flagged = dessim.Result(result.folder)
+    first = flagged.document["points"][0]
+    first |= {"flags": ["mixture"], "mixture": {"metric": "completion_s"}}
+    rate = first["metrics"]["pages_mapped_per_s"]
+    rate |= {"mean": 1e6, "ci95": [0.98e6, 1.03e6], "n": 40}
+    point = flagged.points[0]
+    assert point.flags == ("mixture",)
+    assert point.mixture == {"metric": "completion_s"}
+    assert point.simulated_bytes == first["simulated_bytes"] > 0
+    assert point.stationarity == first.get("stationarity")
+    text = flagged._repr_html_()
+    assert "<th>flags</th>" in text
+    assert "<td>mixture</td>" in text
+    assert "1.00M [980k, 1.03M]" in text
+
+
+def test_a_number_without_an_interval_says_why() -> None:
+    """Not just a number that looks sure."""
+    refused = dessim.api.Estimate(5.0, None, None, 6, reason="two sizes differ")
+    assert str(refused) == "5 (no interval: two sizes differ)"
+
+
+def test_every_point_says_what_it_cannot(result: dessim.Result) -> None:
+    """`flags` of known words and `notes` on each; a missing number or interval has its reason."""
+    for point in result.document["points"]:
+        assert set(point["flags"]) <= set(FLAGS)
+        assert all(isinstance(note, str) for note in point["notes"])
+        for name, estimate in point["metrics"].items():
+            if estimate["ci95"] is None:
+                assert estimate["reason"], name
 
 
 def test_stored_results_are_opened_by_name_or_folder(result: dessim.Result, folder: Path) -> None:

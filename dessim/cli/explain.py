@@ -120,6 +120,7 @@ def explain(
         _print_costs(chosen, form)
         return
     assert chosen is not None
+    chosen = chosen.of_one_size(out, quiet=quiet)
     from dessim.study.explain.speedup import read_share, read_speedup
 
     chosen_speedups = [read_speedup(text) for text in speedups]
@@ -131,22 +132,25 @@ def explain(
     if blame:
         document["blame"] = _blame(chosen, limit, quiet)
     if sensitivity:
-        from dessim.study.explain.sensitivity import SensitivityPlan
-
-        if len(metrics) > 1:
-            raise click.UsageError("--sensitivity ranks by one --metric at a time; runs are kept")
-        name = metrics[0] if metrics else "throughput"
-        plan = SensitivityPlan(name, trajectories, int(samples), top)
+        plan = _plan(metrics, trajectories, int(samples), top)
         document["sensitivity"] = _sensitivity(chosen, work, plan, quiet)
     if chosen_speedups or causal:
         document |= _what_if(chosen, work, chosen_speedups, share if causal else None, metrics)
     elif not (blame or sensitivity):
         from dessim.study.explain.time import time_of
 
-        found = work.run(chosen.points)
-        pairs = zip(chosen.points, found, strict=True)
+        pairs = zip(chosen.points, work.run(chosen.points), strict=True)
         document["time"] = [time_of(point, runs) for point, runs in pairs]
     _print(document, form)
+
+
+def _plan(metrics: Sequence[str], trajectories: int, samples: int, top: int) -> SensitivityPlan:
+    """What a sensitivity study is to do: by one metric at a time."""
+    from dessim.study.explain.sensitivity import SensitivityPlan
+
+    if len(metrics) > 1:
+        raise click.UsageError("--sensitivity ranks by one --metric at a time; runs are kept")
+    return SensitivityPlan(metrics[0] if metrics else "throughput", trajectories, samples, top)
 
 
 NEEDED = {

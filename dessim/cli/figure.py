@@ -13,7 +13,8 @@ from dessim.cli.options import FOLDER, RESULTS_DIR
 from dessim.cli.results import known_results, place_of, tell_files
 
 if TYPE_CHECKING:
-    from dessim.report.paper.figures import PaperFigure
+    from dessim.report.paper.figures import PaperFigure, Stored
+    from dessim.report.paper.tolerance import SeedCheck
 
 MAX_TOLD = 10
 """Differences told of one figure."""
@@ -23,6 +24,11 @@ MAX_TOLD = 10
 @click.argument("words", nargs=-1, metavar="[RESULTS|NAME] [NAME]...")
 @click.option("--all", "everything", is_flag=True, help="All figures of `experiments`.")
 @click.option("--check", is_flag=True, help="Compare their numbers with the expected ones.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    help="With --check: results of another seed, in RESULTS-DIR/seed-N.",
+)
 @click.option("--accept", is_flag=True, help="Take their numbers as the expected ones.")
 @click.option(
     "--out",
@@ -34,6 +40,7 @@ def figure(
     words: tuple[str, ...],
     everything: bool,
     check: bool,
+    seed: int | None,
     accept: bool,
     out: Path | None,
     results_dir: Path,
@@ -43,7 +50,12 @@ def figure(
     RESULTS is a folder that `dessim run` wrote, or the name of an experiment: its figures NAME are
     drawn (default: all that apply). Without RESULTS, NAME is a figure of the folder `experiments`,
     which knows itself what it is drawn from. Exit code 1 if --check finds a difference.
+
+    With --check --seed N the numbers come from runs of another seed than the expected ones, which
+    must agree within their own intervals.
     """
+    if seed is not None and (accept or not check):
+        raise click.UsageError("--seed is for --check: expected numbers are those of one seed")
     from dessim.report.paper import figures as paper
 
     known = paper.names()
@@ -55,7 +67,10 @@ def figure(
         )
     place = None if everything else place_of(words[0], results_dir)
     if everything or (place is None and words[0] in known):
-        _draw_paper([paper.load(name) for name in words or known], results_dir, out, check, accept)
+        stored = paper.Stored(results_dir, seed)
+        if seed is not None and out is None:
+            out = stored.seeded / "figures"
+        _draw_paper([paper.load(name) for name in words or known], stored, out, check, accept)
         return
     if check or accept:
         raise click.UsageError(
@@ -79,23 +94,24 @@ def _draw_results(folder: Path, names: Sequence[str], out: Path | None) -> None:
 
 
 def _draw_paper(
-    figures: Sequence[PaperFigure], results_dir: Path, out: Path | None, check: bool, accept: bool
+    figures: Sequence[PaperFigure], stored: Stored, out: Path | None, check: bool, accept: bool
 ) -> None:
     """Draw figures of `experiments`, and compare their numbers if wanted."""
-    from dessim.report.paper.figures import Stored, check_needs
+    from dessim.report.paper.figures import check_needs
     from dessim.report.plot.save import save
     from dessim.report.plot.style import paper_style
 
-    stored = Stored(results_dir)
     check_needs(figures, stored)
     paths, wrong = [], 0
     for one in figures:
         drawing = one.draw(stored)
         with paper_style():
-            paths += save(drawing, out or results_dir / "figures", one.name)
+            paths += save(drawing, out or stored.folder / "figures", one.name)
         if accept:
             one.accept(drawing)
-        if check:
+        if check and stored.seed is not None:
+            wrong += not _tell_seed(one, one.check_other_seed(drawing), stored.seed)
+        elif check:
             found = one.check(drawing)
             wrong += bool(found)
             _tell(one, found)
@@ -103,6 +119,21 @@ def _draw_paper(
     if wrong:
         click.echo(f"error: {wrong} of {len(figures)} figures are not as expected", err=True)
         click.get_current_context().exit(FAILED)
+
+
+def _tell_seed(figure: PaperFigure, found: SeedCheck, seed: int) -> bool:
+    """Tell how another seed compares; return whether the expected numbers hold."""
+    click.echo(
+        f"{figure.name}: seed {seed} {'agrees' if found.holds else 'DIFFERS'}:"
+        f" {len(found.differ)} of {found.compared} numbers differ (up to {found.borne} may by"
+        f" chance; tolerance: {figure.tolerance}), {found.one_sided} are supported by one seed only"
+    )
+    told = (*found.wrong, *found.differ)
+    for text in told[:MAX_TOLD]:
+        click.echo(f"  {text}")
+    if len(told) > MAX_TOLD:
+        click.echo(f"  and {len(told) - MAX_TOLD} more")
+    return found.holds
 
 
 def _tell(figure: PaperFigure, found: Sequence[str]) -> None:

@@ -24,22 +24,35 @@ class Progress:
     Parameters
     ----------
     jobs : sequence of Job
+        Of the first round; ``expect`` adds those of others.
     quiet, verbose : bool
         Nothing at all; or a line for each run.
     """
 
     def __init__(self, jobs: Sequence[Job], *, quiet: bool, verbose: bool) -> None:
-        self.total = len(jobs)
+        self.total = self.rounds = 0
+        self.may_grow = False
         self.good = self.failed = self.reused = self.faults = 0
         self.quiet, self.verbose = quiet, verbose
         self.begin = self.last = time.monotonic()
         self.bar: Any = None
         self.task: Any = None
-        self._runs_left = Counter(job.point_index for job in jobs)
-        self.points = len(self._runs_left)
+        self._runs_left: Counter[int] = Counter()
         self._work_left = self._work_done = 0
         self._running: dict[str, tuple[float, Job]] = {}
-        self._work_of: dict[int, int] = {}
+        self._work_of: dict[tuple[int, int | None], int] = {}
+        self.expect(jobs)
+
+    def expect(self, jobs: Sequence[Job]) -> None:
+        """Add the runs of a further round: of larger parts of the file, or more replications."""
+        if not jobs:
+            return
+        self.rounds += 1
+        self.may_grow = any(job.point.simulate_bytes is not None for job in jobs)
+        self.total += len(jobs)
+        self._runs_left.update(job.point_index for job in jobs)
+        if self.bar is not None:
+            self.bar.update(self.task, total=self.total)
 
     def __enter__(self) -> Progress:
         if not (self.quiet or self.verbose) and sys.stderr.isatty():
@@ -64,6 +77,8 @@ class Progress:
         if kind is None and not self.quiet:
             seconds = time.monotonic() - self.begin
             words = [f"{self.total} runs in {seconds:.1f} s"]
+            if self.rounds > 1:
+                words.append(f"{self.rounds} rounds")
             if self.reused:
                 words.append(f"{self.reused} were stored already")
             if self.failed:
@@ -72,7 +87,7 @@ class Progress:
 
     def planned(self, jobs: Sequence[Job], reused: int) -> None:
         """Take into account what is left to do."""
-        self._work_left = sum(self._work(job) for job in jobs)
+        self._work_left += sum(self._work(job) for job in jobs)
 
     def started(self, job: Job) -> None:
         """Take into account what a worker was given."""
@@ -109,34 +124,40 @@ class Progress:
 
     def _work(self, job: Job) -> int:
         """Accesses of a run: its length up to a factor."""
-        if job.point_index not in self._work_of:
+        sized = job.point_index, job.point.simulate_bytes
+        if sized not in self._work_of:
             from dessim.study.sweep.plan import accesses_of
 
-            self._work_of[job.point_index] = accesses_of(job.point)
-        return self._work_of[job.point_index]
+            self._work_of[sized] = accesses_of(job.point)
+        return self._work_of[sized]
 
     def _how(self) -> str:
         """Points, time left, speed, and what has been running for longest."""
         now = time.monotonic()
         seconds = max(now - self.begin, 1e-3)
         done = sum(left == 0 for left in self._runs_left.values())
-        words = [f"{done} of {self.points} points"]
-        if self._work_done:
+        words = [f"round {self.rounds}"] if self.rounds > 1 else []
+        words.append(f"{done} of {len(self._runs_left)} points")
+        if self._work_done:  # of the rounds that are known: what comes out decides about others
             left_s = seconds * max(self._work_left - self._work_done, 0) / self._work_done
-            words.append(f"about {_as_time(left_s)} left")
+            words.append(f"about {_as_time(left_s)} left" + self._of_round())
         words.append(f"{self.faults / seconds:,.0f} simulated faults per second")
         if self._running:
-            from dessim.study.sweep.plan import label_of
+            from dessim.study.sweep.plan import sized_label
 
             since, job = min(self._running.values(), key=lambda pair: pair[0])
-            words.append(f"longest {_as_time(now - since)}: {label_of(job.point)}")
+            words.append(f"longest {_as_time(now - since)}: {sized_label(job.point)}")
         return ", ".join(words)
 
+    def _of_round(self) -> str:
+        """A word on further rounds, where there may be some."""
+        return " in this round" if self.may_grow or self.rounds > 1 else ""
+
     def _line(self, outcome: RunOutcome) -> None:
-        from dessim.study.sweep.plan import label_of
+        from dessim.study.sweep.plan import sized_label
 
         what = "stored" if outcome.reused else "ran" if outcome.run is not None else "FAILED"
-        name = f"{label_of(outcome.job.point)} replication={outcome.job.key.replication}"
+        name = f"{sized_label(outcome.job.point)} replication={outcome.job.key.replication}"
         click.echo(f"{self.good + self.failed}/{self.total} {what}: {name}", err=True)
 
 

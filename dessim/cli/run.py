@@ -12,11 +12,12 @@ import click
 from dessim.cli.options import ENGINE, MAX_WORKERS, OUT, QUIET, REPLICATIONS, SEED, set_option
 from dessim.cli.progress import Progress
 from dessim.cli.results import tell_files
-from dessim.cli.work import fail, report_failures, run_jobs
+from dessim.cli.work import fail, report_failures, run_jobs, team_of
 
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point
     from dessim.study.store.runs import Store
+    from dessim.study.sweep.executors import Workers
     from dessim.study.sweep.jobs import Job, Tally
     from dessim.study.sweep.request import Outcome
 
@@ -41,6 +42,13 @@ FORMATS = ("table", "json", "csv")
 @OUT
 @click.option("-n", "--dry-run", is_flag=True, help="Only print the runs and their count.")
 @click.option("--force", is_flag=True, help="Run again what has been run already.")
+@click.option(
+    "--narrow",
+    type=click.IntRange(0, 20),
+    default=0,
+    metavar="N",
+    help="N times, simulate a number of threads inside each crossover that was found.",
+)
 @click.option("--figures", is_flag=True, help="Draw the figures, too.")
 @click.option(
     "--queues",
@@ -61,6 +69,7 @@ def run(
     out: Path,
     dry_run: bool,
     force: bool,
+    narrow: int,
     figures: bool,
     queues: bool,
     quiet: bool,
@@ -73,7 +82,7 @@ def run(
     from dessim.study.store.runs import Store
     from dessim.study.sweep.request import Request, run_request
 
-    request = Request(config, overrides, engine, seed, replications)  # type: ignore[arg-type]
+    request = Request(config, overrides, engine, seed, replications, narrow)  # type: ignore[arg-type]
     experiment, points = request.load()
     store = Store(out / "runs")
     if dry_run:
@@ -81,26 +90,56 @@ def run(
         return
     store.root.mkdir(parents=True, exist_ok=True)  # a wrong --out shows before anything runs
 
-    def do(todo: list[Job]) -> Tally:
-        progress = Progress(todo, quiet=quiet, verbose=verbose)
-        return run_jobs(todo, jobs or 1, cluster, store, progress, force=force)
+    def carry_out() -> Outcome:
+        progress = Progress([], quiet=quiet, verbose=verbose)
+        with team_of(jobs or 1, cluster) as team, progress:
+            do = _doing(team, store, progress, force=force)
+            return run_request(request, experiment, points, out, do)
 
-    done = _with_room(lambda: run_request(request, experiment, points, out, do), store)
-    paths = done.files
+    done = _with_room(carry_out, store)
     if queues:
-        paths.append(_write_queues(points, done.folder, quiet))
+        done.files.append(_write_queues(done.points, done.folder, quiet))
     if figures:
         from dessim.report.figures import draw_all
 
-        paths += draw_all(done.folder, done.folder / "figures")
-    for damaged in done.tally.damaged:
-        click.echo(f"warning: damaged, run again: {damaged}", err=True)
-    if done.tally.cleared:
-        click.echo(f"removed {done.tally.cleared} leftovers of killed processes", err=True)
+        done.files.extend(draw_all(done.folder, done.folder / "figures"))
+    _tell(done, form, quiet)
+
+
+def _tell(done: Outcome, form: str, quiet: bool) -> None:
+    """Print the results, what was damaged or written, and which runs failed."""
+    _tell_damage(done.tally)
     print_document(done.document, form)
     if not quiet:
-        tell_files(paths)
+        tell_files(done.files)
     report_failures(done.tally)
+
+
+def _doing(
+    team: int | Workers, store: Store, progress: Progress, *, force: bool
+) -> Callable[[list[Job]], Tally]:
+    """Return what does the runs of each round; with ``force``, each is done anew, and once."""
+    from dessim.study.sweep.jobs import Tally
+
+    forced: set[str] = set()
+
+    def do(todo: list[Job]) -> Tally:
+        progress.expect(todo)
+        new = [job for job in todo if force and job.key.digest not in forced]
+        old = [job for job in todo if not force or job.key.digest in forced]
+        forced.update(job.key.digest for job in new)
+        tally = run_jobs(new, team, store, progress, force=True) if new else Tally()
+        tally.take(run_jobs(old, team, store, progress, force=False))
+        return tally
+
+    return do
+
+
+def _tell_damage(tally: Tally) -> None:
+    for damaged in tally.damaged:
+        click.echo(f"warning: damaged, run again: {damaged}", err=True)
+    if tally.cleared:
+        click.echo(f"removed {tally.cleared} leftovers of killed processes", err=True)
 
 
 def _with_room(carry_out: Callable[[], Outcome], store: Store) -> Outcome:
@@ -144,39 +183,64 @@ def print_document(document: dict[str, Any], form: str) -> None:
 def _print_plan(
     experiment: Experiment, points: Sequence[Point], engine: str, store: Store, form: str
 ) -> None:
-    """Print what would be run, and how much of it is there already."""
-    from dessim.study.store.runs import keys_of
-    from dessim.study.sweep.memory import as_text, run_bytes, usable_bytes
-    from dessim.study.sweep.plan import label_of
+    """Print what is run whatever comes out, and how much of it is there already."""
+    from dessim.study.sweep.memory import as_text, usable_bytes
 
-    keys = [keys_of(point, range(point.replications), engine) for point in points]
-    stored = [sum(store.has(key) for key in of_point) for of_point in keys]
-    needed = [run_bytes(point, engine) for point in points]
-    runs = sum(point.replications for point in points)
+    rows = [_planned(point, engine, store) for point in points]
+    runs, stored = (sum(row[key] for row in rows) for key in ("runs", "stored"))
     if form == "json":
-        plan = {
-            "experiment": experiment.name,
-            "points": [
-                {
-                    "point": label_of(point),
-                    "replications": point.replications,
-                    "stored": n,
-                    "memory_bytes": size_bytes,
-                }
-                for point, n, size_bytes in zip(points, stored, needed, strict=True)
-            ],
-            "runs": runs,
-        }
+        plan = {"experiment": experiment.name, "points": rows, "runs": runs}
         click.echo(json.dumps(plan, indent=1, ensure_ascii=False))
         return
-    for point, n, size_bytes in zip(points, stored, needed, strict=True):
-        there = f" ({n} stored)" if n else ""
-        click.echo(f"{label_of(point)} x {point.replications}, {as_text(size_bytes)} each{there}")
-    click.echo(f"{len(points)} points, {runs} runs, {sum(stored)} of them stored")
-    usable = usable_bytes()
-    if max(needed, default=0) > usable:
+    for row in rows:
+        there = f" ({row['stored']} stored)" if row["stored"] else ""
+        needed = as_text(row["memory_bytes"])
+        click.echo(f"{row['point']}{_sizes(row)} x {row['replications']}, {needed} each{there}")
+    click.echo(f"{len(points)} points, {runs} runs, {stored} of them stored" + _more(rows))
+    usable, most = usable_bytes(), max((row["memory_bytes"] for row in rows), default=0)
+    if most > usable:
         click.echo(
-            f"warning: the largest run needs about {as_text(max(needed))}, and {as_text(usable)}"
+            f"warning: the largest run needs about {as_text(most)}, and {as_text(usable)}"
             " are free here: such runs are tried one at a time",
             err=True,
         )
+
+
+def _planned(point: Point, engine: str, store: Store) -> dict[str, Any]:
+    """Sizes, runs and memory of a point; memory is that of the largest size that may come."""
+    from dessim.study.store.runs import keys_of
+    from dessim.study.sweep.memory import run_bytes
+    from dessim.study.sweep.plan import label_of
+    from dessim.study.sweep.rounds import at_size, sizes_of
+
+    sizes, largest = sizes_of(point)
+    each = [keys_of(at_size(point, size), range(point.replications), engine) for size in sizes]
+    return {
+        "point": label_of(point),
+        "replications": point.replications,
+        "scaled": point.simulate_bytes is not None,
+        "sizes_bytes": sizes,
+        "largest_bytes": largest,
+        "runs": sum(map(len, each)),
+        "stored": sum(store.has(key) for keys in each for key in keys),
+        "memory_bytes": run_bytes(at_size(point, largest), engine),
+    }
+
+
+def _sizes(row: dict[str, Any]) -> str:
+    """How much of the file is simulated, in words; nothing if all of it."""
+    from dessim.model.units import SIZE, format_quantity
+
+    if not row["scaled"]:
+        return ""
+    words = " and ".join(format_quantity(size, SIZE) for size in row["sizes_bytes"])
+    if row["largest_bytes"] > row["sizes_bytes"][-1]:
+        words += f", up to {format_quantity(row['largest_bytes'], SIZE)}"
+    return f" from {words}"
+
+
+def _more(rows: Sequence[dict[str, Any]]) -> str:
+    """A word on the runs that nobody knows yet."""
+    if any(row["largest_bytes"] > row["sizes_bytes"][-1] for row in rows):
+        return "; more follow where two sizes do not agree"
+    return ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,6 +31,23 @@ class Selection:
     points: tuple[Point, ...]
     available: int
     text: str
+
+    def of_one_size(self, out: Path, *, quiet: bool) -> Selection:
+        """Give points of `simulate: auto` one size, and tell which on stderr.
+
+        Parameters
+        ----------
+        out : Path
+            Where `dessim run` keeps its results.
+        quiet : bool
+        """
+        from dessim.study.store.names import folder_name
+        from dessim.study.sweep.settled import of_one_size
+
+        points, told = of_one_size(self.points, out / folder_name(self.experiment.name))
+        if told and not quiet:
+            click.echo(told, err=True)
+        return replace(self, points=tuple(points))
 
 
 def select(

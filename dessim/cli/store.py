@@ -55,11 +55,14 @@ def status(folder: Path, form: str) -> None:
 
 def _progress_of(sweep: Any, whole: set[str]) -> dict[str, Any]:
     runs = [[digest in whole for _, digest in point["runs"]] for point in sweep.points]
+    ends = [all(own) for own, point in zip(runs, sweep.points, strict=True) if point["final"]]
+    points = len({point["index"] for point in sweep.points})
     return {
         "experiment": sweep.folder.name,
         "engine": sweep.engine,
-        "points": len(runs),
-        "points_done": sum(all(point) for point in runs),
+        "points": points,
+        "points_done": sum(ends),
+        "points_growing": points - len(ends),
         "runs": sum(map(len, runs)),
         "runs_done": sum(map(sum, runs)),
         "failures": [
@@ -74,7 +77,7 @@ def _print_status(found: dict[str, Any]) -> None:
     for sweep in found["sweeps"]:
         click.echo(
             f"{sweep['experiment']}: {sweep['points_done']} of {sweep['points']} points,"
-            f" {sweep['runs_done']} of {sweep['runs']} runs"
+            f" {sweep['runs_done']} of {sweep['runs']} runs" + _growing(sweep["points_growing"])
         )
         for failure in sweep["failures"]:
             click.echo(f"  failed: {failure}")
@@ -88,6 +91,11 @@ def _print_status(found: dict[str, Any]) -> None:
         click.echo(f"{found['leftovers']} leftovers of killed processes: the next run removes them")
     for text in found["damaged"]:
         click.echo(f"damaged, will be run again: {text}")
+
+
+def _growing(points: int) -> str:
+    """A word on runs that are not known yet."""
+    return f"; {points} points may need larger parts of their file" if points else ""
 
 
 @click.command()
@@ -140,7 +148,12 @@ def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
     type=FILE,
     help="Where to [DIR/runs.*]; - is standard output.",
 )
-def export(folder: Path, form: str, out: Path | None) -> None:
+@click.option(
+    "--all-sizes",
+    is_flag=True,
+    help="Also runs of smaller parts of the file, which no result uses: `final` is false.",
+)
+def export(folder: Path, form: str, out: Path | None, *, all_sizes: bool) -> None:
     """Write one table with a row for each finished run of DIR: all sweeps, or one experiment."""
     from dessim.study.store.manifest import manifests_of, run_rows, store_of
     from dessim.study.sweep.tables import uniform, write_rows
@@ -148,10 +161,13 @@ def export(folder: Path, form: str, out: Path | None) -> None:
     sweeps = manifests_of(_existing(folder))
     if not sweeps:
         raise click.UsageError(f"there is no sweep in {str(folder)!r}; `dessim run` makes one")
-    rows = uniform(list(run_rows(sweeps, store_of(folder))))
+    rows = uniform(list(run_rows(sweeps, store_of(folder), all_sizes=all_sizes)))
     path = out or folder / f"runs.{form}"
     if str(path) == "-":
         path = Path("/dev/stdout")
     write_rows(rows, path, form)
-    total = sum(len(point["runs"]) for sweep in sweeps for point in sweep.points)
-    click.echo(f"wrote {path}: {len(rows)} of {total} runs", err=True)
+    shown = [p for s in sweeps for p in s.points if all_sizes or p["final"]]
+    every = sum(len(point["runs"]) for sweep in sweeps for point in sweep.points)
+    total = sum(len(point["runs"]) for point in shown)
+    left = f"; {every - total} runs of sizes that no result uses are left out"
+    click.echo(f"wrote {path}: {len(rows)} of {total} runs" + left * (every > total), err=True)

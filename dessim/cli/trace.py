@@ -60,7 +60,7 @@ def trace(
         raise click.UsageError("--until must be later than --from")
     _check_name(out, form)
     chosen = select(config, **choice)
-    point = busiest(chosen.points)
+    point = busiest(chosen.of_one_size(Path("results"), quiet=quiet).points)
     from dessim.report.trace.perfetto import check_perfetto, write_trace
     from dessim.study.explain.trace import SPANS, record
     from dessim.study.sweep.plan import label_of

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -46,34 +47,45 @@ def run_points(
 
     store.root.mkdir(parents=True, exist_ok=True)
     todo = jobs_of(points, engine, store, config)  # type: ignore[arg-type]
-    progress = Progress(todo, quiet=quiet, verbose=False)
-    return run_jobs(todo, workers, None, store, progress, force=False)
+    with Progress(todo, quiet=quiet, verbose=False) as progress:
+        if not isinstance(workers, int):
+            return run_jobs(todo, workers, store, progress, force=False)
+        with team_of(workers) as team:
+            return run_jobs(todo, team, store, progress, force=False)
+
+
+@contextmanager
+def team_of(workers: int, cluster: str | None = None) -> Iterator[int | Workers]:
+    """Open workers for as many rounds as there will be; 1 is this process."""
+    from dessim.study.sweep.executors import open_workers
+
+    team, done = open_workers(workers, cluster), False
+    try:
+        yield team or 1
+        done = True
+    finally:
+        if team is not None:
+            team.close(at_once=not done)
 
 
 def run_jobs(
     todo: list[Job],
-    workers: int | Workers,
-    cluster: str | None,
+    team: int | Workers,
     store: Store,
     progress: Progress,
     *,
     force: bool,
 ) -> Tally:
-    """Do the runs; however it ends, tell what is stored and how to go on.
+    """Do the runs of one round; however it ends, tell what is stored and how to go on.
 
-    Workers that were open before stay open.
+    Workers and progress, which may see several rounds, stay open.
     """
-    from dessim.study.sweep.executors import ClusterLostError, open_workers
+    from dessim.study.sweep.executors import ClusterLostError
     from dessim.study.sweep.runner import StoreFullError, run_all
 
-    own = open_workers(workers, cluster) if isinstance(workers, int) else None
-    team, done = (own if isinstance(workers, int) else workers), False
     before = signal.signal(signal.SIGTERM, _interrupt)  # a batch system's way to say stop
     try:
-        with progress:
-            tally = run_all(todo, team or 1, force=force, on_outcome=progress.note, watch=progress)
-            done = True
-            return tally
+        return run_all(todo, team, force=force, on_outcome=progress.note, watch=progress)
     except KeyboardInterrupt:
         click.echo(f"interrupted: {_kept(todo, store)}", err=True)
         sys.exit(INTERRUPTED)
@@ -83,8 +95,6 @@ def run_jobs(
         fail(f"{error}: {_kept(todo, store)}")
     finally:
         signal.signal(signal.SIGTERM, before)
-        if own is not None:
-            own.close(at_once=not done)
 
 
 def _interrupt(number: int, frame: object) -> None:

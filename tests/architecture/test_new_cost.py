@@ -29,6 +29,8 @@ for name in names("machines"):
     loop = Workload(
         name="loop", kind="lock_loop", iterations=1, think_ps=0, hold_ps=0, start_stagger_ps=0
     )
+    kernel = machine.kernel.model_copy(update={"work_cv_ppm": 0})
+    machine = machine.model_copy(update={"kernel": kernel})
     times = []
     for steps in ((), (work("zap"),)):
         program = assemble((Step("begin"), *steps, Step("finish"), Step("stop")))

@@ -153,11 +153,13 @@ def test_run_prints_a_table_and_names_what_it_wrote(tmp_path: Path) -> None:
     """A row per point on standard output; files and progress on standard error."""
     done = run_small(tmp_path)
     assert done.exit_code == 0
-    assert done.stdout.count("lock_each_page") == 3
-    assert "8 runs in" in done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.startswith("lock_each_page ")]
+    assert len(rows) == 2
+    assert "16 runs in" in done.stderr  # of 32 KiB, and of 64 KiB
+    assert ", 2 rounds\n" in done.stderr
     assert f"wrote {tmp_path}/results/small/results.{{json,csv,parquet}}" in done.stderr
     assert all((tmp_path / "results" / "small" / name).is_file() for name in OUTPUTS)
-    assert len(list((tmp_path / "results" / "runs").glob("*/stats.json"))) == 8
+    assert len(list((tmp_path / "results" / "runs").glob("*/stats.json"))) == 16
 
 
 def test_json_is_one_document_that_keeps_the_contract(tmp_path: Path) -> None:
@@ -169,8 +171,11 @@ def test_json_is_one_document_that_keeps_the_contract(tmp_path: Path) -> None:
     assert point["engine"] == "reference"
     assert point["scaled"] is True
     assert point["parameters"] == {}
-    low, high = point["metrics"]["completion_s"]["ci95"]
-    assert low <= point["metrics"]["completion_s"]["mean"] <= high
+    assert [size >> 10 for size in point["stationarity"]["sizes_bytes"]] == [32, 64]
+    known = [one for one in point["metrics"].values() if one["ci95"] is not None]
+    assert known
+    assert all(one["ci95"][0] <= one["mean"] <= one["ci95"][1] for one in known)
+    assert all(one["reason"] for one in point["metrics"].values() if one["mean"] is None)
     assert set(point["time_share"]) >= {"user", "mmap_lock", "ptl", "page_lock", "teardown"}
 
 
@@ -192,27 +197,28 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path: Path)
         assert (tmp_path / "b" / "small" / name).read_bytes() == first
     tables = [(tmp_path / one / "small" / "results.csv").read_text() for one in ("a", "c")]
     seconds = [
-        [row["completion_s"] for row in csv.DictReader(io.StringIO(text))] for text in tables
+        [row["fault_latency_ns_mean"] for row in csv.DictReader(io.StringIO(text))]
+        for text in tables
     ]
     assert seconds[0] != seconds[1]
 
 
 def test_a_dry_run_prints_the_runs_and_makes_nothing(tmp_path: Path) -> None:
-    """Four points, eight runs, and no results folder."""
+    """Four points, eight runs of each of two sizes, and no results folder."""
     done = run_small(tmp_path, "-n")
-    assert done.stdout.splitlines()[-1] == "4 points, 8 runs, 0 of them stored"
+    assert done.stdout.splitlines()[-1] == "4 points, 16 runs, 0 of them stored"
     assert done.stdout.splitlines()[0].startswith("lock_each_page threads=1 order=2")
     assert not (tmp_path / "results").exists()
     run_small(tmp_path)
-    assert json.loads(run_small(tmp_path, "-n", "--format", "json").stdout)["runs"] == 8
-    assert run_small(tmp_path, "-n").stdout.endswith("8 runs, 8 of them stored\n")
+    assert json.loads(run_small(tmp_path, "-n", "--format", "json").stdout)["runs"] == 16
+    assert run_small(tmp_path, "-n").stdout.endswith("16 runs, 16 of them stored\n")
 
 
 def test_a_second_run_uses_what_is_stored_and_force_does_not(tmp_path: Path) -> None:
     """Told on standard error; the tables are the same."""
     first = run_small(tmp_path)
     again = run_small(tmp_path)
-    assert "8 were stored already" in again.stderr
+    assert "16 were stored already" in again.stderr
     assert again.stdout == first.stdout
     assert "stored already" not in run_small(tmp_path, "--force").stderr
 
@@ -235,7 +241,7 @@ def test_swept_keys_are_parameters(tmp_path: Path) -> None:
 
 def test_verbose_tells_every_run_and_damage_is_reported(tmp_path: Path) -> None:
     """A line per run; a broken directory is named and made anew."""
-    assert run_small(tmp_path, "-v").stderr.count(" ran: ") == 8
+    assert run_small(tmp_path, "-v").stderr.count(" ran: ") == 16
     victim = sorted((tmp_path / "results" / "runs").glob("*/stats.json"))[0]
     victim.write_text("")
     again = run_small(tmp_path, "-v")

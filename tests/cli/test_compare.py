@@ -31,7 +31,7 @@ def test_two_schemes_stand_beside_each_other(results) -> None:
     assert "%change" in done.stdout
     assert "2t.pages_mapped_per_s" in done.stdout
     assert "crossover of completion_s" in done.stdout
-    assert "(Holm)" in done.stdout
+    assert "(Bonferroni)" in done.stdout
 
 
 def test_a_result_beside_itself_changes_nothing(results) -> None:

@@ -45,15 +45,16 @@ def test_points_are_chosen_by_options(folder) -> None:
 
 def test_speed_ups_are_shown_with_their_intervals(folder) -> None:
     """Free reading of pages makes every point faster, and nothing cut changes nothing."""
-    done = explain(folder, "--speedup", "user=100%", "--speedup", "rmap=0%", "--format", "json")
+    cuts = ("--speedup", "user=100%", "--speedup", "rmap=0%", "--metric", "completion")
+    done = explain(folder, *cuts, "--format", "json")
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)
     assert "time" not in document
     for point in document["speedups"]:
         free, nothing, _ = point["effects"]
-        assert free["metrics"]["throughput"]["ratio"] > 1.1
+        assert free["metrics"]["completion"]["ratio"] < 0.9
         assert nothing["identical"]
-    table = explain(folder, "--speedup", "user=100%", "--speedup", "rmap=0%")
+    table = explain(folder, *cuts)
     assert table.exit_code == 0, table.output
     assert "no change" in table.stdout
     assert "common random numbers" in table.stdout
@@ -97,6 +98,7 @@ def test_sensitivity_ranks_the_numbers_of_the_machine(tmp_path) -> None:
     assert [one["parameter"] for one in found["parameters"]] == [
         "kernel.exception_entry",
         "user.read_page_dram",
+        "kernel.work_cv",  # its default has a range, too
     ]
     assert [entry["response"] for entry in found["responses"]] == [
         "lock_each_page",
@@ -151,3 +153,20 @@ def test_costs_are_listed() -> None:
     assert entries["rmap"]["value"] == "15ns"
     assert "machine.kernel.rmap" in entries["ptl_hold"]["paths"]
     assert CliRunner().invoke(main, ["explain"]).exit_code == 2
+
+
+def test_a_point_that_grows_is_looked_at_in_the_size_of_its_results(tmp_path) -> None:
+    """Before `dessim run` the first size of `simulate: auto`; after it, the one it settled on."""
+    text = EXPERIMENT.replace("simulate: 64KiB", "simulate: auto\nsimulate_cap: 128KiB")
+    path = experiment_file(tmp_path, text)
+    out = ("--engine", "reference", "--out", str(tmp_path / "out"))
+    call = ["explain", str(path), "--threads", "1", "--format", "json", *out]
+    before = CliRunner().invoke(main, call)
+    assert before.exit_code == 0, before.output
+    assert "2 points have the first size of `simulate: auto`" in before.stderr
+    assert CliRunner().invoke(main, ["run", str(path), "-q", *out]).exit_code == 0
+    after = CliRunner().invoke(main, call)
+    assert "2 points have the size on which the results in" in after.stderr
+    assert "stored already" in after.stderr
+    small, large = (json.loads(one.stdout)["time"][0]["faults"] for one in (before, after))
+    assert large == 4 * small

@@ -22,7 +22,7 @@ FAULT_AROUND = (work("fault_around_setup"),)
 '''
 RUN = (
     *("run", "quickstart", "--engine", "reference", "-q", "--format", "json"),
-    *("--set", "schemes=[mine, no_fault_around]", "--set", "simulate=16KiB"),
+    *("--set", "schemes=[mine, no_fault_around]", "--set", "workload.file_size=16KiB"),
     *("--set", "threads=2", "--replications", "2"),
 )
 

@@ -14,9 +14,9 @@ from matplotlib.image import imread
 from dessim.cli import main
 from dessim.metrics import NAMES
 from dessim.report.common.results import ReportError, load_results
-from dessim.report.figures import draw_all, names
+from dessim.report.figures import draw, draw_all, names
 from dessim.report.plot.drawing import UnknownFigureError
-from dessim.report.plot.style import entitle, grid, log_axis, paper_style
+from dessim.report.plot.style import draw_line, entitle, grid, log_axis, paper_style
 
 ALL = ["ccdf", "latency", "throughput", "time_share"]
 FORMS = ["csv", "pdf", "png", "svg", "txt"]
@@ -254,6 +254,47 @@ def test_runs_without_faults_have_no_latencies(tmp_path: Path) -> None:
     assert load_results(folder).latencies == {}
 
 
+@pytest.mark.parametrize("flag", ["mixture", "not_stationary"])
+def test_flagged_points_have_hollow_markers_and_are_named(tmp_path: Path, flag: str) -> None:
+    """In the lines and in the captions; other flags are no reason for it."""
+    folder = stored(tmp_path)
+    document = json.loads((folder / "results.json").read_text())
+    for point in document["points"]:
+        point["flags"] = ["few_replications"]
+    document["points"][-1]["flags"] = [flag]
+    (folder / "results.json").write_text(json.dumps(document))
+    results = load_results(folder)
+    for name, panels in (("throughput", 1), ("latency", 3)):
+        drawing = draw(results, name)
+        assert drawing is not None
+        lines = [line for ax in drawing.figure.axes for line in ax.get_lines()]
+        hollow = [line for line in lines if line.get_markerfacecolor() == "white"]
+        assert [list(line.get_xdata()) for line in hollow] == [[120]] * panels
+        assert f"{flag} (gang_lookup_mapcount at 120 threads)" in drawing.caption
+    assert results.marked.count("threads") == 1
+
+
+def test_a_band_ends_where_intervals_end(tmp_path: Path) -> None:
+    """One that stands alone is a bar, and a number without an interval has neither."""
+    with paper_style():
+        _, [ax] = grid(1, 1, 2.0)
+        known = {"mean": 5.0, "ci95": [4.0, 6.0]}
+        rows = [(1, known), (2, known), (4, {"mean": 5.0, "ci95": None}), (8, known)]
+        draw_line(ax, rows, 0, "a", 1.0)
+    band, bar = ax.collections
+    xs = [x for path in band.get_paths() for x, _ in path.vertices]
+    assert (min(xs), max(xs)) == (1, 2)
+    assert [tuple(x for x, _ in path.vertices) for path in bar.get_paths()] == [(8, 8)]
+
+
+def test_figures_without_any_interval_say_so(tmp_path: Path) -> None:
+    """Nobody looks for a band that is not there."""
+    drawing = draw(load_results(stored(tmp_path, width=None)), "throughput")
+    assert drawing is not None
+    assert "No number has an interval; 3 replications." in drawing.caption
+    assert "Bands" not in drawing.caption
+
+
 def test_captions_tell_the_method_of_the_intervals_that_are_drawn(tmp_path: Path) -> None:
     """Quantiles and shares have methods of their own, and points may be run more or less often."""
     folder = stored(tmp_path)
@@ -272,7 +313,7 @@ def test_captions_tell_the_method_of_the_intervals_that_are_drawn(tmp_path: Path
     (folder / "latency.csv").write_text("\n".join(rows) + "\n")
     draw_all(folder, tmp_path)
     told = {name: (tmp_path / f"{name}.txt").read_text() for name in ALL}
-    assert f"Bands: 95 % intervals ({inverted}); 5 to 10 replications." in told["latency"]
+    assert f"Bands: 95 % intervals ({inverted}, or {inverted}, its upper" in told["latency"]
     assert "Bands: 95 % intervals (t over shares); 5 to 10 replications." in told["ccdf"]
     assert "Bands: 95 % intervals (t over replications); 5 to" in told["throughput"]
-    assert "Means over 5 to 10 replications." in told["time_share"]
+    assert "Of 5 to 10 replications." in told["time_share"]

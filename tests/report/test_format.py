@@ -9,6 +9,7 @@ from dessim.report.common.format import (
     plus_minus,
     scheme_of,
     threads_word,
+    told,
 )
 
 
@@ -54,6 +55,38 @@ def test_half_widths_are_relative_and_never_invented() -> None:
     assert plus_minus({"mean": 100, "ci95": [99.9, 100.1]}) == "±<1%"
     assert plus_minus({"mean": 100, "ci95": None}) == ""
     assert plus_minus({"mean": 0, "ci95": [0, 0]}) == ""
+
+
+@pytest.mark.parametrize(
+    ("mean", "ci95", "words"),
+    [
+        (1000, [950, 1050], "1.00us ±5%"),
+        (1000, [999, 1001], "1.00us ±<1%"),
+        (1000, [995, 1010], "1.00us ±<1%"),  # lopsided, but by less than 2 %
+        (1350, [1200, 1900], "1.35us [1.20, 1.90]"),
+        (1050, [950, 1400], "1.05us [950ns, 1.40us]"),  # units differ: each says its own
+        (5000, [1200, 20001], "[1.20us, 20.0us]"),  # more than a factor of four
+        (2.0, [0, 5], "2.00ns [0, 5.00]"),
+        (2.0, [-1, 5], "2.00ns [-1.00, 5.00]"),  # ± 150 % is no way to say it
+        (1000, None, "1.00us"),
+        (None, None, "–"),  # noqa: RUF001 - the dash of the tables
+    ],
+)
+def test_an_interval_is_a_plus_minus_only_where_that_is_true(
+    mean: float | None, ci95: list[float] | None, words: str
+) -> None:
+    """Lopsided ones are told in full, and of those that say little only the ends."""
+    assert told({"mean": mean, "ci95": ci95, "n": 5}, duration_ns) == words
+
+
+def test_runs_of_two_kinds_get_no_plus_minus_and_what_is_refused_says_so() -> None:
+    """However narrow the interval is; one run alone has no interval, which is no refusal."""
+    narrow = {"mean": 1000, "ci95": [999, 1001], "n": 40}
+    assert told(narrow, duration_ns, alike=False) == "1.00us [999ns, 1.00us]"
+    refused = {"mean": 1000, "ci95": None, "n": 5, "reason": "two sizes differ"}
+    assert told(refused, duration_ns) == "1.00us ±?"
+    assert told(refused | {"n": 1}, duration_ns) == "1.00us"
+    assert told(None, duration_ns) == "–"  # noqa: RUF001 - the dash of the tables
 
 
 def test_schemes_are_named_with_their_options() -> None:

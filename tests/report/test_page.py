@@ -12,9 +12,10 @@ from click.testing import CliRunner, Result
 from hostile import HOSTILE, poison
 
 from dessim.cli import main
+from dessim.report.common.results import load_results
 from dessim.report.page.charts import Chart, Dot, Polyline, axis_of, svg
 from dessim.report.page.render import report_html, write_report
-from dessim.report.page.tables import crossover_table
+from dessim.report.page.tables import comparison_tables, crossover_table, results_table
 
 
 def typed(*words: str | Path) -> Result:
@@ -91,17 +92,18 @@ def test_where_one_scheme_overtakes_another_is_a_table(reported: Path) -> None:
     total = len(one["crossovers"])
     assert none.rows == []
     assert none.note.startswith(f"In 0 of {total} comparisons")
-    place = {"threads": 3.14159, "ci95": [2.9, None], "between": [2, 4], "method": "interpolated"}
+    place = {"threads": 3.14159, "ci95": [2, 4], "between": [2, 4], "method": "interpolated"}
     one["crossovers"][0]["crossovers"] = [place | {"b_overtakes": True}]
     one["crossovers"][1]["crossovers"] = [place | {"b_overtakes": False}]
     told = crossover_table(document)
     assert told is not None
     assert told.note.startswith(f"In 2 of {total} comparisons")
-    columns = [told.columns.index(name) for name in ("scheme", "overtakes", "at threads")]
+    where = "between 2 and 4 threads (interpolated: 3.14)"
+    columns = [told.columns.index(name) for name in ("scheme", "overtakes", "where")]
     found = [[row[i].text for i in columns] for row in told.rows]
     assert found == [
-        ["gang_lookup_mapcount", "lock_each_page", "3.14 [2.9, –]"],  # noqa: RUF001 - a dash
-        ["lock_each_page", "gang_lookup_mapcount", "3.14 [2.9, –]"],  # noqa: RUF001 - a dash
+        ["gang_lookup_mapcount", "lock_each_page", where],
+        ["lock_each_page", "gang_lookup_mapcount", where],
     ]
     assert crossover_table({"comparisons": []}) is None
 
@@ -211,6 +213,80 @@ def test_warnings_are_told(reported: Path, tmp_path: Path) -> None:
         f"lie at a bound of their range: {row['key']}",
     ):
         assert told in text, told
+
+
+def flagged(folder: Path, to: Path) -> Path:
+    """Results of which one point has runs of two kinds, and one is not stationary."""
+    shutil.copytree(folder, to)
+    document = json.loads((to / "results.json").read_text())
+    first, second = document["points"][:2]
+    modes = [
+        {"runs": 37, "share": 0.925, "share_ci95": [0.8, 0.98], "mean": 5e6, "ci95": [4e6, 6e6]},
+        {"runs": 3, "share": 0.075, "share_ci95": [0.016, 0.2], "mean": 1e6, "ci95": None},
+    ]
+    first["flags"] = ["mixture"]
+    first["mixture"] = {"metric": "pages_mapped_per_s", "modes": modes}
+    second["flags"] = ["not_stationary"]
+    for estimate in second["metrics"].values():
+        estimate |= {"ci95": None, "reason": "not stationary: it grows"}
+    for row in document["comparisons"][0]["rows"]:
+        if row["threads"] == first["threads"] and row["parameters"] == first["parameters"]:
+            row["a"]["flags"] = ["mixture"]
+    (to / "results.json").write_text(json.dumps(document))
+    return to
+
+
+def test_flags_are_told_first_and_mark_rows_and_points(reported: Path, tmp_path: Path) -> None:
+    """Warnings, a column, hollow marks that captions name; without flags there is none of it."""
+    text = report_html(flagged(reported, tmp_path / "flagged"))
+    told = Reader(text).text
+    warnings = told[told.index("Before you believe it") : told.index("Who is faster")]
+    assert "3 of 40 runs are of another kind (7.5 %, 95 % interval 1.6 to 20 %)" in warnings
+    assert warnings.index("mixture: ") < warnings.index("Scaled: ")
+    assert "not_stationary: a longer simulation gives other numbers" in warnings
+    assert "Hollow marks: mixture (lock_each_page, " in told
+    drawn = re.findall(r'<(?:circle|polygon)[^>]*fill="#ffffff"[^>]*><title>([^<]*)', text)
+    assert drawn
+    assert all(title.endswith(("mixture", "not_stationary")) for title in drawn)
+    [rate] = [title for title in drawn if title.endswith("mixture") and "us" not in title][:1]
+    assert "±" not in rate
+    assert "[" in rate
+    document = json.loads((reported / "results.json").read_text())
+    for point in document["points"]:
+        point |= {"flags": [], "mixture": None}
+    (tmp_path / "flagged" / "results.json").write_text(json.dumps(document))
+    before = report_html(tmp_path / "flagged")
+    assert not re.findall(r'<(?:circle|polygon)[^>]*fill="#ffffff"', before)
+    assert "Hollow marks" not in before
+
+
+def test_rows_of_flagged_points_have_no_plus_minus(reported: Path, tmp_path: Path) -> None:
+    """Of two kinds of runs the interval in full; where there is none, that and why."""
+    results = load_results(flagged(reported, tmp_path / "flagged"))
+    table = results_table(results)
+    at = {name: table.columns.index(name) for name in ("pages/s", "flags")}
+    first, second = table.rows[:2]
+    assert [row[at["flags"]].text for row in (first, second)] == ["mixture", "not_stationary"]
+    assert "±" not in first[at["pages/s"]].text
+    assert second[at["pages/s"]].text.endswith("±?")
+    assert "no interval: not stationary: it grows" in second[at["pages/s"]].told
+    [compared] = comparison_tables(results.document)
+    column = compared.columns.index("A")
+    mixed = [row[column].text for row in compared.rows if row[column].number]
+    assert any("[" in text for text in mixed)
+    assert "flags" not in results_table(load_results(reported)).columns or all(
+        point["flags"] for point in json.loads((reported / "results.json").read_text())["points"]
+    )
+
+
+def test_bands_span_neighbours_with_intervals_only() -> None:
+    """A gap in the intervals is a gap in the band; one that stands alone is a bar."""
+    dots = [Dot(1, 5, 4, 6), Dot(2, 5, 4, 6), Dot(4, 5), Dot(8, 5, 4, 6)]
+    text = str(svg(Chart("t", "x", "y", (Polyline(0, tuple(dots)),))))
+    [band] = re.findall(r'<polygon points="([^"]+)"[^>]*fill-opacity', text)
+    assert len(band.split()) == 4
+    assert text.count('stroke-width="1.2"') == 1
+    assert "fill-opacity" not in str(svg(Chart("t", "x", "y", (Polyline(0, (dots[2],)),))))
 
 
 def test_the_command_writes_beside_the_results_or_elsewhere(reported: Path, tmp_path: Path) -> None:

@@ -29,8 +29,7 @@ SMALL = {
     ),
     "fault-around-2014": "--set simulate=2MiB --replications 1",
     "gang-lookup-map": (
-        "--set threads=[1,16] --set fault_around_order=[1,5] --set simulate=[256KiB,1MiB]"
-        " --replications 2"
+        "--set threads=[1,16] --set fault_around_order=[1,5] --set simulate=256KiB --replications 2"
     ),
     "invalidate-race": "--replications 2",
     "lock-collapse": "--set threads=[1,16,48] --set workload.iterations=100 --replications 2",

@@ -1,12 +1,18 @@
-"""Numbers as people read them: three digits, a prefix, a unit."""
+"""Numbers as people read them: three digits, a prefix, a unit, and how sure they are."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from dessim.measure.statistics.typical import resolved
 from dessim.metrics import BY_NAME, NS, SECONDS, Metric
 
 UNKNOWN = "–"  # noqa: RUF001 - a dash that cannot be read as a sign
+NO_INTERVAL = "±?"
+"""Beside a number that runs give, but whose interval they do not support."""
+LOPSIDED_SHARE, LOPSIDED_RATIO = 1 / 3, 0.02
+"""How far the ends of an interval may lie from those that a ± says: of its half-width, and of the
+number. What is further off is printed as an interval."""
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 _TIMES = ((1e9, "s"), (1e6, "ms"), (1e3, "us"), (1.0, "ns"))
@@ -74,6 +80,66 @@ def plus_minus(estimate: dict[str, Any]) -> str:
         return ""
     relative = (ci95[1] - ci95[0]) / 2 / abs(mean)
     return "±<1%" if relative < 0.01 else f"±{relative * 100:.0f}%"
+
+
+def interval(ci95: Sequence[float], form: Callable[[float], str], beside: str = "") -> str:
+    """Both ends of an interval: `[1.20us, 3.40us]`.
+
+    Parameters
+    ----------
+    ci95 : sequence of float, shape (2,)
+    form : callable
+    beside : str
+        The number before it, as text: a unit that all three have is not said again.
+    """
+    ends = [form(end) for end in ci95]
+    units = {text.lstrip("-0123456789.") for text in (*ends, beside)}
+    if beside and len(units) == 1 and (unit := units.pop()).isalpha():
+        ends = [end.removesuffix(unit) for end in ends]
+    return f"[{ends[0]}, {ends[1]}]"
+
+
+def is_lopsided(mean: float, ci95: Sequence[float]) -> bool:
+    """Whether a ± would put the ends of an interval where they are not, or say over 100 %."""
+    off = abs(ci95[0] + ci95[1] - 2 * mean) / 2
+    half = (ci95[1] - ci95[0]) / 2
+    if half > abs(mean):
+        return True
+    return off > LOPSIDED_SHARE * half and off > LOPSIDED_RATIO * abs(mean)
+
+
+def told(
+    estimate: dict[str, Any] | None, form: Callable[[float], str], *, alike: bool = True
+) -> str:
+    """A number and how sure it is, in as few words as are true.
+
+    Parameters
+    ----------
+    estimate : dict or None
+        As results hold it.
+    form : callable
+    alike : bool
+        Whether the runs are of one kind: the number of two kinds never gets a ±.
+
+    Returns
+    -------
+    str
+        `1.23us ±2%`; `1.23us [1.20, 1.90]` where the ends are not alike; the interval alone where
+        it goes further than a factor of four; `1.23us ±?` where there is no interval, and that is
+        no matter of too few replications; a dash where there is no number.
+    """
+    if estimate is None or estimate["mean"] is None:
+        return UNKNOWN
+    mean, ci95 = estimate["mean"], estimate["ci95"]
+    text = form(mean)
+    if ci95 is None:
+        many = estimate.get("n", 1) > 1 and estimate.get("reason")
+        return f"{text} {NO_INTERVAL}" if many else text
+    if min(mean, *ci95) > 0 and not resolved(mean, (ci95[0], ci95[1])):
+        return interval(ci95, form)
+    if alike and not is_lopsided(mean, ci95):
+        return f"{text} {plus_minus(estimate)}".strip()
+    return f"{text} {interval(ci95, form, text)}"
 
 
 def threads_word(n: int) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dessim.errors import UserError
+from dessim.report.common.doubts import MARKED, flags_of
 from dessim.report.common.format import scheme_of
 
 Point = dict[str, Any]
@@ -102,6 +103,25 @@ class Results:
         return f"{name}, order {point['fault_around_order']}" if len(orders) > 1 else name
 
     @property
+    def marked(self) -> str:
+        """Points that figures mark, by their flags: `mixture (a at 60 and 120 threads)`.
+
+        Empty if there are none.
+        """
+        words = []
+        for flag in MARKED:
+            lines: dict[str, dict[int, None]] = {}
+            for panel in self.panels:
+                for point in panel.points:
+                    if flag in flags_of(point):
+                        name = self.series_of(point)
+                        name = f"{name}, {panel.title}" if panel.title else name
+                        lines.setdefault(name, {})[point["threads"]] = None
+            where = [f"{name} at {_listed(counts)} threads" for name, counts in lines.items()]
+            words += [f"{flag} ({', '.join(where)})"] if where else []
+        return "; ".join(words)
+
+    @property
     def replications(self) -> str:
         """How often its points were run: `5 to 20 replications`."""
         counts = {point["replications"] for point in self.document["points"]} - {0}
@@ -134,11 +154,14 @@ class Results:
             words.append(f"Bands: 95 % intervals ({', or '.join(methods)}); {self.replications}.")
         elif self.replications == "one replication":
             words.append("One replication: no intervals.")
+        elif bands:
+            words.append(f"No number has an interval; {self.replications}.")
         else:
-            kind = "Bands: 95 % intervals over" if bands else "Means over"
-            words.append(f"{kind} {self.replications}.")
+            words.append(f"Of {self.replications}.")
         if any(point["scaled"] for point in points):
             words.append("A part of each file was simulated.")
+        if self.marked:
+            words.append(f"Flagged (hollow marks): {self.marked}.")
         words.append(
             f"Experiment {self.document['experiment']}, dessim {self.document['dessim_version']}"
             f" ({self.document['model_version']})."
@@ -146,9 +169,15 @@ class Results:
         return " ".join(words)
 
 
+def _listed(numbers: Iterable[int]) -> str:
+    """`8, 60 and 120`."""
+    *most, last = map(str, sorted(numbers))
+    return f"{', '.join(most)} and {last}" if most else last
+
+
 def _methods(told: Iterable[str]) -> tuple[str, ...]:
-    """Methods, each once; of one that adds how an end was found, what stands before that."""
-    return tuple(dict.fromkeys(text.partition(";")[0] for text in told if text))
+    """Methods, each once, as part of a sentence."""
+    return tuple(dict.fromkeys(text.replace(";", ",") for text in told if text))
 
 
 def _telling(keys: list[tuple[str, ...]]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dessim.metrics import View, latencies_of
+from dessim.report.common.doubts import is_marked
 from dessim.report.common.results import Panel, Results
 from dessim.report.plot.drawing import Drawing
 from dessim.report.plot.style import (
@@ -33,7 +34,8 @@ def draw(results: Results) -> Drawing | None:
         for index, name in enumerate(series):
             points = [p for p in panel.points if results.series_of(p) == name]
             line = [(p["threads"], p["metrics"][metric]) for p in points]
-            draw_line(ax, line, index, name, NS_PER_US)
+            hollow = [p["threads"] for p in points if is_marked(p)]
+            draw_line(ax, line, index, name, NS_PER_US, hollow)
             for threads, estimate in line:
                 low, high = estimate["ci95"] or ("", "")
                 rows.append(
@@ -48,7 +50,7 @@ def draw(results: Results) -> Drawing | None:
                     }
                 )
         if not any(point["metrics"][metric]["mean"] for point in panel.points):
-            note_in(ax, "too few faults")
+            note_in(ax, "not supported by the runs")
         log_axis(ax, "y", *_range_us(panel))
         threads_axis(ax, panel.threads)
         entitle(ax, f"{word}, {panel.title}" if panel.title else word)
@@ -60,8 +62,9 @@ def draw(results: Results) -> Drawing | None:
     legend(figure, axes)
     methods = results.methods_of(*(quantile.name for quantile in QUANTILES))
     caption = (
-        "Latency of page faults from exception entry to exit; quantiles with fewer than ten"
-        f" faults beyond them are left out. {results.caption_of(methods)}"
+        "Latency of page faults from exception entry to exit: quantiles of the typical run; those"
+        " with too few faults beyond them, and those that not all runs support, are left out."
+        f" {results.caption_of(methods)}"
     )
     return Drawing(figure, rows, caption)
 

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from dessim.measure.statistics.scaling import usl
 from dessim.metrics import PAGES_RATE
+from dessim.report.common.doubts import is_marked
 from dessim.report.common.results import Panel, Results
 from dessim.report.plot.drawing import Drawing
 from dessim.report.plot.style import (
@@ -18,6 +19,7 @@ from dessim.report.plot.style import (
     legend,
     line_style,
     log_axis,
+    note_in,
     threads_axis,
     unit_of,
 )
@@ -42,7 +44,8 @@ def draw(results: Results) -> Drawing | None:
         for index, name in enumerate(series):
             points = [p for p in panel.points if results.series_of(p) == name]
             line = [(p["threads"], p["metrics"][METRIC]) for p in points]
-            draw_line(ax, line, index, name, unit)
+            hollow = [p["threads"] for p in points if is_marked(p)]
+            draw_line(ax, line, index, name, unit, hollow)
             fitted = _law_of(results, points)
             if fitted is not None:
                 _draw_law(ax, fitted, panel.threads, index, unit)
@@ -63,6 +66,8 @@ def draw(results: Results) -> Drawing | None:
                 )
         if any(row[f"usl_{METRIC}"] != "" for row in rows):
             ax.plot([], [], color="#606060", linewidth=0.7, label="USL")  # for the legend
+        if not any(means):
+            note_in(ax, "no steady rate")
         _draw_linear(ax, panel, series, results, unit)
         threads_axis(ax, panel.threads)
         entitle(ax, panel.title)
@@ -99,7 +104,7 @@ def _draw_linear(ax: Axes, panel: Panel, series: list[str], results: Results, un
     if min(means) > 0 and max(means) > DECADE * min(means):
         log_axis(ax, "y", min(means) / 1.4 / unit, max(means) * 1.5 / unit)
     else:
-        ax.set_ylim(0, ax.get_ylim()[1])
+        ax.set_ylim(0, max(ax.get_ylim()[1], 1.05 * max(means) / unit))
     low, high = min(panel.threads), max(panel.threads)
     if max(each, default=0.0) > 0 and high > low:
         at = [low * (high / low) ** (i / 60) for i in range(61)]

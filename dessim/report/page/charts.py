@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from markupsafe import Markup, escape
 
@@ -23,13 +23,17 @@ MARK = 3.5
 
 @dataclass(frozen=True)
 class Dot:
-    """A point of a line: its place, its interval, and what it says when pointed at."""
+    """A point of a line: its place, its interval, and what it says when pointed at.
+
+    A hollow one is not to be believed as it stands.
+    """
 
     x: float
     y: float
     low: float | None = None
     high: float | None = None
     told: str = ""
+    hollow: bool = False
 
 
 @dataclass(frozen=True)
@@ -208,7 +212,7 @@ def _line(line: Polyline, across: Scale, up: Scale) -> Markup:
     body.append(path.format(_points(places), colour, width, "" if line.thin else dashes))
     if not line.steps and not line.thin:
         for dot, (x, y) in zip(line.dots, places, strict=True):
-            body.append(marker(line.series, x, y, dot.told))
+            body.append(marker(line.series, x, y, dot.told, hollow=dot.hollow))
     group = Markup('<g class="series" data-series="{}">').format(line.series)
     return group + Markup("").join(body) + Markup("</g>")
 
@@ -218,14 +222,21 @@ def _points(places: Sequence[tuple[float, float]]) -> str:
 
 
 def _band(line: Polyline, across: Scale, up: Scale, colour: str) -> list[Markup]:
-    ends = [(d.x, d.low, d.high) for d in line.dots if d.low is not None and d.high is not None]
-    if len(ends) < 2:
-        bar = Markup('<line x1="{0}" y1="{1}" x2="{0}" y2="{2}" stroke="{3}" stroke-width="1.2"/>')
-        return [bar.format(across.at(x), up.at(a), up.at(b), colour) for x, a, b in ends]
-    outline = [(across.at(x), up.at(b)) for x, _, b in ends]
-    outline += [(across.at(x), up.at(a)) for x, a, _ in reversed(ends)]
-    band = Markup('<polygon points="{}" fill="{}" fill-opacity="0.18"/>')
-    return [band.format(_points(outline), colour)]
+    """Intervals of a line: bands over neighbours that have one, a bar where one stands alone."""
+    found = []
+    for known, dots in groupby(line.dots, lambda dot: dot.low is not None):
+        ends = [(d.x, d.low or 0.0, d.high or 0.0) for d in dots] if known else []
+        if len(ends) == 1:
+            [(x, low, high)] = ends
+            form = Markup('<line x1="{0}" y1="{1}" x2="{0}" y2="{2}" stroke="{3}"{4}/>')
+            wide = Markup(' stroke-width="1.2"')
+            found.append(form.format(across.at(x), up.at(low), up.at(high), colour, wide))
+        elif ends:
+            outline = [(across.at(x), up.at(high)) for x, _, high in ends]
+            outline += [(across.at(x), up.at(low)) for x, low, _ in reversed(ends)]
+            band = Markup('<polygon points="{}" fill="{}" fill-opacity="0.18"/>')
+            found.append(band.format(_points(outline), colour))
+    return found
 
 
 _SHAPES = {
@@ -236,16 +247,19 @@ _SHAPES = {
 }
 
 
-def marker(series: int, x: float, y: float, told: str = "") -> Markup:
+def marker(series: int, x: float, y: float, told: str = "", *, hollow: bool = False) -> Markup:
     """Return the marker of a series, which says something when it is pointed at."""
     colour = COLOURS[series % len(COLOURS)]
     title = Markup("<title>{}</title>").format(told) if told else escape("")
     shape = _SHAPES.get(MARKERS[series % len(MARKERS)])
+    paint = Markup(' fill="{}"').format("#ffffff" if hollow else colour)
+    if hollow:
+        paint += Markup(' stroke="{}" stroke-width="1.4"').format(colour)
     if shape is None:
-        form = Markup('<circle cx="{:g}" cy="{:g}" r="{}" fill="{}">{}</circle>')
-        return form.format(x, y, MARK, colour, title)
+        form = Markup('<circle cx="{:g}" cy="{:g}" r="{}"{}>{}</circle>')
+        return form.format(x, y, MARK, paint, title)
     corners = _points([(x + MARK * dx, y + MARK * dy) for dx, dy in shape])
-    return Markup('<polygon points="{}" fill="{}">{}</polygon>').format(corners, colour, title)
+    return Markup('<polygon points="{}"{}>{}</polygon>').format(corners, paint, title)
 
 
 def swatch(series: int) -> Markup:

@@ -10,14 +10,15 @@ from markupsafe import Markup
 
 from dessim.measure.statistics.scaling import usl
 from dessim.metrics import BY_NAME, FAULTS_RATE, PAGES_RATE, Metric, View, latencies_of
-from dessim.report.common.format import form_of, plus_minus, threads_word
+from dessim.report.common.doubts import flags_of, is_marked, runs_alike
+from dessim.report.common.format import form_of, threads_word, told
 from dessim.report.common.results import Panel, Point, Results
 from dessim.report.page import bars
 from dessim.report.page.charts import Chart, Dot, Polyline, svg, swatch
 from dessim.report.text.comparison import scheme_label
 
 NS_PER_US = 1000.0
-BANDS = "Bands and bars: 95 % intervals over replications."
+BANDS = "Bands and bars: 95 % intervals of the typical run; none where runs support none."
 CURVE = 40
 MAX_BARS = 48
 """With more points, three numbers of threads of each panel have a bar."""
@@ -52,37 +53,41 @@ def figures_of(results: Results) -> list[Shown]:
     panels = results.panels
     if not panels:
         return []
+    marked = results.marked
+    hollow = f" Hollow marks: {marked}." if marked else ""
+    also = f" With a flag: {marked}." if marked else ""
     rate = _rate_of(panels)
     if rate is not None:
         rates = [svg(_throughput(results, panel, rate)) for panel in panels]
         text = (
             f"{rate.words.capitalize()} per second, all threads together. Thin: the fitted USL, if"
-            f" any. {BANDS}"
+            f" any. {BANDS}{hollow}"
         )
         found.append(Shown("throughput", "Throughput", text, rates, legend))
     quantiles = [svg(c) for panel in panels for c in _quantiles(results, panel)]
     text = (
-        "Latency of a fault from exception entry to exit. Quantiles with too few faults beyond them"
-        f" are left out. {BANDS}"
+        "Latency of a fault from exception entry to exit. Quantiles with too few faults beyond"
+        f" them, and those that not all runs support, are left out. {BANDS}{hollow}"
     )
     if quantiles:
         found.append(Shown("latency", "Fault latency", text, quantiles, legend))
     tails = [svg(c) for panel in panels for c in _tails(results, panel)]
-    text = "Share of faults that take longer than a time, at the highest number of threads."
+    text = f"Share of faults that take longer than a time, at the highest number of threads.{also}"
     if tails:
         found.append(Shown("ccdf", "Distribution of fault latencies", text, tails, legend))
-    found.append(_time(results, panels))
+    found.append(_time(results, panels, also))
     return found
 
 
-def _dot(x: float, estimate: dict[str, Any], unit: float, told: str) -> Dot:
+def _dot(point: Point, estimate: dict[str, Any], unit: float, words: str) -> Dot:
     low, high = estimate["ci95"] or (None, None)
     return Dot(
-        x,
+        point["threads"],
         estimate["mean"] / unit,
         None if low is None else low / unit,
         None if high is None else high / unit,
-        told,
+        words,
+        is_marked(point),
     )
 
 
@@ -92,9 +97,9 @@ def _line(results: Results, panel: Panel, index: int, metric: Metric, unit: floa
     for point in sorted(points, key=lambda p: int(p["threads"])):
         estimate = point["metrics"][metric.name]
         if estimate["mean"] is not None and estimate["mean"] > 0:
-            value = f"{form(estimate['mean'])} {plus_minus(estimate)}".strip()
-            told = f"{name}, {threads_word(point['threads'])}: {value}"
-            dots.append(_dot(point["threads"], estimate, unit, told))
+            value = told(estimate, form, alike=runs_alike(point))
+            words = [f"{name}, {threads_word(point['threads'])}: {value}", *flags_of(point)]
+            dots.append(_dot(point, estimate, unit, ", ".join(words)))
     return Polyline(index, tuple(dots))
 
 
@@ -142,7 +147,7 @@ def _quantiles(results: Results, panel: Panel) -> Iterator[Chart]:
         title = f"{word}, {panel.title}" if panel.title else word
         ticks = tuple(panel.threads)
         label = "fault latency (µs)"
-        note = "too few faults"
+        note = "not supported by the runs"
         yield Chart(title, "threads", label, lines, y_log=True, x_ticks=ticks, note=note)
 
 
@@ -167,7 +172,7 @@ def _tails(results: Results, panel: Panel) -> Iterator[Chart]:
         )
 
 
-def _time(results: Results, panels: Sequence[Panel]) -> Shown:
+def _time(results: Results, panels: Sequence[Panel], also: str) -> Shown:
     points = [point for panel in panels for point in panel.points]
     categories = bars.shown([point["time_share"] for point in points])
     pictures, many = [], len(points) > MAX_BARS
@@ -188,4 +193,4 @@ def _time(results: Results, panels: Sequence[Panel]) -> Shown:
     text = "Share of all threads' time by what it is spent on."
     if many:
         text += " The fewest, the most and a middle number of threads; the table below has all."
-    return Shown("time_share", "Where the time goes", text, pictures, legend)
+    return Shown("time_share", "Where the time goes", text + also, pictures, legend)

@@ -24,7 +24,7 @@ from dessim.report.page.tables import (
     scaling_table,
     time_table,
 )
-from dessim.report.page.warnings import warnings_of
+from dessim.report.page.warnings import kinds_of, warnings_of
 
 HERE = Path(__file__).parent
 SURROUNDINGS = ("python", "system", "numpy", "scipy", "numba", "simpy", "pydantic", "PyYAML")
@@ -114,6 +114,7 @@ def _context(folder: Path, results: Results) -> Entry:
         "subject": _subject(document),
         "configuration": configuration,
         "warnings": warnings_of(document, configuration),
+        "kinds": kinds_of(document),
         "crossovers": crossover_table(document),
         "figures": figures_of(results),
         "patterns": bars.patterns(),

@@ -7,6 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from dessim.metrics import View, columns_of, events_of
+from dessim.report.common.doubts import (
+    MIXTURE,
+    flags_of,
+    runs_alike,
+    simulated_word,
+    sizes_differ,
+    with_averages,
+)
 from dessim.report.common.format import (
     UNKNOWN,
     amount,
@@ -14,12 +22,12 @@ from dessim.report.common.format import (
     form_of,
     form_of_name,
     percent,
-    plus_minus,
     scheme_of,
+    told,
 )
 from dessim.report.common.results import Point, Results
 from dessim.report.page import bars
-from dessim.report.text.comparison import change
+from dessim.report.text.comparison import bracket_word, change, ratio_words
 
 Entry = dict[str, Any]
 
@@ -58,9 +66,9 @@ class Table:
 SHOWN, EVENTS = columns_of(View.PAGE), events_of(View.PAGE)
 
 
-def text(value: object, told: str = "") -> TableCell:
+def text(value: object, in_full: str = "") -> TableCell:
     """A cell of text."""
-    return TableCell(str(value), str(value), told)
+    return TableCell(str(value), str(value), in_full)
 
 
 def number(value: float | None, form: Callable[[float], str] = str) -> TableCell:
@@ -70,18 +78,18 @@ def number(value: float | None, form: Callable[[float], str] = str) -> TableCell
     return TableCell(form(value), value, repr(value), True)
 
 
-def estimate(found: Entry | None, form: Callable[[float], str]) -> TableCell:
-    """A cell of a number with its interval."""
+def estimate(found: Entry | None, form: Callable[[float], str], *, alike: bool = True) -> TableCell:
+    """A cell of a number with its interval; without a ± if runs are of two kinds."""
     if found is None or found["mean"] is None:
         return TableCell(UNKNOWN, None, str((found or {}).get("reason", "")), True)
-    told = f"{found['mean']:.6g}"
+    words = f"{found['mean']:.6g}"
     if found["ci95"] is not None:
-        told += f", 95 % interval [{found['ci95'][0]:.6g}, {found['ci95'][1]:.6g}]"
+        words += f", 95 % interval [{found['ci95'][0]:.6g}, {found['ci95'][1]:.6g}]"
+    elif found.get("reason"):
+        words += f", no interval: {found['reason']}"
     if "method" in found:
-        told += f", n = {found.get('n', '')}: {found['method']}"
-    return TableCell(
-        f"{form(found['mean'])} {plus_minus(found)}".strip(), found["mean"], told, True
-    )
+        words += f", n = {found.get('n', '')}: {found['method']}"
+    return TableCell(told(found, form, alike=alike), found["mean"], words, True)
 
 
 def results_table(results: Results) -> Table:
@@ -90,24 +98,38 @@ def results_table(results: Results) -> Table:
     varied = _varied(points)
     measured = any("measured" in point for point in points)
     met = [one.name for one in EVENTS if any(_mean(point, one.name) for point in points)]
+    shown, flagged = with_averages(SHOWN, points), any(flags_of(point) for point in points)
+    sized = sizes_differ(points)
     heads = [*(word for word, _ in varied), "scheme", "threads", "order"]
-    heads += [one.heading for one in SHOWN] + met
+    heads += ["simulated"] if sized else []
+    heads += [one.heading for one in shown] + met
+    heads += ["flags"] if flagged else []
     heads += ["measured", "error"] if measured else []
     rows = []
     for point in points:
         row = [text(read(point)) for _, read in varied]
         row += [text(scheme_of(point)), number(point["threads"])]
         row += [number(point["fault_around_order"])]
-        metrics = point["metrics"]
-        row += [estimate(metrics.get(one.name), form_of(one)) for one in SHOWN]
-        row += [estimate(metrics.get(name), amount) for name in met]
+        row += [_size(point)] if sized else []
+        metrics, alike = point["metrics"], runs_alike(point)
+        row += [estimate(metrics.get(one.name), form_of(one), alike=alike) for one in shown]
+        row += [estimate(metrics.get(name), amount, alike=alike) for name in met]
+        row += [text(" ".join(flags_of(point)), "; ".join(point["notes"]))] if flagged else []
         if measured:
             row.append(number(point.get("measured", {}).get("completion_s"), duration_s))
             row.append(number(point.get("error", {}).get("completion_s"), percent))
         rows.append(row)
     n = max((point["replications"] for point in points), default=0)
-    note = f"±: half of the 95 % interval over {n} replications; point at a cell for all of it."
+    note = (
+        f"±: half of the 95 % interval of the typical run, the median over up to {n} replications;"
+        " [a, b]: such an interval in full, where ± would not be true; point at a cell for all of"
+        " it."
+    )
     return Table("Every point", tuple(heads), rows, note)
+
+
+def _size(point: Point) -> TableCell:
+    return TableCell(simulated_word(point), point["simulated_bytes"], "", True)
 
 
 def _mean(point: Point, metric: str) -> float:
@@ -129,34 +151,33 @@ def _varied(points: Sequence[Point]) -> list[tuple[str, Callable[[Point], str]]]
 
 def comparison_tables(document: Entry) -> list[Table]:
     """A table for each pair of schemes."""
+    every = [row for one in document.get("comparisons", []) for row in one["rows"]]
+    columns = ("workload", "parameters", "order", "threads", "metric", "A", "B", "B to A, paired")
     found = []
     for one in document.get("comparisons", []):
         rows = []
         for row in one["rows"]:
-            form = form_of_name(row["metric"])
-            ratio = row["ratio"]
-            told = "" if row["p_value_holm"] is None else f"p = {row['p_value_holm']:.3g} (Holm)"
             cells = [text(row["workload"]), text(_swept(row)), number(row["fault_around_order"])]
             cells += [number(row["threads"]), text(row["metric"])]
-            cells += [estimate(row["a"], form), estimate(row["b"], form)]
-            rows.append([*cells, TableCell(change(row), ratio, told, True)])
-        columns = (
-            "workload",
-            "parameters",
-            "order",
-            "threads",
-            "metric",
-            "A",
-            "B",
-            "B to A, paired",
-        )
-        note = (
-            "B to A: ratio of replications with common random numbers, 95 % paired t interval;"
-            " ~ not significant at 5 %, all comparisons together (Holm)."
-        )
+            cells += [_side(row, "a"), _side(row, "b")]
+            rows.append([*cells, TableCell(change(row), row["ratio"], _tested(row), True)])
+        note = f"B to A: {ratio_words(every)}."
         title = f"A = {one['a']}, B = {one['b']}"
         found.append(_without_empty(Table(title, columns, rows, note)))
     return found
+
+
+def _side(row: Entry, side: str) -> TableCell:
+    found = row[side]
+    alike = MIXTURE not in (found or {}).get("flags", ())
+    return estimate(found, form_of_name(row["metric"]), alike=alike)
+
+
+def _tested(row: Entry) -> str:
+    """How a change was tested: p of its family, method; or why there is none."""
+    if row["p_value_holm"] is None:
+        return str(row.get("reason", ""))
+    return f"p = {row['p_value_holm']:.3g} (all comparisons together), {row.get('method', '')}"
 
 
 def _swept(row: Entry) -> str:
@@ -176,29 +197,25 @@ def crossover_table(document: Entry) -> Table | None:
                 cells = [text(entry["workload"]), text(_swept(entry))]
                 cells += [number(entry["fault_around_order"]), text(entry["metric"])]
                 cells += [text(name) for name in names]
-                rows.append([*cells, *_where(place)])
+                rows.append([*cells, _where(place)])
     if not total:
         return None
-    words = "workload,parameters,order,metric,scheme,overtakes,at threads,simulated"
+    words = "workload,parameters,order,metric,scheme,overtakes,where"
     note = (
         f"In {met} of {total} comparisons of two schemes over the simulated numbers of threads one"
         " overtakes the other."
     )
     if met:
-        note += " Where: interpolated, with its 95 % interval; a dash is an end beyond the range."
+        note += (
+            " Where: between two simulated numbers of threads, at which it is significantly slower"
+            " and significantly faster; how the ratio bends in between is not known."
+        )
     return _without_empty(Table("Overtaking", tuple(words.split(",")), rows, note))
 
 
-def _where(place: Entry) -> list[TableCell]:
-    """At how many threads, and between which simulated ones."""
-    low, high = (UNKNOWN if end is None else f"{end:.3g}" for end in place["ci95"])
-    at = f"{place['threads']:.3g} [{low}, {high}]"
-    first, second = place["between"]
-    told = str(place["method"])
-    return [
-        TableCell(at, place["threads"], told, True),
-        TableCell(f"{first} and {second}", first, "", True),
-    ]
+def _where(place: Entry) -> TableCell:
+    """Between how many threads; the interpolated number never without them."""
+    return TableCell(bracket_word(place), place["threads"], str(place["method"]), True)
 
 
 def _without_empty(table: Table) -> Table:

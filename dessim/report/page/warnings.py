@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from dessim.report.common.format import scheme_of, threads_word
+from dessim.metrics import View, columns_of
+from dessim.report.common.doubts import (
+    flag_lines,
+    mixture_lines,
+    note_lines,
+    one_kind_line,
+    size_line,
+    some_of,
+)
 
 Entry = dict[str, Any]
-MAX_NAMED = 5
 
 
 def warnings_of(document: Entry, configuration: Entry | None) -> list[str]:
-    """Return sentences: failures, precision, scaling, notes of points, numbers at their bounds."""
+    """Return sentences: failures, flags, precision, scaling, notes, numbers at their bounds."""
     points = document["points"]
-    found = list(_failures(points))
-    found += list(_precision(points))
-    found += list(_scaled(points))
-    notes = list(dict.fromkeys(note for point in points for note in point.get("notes", [])))
-    for note in notes:
-        having = [p for p in points if note in p.get("notes", [])]
-        found.append(f"{note} ({len(having)} of {len(points)} points).")
+    found = [*_failures(points), *_flags(points), *_precision(points), *_scaled(points)]
+    found += [f"{note}." for note in note_lines(points)]
     single = [p for p in points if p["replications"] == 1]
     if single:
         found.append(f"{len(single)} of {len(points)} points have one replication: no intervals.")
@@ -33,22 +35,22 @@ def warnings_of(document: Entry, configuration: Entry | None) -> list[str]:
     return found + list(_at_bounds(configuration))
 
 
-def _name(point: Entry) -> str:
-    swept = "".join(f", {key} {value}" for key, value in point["parameters"].items())
-    return f"{scheme_of(point)}, {threads_word(point['threads'])}, {point['workload']}{swept}"
+def kinds_of(document: Entry) -> str:
+    """What share of runs of another kind is excluded, as a sentence; empty if unknown."""
+    line = one_kind_line(document["points"])
+    return f"{line[0].upper()}{line[1:]}." if line else ""
 
 
-def _some(points: Sequence[Entry]) -> str:
-    told = "; ".join(_name(point) for point in points[:MAX_NAMED])
-    rest = len(points) - MAX_NAMED
-    return f"{told}; and {rest} more" if rest > 0 else told
+def _flags(points: Sequence[Entry]) -> Iterator[str]:
+    for line in (*flag_lines(points), *mixture_lines(points)):
+        yield f"{line}."
 
 
 def _failures(points: Sequence[Entry]) -> Iterator[str]:
     failed = [point for point in points if point.get("failures")]
     if failed:
         runs = sum(len(point["failures"]) for point in failed)
-        yield f"{runs} runs failed and are missing from the numbers: {_some(failed)}."
+        yield f"{runs} runs failed and are missing from the numbers: {some_of(failed)}."
 
 
 def _precision(points: Sequence[Entry]) -> Iterator[str]:
@@ -60,7 +62,7 @@ def _precision(points: Sequence[Entry]) -> Iterator[str]:
     if missed:
         yield (
             f"The wanted precision was not met at {len(missed)} of {len(points)} points:"
-            f" {_some(missed)}."
+            f" {some_of(missed)}."
         )
 
 
@@ -69,8 +71,15 @@ def _scaled(points: Sequence[Entry]) -> Iterator[str]:
     if scaled:
         yield (
             f"Scaled: at {len(scaled)} of {len(points)} points a part of the file was simulated;"
-            " completion times and counts are extrapolated."
+            " completion times and counts are extrapolated where two sizes agree."
         )
+    groups: dict[tuple[str, str], list[Entry]] = {}
+    for point in points:
+        groups.setdefault((point["workload"], point["machine"]), []).append(point)
+    for (workload, machine), group in groups.items():
+        line = size_line(group, columns_of(View.PAGE))
+        if line is not None:
+            yield f"{workload} on {machine}: {line}."
 
 
 def _at_bounds(configuration: Entry) -> Iterator[str]:

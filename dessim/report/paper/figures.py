@@ -26,7 +26,14 @@ import dessim
 from dessim.errors import UserError
 from dessim.model.python_file import line_of, names_of
 from dessim.report.common.results import ReportError, Results, load_results
-from dessim.report.paper.tolerance import Row, Tolerance, differences, read_rows
+from dessim.report.paper.tolerance import (
+    Row,
+    SeedCheck,
+    Tolerance,
+    differences,
+    other_seed,
+    read_rows,
+)
 from dessim.report.plot.drawing import Drawing, UnknownFigureError
 
 EXPECTED = "expected"
@@ -55,21 +62,43 @@ class Stored:
     ----------
     folder : Path
         Where `dessim run` keeps its results.
+    seed : int, optional
+        Results of this seed instead: those in the folder `seed-SEED` in there. What is not random
+        (no experiment's results) is read where it always is.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, seed: int | None = None) -> None:
+        self.folder, self.seed = folder, seed
+        self.seeded = folder if seed is None else folder / f"seed-{seed}"
         self._known: dict[str, Results] = {}
 
     def has(self, need: str) -> bool:
         """Whether there are results of an experiment, or a file of that path."""
-        place = self.folder / need
-        return place.is_file() or (place / "results.json").is_file()
+        return (self.folder / need).is_file() or (self.seeded / need / "results.json").is_file()
+
+    def command(self, usual: str) -> str:
+        """The command that makes what is missing, for the seed that is asked for."""
+        if self.seed is None or not usual.startswith("dessim run "):
+            return usual
+        return f"{usual} --seed {self.seed} --out {self.seeded}"
 
     def results(self, experiment: str) -> Results:
-        """Results of an experiment."""
+        """Results of an experiment.
+
+        Raises
+        ------
+        UnknownFigureError
+            If they are of another seed than the one that is asked for.
+        """
         if experiment not in self._known:
-            self._known[experiment] = load_results(self.folder / experiment)
+            found = load_results(self.seeded / experiment)
+            seeds = {point["seed"] for point in found.document["points"]}
+            if self.seed is not None and seeds != {self.seed}:
+                raise UnknownFigureError(
+                    f"the results in {self.seeded / experiment} are of seed"
+                    f" {', '.join(map(str, sorted(seeds)))}, not {self.seed}: make them again"
+                )
+            self._known[experiment] = found
         return self._known[experiment]
 
     def rows(self, path: str) -> list[Row]:
@@ -93,9 +122,10 @@ class Stored:
         return json.loads(self._existing(path).read_text(encoding="utf-8"))
 
     def _existing(self, path: str) -> Path:
-        if not (self.folder / path).is_file():
-            raise UnknownFigureError(f"{self.folder / path} is missing: make it again")
-        return self.folder / path
+        for place in (self.seeded / path, self.folder / path):
+            if place.is_file():
+                return place
+        raise UnknownFigureError(f"{self.seeded / path} is missing: make it again")
 
 
 @dataclass(frozen=True)
@@ -130,7 +160,8 @@ class PaperFigure:
 
     def missing(self, stored: Stored) -> list[str]:
         """Commands that are still to be run before it can be drawn."""
-        return [command for name, command in self.needs.items() if not stored.has(name)]
+        needs = self.needs.items()
+        return [stored.command(command) for name, command in needs if not stored.has(name)]
 
     def draw(self, stored: Stored) -> Drawing:
         """Draw it.
@@ -162,6 +193,19 @@ class PaperFigure:
             return [f"there are no expected numbers in {self.expected}"]
         found = [{k: as_text(cell) for k, cell in row.items()} for row in self.numbers(drawing)]
         return differences(read_rows(self.expected), found, self.keys, self.tolerance)
+
+    def check_other_seed(self, drawing: Drawing) -> SeedCheck:
+        """How the numbers of another seed lie to the expected ones, whose seed they do not share.
+
+        Raises
+        ------
+        UnknownFigureError
+            If there are no expected numbers.
+        """
+        if not self.expected.is_file():
+            raise UnknownFigureError(f"there are no expected numbers in {self.expected}")
+        found = [{k: as_text(cell) for k, cell in row.items()} for row in self.numbers(drawing)]
+        return other_seed(read_rows(self.expected), found, self.keys, self.tolerance)
 
     def accept(self, drawing: Drawing) -> None:
         """Take the numbers of a drawing as the expected ones."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -115,9 +116,16 @@ def threads_axis(ax: Axes, threads: Sequence[int]) -> None:
 
 
 def draw_line(
-    ax: Axes, rows: Sequence[tuple[float, dict[str, Any]]], index: int, label: str, unit: float
+    ax: Axes,
+    rows: Sequence[tuple[float, dict[str, Any]]],
+    index: int,
+    label: str,
+    unit: float,
+    hollow: Collection[float] = (),
 ) -> None:
-    """Draw estimates against x, the intervals as a band; gaps where there is no number.
+    """Draw estimates against x, the intervals as bands; gaps where there is no number.
+
+    A band spans neighbours that have an interval; where one stands alone it is a bar.
 
     Parameters
     ----------
@@ -128,6 +136,8 @@ def draw_line(
     label : str
     unit : float
         What to divide by.
+    hollow : collection of x
+        Where a marker is hollow: the number is not to be believed as it stands.
     """
     known = [(x, e) for x, e in sorted(rows, key=lambda row: row[0]) if e["mean"] is not None]
     if not known:
@@ -135,11 +145,15 @@ def draw_line(
     x = [row[0] for row in known]
     style = line_style(index)
     ax.plot(x, [e["mean"] / unit for _, e in known], label=label, **style)
-    banded = [(at, e["ci95"]) for at, e in known if e["ci95"] is not None]
-    if banded:
-        at = [row[0] for row in banded]
-        low = [row[1][0] / unit for row in banded]
-        high = [row[1][1] / unit for row in banded]
+    marked = [(at, e["mean"] / unit) for at, e in known if at in hollow]
+    if marked:
+        face = {"markerfacecolor": "white", "linestyle": "none", "zorder": 2.5}
+        ax.plot(*zip(*marked, strict=True), **{**style, **face})
+    for has_interval, group in groupby(known, lambda row: row[1]["ci95"] is not None):
+        if not has_interval:
+            continue
+        at, ends = zip(*((x, e["ci95"]) for x, e in group), strict=True)
+        low, high = [end[0] / unit for end in ends], [end[1] / unit for end in ends]
         if len(at) > 1:
             ax.fill_between(at, low, high, color=style["color"], alpha=0.2, linewidth=0)
         else:  # a band of one point would have no width

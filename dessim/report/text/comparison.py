@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from dessim.metrics import View, columns_of
-from dessim.report.common.format import UNKNOWN, form_of, form_of_name
+from dessim.report.common.doubts import MARKED, MIXTURE, flags_of, heading_of
+from dessim.report.common.format import UNKNOWN, form_of, form_of_name, three_digits
 
 Row = dict[str, Any]
 WIDTH = 22
@@ -15,25 +16,56 @@ ARROWS = f"{chr(92):>{WIDTH - 6}}        {'|':^26}  {chr(92):>{WIDTH - 6}}"
 NOT_SIGNIFICANT = "~"
 
 
+UNRESOLVED = "unresolved"
+AS_FACTORS = 4.0
+"""From so many times on a change is told as a factor: `5.20x`, not `+420.0%`."""
+
+
 def _value(row: Row, side: str) -> str:
     estimate = row[side]
     if estimate is None or estimate["mean"] is None:
         return UNKNOWN
     text = form_of_name(row["metric"])(estimate["mean"])
+    if MIXTURE in estimate.get("flags", ()):
+        return f"{text}, {MIXTURE}"
     spread = estimate.get("stddev_ratio")
     return text if spread is None else f"{text} ± {spread * 100:.0f}%"
 
 
+def together(row: Row) -> list[float] | None:
+    """Interval that belongs to the same test as `~`; earlier results have another one."""
+    ends: list[float] | None = row.get("ratio_ci95_simultaneous", row["ratio_ci95"])
+    return ends
+
+
 def change(row: Row) -> str:
-    """Change from A to B with its interval; `~` where it is not significant."""
-    if row["ratio"] is None:
+    """Change from A to B with the interval of its test; `~` where it is not significant.
+
+    What an interval does not narrow down to a factor of four is not told as a number: the change
+    is `unresolved`, or, if it is significant, at least or at most so many times.
+    """
+    ratio, ends = row["ratio"], together(row)
+    if ratio is None:
         return UNKNOWN
-    if row["ratio_ci95"] is None:
-        return f"{row['ratio'] * 100 - 100:+.1f}% (no interval)"
-    low, high = (end * 100 - 100 for end in row["ratio_ci95"])
-    if not row["significant"]:
-        return f"{NOT_SIGNIFICANT} [{low:+.1f}%, {high:+.1f}%]"
-    return f"{row['ratio'] * 100 - 100:+.1f}% [{low:+.1f}%, {high:+.1f}%]"
+    as_factors = ratio >= AS_FACTORS or (ends is not None and ends[1] >= AS_FACTORS)
+    form = _factor if as_factors else _per_cent
+    if ends is None:
+        return f"{form(ratio)} (no interval)"
+    if not row.get("resolved", True):
+        if not row["significant"]:
+            return f"{NOT_SIGNIFICANT} {UNRESOLVED}"
+        bound = row["at_least"]
+        return f"at {'least' if bound > 1 else 'most'} {three_digits(bound)}x"
+    what = form(ratio) if row["significant"] else NOT_SIGNIFICANT
+    return f"{what} [{form(ends[0])}, {form(ends[1])}]"
+
+
+def _per_cent(ratio: float) -> str:
+    return f"{ratio * 100 - 100:+.1f}%"
+
+
+def _factor(ratio: float) -> str:
+    return f"{three_digits(ratio)}x"
 
 
 def lines_of(a: str, b: str, rows: list[Row], crossings: list[Row]) -> Iterator[str]:
@@ -83,28 +115,62 @@ def crossover_word(entry: Row, a: str, b: str) -> str:
     words = []
     for one in entry["crossovers"]:
         first, second = (b, a) if one["b_overtakes"] else (a, b)
-        low, high = (UNKNOWN if end is None else f"{end:.3g}" for end in one["ci95"])
-        words.append(
-            f"{first} overtakes {second} at {one['threads']:.3g} threads [{low}, {high}]"
-            f" (simulated: {one['between'][0]} and {one['between'][1]})"
-        )
+        words.append(f"{first} overtakes {second} {bracket_word(one)}")
     return "; ".join(words)
 
 
+def bracket_word(one: Row) -> str:
+    """Between which simulated numbers of threads; the interpolated one never without them."""
+    low, high = one["between"]
+    return f"between {low} and {high} threads (interpolated: {one['threads']:.3g})"
+
+
 def _remarks(rows: list[Row]) -> Iterator[str]:
-    sizes = sorted({row["n"] for row in rows})
-    told = " to ".join(str(n) for n in (sizes if len(sizes) < 3 else [sizes[0], sizes[-1]]))
-    made = sum(row["p_value"] is not None for row in rows)
-    together = f", all {made} comparisons together (Holm)" if made > 1 else ""
-    yield (
-        f"change: ratio of {told or 0} pairs of replications with common random numbers, 95 %"
-        f" paired t interval; {NOT_SIGNIFICANT} not significant at 5 %{together}"
-    )
+    yield f"change: {ratio_words(rows)}"
     if any(not row["paired"] for row in rows):
         yield "warning: seeds differ: nothing is paired, intervals are wider than they need be"
-    for reason in dict.fromkeys(row["reason"] for row in rows if row.get("reason")):
-        n = sum(row.get("reason") == reason for row in rows)
-        yield f"{UNKNOWN} {reason} ({n} of {len(rows)} comparisons)"
+    wide = [row for row in rows if row["ratio"] is not None and not row.get("resolved", True)]
+    wide = [row for row in wide if together(row) is not None]
+    if wide:
+        yield (
+            f"{UNRESOLVED}, at least, at most: the interval goes further than a factor of 4 from"
+            f" its ratio ({len(wide)} of {len(rows)} comparisons)"
+        )
+    missing = [why for row in rows if (why := _why_missing(row))]
+    for reason in dict.fromkeys(missing):
+        yield f"{UNKNOWN} {reason} ({missing.count(reason)} of {len(rows)} comparisons)"
+
+
+def ratio_words(rows: list[Row]) -> str:
+    """What a change is, and of which family of intervals its own is one."""
+    sizes = sorted({row["n"] for row in rows if row["ratio"] is not None})
+    pairs = " to ".join(map(str, dict.fromkeys((sizes[0], sizes[-1])))) if sizes else "0"
+    family = max((row.get("family") or 0 for row in rows), default=0)
+    if family > 1:
+        held = f"95 % intervals that hold for all {family} comparisons together (Bonferroni)"
+    else:
+        held = "95 % interval"
+    methods = dict.fromkeys(
+        row["method"].partition(",")[0]
+        for row in rows
+        if row.get("method") and row["ratio"] is not None and together(row) is not None
+    )
+    by = f", {' or '.join(methods)}" if methods else ""
+    return (
+        f"median ratio of {pairs} pairs of replications with common random numbers; {held}{by};"
+        f" {NOT_SIGNIFICANT} not significant: 1 is inside"
+    )
+
+
+def _why_missing(row: Row) -> str | None:
+    """Why there is no ratio: what its point says of the number, else what the ratio says."""
+    if row["ratio"] is not None:
+        return None if together(row) is not None else row.get("reason")
+    for side in ("a", "b"):
+        estimate = row[side]
+        if estimate is not None and estimate["mean"] is None and estimate.get("reason"):
+            return "a scheme has no number there: see its point"
+    return row.get("reason")
 
 
 COMPARED = columns_of(View.RESULTS)
@@ -116,14 +182,15 @@ def summary_lines(document: dict[str, Any]) -> Iterator[str]:
     if not comparisons:
         return
     base = comparisons[0]["a"]
-    met: dict[tuple[Any, ...], dict[str, str]] = {}
+    states: dict[tuple[Any, ...], dict[str, str]] = {}
     for point in document["points"]:
-        if point.get("precision"):
-            key = _key(point, point["threads"])
-            met.setdefault(key, {})[scheme_label(point)] = _precise(point)
+        key = _key(point, point["threads"])
+        states.setdefault(key, {})[scheme_label(point)] = _state(point)
+    if not any(word for words in states.values() for word in words.values()):
+        states = {}
     for one in comparisons:
         if one["a"] == base:
-            yield from _block(one, met)
+            yield from _block(one, states)
             yield ""
     rest = [f"{one['a']} and {one['b']}" for one in comparisons if one["a"] != base]
     if rest:
@@ -143,12 +210,17 @@ def scheme_label(point: Row) -> str:
     return f"{point['scheme']} ({', '.join(options)})" if options else str(point["scheme"])
 
 
-def _precise(point: Row) -> str:
-    missed = [name for name, one in point["precision"].items() if not one["met"]]
-    return f"not met ({', '.join(missed)})" if missed else "met"
+def _state(point: Row) -> str:
+    """Flags that make all numbers doubtful, and whether the wanted precision is met."""
+    words = [flag for flag in flags_of(point) if flag in MARKED]
+    asked = point.get("precision") or {}
+    missed = [heading_of(name) for name, one in asked.items() if not one["met"]]
+    if asked:
+        words.append(f"not met: {', '.join(missed)}" if missed else "met")
+    return ", ".join(words)
 
 
-def _block(one: Row, met: dict[tuple[Any, ...], dict[str, str]]) -> Iterator[str]:
+def _block(one: Row, states: dict[tuple[Any, ...], dict[str, str]]) -> Iterator[str]:
     """The compact table of one pair of schemes."""
     places: dict[str, dict[int, dict[str, Row]]] = {}
     for row in one["rows"]:
@@ -160,24 +232,29 @@ def _block(one: Row, met: dict[tuple[Any, ...], dict[str, str]]) -> Iterator[str
         heads += [f"{word + ' A':>9}", f"{word + ' B':>9}", f"{'B to A, paired':<26}"]
     for place, by_threads in places.items():
         yield f"  {place}"
-        yield ("  ".join(heads) + ("  precision" if met else "")).rstrip()
+        yield ("  ".join(heads) + ("  flags, precision" if states else "")).rstrip()
         for threads, rows in sorted(by_threads.items()):
-            cells = [f"{threads:>9}"]
-            for metric in COMPARED:
-                row = rows[metric.name]
-                form = form_of(metric)
-                for side in ("a", "b"):
-                    mean = None if row[side] is None else row[side]["mean"]
-                    cells.append(f"{UNKNOWN if mean is None else form(mean):>9}")
-                cells.append(f"{change(row):<26}")
-            any_row = rows[COMPARED[0].name]
-            words = met.get(_key(any_row, threads), {})
-            cells += [f"A {words[one['a']]}; B {words[one['b']]}"] if words else []
-            yield "  ".join(cells).rstrip()
+            words = states.get(_key(rows[COMPARED[0].name], threads), {})
+            known = [(side, words.get(one[side.lower()], "")) for side in "AB"]
+            state = "; ".join(f"{side} {told}" for side, told in known if told)
+            yield "  ".join([*_cells(rows, threads), state]).rstrip()
         for entry in one["crossovers"]:
             if _place(entry) == place:
-                told = crossover_word(entry, one["a"], one["b"])
-                yield f"  crossover of {entry['metric']}: {told}"
+                where = crossover_word(entry, one["a"], one["b"])
+                yield f"  crossover of {entry['metric']}: {where}"
+
+
+def _cells(rows: dict[str, Row], threads: int) -> list[str]:
+    """Cells of a line of such a table: both numbers of each metric, and the change."""
+    cells = [f"{threads:>9}"]
+    for metric in COMPARED:
+        row = rows[metric.name]
+        form = form_of(metric)
+        for side in ("a", "b"):
+            mean = None if row[side] is None else row[side]["mean"]
+            cells.append(f"{UNKNOWN if mean is None else form(mean):>9}")
+        cells.append(f"{change(row):<26}")
+    return cells
 
 
 def _laws(fits: list[Row]) -> Iterator[str]:

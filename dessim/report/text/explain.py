@@ -12,7 +12,7 @@ from rich.table import Table
 
 from dessim.report.common.format import UNKNOWN, duration_ns, scheme_of, threads_word
 from dessim.report.text.blame import print_blame
-from dessim.report.text.comparison import NOT_SIGNIFICANT
+from dessim.report.text.comparison import change
 from dessim.report.text.sensitivity import print_sensitivity
 from dessim.report.text.table import new_table, title_of
 from dessim.report.text.tables import PIPE_WIDTH
@@ -144,11 +144,7 @@ def _effect(row: Entry, metric: str) -> str:
         return "no change"
     if found["ratio"] is None:
         return UNKNOWN
-    text = f"{found['ratio'] * 100 - 100:+.1f}%"
-    if found["ratio_ci95"] is not None:
-        low, high = (end * 100 - 100 for end in found["ratio_ci95"])
-        text = f"{text} [{low:+.1f}%, {high:+.1f}%]"
-    return f"{text} {' ' if found['significant'] else NOT_SIGNIFICANT}"
+    return change(found)
 
 
 def _print_causal(console: Console, document: Entry) -> None:
@@ -195,8 +191,9 @@ def _rank(places: dict[str, int], row: Entry) -> str:
 def _what_if_remarks(points: Sequence[Entry]) -> Iterator[str]:
     n = min((point["replications"] for point in points), default=0)
     yield (
-        f"change: ratio of {n} pairs of replications with common random numbers, 95 % paired t"
-        " interval; ~ not significant at 5 %, all changes of a point and metric together (Holm)"
+        f"change: median ratio of {n} pairs of replications with common random numbers; 95 %"
+        " intervals that hold for all changes of a point and metric together (Bonferroni); ~ not"
+        " significant: 1 is inside"
     )
     if n < 2:
         yield "one replication gives no interval: ask for more with --replications"

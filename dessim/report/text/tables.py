@@ -10,13 +10,28 @@ from rich.console import Console
 from rich.table import Table
 
 from dessim.metrics import BY_NAME, METRICS, Metric, Topic, View, columns_of, events_of
+from dessim.report.common.doubts import (
+    flag_lines,
+    flags_of,
+    mixture_lines,
+    note_lines,
+    one_kind_line,
+    refusals,
+    runs_alike,
+    simulated_word,
+    size_line,
+    sizes_differ,
+    telling_flags,
+    with_averages,
+)
 from dessim.report.common.format import (
+    NO_INTERVAL,
     UNKNOWN,
     amount,
     form_of,
     percent,
-    plus_minus,
     scheme_of,
+    told,
 )
 from dessim.report.text.comparison import summary_lines
 
@@ -27,13 +42,7 @@ PIPE_WIDTH = 250
 
 
 def _metric(name: str, form: Callable[[float], str]) -> Callable[[Point], str]:
-    def cell(point: Point) -> str:
-        estimate = point["metrics"].get(name)
-        if estimate is None or estimate["mean"] is None:
-            return UNKNOWN
-        return f"{form(estimate['mean'])} {plus_minus(estimate)}".strip()
-
-    return cell
+    return lambda point: told(point["metrics"].get(name), form, alike=runs_alike(point))
 
 
 def _of(part: str, name: str, form: Callable[[float], str]) -> Callable[[Point], str]:
@@ -56,10 +65,6 @@ KEYS: tuple[Column, ...] = (
 )
 
 
-def _columns(view: View) -> tuple[Column, ...]:
-    return tuple((one.heading, _metric(one.name, form_of(one))) for one in columns_of(view))
-
-
 def _beside(metric: Metric) -> tuple[Column, ...]:
     """A metric, what was measured, and how far it is from that."""
     return (
@@ -69,7 +74,8 @@ def _beside(metric: Metric) -> tuple[Column, ...]:
     )
 
 
-SIMULATED = _columns(View.RUN)
+SIZES: Column = ("simulated", simulated_word)
+FLAGS_HEADING = "flags"
 BESIDE = tuple(column for metric in columns_of(View.MEASURED) for column in _beside(metric))
 COUNTS = events_of(View.RUN)
 """Columns of a second table, of events that only some workloads know."""
@@ -95,9 +101,13 @@ def print_table(document: dict[str, Any], file: TextIO | None = None) -> None:
         emoji=False,
         markup=False,
     )
+    shown = _shown(document)
     for title, points in _groups(document["points"]):
         console.print(title, style="bold", soft_wrap=True)
-        console.print(_table(points, document))
+        console.print(_fitting(points, document, console))
+        size = size_line(points, shown)
+        if size is not None:
+            console.print(size, soft_wrap=True)
         counts = _counts(points)
         if counts:
             console.print()
@@ -109,29 +119,57 @@ def print_table(document: dict[str, Any], file: TextIO | None = None) -> None:
         console.print(line, soft_wrap=True)
 
 
+def _shown(document: dict[str, Any]) -> tuple[Metric, ...]:
+    return columns_of(View.MEASURED if "measured" in document else View.RUN)
+
+
 def _groups(points: list[Point]) -> Iterator[tuple[str, list[Point]]]:
-    """Points of one workload, machine and set of other parameters, under their heading."""
+    """Points of one workload, machine and set of other parameters, under their heading.
+
+    Sizes are no part of it: `simulate: auto` gives each scheme its own, and schemes belong beside
+    each other.
+    """
     groups: dict[str, list[Point]] = {}
     for point in points:
         words = [f"{point['workload']} on {point['machine']}"]
         swept = point["parameters"].items()
         words += [f"{key} {value}" for key, value in swept if key != "simulate"]
-        if point["scaled"]:
-            words.append(f"scaled from {_bytes(point['simulated_bytes'])} per thread")
         groups.setdefault(", ".join(words), []).append(point)
     for title, group in groups.items():
-        yield title, sorted(group, key=lambda p: (p["threads"], p["fault_around_order"]))
+        yield title, sorted(group, key=_place)
 
 
-def _bytes(n: int) -> str:
-    for shift, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
-        if n >= 1 << shift and n % (1 << shift) == 0:
-            return f"{n >> shift} {unit}"
-    return f"{n} B"
+def _place(point: Point) -> tuple[int, int, int]:
+    swept = point["simulated_bytes"] if "simulate" in point["parameters"] else 0
+    return point["threads"], point["fault_around_order"], swept
 
 
-def _table(points: list[Point], document: dict[str, Any]) -> Table:
-    return _filled(points, KEYS + (BESIDE if "measured" in document else SIMULATED))
+def _fitting(points: list[Point], document: dict[str, Any], console: Console) -> Table:
+    """The table of some points, as wide as the terminal allows.
+
+    In a narrow one intervals go below their numbers, and flags are left to the lines below.
+    """
+    wide = _filled(points, _chosen(points, document, telling_flags(points)))
+    endless = console.options.update(max_width=sys.maxsize)
+    if console.measure(wide, options=endless).maximum <= console.width:
+        return wide
+    return _filled(points, _chosen(points, document, set()), narrow=True)
+
+
+def _chosen(points: list[Point], document: dict[str, Any], flags: set[str]) -> tuple[Column, ...]:
+    columns = [*KEYS, *([SIZES] if sizes_differ(points) else [])]
+    if "measured" in document:
+        columns += BESIDE
+    else:
+        shown = with_averages(columns_of(View.RUN), points)
+        columns += [(one.heading, _metric(one.name, form_of(one))) for one in shown]
+    if flags:
+        columns.append((FLAGS_HEADING, lambda point: _some_flags(point, flags)))
+    return tuple(columns)
+
+
+def _some_flags(point: Point, wanted: set[str]) -> str:
+    return " ".join(flag for flag in flags_of(point) if flag in wanted)
 
 
 def _counts(points: list[Point]) -> Table | None:
@@ -160,38 +198,51 @@ def _count(name: str) -> Callable[[Point], str]:
     return lambda point: amount(_mean(point, name))
 
 
-def _filled(points: list[Point], chosen: tuple[Column, ...]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    for index, (name, _) in enumerate(chosen):
-        table.add_column(name, justify="left" if index == 0 else "right", no_wrap=True)
+def _filled(points: list[Point], chosen: tuple[Column, ...], *, narrow: bool = False) -> Table:
+    table = Table(box=None, padding=(0, 1 if narrow else 2, 0, 0), pad_edge=False)
+    table.header_style = "bold"
+    for i, (name, _) in enumerate(chosen):
+        table.add_column(name, justify="right" if i else "left", overflow="fold")
     for point in points:
-        table.add_row(*(cell(point) for _, cell in chosen))
+        cells = [cell(point) for _, cell in chosen]
+        if narrow:
+            cells = [text.replace(" ±", "\n±").replace(" [", "\n[") for text in cells]
+        table.add_row(*cells)
     return table
 
 
 def _remarks(document: dict[str, Any]) -> Iterator[str]:
     """What must be known to read the table, each thing once."""
-    points = document["points"]
+    points, shown = document["points"], _shown(document)
     counts = sorted({point["replications"] for point in points})
     if counts and counts[-1] > 1:
-        told = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
-        yield f"± 95 % interval over {told} replications (docs/statistics.md)"
+        runs = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
+        yield (
+            f"± 95 % interval of the typical run, the median over {runs} replications"
+            " (docs/statistics.md)"
+        )
     else:
         yield "one replication: intervals of rates only, from batches inside the run"
-    shown = columns_of(View.MEASURED if "measured" in document else View.RUN)
-    reasons = [
-        estimate["reason"]
-        for point in points
-        for metric in shown
-        if (estimate := point["metrics"].get(metric.name, {})).get("reason")
-    ]
-    if reasons:
-        times = f", {len(reasons)} times; first" if len(reasons) > 1 else ""
-        yield f"{UNKNOWN} not supported by the sample{times}: {reasons[0]}"
-    for note in dict.fromkeys(note for point in points for note in point["notes"]):
-        n = sum(note in point["notes"] for point in points)
-        yield f"note: {note} ({n} of {len(points)} points)"
+    if any("[" in text for text in _cells(points, shown)):
+        yield "[a, b] such an interval in full, where ± would not be true"
+    for mark, number in ((UNKNOWN, False), (NO_INTERVAL, True)):
+        for times, where, reason in refusals(points, shown, number=number):
+            like_it = f" (the first of {times} like it)" if times > 1 else ""
+            yield f"{mark} {where}: {reason}{like_it}"
+    yield from flag_lines(points)
+    yield from mixture_lines(points)
+    one_kind = one_kind_line(points)
+    if one_kind is not None:
+        yield one_kind
+    for note in note_lines(points):
+        yield f"note: {note}"
     yield from _measured_remarks(document)
+
+
+def _cells(points: list[Point], shown: tuple[Metric, ...]) -> Iterator[str]:
+    for point in points:
+        for metric in shown:
+            yield _metric(metric.name, form_of(metric))(point)
 
 
 def _measured_remarks(document: dict[str, Any]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dessim.metrics import View, columns_of
-from dessim.report.common.format import UNKNOWN, amount, duration_s, percent, plus_minus
+from dessim.report.common.format import UNKNOWN, amount, duration_s, percent, told
 
 Entry = dict[str, Any]
 PIPE_WIDTH = 200
@@ -125,9 +125,8 @@ def _cells(cells: list[Entry]) -> Table:
 def _pair(one: Entry | None, form: Any) -> tuple[str, str, str]:
     if one is None:
         return "", "", ""
-    simulated = UNKNOWN if one["simulated"] is None else form(one["simulated"])
-    spread = plus_minus({"mean": one["simulated"], "ci95": one["ci95"]})
-    return form(one["measured"]), f"{simulated} {spread}".strip(), _error(one["log_error"])
+    simulated = told({"mean": one["simulated"], "ci95": one["ci95"]}, form)
+    return form(one["measured"]), simulated, _error(one["log_error"])
 
 
 def _error(log_error: float | None) -> str:

@@ -4,16 +4,18 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.patches import Rectangle
 
-from dessim.measure.statistics.paired import compare
+from dessim.measure.statistics.ratios import compare_family
 from dessim.report.common.results import Point
 from dessim.report.paper.figures import Stored
 from dessim.report.paper.tolerance import Tolerance
 from dessim.report.plot.drawing import Drawing
 from dessim.report.plot.style import grid
+from dessim.study.sweep.compare import values_of
 
 NEEDS = {"gang-lookup-map": "dessim run gang-lookup-map -j 2"}
 KEYS = ("workload", "threads", "fault_around_order")
@@ -38,10 +40,11 @@ def draw(stored: Stored) -> Drawing:
         rows += [{"workload": workload, **cell} for cell in cells.values()]
     n = rows[0]["n"]
     caption = (
-        f"Pages mapped per second of {OTHER} over those of {BASE}, ratio of {n} pairs of"
+        f"Pages mapped per second of {OTHER} over those of {BASE}, median ratio of {n} pairs of"
         " replications with common random numbers. Black line: equally fast, interpolated between"
-        " cells. Italic in brackets: the 95 % paired t interval contains 1. Hatched:"
-        f" {BASE} is faster. {results.caption_of(bands=False)}"
+        " cells that lie significantly on different sides. Italic in brackets: not"
+        " significant at 5 %, all cells of a map together. Dash: no steady rate. Hatched:"
+        f" {BASE} is significantly faster. {results.caption_of(bands=False)}"
     )
     return Drawing(figure, rows, caption)
 
@@ -51,35 +54,45 @@ def cells_of(points: Sequence[Point]) -> dict[tuple[int, int], dict[str, Any]]:
     by_scheme: dict[str, dict[tuple[int, int], Point]] = {}
     for p in points:
         by_scheme.setdefault(p["scheme"], {})[p["fault_around_order"], p["threads"]] = p
+    places = list(by_scheme[BASE])
+    pairs = [
+        (values_of(by_scheme[BASE][place], METRIC), values_of(by_scheme[OTHER][place], METRIC))
+        for place in places
+    ]
     found = {}
-    for place, a in by_scheme[BASE].items():
-        b = by_scheme[OTHER][place]
-        paired = compare(a["metrics"][METRIC]["values"], b["metrics"][METRIC]["values"])
-        ratio = paired.as_dict()
-        low, high = ratio["ratio_ci95"] or ("", "")
+    for place, ratio in zip(places, compare_family(pairs), strict=True):
+        low, high = ratio.ci95 or ("", "")
         found[place] = {
             "threads": place[1],
             "fault_around_order": place[0],
-            "speedup": ratio["ratio"],
+            "speedup": "" if ratio.ratio is None else ratio.ratio,
             "speedup_lo": low,
             "speedup_hi": high,
-            "n": ratio["n"],
+            "significant": str(bool(ratio.significant)).lower(),
+            "n": ratio.n,
         }
     return found
+
+
+def checked(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the numbers to compare: a cell near 1 may be significant or not."""
+    return [{k: v for k, v in row.items() if k not in ("significant", "n")} for row in rows]
 
 
 def draw_map(ax: Axes, cells: dict[tuple[int, int], dict[str, Any]]) -> None:
     """Draw cells with their numbers, and the line at 1."""
     orders, threads = (sorted({place[i] for place in cells}) for i in (0, 1))
-    table = [[cells[order, n]["speedup"] for n in threads] for order in orders]
-    logs = [[math.log2(x) for x in row] for row in table]
+    table = [[cells[order, n]["speedup"] or math.nan for n in threads] for order in orders]
+    logs = np.ma.masked_invalid(np.log2(table))
+    unclear = [[cells[order, n]["significant"] != "true" for n in threads] for order in orders]
+    clear = np.ma.masked_where(unclear, logs)  # no line where a cell may be on either side
     norm = TwoSlopeNorm(0.0, math.log2(ENDS[0]), math.log2(ENDS[1]))
     ax.imshow(logs, cmap="PuOr_r", norm=norm, origin="lower", aspect="auto", alpha=0.75)
     for y, order in enumerate(orders):
         for x, n in enumerate(threads):
             write_cell(ax, x, y, cells[order, n])
-    if min(map(min, logs)) < 0 < max(map(max, logs)):
-        ax.contour(logs, levels=[0.0], colors="black", linewidths=1.2, zorder=4)
+    if clear.count() and clear.min() < 0 < clear.max():
+        ax.contour(clear, levels=[0.0], colors="black", linewidths=1.2, zorder=4)
     ax.set_xticks(range(len(threads)), [str(n) for n in threads])
     ax.set_yticks(range(len(orders)), [str(order) for order in orders])
     ax.grid(visible=False)
@@ -87,12 +100,12 @@ def draw_map(ax: Axes, cells: dict[tuple[int, int], dict[str, Any]]) -> None:
 
 def write_cell(ax: Axes, x: int, y: int, cell: dict[str, Any]) -> None:
     """Write the ratio in its cell: in italics and brackets if it may be 1."""
-    if cell["speedup"] < 1:
+    speedup = cell["speedup"]
+    unclear = speedup != "" and cell["significant"] != "true"
+    if speedup != "" and speedup < 1 and not unclear:
         look = {"hatch": "////", "edgecolor": "#404040", "linewidth": 0}
         ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, **look))
-    low, high = cell["speedup_lo"], cell["speedup_hi"]
-    unclear = low == "" or low <= 1 <= high
-    text = f"{cell['speedup']:.2f}"
+    text = "-" if speedup == "" else f"{speedup:.2f}"
     box = {"boxstyle": "round,pad=0.1", "facecolor": "white", "linewidth": 0}
     ax.text(
         x,

@@ -31,14 +31,19 @@ def draw(stored: Stored) -> Drawing:
         for index, threads in enumerate(counts):
             draw_threads(ax, [p for p in here if p["threads"] == threads], index, metric, unit)
         values = [
-            x / unit for p in here for x in (p["measured"][metric], p["metrics"][metric]["mean"])
+            x / unit
+            for p in here
+            for x in (p["measured"][metric], p["metrics"][metric]["mean"])
+            if x is not None  # refused: two sizes differ
         ]
         log_axis(ax, "y", min(values) / 1.5, max(values) * 1.5)
         ax.set(title=workload if metric == METRICS[0][0] else "", ylabel=word)
         ax.set_xlabel("fault_around_order")
     legend(figure, axes)
     errors = results.document["measured"]["mean_absolute_error"]["completion_s"]
-    told = ", ".join(f"{name} {e['ratio'] * 100:.0f} %" for name, e in errors.items())
+    told = ", ".join(
+        f"{name} {e['ratio'] * 100:.0f} %" for name, e in errors.items() if e["ratio"] is not None
+    )
     origin = results.caption_of(results.methods_of(*(metric for metric, _, _ in METRICS)))
     caption = (
         "Completion time and minor faults against the fault-around window, log2 of its pages (0:"
@@ -54,7 +59,11 @@ def draw_threads(ax: Axes, points: list[Point], index: int, metric: str, unit: f
     if not points:
         return
     style, who = line_style(index), threads_word(points[0]["threads"])
-    line = [(p["fault_around_order"], p["metrics"][metric]) for p in points]
+    line = [
+        (p["fault_around_order"], p["metrics"][metric])
+        for p in points
+        if p["metrics"][metric]["mean"] is not None
+    ]
     draw_line(ax, line, index, f"{who}, simulated", unit)
     ax.plot(
         [p["fault_around_order"] for p in points],

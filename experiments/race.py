@@ -15,7 +15,7 @@ from dessim.report.plot.style import grid, legend, line_style
 
 VERDICTS = "check/verdicts.json"
 NEEDS = {
-    "invalidate-race": "dessim run invalidate-race --replications 12 -j 2",
+    "invalidate-race": "dessim run invalidate-race -j 2",
     VERDICTS: f"mkdir -p results/check && dessim check --format json > results/{VERDICTS}",
 }
 KEYS = ("workload", "series", "bug")

@@ -18,26 +18,12 @@ Place = tuple[str, int]
 MERGED, LOCKLESS, LOCKED = "radix_walk_trylock", "gang_lookup_mapcount", "lock_each_page"
 PRECHECK = "gang_lookup_mapcount (precheck=true)"
 MISSING = "\N{EN DASH}"
+REASONS = {"not stationary": "length", "too short a part": "overlap", "lie beyond": "few"}
 
 
 def places(entries: list[Document]) -> list[Place]:
-    """Workload and threads of points or rows; with the size where one workload has several."""
-    sizes: dict[str, set[str]] = {}
-    for one in entries:
-        sizes.setdefault(one["workload"], set()).add(size_of(one))
-    several = {workload for workload, found in sizes.items() if len(found) > 1}
-    return [
-        (
-            f"{one['workload']}, {size_of(one)}" if one["workload"] in several else one["workload"],
-            one["threads"],
-        )
-        for one in entries
-    ]
-
-
-def size_of(entry: Document) -> str:
-    """How much of the file was simulated."""
-    return str(entry["parameters"].get("simulate", "all"))
+    """Workload and threads of points or rows."""
+    return [(one["workload"], one["threads"]) for one in entries]
 
 
 def changes(document: Document, a: str, b: str, metric: str) -> dict[Place, str]:
@@ -48,13 +34,24 @@ def changes(document: Document, a: str, b: str, metric: str) -> dict[Place, str]
 
 
 def change(row: Document) -> str:
-    """Return a ratio as a percentage with its interval, marked where chance alone may do it."""
-    if row["ratio_ci95"] is None:
-        return MISSING
-    low, high = ((end - 1) * 100 for end in row["ratio_ci95"])
+    """Return a ratio as a percentage with the interval that holds for all comparisons together."""
+    if row["ratio_ci95_simultaneous"] is None:
+        return refused(row["a"], row["b"])
+    low, high = ((end - 1) * 100 for end in row["ratio_ci95_simultaneous"])
+    if not row["resolved"]:
+        return f"{MISSING} wide"
     if not row["significant"]:
         return f"~ [{low:+.1f}, {high:+.1f}]"
     return f"{(row['ratio'] - 1) * 100:+.1f} % [{low:+.1f}, {high:+.1f}]"
+
+
+def refused(*metrics: Document) -> str:
+    """Return a dash and a word for the first reason why a number is not told."""
+    for metric in metrics:
+        for start, word in REASONS.items():
+            if start in metric.get("reason", ""):
+                return f"{MISSING} {word}"
+    return MISSING
 
 
 def values(document: Document, scheme: str, metric: str) -> dict[Place, Document]:
@@ -69,13 +66,12 @@ def values(document: Document, scheme: str, metric: str) -> dict[Place, Document
 
 
 def microseconds(metric: Document) -> str:
-    """Return a latency in microseconds with its interval; a dash if the sample has none."""
-    value = metric.get("mean")
-    if value is None:
-        return MISSING
-    if metric.get("ci95") is None:
-        return f"{value / 1e3:.3g}"
-    return f"{value / 1e3:.3g} [{metric['ci95'][0] / 1e3:.3g}, {metric['ci95'][1] / 1e3:.3g}]"
+    """Return a latency in microseconds with its interval; a dash and why if it has none."""
+    if metric["mean"] is None or metric["ci95"] is None:
+        return refused(metric)
+    value, low, high = (each / 1e3 for each in (metric["mean"], *metric["ci95"]))
+    digits = 4 if value >= 1e3 else 3
+    return f"{value:.{digits}g} [{low:.{digits}g}, {high:.{digits}g}]"
 
 
 def throughput(document: Document) -> str:
@@ -105,24 +101,35 @@ def tails(document: Document) -> str:
 
 def faults(document: Document) -> str:
     """Faults, how many of them sleep on a page lock, and BUG_ONs of the lockless scheme."""
+    metrics = ("minor_faults", "page_lock_waits", "bug1", "bug2")
     known = {
         (scheme, metric): values(document, scheme, metric)
         for scheme in (MERGED, LOCKLESS)
-        for metric in ("minor_faults", "page_lock_waits", "bug1", "bug2")
+        for metric in metrics
     }
     rows = []
     for place in known[MERGED, "minor_faults"]:
-        number = {key: each[place]["mean"] for key, each in known.items()}
-        more = number[LOCKLESS, "minor_faults"] / number[MERGED, "minor_faults"] - 1
-        asleep = [
-            f"{number[one, 'page_lock_waits'] / number[one, 'minor_faults'] * 100:.2g} %"
-            for one in (MERGED, LOCKLESS)
-        ]
-        bugs = [f"{number[LOCKLESS, bug]:.3g}" for bug in ("bug1", "bug2")]
-        rows.append([place[0], str(place[1]), f"{more * 100:+.1f} %", *asleep, *bugs])
-    head = ["means over replications", "threads", "faults, lockless to merged"]
+        merged, lockless = ([known[s, m][place] for m in metrics] for s in (MERGED, LOCKLESS))
+        more = share(lockless[0], merged[0], "{:+.1f} %", less=1)
+        asleep = [share(one[1], one[0], "{:.2g} %") for one in (merged, lockless)]
+        bugs = [count(one) for one in lockless[2:]]
+        rows.append([place[0], str(place[1]), more, *asleep, *bugs])
+    head = ["typical runs", "threads", "faults, lockless to merged"]
     head += ["page-lock waits a fault, merged", "lockless", "bug1 a run", "bug2 a run"]
     return markdown(head, rows)
+
+
+def share(part: Document, whole: Document, form: str, less: float = 0) -> str:
+    """Return one metric over another as a percentage; a dash and why if either is refused."""
+    if part["mean"] is None or whole["mean"] is None:
+        return refused(part, whole)
+    percent = (part["mean"] / whole["mean"] - less) * 100
+    return f"{percent:.0f} %" if not less and percent >= 10 else form.format(percent)
+
+
+def count(metric: Document) -> str:
+    """Return a count; a dash and why if it is refused."""
+    return refused(metric) if metric["mean"] is None else f"{metric['mean']:.3g}"
 
 
 def main(results: Path, page: Path) -> None:

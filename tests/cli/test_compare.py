@@ -2,16 +2,17 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from small import experiment_file
+from small import EXPERIMENT, experiment_file
 
 from dessim.cli import main
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    """Return a folder with the results of a small experiment."""
+    """Return a folder with the results of a small experiment, large enough for numbers to hold."""
     folder = tmp_path_factory.mktemp("compare")
-    path = experiment_file(folder)
+    enough = EXPERIMENT.replace("64KiB", "1MiB").replace("replications: 2", "replications: 6")
+    path = experiment_file(folder, enough)
     arguments = ["run", str(path), "--engine", "reference", "-q", "--out", str(folder / "results")]
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 0, done.output

@@ -15,7 +15,7 @@ from dessim.cli.measured import (
 )
 from dessim.cli.options import DATA, SIMULATION
 from dessim.cli.results import tell_files
-from dessim.cli.work import report_failures, run_points
+from dessim.cli.work import do_rounds, report_failures
 from dessim.study.store.names import folder_name
 
 
@@ -68,12 +68,14 @@ def validate(
     from dessim.study.fidelity.validation import validation_of
     from dessim.study.store.runs import Store
     from dessim.study.sweep.plan import check
+    from dessim.study.sweep.rounds import Rounds
 
     wanted = choose(only, table.rows, "--only")
-    points = simulating(points_of(wanted, chosen, table.places), simulate)
+    points = simulating(points_of(wanted, chosen, table.places, one_size=False), simulate)
     check(chosen, points)
-    tally = run_points(points, engine, jobs, Store(out / "runs"), quiet=quiet)
-    document = validation_of(points, tally, table, engine)
+    rounds = Rounds(chosen, points, engine, Store(out / "runs"))  # type: ignore[arg-type]
+    tally = do_rounds(rounds, jobs, quiet=quiet)
+    document = validation_of(rounds.points, tally, table, engine, rounds.found)
     folder = out / folder_name(f"validate-{table.name}")
     paths = write_validation(document, folder)
     if not no_figure:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dessim.study.store.runs import Store
     from dessim.study.sweep.executors import Workers
     from dessim.study.sweep.jobs import Job, Tally
+    from dessim.study.sweep.rounds import Rounds
 
 
 def run_points(
@@ -52,6 +53,21 @@ def run_points(
             return run_jobs(todo, workers, store, progress, force=False)
         with team_of(workers) as team:
             return run_jobs(todo, team, store, progress, force=False)
+
+
+def do_rounds(rounds: Rounds, workers: int, *, quiet: bool) -> Tally:
+    """Do all rounds of a study with the same workers, or take runs from the store."""
+    from dessim.study.sweep.rounds import all_rounds
+
+    store = rounds.store
+    store.root.mkdir(parents=True, exist_ok=True)
+    with team_of(workers) as team, Progress([], quiet=quiet, verbose=False) as progress:
+
+        def run(todo: list[Job]) -> Tally:
+            progress.expect(todo)
+            return run_jobs(todo, team, store, progress, force=False)
+
+        return all_rounds(rounds, run)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from dessim.study.fidelity.cells import points_of
 from dessim.study.fidelity.validation import error_of, errors_by, table_rows, validation_of
 from dessim.study.store.runs import keys_of
 from dessim.study.sweep.jobs import Job, RunOutcome, Tally
+from dessim.study.sweep.stationary import SizePair, Stationarity
 
 
 def outcome(index: int, point: Point, run: RunResult | None) -> RunOutcome:
@@ -105,3 +106,47 @@ def test_no_excess_at_all_counts_as_a_hundredth_of_the_ideal(tmp_path: Path) -> 
     document = validated(tmp_path, "sequential-read,2,3,768,0.002,\n", [run])
     [cell] = document["cells"]
     assert cell["excess_faults"]["log_error"] == pytest.approx(math.log(5.12 / 256))
+
+
+def test_a_number_that_depends_on_the_size_has_no_error(tmp_path: Path) -> None:
+    """Half the file takes a third of the time: neither can be scaled up, and no error is made."""
+    path = tmp_path / "table.csv"
+    path.write_text(
+        "workload,threads,order,minor_faults,seconds,note\nsequential-read,1,3,250,0.001,\n"
+    )
+    table = load_published(str(path))
+    (tmp_path / "experiment.yaml").write_text(
+        "machine: ivybridge-ex-4s\nworkload: sequential-read\nschemes: [radix_walk_trylock]\n"
+    )
+    experiment = load_experiment(
+        tmp_path / "experiment.yaml", ["workload.file_size=8MiB", "simulate=4MiB"]
+    )
+    points = points_of(table.rows, experiment, one_size=False)
+    times = (1200, 1201, 1202)
+    runs = [
+        a_run(completion_ps=us * 10**6, pages_simulated=1024, pages_declared=2048) for us in times
+    ]
+    tally, (point,) = Tally(), points
+    for replication, run in enumerate(runs):
+        [key] = keys_of(point, [replication], "reference")
+        tally.outcomes[0, replication] = RunOutcome(Job(0, point, key, tmp_path, ""), run, None)
+    differ = SizePair(400.0, 1200.0, 0.05, "differ")
+    found = Stationarity((2 << 20, 4 << 20), False, {"completion_s": differ})
+    [cell] = validation_of(points, tally, table, "reference", [found])["cells"]
+    assert "not_stationary" in cell["flags"]
+    assert cell["completion_s"]["simulated"] is cell["completion_s"]["log_error"] is None
+    agree = Stationarity((2 << 20, 4 << 20), False, {})
+    [cell] = validation_of(points, tally, table, "reference", [agree])["cells"]
+    assert "not_stationary" not in cell["flags"]
+    assert cell["completion_s"]["log_error"] is not None
+
+
+def test_cells_grow_with_the_experiment_unless_they_need_one_size() -> None:
+    """`simulate: auto` stays as it is for a validation; a fit compares machines at one size."""
+    experiment = load_experiment("fault-around-2014")
+    keys = [(name, "radix_walk_trylock", 8, 4) for name in ("sequential-read", "random-read")]
+    for point in points_of(keys, experiment, one_size=False):
+        assert point.simulate_cap_bytes is not None
+    for point in points_of(keys, experiment):
+        assert point.simulate_cap_bytes is None
+        assert point.simulate_bytes is not None

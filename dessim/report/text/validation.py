@@ -113,6 +113,8 @@ def _cells(cells: list[Entry]) -> Table:
         name = f"{mark}{cell['threads']}:{cell['fault_around_order']}"
         if cell["doubtful"]:
             name += " ?"
+        if "not_stationary" in cell.get("flags", ()):
+            name += " !"
         if "failures" in cell:
             table.add_row(name, "failed")
             continue
@@ -172,6 +174,10 @@ def _remarks(document: Entry) -> Iterator[str]:
     sizes = {cell["simulated_bytes"] for cell in document["cells"] if cell["scaled"]}
     if sizes:
         yield "A part of each file was simulated; times and counts are extrapolated."
+    notes = {c["cell"]: c.get("notes", ()) for c in document["cells"]}
+    refused = [c["cell"] for c in document["cells"] if "not_stationary" in c.get("flags", ())]
+    for cell in refused:
+        yield f"! {cell}: {next(note for note in notes[cell] if 'stationary' in note)}"
     if any(cell["doubtful"] for cell in document["cells"]):
         yield "? a doubtful measurement, left out of the errors"
     fitted = document["calibration"]

@@ -142,7 +142,11 @@ def spelled_out(texts: Sequence[str], option: str) -> list[Key]:
 
 
 def points_of(
-    keys: Iterable[Key], experiment: Experiment, places: Mapping[Key, Place] | None = None
+    keys: Iterable[Key],
+    experiment: Experiment,
+    places: Mapping[Key, Place] | None = None,
+    *,
+    one_size: bool = True,
 ) -> list[Point]:
     """A point for each cell.
 
@@ -155,6 +159,9 @@ def points_of(
     experiment : Experiment
     places : dict, optional
         Where the cells stand, if in a table.
+    one_size : bool
+        Whether points of `simulate: auto` get one size, as a comparison of machines needs it;
+        otherwise they grow until two sizes agree.
 
     Raises
     ------
@@ -163,7 +170,8 @@ def points_of(
         order.
     """
     templates: dict[object, Point] = {}
-    for point in map(of_a_size, resolve(experiment)):
+    sized = of_a_size if one_size else _as_asked
+    for point in map(sized, resolve(experiment)):
         templates.setdefault(key_of(point), point)
         templates.setdefault(point.workload.name, point)
         templates.setdefault(None, point)
@@ -180,6 +188,10 @@ def points_of(
     if problems:
         raise ConfigError(problems)
     return points
+
+
+def _as_asked(point: Point) -> Point:
+    return point
 
 
 def of_a_size(point: Point) -> Point:
@@ -207,14 +219,15 @@ def _point(key: Key, templates: Mapping[object, Point]) -> Point:
     registry.load(scheme)  # here, where its place is known
     like = templates.get(workload) or templates[None]
     known = like.workload if workload in templates else _workload(workload)
-    simulate = like.simulate_bytes if workload in templates else None
+    sizes = (like.simulate_bytes, like.simulate_cap_bytes) if workload in templates else (None,) * 2
     return like.model_copy(
         update={
             "workload": known.model_copy(update={"threads": threads}),
             "scheme": SchemeChoice(name=scheme),
             "threads": threads,
             "fault_around_order": order,
-            "simulate_bytes": simulate,
+            "simulate_bytes": sizes[0],
+            "simulate_cap_bytes": sizes[1],
             "parameters": {},
         }
     )
@@ -273,7 +286,8 @@ def _simulating(point: Point, sizes: Mapping[str, int | None]) -> Point:
     if size is not None and size >= point.workload.file_size_bytes:
         size = None
     parameters = {k: v for k, v in point.parameters.items() if k != "simulate"}
-    return point.model_copy(update={"simulate_bytes": size, "parameters": parameters})
+    changed = {"simulate_bytes": size, "simulate_cap_bytes": None, "parameters": parameters}
+    return point.model_copy(update=changed)
 
 
 def ideal_faults(point: Point) -> float:

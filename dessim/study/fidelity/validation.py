@@ -18,6 +18,7 @@ from dessim.study.fidelity.cells import cell_name, ideal_faults, key_of
 from dessim.study.store.version import model_version
 from dessim.study.sweep.jobs import Tally
 from dessim.study.sweep.precision import summary_of
+from dessim.study.sweep.stationary import Stationarity, refuse
 
 SECONDS, FAULTS = "completion_s", "minor_faults"
 QUANTITIES = (SECONDS, FAULTS, "excess_faults")
@@ -32,7 +33,11 @@ Entry = dict[str, Any]
 
 
 def validation_of(
-    points: Sequence[Point], tally: Tally, table: Published, engine: str
+    points: Sequence[Point],
+    tally: Tally,
+    table: Published,
+    engine: str,
+    sizes: Sequence[Stationarity | None] = (),
 ) -> dict[str, Any]:
     """Every point beside its measured row.
 
@@ -44,13 +49,16 @@ def validation_of(
         Of all their runs.
     table : Published
     engine : str
+    sizes : sequence of Stationarity or None, optional
+        What two sizes of each point showed, where a part of its file was simulated: a number that
+        depends on the size has no error.
 
     Returns
     -------
     dict
         JSON-able, in stable order: `cells`, `errors` by workload, and by workload and threads.
     """
-    cells = cells_of(points, tally, table)
+    cells = cells_of(points, tally, table, sizes)
     machine = points[0].machine
     return {
         "data": table.name,
@@ -67,10 +75,17 @@ def validation_of(
     }
 
 
-def cells_of(points: Sequence[Point], tally: Tally, table: Published) -> list[Entry]:
+def cells_of(
+    points: Sequence[Point],
+    tally: Tally,
+    table: Published,
+    sizes: Sequence[Stationarity | None] = (),
+) -> list[Entry]:
     """The cells of a validation: an entry for each point, in their order."""
+    found = sizes or [None] * len(points)
     return [
-        _cell(point, table.rows[key_of(point)], tally, index) for index, point in enumerate(points)
+        _cell(point, table.rows[key_of(point)], tally, index, size)
+        for index, (point, size) in enumerate(zip(points, found, strict=True))
     ]
 
 
@@ -86,7 +101,9 @@ def _calibration(machine: Machine) -> Entry | None:
     }
 
 
-def _cell(point: Point, measured: Measured, tally: Tally, index: int) -> Entry:
+def _cell(
+    point: Point, measured: Measured, tally: Tally, index: int, size: Stationarity | None
+) -> Entry:
     outcomes = tally.of_point(index)
     runs = [outcome.run for outcome in outcomes if outcome.run is not None]
     size_bytes = point.workload.file_size_bytes
@@ -108,6 +125,9 @@ def _cell(point: Point, measured: Measured, tally: Tally, index: int) -> Entry:
         entry["failures"] = [o.error for o in outcomes if o.error is not None]
         return entry
     summary = summary_of(point, runs)
+    if size is not None:
+        summary = refuse(summary, size)
+    entry |= {"flags": list(summary.flags), "notes": list(summary.notes)}
     for quantity in (SECONDS, FAULTS):
         if quantity in measured.values:
             estimate = summary.metrics[quantity].as_dict()
@@ -232,6 +252,7 @@ def table_rows(document: dict[str, Any]) -> list[Entry]:
             for name in ("workload", "scheme", "threads", "fault_around_order", "fitted")
         }
         row |= {"doubtful": cell["doubtful"], "simulated_bytes": cell["simulated_bytes"]}
+        row["flags"] = " ".join(cell.get("flags", ()))
         for quantity in QUANTITIES:
             one = cell.get(quantity) or {}
             low, high = one.get("ci95") or (None, None)

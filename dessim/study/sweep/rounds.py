@@ -6,7 +6,7 @@ same experiment makes the same rounds wherever it runs, and a killed one goes on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dessim.engines import EngineName
 from dessim.kernel.result import RunResult
@@ -136,6 +136,22 @@ class Rounds:
         last = point.replications if end is None else end
         keys = keys_of(point, range(begin, last), self.engine)
         return [Job(index, point, key, self.store.root, self.config) for key in keys]
+
+
+def all_rounds(rounds: Rounds, run: Callable[[list[Job]], Tally]) -> Tally:
+    """Do all rounds of a study.
+
+    Parameters
+    ----------
+    rounds : Rounds
+    run : callable
+        Does some jobs.
+    """
+    tally, todo = Tally(), rounds.first()
+    while todo:
+        tally.take(run(todo))
+        todo = rounds.more(tally)
+    return tally
 
 
 def _compared(points: Sequence[Point]) -> list[list[int]]:

@@ -127,6 +127,7 @@ def _cell(
     summary = summary_of(point, runs)
     if size is not None:
         summary = refuse(summary, size)
+        entry["stationarity"] = size.as_dict()
     entry |= {"flags": list(summary.flags), "notes": list(summary.notes)}
     for quantity in (SECONDS, FAULTS):
         if quantity in measured.values:

@@ -51,13 +51,25 @@ class SizePair:
     tolerance: float
     verdict: Verdict
 
+    @property
+    def ratio(self) -> float | None:
+        """Larger over smaller; None where either is missing or zero."""
+        return self.larger / self.smaller if self.smaller and self.larger else None
+
+    @property
+    def perhaps(self) -> bool:
+        """Whether the runs are too few to say that the sizes differ, though their medians do."""
+        ratio = self.ratio
+        if self.verdict != "unsure" or ratio is None:
+            return False
+        return not 1 / (1 + self.tolerance) <= ratio <= 1 + self.tolerance
+
     def as_dict(self) -> dict[str, Any]:
         """The form of results."""
-        known = self.smaller and self.larger
         return {
             "smaller": self.smaller,
             "larger": self.larger,
-            "ratio": self.larger / self.smaller if known else None,  # type: ignore[operator]
+            "ratio": self.ratio,
             "tolerance": self.tolerance,
             "verdict": self.verdict,
         }
@@ -163,7 +175,8 @@ def refuse(summary: Summary, found: Stationarity) -> Summary:
     Returns
     -------
     Summary
-        Scaled numbers are gone if sizes differ; other metrics that differ have no interval.
+        Scaled numbers are gone if sizes differ; other metrics that differ have no interval, nor has
+        a scaled number whose medians differ where the runs are too few to be sure.
     """
     if found.whole or not summary.scaled:
         return summary
@@ -174,6 +187,9 @@ def refuse(summary: Summary, found: Stationarity) -> Summary:
             metrics[name] = estimate.unsure(_why(found, name, estimate), number=False)
         elif pair is not None and pair.verdict == "differ":
             metrics[name] = estimate.unsure(_why(found, name, estimate), number=True)
+        elif pair is not None and BY_NAME[name].scales and pair.perhaps:
+            reason = f"perhaps {NOT_STATIONARY}: {_sizes(found, name, pair)}"
+            metrics[name] = estimate.unsure(reason, number=True)
     if not found.refused:
         return replace(summary, metrics=metrics)
     remedy = "nothing is scaled up (a greater `simulate_cap` may help)"

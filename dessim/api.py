@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dessim.metrics import View, columns_of
 from dessim.report.common.doubts import flags_of, runs_alike
-from dessim.report.common.format import form_of, scheme_of, told
+from dessim.report.common.format import estimate_text, form_of, scheme_of
 from dessim.report.common.results import Results, load_results
 from dessim.study.store.names import folder_name
 
@@ -164,8 +164,10 @@ class Result:
         """
         found = [one for one in self.points if all(_has(one, *item) for item in wanted.items())]
         if len(found) != 1:
-            told = ", ".join(f"{key}={value!r}" for key, value in wanted.items())
-            raise LookupError(f"{len(found)} points of {self.name} have {told}; there must be one")
+            values = ", ".join(f"{key}={value!r}" for key, value in wanted.items())
+            raise LookupError(
+                f"{len(found)} points of {self.name} have {values}; there must be one"
+            )
         return found[0]
 
     def rows(self) -> list[dict[str, Any]]:
@@ -236,7 +238,7 @@ def _cells(point: dict[str, Any]) -> list[str]:
     cells = [scheme_of(point), str(point["threads"]), str(point["fault_around_order"])]
     cells.append(", ".join(f"{key} {value}" for key, value in swept.items()))
     alike = runs_alike(point)
-    cells += [told(point["metrics"].get(m.name), form_of(m), alike=alike) for m in SHOWN]
+    cells += [estimate_text(point["metrics"].get(m.name), form_of(m), alike=alike) for m in SHOWN]
     return cells
 
 

@@ -8,6 +8,6 @@ class UserError(ValueError):
     the command line is a bug of dessim and shows its traceback.
     """
 
-    def told(self) -> str:
+    def message(self) -> str:
         """Return the text that a command prints."""
         return f"error: {self}"

@@ -15,7 +15,7 @@ from dessim.cli.measured import (
     write_validation,
 )
 from dessim.cli.options import DATA, SIMULATION
-from dessim.cli.results import tell_files
+from dessim.cli.results import report_files
 from dessim.study.store.names import folder_name
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def calibrate(
     folder = out / folder_name(f"calibrate-{chosen.name}")
     with simulator(chosen, engine, jobs, out, quiet=quiet) as run:
         problem, points = _problem(chosen, table, fit, params, simulate, run, not no_faults)
-        problem.on_evaluation = _silent if quiet else _tell
+        problem.on_evaluation = _silent if quiet else _report
         if sensitivity:
             _show_sensitivity(problem, form)
             return
@@ -148,7 +148,7 @@ def _silent(evaluation: Evaluation) -> None:
     pass
 
 
-def _tell(evaluation: Evaluation) -> None:
+def _report(evaluation: Evaluation) -> None:
     """One line about an evaluation."""
     from dessim.study.fidelity.parameters import as_text
 
@@ -236,7 +236,7 @@ def _fit(
     else:
         _echo_json(document)
     if not quiet:
-        tell_files(paths)
+        report_files(paths)
 
 
 def _validate(

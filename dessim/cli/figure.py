@@ -10,14 +10,14 @@ import click
 
 from dessim.cli.exit_codes import FAILED
 from dessim.cli.options import FOLDER, RESULTS_DIR
-from dessim.cli.results import known_results, place_of, tell_files
+from dessim.cli.results import known_results, place_of, report_files
 
 if TYPE_CHECKING:
     from dessim.report.paper.figures import PaperFigure, Stored
     from dessim.report.paper.tolerance import SeedCheck
 
-MAX_TOLD = 10
-"""Differences told of one figure."""
+MAX_SHOWN = 10
+"""Differences of one figure that are printed."""
 
 
 @click.command()
@@ -90,7 +90,7 @@ def figure(
 def _draw_results(folder: Path, names: Sequence[str], out: Path | None) -> None:
     from dessim.report.figures import draw_all
 
-    tell_files(draw_all(folder, out or folder / "figures", names))
+    report_files(draw_all(folder, out or folder / "figures", names))
 
 
 def _draw_paper(
@@ -110,38 +110,38 @@ def _draw_paper(
         if accept:
             one.accept(drawing)
         if check and stored.seed is not None:
-            wrong += not _tell_seed(one, one.check_other_seed(drawing), stored.seed)
+            wrong += not _report_seed(one, one.check_other_seed(drawing), stored.seed)
         elif check:
             found = one.check(drawing)
             wrong += bool(found)
-            _tell(one, found)
-    tell_files(paths)
+            _report(one, found)
+    report_files(paths)
     if wrong:
         click.echo(f"error: {wrong} of {len(figures)} figures are not as expected", err=True)
         click.get_current_context().exit(FAILED)
 
 
-def _tell_seed(figure: PaperFigure, found: SeedCheck, seed: int) -> bool:
+def _report_seed(figure: PaperFigure, found: SeedCheck, seed: int) -> bool:
     """Tell how another seed compares; return whether the expected numbers hold."""
     click.echo(
         f"{figure.name}: seed {seed} {'agrees' if found.holds else 'DIFFERS'}:"
         f" {len(found.differ)} of {found.compared} numbers differ (up to {found.borne} may by"
         f" chance; tolerance: {figure.tolerance}), {found.one_sided} are supported by one seed only"
     )
-    told = (*found.wrong, *found.differ)
-    for text in told[:MAX_TOLD]:
+    differences = (*found.wrong, *found.differ)
+    for text in differences[:MAX_SHOWN]:
         click.echo(f"  {text}")
-    if len(told) > MAX_TOLD:
-        click.echo(f"  and {len(told) - MAX_TOLD} more")
+    if len(differences) > MAX_SHOWN:
+        click.echo(f"  and {len(differences) - MAX_SHOWN} more")
     return found.holds
 
 
-def _tell(figure: PaperFigure, found: Sequence[str]) -> None:
+def _report(figure: PaperFigure, found: Sequence[str]) -> None:
     if not found:
         click.echo(f"{figure.name}: as expected (tolerance: {figure.tolerance})")
         return
     click.echo(f"{figure.name}: {len(found)} numbers differ (tolerance: {figure.tolerance})")
-    for text in found[:MAX_TOLD]:
+    for text in found[:MAX_SHOWN]:
         click.echo(f"  {text}")
-    if len(found) > MAX_TOLD:
-        click.echo(f"  and {len(found) - MAX_TOLD} more")
+    if len(found) > MAX_SHOWN:
+        click.echo(f"  and {len(found) - MAX_SHOWN} more")

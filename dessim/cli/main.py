@@ -46,7 +46,7 @@ class Commands(click.Group):
         except BrokenPipeError:
             raise  # click ends quietly
         except UserError as error:
-            raise Refused(error.told()) from error
+            raise Refused(error.message()) from error
         except OSError as error:
             raise Refused(f"error: {error}") from error
 

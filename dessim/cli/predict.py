@@ -9,7 +9,7 @@ import click
 
 from dessim.cli.measured import DEFAULT, load_with, simulator, table_of
 from dessim.cli.options import DATA, SIMULATION
-from dessim.cli.results import tell_files
+from dessim.cli.results import report_files
 
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point
@@ -72,7 +72,7 @@ def predict(
     paths = write_texts(texts, to.parent)
     click.echo(text if form == "csv" else texts[f"{to.stem}.json"], nl=False)
     if not quiet:
-        tell_files(paths)
+        report_files(paths)
 
 
 def _points(

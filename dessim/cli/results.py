@@ -22,7 +22,7 @@ def known_results(results_dir: Path) -> str:
     return f" (there are results of {', '.join(known)})" if known else ""
 
 
-def tell_files(paths: Sequence[Path]) -> None:
+def report_files(paths: Sequence[Path]) -> None:
     """Say on standard error which files were written."""
     click.echo(f"wrote {summary_of(paths)}", err=True)
 

@@ -11,7 +11,7 @@ import click
 
 from dessim.cli.options import ENGINE, MAX_WORKERS, OUT, QUIET, REPLICATIONS, SEED, set_option
 from dessim.cli.progress import Progress
-from dessim.cli.results import tell_files
+from dessim.cli.results import report_files
 from dessim.cli.work import fail, report_failures, run_jobs, team_of
 
 if TYPE_CHECKING:
@@ -103,15 +103,15 @@ def run(
         from dessim.report.figures import draw_all
 
         done.files.extend(draw_all(done.folder, done.folder / "figures"))
-    _tell(done, form, quiet)
+    _report(done, form, quiet)
 
 
-def _tell(done: Outcome, form: str, quiet: bool) -> None:
+def _report(done: Outcome, form: str, quiet: bool) -> None:
     """Print the results, what was damaged or written, and which runs failed."""
-    _tell_damage(done.tally)
+    _report_damage(done.tally)
     print_document(done.document, form)
     if not quiet:
-        tell_files(done.files)
+        report_files(done.files)
     report_failures(done.tally)
 
 
@@ -135,7 +135,7 @@ def _doing(
     return do
 
 
-def _tell_damage(tally: Tally) -> None:
+def _report_damage(tally: Tally) -> None:
     for damaged in tally.damaged:
         click.echo(f"warning: damaged, run again: {damaged}", err=True)
     if tally.cleared:

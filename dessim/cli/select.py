@@ -44,9 +44,9 @@ class Selection:
         from dessim.study.store.names import folder_name
         from dessim.study.sweep.settled import of_one_size
 
-        points, told = of_one_size(self.points, out / folder_name(self.experiment.name))
-        if told and not quiet:
-            click.echo(told, err=True)
+        points, note = of_one_size(self.points, out / folder_name(self.experiment.name))
+        if note and not quiet:
+            click.echo(note, err=True)
         return replace(self, points=tuple(points))
 
 

@@ -27,8 +27,8 @@ def list_command(kind: str | None) -> None:
         entries = _entries(one)
         width = max((len(name) for name, _ in entries), default=0)
         for name, text in entries:
-            told = text if text.startswith(UNUSABLE) else _first_sentence(text)
-            click.echo(f"{indent}{name:<{width}}  {told}".rstrip())
+            summary = text if text.startswith(UNUSABLE) else _first_sentence(text)
+            click.echo(f"{indent}{name:<{width}}  {summary}".rstrip())
 
 
 def _entries(kind: str) -> list[tuple[str, str]]:

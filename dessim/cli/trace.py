@@ -81,20 +81,20 @@ def trace(
     from dessim.study.store.names import folder_name
 
     path = out or Path("results") / folder_name(chosen.experiment.name) / "trace.pftrace"
-    told = []
+    files = []
     if form != "folded":
         slices = write_trace(recording, path)
-        told.append(f"{path} ({slices:,} slices, {path.stat().st_size / 1e6:.1f} MB)")
+        files.append(f"{path} ({slices:,} slices, {path.stat().st_size / 1e6:.1f} MB)")
     if form != "perfetto":
         from dessim.report.trace.folded import folded_text
 
         stacks = path.with_suffix(".folded")
         stacks.parent.mkdir(parents=True, exist_ok=True)
         stacks.write_text(folded_text(recording), encoding="utf-8")
-        told.append(str(stacks))
+        files.append(str(stacks))
     if not quiet:
-        click.echo(f"wrote {', '.join(told)}", err=True)
-        _tell_the_end(recording, until_ps)
+        click.echo(f"wrote {', '.join(files)}", err=True)
+        _report_the_end(recording, until_ps)
     if recording.error:
         click.echo(f"error: the run ended at its last slice: {recording.error}", err=True)
         sys.exit(1)
@@ -105,7 +105,7 @@ def _check_name(out: Path | None, form: str) -> None:
         raise click.UsageError(f"--out {out}: the stacks have this name; the trace needs another")
 
 
-def _tell_the_end(recording: Recording, until_ps: int | None) -> None:
+def _report_the_end(recording: Recording, until_ps: int | None) -> None:
     spans = sum(map(len, recording.spans))
     if recording.full:
         click.echo(

@@ -14,7 +14,7 @@ from dessim.cli.measured import (
     write_validation,
 )
 from dessim.cli.options import DATA, SIMULATION
-from dessim.cli.results import tell_files
+from dessim.cli.results import report_files
 from dessim.cli.work import do_rounds, report_failures
 from dessim.study.store.names import folder_name
 
@@ -84,7 +84,7 @@ def validate(
         paths += draw_validation(document, folder / "figures")
     show_validation(document, form)
     if not quiet:
-        tell_files(paths)
+        report_files(paths)
     report_failures(tally)
 
 
@@ -144,4 +144,4 @@ def _validate_curves(
     else:
         click.echo(texts[f"validation.{form}"], nl=False)
     if not quiet:
-        tell_files(paths)
+        report_files(paths)

@@ -71,7 +71,7 @@ class ConfigError(UserError):
             shown.append(f"... and {len(self.problems) - MAX_SHOWN} more errors")
         super().__init__("\n".join(shown))
 
-    def told(self) -> str:
+    def message(self) -> str:
         """Return the problems as they are: each says by itself that it is an error."""
         return str(self)
 

@@ -248,10 +248,10 @@ def options_of(scheme: Scheme | Actor, chosen: Mapping[str, Option]) -> dict[str
         options[key] = value
     for clash in scheme.excluded:
         if clash.items() <= options.items():
-            told = " and ".join(f"{key}={value}" for key, value in clash.items())
+            values = " and ".join(f"{key}={value}" for key, value in clash.items())
             raise UnknownScheme(
-                f"options {told} of {scheme.name!r} do not go together: one leaves nothing for the"
-                " other to do"
+                f"options {values} of {scheme.name!r} do not go together: one leaves nothing for"
+                " the other to do"
             )
     return options
 

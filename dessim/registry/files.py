@@ -97,8 +97,8 @@ def _read(path: Path, changed_ns: int, word: str, own: bool) -> Found | None:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, OSError) as error:
         line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-        told = error.msg if isinstance(error, SyntaxError) else str(error)
-        problem = f"{path}{line}: {told}; {REMEDY}"
+        reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        problem = f"{path}{line}: {reason}; {REMEDY}"
         return Found(path.stem, path, frozenset((word,)), "", problem, own)
     words = frozenset(names_of(tree) & set(WORDS.values()))
     if not words:

@@ -4,12 +4,12 @@ from dessim.report.common.format import (
     amount,
     duration_ns,
     duration_s,
+    estimate_text,
     percent,
     plain_number,
     plus_minus,
     scheme_of,
     threads_word,
-    told,
 )
 
 
@@ -75,18 +75,18 @@ def test_half_widths_are_relative_and_never_invented() -> None:
 def test_an_interval_is_a_plus_minus_only_where_that_is_true(
     mean: float | None, ci95: list[float] | None, words: str
 ) -> None:
-    """Lopsided ones are told in full, and of those that say little only the ends."""
-    assert told({"mean": mean, "ci95": ci95, "n": 5}, duration_ns) == words
+    """Lopsided ones are estimate_text in full, and of those that say little only the ends."""
+    assert estimate_text({"mean": mean, "ci95": ci95, "n": 5}, duration_ns) == words
 
 
 def test_runs_of_two_kinds_get_no_plus_minus_and_what_is_refused_says_so() -> None:
     """However narrow the interval is; one run alone has no interval, which is no refusal."""
     narrow = {"mean": 1000, "ci95": [999, 1001], "n": 40}
-    assert told(narrow, duration_ns, alike=False) == "1.00us [999ns, 1.00us]"
+    assert estimate_text(narrow, duration_ns, alike=False) == "1.00us [999ns, 1.00us]"
     refused = {"mean": 1000, "ci95": None, "n": 5, "reason": "two sizes differ"}
-    assert told(refused, duration_ns) == "1.00us ±?"
-    assert told(refused | {"n": 1}, duration_ns) == "1.00us"
-    assert told(None, duration_ns) == "–"  # noqa: RUF001 - the dash of the tables
+    assert estimate_text(refused, duration_ns) == "1.00us ±?"
+    assert estimate_text(refused | {"n": 1}, duration_ns) == "1.00us"
+    assert estimate_text(None, duration_ns) == "–"  # noqa: RUF001 - the dash of the tables
 
 
 def test_schemes_are_named_with_their_options() -> None:
@@ -99,6 +99,6 @@ def test_schemes_are_named_with_their_options() -> None:
 
 def test_numbers_at_axes_are_short() -> None:
     """As they are from a thousandth to 100,000; powers of ten beyond as such."""
-    told = [plain_number(x) for x in (0.0, 0.001, 1.5, 20000, 1e5, 1e-6, 2e-6)]
-    assert told == ["0", "0.001", "1.5", "20000", "1e5", "1e-6", "2e-06"]
+    estimate_text = [plain_number(x) for x in (0.0, 0.001, 1.5, 20000, 1e5, 1e-6, 2e-6)]
+    assert estimate_text == ["0", "0.001", "1.5", "20000", "1e5", "1e-6", "2e-06"]
     assert plain_number(1e-6, raised=True) == "10⁻⁶"

@@ -269,7 +269,7 @@ def test_rows_of_flagged_points_have_no_plus_minus(reported: Path, tmp_path: Pat
     assert [row[at["flags"]].text for row in (first, second)] == ["mixture", "not_stationary"]
     assert "±" not in first[at["pages/s"]].text
     assert second[at["pages/s"]].text.endswith("±?")
-    assert "no interval: not stationary: it grows" in second[at["pages/s"]].told
+    assert "no interval: not stationary: it grows" in second[at["pages/s"]].tooltip
     [compared] = comparison_tables(results.document)
     column = compared.columns.index("A")
     mixed = [row[column].text for row in compared.rows if row[column].number]

@@ -30,8 +30,12 @@ def test_medians_apart_that_runs_cannot_settle(pair: SizePair, perhaps: bool) ->
 
 def minor_faults(folder: Path, pair: SizePair) -> tuple[IntervalEstimate, tuple[str, ...]]:
     """Return the faults of six runs of part of a file, after two sizes gave a pair."""
-    path = experiment_file(folder, "machine: ivybridge-ex-4s\nworkload: sequential-read\n", "a.yaml")
-    [point] = resolve(load_experiment(str(path), ["schemes=[radix_walk_trylock]", "simulate=64MiB"]))
+    path = experiment_file(
+        folder, "machine: ivybridge-ex-4s\nworkload: sequential-read\n", "a.yaml"
+    )
+    [point] = resolve(
+        load_experiment(str(path), ["schemes=[radix_walk_trylock]", "simulate=64MiB"])
+    )
     counters = a_run().counters
     runs = [
         a_run(pages_declared=8192, counters=counters | {"minor_faults": 1000 + number})

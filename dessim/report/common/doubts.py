@@ -16,7 +16,13 @@ from dessim.measure.statistics.flags import FLAGS
 from dessim.measure.statistics.modes import nothing_seen
 from dessim.measure.statistics.typical import FEWEST
 from dessim.metrics import BY_NAME, METRICS, Metric
-from dessim.report.common.format import form_of_name, interval, scheme_of, threads_word, told
+from dessim.report.common.format import (
+    estimate_text,
+    form_of_name,
+    interval,
+    scheme_of,
+    threads_word,
+)
 
 Point = dict[str, Any]
 MIXTURE, NOT_STATIONARY, NO_OVERLAP = "mixture", "not_stationary", "no_overlap"
@@ -199,7 +205,7 @@ def mixture_words(point: Point) -> str:
     form = form_of_name(metric)
     low, high = (f"{100 * end:.2g}" for end in rare["share_ci95"])
     share = f"{100 * rare['share']:.3g} %, 95 % interval {low} to {high} %"
-    whole = told(point["metrics"].get(metric), form, alike=False)
+    whole = estimate_text(point["metrics"].get(metric), form, alike=False)
     return (
         f"{rare['runs']} of {rare['runs'] + common['runs']} runs are of another kind ({share}):"
         f" {heading_of(metric)} {_mode(rare, form)} instead of {_mode(common, form)};"

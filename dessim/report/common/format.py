@@ -108,7 +108,7 @@ def is_lopsided(mean: float, ci95: Sequence[float]) -> bool:
     return off > LOPSIDED_SHARE * half and off > LOPSIDED_RATIO * abs(mean)
 
 
-def told(
+def estimate_text(
     estimate: dict[str, Any] | None, form: Callable[[float], str], *, alike: bool = True
 ) -> str:
     """A number and how sure it is, in as few words as are true.

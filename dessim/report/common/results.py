@@ -86,7 +86,7 @@ class Results:
         for point in points:
             swept = [f"{key} {value}" for key, value in point["parameters"].items()]
             groups.setdefault((point["workload"], point["machine"], *swept), []).append(point)
-        titles = _telling(list(groups))
+        titles = _distinguishing(list(groups))
         return [
             Panel(title, tuple(group)) for title, group in zip(titles, groups.values(), strict=True)
         ]
@@ -133,8 +133,8 @@ class Results:
     def methods_of(self, *metrics: str) -> tuple[str, ...]:
         """How the intervals of some metrics were made; empty if there is none."""
         estimates = (p["metrics"].get(name) for p in self.document["points"] for name in metrics)
-        told = (e.get("method", "") for e in estimates if e and e["ci95"])
-        return _methods(told)
+        methods = (e.get("method", "") for e in estimates if e and e["ci95"])
+        return _methods(methods)
 
     def caption_of(self, methods: Sequence[str] = (), *, bands: bool = True) -> str:
         """What all figures of these results must say about where they come from.
@@ -175,12 +175,12 @@ def _listed(numbers: Iterable[int]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def _methods(told: Iterable[str]) -> tuple[str, ...]:
+def _methods(texts: Iterable[str]) -> tuple[str, ...]:
     """Methods, each once, as part of a sentence."""
-    return tuple(dict.fromkeys(text.replace(";", ",") for text in told if text))
+    return tuple(dict.fromkeys(text.replace(";", ",") for text in texts if text))
 
 
-def _telling(keys: list[tuple[str, ...]]) -> list[str]:
+def _distinguishing(keys: list[tuple[str, ...]]) -> list[str]:
     """Short titles: as many words of the keys as are needed to tell them apart."""
     words = max((len(key) for key in keys), default=0)
     for n in range(words + 1):
@@ -224,9 +224,9 @@ def load_document(folder: Path) -> dict[str, Any]:
 
 
 def _refused(folder: Path, name: str, error: Exception) -> ReportError:
-    told = " ".join(str(error).split())
+    reason = " ".join(str(error).split())
     return ReportError(
-        f"{folder} holds no results that `dessim run` wrote ({name}: {told});"
+        f"{folder} holds no results that `dessim run` wrote ({name}: {reason});"
         " the same `dessim run` writes them again"
     )
 

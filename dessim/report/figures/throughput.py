@@ -74,8 +74,8 @@ def draw(results: Results) -> Drawing | None:
         ax.set_xlabel("threads")
         ax.set_ylabel(f"{word}pages mapped per second")
     legend(figure, axes)
-    told = results.caption_of(results.methods_of(METRIC))
-    caption = f"Pages mapped per second by all threads together. {told}"
+    methods = results.caption_of(results.methods_of(METRIC))
+    caption = f"Pages mapped per second by all threads together. {methods}"
     if any(row[f"usl_{METRIC}"] != "" for row in rows):
         caption += (
             " Thin lines: the Universal Scalability Law fitted to each scheme by least squares on"

@@ -75,9 +75,9 @@ def bars(rows: Sequence[tuple[str, dict[str, float]]], categories: Sequence[str]
         y = index * ROW
         body.append(Markup('<text x="0" y="{}" class="tick">{}</text>').format(y + 18, label))
         left = 0.0
-        told = [(name, word(name), share.get(name, 0.0)) for name in categories]
-        rest = max(0.0, 1 - sum(width for _, _, width in told))
-        for place, (name, text, width) in enumerate([*told, ("", "other", rest)]):
+        shown = [(name, word(name), share.get(name, 0.0)) for name in categories]
+        rest = max(0.0, 1 - sum(width for _, _, width in shown))
+        for place, (name, text, width) in enumerate([*shown, ("", "other", rest)]):
             if width <= 0:
                 continue
             form = Markup(

@@ -32,7 +32,7 @@ class Dot:
     y: float
     low: float | None = None
     high: float | None = None
-    told: str = ""
+    tooltip: str = ""
     hollow: bool = False
 
 
@@ -212,7 +212,7 @@ def _line(line: Polyline, across: Scale, up: Scale) -> Markup:
     body.append(path.format(_points(places), colour, width, "" if line.thin else dashes))
     if not line.steps and not line.thin:
         for dot, (x, y) in zip(line.dots, places, strict=True):
-            body.append(marker(line.series, x, y, dot.told, hollow=dot.hollow))
+            body.append(marker(line.series, x, y, dot.tooltip, hollow=dot.hollow))
     group = Markup('<g class="series" data-series="{}">').format(line.series)
     return group + Markup("").join(body) + Markup("</g>")
 
@@ -247,10 +247,10 @@ _SHAPES = {
 }
 
 
-def marker(series: int, x: float, y: float, told: str = "", *, hollow: bool = False) -> Markup:
+def marker(series: int, x: float, y: float, tooltip: str = "", *, hollow: bool = False) -> Markup:
     """Return the marker of a series, which says something when it is pointed at."""
     colour = COLOURS[series % len(COLOURS)]
-    title = Markup("<title>{}</title>").format(told) if told else escape("")
+    title = Markup("<title>{}</title>").format(tooltip) if tooltip else escape("")
     shape = _SHAPES.get(MARKERS[series % len(MARKERS)])
     paint = Markup(' fill="{}"').format("#ffffff" if hollow else colour)
     if hollow:

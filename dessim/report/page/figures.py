@@ -11,7 +11,7 @@ from markupsafe import Markup
 from dessim.measure.statistics.scaling import usl
 from dessim.metrics import BY_NAME, FAULTS_RATE, PAGES_RATE, Metric, View, latencies_of
 from dessim.report.common.doubts import flags_of, is_marked, runs_alike
-from dessim.report.common.format import form_of, threads_word, told
+from dessim.report.common.format import estimate_text, form_of, threads_word
 from dessim.report.common.results import Panel, Point, Results
 from dessim.report.page import bars
 from dessim.report.page.charts import Chart, Dot, Polyline, svg, swatch
@@ -97,7 +97,7 @@ def _line(results: Results, panel: Panel, index: int, metric: Metric, unit: floa
     for point in sorted(points, key=lambda p: int(p["threads"])):
         estimate = point["metrics"][metric.name]
         if estimate["mean"] is not None and estimate["mean"] > 0:
-            value = told(estimate, form, alike=runs_alike(point))
+            value = estimate_text(estimate, form, alike=runs_alike(point))
             words = [f"{name}, {threads_word(point['threads'])}: {value}", *flags_of(point)]
             dots.append(_dot(point, estimate, unit, ", ".join(words)))
     return Polyline(index, tuple(dots))

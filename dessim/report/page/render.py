@@ -61,8 +61,10 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
     except ReportError:
         raise
     except (TemplateError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        told = " ".join(f"{type(error).__name__}: {error}".split())
-        raise ReportError(f"{folder} holds no results that `dessim run` wrote ({told})") from error
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ReportError(
+            f"{folder} holds no results that `dessim run` wrote ({reason})"
+        ) from error
     path = out or folder / "report.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="")

@@ -1,4 +1,4 @@
-"""The tables of a report: cells with what is read, what is sorted by, and what is told in full."""
+"""The tables of a report: cells with what is read, what is sorted by, and a tooltip in full."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from dessim.report.common.format import (
     UNKNOWN,
     amount,
     duration_s,
+    estimate_text,
     form_of,
     form_of_name,
     percent,
     scheme_of,
-    told,
 )
 from dessim.report.common.results import Point, Results
 from dessim.report.page import bars
@@ -41,7 +41,7 @@ class TableCell:
     text : str
     order : float, str or None
         What rows are sorted by; None stands last.
-    told : str
+    tooltip : str
         In full, when it is pointed at.
     number : bool
         Whether it stands to the right.
@@ -49,7 +49,7 @@ class TableCell:
 
     text: str
     order: float | str | None = None
-    told: str = ""
+    tooltip: str = ""
     number: bool = False
 
 
@@ -89,7 +89,7 @@ def estimate(found: Entry | None, form: Callable[[float], str], *, alike: bool =
         words += f", no interval: {found['reason']}"
     if "method" in found:
         words += f", n = {found.get('n', '')}: {found['method']}"
-    return TableCell(told(found, form, alike=alike), found["mean"], words, True)
+    return TableCell(estimate_text(found, form, alike=alike), found["mean"], words, True)
 
 
 def results_table(results: Results) -> Table:

@@ -314,8 +314,8 @@ def check_needs(figures: Sequence[PaperFigure], stored: Stored) -> None:
     """
     commands = list(dict.fromkeys(c for figure in figures for c in figure.missing(stored)))
     if commands:
-        told = "".join(f"\n  {command}" for command in commands)
+        lines = "".join(f"\n  {command}" for command in commands)
         raise UnknownFigureError(
             f"figures are drawn from stored results, and some are not in {str(stored.folder)!r};"
-            f" make them with{told}"
+            f" make them with{lines}"
         )

@@ -113,16 +113,16 @@ def differences(
         A sentence for each difference.
     """
     wanted, there = (_by_key(rows, keys) for rows in (expected, found))
-    told = [f"{_name(key, keys)}: not drawn any more" for key in wanted if key not in there]
-    told += [f"{_name(key, keys)}: not expected" for key in there if key not in wanted]
+    differences = [f"{_name(key, keys)}: not drawn any more" for key in wanted if key not in there]
+    differences += [f"{_name(key, keys)}: not expected" for key in there if key not in wanted]
     for key, row in wanted.items():
         for column in row:
             if key in there and column not in keys and not column.endswith(ENDS):
                 if column not in there[key]:
-                    told.append(f"column {column} is not drawn any more")
+                    differences.append(f"column {column} is not drawn any more")
                 elif wrong := _difference(row, there[key], column, tolerance):
-                    told.append(f"{_name(key, keys)}: {wrong}")
-    return list(dict.fromkeys(told))
+                    differences.append(f"{_name(key, keys)}: {wrong}")
+    return list(dict.fromkeys(differences))
 
 
 def other_seed(

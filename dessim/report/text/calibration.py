@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from rich.console import Console
 from rich.table import Table
 
+from dessim.report.text.console import console_for
+
 Entry = dict[str, Any]
-PIPE_WIDTH = 200
 
 
 def print_calibration(document: Entry, file: TextIO | None = None) -> None:
@@ -23,9 +22,7 @@ def print_calibration(document: Entry, file: TextIO | None = None) -> None:
     file : text stream
         Standard output if left out.
     """
-    stream = file or sys.stdout
-    width = None if stream.isatty() else PIPE_WIDTH
-    console = Console(file=stream, width=width, highlight=False, emoji=False, markup=False)
+    console = console_for(file)
     console.print(_numbers(document["parameters"]))
     console.print()
     known = document["after"]
@@ -47,9 +44,7 @@ def print_knowledge(document: Entry, file: TextIO | None = None) -> None:
     file : text stream
         Standard output if left out.
     """
-    stream = file or sys.stdout
-    width = None if stream.isatty() else PIPE_WIDTH
-    console = Console(file=stream, width=width, highlight=False, emoji=False, markup=False)
+    console = console_for(file)
     table = _table("parameter", "strength", *document["cells"])
     for one in document["parameters"]:
         cells = (f"{value:+.2f}" for value in one["elasticity"])
@@ -95,8 +90,8 @@ def _correlations(parameters: list[Entry], known: Entry) -> Table:
 
 def _known(known: Entry, n: int) -> Iterator[str]:
     condition = known["condition"]
-    told = "infinite" if condition is None else f"{condition:.0f}"
-    yield f"the data carry {known['carried']} of {n} parameters; condition number {told}"
+    text = "infinite" if condition is None else f"{condition:.0f}"
+    yield f"the data carry {known['carried']} of {n} parameters; condition number {text}"
     yield from known["unclear"]
 
 
@@ -110,8 +105,8 @@ def _remarks(document: Entry) -> Iterator[str]:
     )
     yield f"fitted cells: {', '.join(document['cells'])}"
     condition = document["after"]["condition"]
-    told = "infinite" if condition is None else f"{condition:.0f}"
-    yield f"the data carry {document['after']['carried']} of {n} parameters; condition {told}"
+    text = "infinite" if condition is None else f"{condition:.0f}"
+    yield f"the data carry {document['after']['carried']} of {n} parameters; condition {text}"
     for fold in document["cross_validation"]:
         error = fold["error"]
         if error is not None:

@@ -236,7 +236,7 @@ def _block(one: Row, states: dict[tuple[Any, ...], dict[str, str]]) -> Iterator[
         for threads, rows in sorted(by_threads.items()):
             words = states.get(_key(rows[COMPARED[0].name], threads), {})
             known = [(side, words.get(one[side.lower()], "")) for side in "AB"]
-            state = "; ".join(f"{side} {told}" for side, told in known if told)
+            state = "; ".join(f"{side} {text}" for side, text in known if text)
             yield "  ".join([*_cells(rows, threads), state]).rstrip()
         for entry in one["crossovers"]:
             if _place(entry) == place:
@@ -270,8 +270,8 @@ def _laws(fits: list[Row]) -> Iterator[str]:
                 words.append(f"{name} {UNKNOWN} ({estimate['reason']})")
                 continue
             ends = estimate["ci95"]
-            told = "" if ends is None else f" [{ends[0]:.3g}, {ends[1]:.3g}]"
-            told = " (its bound)" if ends is None and not estimate["mean"] else told
-            words.append(f"{name} {estimate['mean']:.3g}{told}")
+            ends_text = "" if ends is None else f" [{ends[0]:.3g}, {ends[1]:.3g}]"
+            ends_text = " (its bound)" if ends is None and not estimate["mean"] else ends_text
+            words.append(f"{name} {estimate['mean']:.3g}{ends_text}")
         where = f"{one['scheme']}, {_place(one)}"
         yield f"  {one['law']:<6} {', '.join(words)}, error {one['error_rms'] * 100:.0f}%: {where}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TextIO
 
@@ -13,9 +12,9 @@ from rich.table import Table
 from dessim.report.common.format import UNKNOWN, duration_ns, scheme_of, threads_word
 from dessim.report.text.blame import print_blame
 from dessim.report.text.comparison import change
+from dessim.report.text.console import console_for
 from dessim.report.text.sensitivity import print_sensitivity
 from dessim.report.text.table import new_table, title_of
-from dessim.report.text.tables import PIPE_WIDTH
 
 Entry = dict[str, Any]
 SIDE_BY_SIDE = 4
@@ -32,14 +31,7 @@ def print_explanation(document: Entry, file: TextIO | None = None) -> None:
     file : text stream
         Standard output if left out. No colours unless it is a terminal, or with NO_COLOR.
     """
-    stream = file or sys.stdout
-    console = Console(
-        file=stream,
-        width=None if stream.isatty() else PIPE_WIDTH,
-        highlight=False,
-        emoji=False,
-        markup=False,
-    )
+    console = console_for(file)
     parts: tuple[tuple[str, Callable[[Console, Entry], None]], ...] = (
         ("time", _print_time),
         ("blame", print_blame),

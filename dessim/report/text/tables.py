@@ -28,21 +28,20 @@ from dessim.report.common.format import (
     NO_INTERVAL,
     UNKNOWN,
     amount,
+    estimate_text,
     form_of,
     percent,
     scheme_of,
-    told,
 )
 from dessim.report.text.comparison import summary_lines
+from dessim.report.text.console import console_for
 
 Point = dict[str, Any]
 Column = tuple[str, Callable[[Point], str]]
-PIPE_WIDTH = 250
-"""Columns of a line when nobody's terminal is there to wrap it."""
 
 
 def _metric(name: str, form: Callable[[float], str]) -> Callable[[Point], str]:
-    return lambda point: told(point["metrics"].get(name), form, alike=runs_alike(point))
+    return lambda point: estimate_text(point["metrics"].get(name), form, alike=runs_alike(point))
 
 
 def _of(part: str, name: str, form: Callable[[float], str]) -> Callable[[Point], str]:
@@ -93,14 +92,7 @@ def print_table(document: dict[str, Any], file: TextIO | None = None) -> None:
     file : text stream
         Standard output if left out. No colours unless it is a terminal, or with NO_COLOR.
     """
-    stream = file or sys.stdout
-    console = Console(
-        file=stream,
-        width=None if stream.isatty() else PIPE_WIDTH,
-        highlight=False,
-        emoji=False,
-        markup=False,
-    )
+    console = console_for(file)
     shown = _shown(document)
     for title, points in _groups(document["points"]):
         console.print(title, style="bold", soft_wrap=True)

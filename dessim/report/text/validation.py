@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from rich.console import Console
 from rich.table import Table
 
 from dessim.metrics import View, columns_of
-from dessim.report.common.format import UNKNOWN, amount, duration_s, percent, told
+from dessim.report.common.format import UNKNOWN, amount, duration_s, estimate_text, percent
+from dessim.report.text.console import console_for
 
 Entry = dict[str, Any]
-PIPE_WIDTH = 200
 QUANTITIES = {metric.name: metric.words for metric in columns_of(View.MEASURED)}
 QUANTITIES["excess_faults"] = "excess faults"
 """What is compared with measured numbers, in words."""
@@ -30,7 +28,7 @@ def print_validation(document: Entry, file: TextIO | None = None) -> None:
     file : text stream
         Standard output if left out.
     """
-    console = _console(file)
+    console = console_for(file)
     for workload in dict.fromkeys(cell["workload"] for cell in document["cells"]):
         cells = [cell for cell in document["cells"] if cell["workload"] == workload]
         console.print(f"{workload} on {document['machine']}", style="bold", soft_wrap=True)
@@ -54,7 +52,7 @@ def print_curves(document: Entry, file: TextIO | None = None) -> None:
     file : text stream
         Standard output if left out.
     """
-    console = _console(file)
+    console = console_for(file)
     for curve in dict.fromkeys(cell["curve"] for cell in document["cells"]):
         cells = [cell for cell in document["cells"] if cell["curve"] == curve]
         settings = ", ".join(f"{key} {value}" for key, value in cells[0]["settings"].items())
@@ -71,8 +69,8 @@ def print_curves(document: Entry, file: TextIO | None = None) -> None:
     for group in document["errors"]:
         one = group["value"]["all"]
         numbers = (f"{one[key]:.3f}" for key in ("mean_abs_log_error", "max_abs_log_error"))
-        place, told = one["worst_cell"].rpartition(":")[2], _mean(group["value"]["unseen"])
-        table.add_row(group["curve"], str(one["cells"]), *numbers, place, told)
+        place, unseen = one["worst_cell"].rpartition(":")[2], _mean(group["value"]["unseen"])
+        table.add_row(group["curve"], str(one["cells"]), *numbers, place, unseen)
     console.print(table)
     console.print()
     for line in _curve_remarks(document):
@@ -88,12 +86,6 @@ def _curve_remarks(document: Entry) -> Iterator[str]:
     )
     for quantity, reason in document["not_simulated"].items():
         yield f"not simulated: {quantity}: {reason}"
-
-
-def _console(file: TextIO | None) -> Console:
-    stream = file or sys.stdout
-    width = None if stream.isatty() else PIPE_WIDTH
-    return Console(file=stream, width=width, highlight=False, emoji=False, markup=False)
 
 
 def _table(*heads: str) -> Table:
@@ -127,7 +119,7 @@ def _cells(cells: list[Entry]) -> Table:
 def _pair(one: Entry | None, form: Any) -> tuple[str, str, str]:
     if one is None:
         return "", "", ""
-    simulated = told({"mean": one["simulated"], "ci95": one["ci95"]}, form)
+    simulated = estimate_text({"mean": one["simulated"], "ci95": one["ci95"]}, form)
     return form(one["measured"]), simulated, _error(one["log_error"])
 
 

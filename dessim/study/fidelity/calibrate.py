@@ -273,8 +273,8 @@ def leave_out_the_largest(
         if kept:
             names = {cell_name(key_of(point)) for point in kept}
             cells = _cells_after(problem, kept, points, max_steps)
-            told = [cell | {"fitted": cell["cell"] in names} for cell in cells]
-            found.append((largest, told))
+            entries = [cell | {"fitted": cell["cell"] in names} for cell in cells]
+            found.append((largest, entries))
     return found
 
 

@@ -285,9 +285,9 @@ def growths_of(validation: Entry, machine: Machine) -> dict[str, Growths]:
 
 def _enough(own: Sequence[LeftOut], quantity: str) -> list[LeftOut]:
     """Observations of a quantity, with those of the literature where they are few."""
-    told = [one for one in own if quantity != FAULTS or one.faults is not None]
-    few = len({(one.workload, one.threads) for one in told}) < MIN_GROUPS
-    return [*told, *(LITERATURE if few else ())]
+    known = [one for one in own if quantity != FAULTS or one.faults is not None]
+    few = len({(one.workload, one.threads) for one in known}) < MIN_GROUPS
+    return [*known, *(LITERATURE if few else ())]
 
 
 def _or_literature(

@@ -175,8 +175,8 @@ def _row(document: dict[str, Any], point: dict[str, Any], swept: Sequence[str]) 
     if "warmup_s" in point:
         row |= _columns("warmup_s", point["warmup_s"])
     for name, share in point["time_share"].items():
-        told = point["time_share_estimate"]
-        estimate = {**told, "mean": share, "ci95": point["time_share_ci95"][name]}
+        share_estimate = point["time_share_estimate"]
+        estimate = {**share_estimate, "mean": share, "ci95": point["time_share_ci95"][name]}
         row |= _columns(f"time_share_{name}", estimate)
     row["precision_met"] = precision_met(point)
     for name, value in point.get("measured", {}).items():

@@ -1,0 +1,24 @@
+"""Where text goes: a terminal at its own width, a pipe or a file at a fixed one."""
+
+from __future__ import annotations
+
+import sys
+from typing import TextIO
+
+from rich.console import Console
+
+PIPE_WIDTH = 250
+"""Columns where there is no terminal: wide enough for every table, so that nothing is cut off."""
+
+
+def console_for(file: TextIO | None) -> Console:
+    """Return a console that prints text as it is.
+
+    Parameters
+    ----------
+    file : text stream or None
+        Standard output if None. No colours unless it is a terminal, or with NO_COLOR.
+    """
+    stream = file or sys.stdout
+    width = None if stream.isatty() else PIPE_WIDTH
+    return Console(file=stream, width=width, highlight=False, emoji=False, markup=False)

@@ -44,6 +44,10 @@ STORE_BUFFERS = [
         SCHEMES, ("invalidate", "reclaim", "munmap"), ("neighbour", "target")
     )
 ]
+STORE_BUFFERS += [
+    Scope(scheme, actor="none", threads=2, tables="own", page="target", memory="tso")
+    for scheme in SCHEMES
+]
 # Every way to unmap again, to walk and to look first: answers 3 to 6, and their table.
 SIZES = (
     {},

@@ -68,8 +68,8 @@ class SimulatedMachine:
         before, woken = len(self._asleep), w[wakes]
         at = advance(w, task, now)
         if w[wakes] != woken:  # some may be awake and still without a CPU
-            self._asleep = {t for t in self._asleep if self._page_of(t) >= 0}
-        if self._page_of(task) >= 0:
+            self._asleep = {t for t in self._asleep if self._sleeps(t)}
+        if self._sleeps(task):
             self._asleep.add(task)
         if self._on_queue and (len(self._asleep) != before or w[wakes] != woken):
             self._on_queue(now, len(self._asleep), max(self.page_lock_queues.values(), default=0))
@@ -77,6 +77,10 @@ class SimulatedMachine:
 
     def _page_of(self, task: int) -> int:
         return self._w[self._w[lay.H_TASK] + task * lay.T_WORDS + lay.T_WAIT_PAGE]
+
+    def _sleeps(self, task: int) -> bool:
+        looks = self._w[self._w[lay.H_TASK] + task * lay.T_WORDS + lay.T_LOOKS]
+        return looks == lay.SLEEPS_ON_PAGE
 
     @property
     def alive(self) -> bool:

@@ -214,6 +214,16 @@ def wait_on_page() -> Step:
     return Step("wait_on_page")
 
 
+def try_again() -> Step:
+    """Count an attempt at the fault that gave its lock up to wait for a page."""
+    return Step("try_again")
+
+
+def when_tried(attempts: int, *then: Step, otherwise: tuple[Step, ...] = ()) -> Step:
+    """Do some steps if so many attempts at the fault, at least one, waited for a page."""
+    return Step("when_tried", attempts - 1, body=then, otherwise=otherwise)
+
+
 def set_pte() -> Step:
     """Map the page."""
     return Step("set_pte")

@@ -21,18 +21,17 @@ from dessim.kernel.cost_table import (
     COST_PAGE_WORK,
     COST_READ_DRAM,
     COST_READ_L3,
-    COST_SLEEP,
     COST_TEARDOWN_PTE,
     COST_TEARDOWN_TABLE,
     COST_THINK,
-    COST_WAKE_WALK,
 )
 from dessim.kernel.draws import draw, draw_at, next_factor, scaled, varied
 from dessim.kernel.layout import *
 from dessim.kernel.lines import access_ps, line_cost, local_cost, socket_distance
 from dessim.kernel.operation import check_delays
 from dessim.kernel.ops import *
-from dessim.kernel.pages import free_for_reading, waiters_in_bucket
+from dessim.kernel.page_waits import only_looks, wait_ps, walk_ps
+from dessim.kernel.pages import free_for_reading
 from dessim.kernel.tlb import pages_to_flush, shootdown_ps, translate_ps
 
 
@@ -249,16 +248,9 @@ def read_ahead_ps(w: World, t: int) -> int:
     return pages * cost_ps(w, t, COST_ADD_PAGE)
 
 
-def sleep_ps(w: World, t: int) -> int:
-    """Return ps to queue for the page's lock and give the CPU up, if it is locked."""
-    if w[page_at(w, w[t + T_CURSOR]) + P_FLAGS] & FLAG_LOCKED:
-        return cost_ps(w, t, COST_SLEEP)
-    return 0
-
-
 def wait_on_page_ps(w: World, t: int) -> int:
-    """Return ps to sleep on the page, accounted to its lock: the look before it is not."""
-    sleep = sleep_ps(w, t)
+    """Return ps to queue for the page or to leave, accounted to its lock: the look is not."""
+    sleep = wait_ps(w, t, 0)
     account(w, t, CAT_PAGE_LOCK, sleep)
     account(w, t, w[w[H_PROG] + w[t + T_PC] * I_WORDS + I_CATEGORY], -sleep)
     return sleep
@@ -270,7 +262,7 @@ def rare_delay_ps(w: World, task: int, op: int) -> int:
     if op == OP_WAIT_ON_PAGE:
         return wait_on_page_ps(w, t)
     if op == OP_LOCK_PAGE:
-        return sleep_ps(w, t)
+        return wait_ps(w, t, 1)
     if op == OP_READ_SLOTS:
         return slots_ps(w, t, w[w[H_PROG] + w[t + T_PC] * I_WORDS + I_A])
     if op == OP_TEARDOWN_TABLE:
@@ -299,7 +291,7 @@ def own_delay_ps(w: World, task: int, op: int, now: int) -> int:
     if op == OP_TOUCH:
         return touch_ps(w, task, now)
     if op == OP_UNLOCK_PAGE:
-        return cost_ps(w, t, COST_WAKE_WALK) * waiters_in_bucket(w, w[t + T_CURSOR])
+        return walk_ps(w, t)
     if op == OP_THINK:
         return think_ps(w, task, now)
     if op == OP_HOLD:
@@ -332,7 +324,8 @@ def delay_ps(w: World, task: int, now: int) -> int:
     timed = w[i + I_TIMED]
     line = timed & (OWN_RULE - 1)
     if line == PAGE_LINE:
-        ps = page_line_ps(w, task, w[i + I_ACCESS], now)
+        looks = w[t + T_LOOKS] and only_looks(w, t)
+        ps = page_line_ps(w, task, LINE_LOAD if looks else w[i + I_ACCESS], now)
     elif line == PTE_LINE:
         ps = pte_line_ps(w, task, w[i + I_ACCESS], now)
     elif line == NO_LINE:

@@ -114,6 +114,7 @@ H_READAHEAD = _header.word()  # pages read ahead of a miss
 # HAND_OVER_*: what unlock_page does for a waiter that wants the lock
 H_PAGE_HAND_OVER = _header.word()
 H_PAGE_RETRIES = _header.word()  # bounded: after so many lost races a waiter is handed the lock
+H_SHARED_FIRST = _header.word()  # 1: who waits for a page's release queues at the head
 H_SLICE = _header.word()  # ps of a time slice
 H_TAS_WAITER = _header.word()  # ps of hand-over per waiter of a test-and-set lock
 H_TLB = _header.word()  # base of the TLBs, or 0: translation costs nothing
@@ -179,7 +180,10 @@ T_FAULT_END = _task.word()  # time at which the last fault ended
 T_FOLIO_REFS = _task.word()  # ptes of the folio set by the current batch
 T_START = _task.word()
 T_FINISH = _task.word()  # time of the last access
-T_WAIT_PAGE = _task.word()  # page on whose lock it sleeps, or -1
+T_WAIT_PAGE = _task.word()  # page in whose wait queue it stands, asleep or not yet, or -1
+T_LOOKS = _task.word()  # LOOKS_*: how far it is on its way to sleep on a page
+T_PAGE_NEXT = _task.word()  # next task + 1 in the hashed wait queue in which it stands
+T_TRIED = _task.word()  # attempts at the current fault that waited for a page and gave up
 T_VISITED = _task.word()  # mapping on which its steps act: an actor's visit, munmap, teardown
 T_SHARED_WANT = _task.word()  # 1: it waits for a lock as a reader
 T_READY = _task.word()  # since when it could run, if it had a CPU
@@ -316,6 +320,7 @@ HALTED = -3  # nothing goes on: a BUG_ON that the run does not survive, or a ste
 
 FLAG_LOCKED, FLAG_UPTODATE, FLAG_OURS, FLAG_READAHEAD = 1, 2, 4, 8
 
+LOOKS_FIRST, LOOKS_AGAIN, SLEEPS_ON_PAGE = 0, 1, 2
 ACCESS_SEQUENTIAL, ACCESS_RANDOM, ACCESS_ONE_PER_TABLE = 0, 1, 2
 LOCK_TICKET, LOCK_MCS, LOCK_TEST_AND_SET = 0, 1, 2
 HAND_OVER_RACING, HAND_OVER_FAIR, HAND_OVER_BOUNDED = 0, 1, 2

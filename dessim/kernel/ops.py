@@ -224,6 +224,14 @@ OP_WHEN_TABLE_COVERED = operation(
     condition="table.covered",
 )
 OP_WHEN_NOTED = operation("when_noted", CONDITION, "noted?", private=ALWAYS, condition="noted")
+OP_WHEN_TRIED = operation(
+    "when_tried",
+    CONDITION,
+    "FAULT_FLAG_TRIED?",
+    private=ALWAYS,
+    condition="fault.tried",
+    listing=lambda more, b, _: f"when tried{' again' if more else ''}",
+)
 OP_WHEN_TOUCHED = operation(
     "when_touched", CONDITION, "touched enough?", private=ALWAYS, condition="touched_enough"
 )
@@ -397,6 +405,14 @@ OP_FAULT_END = operation(
     leaves_page=True,
     latency=about.FAULT_ENDS,
     at_rest=True,
+)
+OP_TRY_AGAIN = operation(
+    "try_again",
+    TASK,
+    "FAULT_FLAG_TRIED",
+    category="entry_exit",
+    private=ALWAYS,
+    remembers=lay.T_TRIED,
 )
 OP_HOLD = operation(
     "hold",

@@ -1,109 +1,18 @@
-"""Pages of the file: their lock and who sleeps on it, their ptes, the page cache, the device."""
+"""Pages of the file: their ptes, the page cache, the device. Who waits for one: ``page_waits``."""
 
 from dessim.kernel.accounting import count
-from dessim.kernel.addressing import bucket_at, cost_ps, gang_bit, page_at, pte_present, table_at
-from dessim.kernel.cost_table import COST_WAKE_WALK, COST_WAKEUP
-from dessim.kernel.cpus import give_up_cpu, make_ready
+from dessim.kernel.addressing import gang_bit, page_at, pte_present, table_at
+from dessim.kernel.cpus import make_ready
 from dessim.kernel.layout import *
 from dessim.kernel.lines import wake
 from dessim.kernel.ops import *
+from dessim.kernel.page_waits import BLOCKED as BLOCKED
+from dessim.kernel.page_waits import GO_ON as GO_ON
+from dessim.kernel.page_waits import unlock_page, wait_for_page
 from dessim.kernel.tlb import pages_to_flush, shoot_down
 
-BLOCKED, GO_ON, OVER, HALT = 0, 1, 2, 3
+OVER, HALT = 2, 3  # after BLOCKED and GO_ON
 MEANINGLESS = 4  # no branch knows the operation: the engines say which
-
-
-def sleep_on_page(w: World, task: int, page: int, exclusive: int, done: int) -> None:
-    """Join the end of the page's hashed wait queue and give the CPU up."""
-    t = w[H_TASK] + task * T_WORDS
-    count(w, N_PAGE_LOCK_WAITS, 1)
-    w[t + T_WAIT_PAGE] = page
-    w[t + T_EXCLUSIVE] = exclusive
-    w[t + T_NEXT] = 0
-    place = bucket_at(w, page)
-    while w[place]:  # to the end of the queue: first come, first woken
-        place = w[H_TASK] + (w[place] - 1) * T_WORDS + T_NEXT
-    w[place] = task + 1
-    give_up_cpu(w, t, done)
-
-
-def lock_page(w: World, task: int, pc: int, done: int) -> int:
-    """Set PG_locked, or sleep until it can be tried again (same step) or is handed over."""
-    t = w[H_TASK] + task * T_WORDS
-    place = page_at(w, w[t + T_CURSOR]) + P_FLAGS
-    if w[place] & FLAG_LOCKED == 0:
-        w[place] |= FLAG_LOCKED
-        w[t + T_TRIES] = 0
-        return GO_ON
-    w[t + T_PC] = pc
-    sleep_on_page(w, task, w[t + T_CURSOR], 1, done)
-    return BLOCKED
-
-
-def wait_on_page(w: World, task: int, done: int) -> int:
-    """Sleep until the cursor's page is unlocked; return BLOCKED, or GO_ON if it is unlocked now."""
-    t = w[H_TASK] + task * T_WORDS
-    page = w[t + T_CURSOR]
-    if w[page_at(w, page) + P_FLAGS] & FLAG_LOCKED == 0:
-        return GO_ON
-    sleep_on_page(w, task, page, 0, done)
-    return BLOCKED
-
-
-def waiters_in_bucket(w: World, page: int) -> int:
-    """Return how many tasks an unlock of a page finds in its wait queue, collisions included."""
-    sleepers = 0
-    follower = w[bucket_at(w, page)]
-    while follower:
-        sleepers += 1
-        follower = w[w[H_TASK] + (follower - 1) * T_WORDS + T_NEXT]
-    return sleepers
-
-
-def hands_over(w: World, f: int) -> int:
-    """Return whether a woken waiter is handed the page lock instead of racing for it.
-
-    Racing: before Linux 5.9. Fair: 2a9127fcf229, always. Bounded: 5ef64cc8987a, after some lost
-    races.
-    """
-    if w[H_PAGE_HAND_OVER] == HAND_OVER_RACING:
-        return 0
-    if w[H_PAGE_HAND_OVER] == HAND_OVER_FAIR:
-        return 1
-    return w[f + T_TRIES] > w[H_PAGE_RETRIES]  # this wake-up is counted, and not yet lost
-
-
-def unlock_page(w: World, task: int, done: int) -> None:
-    """Clear PG_locked and wake: all who wait for the release, and the first who wants the lock."""
-    t = w[H_TASK] + task * T_WORDS
-    page = w[t + T_CURSOR]
-    flags = page_at(w, page) + P_FLAGS
-    w[flags] &= ~FLAG_LOCKED
-    place = bucket_at(w, page)
-    if w[place] == 0:
-        return
-    walk = cost_ps(w, t, COST_WAKE_WALK)  # it is paid: each is woken when the walk comes to it
-    at = done - walk * waiters_in_bucket(w, page) + cost_ps(w, t, COST_WAKEUP)
-    exclusive = 0
-    while w[place]:
-        at += walk
-        follower = w[place] - 1
-        f = w[H_TASK] + follower * T_WORDS
-        if w[f + T_WAIT_PAGE] != page or (w[f + T_EXCLUSIVE] and exclusive):
-            place = f + T_NEXT
-            continue
-        w[place] = w[f + T_NEXT]
-        w[f + T_WAIT_PAGE] = -1
-        if w[f + T_EXCLUSIVE]:
-            exclusive = 1
-            w[f + T_TRIES] += 1
-            if hands_over(w, f):
-                w[flags] |= FLAG_LOCKED
-                w[f + T_TRIES] = 0
-                w[f + T_PC] = w[w[H_PROG] + w[f + T_PC] * I_WORDS + I_NEXT]
-                count(w, N_HAND_OFFS, 1)
-        count(w, N_WAKE_UPS, 1)
-        make_ready(w, follower, at)
 
 
 def set_pte(w: World, t: int) -> None:
@@ -254,9 +163,9 @@ def page_step(w: World, task: int, i: int, pc: int, done: int) -> int:
     elif op == OP_POPULATE:
         w[table_at(w, t) + w[H_LINE_WORDS] + D_POPULATED] = 1
     elif op == OP_WAIT_ON_PAGE:
-        return wait_on_page(w, task, done)
+        return wait_for_page(w, task, pc, 0, done)
     elif op == OP_LOCK_PAGE:
-        return lock_page(w, task, pc, done)
+        return wait_for_page(w, task, pc, 1, done)
     elif op == OP_BUG_ON:
         return bug_on(w, task, w[i + I_A], w[i + I_B], done)
     else:

@@ -27,6 +27,7 @@ from dessim.kernel.alphabet import (
     retry_fault,
     set_flags,
     submit_read,
+    try_again,
     unlock,
     unlock_page,
     wait_on_page,
@@ -46,6 +47,7 @@ POPULATE = (
 PAGE_CACHE_CHANGES = "page_cache_changes"
 READS_AHEAD = "reads_ahead"
 UNMAPS = "unmaps"
+SECOND_ATTEMPTS = "second_attempts"  # not in the explorer: who waits how makes no difference to it
 VMA_LOCKS = "vma_locks"  # of the scheme: munmap must exclude faults that hold no mmap_lock
 
 READ_PAGE = (
@@ -80,7 +82,7 @@ def read_mm(fault_lock: str) -> tuple[Step, ...]:
 
 def read_and_retry(fault_lock: str) -> tuple[Step, ...]:
     """Return the steps of a fault on a page that is not in the page cache."""
-    return (*READ_PAGE, unlock(fault_lock), wait_on_page(), retry_fault())
+    return (*READ_PAGE, unlock(fault_lock), wait_on_page(), try_again(), retry_fault())
 
 
 def device_program() -> tuple[Step, ...]:

@@ -131,6 +131,8 @@ def branch(w: World, t: int, i: int) -> int:
         holds = w[t + T_NOTED] != 0
     elif op == OP_WHEN_TOUCHED:
         holds = w[t + T_TOUCHED] >= w[H_UNMAP_EVERY]
+    elif op == OP_WHEN_TRIED:
+        holds = w[t + T_TRIED] > w[i + I_A]
     elif op == OP_WHEN_VMA_CACHED:
         holds = w[vma_cache_at(w, t) + V_FOUND] == w[w[t + T_MAPPING] + M_INDEX] + 1
     elif op == OP_WHEN_WINDOW_OPEN:
@@ -191,7 +193,10 @@ def task_step(w: World, task: int, i: int, pc: int, done: int) -> int:
     elif op == OP_FAULT_BEGIN:
         w[t + T_FAULT_AT] = done - own_work_ps(w, t, i)
         w[t + T_MAPPED] = 0
+        w[t + T_TRIED] = 0
         count(w, N_MINOR_FAULTS, 1)
+    elif op == OP_TRY_AGAIN:
+        w[t + T_TRIED] += 1
     elif op == OP_FAULT_END:
         fault_end(w, task, done)
     elif op == OP_HOLD:

@@ -67,6 +67,7 @@ def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
         lay.H_TAS_WAITER: locks.test_and_set_per_waiter_ps,
         lay.H_PAGE_HAND_OVER: HAND_OVER[locks.page_lock_hand_over],
         lay.H_PAGE_RETRIES: locks.page_lock_retries,
+        lay.H_SHARED_FIRST: int(locks.page_wait_order == "shared_first"),
         lay.H_SLICE: machine.kernel.time_slice_ps,
         lay.H_FOLIO: 1 << setup.folio_order,
         lay.H_READAHEAD: workload.readahead_pages,

@@ -134,6 +134,23 @@ WORK_CV = Default(
     low=50_000,
     high=500_000,
 )
+LEAVE = Default(
+    "derived",
+    "one lock and one list removal (finish_wait), of the two locked operations and an insertion of"
+    " page_lock_sleep: half of the 125 ns assumed for them on Ivy Bridge-EX",
+    source="Linux 3.14 kernel/sched/wait.c: finish_wait",
+    low=30_000,
+    high=150_000,
+)
+KEY = Default(
+    "estimated",
+    "wake_bit_function compares three words of the waiter's entry, which lies on its stack: a"
+    " line that its CPU wrote last. 2 ns if this CPU has read it before, 140 ns from another"
+    " socket; in the middle a line from the own L3 or a neighbour's cache",
+    source="Linux 3.14 kernel/sched/wait.c: wake_bit_function, __wake_up_common",
+    low=2_000,
+    high=150_000,
+)
 SLICE = Default("recalled", "CFS with few threads on a CPU", low=3_000_000_000, high=12_000_000_000)
 
 
@@ -179,11 +196,15 @@ class KernelCosts(Model):
     process_exit_ps: Annotated[Time, Cost("teardown", clock=False, smt="none")]
     """Fixed cost of the end of a process."""
     page_lock_sleep_ps: Annotated[Time, Cost("page_lock", group="sleep")]
-    """Enqueue on a page's wait queue and give the CPU up."""
+    """Queue for a locked page, up to the second look at its lock: then the task sleeps."""
+    page_lock_leave_ps: Annotated[Time, Cost("page_lock", group="sleep"), LEAVE] = 60_000
+    """Leave the wait queue again without having slept, or having slept for nothing."""
     wakeup_ps: Annotated[Time, Cost(group="sleep")]
     """From the wake-up to the moment that the woken thread runs."""
     wake_walk_ps: Annotated[Time, Cost(group="sleep")]
-    """Paid by the unlocker per woken waiter."""
+    """Paid by the unlocker per woken waiter, besides reading its entry."""
+    wake_read_ps: Annotated[Time, Cost(group="sleep"), KEY] = 40_000
+    """Paid by the unlocker per entry of the wait queue that it reads, other pages' included."""
     context_switch_ps: Annotated[Time, Cost(group="sleep")]
     """Switch of a CPU to another thread."""
     time_slice_ps: Annotated[PositiveTime, SLICE] = 4_000_000_000

@@ -138,6 +138,10 @@ class Locks(Model):
     (2a9127fcf229), or is handed it after some lost races (5ef64cc8987a)."""
     page_lock_retries: Annotated[Count, Field(le=1000)] = 5
     """Lost races after which a waiter is handed the lock (`bounded`)."""
+    page_wait_order: Literal["shared_first", "arrival"] = "shared_first"
+    """Who stands where in a page's wait queue: who only waits for the release at the head, the last
+    one first, and who wants the lock at the tail (before Linux 4.13), or all in order of arrival
+    (3510ca20ece0)."""
     page_wait_queues: Annotated[Count, Field(le=1 << 20)] = 256
     """Hashed wait queues that all pages share."""
 

@@ -48,7 +48,7 @@ def thread_program(
         if scheme.fault_lock == "mmap_lock":
             slow_path = no_fault_around.SLOW_PATH
     options.update(page_cache_changes=page_cache_changes, reads_ahead=reads_ahead, unmaps=unmaps)
-    options.update(vma_locks=scheme.fault_lock == "vma_lock")
+    options.update(vma_locks=scheme.fault_lock == "vma_lock", second_attempts=True)
     return _balanced(scheme, assemble(whole_life(around, slow_path, scheme.fault_lock), options))
 
 
@@ -64,6 +64,7 @@ def faulting_program(scheme: Scheme, chosen: Mapping[str, Option]) -> Program:
     """
     options = options_of(scheme, chosen)
     options.update(page_cache_changes=True, reads_ahead=False, unmaps=False, vma_locks=False)
+    options.update(second_attempts=False)
     steps = attempt_program(scheme.fault_around, scheme.slow_path, scheme.fault_lock)
     return _balanced(scheme, assemble(steps, options, timed=False))
 

@@ -1,14 +1,17 @@
 """S0 ``no_fault_around``: one fault maps one page.
 
 The read fault of Linux 3.13: find the page in the page cache, lock it, map it under the page-table
-lock. A locked page makes the fault drop mmap_sem, sleep until the page is unlocked and start again.
-Every other scheme falls back to this path for a target that it could not map.
+lock. A locked page makes the fault drop mmap_sem, sleep until the page is unlocked and start again;
+the second attempt keeps mmap_sem and sleeps for the page lock itself. Every other scheme falls back
+to this path for a target that it could not map.
 
 Source
 ------
 Linux 3.13 ``mm/memory.c: __do_fault``, ``mm/filemap.c: filemap_fault, find_get_page,
-lock_page_or_retry``; Linux 3.15 ``do_read_fault`` after the split of ``__do_fault``. Left out:
-write and copy-on-write faults, hardware-poisoned pages.
+lock_page_or_retry``; Linux 3.15 ``do_read_fault`` after the split of ``__do_fault``. Who waits how:
+``__lock_page_or_retry`` (``FAULT_FLAG_ALLOW_RETRY``: ``wait_on_page_locked``, shared; without:
+``__lock_page``, exclusive) and ``arch/x86/mm/fault.c: __do_page_fault``, which takes the flag away
+before it retries. Left out: write and copy-on-write faults, hardware-poisoned pages.
 """
 
 from dessim.kernel.alphabet import (
@@ -18,17 +21,20 @@ from dessim.kernel.alphabet import (
     get_page,
     inc,
     lock,
+    lock_page,
     option,
     put_page,
     read_ahead,
     read_slots,
     retry_fault,
     set_pte,
+    try_again,
     trylock_page,
     unlock,
     unlock_page,
     wait_on_page,
     when,
+    when_tried,
     work,
 )
 
@@ -54,6 +60,9 @@ def ordinary_path(
     """Return the steps that map the target alone: reference, page lock, and then some steps.
 
     A locked page makes the fault drop its lock, sleep until the page is unlocked and start again.
+    A later attempt keeps its lock and sleeps for the page's: the second one under mmap_lock. Under
+    a VMA's lock it is the third, since the first one's repetition takes mmap_lock as if nothing had
+    been tried (Linux 6.11 ``do_user_addr_fault``, pages that were in the page cache).
 
     Parameters
     ----------
@@ -64,6 +73,15 @@ def ordinary_path(
     go_to_page, come_back : tuple of Step
         To the page that has lock and reference count, and back, if it is another.
     """
+    retry = (
+        count("fault_retries"),
+        unlock(fault_lock),
+        wait_on_page(),
+        put_page(),
+        *come_back,
+        option("second_attempts", try_again()),
+        retry_fault(),
+    )
     return (
         work("slow_path"),
         *go_to_page,
@@ -71,16 +89,15 @@ def ordinary_path(
         get_page(cost="lookup_descent"),
         *READ_AHEAD_IF_MARKED,
         trylock_page(
-            *with_page_locked,
             busy=(
-                count("fault_retries"),
-                unlock(fault_lock),
-                wait_on_page(),
-                put_page(),
-                *come_back,
-                retry_fault(),
+                option(
+                    "second_attempts",
+                    when_tried(2 if fault_lock == "vma_lock" else 1, lock_page(), otherwise=retry),
+                    otherwise=retry,
+                ),
             ),
         ),
+        *with_page_locked,
     )
 
 

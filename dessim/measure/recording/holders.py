@@ -47,10 +47,15 @@ class Before:
 
 def _queue(w: World, head: int) -> list[int]:
     """Tasks of a queue, given its first task + 1."""
+    return _followed(w, head, lay.T_NEXT)
+
+
+def _followed(w: World, head: int, following: int) -> list[int]:
+    """Tasks of a queue, each of which names the next one in the word ``following``."""
     found = []
     while head:
         found.append(head - 1)
-        head = w[w[lay.H_TASK] + (head - 1) * lay.T_WORDS + lay.T_NEXT]
+        head = w[w[lay.H_TASK] + (head - 1) * lay.T_WORDS + following]
     return found
 
 
@@ -71,8 +76,8 @@ def before(w: World, resources: Resources, t: int, i: int) -> Before:
     elif locking in PAGE_LOCKING:
         found.locked[page] = _locked(w, page)
         if locking == lay.DROPS_PAGE:
-            asleep = _queue(w, w[bucket_at(w, page)])
-            found.waiters = [f for f in asleep if _waits_for(w, f) == page]
+            queued = _followed(w, w[bucket_at(w, page)], lay.T_PAGE_NEXT)
+            found.waiters = [f for f in queued if _waits_for(w, f) == page and _sleeps(w, f)]
     elif locking == lay.LOCKS_NEXT_FOR_DEVICE:
         last = min(page + 1 + w[lay.H_READAHEAD], w[lay.H_PAGES])
         found.locked = {ahead: _locked(w, ahead) for ahead in range(page + 1, last)}
@@ -81,6 +86,11 @@ def before(w: World, resources: Resources, t: int, i: int) -> Before:
 
 def _waits_for(w: World, task: int) -> int:
     return w[w[lay.H_TASK] + task * lay.T_WORDS + lay.T_WAIT_PAGE]
+
+
+def _sleeps(w: World, task: int) -> bool:
+    looks: int = w[w[lay.H_TASK] + task * lay.T_WORDS + lay.T_LOOKS]
+    return looks == lay.SLEEPS_ON_PAGE
 
 
 class Holders:

@@ -8,6 +8,10 @@ from scopes import changed
 
 from dessim import registry
 from dessim.actors import truncate
+from dessim.engines.explorer.story import Walk
+from dessim.engines.explorer.watch import ptes_of
+from dessim.kernel import layout as lay
+from dessim.kernel.addressing import page_at
 from dessim.study.check import Scope, check, property_names, told
 
 LOCKLESS = Scope("gang_lookup_mapcount", actor="truncate")
@@ -86,6 +90,22 @@ def test_the_last_walk_of_a_truncation_heals_what_a_hole_leaves(options, changes
     scope = changed(QUIET, options=options, **changes)
     assert steps_of(scope, "stale_mapping") == {}
     assert steps_of(scope.beside(punch_hole=True), "stale_mapping") == {"stale_mapping": steps}
+
+
+@pytest.mark.parametrize("punch_hole", [False, True])
+@pytest.mark.parametrize("memory", ["sc", "tso", "weak"])
+def test_a_bug_on_that_looked_at_page_tables_would_never_fire(memory, punch_hole):
+    """Beside truncation and a hole, too, no state has a pte for a page that left the page cache."""
+    scope = replace(QUIET.beside(punch_hole=punch_hole), memory=memory)
+    made = check(scope, ("deadlock",)).exploration
+    walk = Walk(made.small)
+    mapped = 0
+    for key in made.keys:
+        walk.go_to([int(word) for word in key])
+        ptes = ptes_of(walk.w, 0)
+        mapped += ptes
+        assert ptes == 0 or walk.w[page_at(walk.w, 0) + lay.P_FLAGS] & lay.FLAG_OURS
+    assert mapped, "in some states it is mapped"
 
 
 # Mistakes in the program, one by one: what is written, what is written in its place.

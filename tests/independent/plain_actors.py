@@ -110,7 +110,8 @@ class Actor(Hands):
         """truncate_pagecache: unmap the range, delete page by page, unmap the range once more.
 
         The last unmap is unconditional: it walks every page table of the range, whether or not a
-        page is still in the page cache or mapped.
+        page is still in the page cache or mapped. Linux goes over the pages twice, first past those
+        whose lock is not free: waiting for each lock at once leads to the same states.
         """
         pages = self.world.pages
         program = [*self.unmap(pages)]

@@ -162,13 +162,14 @@ class Thread:
         if record.unlocked:
             record.unlocked.succeed()
             record.unlocked = None
-            yield m.work(cost["wake_walk"])
+            yield m.work(cost["wake_read"], cost["wake_walk"])
 
     def sleep_on(self, page: int) -> Life:
-        """Sleep until a page is unlocked, and drop the reference to it."""
+        """Queue, look again, sleep until a page is unlocked, and drop the reference to it."""
         m, cost = self.machine, self.cpu.cost
         record = m.pages[page]
         yield from m.access_page(self.cpu, page, LOAD, cost["page_lock_sleep"])
+        yield from m.access_page(self.cpu, page, LOAD)
         if record.locked:
             record.unlocked = record.unlocked or m.env.event()
             yield record.unlocked

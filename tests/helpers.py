@@ -55,8 +55,10 @@ KERNEL_PS = {
     "thread_start": 30_000_149,
     "process_exit": 500_000_157,
     "page_lock_sleep": 120_163,
+    "page_lock_leave": 57_047,
     "wakeup": 2_500_169,
     "wake_walk": 300_173,
+    "wake_read": 41_057,
     "context_switch": 1_300_181,
     "add_to_page_cache": 410_183,
     "remove_from_page_cache": 310_187,
@@ -317,6 +319,11 @@ class Lab:
             if cpu:
                 self.w[cpu + lay.U_RUNNING] = task + 1
                 self.w[cpu + lay.U_MM] = self.get(task, lay.T_HOME_MM)
+
+    def fall_asleep(self, task: int, now: int) -> None:
+        """Let a task look at a locked page, queue, look again, and sleep."""
+        assert steps.advance(self.w, task, now) > now
+        assert steps.advance(self.w, task, self.get(task, lay.T_CLOCK)) == lay.ASLEEP
 
     def own_line(self, task: int, page: int) -> None:
         """Let a task's core own a page's line, modified, free since time 0."""

@@ -13,13 +13,15 @@
 enum {
     TOUCH, MMAP_LOOK, MMAP_LOCK, VMA_TEST, VMA_STORE, LOAD_PGD, TABLE_LOCK, TABLE_HANG_IN,
     TABLE_UNLOCK, GET, TEST, TRYLOCK, TEST_AGAIN, MAPCOUNT, UNLOCK, UNLOCK_AND_PUT, PUT, SLOW_GET,
-    SLOW_TRYLOCK, SLOW_TEST, SLOW_MAPCOUNT, SLOW_UNLOCK, RETRY_MMAP_UNLOCK, RETRY_WAIT, RETRY_PUT,
+    SLOW_TRYLOCK, SLOW_LOCK, SLOW_TEST, SLOW_MAPCOUNT, SLOW_UNLOCK, RETRY_MMAP_UNLOCK, RETRY_WAIT,
+    RETRY_PUT,
     MMAP_UNLOCK, FINISH, TEAR_DOWN, STOP
 };
 /* After these it soon uses the same page's line again, and its core tries to keep it. */
 static const uint64_t COMING_BACK = 1ull << GET | 1ull << TEST | 1ull << TRYLOCK
     | 1ull << TEST_AGAIN | 1ull << MAPCOUNT | 1ull << UNLOCK_AND_PUT | 1ull << SLOW_GET
-    | 1ull << SLOW_TRYLOCK | 1ull << SLOW_TEST | 1ull << SLOW_MAPCOUNT | 1ull << RETRY_WAIT;
+    | 1ull << SLOW_TRYLOCK | 1ull << SLOW_LOCK | 1ull << SLOW_TEST | 1ull << SLOW_MAPCOUNT
+    | 1ull << RETRY_WAIT;
 
 static int64_t steps;
 static ps_t completion;
@@ -32,6 +34,7 @@ static struct {        /* the mm's page_table_lock */
     uint16_t head, tail;
 } table_lock;
 static int n_tasks, n_pages, live;
+#define RACING (PAGE_HAND_OVER == HAND_OVER_RACING) /* for page locks: before Linux 5.9 */
 static int16_t *queues; /* hashed wait queues of pages: first task + 1 */
 
 /* --- the page-table lock ---------------------------------------------------------------------- */
@@ -70,13 +73,33 @@ static inline int16_t *queue_of(int page)
     return &queues[(uint32_t)page * 0x9E3779B1u * (uint64_t)BUCKETS >> 32];
 }
 
-/* What an unlock pays to look at all waiters of the hashed queue. */
+/* What an unlock pays to read the keys of waiters and to wake those up to the first who wants the
+ * lock. */
 static inline ps_t walk_of_waiters(Task *t)
 {
-    int count = 0;
-    for (int f = *queue_of(t->cursor); f; f = tasks[f - 1].next)
-        count++;
-    return count * t->cost->wake_walk;
+    ps_t ps = 0;
+    for (int f = *queue_of(t->cursor); f; f = tasks[f - 1].page_next) {
+        int own = tasks[f - 1].wait_page == t->cursor + 1;
+        ps += t->cost->wake_read + own * t->cost->wake_walk;
+        if (own && tasks[f - 1].wants)
+            break;
+    }
+    return ps;
+}
+
+/* From Linux 5.9 on the waker says what a sleeper has got. */
+static void wake_with(Task *f)
+{
+    if (RACING)
+        return;
+    if (!f->wants)
+        f->state = RETRY_PUT;
+    else if (++f->tries > PAGE_RETRIES || PAGE_HAND_OVER == HAND_OVER_FAIR) {
+        pages[f->cursor].flags |= FLAG_LOCKED;
+        f->tries = 0;
+        f->state = SLOW_TEST;
+        n.hand_offs++;
+    }
 }
 
 static void wake_waiters(Task *t, ps_t walk, ps_t done)
@@ -84,30 +107,46 @@ static void wake_waiters(Task *t, ps_t walk, ps_t done)
     /* the walk is paid: each is woken when it comes to him */
     ps_t ready = done - walk + t->cost->wakeup;
     for (int16_t *place = queue_of(t->cursor); *place;) {
-        ready += t->cost->wake_walk;
+        ready += t->cost->wake_read;
         int task = *place - 1;
         Task *f = &tasks[task];
-        if (f->wait_page != t->cursor) {
-            place = &f->next;
+        if (f->wait_page != t->cursor + 1) {
+            place = &f->page_next;
             continue;
         }
-        *place = f->next;
-        f->wait_page = -1;
-        n.wake_ups++;
-        n.context_switches++;
-        post(task, greater(ready, f->clock) + f->cost->context_switch);
+        ready += t->cost->wake_walk;
+        *place = f->page_next;
+        f->wait_page = 0;
+        if (f->asleep) {
+            f->asleep = 0;
+            wake_with(f);
+            n.wake_ups++;
+            n.context_switches++;
+            post(task, greater(ready, f->clock) + f->cost->context_switch);
+        }
+        if (f->wants)
+            break;
     }
 }
 
-static void sleep_on_page(Task *t)
+static void join_queue(Task *t, int wants)
 {
-    n.page_lock_waits++;
-    t->wait_page = t->cursor;
-    t->next = 0;
     int16_t *place = queue_of(t->cursor);
-    while (*place)
-        place = &tasks[*place - 1].next;
+    while (*place && (wants || !SHARED_FIRST))
+        place = &tasks[*place - 1].page_next;
+    t->wait_page = t->cursor + 1;
+    t->wants = wants;
+    t->page_next = *place;
     *place = t - tasks + 1;
+}
+
+static void leave_queue(Task *t)
+{
+    int16_t *place = queue_of(t->cursor);
+    while (*place != t - tasks + 1)
+        place = &tasks[*place - 1].page_next;
+    *place = t->page_next;
+    t->wait_page = 0;
 }
 
 /* --- the end: one CPU unmaps everything ------------------------------------------------------- */
@@ -180,6 +219,7 @@ static inline ps_t event(Task *t, ps_t now)
     Page *p = &pages[t->cursor];
     const ps_t ptl_lock = c->local_rmw + c->lock_local, ptl_unlock = c->local_store + c->lock_local;
     ps_t done = now, walk;
+    int wants, again;
     if (now > t->clock) {
         times[t->wait] += now - t->clock;
         t->clock = now;
@@ -205,7 +245,7 @@ static inline ps_t event(Task *t, ps_t now)
             GO(FINISH);
         }
         t->fault_at = now;
-        t->mapped = 0;
+        t->mapped = t->tried = 0;
         n.minor_faults++;
         FREE_STEPS(1);
         PRIVATE(c->exception_entry, entry_exit);
@@ -282,8 +322,15 @@ static inline ps_t event(Task *t, ps_t now)
             GO(t->state == TRYLOCK ? TEST_AGAIN : SLOW_TEST);
         }
         FREE_STEPS(1);
-        *(t->state == TRYLOCK ? &n.trylock_lost : &n.fault_retries) += 1;
-        GO(t->state == TRYLOCK ? PUT : RETRY_MMAP_UNLOCK);
+        if (t->state == TRYLOCK) {
+            n.trylock_lost++;
+            GO(PUT);
+        }
+        if (t->tried)
+            GO(SLOW_LOCK);
+        FREE_STEPS(1);
+        n.fault_retries++;
+        GO(RETRY_MMAP_UNLOCK);
     case TEST_AGAIN:
         USE_PAGE(LINE_LOAD, c->page_checks, map);
         if ((p->flags & (FLAG_OURS | FLAG_UPTODATE)) != (FLAG_OURS | FLAG_UPTODATE))
@@ -325,8 +372,11 @@ static inline ps_t event(Task *t, ps_t now)
     case RETRY_PUT:
         USE_PAGE(LINE_RMW, 0, page_lines);
         p->refcount--;
-        if (t->state == RETRY_PUT)
+        if (t->state == RETRY_PUT) {
+            FREE_STEPS(1);
+            t->tried = 1;
             GO(MMAP_LOCK);
+        }
     next_page:
         FREE_STEPS(1);
         if (++t->cursor < t->stop)
@@ -342,14 +392,39 @@ static inline ps_t event(Task *t, ps_t now)
         PRIVATE(read_slots(t, 0), lookup);
         GO(SLOW_GET);
 
-    case RETRY_WAIT:
-        USE(use_page(t, LINE_LOAD, now), page_lock, 0, page_lock);
-        if (!(p->flags & FLAG_LOCKED))
-            GO(RETRY_PUT);
-        times[T_page_lock] += c->page_lock_sleep;
-        t->clock = done + c->page_lock_sleep;
-        t->state = RETRY_PUT;
-        sleep_on_page(t);
+    case RETRY_WAIT: /* look, queue, look again, sleep; the second attempt wants the lock itself */
+    case SLOW_LOCK:
+        wants = t->state == SLOW_LOCK;
+        again = t->looks_again;
+        USE(use_page(t, wants && !(again && RACING) ? LINE_RMW : LINE_LOAD, now), page_lock, 0,
+            page_lock);
+        t->looks_again = 0;
+        if (!(p->flags & FLAG_LOCKED)) {
+            if (wants && again && RACING)
+                GO(SLOW_LOCK);
+            p->flags |= wants ? FLAG_LOCKED : 0;
+            t->tries = 0;
+            if (t->wait_page) {
+                done += c->page_lock_leave;
+                times[T_page_lock] += c->page_lock_leave;
+                leave_queue(t);
+            }
+            GO(wants ? SLOW_TEST : RETRY_PUT);
+        }
+        if (!again) {
+            t->looks_again = 1;
+            done += c->page_lock_sleep;
+            times[T_page_lock] += c->page_lock_sleep;
+            if (!t->wait_page && RACING)
+                join_queue(t, wants);
+        }
+        if (!again || (!t->wait_page && RACING))
+            GO(t->state);
+        if (!RACING)
+            join_queue(t, wants);
+        n.page_lock_waits++;
+        t->asleep = 1;
+        t->clock = done;
         return ASLEEP;
     case MMAP_UNLOCK:
     case RETRY_MMAP_UNLOCK:
@@ -410,7 +485,7 @@ static void build(void)
     }
     for (int i = 0; i < n_tasks; i++) {
         tasks[i] = (Task){
-            .cost = &costs[smt[i]], .grant = -1, .last = -2, .slots = -2, .wait_page = -1,
+            .cost = &costs[smt[i]], .grant = -1, .last = -2, .slots = -2,
             .core = core[i], .l3 = l3[i], .socket = socket[i], .sibling = sibling[i],
             .clock = at[i],
             .pte = calloc(table_pages / 32, 4), .populated = calloc(TABLES, 1)};

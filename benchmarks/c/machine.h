@@ -44,8 +44,10 @@ typedef struct {
     uint32_t *pte;
     uint8_t *populated;
     int64_t draws;
-    int state, wait, page, cursor, stop, last, stream, slots, slots_from, mapped, wait_page;
-    int16_t core, l3, socket, next, rider, sibling;
+    int state, wait, page, cursor, stop, last, stream, slots, slots_from, mapped;
+    int wait_page; /* page + 1 in whose wait queue it stands */
+    int looks_again, asleep, wants, tried, tries;
+    int16_t core, l3, socket, next, page_next, rider, sibling;
     uint8_t line_op;
 } Task;
 

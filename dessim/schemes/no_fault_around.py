@@ -19,7 +19,9 @@ from dessim.kernel.alphabet import (
     clear_flag,
     count,
     get_page,
+    go_to,
     inc,
+    label,
     lock,
     lock_page,
     option,
@@ -73,15 +75,7 @@ def ordinary_path(
     go_to_page, come_back : tuple of Step
         To the page that has lock and reference count, and back, if it is another.
     """
-    retry = (
-        count("fault_retries"),
-        unlock(fault_lock),
-        wait_on_page(),
-        put_page(),
-        *come_back,
-        option("second_attempts", try_again()),
-        retry_fault(),
-    )
+    attempts = 2 if fault_lock == "vma_lock" else 1
     return (
         work("slow_path"),
         *go_to_page,
@@ -90,13 +84,17 @@ def ordinary_path(
         *READ_AHEAD_IF_MARKED,
         trylock_page(
             busy=(
-                option(
-                    "second_attempts",
-                    when_tried(2 if fault_lock == "vma_lock" else 1, lock_page(), otherwise=retry),
-                    otherwise=retry,
-                ),
+                option("second_attempts", when_tried(attempts, lock_page(), go_to("page_locked"))),
+                count("fault_retries"),
+                unlock(fault_lock),
+                wait_on_page(),
+                put_page(),
+                *come_back,
+                option("second_attempts", try_again()),
+                retry_fault(),
             ),
         ),
+        label("page_locked"),
         *with_page_locked,
     )
 

@@ -111,7 +111,7 @@ LOCKED = "page.ours_uptodate"
 MISTAKES = {
     "a lock is never released": (
         a_scheme(lock("ptl")),
-        "does not release ptl, which it takes at step 16 (lock ptl): at step 50 (fault end)",
+        "does not release ptl, which it takes at step 16 (lock ptl): at step 54 (fault end)",
     ),
     "a lock is not released on one way": (
         a_scheme(lock("ptl"), when("window.open", unlock("ptl"))),

@@ -13,7 +13,7 @@ from tiny import seen, tiny
 
 from dessim.engines import compiled, deadlock, reference
 from dessim.engines.explorer.world import ScopeError
-from dessim.kernel import cost_table, delays, pages, steps
+from dessim.kernel import cost_table, delays, page_waits, pages, steps
 from dessim.kernel import layout as lay
 from dessim.kernel import operation as about
 from dessim.kernel.alphabet import ProgramError, Step, get_page, work
@@ -143,7 +143,7 @@ def test_a_group_without_dispatch_is_refused():
 
 def test_a_function_that_step_does_not_call_carries_nothing_out():
     """The function of a group must be reached."""
-    effects = {**steps.EFFECTS, about.FOLIO: (pages.wait_on_page,)}
+    effects = {**steps.EFFECTS, about.FOLIO: (page_waits.wait_for_page,)}
     with pytest.raises(OperationError, match="'folio' is never called"):
         about.check_effects(OPERATIONS, steps.step, effects)
 

@@ -20,6 +20,7 @@ from dessim.kernel.alphabet import (
     when,
 )
 
+WALK = KERNEL_PS["wake_read"] + KERNEL_PS["wake_walk"]  # read an entry, and wake it
 YES, NO = count("touches"), count("pte_lost")
 SAME_L3 = 1  # column of LINE_PS
 
@@ -96,7 +97,7 @@ def asleep_on(*pages: int, **changes):
         lab.flag(page, lay.FLAG_LOCKED, on=True)
         lab.own_line(task, page)
         lab.on_page(task, page)
-        assert lab.go(task, 0) == lay.ASLEEP
+        lab.fall_asleep(task, 0)
     return lab
 
 
@@ -109,14 +110,13 @@ def unlocking(lab, page: int, now: int) -> int:
 
 
 def test_unlock_page_wakes_all_sleepers_one_after_the_other():
-    """The unlocker pays the walk per sleeper, and wakes each when it comes to it."""
+    """The unlocker reads and wakes sleeper by sleeper, the last one first."""
     lab = asleep_on(0, 0)
     now = 50_000_000
     done = unlocking(lab, 0, now)
-    walk = 2 * KERNEL_PS["wake_walk"]
-    assert done == now + LOCAL_PS["rmw"] + KERNEL_PS["unlock_page"] + walk
+    assert done == now + LOCAL_PS["rmw"] + KERNEL_PS["unlock_page"] + 2 * WALK
     at = done + KERNEL_PS["wakeup"] + KERNEL_PS["context_switch"]
-    assert lab.woken() == {1: at - KERNEL_PS["wake_walk"], 2: at}
+    assert lab.woken() == {2: at - WALK, 1: at}
 
 
 def test_unlock_page_leaves_sleepers_on_other_pages_of_the_same_bucket_asleep():
@@ -124,7 +124,7 @@ def test_unlock_page_leaves_sleepers_on_other_pages_of_the_same_bucket_asleep():
     lab = asleep_on(0, 256, 0, workload=a_workload(pages=512))
     now = 50_000_000
     done = unlocking(lab, 256, now)
-    assert done == now + LOCAL_PS["rmw"] + KERNEL_PS["unlock_page"] + KERNEL_PS["wake_walk"]
+    assert done == now + LOCAL_PS["rmw"] + KERNEL_PS["unlock_page"] + WALK
     assert set(lab.woken()) == {2}
     unlocking(lab, 0, 2 * now)
     assert set(lab.woken()) == {1, 3}
@@ -135,7 +135,7 @@ def test_unlock_page_wakes_a_sleeper_not_before_it_has_fallen_asleep():
     slow_sleep = 10_000_000
     lab = asleep_on(0, machine=a_machine(kernel={"page_lock_sleep_ps": slow_sleep}))
     done = unlocking(lab, 0, 0)
-    asleep_at = LOCAL_PS["load"] + slow_sleep
+    asleep_at = LOCAL_PS["load"] + slow_sleep + LOCAL_PS["load"]
     assert done + KERNEL_PS["wakeup"] < asleep_at
     assert lab.woken() == {1: asleep_at + KERNEL_PS["context_switch"]}
 

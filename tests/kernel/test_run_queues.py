@@ -77,7 +77,7 @@ def test_a_sleeper_gives_its_cpu_to_the_next_in_the_queue():
     lab = one_cpu(wait_on_page(), threads=2)
     lab.flag(0, lay.FLAG_LOCKED, on=True)
     lab.own_line(0, 0)
-    assert lab.go(0, 0) == lay.ASLEEP
+    lab.fall_asleep(0, 0)
     assert lab.woken() == {1: lab.get(0, lay.T_CLOCK) + SWITCH}
     assert lab.cpu(0, lay.U_RUNNING) == 2
 
@@ -87,7 +87,7 @@ def test_a_woken_task_needs_its_cpu_back():
     lab = one_cpu(wait_on_page(), unlock_page(), jump("touch", "end"), label("end"), threads=2)
     lab.flag(0, lay.FLAG_LOCKED, on=True)
     lab.own_line(0, 0)
-    lab.go(0, 0)
+    lab.fall_asleep(0, 0)
     at = lab.woken()[1]
     lab.put(1, lay.T_PC, 2)
     done = lab.go(1, at)
@@ -110,7 +110,7 @@ def test_a_cpu_is_free_when_the_one_before_has_left_it():
     lab.w[lab.get(1, lay.T_CPU) + lay.U_HEAD] = 0  # task 1 sleeps
     lab.flag(0, lay.FLAG_LOCKED, on=True)
     lab.own_line(0, 0)
-    assert lab.go(0, 0) == lay.ASLEEP
+    lab.fall_asleep(0, 0)
     left = lab.get(0, lay.T_CLOCK)
     make_ready(lab.w, 1, left - 1_000)
     assert lab.get(1, lay.T_AT) == left + SWITCH

@@ -70,7 +70,10 @@ def validate(
     from dessim.study.sweep.plan import check
 
     wanted = choose(only, table.rows, "--only")
-    points = simulating(points_of(wanted, chosen, table.places), simulate)
+    points = points_of(wanted, chosen, table.places, random_bytes=None)
+    if replications:
+        points = [p.model_copy(update={"replications": replications}) for p in points]
+    points = simulating(points, simulate)
     check(chosen, points)
     tally = run_points(points, engine, jobs, Store(out / "runs"), quiet=quiet)
     document = validation_of(points, tally, table, engine)

@@ -197,9 +197,9 @@ def of_a_size(point: Point, random_bytes: int | None = CELL_BYTES) -> Point:
     cannot be left to what the runs of each say. It is 64 MiB of pages, or the first size of page
     tables; `--simulate` chooses another.
 
-    Random reads of a part meet on its pages more seldom than those of the whole: the reads between
-    two faults are as many, but the windows are fewer, and each is entered once. 64 MiB of 1 GiB
-    have 0.7 of the excess faults of 8 threads. In full every thread reads 134 million words, so
+    Random reads of a part have fewer faults in excess than those of the whole: with 8 threads at
+    order 5 some 70,000 faults instead of 87,456, because much of a part is mapped while later threads
+    catch up with the first (``docs/fidelity.md``). In full every thread reads 134 million words, so
     that one run says what six would.
     """
     if point.simulate_cap_bytes is None:

@@ -1,8 +1,9 @@
 """radix_walk_trylock as a SimPy user would write it: processes, Resources, Timeouts.
 
 The same machine and the same scheme, with the costs of dessim's World. What a user would hardly
-write is left out: the arbiter's preference for near requesters and the sibling that rides on a
-transfer; draws are Python's own. So the result agrees with dessim's closely, not exactly.
+write is left out: the arbiter's preference for near requesters, the sibling that rides on a
+transfer, turns at the page walker; draws are Python's own. So the result agrees with dessim's
+closely, not exactly.
 """
 
 import time
@@ -38,8 +39,8 @@ class Thread:
                 yield from self.fault(page)
             m.outcome.touches += 1
             # every page is new to the thread: with a TLB each read begins with a page walk
-            walk = self.cpu.cost["page_walk"] if m.one("TLB") else 0
-            yield m.env.timeout(walk + m.read_page_ps(self.cpu, page))
+            walk = self.cpu.cost["page_walk"] + m.n["walk_miss"][self.cpu.l3]
+            yield m.env.timeout(walk * bool(m.one("TLB")) + m.read_page_ps(self.cpu, page))
         m.outcome.finish_ps = m.env.now
         m.live -= 1
         if m.live == 0:
@@ -186,6 +187,7 @@ class Thread:
             page.mapcount -= m.one("TASKS")
             page.refcount -= m.one("TASKS")
         yield m.work(ptes * cost["teardown_per_pte"], tables * cost["teardown_per_table"])
+        yield m.work(m.unprefetched_ps(self.cpu) * m.one("TASKS"))
         yield m.work(cost["process_exit"])
         m.outcome.completion_ps = m.env.now
 

@@ -209,6 +209,19 @@ class Machine:
         parent = int(lines[0] // 64 != before // 64)
         return (1 + parent + missed) * miss + (len(lines) - 1 - missed) * hidden
 
+    def unprefetched_ps(self, cpu: Cpu) -> int:
+        """Return ps to wait for the struct pages of the file that come before the prefetcher."""
+        pages, first = len(self.pages), 1 + self.one("TRAIN")
+        misses = sum(min(first, pages - at) for at in range(0, pages, LINES_OF_4_KIB))
+        touched = self.one("FILE_TABLES") * (min(pages, TABLE_PAGES) + LINES_OF_4_KIB)
+        kept = min(1.0, self.one("L3_PAGES") * LINES_OF_4_KIB / touched)
+        homes = range(self.one("SOCKETS") if self.one("INTERLEAVE") else 1)
+        far = [
+            self.line_cost(LOAD, UNCACHED, SAME_SOCKET + self.hops[cpu.socket][h]) for h in homes
+        ]
+        mean = sum(far) / len(far)
+        return round(misses * (mean - (mean - self.one("L3_HIT")) * kept))
+
     def read_page_ps(self, cpu: Cpu, page: int) -> int:
         """Return ps to read a page, from the L3 or from a memory node of limited bandwidth."""
         spread = self.rng.lognormvariate(self.read_mu, self.read_sigma)

@@ -21,6 +21,7 @@ SCALARS += (
     "INTERLEAVE",
     "ACCESSES",
 )
+SCALARS += ("FILE_TABLES", "WALKERS")
 SCALARS += ("PTL_KIND", "TICKET_WAITER", "MCS_PPM", "BUCKETS", "SHARED_FIRST", "TLB")
 SCALARS += ("PAGE_HAND_OVER", "PAGE_RETRIES")
 SCALARS += ("TLB_L1_SETS", "TLB_L1_WAYS", "TLB_L2_SETS", "TLB_L2_WAYS")
@@ -68,6 +69,7 @@ def numbers_of(setup: Setup) -> Rows:
         ]
     rows["line_cost"] = _words(w, lay.H_LINE_COST, 9 * lay.N_DISTANCES)
     rows["far_read"] = _words(w, lay.H_FAR_READ, 3)
+    rows["walk_miss"] = _words(w, lay.H_WALK_MISS, topology.n_l3)
     rows["hops"] = _words(w, lay.H_HOPS, topology.sockets**2)
     cores = _words(w, lay.H_CORE, topology.n_cores * lay.C_WORDS)
     rows["core.l3"] = cores[lay.C_L3 :: lay.C_WORDS]

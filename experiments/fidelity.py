@@ -217,14 +217,16 @@ def read(path: Path) -> Document:
 
 
 def predictions(document: Document) -> str:
-    """Predictions with their intervals."""
+    """Predictions with their intervals, and what was measured; with an asterisk if fitted to it."""
     rows = []
     for one in document["predictions"]:
         seconds, faults = one["completion_s"], one["minor_faults"]["value"]
         low, high = seconds["ci95"]
         interval = f"{low:.4g} to {high:.4g}"
-        rows.append([one["cell"], f"{seconds['value']:.4g}", interval, f"{faults:.0f}"])
-    return markdown(["cell", "seconds", "95 % interval", "minor faults"], rows)
+        known = one.get("measured")
+        told = f"{known['completion_s']:.4g} s{' *' * known['fitted']}" if known else ""
+        rows.append([one["cell"], f"{seconds['value']:.4g}", interval, f"{faults:.0f}", told])
+    return markdown(["cell", "seconds", "95 % interval", "minor faults", "measured"], rows)
 
 
 def tables(results: Path) -> dict[str, str]:

@@ -124,7 +124,7 @@ def a_machine(**changes: Any) -> Machine:
             **{name: dict(zip(DISTANCES, ps, strict=True)) for name, ps in LINE_PS.items()},
             "hold_ps": 0,
             "arbitration_share_ppm": 0,
-            "coalesce": False,
+            "coalesce_ppm": 0,
             "prefetch_hidden_ppm": 0,
             "evict_after_ps": NEVER_PS,
             "l3_hit_ps": L3_HIT_PS,
@@ -366,7 +366,7 @@ BUSY_MACHINE = a_machine(
     cache_line={
         "hold_ps": 40_000,
         "arbitration_share_ppm": 300_000,
-        "coalesce": True,
+        "coalesce_ppm": 1_000_000,
         "prefetch_hidden_ppm": 700_000,
         "evict_after_ps": 3_000_000,
     },

@@ -49,7 +49,7 @@ POINTS = {
         scheme=SchemeChoice(name="no_fault_around"),
     ),
     "unmaps": a_point(
-        machine=a_machine(tlb=TLB, cache_line={"coalesce": True}),
+        machine=a_machine(tlb=TLB, cache_line={"coalesce_ppm": 1_000_000}),
         workload=a_workload(48, unmap_every_pages=8),
     ),
     "folios": a_point(scheme=SchemeChoice(name="folio_batch", options={"folio_order": 2})),

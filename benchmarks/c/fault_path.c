@@ -151,17 +151,42 @@ static void leave_queue(Task *t)
 
 /* --- the end: one CPU unmaps everything ------------------------------------------------------- */
 
-static ps_t tear_down(const Costs *c, ps_t now)
+/* Struct pages of 4 KiB that no prefetch hides: of each run as many as the prefetcher has to see. */
+static int missed(const uint32_t *pte)
 {
+    uint64_t bits = pte[0] | (uint64_t)pte[1] << 32, hidden = bits;
+    for (int i = 1; i <= TRAIN + 1; i++)
+        hidden &= i < 64 ? bits << i : 0;
+    return __builtin_popcountll(bits) - __builtin_popcountll(hidden);
+}
+
+static ps_t struct_page(const Task *t, int ptes)
+{
+    int64_t touched = FILE_TABLES * (ptes + 64), kept = L3_PAGES * 64;
+    if (touched <= kept)
+        return L3_HIT;
+    int homes = INTERLEAVE ? sockets : 1;
+    ps_t memory = 0;
+    for (int home = 0; home < homes; home++)
+        memory += line_cost[LINE_LOAD][UNCACHED][socket_distance(t->socket, home)];
+    memory /= homes;
+    return memory - (memory - L3_HIT) * kept / touched;
+}
+
+static ps_t tear_down(const Task *t, ps_t now)
+{
+    const Costs *c = t->cost;
     for (int i = 0; i < n_tasks; i++)
         for (int table = 0; table < TABLES; table++) {
             steps++;
             if (!tasks[i].populated[table])
                 continue;
             n.tables_freed++;
-            int ptes = 0;
+            int ptes = 0, misses = 0;
+            const uint32_t *pte = &tasks[i].pte[table * (TABLE_PAGES / 32)];
             for (int word = 0; word < TABLE_PAGES / 32; word++) {
-                uint32_t bits = tasks[i].pte[table * (TABLE_PAGES / 32) + word];
+                uint32_t bits = pte[word];
+                misses += word % 2 ? 0 : missed(&pte[word]);
                 for (; bits; bits &= bits - 1, ptes++) {
                     Page *p = &pages[table * TABLE_PAGES + word * 32 + __builtin_ctz(bits)];
                     p->mapcount--;
@@ -169,7 +194,7 @@ static ps_t tear_down(const Costs *c, ps_t now)
                 }
             }
             n.ptes_cleared += ptes;
-            now += ptes * c->teardown_per_pte + c->teardown_per_table;
+            now += ptes * c->teardown_per_pte + c->teardown_per_table + misses * struct_page(t, ptes);
         }
     steps++;
     return now + c->process_exit;
@@ -232,7 +257,7 @@ static inline ps_t event(Task *t, ps_t now)
             t->fault_end = 0;
         }
         if (present(t, t->page)) {
-            walk = translate(t);
+            walk = translate(t, now);
             times[T_tlb] += walk;
             done += walk;
             PRIVATE(c->page_work + read_page(t, now), user);
@@ -442,7 +467,7 @@ static inline ps_t event(Task *t, ps_t now)
         note_finish(now);
         GO(--live ? STOP : TEAR_DOWN);
     case TEAR_DOWN:
-        done = tear_down(c, now);
+        done = tear_down(t, now);
         times[T_teardown] += done - now;
         GO(STOP);
     }

@@ -58,8 +58,8 @@ static Task *tasks;
 static Page *pages;
 static Line riding;
 static struct { int page; ps_t arrives; } (*flights)[FLIGHT_SLOTS]; /* of each L3; page + 1 */
-static int64_t *core_l3, *core_socket, *hops, *read_quantiles, *far_read;
-static ps_t *node_busy;
+static int64_t *core_l3, *core_socket, *hops, *read_quantiles, *far_read, *walk_miss;
+static ps_t *node_busy, *walkers;
 static uint32_t *l3_reads;
 static uint64_t coming_back; /* by state: the same line is soon used again, keep it for a while */
 static uint64_t *tlb;
@@ -165,7 +165,8 @@ static inline void append(Task *t, uint16_t *head, uint16_t *tail)
 static ps_t enqueue(Task *t, Line *line)
 {
     Task *other = t->sibling ? &tasks[t->sibling - 1] : t;
-    if (COALESCE && other->queued == line) { /* one's own is NULL */
+    if (COALESCE && other->queued == line /* one's own is NULL */
+        && (COALESCE >> 32 || draw_at(t - tasks, DRAW_ARBITRATE, t->draws++) < COALESCE)) {
         t->rider = other->rider;
         other->rider = t - tasks + 1;
         t->queued = &riding;
@@ -305,7 +306,21 @@ static inline int found(uint64_t *set, int ways, uint64_t tag)
     return 0;
 }
 
-static inline ps_t translate(const Task *t)
+/* SMT siblings take turns at what walks page tables on their core. */
+static ps_t walk(const Task *t, ps_t now)
+{
+    ps_t ps = t->cost->page_walk + walk_miss[t->l3];
+    if (!WALKERS)
+        return ps;
+    ps_t *busy = walkers + t->core * WALKERS;
+    for (int i = 1; i < WALKERS; i++)
+        if (walkers[t->core * WALKERS + i] < *busy)
+            busy = &walkers[t->core * WALKERS + i];
+    *busy = greater(*busy, now) + ps;
+    return *busy - now;
+}
+
+static inline ps_t translate(const Task *t, ps_t now)
 {
     if (!tlb)
         return 0;
@@ -318,7 +333,7 @@ static inline ps_t translate(const Task *t)
     if (found(second + t->page % (int)TLB_L2_SETS * (more + 1), more, tag))
         return t->cost->tlb_l2_hit;
     n.tlb_misses++;
-    return t->cost->page_walk;
+    return walk(t, now);
 }
 
 /* --- memory: reading a page ------------------------------------------------------------------- */
@@ -363,7 +378,7 @@ static void read_machine(const char *path)
     SCALARS(READ_WORD)
     memcpy(line_cost, table("line_cost"), sizeof line_cost);
     core_l3 = table("core.l3"), core_socket = table("core.socket"), hops = table("hops");
-    far_read = table("far_read"), read_quantiles = table("quantiles.read");
+    walk_miss = table("walk_miss"), far_read = table("far_read"), read_quantiles = table("quantiles.read");
     draw_key = KEY, sockets = SOCKETS;
     if (number("L3S") > MAX_L3 || number("CORES") > 64 * MASKS)
         die("built for a smaller machine:", "raise MAX_L3 or MASKS");
@@ -381,6 +396,7 @@ static void new_machine(int n_tasks, int n_pages)
     tlb = TLB ? calloc(number("CORES") * tlb_words, sizeof *tlb) : NULL;
     tasks = on_lines(sizeof *tasks * n_tasks);
     pages = on_lines(sizeof *pages * n_pages);
+    walkers = calloc(number("CORES") * WALKERS + 1, sizeof *walkers);
     node_busy = calloc(sockets, sizeof *node_busy);
     l3_reads = calloc(MAX_L3, sizeof *l3_reads);
     flights = calloc(MAX_L3, sizeof *flights);

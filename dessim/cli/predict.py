@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     "--cells",
     multiple=True,
     metavar="WORKLOAD:THREADS:ORDERS",
-    help="Cells to predict, repeatable; left out: those of 2014 that are not in the table.",
+    help="Cells to predict, repeatable; left out: those of many threads that the author of the"
+    " table is asked about, two of which are in it.",
 )
 @SIMULATION
 @click.option(
@@ -53,6 +54,9 @@ def predict(
 ) -> None:
     """Predict cells that nobody measured, with intervals, and write them as a table.
 
+    A cell that is in the measured table may be among them: the details then hold what was measured,
+    and whether the machine was fitted to it.
+
     Cells are simulated in full and once unless --simulate and --replications say otherwise. The
     measured table is simulated, too, as EXPERIMENT says: its unseen cells tell how wrong the model
     is. Runs are kept in OUT/runs: an interrupted command goes on where it stopped.
@@ -80,9 +84,10 @@ def _points(
 ) -> tuple[list[Point], list[Point]]:
     """The cells as they are predicted, and as small as the experiment simulates them."""
     from dessim.model.author import usual_author
-    from dessim.study.fidelity.cells import points_of, simulating, spelled_out
+    from dessim.study.fidelity.cells import DIFFERENCE_BYTES, points_of, simulating, spelled_out
 
-    small = points_of(spelled_out(cells or usual_author().predicted, "--cells"), experiment)
+    keys = spelled_out(cells or usual_author().predicted, "--cells")
+    small = points_of(keys, experiment, random_bytes=DIFFERENCE_BYTES)
     full = simulating(small, simulate or ("full",))
     # Differences under common random numbers need no replications.
     small = [p.model_copy(update={"replications": 1}) for p in small]
@@ -102,7 +107,7 @@ def _predictions(
     from dessim.study.fidelity.predict import predictions_of
     from dessim.study.fidelity.validation import validation_of
 
-    measured = points_of(usable(table), experiment, table.places)
+    measured = points_of(usable(table), experiment, table.places, random_bytes=None)
     validation = validation_of(measured, run(measured), table, engine)
     try:
         return predictions_of(full, small, validation, run)

@@ -71,7 +71,10 @@ def validate(
     from dessim.study.sweep.rounds import Rounds
 
     wanted = choose(only, table.rows, "--only")
-    points = simulating(points_of(wanted, chosen, table.places, one_size=False), simulate)
+    points = points_of(wanted, chosen, table.places, random_bytes=None, grow=True)
+    if replications:
+        points = [p.model_copy(update={"replications": replications}) for p in points]
+    points = simulating(points, simulate)
     check(chosen, points)
     rounds = Rounds(chosen, points, engine, Store(out / "runs"))  # type: ignore[arg-type]
     tally = do_rounds(rounds, jobs, quiet=quiet)

@@ -21,8 +21,6 @@ from dessim.kernel.cost_table import (
     COST_PAGE_WORK,
     COST_READ_DRAM,
     COST_READ_L3,
-    COST_TEARDOWN_PTE,
-    COST_TEARDOWN_TABLE,
     COST_THINK,
 )
 from dessim.kernel.draws import draw, draw_at, next_factor, scaled, varied
@@ -32,6 +30,7 @@ from dessim.kernel.operation import check_delays
 from dessim.kernel.ops import *
 from dessim.kernel.page_waits import only_looks, wait_ps, walk_ps
 from dessim.kernel.pages import free_for_reading
+from dessim.kernel.teardown import teardown_ps
 from dessim.kernel.tlb import pages_to_flush, shootdown_ps, translate_ps
 
 
@@ -166,7 +165,7 @@ def touch_ps(w: World, task: int, now: int) -> int:
     work = cost_ps(w, t, COST_PAGE_WORK)
     if work:
         work = varied(w, draw_at(w, task, DRAW_PAGE_WORK, w[t + T_ACCESS]), work)
-    walk = translate_ps(w, t, w[t + T_PAGE])
+    walk = translate_ps(w, t, w[t + T_PAGE], now + work)
     if walk:
         account(w, t, CAT_TLB, walk)
         account(w, t, CAT_USER, -walk)
@@ -176,29 +175,6 @@ def touch_ps(w: World, task: int, now: int) -> int:
     if w[H_SAME_DRAWS]:
         return work + same_word_ps(w, t, now + work)
     return work + cost_ps(w, t, w[H_ACCESS_COST])
-
-
-def ptes_in_table(w: World, base: int) -> int:
-    """Return the number of present ptes of a page table."""
-    ptes = 0
-    for word in range(TABLE_PAGES >> PTE_SHIFT):
-        bits = w[base + word]
-        bits -= (bits >> 1) & 0x55555555
-        bits = (bits & 0x33333333) + ((bits >> 2) & 0x33333333)
-        bits = (bits + (bits >> 4)) & 0x0F0F0F0F
-        ptes += (bits + (bits >> 8) + (bits >> 16) + (bits >> 24)) & 0x3F
-    return ptes
-
-
-def teardown_ps(w: World, t: int) -> int:
-    """Return ps to tear down the page table at the cursor."""
-    mapping = w[t + T_VISITED]
-    table = w[t + T_CURSOR] >> TABLE_SHIFT
-    record = w[mapping + M_TABLE] + table * w[H_TABLE_WORDS] + w[H_LINE_WORDS]
-    if w[record + D_POPULATED] == 0:
-        return 0
-    ptes = ptes_in_table(w, w[mapping + M_PTE] + table * (TABLE_PAGES >> PTE_SHIFT))
-    return ptes * cost_ps(w, t, COST_TEARDOWN_PTE) + cost_ps(w, t, COST_TEARDOWN_TABLE)
 
 
 def drawn_ps(w: World, task: int, mean: int, table: int, purpose: int) -> int:

@@ -34,7 +34,8 @@ PARENT_SHIFT = 6  # such lines below one line of their parents' slots: 8 nodes o
 MASK_BITS = 62  # cores in one word of a sharer mask
 
 # purposes of random draws
-DRAW_START, DRAW_READ, DRAW_ACCESS, DRAW_ARBITRATE, DRAW_THINK, DRAW_HOLD = 0, 1, 2, 3, 4, 5
+DRAW_START, DRAW_READ, DRAW_ACCESS, DRAW_THINK, DRAW_HOLD = 0, 1, 2, 4, 5
+DRAW_ARBITRATE = 3  # at a line: whom an arbiter serves, who joins the request of its SMT sibling
 DRAW_ACTOR = 6  # an actor's rounds, the device's latency, a test-and-set lock's winner
 N_COUNTED_DRAWS = 7  # a task counts its draws for each purpose up to here
 DRAW_CACHED = 7  # by page: whether it is in the page cache at first
@@ -78,7 +79,8 @@ H_KEY = _header.word()  # 32-bit key of the random draws
 H_HOLD = _header.word()  # ps a core keeps a line that it fetched
 # arbitration: threshold of a 32-bit draw below which the nearest is served
 H_SHARE = _header.word()
-H_COALESCE = _header.word()  # 1: an SMT sibling is served with the transfer
+# threshold of a 32-bit draw below which a request joins that of its SMT sibling
+H_COALESCE = _header.word()
 H_HIDDEN_PPM = _header.word()  # share of a sequential struct-page transfer that prefetch hides
 H_EVICT = _header.word()  # ps after which an untouched line has left the private caches
 H_L3_HIT = _header.word()  # ps of a load from the own L3
@@ -140,6 +142,11 @@ H_SAME_DRAWS = _header.word()  # 1: all threads draw the same random pages
 # base, per L3: random words read so far by whoever is ahead, arrival of the last
 H_LEAD = _header.word()
 H_ENDED = _header.word()  # tasks that have ended
+H_FILE_TABLES = _header.word()  # page tables of one mapping of the whole file
+H_WALK_MISS = _header.word()  # base, per L3: mean ps of a page walk for ptes that it could not keep
+# page walks that a core can have in progress, or 0: as many as it has CPUs in use
+H_WALKERS = _header.word()
+H_WALKER = _header.word()  # base, H_WALKERS words per core: until when each of them is busy
 H_WORDS = _header.end(multiple=8)
 
 # --- task ---------------------------------------------------------------------------------------

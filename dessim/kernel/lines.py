@@ -13,7 +13,7 @@ does not meet published contention curves (coalescing, runs, arbitration): ``doc
 """
 
 from dessim.kernel.cost_table import COST_LOCAL
-from dessim.kernel.draws import draw
+from dessim.kernel.draws import MASK_32, draw
 from dessim.kernel.layout import *
 
 QUEUE_BITS = 20
@@ -148,7 +148,8 @@ def serve(w: World, task: int, line: int, op: int, now: int, prefetched: int) ->
 def ride(w: World, task: int, line: int) -> int:
     """Join the waiting request of an SMT sibling for the same line; return whether that was done.
 
-    Both threads miss in one cache, so that one transfer serves both.
+    Both threads miss in one cache, so that one transfer can serve both: with the probability
+    ``coalesce``. Whoever does not join queues for a transfer of its own.
     """
     t = w[H_TASK] + task * T_WORDS
     if w[t + T_SIBLING] == 0 or w[H_COALESCE] == 0:
@@ -158,6 +159,8 @@ def ride(w: World, task: int, line: int) -> int:
         return 0
     o = w[H_TASK] + (other - 1) * T_WORDS
     if w[o + T_QUEUED] != line:
+        return 0
+    if w[H_COALESCE] <= MASK_32 and draw(w, task, DRAW_ARBITRATE) >= w[H_COALESCE]:
         return 0
     w[t + T_RIDER] = w[o + T_RIDER]
     w[o + T_RIDER] = task + 1

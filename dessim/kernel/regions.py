@@ -99,6 +99,8 @@ def allocate(setup: Setup, sizes: Sizes) -> Words:
         lay.H_NODE: topology.sockets,
         lay.H_L3: topology.n_l3,
         lay.H_LEAD: 2 * topology.n_l3,
+        lay.H_WALK_MISS: topology.n_l3,
+        lay.H_WALKER: topology.n_cores * walkers_of(setup),
         lay.H_FLIGHT: 2 * lay.FLIGHT_SLOTS * topology.n_l3,
         lay.H_BUCKET: setup.machine.locks.page_wait_queues,
         lay.H_LOCK: sizes.line_words,
@@ -129,6 +131,12 @@ def allocate(setup: Setup, sizes: Sizes) -> Words:
         w[record + lay.M_TABLE] = tables + i * sizes.tables * 2 * sizes.line_words
         w[record + lay.M_VMA_LOCK] = vma_locks + i * sizes.line_words
     return w
+
+
+def walkers_of(setup: Setup) -> int:
+    """Return the page walks that a core can have in progress; 0: siblings never wait for them."""
+    tlb, siblings = setup.machine.tlb, setup.machine.topology.threads_per_core
+    return tlb.page_walkers if tlb.l1_entries and tlb.page_walkers < siblings else 0
 
 
 def _tlb_words(setup: Setup) -> int:

@@ -65,7 +65,27 @@ def l2_set(w: World, core: int, page: int) -> int:
     return first + (page % w[H_TLB_L2_SETS]) * (w[H_TLB_L2_WAYS] + 1)
 
 
-def translate_ps(w: World, t: int, page: int) -> int:
+def walk_ps(w: World, t: int, now: int) -> int:
+    """Return ps of a page walk that is asked for at a time.
+
+    Ptes that the L3 could not keep come from memory: in the mean, as often as ``walk_misses`` says.
+    SMT siblings take turns at what walks page tables on their core, first come, first served.
+    """
+    ps = cost_ps(w, t, COST_WALK) + w[w[H_WALK_MISS] + w[t + T_L3]]
+    walkers = w[H_WALKERS]
+    if walkers == 0:
+        return ps
+    first = w[H_WALKER] + w[t + T_CORE] * walkers
+    place = first
+    for walker in range(first + 1, first + walkers):
+        if w[walker] < w[place]:
+            place = walker
+    begun = w[place] if w[place] > now else now
+    w[place] = begun + ps
+    return begun + ps - now
+
+
+def translate_ps(w: World, t: int, page: int, now: int) -> int:
     """Return ps to translate an access to a page: first level free, second level, page walk."""
     if w[H_TLB] == 0:
         return 0
@@ -80,7 +100,7 @@ def translate_ps(w: World, t: int, page: int) -> int:
         return cost_ps(w, t, COST_L2_HIT)
     insert(w, second, w[H_TLB_L2_WAYS], tag)
     count(w, N_TLB_MISSES, 1)
-    return cost_ps(w, t, COST_WALK)
+    return walk_ps(w, t, now)
 
 
 def flush_core(w: World, core: int) -> None:

@@ -9,8 +9,9 @@ from dessim.kernel import cost_table, quantiles
 from dessim.kernel import layout as lay
 from dessim.kernel.costs import cost_row, line_costs
 from dessim.kernel.draws import draw_at, philox, scaled
-from dessim.kernel.regions import Sizes, Words, allocate, sizes_of
+from dessim.kernel.regions import Sizes, Words, allocate, sizes_of, walkers_of
 from dessim.kernel.setup import ActorSetup, Setup, WorldError
+from dessim.kernel.walk_misses import walk_miss_ps
 from dessim.model.workload import PAGE_BYTES, Workload
 
 __all__ = ["ActorSetup", "Setup", "Words", "WorldError", "build_world"]
@@ -55,12 +56,13 @@ def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
         lay.H_KEY: int.from_bytes(key[:4], "little"),
         lay.H_HOLD: line.hold_ps,
         lay.H_SHARE: line.arbitration_share_ppm * (1 << 32) // 1_000_000,
-        lay.H_COALESCE: int(line.coalesce),
+        lay.H_COALESCE: line.coalesce_ppm * (1 << 32) // 1_000_000,
         lay.H_HIDDEN_PPM: line.prefetch_hidden_ppm,
         lay.H_TRAIN: line.prefetch_after,
         lay.H_EVICT: line.evict_after_ps,
         lay.H_L3_HIT: line.l3_hit_ps,
         lay.H_L3_PAGES: machine.topology.l3_size_bytes // PAGE_BYTES,
+        lay.H_FILE_TABLES: max(1, -(-workload.file_size_bytes // (PAGE_BYTES * lay.TABLE_PAGES))),
         lay.H_NODE_PAGE: PAGE_BYTES * 10**12 // machine.memory.bandwidth_per_socket_bytes_per_s,
         lay.H_PTL_KIND: LOCK_KIND[locks.page_table_lock],
         lay.H_TICKET_WAITER: locks.ticket_per_waiter_ps,
@@ -77,6 +79,7 @@ def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
         lay.H_TLB_L2_SETS: machine.tlb.l2_entries // machine.tlb.l2_ways,
         lay.H_TLB_L2_WAYS: machine.tlb.l2_ways,
         lay.H_FLUSH_CEILING: machine.tlb.flush_ceiling_pages,
+        lay.H_WALKERS: walkers_of(setup),
         lay.H_PCID: int(machine.tlb.pcid),
         lay.H_MCS_PPM: locks.mcs_transfers_ppm,
         lay.H_SPLIT_PTL: int(locks.split_page_table_locks),
@@ -121,6 +124,8 @@ def _machine_tables(w: Words, setup: Setup, sizes: Sizes) -> None:
         w[base + row * cost_table.N_COSTS : base + (row + 1) * cost_table.N_COSTS] = costs
     base = int(w[lay.H_LINE_COST])
     w[base : base + 9 * lay.N_DISTANCES] = line_costs(machine)
+    base = int(w[lay.H_WALK_MISS])
+    w[base : base + topology.n_l3] = walk_miss_ps(setup, sizes.cpus)
     memory = machine.memory
     base = int(w[lay.H_FAR_READ])
     for hops, ps in enumerate((memory.local_ps, memory.one_hop_ps, memory.two_hops_ps)):

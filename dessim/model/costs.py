@@ -248,8 +248,12 @@ class Tlb(Model):
     """Associativity of the second level."""
     l2_hit_ps: Annotated[Time, Cost(name="tlb_l2_hit"), FREE] = 0
     """First-level miss that hits the second."""
-    page_walk_ps: Annotated[Time, Cost(), FREE] = 0
-    """Miss in both levels."""
+    page_walk_ps: Annotated[Time, Cost(smt="none"), FREE] = 0
+    """Miss in both levels, the page tables in the caches. A walk whose ptes the L3 could not keep
+    takes `memory.local` longer (`dessim.kernel.walk_misses`)."""
+    page_walkers: Annotated[Count, Field(le=16)] = 2
+    """Walks that a core can have in progress; if it has more SMT siblings, they take turns.
+    Intel: one, and two since Broadwell."""
     invlpg_ps: Annotated[Time, Cost(), FREE] = 0
     """Flush of one page on the own CPU."""
     flush_all_ps: Annotated[Time, Cost(), FREE] = 0

@@ -57,13 +57,15 @@ class Model(BaseModel):
 class Unit:
     """Field annotation: an integer in a canonical unit, written with its unit in YAML.
 
-    `kind` None stands for a ratio in parts per million; the bounds are canonical integers.
+    `kind` None stands for a ratio in parts per million; the bounds are canonical integers. With
+    `flag`, true and false are the ratios 1 and 0: of a share that was a flag once.
     """
 
     kind: Kind | None
     low: int = 0
     high: int | None = None
     multiple: int = 1
+    flag: bool = False
 
     def read(self, value: object) -> int:
         """Canonical integer of a value as a file writes it.
@@ -73,6 +75,8 @@ class Unit:
         ValueError
             If it has no unit, the wrong one, or lies outside the bounds.
         """
+        if self.flag and isinstance(value, bool):
+            return PPM if value else 0
         if self.kind is None:
             if isinstance(value, bool) or not isinstance(value, (int, Decimal, str)):
                 raise ValueError(f"expected a ratio such as 1.6 or 10%, found {describe(value)}")
@@ -120,7 +124,8 @@ class Unit:
             bounds: dict[str, Any] = {"type": "number", "minimum": self.low / PPM}
             if self.high is not None:
                 bounds["maximum"] = self.high / PPM
-            return {"anyOf": [bounds, percent], "examples": [1.6, "10%"]}
+            forms = [bounds, percent, *([{"type": "boolean"}] if self.flag else [])]
+            return {"anyOf": forms, "examples": [1.6, "10%"]}
         unit = self.kind.base_unit
         number = r"^[0-9.]+([eE][-+]?[0-9]+)? ?"
         prefixes = r"([kKMGTP]i?)?" if "B" in unit else r"[afpnuµmkKMGT]?"
@@ -145,6 +150,8 @@ Ratio = Annotated[int, Unit(None)]
 """int, ppm; YAML `1.6` or `10%`."""
 Share = Annotated[int, Unit(None, high=PPM)]
 """int, ppm, 0..1."""
+ShareOrFlag = Annotated[int, Unit(None, high=PPM, flag=True)]
+"""int, ppm, 0..1; a file may also say true or false."""
 SlowDown = Annotated[int, Unit(None, low=PPM, high=100 * PPM)]
 """int, ppm, 1..100."""
 Count = Annotated[int, Field(strict=True, ge=1)]

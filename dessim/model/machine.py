@@ -20,6 +20,7 @@ from dessim.model.fields import (
     Rate,
     Ratio,
     Share,
+    ShareOrFlag,
     Text,
     Time,
     refuse,
@@ -84,8 +85,9 @@ class CacheLine(Model):
     """How long a core keeps a line that it fetched before another may take it (runs)."""
     arbitration_share_ppm: Share
     """Preference for requesters near the owner: 0 serves in order of request."""
-    coalesce: Flag
-    """Whether an SMT sibling's waiting RMW is served with the transfer."""
+    coalesce_ppm: ShareOrFlag
+    """Share of requests for a line for which an SMT sibling already waits that one transfer
+    serves with the sibling's; true and false are 100 % and 0 %."""
     prefetch_hidden_ppm: Share
     """Share of the transfer of sequential struct-page lines that prefetch hides."""
     prefetch_after: Annotated[int, Field(strict=True, ge=0, le=64)] = 0

@@ -21,9 +21,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("calibrate")
     (folder / "table.csv").write_text(
         "# made up\nworkload,threads,order,minor_faults,seconds,note\n"
-        "sequential-read,1,baseline,4195437,7.4,\nsequential-read,1,1,2098275,6.3,\n"
-        "sequential-read,1,3,525068,5.6,\nsequential-read,1,4,262251,5.5,\n"
-        "sequential-read,2,4,524502,5.6,\nsequential-read,2,1,1,1,SUSPECT: made up\n"
+        "sequential-read,1,baseline,4195437,7.6,\nsequential-read,1,1,2098275,6.5,\n"
+        "sequential-read,1,3,525068,5.8,\nsequential-read,1,4,262251,5.7,\n"
+        "sequential-read,2,4,524502,5.8,\nsequential-read,2,1,1,1,SUSPECT: made up\n"
     )
     (folder / "small.yaml").write_text(
         "machine: ivybridge-ex-4s\nworkload: sequential-read\nschemes: [radix_walk_trylock]\n"

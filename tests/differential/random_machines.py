@@ -60,7 +60,7 @@ def cache_lines(draw, lines):
         update={
             "hold_ps": draw(st.sampled_from((0, 0, 1, 7, 50, 2_000))),
             "arbitration_share_ppm": draw(st.sampled_from((0, 300_000, 1_000_000))),
-            "coalesce": draw(st.booleans()),
+            "coalesce_ppm": draw(st.sampled_from((0, 400_000, 1_000_000))),
             "prefetch_hidden_ppm": draw(st.sampled_from((0, 500_000, 1_000_000))),
             "evict_after_ps": draw(st.sampled_from((0, 20, 1_000, 10**12))),
         }
@@ -95,6 +95,7 @@ def tlbs(draw) -> Tlb:
             "l2_entries": 4,
             "l2_ways": ways,
             "flush_ceiling_pages": draw(st.sampled_from((0, 1, 33))),
+            "page_walkers": draw(st.sampled_from((1, 2))),
             "pcid": draw(st.booleans()),
         }
     )

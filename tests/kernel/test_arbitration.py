@@ -110,7 +110,7 @@ def test_every_waiter_is_served_exactly_once():
 
 def test_a_sibling_rides_on_its_cores_waiting_request():
     """With coalescing, the sibling of a waiting core is served with it, at the sibling's cost."""
-    lab, free = contended([4, 8, 5], a_machine(cache_line={"coalesce": True}))
+    lab, free = contended([4, 8, 5], a_machine(cache_line={"coalesce_ppm": 1_000_000}))
     log = served(lab, 4, free)
     first = free + RMW[SAME_SOCKET]
     both = first + RMW[SIBLING]
@@ -124,9 +124,35 @@ def test_without_coalescing_a_sibling_queues_like_anybody():
     assert [task for task, _ in served(lab, 4, free)] == [4, 8, 5]
 
 
+@pytest.mark.parametrize("share_ppm", [250_000, 600_000])
+def test_the_share_is_the_frequency_of_riding(share_ppm):
+    """Over many pairs, the sibling is served with its core as often as the share says (5 sigma)."""
+    n, riders = 600, 0
+    lab = a_lab(get_page(), threads=9, machine=a_machine(cache_line={"coalesce_ppm": share_ppm}))
+    start = list(lab.w)
+    for draw in range(n):
+        lab.w[:] = start
+        lab.go_to_draw(5, lay.DRAW_ARBITRATE, draw)
+        free = lab.go(0, 0)
+        for task in (4, 8, 5):
+            lab.go(task, 1)
+        order = [task for task, _ in served(lab, 4, free)]
+        assert order in ([4, 5, 8], [4, 8, 5])
+        riders += order == [4, 5, 8]
+    share = share_ppm / 1e6
+    assert abs(riders / n - share) < 5 * (share * (1 - share) / n) ** 0.5
+
+
+@pytest.mark.parametrize(("share_ppm", "drawn"), [(0, 0), (500_000, 1), (1_000_000, 0)])
+def test_only_an_open_question_is_drawn(share_ppm, drawn):
+    """Never and always need no draw, so that they leave the arbiters' draws as they are."""
+    lab, _ = contended([4, 5], a_machine(cache_line={"coalesce_ppm": share_ppm}))
+    assert lab.get(5, lay.T_DRAW + lay.DRAW_ARBITRATE) >> 32 == drawn
+
+
 def test_a_rider_passes_nobody_elses_riders():
     """Two cores with two siblings each: two transfers serve four requests."""
-    lab, free = contended([4, 8, 9, 5], a_machine(cache_line={"coalesce": True}))
+    lab, free = contended([4, 8, 9, 5], a_machine(cache_line={"coalesce_ppm": 1_000_000}))
     log = served(lab, 4, free)
     assert [task for task, _ in log] == [4, 5, 8, 9]
     assert log[-1][1] == free + RMW[SAME_SOCKET] + RMW[ONE_HOP] + 2 * RMW[SIBLING]
@@ -134,7 +160,7 @@ def test_a_rider_passes_nobody_elses_riders():
 
 def test_a_riders_wait_is_accounted_to_the_line():
     """From its request to the end of its operation a rider spends its time on page lines."""
-    lab, free = contended([4, 5], a_machine(cache_line={"coalesce": True}))
+    lab, free = contended([4, 5], a_machine(cache_line={"coalesce_ppm": 1_000_000}))
     end = dict(served(lab, 4, free))[5]
     assert sum(lab.spent(5, c) for c in lay.CATEGORIES) == end
     assert lab.spent(5, "page_lines") == end - 2  # it asked at 2 ps

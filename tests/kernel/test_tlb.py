@@ -21,7 +21,7 @@ def a_tlb_lab(*program, threads=1, tlb=(), workload=None, **changes):
 
 def translate(lab, page, task=0):
     """Return ps to translate an access of a task to a page."""
-    return translate_ps(lab.w, lab.w[lay.H_TASK] + task * lay.T_WORDS, page)
+    return translate_ps(lab.w, lab.w[lay.H_TASK] + task * lay.T_WORDS, page, 0)
 
 
 def mapping_of(lab, task=0):

@@ -48,7 +48,7 @@ def test_another_author_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     rows = load_published("another").rows
     assert rows["sequential-read", "no_fault_around", 1, 0].values == {"completion_s": 7}
     assert rows["sequential-read", "folio_batch", 8, 4].doubtful == "odd: cold"
-    assert len(load_published("fault-around-2014").rows) == 49
+    assert len(load_published("fault-around-2014").rows) == 51
     assert chosen(["seq:8:4"], rows, "--only") == [("sequential-read", "folio_batch", 8, 4)]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dessim.model import Machine, load_machine, names
-from dessim.model.fields import walk
+from dessim.model.fields import walk, yaml_form
 
 VALID = Path(__file__).parent / "valid"
 
@@ -46,6 +46,16 @@ def test_the_long_form_keeps_the_value_and_its_source() -> None:
     assert machine.topology.sockets == 2
     assert machine.provenance["topology.sockets"].source == "A"
     assert machine.sources == {"A": "A. Author, A Title, 2014"}
+
+
+def test_the_share_of_siblings_may_be_a_flag() -> None:
+    """Profiles of a time when it was one mean all or nothing; it is stored as a share."""
+    file = VALID / "machine-two-sockets.yaml"
+    assert "coalesce: true" in file.read_text(encoding="utf-8")
+    assert load_machine(file).cache_line.coalesce_ppm == 1_000_000
+    line = load_machine(file).cache_line
+    assert type(line)(**{**dict(line), "coalesce_ppm": False}).coalesce_ppm == 0
+    assert yaml_form(line)["coalesce"] == "100%"
 
 
 def test_counts_follow_from_the_topology() -> None:

@@ -82,12 +82,12 @@ def test_exclude_can_tell_the_options_of_a_scheme_apart(tmp_path: Path) -> None:
 
 def test_exclude_does_not_take_true_for_one(tmp_path: Path) -> None:
     """A number excludes no flag, although Python calls 1 and True equal."""
-    key = "machine.cache_line.coalesce"
+    key = "machine.tlb.pcid"
     text = f"matrix: {{{key}: [true, false]}}\nexclude: [{{{key}: 1}}]"
     with pytest.raises(ConfigError, match="this exclude matches no point"):
         _points(tmp_path, text)
-    [point] = _points(tmp_path, text.replace("coalesce: 1", "coalesce: true"))
-    assert not point.machine.cache_line.coalesce
+    [point] = _points(tmp_path, text.replace("pcid: 1", "pcid: true"))
+    assert not point.machine.tlb.pcid
 
 
 def test_include_adds_points_after_the_others(tmp_path: Path) -> None:

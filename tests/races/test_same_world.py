@@ -9,7 +9,7 @@ from dessim.kernel import layout as lay
 from dessim.kernel.world import build_world
 
 BUSY = {
-    "cache_line": {"hold_ps": 40_000, "coalesce": True, "arbitration_share_ppm": 300_000},
+    "cache_line": {"hold_ps": 40_000, "coalesce_ppm": 1_000_000, "arbitration_share_ppm": 300_000},
     "device": {**DEVICE, "read_latency_ps": 900_000, "read_latency_cv_ppm": 400_000},
     "tlb": TLB,
     "kernel": {"wakeup_ps": 50_000, "context_switch_ps": 30_000},

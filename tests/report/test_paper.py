@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from matplotlib.image import imread
 
 from dessim.cli import main
+from dessim.report.common.results import Results
 from dessim.report.paper import figures as paper
 from dessim.report.paper.figures import Stored, check_needs
 from dessim.report.paper.tolerance import read_rows
@@ -89,6 +90,24 @@ def test_figures_are_made_for_print(drawn: Path, name: str) -> None:
     assert b"/Type3" not in pdf
     assert b"/Subject" in pdf
     assert "<dc:description>" in (drawn / f"{name}.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("machine", "threads", "said"),
+    [
+        ("ivybridge-ex-4s", 120, "Beyond 60 threads SMT siblings wait for the same lines"),
+        ("ivybridge-ex-4s", 60, ""),  # a core each
+        ("opteron-magny-cours-4s", 96, ""),  # without siblings
+        ("my-own", 120, ""),  # its profile may be anything
+    ],
+)
+def test_throughput_says_what_is_assumed_of_siblings(machine: str, threads: int, said: str) -> None:
+    """Where threads share cores, the caption names the share of common transfers and its range."""
+    points = [{"machine": machine, "threads": n} for n in (1, threads)]
+    text = paper.load("throughput").module.assumed(Results({"points": points}, {}))
+    assert said in text
+    assert bool(text) == bool(said)
+    assert "in 50% (0% to 100%) of these cases is assumed" in text or not said
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,8 +3,10 @@ from pathlib import Path
 import pytest
 
 from dessim.model import ConfigError, load_experiment, resolve
+from dessim.model.author import usual_author
 from dessim.model.published import load_published
 from dessim.study.fidelity.cells import (
+    CELL_BYTES,
     cell_name,
     chosen,
     ideal_faults,
@@ -27,9 +29,11 @@ def test_a_cell_is_named_by_workload_threads_and_order() -> None:
 
 def test_choices_pick_cells_in_the_order_of_the_table() -> None:
     """Lists with commas; nothing or a star is all; the baseline is order 0; names of the mail."""
-    assert len(chosen([], TABLE.rows, "--fit")) == 49
+    assert len(chosen([], TABLE.rows, "--fit")) == 51
     names = [cell_name(k) for k in chosen(["sequential-read:8:9,baseline"], TABLE.rows, "--fit")]
     assert names == ["sequential-read:8:0", "sequential-read:8:9"]
+    names = [cell_name(k) for k in chosen(["sequential-read:120:0,9"], TABLE.rows, "--fit")]
+    assert names == ["sequential-read:120:0", "sequential-read:120:9"]
     assert len(chosen(["*:1"], TABLE.rows, "--fit")) == 21
     assert len(chosen(["seq_16GiB:*:3", "rand_1GiB:1:3"], TABLE.rows, "--fit")) == 4
 
@@ -74,6 +78,37 @@ def test_points_are_the_experiments_own_where_it_has_them() -> None:
     assert (point.workload.threads, point.simulate_bytes) == (120, 1 << 30)
     with pytest.raises(ConfigError, match="there is no workload named 'sleep'"):
         points_of([("sleep", "radix_walk_trylock", 1, 4)], experiment)
+
+
+def test_random_reads_are_validated_in_full_and_once() -> None:
+    """The whole file in one run; a fit takes 64 MiB and the experiment's replications."""
+    experiment = load_experiment("fault-around-2014")
+    sizes = {
+        random_bytes: {
+            (p.workload.name, p.simulate_bytes, p.replications)
+            for p in points_of(TABLE.rows, experiment, random_bytes=random_bytes)
+        }
+        for random_bytes in (None, CELL_BYTES, 16 << 20)
+    }
+    others = {("sequential-read", 64 << 20, 6), ("touch-one-per-table", 1 << 30, 6)}
+    assert sizes[None] == {("random-read", None, 1), *others}
+    assert sizes[CELL_BYTES] == {("random-read", 64 << 20, 6), *others}
+    assert sizes[16 << 20] == {("random-read", 16 << 20, 6), *others}
+    own = load_experiment("fault-around-2014", ["simulate=32MiB"])
+    found = {p.simulate_bytes for p in points_of(TABLE.rows, own, random_bytes=None)}
+    assert found == {32 << 20}  # what the experiment says is what is simulated
+
+
+def test_predictions_are_asked_for_many_threads() -> None:
+    """Seven orders of sequential reads with 60 and 120 threads, of the others with 32, too."""
+    asked = spelled_out(usual_author().predicted, "--cells")
+    orders = (0, 1, 3, 4, 5, 7, 9)
+    wanted = [("sequential-read", n, order) for n in (60, 120) for order in orders]
+    for workload in ("random-read", "touch-one-per-table"):
+        wanted += [(workload, n, order) for n in (32, 60, 120) for order in orders]
+    assert [(workload, n, order) for workload, _, n, order in asked] == wanted
+    measured = [cell_name(key) for key in asked if key in TABLE.rows]
+    assert measured == ["sequential-read:120:0", "sequential-read:120:9"]
 
 
 def test_the_simulated_part_can_be_chosen_by_workload() -> None:

@@ -176,10 +176,10 @@ def test_the_literature_is_that_of_the_expected_table() -> None:
 
 
 def test_a_full_machine_scatters_more() -> None:
-    """From 60 threads on as the table does; while siblings are left, ln(1.35)^2 / 12 more."""
+    """From 60 threads on as the table does; while siblings are left, ln(1.6)^2 / 12 more."""
     crowded = Term(CROWDED_SPREAD**2, CROWDED_DEGREES)
     assert scheduler_terms(MACHINE, 59) == []
-    uneven = Term(pytest.approx(math.log(1.35) ** 2 / 12), math.inf)
+    uneven = Term(pytest.approx(math.log(1.6) ** 2 / 12), math.inf)
     assert scheduler_terms(MACHINE, 60) == [crowded, uneven]
     assert scheduler_terms(MACHINE, 120) == [crowded]
     table = load_published("fault-around-2014")

@@ -8,8 +8,11 @@ import pytest
 from dessim.model import Calibration, Point, load_experiment
 from dessim.study.fidelity.cells import points_of, simulating, spelled_out
 from dessim.study.fidelity.extrapolation import growths_of
+from dessim.study.fidelity.parameters import parameters_of
 from dessim.study.fidelity.predict import (
+    OPEN,
     doubts,
+    open_variances,
     parameter_variances,
     predictions_of,
     table_rows,
@@ -130,6 +133,29 @@ def test_a_prediction_adds_its_doubts_up(points: list[Point], simulate: Any) -> 
     assert (line["workload"], line["threads"], line["order"]) == ("seq_16GiB", 1, "baseline")
     assert float(line["seconds_lo"]) < float(line["seconds"]) < float(line["seconds_hi"])
     assert line["minor_faults"] == 4194304
+
+
+def test_a_cell_that_was_measured_says_so(points: list[Point], simulate: Any) -> None:
+    """With what was measured, and that the machine was fitted to it; the table has no column."""
+    full = simulating(points, ["256KiB"])
+    cells = [dict(one) for one in VALIDATION["cells"]]
+    cells[0] |= {"completion_s": {"log_error": 9.0, "measured": 7.25}, "minor_faults": None}
+    [row] = predictions_of(full, points, VALIDATION | {"cells": cells}, simulate)["predictions"]
+    assert row["measured"] == {"completion_s": 7.25, "minor_faults": None, "fitted": True}
+    others = [one for one in cells if one["cell"] != "sequential-read:1:0"]
+    document = predictions_of(full, points, VALIDATION | {"cells": others}, simulate)
+    assert document["predictions"][0]["measured"] is None
+    assert "measured" not in table_rows(document)[0]
+
+
+def test_what_siblings_share_is_open(points: list[Point], simulate: Any) -> None:
+    """One thread has no sibling: its time does not depend on what is open about them."""
+    assert {"smt.user_slowdown", "cache_line.coalesce"} < set(OPEN)
+    open_to = parameters_of(points[0].machine, ["smt.user_slowdown", "cache_line.coalesce"])
+    ends = [(one.numbers[0].low, one.numbers[0].high) for one in open_to]
+    assert ends == [(1_100_000, 2_000_000), (0, 1_000_000)]
+    [found] = open_variances(points, simulate)
+    assert found["completion_s"] < 1e-4  # bandwidth and clock, hardly
 
 
 def test_more_threads_than_were_measured_are_less_sure(

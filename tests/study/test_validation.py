@@ -121,7 +121,7 @@ def test_a_number_that_depends_on_the_size_has_no_error(tmp_path: Path) -> None:
     experiment = load_experiment(
         tmp_path / "experiment.yaml", ["workload.file_size=8MiB", "simulate=4MiB"]
     )
-    points = points_of(table.rows, experiment, one_size=False)
+    points = points_of(table.rows, experiment, grow=True)
     times = (1200, 1201, 1202)
     runs = [
         a_run(completion_ps=us * 10**6, pages_simulated=1024, pages_declared=2048) for us in times
@@ -145,8 +145,9 @@ def test_cells_grow_with_the_experiment_unless_they_need_one_size() -> None:
     """`simulate: auto` stays as it is for a validation; a fit compares machines at one size."""
     experiment = load_experiment("fault-around-2014")
     keys = [(name, "radix_walk_trylock", 8, 4) for name in ("sequential-read", "random-read")]
-    for point in points_of(keys, experiment, one_size=False):
-        assert point.simulate_cap_bytes is not None
+    growing, whole = points_of(keys, experiment, random_bytes=None, grow=True)
+    assert growing.simulate_cap_bytes is not None
+    assert whole.simulate_bytes is whole.simulate_cap_bytes is None
     for point in points_of(keys, experiment):
         assert point.simulate_cap_bytes is None
         assert point.simulate_bytes is not None

@@ -47,6 +47,7 @@ Entry = dict[str, Any]
 OPEN = (
     "smt.user_slowdown",
     "smt.kernel_slowdown",
+    "cache_line.coalesce",
     "clock.all_cores",
     "memory.bandwidth_per_socket",
 )
@@ -240,20 +241,23 @@ def predictions_of(
     Returns
     -------
     dict
-        JSON-able: method, machine, and `predictions`.
+        JSON-able: method, machine, and `predictions`; of a cell that was measured with what was
+        measured, and whether the machine was fitted to it.
     """
     machine = points[0].machine
     variances = parameter_variances(small, simulate)
     left_open = open_variances(small, simulate)
     growths = growths_of(validation, machine)
     tally = simulate(points)
+    measured = {cell["cell"]: measured_of(cell) for cell in validation["cells"]}
     rows = []
     for index, point in enumerate(points):
         means = simulated(point, tally, index)
         doubt = doubts(validation, point.workload.name, machine)
         far = distance_of(key_of(point), validation["cells"])
         known = {"parameters": variances[index], "open": left_open[index]}
-        rows.append(_prediction(point, means, known, doubt, far, growths))
+        row = _prediction(point, means, known, doubt, far, growths)
+        rows.append(row | {"measured": measured.get(row["cell"])})
     return {
         "machine": machine.name,
         "method": METHOD,
@@ -265,6 +269,12 @@ def predictions_of(
         "replications": points[0].replications,
         "predictions": rows,
     }
+
+
+def measured_of(cell: Entry) -> Entry:
+    """What was measured of a cell of a validation, and whether the machine was fitted to it."""
+    found = {name: (cell.get(name) or {}).get("measured") for name in (SECONDS, FAULTS)}
+    return {**found, "fitted": cell["fitted"]}
 
 
 def _prediction(

@@ -1,6 +1,6 @@
 """Who else works on the pages, one round, and a whole scope.
 
-Written from Linux 3.14: invalidate_inode_pages2_range, truncate_pagecache and truncate_inode_page
+After Linux 3.14: invalidate_inode_pages2_range, truncate_pagecache and truncate_inode_page
 (mm/truncate.c), unmap_mapping_range and zap_pte_range (mm/memory.c), __delete_from_page_cache
 (mm/filemap.c), shrink_page_list and __remove_mapping (mm/vmscan.c), try_to_unmap_file (mm/rmap.c).
 """

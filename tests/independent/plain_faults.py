@@ -1,6 +1,6 @@
 """Read faults, as five schemes handle them.
 
-Written from Linux's filemap_fault, __lock_page_or_retry and do_read_fault (3.14), filemap_map_pages
+After Linux's filemap_fault, __lock_page_or_retry and do_read_fault (3.14), filemap_map_pages
 (3.15, 6.11), PATCHv2 of 17 Feb 2014 and the mails of that thread. Left out: what nobody else can
 see, as the private target of a fault whose neighbours are looked at.
 """

@@ -78,6 +78,7 @@ def locks(draw, shipped_locks):
             "split_page_table_locks": draw(st.booleans()),
             "page_lock_hand_over": draw(st.sampled_from(("racing", "fair", "bounded"))),
             "page_lock_retries": draw(st.integers(1, 2)),
+            "page_wait_order": draw(st.sampled_from(("shared_first", "arrival"))),
             "page_wait_queues": draw(st.sampled_from((1, 2, 256))),
         }
     )

@@ -71,6 +71,7 @@ def thread_program(draw, frame, order, workload):
         program = registry.thread_program(scheme, chosen, order, **features(workload))
         return program, chosen.get("folio_order", 0)
     given = {OPTION: draw(st.booleans()), "vma_locks": True, **features(workload)}
+    given["second_attempts"] = True
     if frame == "lock loop":
         return assemble(lock_loop_program()), 0
     if frame in ("wild loop", "own loop"):

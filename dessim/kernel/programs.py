@@ -11,6 +11,7 @@ do_read_fault, exit_mmap``; restated.
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import (
     Step,
+    add_nr_ptes,
     add_to_page_cache,
     cache_vma,
     count,
@@ -34,19 +35,22 @@ from dessim.kernel.alphabet import (
     work,
 )
 
-POPULATE = (
-    work("alloc_page_table"),
-    lock("page_table_lock"),
-    when("table.missing", populate_table()),
-    unlock("page_table_lock"),
-)
-
-
-# Options that the workload decides, not the scheme: steps that only matter if they can happen.
+# Options that the workload or the machine decides, not the scheme: steps that only matter if they
+# can happen, and what a kernel does before or after a version.
 PAGE_CACHE_CHANGES = "page_cache_changes"
 READS_AHEAD = "reads_ahead"
 UNMAPS = "unmaps"
 VMA_LOCKS = "vma_locks"  # of the scheme: munmap must exclude faults that hold no mmap_lock
+COUNTS_TABLES = "counts_tables"  # Linux 3.13, e1f56c89b040: nr_ptes is atomic, near mmap_sem
+
+# __pte_alloc(): the table is allocated and zeroed before the lock is taken, which is that of the
+# PMD page since Linux 3.13 (c4088ebdca64, e009bb30c8df), the mm's before (``addressing.lock_at``).
+POPULATE = (
+    work("alloc_page_table"),
+    lock("page_table_lock"),
+    when("table.missing", option(COUNTS_TABLES, add_nr_ptes(1)), populate_table()),
+    unlock("page_table_lock"),
+)
 
 READ_PAGE = (
     lock("tree_lock"),

@@ -79,6 +79,7 @@ def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
         lay.H_PCID: int(machine.tlb.pcid),
         lay.H_MCS_PPM: locks.mcs_transfers_ppm,
         lay.H_SPLIT_PTL: int(locks.split_page_table_locks),
+        lay.H_SPLIT_PMD: int(locks.pmd_locks),
         lay.H_ORDER: setup.fault_around_order,
         lay.H_ACCESS: ACCESS[workload.access],
         lay.H_ACCESSES: setup.accesses,
@@ -189,7 +190,6 @@ def _tasks(w: Words, setup: Setup, sizes: Sizes) -> None:
         worker = task < setup.threads
         has_cpu = task < setup.threads + len(setup.actors)
         others = sorted(on_core.get(cpu.core, set()) - {cpu.cpu}) if has_cpu else []
-        own = worker and _own_tables(setup, sizes)
         mm = int(w[mapping + lay.M_MM])
         values = {
             lay.T_PC: sizes.entries[_kind_of(setup, task)],
@@ -210,7 +210,7 @@ def _tasks(w: Words, setup: Setup, sizes: Sizes) -> None:
             lay.T_PTE: w[mapping + lay.M_PTE],
             lay.T_TABLE: w[mapping + lay.M_TABLE],
             lay.T_MAPPING: mapping,
-            lay.T_OWN_TABLES: int(own),
+            lay.T_OWN_TABLES: _users_of_tables(setup, sizes) if worker else lay.TABLES_SHARED,
             lay.T_ACTOR: int(not worker),
         }
         if has_cpu and not worker:
@@ -220,9 +220,12 @@ def _tasks(w: Words, setup: Setup, sizes: Sizes) -> None:
             w[t + slot] = value
 
 
-def _own_tables(setup: Setup, sizes: Sizes) -> bool:
-    """Return whether every page table has one user."""
-    return sizes.mappings == setup.threads and not setup.actors
+def _users_of_tables(setup: Setup, sizes: Sizes) -> int:
+    """Return whether every page table has one user, and whether every PMD page has, and a lock."""
+    if sizes.mappings < setup.threads or setup.actors:
+        return lay.TABLES_SHARED
+    own = sizes.pmd_locks and not sizes.shares_pmd_locks
+    return lay.PMDS_OWN if own else lay.TABLES_OWN
 
 
 def _kind_of(setup: Setup, task: int) -> int:
@@ -249,17 +252,20 @@ def _starts(w: Words, setup: Setup) -> None:
     # Actors and the device are there from the beginning.
 
 
-def _decide_privacy(program: Words, own_tables: bool, split_locks: bool) -> None:
+def _decide_privacy(program: Words, users: int, split_locks: bool) -> None:
     """Decide which steps nobody else sees, now that it is known who uses the page tables.
 
-    Without split locks a page-table lock is everybody's: no step on it is private.
+    Without split locks a page-table lock is everybody's, and so is that of a new page table unless
+    nobody shares the PMD pages: no step on it is private.
     """
     rows = program.reshape(-1, lay.I_WORDS)
     private = rows[:, lay.I_PRIVATE]
     locks = rows[:, lay.I_TIMED] == lay.LOCK_LINE
     if not split_locks:
         private[locks & (rows[:, lay.I_A] == lay.LOCK_PTL)] = lay.PRIVATE_NEVER
-    answer = lay.PRIVATE_ALWAYS if own_tables else lay.PRIVATE_NEVER
+    if users != lay.PMDS_OWN:
+        private[locks & (rows[:, lay.I_A] == lay.LOCK_PAGE_TABLE)] = lay.PRIVATE_NEVER
+    answer = lay.PRIVATE_NEVER if users == lay.TABLES_SHARED else lay.PRIVATE_ALWAYS
     private[private == lay.PRIVATE_OWN_TABLES] = answer
 
 
@@ -282,7 +288,7 @@ def build_world(setup: Setup) -> Words:
     w[base : base + len(sizes.words)] = sizes.words
     _decide_privacy(
         w[base : base + len(sizes.words)],
-        _own_tables(setup, sizes),
+        _users_of_tables(setup, sizes),
         setup.machine.locks.split_page_table_locks,
     )
     if setup.machine.kernel.work_cv_ppm == 0:

@@ -131,6 +131,9 @@ class Locks(Model):
     """Hand-over of an MCS lock in cache-line transfers."""
     split_page_table_locks: Flag = True
     """One lock per page table; false: one per mm."""
+    split_pmd_locks: Flag = True
+    """A new page table goes in under the lock of its PMD page (Linux from 3.13 on, if page-table
+    locks are split); false: under the mm's page_table_lock."""
     test_and_set_per_waiter_ps: Annotated[Time, FREE] = 0
     """Extra hand-over time of a test-and-set lock per waiting CPU; back-off makes it smaller."""
     page_lock_hand_over: Literal["racing", "fair", "bounded"] = "racing"
@@ -140,6 +143,11 @@ class Locks(Model):
     """Lost races after which a waiter is handed the lock (`bounded`)."""
     page_wait_queues: Annotated[Count, Field(le=1 << 20)] = 256
     """Hashed wait queues that all pages share."""
+
+    @property
+    def pmd_locks(self) -> bool:
+        """Whether PMD pages have locks: only if page tables have (`USE_SPLIT_PMD_PTLOCKS`)."""
+        return self.split_page_table_locks and self.split_pmd_locks
 
 
 class Machine(Model):

@@ -20,6 +20,7 @@ def thread_program(
     page_cache_changes: bool = False,
     reads_ahead: bool = False,
     unmaps: bool = False,
+    counts_tables: bool = True,
 ) -> Program:
     """Return the whole program of a faulting thread under a scheme.
 
@@ -33,6 +34,8 @@ def thread_program(
         mmap lock is ``no_fault_around``.
     page_cache_changes, reads_ahead, unmaps : bool
         What the workload makes possible: steps that could never matter are left out.
+    counts_tables : bool
+        Whether page tables are counted near mmap_sem, as Linux does from 3.13 on.
 
     Raises
     ------
@@ -48,7 +51,7 @@ def thread_program(
         if scheme.fault_lock == "mmap_lock":
             slow_path = no_fault_around.SLOW_PATH
     options.update(page_cache_changes=page_cache_changes, reads_ahead=reads_ahead, unmaps=unmaps)
-    options.update(vma_locks=scheme.fault_lock == "vma_lock")
+    options.update(vma_locks=scheme.fault_lock == "vma_lock", counts_tables=counts_tables)
     return _balanced(scheme, assemble(whole_life(around, slow_path, scheme.fault_lock), options))
 
 
@@ -64,6 +67,7 @@ def faulting_program(scheme: Scheme, chosen: Mapping[str, Option]) -> Program:
     """
     options = options_of(scheme, chosen)
     options.update(page_cache_changes=True, reads_ahead=False, unmaps=False, vma_locks=False)
+    options.update(counts_tables=False)
     steps = attempt_program(scheme.fault_around, scheme.slow_path, scheme.fault_lock)
     return _balanced(scheme, assemble(steps, options, timed=False))
 
@@ -78,7 +82,11 @@ def whole_life(
 
 
 def program_of_actor(
-    actor: Actor, chosen: Mapping[str, Option], fault_lock: str = "mmap_lock"
+    actor: Actor,
+    chosen: Mapping[str, Option],
+    fault_lock: str = "mmap_lock",
+    *,
+    counts_tables: bool = False,
 ) -> Program:
     """Return the program of an actor: rounds with pauses.
 
@@ -89,6 +97,8 @@ def program_of_actor(
         Options that differ from the actor's defaults.
     fault_lock : str
         The lock that faults hold in the scheme beside which it runs.
+    counts_tables : bool
+        As of threads; not for the explorer, in which what only takes time is left out.
 
     Raises
     ------
@@ -98,7 +108,7 @@ def program_of_actor(
         If a path through it keeps a lock or a reference.
     """
     options = options_of(actor, chosen)
-    options.update(vma_locks=fault_lock == "vma_lock")
+    options.update(vma_locks=fault_lock == "vma_lock", counts_tables=counts_tables)
     return _balanced(actor, assemble(actor_program(actor.steps), options))
 
 

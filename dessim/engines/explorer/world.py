@@ -69,6 +69,7 @@ def _forget_the_machine(w: Any) -> None:
     w[lay.H_TLB] = 0
     w[lay.H_LIVE] = 0  # actors stop after a round
     w[lay.H_SPLIT_PTL] = 1
+    w[lay.H_SPLIT_PMD] = 0
     for task in range(int(w[lay.H_TASKS])):
         t = task_at(w, task)
         w[t + lay.T_CPU] = 0

@@ -41,6 +41,7 @@ PAGE_CACHE_CHANGES = "page_cache_changes"
 READS_AHEAD = "reads_ahead"
 UNMAPS = "unmaps"
 VMA_LOCKS = "vma_locks"  # of the scheme: munmap must exclude faults that hold no mmap_lock
+VMA_CACHE_OF_MM = "vma_cache_of_mm"  # up to Linux 3.14 (mm->mmap_cache; 615d6e8756c8 ends it)
 COUNTS_TABLES = "counts_tables"  # Linux 3.13, e1f56c89b040: nr_ptes is atomic, near mmap_sem
 
 # __pte_alloc(): the table is allocated and zeroed before the lock is taken, which is that of the
@@ -67,8 +68,9 @@ READ_PAGE = (
 
 
 # find_vma() of Linux up to 3.14 remembers one mapping per mm: threads that fault in mappings of
-# their own take the line from each other. Per-VMA locks look their mapping up without it.
-REMEMBER_VMA = (when("vma.cached", otherwise=(cache_vma(),)),)
+# their own take the line from each other. Linux 3.15 remembers in the task, whose lines are its
+# own: that is part of find_vma. Per-VMA locks look their mapping up without either.
+REMEMBER_VMA = (option(VMA_CACHE_OF_MM, when("vma.cached", otherwise=(cache_vma(),))),)
 
 
 # do_page_fault() prefetches mmap_sem, on x86 without 3DNow! with a plain prefetcht0, and

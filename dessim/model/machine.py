@@ -121,7 +121,7 @@ class Memory(Model):
 
 
 class Locks(Model):
-    """Kinds of spinlock, and what a hand-over costs."""
+    """Kinds of lock, what a hand-over costs, and what else threads share in a kernel version."""
 
     page_table_lock: Literal["ticket", "mcs", "test_and_set"]
     """Kind of the split page-table locks and of the mm's page_table_lock."""
@@ -141,6 +141,9 @@ class Locks(Model):
     (2a9127fcf229), or is handed it after some lost races (5ef64cc8987a)."""
     page_lock_retries: Annotated[Count, Field(le=1000)] = 5
     """Lost races after which a waiter is handed the lock (`bounded`)."""
+    vma_cache: Literal["mm", "thread"] = "mm"
+    """Who remembers the VMA found last: the mm, on a line that its threads share (up to Linux
+    3.14), or each thread for itself (615d6e8756c8, Linux 3.15); `thread` also where nobody does."""
     page_wait_queues: Annotated[Count, Field(le=1 << 20)] = 256
     """Hashed wait queues that all pages share."""
 

@@ -21,6 +21,7 @@ def thread_program(
     reads_ahead: bool = False,
     unmaps: bool = False,
     counts_tables: bool = True,
+    vma_cache_of_mm: bool = True,
 ) -> Program:
     """Return the whole program of a faulting thread under a scheme.
 
@@ -36,6 +37,8 @@ def thread_program(
         What the workload makes possible: steps that could never matter are left out.
     counts_tables : bool
         Whether page tables are counted near mmap_sem, as Linux does from 3.13 on.
+    vma_cache_of_mm : bool
+        Whether threads of an mm share the VMA found last, as in Linux up to 3.14.
 
     Raises
     ------
@@ -52,6 +55,7 @@ def thread_program(
             slow_path = no_fault_around.SLOW_PATH
     options.update(page_cache_changes=page_cache_changes, reads_ahead=reads_ahead, unmaps=unmaps)
     options.update(vma_locks=scheme.fault_lock == "vma_lock", counts_tables=counts_tables)
+    options.update(vma_cache_of_mm=vma_cache_of_mm)
     return _balanced(scheme, assemble(whole_life(around, slow_path, scheme.fault_lock), options))
 
 

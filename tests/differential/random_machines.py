@@ -77,6 +77,7 @@ def locks(draw, shipped_locks):
             "mcs_transfers_ppm": draw(st.sampled_from((0, 1_000_000, 2_500_000))),
             "split_page_table_locks": draw(st.booleans()),
             "split_pmd_locks": draw(st.booleans()),
+            "vma_cache": draw(st.sampled_from(("mm", "thread"))),
             "page_lock_hand_over": draw(st.sampled_from(("racing", "fair", "bounded"))),
             "page_lock_retries": draw(st.integers(1, 2)),
             "page_wait_queues": draw(st.sampled_from((1, 2, 256))),

@@ -60,6 +60,7 @@ def features(workload, machine):
         "reads_ahead": workload.readahead_pages > 0,
         "unmaps": workload.unmap_every_pages > 0,
         "counts_tables": machine.locks.pmd_locks,
+        "vma_cache_of_mm": machine.locks.vma_cache == "mm",
     }
 
 

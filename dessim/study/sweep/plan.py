@@ -44,6 +44,7 @@ def features_of(workload: Workload, machine: Machine) -> tuple[tuple[str, bool],
         ("reads_ahead", workload.readahead_pages > 0),
         ("unmaps", workload.unmap_every_pages > 0),
         ("counts_tables", machine.locks.pmd_locks),
+        ("vma_cache_of_mm", machine.locks.vma_cache == "mm"),
     )
 
 

@@ -140,6 +140,9 @@ H_TRAIN = _header.word()  # sequential lines that miss before the prefetcher run
 H_SAME_DRAWS = _header.word()  # 1: all threads draw the same random pages
 # base, per L3: random words read so far by whoever is ahead, arrival of the last
 H_LEAD = _header.word()
+# interval of the creating thread: the part that is the same for all, the mean of the random one
+H_CREATE = _header.word()
+H_CREATE_RANDOM = _header.word()
 H_ENDED = _header.word()  # tasks that have ended
 H_WORDS = _header.end(multiple=8)
 

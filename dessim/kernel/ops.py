@@ -709,6 +709,15 @@ OP_STOP = operation(
     leaves_page=True,
     at_rest=True,
 )
+OP_START_THREAD = operation(
+    "start_thread",
+    ACTOR,
+    "clone()",
+    own_delay=True,
+    category="idle",
+    order=about.FULL,
+    at_rest=True,
+)
 OP_REST = operation(
     "rest",
     ACTOR,

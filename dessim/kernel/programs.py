@@ -40,6 +40,7 @@ from dessim.kernel.alphabet import (
 PAGE_CACHE_CHANGES = "page_cache_changes"
 READS_AHEAD = "reads_ahead"
 UNMAPS = "unmaps"
+MAPS_FILE = "maps_file"
 VMA_LOCKS = "vma_locks"  # of the scheme: munmap must exclude faults that hold no mmap_lock
 VMA_CACHE_OF_MM = "vma_cache_of_mm"  # up to Linux 3.14 (mm->mmap_cache; 615d6e8756c8 ends it)
 COUNTS_TABLES = "counts_tables"  # Linux 3.13, e1f56c89b040: nr_ptes is atomic, near mmap_sem
@@ -99,6 +100,43 @@ def device_program() -> tuple[Step, ...]:
         unlock_page(),
         put_page(),
         go_to("idle"),
+        label("stop"),
+        Step("stop"),
+    )
+
+
+# glibc's pthread_create(): allocate_stack() maps the stack, and protects its guard page; clone()
+# takes no mmap_sem (nptl/allocatestack.c of glibc 2.19; kernel/fork.c: copy_mm with CLONE_VM).
+MAP_STACK = (
+    lock("mmap_lock_write"),
+    work("map_stack"),
+    unlock("mmap_lock_write"),
+    lock("mmap_lock_write"),
+    work("protect_guard"),
+    unlock("mmap_lock_write"),
+)
+
+# vm-scalability's usemem.c: do_task() creates threads in a loop, and each maps the file itself
+# (allocate()). mm/mmap.c: vma_link() puts the mapping in the file's tree under i_mmap_mutex.
+MAP_FILE = (
+    lock("mmap_lock_write"),
+    work("map_file"),
+    lock("i_mmap_mutex"),
+    unlock("i_mmap_mutex"),
+    unlock("mmap_lock_write"),
+)
+
+
+def creator_program() -> tuple[Step, ...]:
+    """Return the program of a thread that creates the others one after the other, and then waits.
+
+    Time begins with the first of them.
+    """
+    return (
+        label("next"),
+        jump("start_thread", "stop"),
+        *MAP_STACK,
+        go_to("next"),
         label("stop"),
         Step("stop"),
     )
@@ -196,6 +234,7 @@ def fault_program(
     """
     return (
         Step("begin"),
+        option(MAPS_FILE, *MAP_FILE),
         label("next"),
         option(UNMAPS, *munmap),
         jump("next_access", "exit"),

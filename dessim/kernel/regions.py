@@ -8,9 +8,9 @@ import numpy.typing as npt
 
 from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
-from dessim.kernel.assembler import assemble, link
+from dessim.kernel.assembler import Program, assemble, link
 from dessim.kernel.placement import Cpu, cpu_of
-from dessim.kernel.programs import device_program
+from dessim.kernel.programs import creator_program, device_program
 from dessim.kernel.setup import Setup, WorldError
 from dessim.model.workload import PAGE_BYTES
 
@@ -73,6 +73,16 @@ class Sizes:
         return self.n_pmd_locks < sum(locks.number for locks in self.pmd_locks)
 
 
+def programs_of(setup: Setup) -> list[Program]:
+    """Return all programs: of threads, of each actor, of the device, of who creates the threads."""
+    programs = [setup.program, *(actor.program for actor in setup.actors)]
+    if setup.devices:
+        programs.append(assemble(device_program()))
+    if setup.creators:
+        programs.append(assemble(creator_program()))
+    return programs
+
+
 def sizes_of(setup: Setup) -> Sizes:
     """Return the sizes that follow from a setup.
 
@@ -87,10 +97,7 @@ def sizes_of(setup: Setup) -> Sizes:
             f"pages of workload {setup.workload.name!r} have to be read, but machine"
             f" {setup.machine.name!r} has no device: give it device.read_latency"
         )
-    programs = [setup.program, *(actor.program for actor in setup.actors)]
-    if setup.devices:
-        programs.append(assemble(device_program()))
-    words, entries = link(programs)
+    words, entries = link(programs_of(setup))
     masks = -(-topology.n_cores // lay.MASK_BITS)
     line_words = lay.L_MASK + masks
     own = setup.workload.mapping != "shared" and setup.workload.kind == "faults"
@@ -98,12 +105,11 @@ def sizes_of(setup: Setup) -> Sizes:
     mms = setup.threads if setup.workload.mapping == "per_process" else 1
     tables = -(-setup.pages // lay.TABLE_PAGES)
     split = setup.machine.locks.pmd_locks
-    tasks = setup.threads + len(setup.actors) + setup.devices
     return Sizes(
         words,
         entries,
-        tasks,
-        tuple(cpu_of(topology, i) for i in range(tasks)),
+        setup.tasks,
+        tuple(cpu_of(topology, i) for i in range(setup.tasks)),
         masks,
         line_words,
         line_words + topology.n_l3,

@@ -178,7 +178,7 @@ def _mms(w: Words, setup: Setup, sizes: Sizes) -> None:
 
 
 def _tasks(w: Words, setup: Setup, sizes: Sizes) -> None:
-    """Fill the records of all tasks: threads, then actors, then slots of the device."""
+    """Fill the records of all tasks: threads, actors, slots of the device, who creates threads."""
     on_core: dict[int, set[int]] = {}
     for cpu in sizes.cpus[: setup.threads + len(setup.actors)]:
         on_core.setdefault(cpu.core, set()).add(cpu.cpu)
@@ -229,16 +229,30 @@ def _users_of_tables(setup: Setup, sizes: Sizes) -> int:
 
 
 def _kind_of(setup: Setup, task: int) -> int:
-    """Return which of the linked programs a task runs."""
-    return max(0, min(task - setup.threads, len(setup.actors)) + 1) if task >= setup.threads else 0
+    """Return which of the linked programs a task runs: all slots of the device run the same."""
+    actors = setup.threads + len(setup.actors)
+    if task < actors:
+        return max(0, task - setup.threads + 1)
+    slots = actors + setup.devices
+    return len(setup.actors) + 1 + (task >= slots and setup.devices > 0)
 
 
 def _starts(w: Words, setup: Setup) -> None:
-    """Set the time at which each thread is created: an interval with a random part."""
+    """Set the time at which each thread is created: an interval with a random part.
+
+    Those that another task creates are asleep until then.
+    """
     interval = setup.workload.start_stagger_ps
     if interval is None:
         interval = setup.machine.kernel.thread_start_ps
     spread = interval * setup.workload.start_jitter_ppm // 1_000_000
+    w[lay.H_STEADY_FROM] = w[lay.H_STEADY_TO] = lay.NEVER_PS
+    if setup.creators:
+        w[lay.H_CREATE], w[lay.H_CREATE_RANDOM] = max(0, interval - spread), spread
+        for task in range(setup.threads):
+            t = int(w[lay.H_TASK]) + task * lay.T_WORDS
+            w[t + lay.T_AT], w[t + lay.T_START] = lay.ASLEEP, lay.NEVER_PS
+        return
     now = 0
     words = w[: w[lay.H_PAGE]].tolist()  # plain integers: numpy scalars would overflow loudly
     for task in range(setup.threads):
@@ -248,7 +262,7 @@ def _starts(w: Words, setup: Setup) -> None:
             random_part = scaled(words, lay.QUANTILES_EXPONENTIAL, bits, spread)
             now += max(0, interval - spread) + random_part
         w[t + lay.T_AT] = w[t + lay.T_CLOCK] = w[t + lay.T_START] = now
-    w[lay.H_STEADY_FROM], w[lay.H_STEADY_TO] = now, lay.NEVER_PS
+    w[lay.H_STEADY_FROM] = now
     # Actors and the device are there from the beginning.
 
 

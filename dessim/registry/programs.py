@@ -22,6 +22,7 @@ def thread_program(
     unmaps: bool = False,
     counts_tables: bool = True,
     vma_cache_of_mm: bool = True,
+    maps_file: bool = False,
 ) -> Program:
     """Return the whole program of a faulting thread under a scheme.
 
@@ -33,7 +34,7 @@ def thread_program(
     fault_around_order : int, 0..9
         0 is no fault-around: the kernel then does not call it, and every scheme that takes the
         mmap lock is ``no_fault_around``.
-    page_cache_changes, reads_ahead, unmaps : bool
+    page_cache_changes, reads_ahead, unmaps, maps_file : bool
         What the workload makes possible: steps that could never matter are left out.
     counts_tables : bool
         Whether page tables are counted near mmap_sem, as Linux does from 3.13 on.
@@ -55,7 +56,7 @@ def thread_program(
             slow_path = no_fault_around.SLOW_PATH
     options.update(page_cache_changes=page_cache_changes, reads_ahead=reads_ahead, unmaps=unmaps)
     options.update(vma_locks=scheme.fault_lock == "vma_lock", counts_tables=counts_tables)
-    options.update(vma_cache_of_mm=vma_cache_of_mm)
+    options.update(vma_cache_of_mm=vma_cache_of_mm, maps_file=maps_file)
     return _balanced(scheme, assemble(whole_life(around, slow_path, scheme.fault_lock), options))
 
 

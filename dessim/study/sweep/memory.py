@@ -38,7 +38,6 @@ def world_words(setup: Setup) -> int:
     own = workload.mapping != "shared" and workload.kind == "faults"
     mappings = setup.threads if own else 1
     processes = setup.threads if workload.mapping == "per_process" else 1
-    tasks = setup.threads + len(setup.actors) + setup.devices
     split = setup.machine.locks.pmd_locks
     pmd_locks = pmd_locks_of(setup, tables, mappings, processes) if split else ()
     per_mapping = tables * (2 * line_words + (lay.TABLE_PAGES >> lay.PTE_SHIFT)) + line_words
@@ -47,7 +46,7 @@ def world_words(setup: Setup) -> int:
         + mappings * (per_mapping + lay.M_WORDS)
         + processes * (lay.MM_LOCKS + 3 * line_words)
         + sum(locks.number for locks in pmd_locks) * line_words
-        + tasks * lay.T_WORDS
+        + setup.tasks * lay.T_WORDS
         + lay.HIST_BUCKETS
         + 2 * lay.SERIES_BINS
         + lay.N_QUANTILES * lay.QUANTILE_WORDS

@@ -240,11 +240,15 @@ def _kind_of(setup: Setup, task: int) -> int:
 def _starts(w: Words, setup: Setup) -> None:
     """Set the time at which each thread is created: an interval with a random part.
 
-    Those that another task creates are asleep until then.
+    Those that another task creates are asleep until then; its mmap and mprotect are part of the
+    interval.
     """
+    kernel = setup.machine.kernel
     interval = setup.workload.start_stagger_ps
     if interval is None:
-        interval = setup.machine.kernel.thread_start_ps
+        interval = kernel.thread_start_ps
+    if setup.creators:
+        interval = max(0, interval - kernel.map_stack_ps - kernel.protect_guard_ps)
     spread = interval * setup.workload.start_jitter_ppm // 1_000_000
     w[lay.H_STEADY_FROM] = w[lay.H_STEADY_TO] = lay.NEVER_PS
     if setup.creators:

@@ -201,8 +201,8 @@ class KernelCosts(Model):
     teardown_per_table_ps: Annotated[Time, Cost(group="teardown", clock=False, smt="none")]
     """Free one page-table page at exit."""
     thread_start_ps: Time
-    """Interval between the creation of two threads; where their set-up is modelled (`start:
-    pthread_create`), what it takes besides mmap and mprotect: clone, and the user's part."""
+    """Interval between the creation of two threads, with mmap and mprotect of a stack; without
+    waiting, where that is modelled (`start: pthread_create`)."""
     map_stack_ps: Annotated[Time, Cost("mmap_lock", needs="thread_creation"), MAP_STACK] = 1_000_000
     """mmap of a thread's stack, with mmap_sem held for writing."""
     protect_guard_ps: Annotated[Time, Cost("mmap_lock", needs="thread_creation"), PROTECT_GUARD] = (

@@ -338,12 +338,13 @@ def a_lab(
     workload: Workload | None = None,
     actors: tuple[ActorSetup, ...] = (),
     folio_order: int = 0,
+    options: dict[str, bool] | None = None,
 ) -> Lab:
     """Return a World in which every task stands before the first of the given steps.
 
     Tasks have their CPUs, one each; if there are fewer CPUs, the first on each has it.
     """
-    assembled = assemble((*program, STOP))
+    assembled = assemble((*program, STOP), options)
     setup = Setup(
         machine or a_machine(),
         workload or a_workload(),

@@ -3,7 +3,8 @@
 With mmap_sem held for writing, page table by page table: under its lock each pte is exchanged with
 none and the page's mapcount lowered; the translations are flushed everywhere; then the references
 are dropped in a batch; a page table with no pages left in it is freed, out of sight of those who
-walk the file's mappings. Threads that unmap what they touched (``unmap_every_pages``) do the same.
+walk the file's mappings, and counted off without a lock (``free_pte_range``). Threads that unmap
+what they touched (``unmap_every_pages``) do the same.
 
 Source
 ------
@@ -15,6 +16,7 @@ table: a longer range is flushed more often.
 
 from dessim.kernel.alphabet import (
     Step,
+    add_nr_ptes,
     clear_pte,
     count,
     dec,
@@ -33,7 +35,7 @@ from dessim.kernel.alphabet import (
     unlock,
     when,
 )
-from dessim.kernel.programs import VMA_LOCKS
+from dessim.kernel.programs import COUNTS_TABLES, VMA_LOCKS
 
 
 def clear_table(category: str = "") -> tuple[Step, ...]:
@@ -58,7 +60,13 @@ def clear_table(category: str = "") -> tuple[Step, ...]:
 
 UNMAP_TABLE = (
     *clear_table("teardown"),
-    when("table.covered", lock("i_mmap_mutex"), free_table(), unlock("i_mmap_mutex")),
+    when(
+        "table.covered",
+        lock("i_mmap_mutex"),
+        free_table(),
+        unlock("i_mmap_mutex"),
+        option(COUNTS_TABLES, add_nr_ptes(-1)),
+    ),
 )
 
 UNMAP_RANGE = (

@@ -28,9 +28,11 @@ def check_costs(w: Any) -> None:
     tasks = w[w[lay.H_TASK] :][: w[lay.H_TASKS] * lay.T_WORDS].reshape(-1, lay.T_WORDS)
     pauses = tasks[:, lay.T_EVERY]
     others = w[[lay.H_HOLD, lay.H_L3_HIT, lay.H_NODE_PAGE, lay.H_TICKET_WAITER, lay.H_TAS_WAITER]]
-    greatest = max(int(table.max()) for table in (costs, line_costs, pauses, others))
+    created = w[[lay.H_CREATE, lay.H_CREATE_RANDOM]]
+    greatest = max(int(table.max()) for table in (costs, line_costs, pauses, others, created))
     quantile = int(w[w[lay.H_QUANTILES] :][: lay.N_QUANTILES * lay.QUANTILE_WORDS].max())
-    drawn = max(int(costs[:, cost_table.DRAWN].max()), int(pauses.max())) * quantile
+    means = (costs[:, cost_table.DRAWN], pauses, created)
+    drawn = max(int(table.max()) for table in means) * quantile
     varied = int(costs.max()) * int(w[w[lay.H_WORK] :][: lay.WORK_FACTORS].max())
     far = (drawn // lay.QUANTILE_ONE) * int(w[w[lay.H_FAR_READ] :][:3].max())
     handed_over = int(line_costs.max()) * int(w[lay.H_MCS_PPM])

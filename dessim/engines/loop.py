@@ -32,10 +32,10 @@ def set_key(tree: World, leaf: int, key: int) -> None:
 
 
 def first_keys(w: World, tree: World, leaves: int, bits: int) -> None:
-    """Give every task its first event."""
+    """Give every task its first event, but those that somebody else will wake."""
     for task in range(w[H_TASKS]):
         at = w[w[H_TASK] + task * T_WORDS + T_AT]
-        set_key(tree, leaves + task, at << bits | task)
+        set_key(tree, leaves + task, NEVER if at == ASLEEP else at << bits | task)
 
 
 def write_log(w: World, log: World, key: int, bits: int) -> None:

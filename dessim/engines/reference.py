@@ -74,7 +74,11 @@ class Reference:
         """Live the life of one simulated thread."""
         w, env = self.w, self.env
         record = w[lay.H_TASK] + task * lay.T_WORDS
-        yield self.at(task, w[record + lay.T_AT])
+        if w[record + lay.T_AT] == lay.ASLEEP:
+            self.wake_events[task] = simpy.Event(env)
+            yield self.wake_events[task]
+        else:
+            yield self.at(task, w[record + lay.T_AT])
         while True:
             now = int(env.now)
             if self.log is not None:

@@ -3,6 +3,7 @@
 from dessim.kernel.addressing import end_in_table
 from dessim.kernel.draws import draw
 from dessim.kernel.layout import *
+from dessim.kernel.lines import wake
 from dessim.kernel.ops import *
 from dessim.kernel.pages import GO_ON, MEANINGLESS
 
@@ -10,6 +11,19 @@ from dessim.kernel.pages import GO_ON, MEANINGLESS
 def pause(w: World, t: int, target: int) -> None:
     """End of an actor's pause: another round, or the end if the workload is over."""
     if w[H_LIVE] == 0:
+        w[t + T_PC] = target
+
+
+def start_thread(w: World, t: int, done: int, target: int) -> None:
+    """Let the next thread of the workload live from ``done`` on; end the loop with the last."""
+    thread = w[t + T_ACCESS]
+    w[t + T_ACCESS] = thread + 1
+    new = w[H_TASK] + thread * T_WORDS
+    w[new + T_CLOCK] = done
+    w[new + T_START] = done
+    wake(w, thread, done)
+    if thread + 1 == w[H_WORKERS]:
+        w[H_STEADY_FROM] = done
         w[t + T_PC] = target
 
 

@@ -21,10 +21,19 @@ def table_at(w: World, t: int) -> int:
     return w[t + T_TABLE] + (w[t + T_CURSOR] >> TABLE_SHIFT) * w[H_TABLE_WORDS]
 
 
+def pmd_lock_at(w: World, t: int) -> int:
+    """Return where the lock of the PMD page above the cursor's page table begins."""
+    mapping = w[t + T_MAPPING]
+    table = w[mapping + M_PMD_FIRST] + (w[t + T_CURSOR] >> TABLE_SHIFT)
+    return w[mapping + M_PMD] + (table >> PMD_SHIFT) * w[H_LINE_WORDS]
+
+
 def lock_at(w: World, t: int, which: int) -> int:
     """Return where a lock's record begins, as seen from a task."""
     if which == LOCK_PTL and w[H_SPLIT_PTL]:
         return table_at(w, t)
+    if which == LOCK_PAGE_TABLE and w[H_SPLIT_PMD]:
+        return pmd_lock_at(w, t)
     if which == LOCK_FREE_STANDING:
         return w[H_LOCK]
     if which == LOCK_VMA:
@@ -40,7 +49,9 @@ def vma_cache_at(w: World, t: int) -> int:
 
 
 def own_lock(w: World, t: int, which: int) -> int:
-    """Return whether nobody else can ever want this lock: a PTL of a task's own page tables."""
+    """Return whether nobody else can ever want this lock: one of a task's own page tables."""
+    if which == LOCK_PAGE_TABLE:
+        return w[t + T_OWN_TABLES] == PMDS_OWN
     return which == LOCK_PTL and w[H_SPLIT_PTL] and w[t + T_OWN_TABLES]
 
 

@@ -93,6 +93,11 @@ def load_pgd() -> Step:
     return Step("load_pgd")
 
 
+def add_nr_ptes(by: int) -> Step:
+    """Count a page table of the mm, which is an RMW on the line of mmap_sem: one more, or less."""
+    return Step("add_nr_ptes", by)
+
+
 def read_slots(*, window: bool) -> Step:
     """Read the radix-tree slots of the window, or of the cursor's page alone."""
     return Step("read_slots", int(window))

@@ -194,6 +194,18 @@ def think_ps(w: World, task: int, now: int) -> int:
     return ps
 
 
+def create_ps(w: World, t: int) -> int:
+    """Return ps that creating a thread takes besides mmap and mprotect; nothing for the first.
+
+    The random part is that of threads that begin an interval apart (``world``).
+    """
+    thread = w[t + T_ACCESS]
+    if thread == 0:
+        return 0
+    bits = draw_at(w, thread, DRAW_START, 0)
+    return w[H_CREATE] + scaled(w, QUANTILES_EXPONENTIAL, bits, w[H_CREATE_RANDOM])
+
+
 def serve_ps(w: World, task: int) -> int:
     """Return ps of a hold time, whose beginning ends no latency."""
     t = w[H_TASK] + task * T_WORDS
@@ -253,6 +265,8 @@ def rare_delay_ps(w: World, task: int, op: int) -> int:
         return read_device_ps(w, task)
     if op == OP_SERVE:
         return serve_ps(w, task)
+    if op == OP_START_THREAD:
+        return create_ps(w, t)
     if op == OP_PAUSE:
         return scaled(w, QUANTILES_EXPONENTIAL, draw(w, task, DRAW_THINK), w[t + T_EVERY])
     return no_rule(w, t, op)

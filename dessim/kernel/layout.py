@@ -25,6 +25,7 @@ World = MutableSequence[int]
 # --- sizes --------------------------------------------------------------------------------------
 TABLE_PAGES = 512
 TABLE_SHIFT = 9
+PMD_SHIFT = 9  # page tables below one PMD page: 512 of 2 MiB, 1 GiB of addresses
 PTE_BITS = 32
 PTE_SHIFT = 5
 FLIGHT_SLOTS = 256  # more than there are CPUs on an L3
@@ -90,6 +91,7 @@ H_PTL_KIND = _header.word()  # LOCK_TICKET, LOCK_MCS, …
 H_TICKET_WAITER = _header.word()  # ps of hand-over per waiter of a ticket lock
 H_MCS_PPM = _header.word()  # hand-over of an MCS lock in transfers
 H_SPLIT_PTL = _header.word()  # 1: a lock per page table; 0: one per mm
+H_SPLIT_PMD = _header.word()  # 1: new page tables go in under a lock per PMD page; 0: per mm
 H_ORDER = _header.word()  # log2 of the fault-around window
 H_ACCESS = _header.word()  # ACCESS_*
 H_ACCESSES = _header.word()  # accesses per task
@@ -141,6 +143,9 @@ H_TRAIN = _header.word()  # sequential lines that miss before the prefetcher run
 H_SAME_DRAWS = _header.word()  # 1: all threads draw the same random pages
 # base, per L3: random words read so far by whoever is ahead, arrival of the last
 H_LEAD = _header.word()
+# interval of the creating thread: the part that is the same for all, the mean of the random one
+H_CREATE = _header.word()
+H_CREATE_RANDOM = _header.word()
 H_ENDED = _header.word()  # tasks that have ended
 H_FILE_TABLES = _header.word()  # page tables of one mapping of the whole file
 H_WALK_MISS = _header.word()  # base, per L3: mean ps of a page walk for ptes that it could not keep
@@ -163,7 +168,7 @@ T_GRANT = _task.word()  # service time granted by an arbiter, or -1
 T_CORE = _task.word()
 T_L3 = _task.word()
 T_SOCKET = _task.word()
-T_OWN_TABLES = _task.word()  # 1: nobody else uses these page tables
+T_OWN_TABLES = _task.word()  # TABLES_SHARED, TABLES_OWN, PMDS_OWN
 T_PTE = _task.word()  # base of its mapping's pte bits
 T_TABLE = _task.word()  # base of its mapping's page-table records
 T_MM = _task.word()  # base of its mm record
@@ -269,7 +274,7 @@ MM_FIRST = _mm.word()  # base of the first mapping record
 MM_TASK = _mm.word()  # its first task
 MM_TASKS = _mm.word()  # number of its tasks
 MM_FLUSHES = _mm.word()  # shootdowns of its translations
-# its lock records: LOCK_MMAP, LOCK_PAGE_TABLE, and LOCK_PTL if it is not split
+# its lock records: LOCK_MMAP, then LOCK_PAGE_TABLE and LOCK_PTL if they are not split
 MM_LOCKS = _mm.end(multiple=8)
 MM_VMA_CACHE = 3  # after them the line that holds the mapping found last
 MM_LINES = 4
@@ -280,6 +285,8 @@ M_TABLE = _mapping.word()  # base of the page-table records
 M_MM = _mapping.word()  # base of its mm record
 M_INDEX = _mapping.word()  # its number
 M_VMA_LOCK = _mapping.word()  # base of its per-VMA lock's record
+M_PMD = _mapping.word()  # base of the lock of its first PMD page, if they are split
+M_PMD_FIRST = _mapping.word()  # place of its first page table in that PMD page
 M_WORDS = _mapping.end(multiple=8)
 
 # --- instruction --------------------------------------------------------------------------------
@@ -334,6 +341,8 @@ HAND_OVER_RACING, HAND_OVER_FAIR, HAND_OVER_BOUNDED = 0, 1, 2
 LOCK_MMAP, LOCK_PAGE_TABLE, LOCK_PTL, LOCK_FREE_STANDING = 0, 1, 2, 3
 LOCK_I_MMAP, LOCK_TREE, LOCK_VMA = 4, 5, 6
 
+# who uses a task's page tables; PMDS_OWN: nor has anybody else the locks of the PMD pages above
+TABLES_SHARED, TABLES_OWN, PMDS_OWN = 0, 1, 2
 LINE_LOAD, LINE_STORE, LINE_RMW = 0, 1, 2
 NO_LINE, PAGE_LINE, PTE_LINE, LOCK_LINE, MMAP_LINE, VMA_LINE = 0, 1, 2, 3, 4, 5
 OWN_RULE = 8  # with a line or without: a rule of its own says what comes after the line

@@ -261,9 +261,10 @@ LAST_CONDITION = _table.last(CONDITION)
 # --- locks --------------------------------------------------------------------------------------
 
 
-def _own_ptl(which: int, _: int) -> int:
-    """Return who sees a lock: nobody, if it is the page-table lock of a table of one's own."""
-    return OWN_TABLES if which == lay.LOCK_PTL else lay.PRIVATE_NEVER
+def _own_tables(which: int, _: int) -> int:
+    """Return who sees a lock: nobody, if it is one of page tables, and they are one's own."""
+    own = which in (lay.LOCK_PTL, lay.LOCK_PAGE_TABLE)
+    return OWN_TABLES if own else lay.PRIVATE_NEVER
 
 
 def _order_of_unlock(which: int, shared: int) -> about.Order:
@@ -278,7 +279,7 @@ OP_LOCK = operation(
     line=lay.LOCK_LINE,
     access=LINE_RMW,
     cost="lock_local",
-    private=_own_ptl,
+    private=_own_tables,
     order=about.ACQUIRES,
     locking=lay.TAKES_LOCK,
     waits_for=lay.WAITS_FOR_LOCK,
@@ -291,7 +292,7 @@ OP_UNLOCK = operation(
     line=lay.LOCK_LINE,
     access=lambda which, shared: LINE_RMW if shared else LINE_STORE,  # readers count down
     cost="lock_local",
-    private=_own_ptl,
+    private=_own_tables,
     order=_order_of_unlock,
     locking=lay.DROPS_LOCK,
     listing=lambda which, shared, _: f"unlock {name_of_lock(which, shared)}",
@@ -354,6 +355,16 @@ OP_LOAD_MMAP_SEM = operation(
     access=LINE_LOAD,
     category="mmap_lock",
     order=about.FULL,
+)
+OP_ADD_NR_PTES = operation(
+    "add_nr_ptes",
+    NOTHING,
+    "atomic_long_add(&mm->nr_ptes)",
+    line=lay.MMAP_LINE,
+    access=LINE_RMW,
+    category="page_table",
+    order=about.COUNTS,
+    listing=lambda by, b, _: f"nr_ptes {'+' if by > 0 else '-'} 1",
 )
 OP_READ_SLOTS = operation(
     "read_slots",
@@ -712,6 +723,15 @@ OP_STOP = operation(
     category="idle",
     quiet=about.QUIET_ALWAYS,
     leaves_page=True,
+    at_rest=True,
+)
+OP_START_THREAD = operation(
+    "start_thread",
+    ACTOR,
+    "clone()",
+    own_delay=True,
+    category="idle",
+    order=about.FULL,
     at_rest=True,
 )
 OP_REST = operation(

@@ -82,9 +82,12 @@ def read_ahead(w: World, t: int, done: int) -> None:
 
 
 def io_next(w: World, task: int, pc: int, target: int) -> int:
-    """Take the next page from the device's queue, or idle; stop when the workload is over."""
+    """Take the next page from the device's queue, or idle; stop when the workload is over.
+
+    What was submitted before is read all the same: an actor may wait for such a page.
+    """
     t = w[H_TASK] + task * T_WORDS
-    if w[H_LIVE] == 0:
+    if w[H_LIVE] == 0 and w[H_IO_HEAD] == 0:
         w[t + T_PC] = target
         return GO_ON
     if w[H_IO_HEAD] == 0:

@@ -11,6 +11,7 @@ do_read_fault, exit_mmap``; restated.
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import (
     Step,
+    add_nr_ptes,
     add_to_page_cache,
     cache_vma,
     count,
@@ -35,20 +36,25 @@ from dessim.kernel.alphabet import (
     work,
 )
 
-POPULATE = (
-    work("alloc_page_table"),
-    lock("page_table_lock"),
-    when("table.missing", populate_table()),
-    unlock("page_table_lock"),
-)
-
-
-# Options that the workload decides, not the scheme: steps that only matter if they can happen.
+# Options that the workload or the machine decides, not the scheme: steps that only matter if they
+# can happen, and what a kernel does before or after a version.
 PAGE_CACHE_CHANGES = "page_cache_changes"
 READS_AHEAD = "reads_ahead"
 UNMAPS = "unmaps"
 SECOND_ATTEMPTS = "second_attempts"  # not in the explorer: who waits how makes no difference to it
+MAPS_FILE = "maps_file"
 VMA_LOCKS = "vma_locks"  # of the scheme: munmap must exclude faults that hold no mmap_lock
+VMA_CACHE_OF_MM = "vma_cache_of_mm"  # up to Linux 3.14 (mm->mmap_cache; 615d6e8756c8 ends it)
+COUNTS_TABLES = "counts_tables"  # Linux 3.13, e1f56c89b040: nr_ptes is atomic, near mmap_sem
+
+# __pte_alloc(): the table is allocated and zeroed before the lock is taken, which is that of the
+# PMD page since Linux 3.13 (c4088ebdca64, e009bb30c8df), the mm's before (``addressing.lock_at``).
+POPULATE = (
+    work("alloc_page_table"),
+    lock("page_table_lock"),
+    when("table.missing", option(COUNTS_TABLES, add_nr_ptes(1)), populate_table()),
+    unlock("page_table_lock"),
+)
 
 READ_PAGE = (
     lock("tree_lock"),
@@ -65,8 +71,9 @@ READ_PAGE = (
 
 
 # find_vma() of Linux up to 3.14 remembers one mapping per mm: threads that fault in mappings of
-# their own take the line from each other. Per-VMA locks look their mapping up without it.
-REMEMBER_VMA = (when("vma.cached", otherwise=(cache_vma(),)),)
+# their own take the line from each other. Linux 3.15 remembers in the task, whose lines are its
+# own: that is part of find_vma. Per-VMA locks look their mapping up without either.
+REMEMBER_VMA = (option(VMA_CACHE_OF_MM, when("vma.cached", otherwise=(cache_vma(),))),)
 
 
 # do_page_fault() prefetches mmap_sem, on x86 without 3DNow! with a plain prefetcht0, and
@@ -95,6 +102,43 @@ def device_program() -> tuple[Step, ...]:
         unlock_page(),
         put_page(),
         go_to("idle"),
+        label("stop"),
+        Step("stop"),
+    )
+
+
+# glibc's pthread_create(): allocate_stack() maps the stack, and protects its guard page; clone()
+# takes no mmap_sem (nptl/allocatestack.c of glibc 2.19; kernel/fork.c: copy_mm with CLONE_VM).
+MAP_STACK = (
+    lock("mmap_lock_write"),
+    work("map_stack"),
+    unlock("mmap_lock_write"),
+    lock("mmap_lock_write"),
+    work("protect_guard"),
+    unlock("mmap_lock_write"),
+)
+
+# vm-scalability's usemem.c: do_task() creates threads in a loop, and each maps the file itself
+# (allocate()). mm/mmap.c: vma_link() puts the mapping in the file's tree under i_mmap_mutex.
+MAP_FILE = (
+    lock("mmap_lock_write"),
+    work("map_file"),
+    lock("i_mmap_mutex"),
+    unlock("i_mmap_mutex"),
+    unlock("mmap_lock_write"),
+)
+
+
+def creator_program() -> tuple[Step, ...]:
+    """Return the program of a thread that creates the others one after the other, and then waits.
+
+    Time begins with the first of them.
+    """
+    return (
+        label("next"),
+        jump("start_thread", "stop"),
+        *MAP_STACK,
+        go_to("next"),
         label("stop"),
         Step("stop"),
     )
@@ -192,6 +236,7 @@ def fault_program(
     """
     return (
         Step("begin"),
+        option(MAPS_FILE, *MAP_FILE),
         label("next"),
         option(UNMAPS, *munmap),
         jump("next_access", "exit"),

@@ -1,16 +1,18 @@
 """How large each region of the World is, and where it begins."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
-from dessim.kernel.assembler import assemble, link
+from dessim.kernel.assembler import Program, assemble, link
 from dessim.kernel.placement import Cpu, cpu_of
-from dessim.kernel.programs import device_program
+from dessim.kernel.programs import creator_program, device_program
 from dessim.kernel.setup import Setup, WorldError
+from dessim.model.workload import PAGE_BYTES
 
 Words = npt.NDArray[np.int64]
 
@@ -28,6 +30,22 @@ class _Regions:
         return base
 
 
+class PmdLocks(NamedTuple):
+    """Locks of the PMD pages of one mapping, each of which spans 1 GiB of addresses.
+
+    Attributes
+    ----------
+    start, number : int
+        Which of all such locks they are.
+    first : int
+        Place of the mapping's first page table in its first PMD page.
+    """
+
+    start: int
+    number: int
+    first: int
+
+
 @dataclass(frozen=True)
 class Sizes:
     """Sizes that follow from a setup."""
@@ -42,6 +60,27 @@ class Sizes:
     tables: int
     mappings: int
     mms: int
+    pmd_locks: tuple[PmdLocks, ...]  # of each mapping; none if they are not split
+
+    @property
+    def n_pmd_locks(self) -> int:
+        """Number of PMD locks: neighbours in an mm may share one."""
+        return self.pmd_locks[-1].start + self.pmd_locks[-1].number if self.pmd_locks else 0
+
+    @property
+    def shares_pmd_locks(self) -> bool:
+        """Whether mappings share a PMD lock."""
+        return self.n_pmd_locks < sum(locks.number for locks in self.pmd_locks)
+
+
+def programs_of(setup: Setup) -> list[Program]:
+    """Return all programs: of threads, of each actor, of the device, of who creates the threads."""
+    programs = [setup.program, *(actor.program for actor in setup.actors)]
+    if setup.devices:
+        programs.append(assemble(device_program()))
+    if setup.creators:
+        programs.append(assemble(creator_program()))
+    return programs
 
 
 def sizes_of(setup: Setup) -> Sizes:
@@ -58,27 +97,44 @@ def sizes_of(setup: Setup) -> Sizes:
             f"pages of workload {setup.workload.name!r} have to be read, but machine"
             f" {setup.machine.name!r} has no device: give it device.read_latency"
         )
-    programs = [setup.program, *(actor.program for actor in setup.actors)]
-    if setup.devices:
-        programs.append(assemble(device_program()))
-    words, entries = link(programs)
+    words, entries = link(programs_of(setup))
     masks = -(-topology.n_cores // lay.MASK_BITS)
     line_words = lay.L_MASK + masks
     own = setup.workload.mapping != "shared" and setup.workload.kind == "faults"
     mappings = setup.threads if own else 1
-    tasks = setup.threads + len(setup.actors) + setup.devices
+    mms = setup.threads if setup.workload.mapping == "per_process" else 1
+    tables = -(-setup.pages // lay.TABLE_PAGES)
+    split = setup.machine.locks.pmd_locks
     return Sizes(
         words,
         entries,
-        tasks,
-        tuple(cpu_of(topology, i) for i in range(tasks)),
+        setup.tasks,
+        tuple(cpu_of(topology, i) for i in range(setup.tasks)),
         masks,
         line_words,
         line_words + topology.n_l3,
-        -(-setup.pages // lay.TABLE_PAGES),
+        tables,
         mappings,
-        setup.threads if setup.workload.mapping == "per_process" else 1,
+        mms,
+        pmd_locks_of(setup, tables, mappings, mms) if split else (),
     )
+
+
+def pmd_locks_of(setup: Setup, tables: int, mappings: int, mms: int) -> tuple[PmdLocks, ...]:
+    """Return the PMD locks of each mapping: those of one mm lie one behind the other.
+
+    What counts is how far apart they lie, so the whole file, of which a part may be simulated.
+    """
+    whole = -(-setup.workload.file_size_bytes // (PAGE_BYTES * lay.TABLE_PAGES))
+    each, found, end, reached = mappings // mms, list[PmdLocks](), 0, (-1, -1)
+    for i in range(mappings):
+        first = i % each * whole
+        last = (first + tables - 1) >> lay.PMD_SHIFT
+        start = end - (reached == (i // each, first >> lay.PMD_SHIFT))  # the neighbour's last one
+        number = last - (first >> lay.PMD_SHIFT) + 1
+        found.append(PmdLocks(start, number, first % (1 << lay.PMD_SHIFT)))
+        end, reached = start + number, (i // each, last)
+    return tuple(found)
 
 
 def allocate(setup: Setup, sizes: Sizes) -> Words:
@@ -117,6 +173,7 @@ def allocate(setup: Setup, sizes: Sizes) -> Words:
     tables = regions.take(sizes.mappings * sizes.tables * 2 * sizes.line_words)
     ptes = regions.take(sizes.mappings * sizes.tables * (lay.TABLE_PAGES >> lay.PTE_SHIFT))
     vma_locks = regions.take(sizes.mappings * sizes.line_words)
+    pmd_locks = regions.take(sizes.n_pmd_locks * sizes.line_words)
     tlb_words = _tlb_words(setup)
     tlb = regions.take(topology.n_cores * tlb_words)
     w = np.zeros(regions.size, dtype=np.int64)
@@ -130,6 +187,10 @@ def allocate(setup: Setup, sizes: Sizes) -> Words:
         w[record + lay.M_PTE] = ptes + i * sizes.tables * per_table
         w[record + lay.M_TABLE] = tables + i * sizes.tables * 2 * sizes.line_words
         w[record + lay.M_VMA_LOCK] = vma_locks + i * sizes.line_words
+    for i, locks in enumerate(sizes.pmd_locks):
+        record = bases[lay.H_MAPPING] + i * lay.M_WORDS
+        w[record + lay.M_PMD] = pmd_locks + locks.start * sizes.line_words
+        w[record + lay.M_PMD_FIRST] = locks.first
     return w
 
 

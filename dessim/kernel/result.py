@@ -216,6 +216,12 @@ def _locks(w: World) -> list[tuple[str, int]]:
     size = int(w[lay.H_LINE_WORDS])
     found = [("i_mmap_mutex", int(w[lay.H_FILE])), ("tree_lock", int(w[lay.H_FILE]) + size)]
     mms = {int(w[int(w[lay.H_TASK]) + i * lay.T_WORDS + lay.T_MM]) for i in range(int(w[0]))}
+    for i in range(int(w[lay.H_MAPPINGS]) if w[lay.H_SPLIT_PMD] else 0):
+        mapping = int(w[lay.H_MAPPING]) + i * lay.M_WORDS
+        tables = int(w[mapping + lay.M_PMD_FIRST]) + int(w[lay.H_TABLES])
+        first = int(w[mapping + lay.M_PMD])
+        locks = (tables + (1 << lay.PMD_SHIFT) - 1) >> lay.PMD_SHIFT
+        found += [("lock of a PMD page", first + lock * size) for lock in range(locks)]
     for mm in sorted(mms):
         found.append(("mmap_sem", mm + lay.MM_LOCKS + lay.LOCK_MMAP * size))
         found.append(("page_table_lock", mm + lay.MM_LOCKS + lay.LOCK_PAGE_TABLE * size))

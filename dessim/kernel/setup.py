@@ -74,6 +74,16 @@ class Setup:
         return self.machine.device.queue_depth
 
     @property
+    def creators(self) -> int:
+        """Number of tasks that do nothing but create the threads: one, or none."""
+        return int(self.workload.creates_threads)
+
+    @property
+    def tasks(self) -> int:
+        """Number of tasks: threads, then actors, slots of the device, and who creates threads."""
+        return self.threads + len(self.actors) + self.devices + self.creators
+
+    @property
     def page_cache_changes(self) -> bool:
         """Whether a page can be missing from the page cache: then its faults must look."""
         return changes_page_cache(self.workload)

@@ -12,7 +12,7 @@ the end for every word that lives on the line; ``docs/design.md`` says why it is
 from collections.abc import Callable
 
 from dessim.kernel.accounting import account, count, end_latency, record_in_series, record_latency
-from dessim.kernel.actors import covers_table, pause, range_step
+from dessim.kernel.actors import covers_table, pause, range_step, start_thread
 from dessim.kernel.addressing import (
     gang_bit,
     page_at,
@@ -160,6 +160,8 @@ def actor_step(w: World, task: int, i: int, pc: int, done: int) -> int:
         return io_next(w, task, pc, target)
     if op == OP_PAUSE:
         pause(w, t, target)
+    elif op == OP_START_THREAD:
+        start_thread(w, t, done, target)
     elif op == OP_REST:
         give_up_cpu(w, t, done)
     elif op == OP_STOP:

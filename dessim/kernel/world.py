@@ -83,6 +83,7 @@ def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
         lay.H_PCID: int(machine.tlb.pcid),
         lay.H_MCS_PPM: locks.mcs_transfers_ppm,
         lay.H_SPLIT_PTL: int(locks.split_page_table_locks),
+        lay.H_SPLIT_PMD: int(locks.pmd_locks),
         lay.H_ORDER: setup.fault_around_order,
         lay.H_ACCESS: ACCESS[workload.access],
         lay.H_ACCESSES: setup.accesses,
@@ -183,7 +184,7 @@ def _mms(w: Words, setup: Setup, sizes: Sizes) -> None:
 
 
 def _tasks(w: Words, setup: Setup, sizes: Sizes) -> None:
-    """Fill the records of all tasks: threads, then actors, then slots of the device."""
+    """Fill the records of all tasks: threads, actors, slots of the device, who creates threads."""
     on_core: dict[int, set[int]] = {}
     for cpu in sizes.cpus[: setup.threads + len(setup.actors)]:
         on_core.setdefault(cpu.core, set()).add(cpu.cpu)
@@ -195,7 +196,6 @@ def _tasks(w: Words, setup: Setup, sizes: Sizes) -> None:
         worker = task < setup.threads
         has_cpu = task < setup.threads + len(setup.actors)
         others = sorted(on_core.get(cpu.core, set()) - {cpu.cpu}) if has_cpu else []
-        own = worker and _own_tables(setup, sizes)
         mm = int(w[mapping + lay.M_MM])
         values = {
             lay.T_PC: sizes.entries[_kind_of(setup, task)],
@@ -216,7 +216,7 @@ def _tasks(w: Words, setup: Setup, sizes: Sizes) -> None:
             lay.T_PTE: w[mapping + lay.M_PTE],
             lay.T_TABLE: w[mapping + lay.M_TABLE],
             lay.T_MAPPING: mapping,
-            lay.T_OWN_TABLES: int(own),
+            lay.T_OWN_TABLES: _users_of_tables(setup, sizes) if worker else lay.TABLES_SHARED,
             lay.T_ACTOR: int(not worker),
         }
         if has_cpu and not worker:
@@ -226,22 +226,43 @@ def _tasks(w: Words, setup: Setup, sizes: Sizes) -> None:
             w[t + slot] = value
 
 
-def _own_tables(setup: Setup, sizes: Sizes) -> bool:
-    """Return whether every page table has one user."""
-    return sizes.mappings == setup.threads and not setup.actors
+def _users_of_tables(setup: Setup, sizes: Sizes) -> int:
+    """Return whether every page table has one user, and whether every PMD page has, and a lock."""
+    if sizes.mappings < setup.threads or setup.actors:
+        return lay.TABLES_SHARED
+    own = sizes.pmd_locks and not sizes.shares_pmd_locks
+    return lay.PMDS_OWN if own else lay.TABLES_OWN
 
 
 def _kind_of(setup: Setup, task: int) -> int:
-    """Return which of the linked programs a task runs."""
-    return max(0, min(task - setup.threads, len(setup.actors)) + 1) if task >= setup.threads else 0
+    """Return which of the linked programs a task runs: all slots of the device run the same."""
+    actors = setup.threads + len(setup.actors)
+    if task < actors:
+        return max(0, task - setup.threads + 1)
+    slots = actors + setup.devices
+    return len(setup.actors) + 1 + (task >= slots and setup.devices > 0)
 
 
 def _starts(w: Words, setup: Setup) -> None:
-    """Set the time at which each thread is created: an interval with a random part."""
+    """Set the time at which each thread is created: an interval with a random part.
+
+    Those that another task creates are asleep until then; its mmap and mprotect are part of the
+    interval.
+    """
+    kernel = setup.machine.kernel
     interval = setup.workload.start_stagger_ps
     if interval is None:
-        interval = setup.machine.kernel.thread_start_ps
+        interval = kernel.thread_start_ps
+    if setup.creators:
+        interval = max(0, interval - kernel.map_stack_ps - kernel.protect_guard_ps)
     spread = interval * setup.workload.start_jitter_ppm // 1_000_000
+    w[lay.H_STEADY_FROM] = w[lay.H_STEADY_TO] = lay.NEVER_PS
+    if setup.creators:
+        w[lay.H_CREATE], w[lay.H_CREATE_RANDOM] = max(0, interval - spread), spread
+        for task in range(setup.threads):
+            t = int(w[lay.H_TASK]) + task * lay.T_WORDS
+            w[t + lay.T_AT], w[t + lay.T_START] = lay.ASLEEP, lay.NEVER_PS
+        return
     now = 0
     words = w[: w[lay.H_PAGE]].tolist()  # plain integers: numpy scalars would overflow loudly
     for task in range(setup.threads):
@@ -251,21 +272,24 @@ def _starts(w: Words, setup: Setup) -> None:
             random_part = scaled(words, lay.QUANTILES_EXPONENTIAL, bits, spread)
             now += max(0, interval - spread) + random_part
         w[t + lay.T_AT] = w[t + lay.T_CLOCK] = w[t + lay.T_START] = now
-    w[lay.H_STEADY_FROM], w[lay.H_STEADY_TO] = now, lay.NEVER_PS
+    w[lay.H_STEADY_FROM] = now
     # Actors and the device are there from the beginning.
 
 
-def _decide_privacy(program: Words, own_tables: bool, split_locks: bool) -> None:
+def _decide_privacy(program: Words, users: int, split_locks: bool) -> None:
     """Decide which steps nobody else sees, now that it is known who uses the page tables.
 
-    Without split locks a page-table lock is everybody's: no step on it is private.
+    Without split locks a page-table lock is everybody's, and so is that of a new page table unless
+    nobody shares the PMD pages: no step on it is private.
     """
     rows = program.reshape(-1, lay.I_WORDS)
     private = rows[:, lay.I_PRIVATE]
     locks = rows[:, lay.I_TIMED] == lay.LOCK_LINE
     if not split_locks:
         private[locks & (rows[:, lay.I_A] == lay.LOCK_PTL)] = lay.PRIVATE_NEVER
-    answer = lay.PRIVATE_ALWAYS if own_tables else lay.PRIVATE_NEVER
+    if users != lay.PMDS_OWN:
+        private[locks & (rows[:, lay.I_A] == lay.LOCK_PAGE_TABLE)] = lay.PRIVATE_NEVER
+    answer = lay.PRIVATE_NEVER if users == lay.TABLES_SHARED else lay.PRIVATE_ALWAYS
     private[private == lay.PRIVATE_OWN_TABLES] = answer
 
 
@@ -288,7 +312,7 @@ def build_world(setup: Setup) -> Words:
     w[base : base + len(sizes.words)] = sizes.words
     _decide_privacy(
         w[base : base + len(sizes.words)],
-        _own_tables(setup, sizes),
+        _users_of_tables(setup, sizes),
         setup.machine.locks.split_page_table_locks,
     )
     if setup.machine.kernel.work_cv_ppm == 0:

@@ -123,7 +123,7 @@ class Memory(Model):
 
 
 class Locks(Model):
-    """Kinds of spinlock, and what a hand-over costs."""
+    """Kinds of lock, what a hand-over costs, and what else threads share in a kernel version."""
 
     page_table_lock: Literal["ticket", "mcs", "test_and_set"]
     """Kind of the split page-table locks and of the mm's page_table_lock."""
@@ -133,6 +133,9 @@ class Locks(Model):
     """Hand-over of an MCS lock in cache-line transfers."""
     split_page_table_locks: Flag = True
     """One lock per page table; false: one per mm."""
+    split_pmd_locks: Flag = True
+    """A new page table goes in under the lock of its PMD page (Linux from 3.13 on, if page-table
+    locks are split); false: under the mm's page_table_lock."""
     test_and_set_per_waiter_ps: Annotated[Time, FREE] = 0
     """Extra hand-over time of a test-and-set lock per waiting CPU; back-off makes it smaller."""
     page_lock_hand_over: Literal["racing", "fair", "bounded"] = "racing"
@@ -144,8 +147,16 @@ class Locks(Model):
     """Who stands where in a page's wait queue: who only waits for the release at the head, the last
     one first, and who wants the lock at the tail (before Linux 4.13), or all in order of arrival
     (3510ca20ece0)."""
+    vma_cache: Literal["mm", "thread"] = "mm"
+    """Who remembers the VMA found last: the mm, on a line that its threads share (up to Linux
+    3.14), or each thread for itself (615d6e8756c8, Linux 3.15); `thread` also where nobody does."""
     page_wait_queues: Annotated[Count, Field(le=1 << 20)] = 256
     """Hashed wait queues that all pages share."""
+
+    @property
+    def pmd_locks(self) -> bool:
+        """Whether PMD pages have locks: only if page tables have (`USE_SPLIT_PMD_PTLOCKS`)."""
+        return self.split_page_table_locks and self.split_pmd_locks
 
 
 class Machine(Model):

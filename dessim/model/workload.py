@@ -29,6 +29,7 @@ ThreadCount = Annotated[Count, Field(le=MAX_THREADS)]
 Distribution = Literal["fixed", "exponential"]
 
 _FAULT_FIELDS = (
+    "start",
     "access",
     "mapping",
     "file_size_bytes",
@@ -76,6 +77,12 @@ class Workload(Model):
     """`faults` reads a file; `lock_loop` knows no pages: a closed queue, for theory."""
     threads: ThreadCount = 8
     """Number of threads when the experiment does not say."""
+    start: Literal["pthread_create", "interval"] = "interval"
+    """How threads begin. `pthread_create`: one thread of the process creates them in turn, with
+    mmap and mprotect of each stack, and those with mappings of their own map the file first; all of
+    that takes mmap_sem for writing. `interval`: all is there, and they begin one after the other,
+    an interval apart. The default is `pthread_create` for mappings `per_thread`, unless there is a
+    `start_stagger`."""
     start_stagger_ps: Time | None = None
     """Interval between the starts of two threads instead of the machine's `kernel.thread_start`;
     `0ns` starts all at the same instant."""
@@ -120,6 +127,16 @@ class Workload(Model):
     iterations: Annotated[int, Field(strict=True, ge=0, le=10**9)] = 0
     """Lock loop: how often each thread takes the lock."""
 
+    @property
+    def creates_threads(self) -> bool:
+        """Whether threads are created in turn, each with its stack mapped."""
+        return self.kind == "faults" and self.start == "pthread_create"
+
+    @property
+    def maps_file(self) -> bool:
+        """Whether each thread maps the file before it begins."""
+        return self.creates_threads and self.mapping == "per_thread"
+
     @model_validator(mode="before")
     @classmethod
     def _defaults_of_access(cls, data: Any) -> Any:
@@ -130,6 +147,10 @@ class Workload(Model):
             defaults["touches_per_page"] = 512
         if data.get("access") == "one_per_table":
             defaults["page_touch"] = "touch_word"
+        own = data.get("mapping", "per_thread") == "per_thread"
+        given = data.get("start_stagger", data.get("start_stagger_ps"))
+        if own and given is None:
+            defaults["start"] = "pthread_create"
         return {**defaults, **data}
 
     @model_validator(mode="after")
@@ -162,6 +183,9 @@ class Workload(Model):
         if self.unmap_every_pages and self.access != "sequential":
             text = "unmap_every_pages needs access 'sequential': it unmaps the pages just read"
             problems.append((("unmap_every_pages",), text))
+        if self.start == "pthread_create" and self.mapping == "per_process":
+            text = "start 'pthread_create' needs threads of one process; mapping 'per_process' has"
+            problems.append((("start",), f"{text} one thread each: use 'interval'"))
         if "iterations" in self.model_fields_set and self.iterations == 0:
             problems.append((("iterations",), "must be at least 1, found 0"))
         return problems

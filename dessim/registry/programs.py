@@ -20,6 +20,9 @@ def thread_program(
     page_cache_changes: bool = False,
     reads_ahead: bool = False,
     unmaps: bool = False,
+    counts_tables: bool = True,
+    vma_cache_of_mm: bool = True,
+    maps_file: bool = False,
 ) -> Program:
     """Return the whole program of a faulting thread under a scheme.
 
@@ -31,8 +34,12 @@ def thread_program(
     fault_around_order : int, 0..9
         0 is no fault-around: the kernel then does not call it, and every scheme that takes the
         mmap lock is ``no_fault_around``.
-    page_cache_changes, reads_ahead, unmaps : bool
+    page_cache_changes, reads_ahead, unmaps, maps_file : bool
         What the workload makes possible: steps that could never matter are left out.
+    counts_tables : bool
+        Whether page tables are counted near mmap_sem, as Linux does from 3.13 on.
+    vma_cache_of_mm : bool
+        Whether threads of an mm share the VMA found last, as in Linux up to 3.14.
 
     Raises
     ------
@@ -48,7 +55,8 @@ def thread_program(
         if scheme.fault_lock == "mmap_lock":
             slow_path = no_fault_around.SLOW_PATH
     options.update(page_cache_changes=page_cache_changes, reads_ahead=reads_ahead, unmaps=unmaps)
-    options.update(vma_locks=scheme.fault_lock == "vma_lock", second_attempts=True)
+    options.update(vma_locks=scheme.fault_lock == "vma_lock", counts_tables=counts_tables)
+    options.update(vma_cache_of_mm=vma_cache_of_mm, maps_file=maps_file, second_attempts=True)
     return _balanced(scheme, assemble(whole_life(around, slow_path, scheme.fault_lock), options))
 
 
@@ -64,7 +72,7 @@ def faulting_program(scheme: Scheme, chosen: Mapping[str, Option]) -> Program:
     """
     options = options_of(scheme, chosen)
     options.update(page_cache_changes=True, reads_ahead=False, unmaps=False, vma_locks=False)
-    options.update(second_attempts=False)
+    options.update(counts_tables=False, second_attempts=False)
     steps = attempt_program(scheme.fault_around, scheme.slow_path, scheme.fault_lock)
     return _balanced(scheme, assemble(steps, options, timed=False))
 
@@ -79,7 +87,11 @@ def whole_life(
 
 
 def program_of_actor(
-    actor: Actor, chosen: Mapping[str, Option], fault_lock: str = "mmap_lock"
+    actor: Actor,
+    chosen: Mapping[str, Option],
+    fault_lock: str = "mmap_lock",
+    *,
+    counts_tables: bool = False,
 ) -> Program:
     """Return the program of an actor: rounds with pauses.
 
@@ -90,6 +102,8 @@ def program_of_actor(
         Options that differ from the actor's defaults.
     fault_lock : str
         The lock that faults hold in the scheme beside which it runs.
+    counts_tables : bool
+        As of threads; not for the explorer, in which what only takes time is left out.
 
     Raises
     ------
@@ -99,7 +113,7 @@ def program_of_actor(
         If a path through it keeps a lock or a reference.
     """
     options = options_of(actor, chosen)
-    options.update(vma_locks=fault_lock == "vma_lock")
+    options.update(vma_locks=fault_lock == "vma_lock", counts_tables=counts_tables)
     return _balanced(actor, assemble(actor_program(actor.steps), options))
 
 

@@ -76,6 +76,8 @@ def locks(draw, shipped_locks):
             "test_and_set_per_waiter_ps": draw(st.sampled_from(SMALL_PS)),
             "mcs_transfers_ppm": draw(st.sampled_from((0, 1_000_000, 2_500_000))),
             "split_page_table_locks": draw(st.booleans()),
+            "split_pmd_locks": draw(st.booleans()),
+            "vma_cache": draw(st.sampled_from(("mm", "thread"))),
             "page_lock_hand_over": draw(st.sampled_from(("racing", "fair", "bounded"))),
             "page_lock_retries": draw(st.integers(1, 2)),
             "page_wait_order": draw(st.sampled_from(("shared_first", "arrival"))),

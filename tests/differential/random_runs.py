@@ -43,7 +43,9 @@ def actor(draw, choice, machine, *, shipped: bool) -> ActorSetup:
     """
     if shipped or draw(st.booleans()):
         found = registry.load_actor(draw(st.sampled_from(registry.actor_names())))
-        program = registry.program_of_actor(found, options(draw, found), "vma_lock")
+        program = registry.program_of_actor(
+            found, options(draw, found), "vma_lock", counts_tables=machine.locks.pmd_locks
+        )
     else:
         steps = actor_program(actor_steps(Writer(draw, wild=False)))
         program = assemble(steps, {OPTION: draw(st.booleans())})
@@ -51,16 +53,19 @@ def actor(draw, choice, machine, *, shipped: bool) -> ActorSetup:
     return ActorSetup(program, choice.every_ps * pace, choice.range_pages)
 
 
-def features(workload):
-    """Return what the workload makes possible."""
+def features(workload, machine):
+    """Return what the workload makes possible, and what the machine's kernel does."""
     return {
         "page_cache_changes": changes_page_cache(workload),
         "reads_ahead": workload.readahead_pages > 0,
         "unmaps": workload.unmap_every_pages > 0,
+        "maps_file": workload.maps_file,
+        "counts_tables": machine.locks.pmd_locks,
+        "vma_cache_of_mm": machine.locks.vma_cache == "mm",
     }
 
 
-def thread_program(draw, frame, order, workload):
+def thread_program(draw, frame, order, workload, machine):
     """Draw the program of a thread; return it with log2 of the pages of a folio."""
     if frame == "scheme":
         scheme = registry.load(draw(st.sampled_from(registry.names())))
@@ -68,9 +73,9 @@ def thread_program(draw, frame, order, workload):
         # Linux' actors of 2014 know no folios
         if "folio_order" in chosen and changes_page_cache(workload):
             chosen["folio_order"] = 0
-        program = registry.thread_program(scheme, chosen, order, **features(workload))
+        program = registry.thread_program(scheme, chosen, order, **features(workload, machine))
         return program, chosen.get("folio_order", 0)
-    given = {OPTION: draw(st.booleans()), "vma_locks": True, **features(workload)}
+    given = {OPTION: draw(st.booleans()), "vma_locks": True, **features(workload, machine)}
     given["second_attempts"] = True
     if frame == "lock loop":
         return assemble(lock_loop_program()), 0
@@ -126,7 +131,7 @@ def runs(draw, frames: tuple[str, ...] = FRAMES):
     # an actor never lets a thread have its CPU back
     machine = draw(machines(tasks, crowded=not workload.actors, free_retries=not changes))
     order = draw(st.sampled_from(ORDERS))
-    program, folio_order = thread_program(draw, frame, order, workload)
+    program, folio_order = thread_program(draw, frame, order, workload, machine)
     others = [actor(draw, it, machine, shipped=frame == "scheme") for it in workload.actors]
     seed = draw(st.integers(0, 3))
     return Run(

@@ -25,7 +25,9 @@ TINY_BYTES = {
 def a_run(scheme, workload, machine, *, order=4, threads=6, pages=40, chosen=None):
     """Return a run of what is shipped on a tiny part of the file."""
     file = model.load_workload(workload)
-    program = registry.thread_program(registry.load(scheme), chosen or {}, order, **features(file))
+    program = registry.thread_program(
+        registry.load(scheme), chosen or {}, order, **features(file, shipped(machine))
+    )
     actors = tuple(
         ActorSetup(
             registry.program_of_actor(

@@ -3,7 +3,7 @@
 from statistics import mean
 
 import pytest
-from helpers import KERNEL_PS, LOCAL_PS, TLB, TLB_PS, a_lab, a_machine, a_workload
+from helpers import KERNEL_PS, LOCAL_PS, MEMORY_PS, TLB, TLB_PS, a_lab, a_machine, a_workload
 
 from dessim.actors.munmap import UNMAP_TABLE
 from dessim.kernel import layout as lay
@@ -118,10 +118,11 @@ def test_next_mapping_moves_locks_to_the_mappings_mm():
     assert len(set(own)) == 3
 
 
-def unmapping(*program, touched, last, mapped, pages=64, **changes):
+def unmapping(*program, touched, last, mapped, pages=64, counts_tables=False, **changes):
     """Return a lab of a task that unmaps: pages mapped, pages touched up to the last."""
     workload = a_workload(pages=pages, unmap_every_pages=8)
-    lab = a_lab(*program, workload=workload, **changes)
+    options = {"counts_tables": counts_tables}
+    lab = a_lab(*program, workload=workload, options=options, **changes)
     for page in mapped:
         lab.w[lab.get(0, lay.T_PTE) + page // lay.PTE_BITS] |= 1 << page % lay.PTE_BITS
         lab.w[lab.page_at(page) + lay.P_MAPCOUNT] += 1
@@ -312,3 +313,16 @@ def test_begin_queues_for_a_cpu_that_somebody_has():
     lab = a_lab(Step("begin", category="run_queue"), threads=2, machine=a_machine(topology=one_cpu))
     assert lab.go(1, 0) == lay.ASLEEP
     assert lab.cpu(0, lay.U_HEAD) == 2
+
+
+@pytest.mark.parametrize(("last", "counted"), [(511, 1), (510, 0)])
+def test_munmap_counts_the_page_tables_that_it_frees(last, counted):
+    """Each one freed is an RMW on the line of mmap_sem, here the first access to it."""
+    spent = []
+    for counts_tables in (False, True):
+        lab = unmapping(
+            *MUNMAP, touched=last + 1, last=last, mapped=[0], pages=600, counts_tables=counts_tables
+        )
+        finish(lab)
+        spent.append(lab.spent(0, "page_table"))
+    assert spent == [0, counted * MEMORY_PS["local_ps"]]

@@ -111,15 +111,15 @@ LOCKED = "page.ours_uptodate"
 MISTAKES = {
     "a lock is never released": (
         a_scheme(lock("ptl")),
-        "does not release ptl, which it takes at step 16 (lock ptl): at step 54 (fault end)",
+        "does not release ptl, which it takes at step 17 (lock ptl): at step 55 (fault end)",
     ),
     "a lock is not released on one way": (
         a_scheme(lock("ptl"), when("window.open", unlock("ptl"))),
-        "10 when table missing: no, 17 when window open: no, 19 when pte none: no",
+        "10 when table missing: no, 18 when window open: no, 20 when pte none: no",
     ),
     "a lock is taken twice": (
         a_scheme(lock("ptl"), each_page(when("pte.none", lock("ptl"))), unlock("ptl")),
-        "takes ptl while it holds ptl, taken at step 16 (lock ptl): at step 19 (lock ptl)",
+        "takes ptl while it holds ptl, taken at step 17 (lock ptl): at step 20 (lock ptl)",
     ),
     "a lock is taken each time round": (
         a_scheme(each_page(lock("ptl")), unlock("ptl")),
@@ -127,7 +127,7 @@ MISTAKES = {
     ),
     "a lock is released that is not held": (
         a_scheme(when("window.open", lock("ptl")), unlock("ptl")),
-        "releases ptl, which it does not hold: at step 18 (unlock ptl)",
+        "releases ptl, which it does not hold: at step 19 (unlock ptl)",
     ),
     "the fault's lock is kept for the next attempt": (
         a_scheme(
@@ -137,11 +137,11 @@ MISTAKES = {
     ),
     "the page lock is kept where the page is not ours": (
         a_scheme(each_page(trylock_page(when(LOCKED, get_page(), *MAP, unlock_page())))),
-        "does not unlock the page that it locks at step 17 (trylock page): at step",
+        "does not unlock the page that it locks at step 18 (trylock page): at step",
     ),
     "a page is locked twice": (
         a_scheme(each_page(lock_page(), when("pte.none", lock_page()), unlock_page())),
-        "locks a page that it has locked already at step 17 (lock page)",
+        "locks a page that it has locked already at step 18 (lock page)",
     ),
     "a page is unlocked that somebody else has locked": (
         a_scheme(each_page(trylock_page(busy=(count("trylock_lost"),)), unlock_page())),
@@ -149,7 +149,7 @@ MISTAKES = {
     ),
     "a reference is kept where the page is mapped already": (
         a_scheme(each_page(get_page(), when("pte.none", *MAP))),
-        "does not drop the reference to the page that it takes at step 17 (page.refcount + 1)",
+        "does not drop the reference to the page that it takes at step 18 (page.refcount + 1)",
     ),
     "a reference is kept when the fault begins again": (
         a_scheme(
@@ -161,19 +161,19 @@ MISTAKES = {
     ),
     "a reference is dropped twice": (
         a_scheme(each_page(get_page(), put_page(), put_page())),
-        "drops a reference that it does not have: at step 19 (page.refcount - 1)",
+        "drops a reference that it does not have: at step 20 (page.refcount - 1)",
     ),
     "a page is mapped without a reference": (
         a_scheme(each_page(when("pte.none", *MAP))),
-        "maps a page at step 19 (set pte) without a reference for its pte",
+        "maps a page at step 20 (set pte) without a reference for its pte",
     ),
     "a mapcount is not lowered again": (
         a_scheme(each_page(get_page(), inc("page.mapcount"), when(LOCKED, set_pte()))),
-        "raises the mapcount at step 18 (page.mapcount + 1) and neither maps the page nor lowers",
+        "raises the mapcount at step 19 (page.mapcount + 1) and neither maps the page nor lowers",
     ),
     "a page is mapped and not counted": (
         a_scheme(each_page(get_page(), set_pte())),
-        "maps a page at step 18 (set pte) without raising its mapcount",
+        "maps a page at step 19 (set pte) without raising its mapcount",
     ),
     "a mapcount is lowered that was not raised": (
         a_scheme(each_page(dec("page.mapcount"))),
@@ -187,7 +187,7 @@ MISTAKES = {
     ),
     "the gang lookup's references are never dropped": (
         a_scheme(*LOOK_UP),
-        "does not drop the references to pages that it remembers at step 20 (gang remember)",
+        "does not drop the references to pages that it remembers at step 21 (gang remember)",
     ),
     "the array is emptied with references in it": (
         a_scheme(*LOOK_UP, *LOOK_UP),
@@ -208,7 +208,7 @@ MISTAKES = {
         a_scheme(
             each_page(get_page(), when("page.locked", go_to("out")), put_page()), label("out")
         ),
-        "does not drop the reference to the page that it takes at step 17 (page.refcount + 1)",
+        "does not drop the reference to the page that it takes at step 18 (page.refcount + 1)",
     ),
     "a loop is left with pages in the array": (
         a_scheme(
@@ -232,7 +232,7 @@ MISTAKES = {
             each_folio(each_page_of_folio(*MAP)),
             slow_path=(to_head(), add_folio_refs(), from_head()),
         ),
-        "maps a page at step 18 (set pte) and never adds the reference for it",
+        "maps a page at step 19 (set pte) and never adds the reference for it",
     ),
     "references are taken page by page of a folio": (
         a_scheme(each_folio(each_page_of_folio(get_page()), *[put_page()] * 3)),

@@ -83,6 +83,18 @@ def test_io_next_ends_the_device_with_the_workload():
     assert lab.go(1, at) == lay.ENDED
 
 
+def test_io_next_reads_what_was_submitted_before_the_workload_ended():
+    """An actor may wait for the page: its read is not dropped with the last thread."""
+    lab = missing(submit_read())
+    lab.on_page(0, 3)
+    lab.go(0, 0)
+    lab.w[lay.H_LIVE] = 0
+    assert lab.go(1, 5) == 5
+    assert lab.get(1, lay.T_CURSOR) == 3
+    at = lab.go(2, 5)
+    assert lab.go(2, at) == lay.ENDED
+
+
 def test_read_ahead_reads_the_next_pages_and_marks_the_first():
     """The pages behind the cursor are put in the cache, locked, the first with the marker."""
     lab = missing(read_ahead(), readahead_pages=3)

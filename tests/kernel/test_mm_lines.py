@@ -12,9 +12,13 @@ from helpers import (
     scheme_program,
 )
 
+from dessim import registry
+from dessim.engines import run_setup
 from dessim.kernel import layout as lay
 from dessim.kernel.addressing import lock_at, vma_cache_at
 from dessim.kernel.alphabet import cache_vma, count, load_mmap_sem, load_pgd, lock, read_slots, when
+from dessim.model import Point, SchemeChoice
+from dessim.study.sweep.plan import setup_of
 
 YES, NO = count("touches"), count("pte_lost")
 SAME_L3 = 1  # column of LINE_PS
@@ -208,3 +212,47 @@ def test_only_faults_under_mmap_sem_remember_the_mapping():
     assert "cache vma" in under_mmap_sem
     assert "cache vma" not in under_vma_lock
     assert "load pgd" in under_vma_lock
+
+
+FAULTS = ("no_fault_around", 0), ("radix_walk_trylock", 4)
+
+
+@pytest.mark.parametrize(("scheme", "order"), FAULTS)
+def test_a_vma_cache_per_thread_leaves_no_shared_line_in_a_fault(scheme, order):
+    """From Linux 3.15 on the steps on the mm's line are gone; nothing else changes."""
+    own = registry.thread_program(registry.load(scheme), {}, order, vma_cache_of_mm=False)
+    shared = registry.thread_program(registry.load(scheme), {}, order)
+    steps = ("when vma cached", "cache vma")
+    assert [line for line in shared.listing if line not in steps] == list(own.listing)
+    assert len(shared.listing) == len(own.listing) + 2
+
+
+def faults_of(vma_cache, mapping):
+    """Return the result of two threads that fault in turn, 100 us apart, never at once."""
+    machine = a_machine(topology={"threads_per_core": 1}, locks={"vma_cache": vma_cache})
+    workload = a_workload(
+        pages=2,
+        mapping=mapping,
+        page_touch="touch_word",
+        start_stagger_ps=10**8,
+        start_jitter_ppm=0,
+    )
+    point = Point(
+        experiment="test",
+        machine=machine,
+        workload=workload,
+        scheme=SchemeChoice(name="no_fault_around"),
+        threads=2,
+        fault_around_order=0,
+    )
+    return run_setup(setup_of(point, 0), "reference")
+
+
+def test_the_machine_says_whose_the_vma_cache_is():
+    """Threads with mappings of their own take the mm's line from each other; own caches do not."""
+    spent = {who: faults_of(who, "per_thread").time_ps["mmap_lock"] for who in ("mm", "thread")}
+    assert spent["mm"] > spent["thread"]
+    alone = {who: faults_of(who, "per_process").time_ps["mmap_lock"] for who in ("mm", "thread")}
+    # the first fault brings the line from memory and remembers the mapping, the second looks
+    each = MEMORY_PS["local_ps"] + LOCAL_PS["store"] + LOCAL_PS["load"]
+    assert alone["mm"] - alone["thread"] == 2 * each

@@ -13,7 +13,9 @@ from dessim.kernel.world import build_world
 def gaps(stagger_ps, jitter_ppm, seed=1):
     """Return the intervals between the starts of 200 threads."""
     machine = a_machine(topology={"cores_per_l3": 50, "threads_per_core": 1})
-    workload = a_workload(start_stagger_ps=stagger_ps, start_jitter_ppm=jitter_ppm)
+    workload = a_workload(
+        start="interval", start_stagger_ps=stagger_ps, start_jitter_ppm=jitter_ppm
+    )
     w = build_world(scheme_setup("no_fault_around", 0, 200, machine, workload, seed)).tolist()
     starts = [w[w[lay.H_TASK] + i * lay.T_WORDS + lay.T_START] for i in range(200)]
     assert starts[0] == 0

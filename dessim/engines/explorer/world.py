@@ -53,8 +53,11 @@ def small_world(setup: Setup, rules: Rules) -> Small:
     """
     tasks = setup.threads + len(setup.actors)
     extra = setup.threads if rules.neighbour else 0
-    if setup.pages + extra > lay.PTE_BITS or tasks > 6 or setup.devices:
-        raise ScopeError("the explorer takes at most 6 tasks, a few pages and no device")
+    if setup.pages + extra > lay.PTE_BITS or tasks > 6 or setup.devices or setup.creators:
+        raise ScopeError(
+            "the explorer takes at most 6 tasks, a few pages, no device, and threads that"
+            " nobody creates"
+        )
     w = build_world(setup)
     _forget_the_machine(w)
     _place_threads(w, setup, rules)
@@ -69,6 +72,7 @@ def _forget_the_machine(w: Any) -> None:
     w[lay.H_TLB] = 0
     w[lay.H_LIVE] = 0  # actors stop after a round
     w[lay.H_SPLIT_PTL] = 1
+    w[lay.H_SPLIT_PMD] = 0
     for task in range(int(w[lay.H_TASKS])):
         t = task_at(w, task)
         w[t + lay.T_CPU] = 0

@@ -119,9 +119,9 @@ class TaskInfo(NamedTuple):
     Attributes
     ----------
     name, kind : str
-        ``thread 3``, ``thread``; kinds are ``thread``, ``actor`` and ``device``.
+        ``thread 3``, ``thread``; kinds are ``thread``, ``actor``, ``device`` and ``creator``.
     cpu, core, socket : int
-        -1 for slots of the device.
+        -1 for slots of the device, and for who creates threads.
     """
 
     name: str

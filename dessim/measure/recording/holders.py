@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from dessim.kernel import layout as lay
 from dessim.kernel.addressing import bucket_at, own_lock, page_at
 from dessim.kernel.layout import World
-from dessim.kernel.ops import OPERATIONS
+from dessim.kernel.ops import OP_STOP, OPERATIONS
 from dessim.measure.recording.history import DEVICE_QUEUE, NO_RESOURCE, Resource, Wake
 from dessim.measure.recording.resources import Resources
 
@@ -84,6 +84,12 @@ def before(w: World, resources: Resources, t: int, i: int) -> Before:
     return found
 
 
+def _stops(w: World, task: int) -> bool:
+    """Return whether a task's next step is its end."""
+    pc = w[w[lay.H_TASK] + task * lay.T_WORDS + lay.T_PC]
+    return w[w[lay.H_PROG] + pc * lay.I_WORDS + lay.I_OP] == OP_STOP
+
+
 def _waits_for(w: World, task: int) -> int:
     return w[w[lay.H_TASK] + task * lay.T_WORDS + lay.T_WAIT_PAGE]
 
@@ -124,7 +130,7 @@ class Holders:
             self._unlock(w, task, was, now, done)
         elif was.locking == lay.DROPS_PAGE:
             self._unlock_page(w, task, was, done)
-        elif was.locking == lay.LOCKED_BY_DEVICE and went_on and w[lay.H_LIVE]:
+        elif was.locking == lay.LOCKED_BY_DEVICE and went_on and not _stops(w, task):
             page = w[w[lay.H_TASK] + task * lay.T_WORDS + lay.T_CURSOR]
             known[self.resources.page_lock(page)].held(now, (task,))
         else:

@@ -157,6 +157,7 @@ class Recorder:
         Who was asleep waits until it is made ready, and then for its CPU.
         """
         t = self.records[task]
+        self.end[task] = max(self.end[task], w[t + lay.T_START])  # before, it was not there
         resource, category = self.waits_for[task], self.category[task]
         if self.asleep[task] and w[t + lay.T_CPU]:
             self.span(task, min(w[t + lay.T_CLOCK], now), category, resource)

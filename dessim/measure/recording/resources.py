@@ -32,6 +32,7 @@ class Resources:
         mappings = range(max(1, w[lay.H_MAPPINGS]))
         base = w[lay.H_MAPPING] + lay.M_TABLE
         self.tables = [w[base + i * lay.M_WORDS] for i in mappings]
+        self.pmd_locks = [w[w[lay.H_MAPPING] + i * lay.M_WORDS + lay.M_PMD] for i in mappings]
         self.vma_locks = [w[w[lay.H_MAPPING] + i * lay.M_WORDS + lay.M_VMA_LOCK] for i in mappings]
 
     def number(self, kind: str, place: int, name: Callable[[], str]) -> int:
@@ -88,6 +89,8 @@ class Resources:
     def _lock_name(self, w: World, which: int, place: int) -> str:
         if which == lay.LOCK_PTL and w[lay.H_SPLIT_PTL]:
             return self._table_name(w, place)
+        if which == lay.LOCK_PAGE_TABLE and w[lay.H_SPLIT_PMD]:
+            return self._pmd_name(w, place)
         if which == lay.LOCK_VMA:
             return f"of mapping {self.vma_locks.index(place)}"
         return "" if which >= lay.LOCK_FREE_STANDING else self._mm_name(place)
@@ -96,6 +99,11 @@ class Resources:
         if len(self.mms) == 1:
             return ""
         return f"of mm {max(i for i, base in enumerate(self.mms) if base <= place)}"
+
+    def _pmd_name(self, w: World, place: int) -> str:
+        start = max(base for base in self.pmd_locks if base <= place)
+        page = (place - start) // w[lay.H_LINE_WORDS]
+        return f"of mapping {self.pmd_locks.index(start)}, PMD page {page}"
 
     def _table_name(self, w: World, place: int) -> str:
         mapping = max(i for i, base in enumerate(self.tables) if base <= place)

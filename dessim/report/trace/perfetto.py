@@ -171,7 +171,8 @@ def _tasks(writer: _Writer, recording: Recording) -> None:
         for task in tasks:
             own = writer.track(recording.tasks[task].name, track)
             _steps(writer, recording, task, own, flows)
-    slots = writer.track("device", ranked=True) if on_cpu.get(-1) else 0
+    kinds = dict.fromkeys(recording.tasks[task].kind for task in on_cpu.get(-1, ()))
+    slots = writer.track(", ".join(kinds), ranked=True) if kinds else 0
     for task in on_cpu.get(-1, ()):
         own = writer.track(recording.tasks[task].name, slots)
         _steps(writer, recording, task, own, flows)

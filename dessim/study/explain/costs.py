@@ -253,8 +253,10 @@ def is_used(point: Point, path: str) -> bool:
         "ticket_per_waiter": machine.locks.page_table_lock != "ticket",
         "test_and_set_per_waiter": machine.locks.page_table_lock != "test_and_set",
     }
-    if path.startswith("machine.device.") or path in _of_page_cache():
+    if path.startswith("machine.device.") or path in _needing("page_cache"):
         return changes_page_cache(workload)
+    if path in _needing("thread_creation"):
+        return workload.creates_threads
     if path.startswith("machine.tlb."):
         return machine.tlb.l1_entries > 0
     if path.startswith("machine.user."):
@@ -263,9 +265,9 @@ def is_used(point: Point, path: str) -> bool:
 
 
 @cache
-def _of_page_cache() -> frozenset[str]:
+def _needing(what: str) -> frozenset[str]:
     of_machine = cost_table.OF_MACHINE
-    return frozenset(f"machine.{c.path}" for c in of_machine if c.cost.needs == "page_cache")
+    return frozenset(f"machine.{c.path}" for c in of_machine if c.cost.needs == what)
 
 
 def _is_accessed(workload: Workload, cost: str) -> bool:

@@ -7,10 +7,9 @@ from typing import Any
 
 from dessim.engines import reference
 from dessim.engines.deadlock import Deadlock, FatalBug
-from dessim.kernel.assembler import assemble
 from dessim.kernel.flags import flag_condition
 from dessim.kernel.placement import cpu_of
-from dessim.kernel.programs import device_program
+from dessim.kernel.regions import programs_of
 from dessim.kernel.result import RunResult, check_at_rest, read_result
 from dessim.kernel.setup import Setup
 from dessim.kernel.world import build_world
@@ -25,27 +24,25 @@ SPANS = 1_000_000
 
 
 def tasks_of(point: Point, setup: Setup) -> list[TaskInfo]:
-    """Threads, then actors, then slots of the device: as the World numbers them."""
+    """Threads, actors, slots of the device, and who creates threads: as the World numbers them."""
     actors = [actor.name for actor in point.workload.actors for _ in range(actor.count)]
     names = [
         *((f"thread {i}", "thread") for i in range(setup.threads)),
         *((f"{name} {i}", "actor") for i, name in enumerate(actors)),
         *((f"device slot {i}", "device") for i in range(setup.devices)),
+        *(("creator", "creator") for _ in range(setup.creators)),
     ]
     found = []
     for i, (name, kind) in enumerate(names):
         cpu = cpu_of(point.machine.topology, i)
-        where = (-1, -1, -1) if kind == "device" else (cpu.cpu, cpu.core, cpu.socket)
+        where = (-1, -1, -1) if kind in ("device", "creator") else (cpu.cpu, cpu.core, cpu.socket)
         found.append(TaskInfo(name, kind, *where))
     return found
 
 
 def listing_of(setup: Setup) -> tuple[str, ...]:
     """Step of each program counter of a World, in words."""
-    programs = [setup.program, *(actor.program for actor in setup.actors)]
-    if setup.devices:
-        programs.append(assemble(device_program()))
-    return tuple(_in_words(line) for program in programs for line in program.listing)
+    return tuple(_in_words(line) for program in programs_of(setup) for line in program.listing)
 
 
 def _in_words(line: str) -> str:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dessim.kernel import layout as lay
+from dessim.kernel.regions import pmd_locks_of
 from dessim.kernel.setup import Setup
 from dessim.model import Point
 from dessim.study.sweep.plan import setup_of
@@ -37,13 +38,15 @@ def world_words(setup: Setup) -> int:
     own = workload.mapping != "shared" and workload.kind == "faults"
     mappings = setup.threads if own else 1
     processes = setup.threads if workload.mapping == "per_process" else 1
-    tasks = setup.threads + len(setup.actors) + setup.devices
+    split = setup.machine.locks.pmd_locks
+    pmd_locks = pmd_locks_of(setup, tables, mappings, processes) if split else ()
     per_mapping = tables * (2 * line_words + (lay.TABLE_PAGES >> lay.PTE_SHIFT)) + line_words
     return (
         tables * lay.TABLE_PAGES * page_words
         + mappings * (per_mapping + lay.M_WORDS)
         + processes * (lay.MM_LOCKS + 3 * line_words)
-        + tasks * lay.T_WORDS
+        + sum(locks.number for locks in pmd_locks) * line_words
+        + setup.tasks * lay.T_WORDS
         + lay.HIST_BUCKETS
         + 2 * lay.SERIES_BINS
         + lay.N_QUANTILES * lay.QUANTILE_WORDS

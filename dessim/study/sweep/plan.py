@@ -13,6 +13,7 @@ from dessim.kernel.setup import ActorSetup, Setup, changes_page_cache
 from dessim.model import ConfigError, Experiment, Point, SchemeChoice
 from dessim.model.document import Document
 from dessim.model.errors import Place, Problem, Source
+from dessim.model.machine import Machine
 from dessim.model.published import load_published
 from dessim.model.units import SIZE, format_quantity
 from dessim.model.workload import Workload
@@ -31,15 +32,20 @@ def program_of(point: Point) -> Program:
     chosen = tuple(sorted(point.scheme.options.items()))
     around = point.fault_around_order > 0
     own = tuple((path, path.stat().st_mtime_ns) for path in registry.own_files())
-    return _program(point.scheme.name, chosen, around, features_of(point.workload), own)
+    return _program(
+        point.scheme.name, chosen, around, features_of(point.workload, point.machine), own
+    )
 
 
-def features_of(workload: Workload) -> tuple[bool, bool, bool]:
-    """What a workload makes possible: missing pages, readahead, munmap."""
+def features_of(workload: Workload, machine: Machine) -> tuple[tuple[str, bool], ...]:
+    """What a workload makes possible, and what the machine's kernel does: of `thread_program`."""
     return (
-        changes_page_cache(workload),
-        workload.readahead_pages > 0,
-        workload.unmap_every_pages > 0,
+        ("page_cache_changes", changes_page_cache(workload)),
+        ("reads_ahead", workload.readahead_pages > 0),
+        ("unmaps", workload.unmap_every_pages > 0),
+        ("maps_file", workload.maps_file),
+        ("counts_tables", machine.locks.pmd_locks),
+        ("vma_cache_of_mm", machine.locks.vma_cache == "mm"),
     )
 
 
@@ -48,33 +54,31 @@ def _program(
     name: str,
     chosen: tuple[tuple[str, registry.Option], ...],
     around: bool,
-    features: tuple[bool, bool, bool],
+    features: tuple[tuple[str, bool], ...],
     own: tuple[tuple[Path, int], ...],
 ) -> Program:
     """Assemble a program once, as long as files of one's own stay as they are."""
-    changes, reads_ahead, unmaps = features
-    return registry.thread_program(
-        registry.load(name),
-        dict(chosen),
-        int(around),
-        page_cache_changes=changes,
-        reads_ahead=reads_ahead,
-        unmaps=unmaps,
-    )
+    return registry.thread_program(registry.load(name), dict(chosen), int(around), **dict(features))
 
 
-def actors_of(workload: Workload, scheme: SchemeChoice) -> tuple[ActorSetup, ...]:
-    """Assemble the actors of a workload beside threads of a scheme.
+def actors_of(point: Point) -> tuple[ActorSetup, ...]:
+    """Assemble the actors of a point's workload, which run beside threads of its scheme.
 
     Raises
     ------
     UnknownScheme
         If an actor or one of its options does not exist.
     """
-    fault_lock = registry.load(scheme.name).fault_lock if workload.actors else ""
+    workload, counts_tables = point.workload, point.machine.locks.pmd_locks
+    fault_lock = registry.load(point.scheme.name).fault_lock if workload.actors else ""
     return tuple(
         ActorSetup(
-            registry.program_of_actor(registry.load_actor(actor.name), actor.options, fault_lock),
+            registry.program_of_actor(
+                registry.load_actor(actor.name),
+                actor.options,
+                fault_lock,
+                counts_tables=counts_tables,
+            ),
             actor.every_ps,
             actor.range_pages,
         )
@@ -101,7 +105,7 @@ def setup_of(point: Point, replication: int) -> Setup:
         point.simulate_bytes,
         point.seed,
         replication,
-        actors_of(point.workload, point.scheme),
+        actors_of(point),
         int(point.scheme.options.get("folio_order", 0)),
     )
 
@@ -166,7 +170,7 @@ def check(experiment: Experiment, points: Iterable[Point]) -> None:
             )
             problems.setdefault(("device",), Problem(document.place(("machine",)), text))
         try:
-            actors_of(point.workload, point.scheme)
+            actors_of(point)
         except registry.UnknownScheme as error:
             problems.setdefault(("actors",), Problem(document.place(("workload",)), str(error)))
     if experiment.measured is not None:

@@ -28,7 +28,7 @@ from dessim.kernel.layout import *
 from dessim.kernel.lines import access_ps, line_cost, local_cost, socket_distance
 from dessim.kernel.operation import check_delays
 from dessim.kernel.ops import *
-from dessim.kernel.page_waits import only_looks, wait_ps, walk_ps
+from dessim.kernel.page_waits import only_looks, wait_ps, wake_walk_ps
 from dessim.kernel.pages import free_for_reading
 from dessim.kernel.teardown import teardown_ps
 from dessim.kernel.tlb import pages_to_flush, shootdown_ps, translate_ps
@@ -281,7 +281,7 @@ def own_delay_ps(w: World, task: int, op: int, now: int) -> int:
     if op == OP_TOUCH:
         return touch_ps(w, task, now)
     if op == OP_UNLOCK_PAGE:
-        return walk_ps(w, t)
+        return wake_walk_ps(w, t)
     if op == OP_THINK:
         return think_ps(w, task, now)
     if op == OP_HOLD:

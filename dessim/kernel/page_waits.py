@@ -110,7 +110,7 @@ def wait_ps(w: World, t: int, exclusive: int) -> int:
     return cost_ps(w, t, COST_LEAVE)
 
 
-def walk_ps(w: World, t: int) -> int:
+def wake_walk_ps(w: World, t: int) -> int:
     """Return ps to walk over the wait queue of the cursor's page, and to wake who is woken."""
     page = w[t + T_CURSOR]
     ps = 0
@@ -168,7 +168,7 @@ def notify(w: World, task: int, flags: int, at: int) -> None:
 def unlock_page(w: World, task: int, done: int) -> None:
     """Clear PG_locked and wake: all who wait for the release, up to the first who wants the lock.
 
-    The walk is paid (``walk_ps``): each is woken when it comes to it.
+    The walk is paid (``wake_walk_ps``): each is woken when it comes to it.
     """
     t = w[H_TASK] + task * T_WORDS
     page = w[t + T_CURSOR]
@@ -177,7 +177,7 @@ def unlock_page(w: World, task: int, done: int) -> None:
     place = bucket_at(w, page)
     if w[place] == 0:
         return
-    at = done - walk_ps(w, t) + cost_ps(w, t, COST_WAKEUP)
+    at = done - wake_walk_ps(w, t) + cost_ps(w, t, COST_WAKEUP)
     exclusive = 0
     while w[place] and exclusive == 0:
         follower = w[place] - 1

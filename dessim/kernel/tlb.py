@@ -65,7 +65,7 @@ def l2_set(w: World, core: int, page: int) -> int:
     return first + (page % w[H_TLB_L2_SETS]) * (w[H_TLB_L2_WAYS] + 1)
 
 
-def walk_ps(w: World, t: int, now: int) -> int:
+def page_walk_ps(w: World, t: int, now: int) -> int:
     """Return ps of a page walk that is asked for at a time.
 
     Ptes that the L3 could not keep come from memory: in the mean, as often as ``walk_misses`` says.
@@ -100,7 +100,7 @@ def translate_ps(w: World, t: int, page: int, now: int) -> int:
         return cost_ps(w, t, COST_L2_HIT)
     insert(w, second, w[H_TLB_L2_WAYS], tag)
     count(w, N_TLB_MISSES, 1)
-    return walk_ps(w, t, now)
+    return page_walk_ps(w, t, now)
 
 
 def flush_core(w: World, core: int) -> None:

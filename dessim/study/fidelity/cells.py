@@ -205,7 +205,7 @@ def of_a_size(point: Point, random_bytes: int | None = CELL_BYTES) -> Point:
     tables; `--simulate` chooses another.
 
     Random reads of a part have fewer faults in excess than those of the whole: with 8 threads at
-    order 5 some 70,000 faults instead of 87,456, because much of a part is mapped while later
+    order 5 some 70,000 faults instead of 87,456, because much of a part is mapped while the later
     threads catch up with the first (``docs/fidelity.md``). In full every thread reads 134 million
     words, so that one run says what six would.
     """

@@ -45,7 +45,7 @@ def _bugs_first(names: list[str]) -> list[str]:
 @click.option("--attempts", type=click.Choice(["1", "2", "repeat"]), help="Faults of a thread.")
 @click.option("--page", type=click.Choice(["target", "neighbour"]), help="What the pages are.")
 @click.option("--pages", type=int, help="Pages in common, 1 or 2.")
-@click.option("--memory", type=click.Choice(["sc", "tso", "weak"]), help="Memory model.")
+@click.option("--memory", type=click.Choice(["sc", "tso", "lkmm"]), help="Memory model.")
 @click.option("--increment", type=click.Choice(["locked", "plain"]), help="How mapcount is raised.")
 @click.option("--lock-page", type=click.Choice(["full", "acquire"]), help="Barrier of lock_page.")
 @click.option("--lookup", type=click.Choice(["whole", "split"]), help="Lookup in one step or two.")

@@ -41,31 +41,58 @@ class OperationError(ValueError):
 
 @dataclass(frozen=True)
 class Order:
-    """How the explorer orders an operation among the task's own, by memory model: ``CLASS_*``.
+    """What an operation is to a memory model; each model makes of it what it must.
 
     Attributes
     ----------
-    tso, weak : int
-    plain : int or None
-        Under any model, if counts are raised by plain instructions.
-    acquire_only : int or None
-        Under ``weak``, if taking a page lock is no full barrier.
+    kind : int
+        To Linux: ``IS_*``. On x86 every RMW is a full barrier, and only stores are delayed.
+    loads : int
+        Words that it loads and of which it may find an old value: bits ``IN_*``.
+    stores : int
+        Words that it stores to, or adds to.
+    conditional : bool
+        Whether it orders nothing if it fails: then it is a load.
     """
 
-    tso: int
-    weak: int
-    plain: int | None = None
-    acquire_only: int | None = None
+    kind: int
+    loads: int = 0
+    stores: int = 0
+    conditional: bool = False
+
+    @property
+    def tso(self) -> int:
+        """How x86 orders it: ``CLASS_*``."""
+        return CLASSES.get(self.kind, lay.CLASS_FULL)
 
 
-UNSEEN = LOADS = Order(lay.CLASS_LOAD, lay.CLASS_LOAD)
-FULL = Order(lay.CLASS_FULL, lay.CLASS_FULL)
-STORES = Order(lay.CLASS_DELAYED, lay.CLASS_DELAYED)
-COUNTS = Order(lay.CLASS_FULL, lay.CLASS_DELAYED)  # atomics that return nothing are no barriers
-RAISES_COUNT = replace(COUNTS, plain=lay.CLASS_DELAYED)
-ACQUIRES = Order(lay.CLASS_FULL, lay.CLASS_ACQUIRE)
-RELEASES = Order(lay.CLASS_RELEASE, lay.CLASS_RELEASE)
-TAKES_PAGE_LOCK = replace(FULL, acquire_only=lay.CLASS_RESERVE)
+CLASSES = {
+    lay.IS_LOAD: lay.CLASS_LOAD,
+    lay.IS_LOAD_ACQUIRE: lay.CLASS_LOAD,
+    lay.IS_LOAD_DEPENDENT: lay.CLASS_LOAD,
+    lay.IS_LOAD_THEN_RMB: lay.CLASS_LOAD,
+    lay.IS_STORE: lay.CLASS_DELAYED,
+    lay.IS_STORE_RELEASE: lay.CLASS_DELAYED,
+    lay.IS_RMB: lay.CLASS_LOAD,
+    lay.IS_WMB: lay.CLASS_LOAD,
+    lay.IS_UNLOCK_SPIN: lay.CLASS_DELAYED,
+    lay.IS_UNSEEN: lay.CLASS_LOAD,
+}
+"""Kinds that are no full barriers on x86. A spinlock there is dropped by a store that releases."""
+
+LOADS = (lay.IS_LOAD, lay.IS_LOAD_ACQUIRE, lay.IS_LOAD_DEPENDENT, lay.IS_LOAD_THEN_RMB)
+UNSEEN = Order(lay.IS_UNSEEN)
+FULL = Order(lay.IS_RMW_FULL)
+
+
+def loading(words: int) -> Order:
+    """Return the order of a plain load."""
+    return Order(lay.IS_LOAD, loads=words)
+
+
+def storing(words: int) -> Order:
+    """Return the order of a plain store."""
+    return Order(lay.IS_STORE, stores=words)
 
 
 @dataclass(frozen=True)

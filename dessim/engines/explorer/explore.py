@@ -204,7 +204,7 @@ class _Search:
         """Return what was found."""
         w, x = self.w, self.x
         states = int(w[x + ex.X_STATES])
-        complete = int(w[x + ex.X_DONE]) == states and not w[x + ex.X_FULL]
+        complete = int(w[x + ex.X_DONE]) == states and not w[x + ex.X_FULL] and not self.small.late
         if self.livelock and int(w[x + ex.X_DONE]) == states:
             state = self.find_livelock()
             if state >= 0:

@@ -66,7 +66,18 @@ class Walk:
     def possible(self) -> list[int]:
         """Return the moves that can be made."""
         last = self.tasks * ex.MOVES_OF_TASK
-        return [action for action in range(last) if is_possible(self.w, self.x, action)]
+        found = [action for action in range(last) if is_possible(self.w, self.x, action)]
+        if self.w[self.x + ex.X_MODEL] != ex.LKMM:
+            return found
+        return [action for action in found if self.is_granted(action)]
+
+    def is_granted(self, action: int) -> bool:
+        """Return whether a move can be made after all: whether nothing refuses it on the way."""
+        before, fired = list(self.w), self.fired
+        self.make(action)
+        granted = not self.w[self.x + ex.X_REFUSED]
+        self.w[:], self.fired = before, fired
+        return granted
 
     def make(self, action: int) -> None:
         """Make a move."""
@@ -75,10 +86,11 @@ class Walk:
         bug1 = w[lay.H_COUNT] + lay.N_BUG1
         before = w[bug1]
         all_before = bugs(w)
-        if which:
+        if which and w[x + ex.X_MODEL] == ex.TSO:
             reach_memory(w, x, task, which - 1)
         else:
-            move(w, x, task)
+            w[x + ex.X_REFUSED] = 0
+            move(w, x, task, which)
         if bugs(w) != all_before:
             self.fired = "bug1" if w[bug1] != before else "bug2"
 
@@ -109,7 +121,7 @@ def tell(small: Small, schedule: Sequence[int]) -> list[StoryLine]:
                 f" {could} could move"
             )
         task, which = divmod(action, ex.MOVES_OF_TASK)
-        if which:
+        if which and walk.w[walk.x + ex.X_MODEL] == ex.TSO:
             text = wording_of_store(walk.w, walk.x, task, which - 1)
             walk.make(action)
         else:

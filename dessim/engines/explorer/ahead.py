@@ -12,7 +12,14 @@ from dessim.engines.explorer.orders import following
 from dessim.kernel import layout as lay
 from dessim.kernel.operation import LOADS, Order
 from dessim.kernel.operands import data_of
-from dessim.kernel.ops import OP_BUG_ON, OP_LOAD_DATA, OP_LOCK, OP_WHEN_LOADED
+from dessim.kernel.ops import (
+    OP_BUG_ON,
+    OP_LOAD_DATA,
+    OP_LOCK,
+    OP_NOTE,
+    OP_WHEN_LOADED,
+    OP_WHEN_NOTED,
+)
 
 BARRIERS = (lay.IS_MB, lay.IS_RMW_FULL, lay.IS_RMW_RELEASE_MB)
 USES = (
@@ -116,72 +123,141 @@ def written_by(row: Any, order: Order) -> set[Word]:
     return words_of(order.stores, row)
 
 
-def answers(
-    rows: Any, ways: list[list[int]], orders: list[Order], places: set[int]
-) -> dict[Word, set[Word]]:
-    """Return, for each word that a task reads, to which words it may store after that."""
-    found: dict[Word, set[Word]] = {}
-    for place in places:
-        for word in read_by(rows[place], orders[place]):
-            later = found.setdefault(word, set())
-            for other in reached_in_order(ways, place):
-                later |= written_by(rows[other], orders[other])
-    return found
+Held = frozenset[tuple[int, int]]  # locks: which, and whether as a reader
+OF_A_MAPPING = (lay.LOCK_MMAP, lay.LOCK_PAGE_TABLE, lay.LOCK_PTL, lay.LOCK_VMA)
+PAGE_TABLES = {("word", lay.IN_PTE), ("word", lay.IN_TABLE)}
 
 
-def overtaken(
-    rows: Any,
-    ways: list[list[int]],
-    orders: list[Order],
-    own: set[int],
-    others: list[dict[Word, set[Word]]],
-) -> set[int]:
-    """Return the plain loads of a task that a later store of it may overtake, and be answered.
+def held_at(rows: Any, ways: list[list[int]], orders: list[Order], start: int) -> dict[int, Held]:
+    """Return the locks that a task holds before each instruction, on all ways there.
+
+    A way is one that can be gone with what the task noted (``note``, ``when_noted``).
+    """
+    held: dict[tuple[int, int], Held] = {(start, 0): frozenset()}
+    todo = [(start, 0)]
+    while todo:
+        place, noted = todo.pop()
+        row = rows[place]
+        lock = (int(row[lay.I_A]), int(row[lay.I_B]))
+        behind = held[place, noted]
+        if orders[place].kind == lay.IS_LOCK:
+            behind |= {lock}
+        elif orders[place].kind in (lay.IS_UNLOCK, lay.IS_UNLOCK_SPIN):
+            behind -= {lock}
+        after = ways[place]
+        if row[lay.I_OP] == OP_NOTE:
+            noted = int(row[lay.I_A])
+        elif row[lay.I_OP] == OP_WHEN_NOTED and len(after) == 2:
+            after = [after[0 if noted else 1]]
+        for other in after:
+            known = held.get((other, noted))
+            found = behind if known is None else known & behind
+            if known != found:
+                held[other, noted] = found
+                todo.append((other, noted))
+    places: dict[int, Held] = {}
+    for (place, _), locks in held.items():
+        places[place] = places.get(place, locks) & locks
+    return places
+
+
+def kept_apart(word: Word, one: Held, other: Held) -> bool:
+    """Return whether a lock keeps two accesses to a word apart, one of which writes it.
+
+    Locks of an mm, and of page tables, say something of the ptes below them only.
+    """
+    return any(
+        which == its and not (shared and is_shared)
+        for which, shared in one
+        for its, is_shared in other
+        if which not in OF_A_MAPPING or word in PAGE_TABLES
+    )
+
+
+class Crossing:
+    """Loads of tasks that later stores of theirs may overtake, and be answered by others.
 
     A store waits for a load by a full barrier, by a release, by an acquire, by dropping a spinlock
     and taking another, by going to the same word, or if it is only carried out because of what was
     loaded (``ppo`` in the model). What others do with the store must come back to the load: else
-    nobody can tell.
+    nobody can tell. A lock under which one task stores and another loads orders all before the one
+    and all behind the other.
     """
-    found = set()
-    for place in own:
-        order = orders[place]
+
+    def __init__(
+        self, rows: Any, ways: list[list[int]], orders: list[Order], starts: list[int]
+    ) -> None:
+        self.rows, self.ways, self.orders = rows, ways, orders
+        self.held = [held_at(rows, ways, orders, start) for start in starts]
+        self.later: dict[int, list[int]] = {}
+
+    def loads(self) -> set[int]:
+        """Return the places of such loads."""
+        return {
+            place for task, held in enumerate(self.held) for place in held if self.at(task, place)
+        }
+
+    def at(self, task: int, place: int) -> bool:
+        """Return whether a load of a task is one."""
+        order = self.orders[place]
         plain = order.kind in LOADS or order.conditional
         if not order.loads or not plain or order.kind == lay.IS_LOAD_ACQUIRE:
-            continue
-        if rows[place, lay.I_OP] == OP_BUG_ON:  # what follows is there only if it passes
-            continue
-        loaded = words_of(order.loads, rows[place])
-        for other in _reach(ways, orders, set(_joins(rows, ways, place))):
-            if orders[other].kind in ORDERED_STORES:
-                continue
-            stored = words_of(orders[other].stores, rows[other])
-            stored -= {word for word in loaded if word[0] == "number"}
-            if stored and loaded & _come_back(stored, others):
-                found.add(place)
-    return found
+            return False
+        if self.rows[place, lay.I_OP] == OP_BUG_ON:  # what follows is there only if it passes
+            return False
+        loaded = {word for word in words_of(order.loads, self.rows[place]) if word[0] == "number"}
+        starts = set(_joins(self.rows, self.ways, self.orders, place))
+        reached = {other for other, _ in _reach(self.ways, self.orders, starts)}
+        stores = [
+            (task, other, word)
+            for other in reached
+            if self.orders[other].kind not in ORDERED_STORES
+            for word in words_of(self.orders[other].stores, self.rows[other]) - loaded
+        ]
+        return self.comes_back(stores, task, place)
+
+    def comes_back(self, stores: list[tuple[int, int, Word]], task: int, place: int) -> bool:
+        """Return whether some stores can be answered, by one task after the other, at a load."""
+        seen = set(stores)
+        todo = list(stores)
+        while todo:
+            writer, store, word = todo.pop()
+            for reader, held in enumerate(self.held):
+                if reader == writer:
+                    continue
+                for load in held:
+                    if word not in read_by(self.rows[load], self.orders[load]):
+                        continue
+                    if kept_apart(word, self.held[writer][store], held[load]):
+                        continue
+                    if (reader, load) == (task, place):
+                        return True
+                    new = self.answers(reader, load) - seen
+                    seen |= new
+                    todo += new
+        return False
+
+    def answers(self, task: int, load: int) -> set[tuple[int, int, Word]]:
+        """Return all stores of a task behind a load of it."""
+        if load not in self.later:
+            self.later[load] = reached_in_order(self.ways, load)
+        return {
+            (task, place, word)
+            for place in self.later[load]
+            for word in written_by(self.rows[place], self.orders[place])
+        }
 
 
-def _come_back(stored: set[Word], others: list[dict[Word, set[Word]]]) -> set[Word]:
-    """Return all that may be stored because of some stores, by one task after the other."""
-    found: set[Word] = set()
-    todo = list(stored)
-    while todo:
-        word = todo.pop()
-        for task in others:
-            for answer in task.get(word, set()) - found:
-                found.add(answer)
-                todo.append(answer)
-    return found
+State = tuple[int, bool]  # a place, and whether a spinlock was dropped on the way
 
 
-def _reach(ways: list[list[int]], orders: list[Order], starts: set[int]) -> Iterator[int]:
+def _reach(ways: list[list[int]], orders: list[Order], starts: set[State]) -> Iterator[State]:
     """Yield what can be reached from some places without one of the barriers above."""
-    todo = [(place, False) for place in starts]
+    todo = list(starts)
     seen = set(todo)
     while todo:
         place, dropped = todo.pop()
-        yield place
+        yield place, dropped
         order = orders[place]
         after = ways[place]
         if order.kind in BARRIERS:
@@ -195,12 +271,19 @@ def _reach(ways: list[list[int]], orders: list[Order], starts: set[int]) -> Iter
                 todo.append((other, dropped))
 
 
-def _joins(rows: Any, ways: list[list[int]], place: int) -> Iterator[int]:
-    """Yield where what a load has found no longer decides what is carried out."""
+def _joins(
+    rows: Any, ways: list[list[int]], orders: list[Order], place: int
+) -> Iterator[State]:
+    """Yield where what a load has found no longer decides what is carried out.
+
+    Nothing if a full barrier comes before that on all ways.
+    """
     if rows[place, lay.I_OP] != OP_LOAD_DATA:
         join = _meeting(ways, place)
-        if join is not None:
-            yield join
+        behind = ways[place][1:] if orders[place].conditional else ways[place]
+        for other, dropped in _reach(ways, orders, {(start, False) for start in behind}):
+            if other == join:
+                yield other, dropped
         return
     register = data_of(int(rows[place, lay.I_B])).register
     at = ways[place][0]
@@ -209,7 +292,7 @@ def _joins(rows: Any, ways: list[list[int]], place: int) -> Iterator[int]:
         if join is None:
             return
         at = join
-    yield at
+    yield at, False
 
 
 def _meeting(ways: list[list[int]], place: int) -> int | None:

@@ -7,11 +7,10 @@ from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.ahead import (
     CARRIERS,
     USES,
-    answers,
+    Crossing,
     before_barrier,
     before_lock,
     loads_ahead,
-    overtaken,
     ways_on,
 )
 from dessim.engines.explorer.fields import Part, program_of, task_at, value
@@ -88,11 +87,8 @@ def plan_of(w: Any, setup: Setup, rules: Rules) -> Plan:
     ways = ways_on(rows)
     places = [_reached(ways, int(w[task_at(w, task) + lay.T_PC])) for task in _tasks(w)]
     loaded = [_loads(orders, own) for own in places]
-    answered = [answers(rows, ways, orders, own) for own in places]
-    late: set[int] = set()
-    for task, own in enumerate(places):
-        others = answered[:task] + answered[task + 1 :]
-        late |= overtaken(rows, ways, orders, own, others)
+    starts = [int(w[task_at(w, task) + lay.T_PC]) for task in _tasks(w)]
+    late = Crossing(rows, ways, orders, starts).loads()
     kinds = 0
     for words in loaded:
         kinds |= words

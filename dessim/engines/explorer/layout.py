@@ -47,7 +47,7 @@ X_PAGES = _header.word()  # pages on which threads and actors meet
 X_THREADS = _header.word()  # faulting threads
 X_BLOCK = _header.word()  # key words of one thread's part of a state: threads come first
 X_SYMMETRIC = _header.word()  # 1: threads are interchangeable
-X_FULL = _header.word()  # 1: a store buffer was full at least once
+X_FULL = _header.word()  # why not all was tried, if so: bits FULL_*
 X_ERROR = _header.word()  # what went wrong in the explorer itself, or 0
 X_STATES = _header.word()  # states found
 X_DONE = _header.word()  # states whose moves have all been tried
@@ -90,6 +90,8 @@ B_WORDS = _buffer.end()
 STORE, ADD, SET_BIT, CLEAR_BIT = 1, 2, 3, 4
 
 SC, TSO, LKMM = 0, 1, 2
+FULL_BUFFER, FULL_CHOICES, FULL_HISTORY, FULL_RACE, FULL_WINDOW = 1, 2, 4, 8, 16
+FULL_MERGED = 32  # more was tried than the memory model allows
 
 # --- lkmm: words with a history, and views of them ----------------------------------------------
 _where = Record()

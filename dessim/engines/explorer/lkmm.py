@@ -89,14 +89,16 @@ def pick_loads(w: World, x: int, task: int, choice: int) -> int:
         last = w[history_of(w, x, where) + G_COUNT]
         first = oldest(w, x, task, where, order)
         if w[i + I_OP] == OP_WHEN_WINDOW_OPEN:  # several ptes, under their lock: the last values
-            w[x + X_FULL] |= first < last
+            if first < last:
+                w[x + X_FULL] |= FULL_WINDOW
             continue
         values = last - first + 1
         w[pick] = where
         w[pick + 1] = last - choice % values
         choice //= values
         choices *= values
-    w[x + X_FULL] |= choices > MOVES_OF_TASK
+    if choices > MOVES_OF_TASK:
+        w[x + X_FULL] |= FULL_CHOICES
     return choice == 0
 
 
@@ -116,7 +118,7 @@ def behind(w: World, x: int, task: int, where: int, order: int, choice: int, rmw
         if number < w[g + G_COUNT] and w[g + G_GLUED + number + 1]:
             continue
         if rmw and number == 0:
-            w[x + X_FULL] = 1
+            w[x + X_FULL] |= FULL_HISTORY
             return -1
         if choice == 0:
             return number
@@ -173,7 +175,7 @@ def look_for_races(w: World, x: int, task: int, where: int) -> None:
         stores = w[w[x + X_STORES] + w[t + T_PC]]
         kind = w[w[x + X_WHERE] + where * W_WORDS + W_KIND]
         if stores & kind and where_of(w, x, t, w[H_PROG] + w[t + T_PC] * I_WORDS, kind) == where:
-            w[x + X_FULL] = 1
+            w[x + X_FULL] |= FULL_RACE
 
 
 def note_store(w: World, x: int, task: int, where: int, order: int, after: int, value: int) -> None:

@@ -190,7 +190,7 @@ def stores_allow(w: World, x: int, task: int, pc: int) -> int:
     if order == CLASS_FULL:
         return pending == 0
     if order >= CLASS_DELAYED and pending == CAPACITY:
-        w[x + X_FULL] = 1
+        w[x + X_FULL] |= FULL_BUFFER
         return 0
     return 1
 

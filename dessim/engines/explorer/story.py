@@ -132,6 +132,25 @@ def tell(small: Small, schedule: Sequence[int]) -> list[StoryLine]:
     return lines
 
 
+def is_exact(made: Exploration, path: Sequence[int]) -> bool:
+    """Return whether a way from state to state takes no value of a word for another.
+
+    The state to which a move leads is the same if the move took one for another and if it did not
+    have to: so the moves are made again, and what they had to do is looked at.
+    """
+    walk = Walk(made.small)
+    walk.symmetric = int(made.symmetric)
+    x = walk.x
+    for before, after in zip(path, path[1:], strict=False):
+        walk.go_to([int(word) for word in made.keys[before]])
+        wanted = tuple(int(word) for word in made.keys[after])
+        walk.w[x + ex.X_FULL] = 0
+        walk.make(int(made.parents[after]) & 255)
+        if walk.w[x + ex.X_FULL] & ex.FULL_MERGED or walk.key(symmetric=True) != wanted:
+            return False
+    return True
+
+
 def concrete(made: Exploration, name: str) -> tuple[list[int], int]:
     """Return the shortest schedule, with concrete tasks, that violates a property.
 

@@ -126,20 +126,76 @@ def shift_views(w: World, x: int, where: int, first: int, by: int) -> None:
             w[place] = shifted(w[place], where, first, by)
 
 
+def earlier(w: World, x: int, one: int, other: int) -> int:
+    """Return the earlier of two views, word by word."""
+    found = 0
+    for where in range(w[x + X_WHERES]):
+        shift = VIEW_BITS * where
+        a = (one >> shift) & VIEW_MASK
+        b = (other >> shift) & VIEW_MASK
+        found |= (a if a < b else b) << shift
+    return found
+
+
+def merged(view: int, where: int, first: int, dropped: int) -> int:
+    """Return a view after one value of a word has been taken for an older one."""
+    number = entry(view, where)
+    if number > dropped:
+        return with_entry(view, where, number - 1)
+    return with_entry(view, where, first) if number > first else view
+
+
+def merge(w: World, x: int, where: int) -> int:
+    """Take a value of a word for an older one that is the same; return whether there is such.
+
+    Who knew the newer one knows only the older one from now on: more can happen than before, so
+    that what never happens still never does. ``FULL_MERGED`` says that a trace may not be real.
+    """
+    g = history_of(w, x, where)
+    for dropped in range(2, w[g + G_COUNT]):
+        for first in range(1, dropped):
+            if w[g + G_VALUE + first] == w[g + G_VALUE + dropped]:
+                drop_value(w, x, where, first, dropped)
+                w[x + X_FULL] |= FULL_MERGED
+                return 1
+    return 0
+
+
+def drop_value(w: World, x: int, where: int, first: int, dropped: int) -> None:
+    """Drop a value of a word in favour of an older one."""
+    g = history_of(w, x, where)
+    last = w[g + G_COUNT]
+    w[g + G_VIEW + first] = earlier(w, x, w[g + G_VIEW + first], w[g + G_VIEW + dropped])
+    for k in range(dropped, last + 1):
+        w[g + G_VALUE + k] = w[g + G_VALUE + k + 1] if k < last else 0
+        w[g + G_VIEW + k] = w[g + G_VIEW + k + 1] if k < last else 0
+        w[g + G_GLUED + k] = w[g + G_GLUED + k + 1] if k < last else 0
+    w[g + G_COUNT] = last - 1
+    for place in range(w[x + X_VIEWS], w[x + X_VIEWS] + w[x + X_VIEW_COUNT]):
+        w[place] = merged(w[place], where, first, dropped)
+    for other in range(w[x + X_WHERES]):
+        h = history_of(w, x, other)
+        for place in range(h + G_VIEW + 1, h + G_VIEW + 1 + w[h + G_COUNT]):
+            w[place] = merged(w[place], where, first, dropped)
+
+
 def make_room(w: World, x: int, where: int, number: int) -> int:
-    """Make room for a new value with a number in a word's history; return whether there is any."""
+    """Make room for a new value in a word's history; return its number, or 0 for lack of room."""
     g = history_of(w, x, where)
     last = w[g + G_COUNT]
     if last == DEEPEST:
-        w[x + X_FULL] = 1
-        return 0
+        if w[x + X_NUMBERS] or number <= last or merge(w, x, where) == 0:
+            w[x + X_FULL] |= FULL_HISTORY
+            return 0
+        last = w[g + G_COUNT]
+        number = last + 1
     shift_views(w, x, where, number, 1)
     for k in range(last, number - 1, -1):
         w[g + G_VALUE + k + 1] = w[g + G_VALUE + k]
         w[g + G_VIEW + k + 1] = w[g + G_VIEW + k]
         w[g + G_GLUED + k + 1] = w[g + G_GLUED + k]
     w[g + G_COUNT] = last + 1
-    return 1
+    return number
 
 
 def forget_before(w: World, x: int, where: int, number: int) -> None:
@@ -165,8 +221,8 @@ def store(
 
     ``carried`` is the view, of those of the task, that who loads the value gets to know.
     """
-    number = after + 1
-    if make_room(w, x, where, number) == 0:
+    number = make_room(w, x, where, after + 1)
+    if number == 0:
         return 0
     g = history_of(w, x, where)
     w[g + G_VALUE + number] = value

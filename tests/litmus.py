@@ -4,6 +4,7 @@ from typing import Any
 
 from tiny import STOP
 
+from dessim.engines.explorer.buffers import buffers_are_empty
 from dessim.engines.explorer.explore import Exploration, explore
 from dessim.engines.explorer.orders import Rules
 from dessim.engines.explorer.story import Walk
@@ -78,7 +79,9 @@ def world(*tasks: str, start: dict[str, int] | None = None, **rules: Any) -> Sma
     actors = tuple(ActorSetup(program, 1, pages) for program in programs[1:])
     machine = load_machine("ivybridge-ex-4s")
     setup = Setup(machine, workload, programs[0], 1, 3, None, 1, 0, actors)
-    return small_world(setup, Rules(**rules), numbers=tuple((start or {}).get(n, 0) for n in NUMBERS))
+    return small_world(
+        setup, Rules(**rules), numbers=tuple((start or {}).get(n, 0) for n in NUMBERS)
+    )
 
 
 def outcomes(small: Small) -> tuple[set[tuple[int, ...]], Exploration]:
@@ -89,9 +92,10 @@ def outcomes(small: Small) -> tuple[set[tuple[int, ...]], Exploration]:
     found = set()
     for key in made.keys:
         walk.go_to([int(word) for word in key])
-        if all_ended(w):
+        if all_ended(w) and buffers_are_empty(w, walk.x):
             registers = [
-                w[w[lay.H_TASK] + task * lay.T_WORDS + lay.T_NOTED] for task in range(w[lay.H_TASKS])
+                w[w[lay.H_TASK] + task * lay.T_WORDS + lay.T_NOTED]
+                for task in range(w[lay.H_TASKS])
             ]
             numbers = [w[page_at(w, page) + lay.P_DATA] for page in range(small.setup.pages)]
             found.add((*registers, *numbers))

@@ -275,9 +275,7 @@ def exchange_data(
     return Step("exchange_data", page, how.operand)
 
 
-def when_loaded(
-    register: int, number: int, *then: Step, otherwise: tuple[Step, ...] = ()
-) -> Step:
+def when_loaded(register: int, number: int, *then: Step, otherwise: tuple[Step, ...] = ()) -> Step:
     """Do some steps if a register holds a number, for litmus tests: a control dependency."""
     return Step("when_loaded", register, number, body=then, otherwise=otherwise)
 

@@ -7,12 +7,18 @@ a step must not run half-declared, cost nothing and do nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import FunctionType
 from typing import Any, ParamSpec
 
 from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
+from dessim.kernel.order import FULL as FULL
+from dessim.kernel.order import LOADS as LOADS
+from dessim.kernel.order import UNSEEN as UNSEEN
+from dessim.kernel.order import Order as Order
+from dessim.kernel.order import loading as loading
+from dessim.kernel.order import storing as storing
 
 # --- groups: which function carries an operation out --------------------------------------------
 PAGE, CONDITION, LOCK, CACHE, NOTHING = "page", "condition", "lock", "cache", "nothing"
@@ -37,62 +43,6 @@ Operands = Callable[[int, int], Any]
 
 class OperationError(ValueError):
     """An operation that is declared in part, twice, or in contradiction to itself."""
-
-
-@dataclass(frozen=True)
-class Order:
-    """What an operation is to a memory model; each model makes of it what it must.
-
-    Attributes
-    ----------
-    kind : int
-        To Linux: ``IS_*``. On x86 every RMW is a full barrier, and only stores are delayed.
-    loads : int
-        Words that it loads and of which it may find an old value: bits ``IN_*``.
-    stores : int
-        Words that it stores to, or adds to.
-    conditional : bool
-        Whether it orders nothing if it fails: then it is a load.
-    """
-
-    kind: int
-    loads: int = 0
-    stores: int = 0
-    conditional: bool = False
-
-    @property
-    def tso(self) -> int:
-        """How x86 orders it: ``CLASS_*``."""
-        return CLASSES.get(self.kind, lay.CLASS_FULL)
-
-
-CLASSES = {
-    lay.IS_LOAD: lay.CLASS_LOAD,
-    lay.IS_LOAD_ACQUIRE: lay.CLASS_LOAD,
-    lay.IS_LOAD_DEPENDENT: lay.CLASS_LOAD,
-    lay.IS_LOAD_THEN_RMB: lay.CLASS_LOAD,
-    lay.IS_STORE: lay.CLASS_DELAYED,
-    lay.IS_STORE_RELEASE: lay.CLASS_DELAYED,
-    lay.IS_RMB: lay.CLASS_LOAD,
-    lay.IS_WMB: lay.CLASS_LOAD,
-    lay.IS_UNLOCK_SPIN: lay.CLASS_DELAYED,
-    lay.IS_UNSEEN: lay.CLASS_LOAD,
-}
-"""Kinds that are no full barriers on x86. A spinlock there is dropped by a store that releases."""
-
-LOADS = (lay.IS_LOAD, lay.IS_LOAD_ACQUIRE, lay.IS_LOAD_DEPENDENT, lay.IS_LOAD_THEN_RMB)
-UNSEEN = Order(lay.IS_UNSEEN)
-FULL = Order(lay.IS_RMW_FULL)
-
-
-def loading(words: int) -> Order:
-    """Return the order of a plain load."""
-    return Order(lay.IS_LOAD, loads=words)
-
-
-def storing(words: int) -> Order:
-    """Return the order of a plain store."""
-    return Order(lay.IS_STORE, stores=words)
 
 
 @dataclass(frozen=True)

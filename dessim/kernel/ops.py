@@ -375,7 +375,7 @@ OP_LOAD_PGD = operation(
     line=lay.MMAP_LINE,
     access=LINE_LOAD,
     category="mmap_lock",
-    order=about.FULL,
+    order=about.loading(0),
 )
 OP_LOAD_MMAP_SEM = operation(
     "load_mmap_sem",
@@ -384,7 +384,7 @@ OP_LOAD_MMAP_SEM = operation(
     line=lay.MMAP_LINE,
     access=LINE_LOAD,
     category="mmap_lock",
-    order=about.FULL,
+    order=about.loading(0),
 )
 OP_READ_SLOTS = operation(
     "read_slots",
@@ -494,7 +494,7 @@ OP_CACHE_VMA = operation(
     line=lay.VMA_LINE,
     access=LINE_STORE,
     category="mmap_lock",
-    order=about.FULL,
+    order=about.storing(0),
 )
 LAST_TASK = _table.last(TASK)
 
@@ -597,7 +597,8 @@ OP_FREE_TABLE = operation(
     "pte_free()",
     cost="teardown_per_table",
     category="teardown",
-    order=about.Order(lay.IS_RMW_FULL, stores=lay.IN_TABLE),
+    # pmd_clear(); interrupts that flush translations were before it
+    order=about.Order(lay.IS_STORE, stores=lay.IN_TABLE, x86=lay.CLASS_FULL),
     changes=about.FREES_TABLES,
 )
 

@@ -75,7 +75,7 @@ def test_pre_check_and_unconditional_walk_together_are_never_at_fault(study, sto
         and (row["walk"], row["precheck"]) == ("every_table", "true")
         and row["options"] in ("", "fence=false")
     ]
-    assert {row["memory"] for row in repaired} == {"sc", "tso", "weak"}
+    assert {row["memory"] for row in repaired} == {"sc", "tso", "lkmm"}
     assert {row["lock_page"] for row in repaired} == {"full", "acquire"}
     names = study.property_names()
     assert {row[name] for row in repaired for name in names} == {"never"}

@@ -10,12 +10,13 @@ from typing import Any
 
 from dessim.engines.explorer.orders import following
 from dessim.kernel import layout as lay
-from dessim.kernel.operation import LOADS, Order
 from dessim.kernel.operands import data_of
+from dessim.kernel.operation import LOADS, Order
 from dessim.kernel.ops import (
     OP_BUG_ON,
     OP_LOAD_DATA,
     OP_LOCK,
+    OP_NEXT_ACCESS,
     OP_NOTE,
     OP_WHEN_LOADED,
     OP_WHEN_NOTED,
@@ -34,12 +35,20 @@ ORDERED_STORES = (*BARRIERS, lay.IS_STORE_RELEASE, lay.IS_RMW_RELEASE)
 
 def ways_on(rows: Any) -> list[list[int]]:
     """Return where the program can go on behind each instruction."""
-    return [[n for n in following(row, k) if n < len(rows)] for k, row in enumerate(rows)]
+    return [[n for n in following(row) if n < len(rows)] for row in rows]
 
 
-def loads_ahead(
-    ways: list[list[int]], orders: list[Order], *, up_to_barrier: bool
-) -> list[int]:
+def ways_within_a_fault(rows: Any, ways: list[list[int]]) -> list[list[int]]:
+    """Return where the program can go on before the task is back in user mode.
+
+    No compiler moves a store over that, and no CPU makes a store visible before the branches in
+    front of it are decided: what an earlier fault looked at is over.
+    """
+    ops = rows[:, lay.I_OP]
+    return [[] if op == OP_NEXT_ACCESS else on for op, on in zip(ops, ways, strict=True)]
+
+
+def loads_ahead(ways: list[list[int]], orders: list[Order], *, up_to_barrier: bool) -> list[int]:
     """Return which words are loaded from each instruction on: bits ``IN_*``.
 
     A number of a litmus test counts as loaded where it is stored: stores need its old values, too.
@@ -188,6 +197,7 @@ class Crossing:
         self, rows: Any, ways: list[list[int]], orders: list[Order], starts: list[int]
     ) -> None:
         self.rows, self.ways, self.orders = rows, ways, orders
+        self.within = ways_within_a_fault(rows, ways)
         self.held = [held_at(rows, ways, orders, start) for start in starts]
         self.later: dict[int, list[int]] = {}
 
@@ -206,8 +216,8 @@ class Crossing:
         if self.rows[place, lay.I_OP] == OP_BUG_ON:  # what follows is there only if it passes
             return False
         loaded = {word for word in words_of(order.loads, self.rows[place]) if word[0] == "number"}
-        starts = set(_joins(self.rows, self.ways, self.orders, place))
-        reached = {other for other, _ in _reach(self.ways, self.orders, starts)}
+        starts = set(_joins(self.rows, self.within, self.orders, place))
+        reached = {other for other, _ in _reach(self.within, self.orders, starts)}
         stores = [
             (task, other, word)
             for other in reached
@@ -271,9 +281,7 @@ def _reach(ways: list[list[int]], orders: list[Order], starts: set[State]) -> It
                 todo.append((other, dropped))
 
 
-def _joins(
-    rows: Any, ways: list[list[int]], orders: list[Order], place: int
-) -> Iterator[State]:
+def _joins(rows: Any, ways: list[list[int]], orders: list[Order], place: int) -> Iterator[State]:
     """Yield where what a load has found no longer decides what is carried out.
 
     Nothing if a full barrier comes before that on all ways.
@@ -303,8 +311,7 @@ def _meeting(ways: list[list[int]], place: int) -> int | None:
     common = set.intersection(*reached)
     for candidate in reached_in_order(ways, ways[place][0]):
         if candidate in common and all(
-            candidate in _closure(ways, start)
-            and not _avoids(ways, start, candidate)
+            candidate in _closure(ways, start) and not _avoids(ways, start, candidate)
             for start in ways[place]
         ):
             return candidate
@@ -332,4 +339,3 @@ def _avoids(ways: list[list[int]], start: int, place: int) -> bool:
     """Return whether a program can end, or go round for ever, without coming to a place."""
     reached = reached_in_order(ways, start, place)
     return any(not ways[other] or ways[other] == [other] for other in reached)
-

@@ -199,9 +199,7 @@ def known_fields(
     ]
     others = [value(views, 0, highest)]
     first += tasks * ex.VIEWS_OF_TASK
-    others += [
-        value(first + k, 0, highest) for k in range(len(plan.locks) * ex.VIEWS_OF_LOCK)
-    ]
+    others += [value(first + k, 0, highest) for k in range(len(plan.locks) * ex.VIEWS_OF_LOCK)]
     for number, (_, _, _, kind) in enumerate(wheres):
         base = histories + number * ex.G_WORDS
         others.append(value(base + ex.G_COUNT, 0, ex.DEEPEST))

@@ -6,14 +6,13 @@ order, which includes the order of every kind of queue.
 """
 
 from dessim.engines.explorer.buffers import buffer_of, is_pending, put_on, take_off
+from dessim.engines.explorer.knowledge import normalise, settle_lock
 from dessim.engines.explorer.layout import *
 from dessim.engines.explorer.lkmm import (
     holds_choice,
-    normalise,
     pick_loads,
     picked,
     put_picks,
-    settle_lock,
     settle_lookup,
     settle_step,
 )

@@ -103,7 +103,7 @@ def lookup_from(rows: Any, place: int) -> list[int]:
     return []
 
 
-def following(row: Any, place: int) -> Iterator[int]:
+def following(row: Any) -> Iterator[int]:
     """Yield where a program can go on behind an instruction."""
     operation = operation_of(row)
     if row[lay.I_OP] == OP_STOP:

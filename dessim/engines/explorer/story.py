@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from dessim.engines.explorer import layout as ex
@@ -125,7 +126,7 @@ def tell(small: Small, schedule: Sequence[int]) -> list[StoryLine]:
             text = wording_of_store(walk.w, walk.x, task, which - 1)
             walk.make(action)
         else:
-            text = wording(walk, action)
+            text = wording(walk, action) + (" (finds an older value)" if which else "")
         wrong = tuple(name for name in walk.wrong() if name not in seen)
         seen.update(wrong)
         lines.append(StoryLine(task, text, wrong))
@@ -141,7 +142,7 @@ def is_exact(made: Exploration, path: Sequence[int]) -> bool:
     walk = Walk(made.small)
     walk.symmetric = int(made.symmetric)
     x = walk.x
-    for before, after in zip(path, path[1:], strict=False):
+    for before, after in pairwise(path):
         walk.go_to([int(word) for word in made.keys[before]])
         wanted = tuple(int(word) for word in made.keys[after])
         walk.w[x + ex.X_FULL] = 0

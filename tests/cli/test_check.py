@@ -76,6 +76,7 @@ def test_rows_have_the_keys_of_the_contract():
         ("--pages 2", "pages", 2),
         ("--memory tso", "memory", "tso"),
         ("--memory lkmm", "memory", "lkmm"),
+        ("--memory weak", "memory", "lkmm"),
     ],
 )
 def test_every_key_can_be_chosen(flag, key, value):

@@ -102,6 +102,7 @@ W_KIND = _where.word()  # IN_*
 W_WORDS = _where.end()
 
 DEEPEST = 6  # values that a word has at most: the last one, and older ones that somebody may load
+USUAL = 4  # the same, of words that have few different values
 VIEW_BITS = 3  # of a view: for each word the number of a value, oldest 1; 0: older than all
 VIEW_MASK = 7
 MOST_WHERES = 20  # in one view

@@ -183,7 +183,8 @@ def make_room(w: World, x: int, where: int, number: int) -> int:
     """Make room for a new value in a word's history; return its number, or 0 for lack of room."""
     g = history_of(w, x, where)
     last = w[g + G_COUNT]
-    if last == DEEPEST:
+    kind = w[w[x + X_WHERE] + where * W_WORDS + W_KIND]
+    if last == (DEEPEST if kind == IN_REFCOUNT or kind == IN_DATA else USUAL):
         if w[x + X_NUMBERS] or number <= last or merge(w, x, where) == 0:
             w[x + X_FULL] |= FULL_HISTORY
             return 0

@@ -138,38 +138,47 @@ def _decide_what_is_quiet(w: Any) -> None:
         row[lay.I_PRIVATE] = lay.PRIVATE_ALWAYS if quiet else lay.PRIVATE_NEVER
 
 
+def _views(tasks: int, plan: Plan) -> int:
+    """Return how many views there are: of full barriers, of tasks, of locks."""
+    return 1 + tasks * ex.VIEWS_OF_TASK + len(plan.locks) * ex.VIEWS_OF_LOCK
+
+
+def _sizes(rows: int, tasks: int, shared: int, plan: Plan) -> dict[int, int]:
+    """Return how many words each part of the explorer's own has."""
+    return {
+        ex.X_CLASS: rows,
+        ex.X_LOOKUP: rows,
+        ex.X_NEEDS: rows,
+        ex.X_LOADS: rows,
+        ex.X_STORES: rows,
+        ex.X_ALIVE: rows,
+        ex.X_EXPOSED: rows,
+        ex.X_OPEN: rows,
+        ex.X_USES: rows,
+        ex.X_CARRIED: rows,
+        ex.X_WHERE: len(plan.wheres) * ex.W_WORDS,
+        ex.X_HISTORY: len(plan.wheres) * ex.G_WORDS,
+        ex.X_VIEWS: _views(tasks, plan),
+        ex.X_LOCKS: 2 * len(plan.locks),
+        ex.X_PICK: 2 * 7,
+        ex.X_BUFFER: tasks * ex.B_WORDS,
+        ex.X_SHARE: 2 * shared,
+        ex.X_SAVED: max(shared, len(plan.wheres)),
+        ex.X_VIEW: shared,
+        ex.X_WITNESS: 2 * len(ex.PROPERTIES),
+        ex.X_KEY: 128,
+    }
+
+
 def _with_plan(w: Any, setup: Setup, rules: Rules) -> Small:
     """Append the explorer's words to a World."""
     rows = program_of(w)
     shared = shared_words(w, setup)
     tasks, x = int(w[lay.H_TASKS]), len(w)
     plan = plan_of(w, setup, rules)
-    views = 1 + tasks * ex.VIEWS_OF_TASK + len(plan.locks) * ex.VIEWS_OF_LOCK
     end = x + ex.X_WORDS
     places: dict[int, int] = {}
-    sizes = {
-        ex.X_CLASS: len(rows),
-        ex.X_LOOKUP: len(rows),
-        ex.X_NEEDS: len(rows),
-        ex.X_LOADS: len(rows),
-        ex.X_STORES: len(rows),
-        ex.X_ALIVE: len(rows),
-        ex.X_EXPOSED: len(rows),
-        ex.X_OPEN: len(rows),
-        ex.X_USES: len(rows),
-        ex.X_CARRIED: len(rows),
-        ex.X_WHERE: len(plan.wheres) * ex.W_WORDS,
-        ex.X_HISTORY: len(plan.wheres) * ex.G_WORDS,
-        ex.X_VIEWS: views,
-        ex.X_LOCKS: 2 * len(plan.locks),
-        ex.X_PICK: 2 * 7,
-        ex.X_BUFFER: tasks * ex.B_WORDS,
-        ex.X_SHARE: 2 * len(shared),
-        ex.X_SAVED: max(len(shared), len(plan.wheres)),
-        ex.X_VIEW: len(shared),
-        ex.X_WITNESS: 2 * len(ex.PROPERTIES),
-        ex.X_KEY: 128,
-    }
+    sizes = _sizes(len(rows), tasks, len(shared), plan)
     for slot, size in sizes.items():
         places[slot], end = end, end + size
     known = known_fields(w, plan, places[ex.X_HISTORY], places[ex.X_VIEWS])
@@ -186,7 +195,7 @@ def _with_plan(w: Any, setup: Setup, rules: Rules) -> Small:
         ex.X_SHARED: len(shared),
         ex.X_WHERES: len(plan.wheres),
         ex.X_NUMBERS: int(plan.numbers),
-        ex.X_VIEW_COUNT: views,
+        ex.X_VIEW_COUNT: _views(tasks, plan),
         ex.X_LOCK_COUNT: len(plan.locks),
         ex.X_ATTEMPTS: rules.attempts,
         ex.X_FRESH: int(rules.neighbour),

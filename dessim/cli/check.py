@@ -45,7 +45,12 @@ def _bugs_first(names: list[str]) -> list[str]:
 @click.option("--attempts", type=click.Choice(["1", "2", "repeat"]), help="Faults of a thread.")
 @click.option("--page", type=click.Choice(["target", "neighbour"]), help="What the pages are.")
 @click.option("--pages", type=int, help="Pages in common, 1 or 2.")
-@click.option("--memory", type=click.Choice(["sc", "tso", "weak"]), help="Memory model.")
+@click.option(
+    "--memory",
+    type=click.Choice(["sc", "tso", "lkmm", "weak"]),
+    callback=lambda *given: "lkmm" if given[2] == "weak" else given[2],
+    help="Memory model: sequential consistency, x86, Linux' own (once called weak).",
+)
 @click.option("--increment", type=click.Choice(["locked", "plain"]), help="How mapcount is raised.")
 @click.option("--lock-page", type=click.Choice(["full", "acquire"]), help="Barrier of lock_page.")
 @click.option("--lookup", type=click.Choice(["whole", "split"]), help="Lookup in one step or two.")
@@ -86,10 +91,12 @@ def check(ctx: click.Context, /, scheme: str | None, **given: Any) -> None:
     for name, told in left_out.items():
         click.echo(f"left out: {name} cannot be used: {told}", err=True)
     verdicts = [verdict for one in found for verdict in one.verdicts]
+    untried = [text for one in found for text in one.exploration.untried]
     if any(verdict.verdict == "unknown" for verdict in verdicts):
+        why = "; ".join(dict.fromkeys(untried)) or f"the bound was hit ({bound:,} states)"
         click.echo(
-            f"the bound was hit ({bound:,} states, or a store buffer): 'unknown' is not 'never';"
-            " raise --max-states or make the scope smaller",
+            f"not all was tried: {why}. 'unknown' is not 'never': make the scope smaller,"
+            " raise --max-states, or take another --memory",
             err=True,
         )
     for verdict in verdicts:

@@ -211,7 +211,7 @@ T_SLICE_FROM = _task.word()  # when its time slice began
 T_PENDING = _task.word()  # ps of interrupt handlers that it still has to run
 # by purpose: number of the next draw << 32 | its bits (of the first: not yet drawn)
 T_DRAW = _task.words(N_COUNTED_DRAWS)
-T_NOTED = _task.word()  # what a step noted
+T_NOTED = _task.word()  # what a step noted, or what litmus tests loaded: 2 bits a register
 # pages on which a gang lookup holds a reference, 32 bits a word
 T_GANG = _task.words(TABLE_PAGES >> PTE_SHIFT)
 T_ACCOUNT = _task.words(N_CATEGORIES)  # time by category
@@ -236,6 +236,7 @@ P_FLAGS = _page.word()
 P_MAPCOUNT = _page.word()  # number of mappings: the kernel's _mapcount + 1
 P_REFCOUNT = _page.word()
 P_NEXT = _page.word()  # next page + 1 in the device's queue
+P_DATA = P_NEXT  # or, where there is no device: a small number, for litmus tests
 
 _lock = Record(_OBJECT)
 K_HOLD = _lock.word()  # 0 free, -1 held exclusively, n > 0 readers
@@ -311,13 +312,26 @@ I_WORDS = _instruction.end(multiple=8)
 PRIVATE_NEVER, PRIVATE_ALWAYS, PRIVATE_OWN_TABLES = 0, 1, 2
 PRIVATE_BEHIND_STORES = 3  # in the explorer: nobody sees it, and it waits for the task's stores
 
-# How the explorer orders an instruction among the task's own.
+# How a store buffer orders an instruction (sc, tso).
 CLASS_LOAD = 0  # reads, and sees the task's own stores
 CLASS_FULL = 1  # waits until the task's stores are in memory, then acts on memory
-CLASS_ACQUIRE = 2  # acts on memory at once; the task's stores may still be on their way
-CLASS_DELAYED = 3  # its effect is on its way for a while
-CLASS_RELEASE = 4  # the same, but not before all that came before it
-CLASS_RESERVE = 5  # acquire only: the lock is taken, but others see that later
+CLASS_DELAYED = 2  # its effect is on its way for a while
+
+# What an instruction is to Linux' memory model (lkmm).
+IS_LOAD, IS_LOAD_ACQUIRE = 0, 1
+IS_LOAD_DEPENDENT = 2  # its address comes from the task's last load
+IS_LOAD_THEN_RMB = 3  # the barrier only if the condition holds
+IS_STORE, IS_STORE_RELEASE = 4, 5
+IS_RMW_VOID = 6  # returns nothing, or is relaxed
+IS_RMW_ACQUIRE, IS_RMW_RELEASE = 7, 8
+IS_RMW_RELEASE_MB = 9  # smp_mb() behind it
+IS_RMW_FULL = 10
+IS_MB, IS_RMB, IS_WMB = 11, 12, 13
+IS_LOCK, IS_UNLOCK, IS_UNLOCK_SPIN = 14, 15, 16
+IS_UNSEEN = 17
+# Words of which others may load an old value: one bit each.
+IN_FLAGS, IN_MAPPING, IN_MAPCOUNT, IN_REFCOUNT = 1, 2, 4, 8
+IN_PTE, IN_TABLE, IN_DATA = 16, 32, 64
 
 # What a step does with locks.
 NO_LOCKING, TAKES_LOCK, DROPS_LOCK, TAKES_PAGE, DROPS_PAGE = 0, 1, 2, 3, 4

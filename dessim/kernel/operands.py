@@ -49,6 +49,41 @@ LOCKS = {
 }
 """All locks by the names that programs use."""
 
+REGISTERS, VALUES = 4, 4  # of litmus tests: loaded values are 0 to 3
+ANY = 4  # an exchange that does not compare
+
+
+class Data(NamedTuple):
+    """The second operand of an access to a page's number, for litmus tests.
+
+    Attributes
+    ----------
+    kind : int
+        How it is ordered, ``IS_*``.
+    register : int
+        Where what is loaded is kept.
+    value : int
+        What is stored.
+    expected : int
+        What an exchange must find; ``ANY``: whatever it is.
+    """
+
+    kind: int
+    register: int = 0
+    value: int = 0
+    expected: int = ANY
+
+    @property
+    def operand(self) -> int:
+        """All of it in one number, six bits each."""
+        return self.kind | self.register << 6 | self.value << 12 | self.expected << 18
+
+
+def data_of(operand: int) -> Data:
+    """Return what an operand says about an access to a page's number."""
+    return Data(*((operand >> place) & 63 for place in (0, 6, 12, 18)))
+
+
 WORDS = {"page.mapcount": lay.P_MAPCOUNT, "page.refcount": lay.P_REFCOUNT}
 """The counts of a page."""
 

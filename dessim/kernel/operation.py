@@ -7,12 +7,18 @@ a step must not run half-declared, cost nothing and do nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import FunctionType
 from typing import Any, ParamSpec
 
 from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
+from dessim.kernel.order import FULL as FULL
+from dessim.kernel.order import LOADS as LOADS
+from dessim.kernel.order import UNSEEN as UNSEEN
+from dessim.kernel.order import Order as Order
+from dessim.kernel.order import loading as loading
+from dessim.kernel.order import storing as storing
 
 # --- groups: which function carries an operation out --------------------------------------------
 PAGE, CONDITION, LOCK, CACHE, NOTHING = "page", "condition", "lock", "cache", "nothing"
@@ -37,35 +43,6 @@ Operands = Callable[[int, int], Any]
 
 class OperationError(ValueError):
     """An operation that is declared in part, twice, or in contradiction to itself."""
-
-
-@dataclass(frozen=True)
-class Order:
-    """How the explorer orders an operation among the task's own, by memory model: ``CLASS_*``.
-
-    Attributes
-    ----------
-    tso, weak : int
-    plain : int or None
-        Under any model, if counts are raised by plain instructions.
-    acquire_only : int or None
-        Under ``weak``, if taking a page lock is no full barrier.
-    """
-
-    tso: int
-    weak: int
-    plain: int | None = None
-    acquire_only: int | None = None
-
-
-UNSEEN = LOADS = Order(lay.CLASS_LOAD, lay.CLASS_LOAD)
-FULL = Order(lay.CLASS_FULL, lay.CLASS_FULL)
-STORES = Order(lay.CLASS_DELAYED, lay.CLASS_DELAYED)
-COUNTS = Order(lay.CLASS_FULL, lay.CLASS_DELAYED)  # atomics that return nothing are no barriers
-RAISES_COUNT = replace(COUNTS, plain=lay.CLASS_DELAYED)
-ACQUIRES = Order(lay.CLASS_FULL, lay.CLASS_ACQUIRE)
-RELEASES = Order(lay.CLASS_RELEASE, lay.CLASS_RELEASE)
-TAKES_PAGE_LOCK = replace(FULL, acquire_only=lay.CLASS_RESERVE)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ by their last operations.
 from dessim.kernel import layout as lay
 from dessim.kernel import operation as about
 from dessim.kernel.layout import LINE_LOAD, LINE_RMW, LINE_STORE, PAGE_LINE, PTE_LINE
-from dessim.kernel.operands import lock_of, name_of_counter, name_of_lock, word_of
+from dessim.kernel.operands import data_of, lock_of, name_of_counter, name_of_lock, word_of
 from dessim.kernel.operation import ACTOR, CACHE, CONDITION, FOLIO, LOCK, NOTHING, PAGE, RANGE, TASK
 
 _table = about.OperationTable()
@@ -23,11 +23,39 @@ CHANGES_MAPPING = about.CHANGES_PTE | about.CHANGES_COUNTS
 # --- steps on the cursor's page -----------------------------------------------------------------
 
 
-def _order_of_add(word: int, by: int) -> about.Order:
-    """Return how a count is ordered: put_page and get_page return something, rmap does not."""
-    if word != lay.P_MAPCOUNT:
-        return about.FULL
-    return about.RAISES_COUNT if by > 0 else about.COUNTS
+def _order_of_add(word: int, _: int) -> about.Order:
+    """Return how a count is ordered: fully, since all that kernels do with one returns something.
+
+    Source
+    ------
+    ``page_add_file_rmap``: ``atomic_inc_and_test(&page->_mapcount)``; ``page_remove_rmap``:
+    ``atomic_add_negative``; ``get_page_unless_zero``: ``atomic_inc_not_zero``; ``put_page``:
+    ``atomic_dec_and_test`` (Linux 3.15 ``mm/rmap.c``, ``mm.h``, ``swap.c``). ``atomic_t.txt``: an
+    RMW that returns something is a full barrier. ``get_page`` alone is ``atomic_inc``: no scheme
+    takes a reference on a page that it has no other on.
+    """
+    stores = lay.IN_MAPCOUNT if word == lay.P_MAPCOUNT else lay.IN_REFCOUNT
+    return about.Order(lay.IS_RMW_FULL, stores=stores)
+
+
+TAKES_PAGE_LOCK = about.Order(lay.IS_RMW_FULL, lay.IN_FLAGS, lay.IN_FLAGS, conditional=True)
+FREEZES = about.Order(lay.IS_RMW_FULL, lay.IN_REFCOUNT, lay.IN_REFCOUNT, conditional=True)
+
+
+def _order_of_look(mask: int, want: int) -> about.Order:
+    """Return how a look at flags is ordered: ``page->mapping`` is a word of its own.
+
+    ``PageUptodate`` has an ``smp_rmb()`` behind the load if the page is (``page-flags.h``).
+    """
+    loads = lay.IN_MAPPING if mask & lay.FLAG_OURS else 0
+    loads |= lay.IN_FLAGS if mask & ~lay.FLAG_OURS else 0
+    uptodate = want & lay.FLAG_UPTODATE
+    return about.Order(lay.IS_LOAD_THEN_RMB if uptodate else lay.IS_LOAD, loads)
+
+
+def _order_of_fence(kind: int, _: int) -> about.Order:
+    """Return what a fence is: smp_mb() unless its operand says another."""
+    return about.Order(kind or lay.IS_MB)
 
 
 def _handed_by_add(word: int, by: int) -> tuple[int, int]:
@@ -57,7 +85,7 @@ OP_TRYLOCK_PAGE = operation(
     line=PAGE_LINE,
     access=LINE_RMW,
     category="page_lines",
-    order=about.TAKES_PAGE_LOCK,
+    order=TAKES_PAGE_LOCK,
     branches=True,
     locking=lay.TAKES_PAGE,
 )
@@ -70,7 +98,7 @@ OP_UNLOCK_PAGE = operation(
     own_delay=True,
     cost="unlock_page",
     category="page_lines",
-    order=about.FULL,
+    order=about.Order(lay.IS_RMW_RELEASE_MB, stores=lay.IN_FLAGS),
     locking=lay.DROPS_PAGE,
 )
 OP_WAIT_ON_PAGE = operation(
@@ -81,7 +109,7 @@ OP_WAIT_ON_PAGE = operation(
     access=LINE_LOAD,
     own_delay=True,
     category="page_lock",
-    order=about.LOADS,
+    order=about.loading(lay.IN_FLAGS),
     waits_for=lay.WAITS_FOR_PAGE,
 )
 OP_SET_PTE = operation(
@@ -92,7 +120,7 @@ OP_SET_PTE = operation(
     access=LINE_STORE,
     cost="set_pte",
     private=OWN_TABLES,
-    order=about.STORES,
+    order=about.storing(lay.IN_PTE),
     changes=CHANGES_MAPPING,
     in_hand=(-1, -1),
 )
@@ -102,7 +130,7 @@ OP_POPULATE = operation(
     "pmd_populate()",
     category="page_table",
     private=OWN_TABLES,
-    order=about.STORES,
+    order=about.storing(lay.IN_TABLE),
 )
 OP_GANG_REMEMBER = operation(
     "gang_remember",
@@ -123,7 +151,7 @@ OP_LOCK_PAGE = operation(
     access=LINE_RMW,
     own_delay=True,
     category="page_lock",
-    order=about.TAKES_PAGE_LOCK,
+    order=about.Order(lay.IS_RMW_FULL, stores=lay.IN_FLAGS),
     locking=lay.TAKES_PAGE,
     waits_for=lay.WAITS_FOR_PAGE,
 )
@@ -134,7 +162,7 @@ OP_BUG_ON = operation(
     line=PAGE_LINE,
     access=LINE_LOAD,
     category="page_lines",
-    order=about.LOADS,
+    order=about.loading(lay.IN_MAPCOUNT),
 )
 LAST_PAGE = _table.last(PAGE)
 
@@ -147,7 +175,7 @@ OP_WHEN_FLAGS = operation(
     line=PAGE_LINE,
     access=LINE_LOAD,
     category="page_lines",
-    order=about.LOADS,
+    order=_order_of_look,
     condition="page.FLAGS",
     listing=lambda mask, want, _: f"when flags & {mask} == {want}",
 )
@@ -158,7 +186,7 @@ OP_WHEN_PTE_NONE = operation(
     line=PTE_LINE,
     access=LINE_LOAD,
     private=OWN_TABLES,
-    order=about.LOADS,
+    order=about.loading(lay.IN_PTE),
     condition="pte.none",
 )
 OP_WHEN_TABLE_MISSING = operation(
@@ -168,7 +196,7 @@ OP_WHEN_TABLE_MISSING = operation(
     category="page_table",
     private=OWN_TABLES,
     quiet=about.QUIET_IF_TABLES_STAY,
-    order=about.LOADS,
+    order=about.loading(lay.IN_TABLE),
     condition="table.missing",
 )
 OP_WHEN_GANG_HOLDS = operation(
@@ -182,7 +210,7 @@ OP_WHEN_CACHED = operation(
     CONDITION,
     "radix_tree_lookup()?",
     category="lookup",
-    order=about.LOADS,
+    order=about.loading(lay.IN_MAPPING),
     begins_lookup=True,
     condition="page.cached",
 )
@@ -191,7 +219,7 @@ OP_WHEN_FRAME_FREE = operation(
     CONDITION,
     "is there no such page?",
     category="page_cache",
-    order=about.LOADS,
+    order=about.loading(lay.IN_MAPPING | lay.IN_REFCOUNT),
     condition="page.frame_free",
 )
 OP_WHEN_FROZEN = operation(
@@ -201,7 +229,7 @@ OP_WHEN_FROZEN = operation(
     line=PAGE_LINE,
     access=LINE_RMW,
     category="page_lines",
-    order=about.FULL,
+    order=FREEZES,
     condition="page.frozen",
     changes=about.CHANGES_COUNTS,
     in_hand=(-2, 0),
@@ -213,7 +241,7 @@ OP_WHEN_MAPPED = operation(
     line=PAGE_LINE,
     access=LINE_LOAD,
     category="page_lines",
-    order=about.LOADS,
+    order=about.loading(lay.IN_MAPCOUNT),
     condition="page.mapped",
 )
 OP_WHEN_TABLE_COVERED = operation(
@@ -242,7 +270,7 @@ OP_WHEN_VMA_CACHED = operation(
     line=lay.VMA_LINE,
     access=LINE_LOAD,
     category="mmap_lock",
-    order=about.LOADS,
+    order=about.loading(0),
     condition="vma.cached",
 )
 OP_WHEN_WINDOW_OPEN = operation(
@@ -253,12 +281,23 @@ OP_WHEN_WINDOW_OPEN = operation(
     access=LINE_LOAD,
     category="lookup",
     private=OWN_TABLES,
-    order=about.LOADS,
+    order=about.loading(lay.IN_PTE),
     condition="window.open",
+)
+OP_WHEN_LOADED = operation(
+    "when_loaded",
+    CONDITION,
+    "loaded?",
+    private=ALWAYS,
+    condition="loaded.VALUE",
+    listing=lambda register, value, _: f"when register {register} == {value}",
 )
 LAST_CONDITION = _table.last(CONDITION)
 
 # --- locks --------------------------------------------------------------------------------------
+
+
+RELEASES = about.Order(lay.IS_UNLOCK_SPIN)
 
 
 def _own_tables(which: int, _: int) -> int:
@@ -268,8 +307,8 @@ def _own_tables(which: int, _: int) -> int:
 
 
 def _order_of_unlock(which: int, shared: int) -> about.Order:
-    """Return how a lock is dropped: a spinlock by a plain store that releases."""
-    return about.RELEASES if lock_of(which, shared).spins else about.FULL
+    """Return how a lock is dropped: a release; of a spinlock on x86 it is a plain store."""
+    return RELEASES if lock_of(which, shared).spins else about.Order(lay.IS_UNLOCK)
 
 
 OP_LOCK = operation(
@@ -280,7 +319,7 @@ OP_LOCK = operation(
     access=LINE_RMW,
     cost="lock_local",
     private=_own_tables,
-    order=about.ACQUIRES,
+    order=about.Order(lay.IS_LOCK),
     locking=lay.TAKES_LOCK,
     waits_for=lay.WAITS_FOR_LOCK,
     listing=lambda which, shared, _: f"lock {name_of_lock(which, shared)}",
@@ -309,7 +348,7 @@ OP_WORK = operation(
     private=ALWAYS,
     listing=lambda a, b, cost: f"work {cost}",
 )
-OP_FENCE = operation("fence", NOTHING, "smp_mb()", private=ALWAYS, order=about.FULL)
+OP_FENCE = operation("fence", NOTHING, "smp_mb()", private=ALWAYS, order=_order_of_fence)
 OP_THINK = operation(
     "think",
     NOTHING,
@@ -345,7 +384,7 @@ OP_LOAD_PGD = operation(
     line=lay.MMAP_LINE,
     access=LINE_LOAD,
     category="mmap_lock",
-    order=about.FULL,
+    order=about.loading(0),
 )
 OP_LOAD_MMAP_SEM = operation(
     "load_mmap_sem",
@@ -354,7 +393,7 @@ OP_LOAD_MMAP_SEM = operation(
     line=lay.MMAP_LINE,
     access=LINE_LOAD,
     category="mmap_lock",
-    order=about.FULL,
+    order=about.loading(0),
 )
 OP_ADD_NR_PTES = operation(
     "add_nr_ptes",
@@ -482,7 +521,7 @@ OP_CACHE_VMA = operation(
     line=lay.VMA_LINE,
     access=LINE_STORE,
     category="mmap_lock",
-    order=about.FULL,
+    order=about.storing(0),
 )
 LAST_TASK = _table.last(TASK)
 
@@ -495,7 +534,7 @@ OP_SET_FLAGS = operation(
     line=PAGE_LINE,
     access=LINE_RMW,
     category="page_lines",
-    order=about.FULL,
+    order=about.Order(lay.IS_RMW_VOID, stores=lay.IN_FLAGS),
     changes=about.CHANGES_COUNTS,
     locking=lay.MAY_LOCK_PAGE,
     in_hand=(0, 0),
@@ -508,7 +547,7 @@ OP_CLEAR_PTE = operation(
     access=LINE_RMW,
     cost="clear_pte",
     category="page_cache",
-    order=about.FULL,
+    order=about.Order(lay.IS_RMW_FULL, stores=lay.IN_PTE),
     branches=True,
     changes=CHANGES_MAPPING,
     in_hand=(1, 1),
@@ -547,7 +586,7 @@ OP_REMOVE = operation(
     "radix_tree_delete(), page->mapping = NULL",
     cost="remove_from_page_cache",
     category="page_cache",
-    order=about.STORES,
+    order=about.storing(lay.IN_MAPPING),
     changes=about.CHANGES_COUNTS,
     in_hand=(1, 0),
 )
@@ -566,7 +605,7 @@ OP_ADD_FOLIO_REFS = operation(
     line=PAGE_LINE,
     access=LINE_RMW,
     category="page_lines",
-    order=about.COUNTS,
+    order=about.Order(lay.IS_RMW_VOID, stores=lay.IN_REFCOUNT),
     changes=about.CHANGES_COUNTS,
     remembers=lay.T_FOLIO_REFS,
     in_hand=(0, 0),
@@ -585,8 +624,40 @@ OP_FREE_TABLE = operation(
     "pte_free()",
     cost="teardown_per_table",
     category="teardown",
-    order=about.FULL,
+    # pmd_clear(); interrupts that flush translations were before it
+    order=about.Order(lay.IS_STORE, stores=lay.IN_TABLE, x86=lay.CLASS_FULL),
     changes=about.FREES_TABLES,
+)
+
+
+def _order_of_data(kind: int) -> about.Order:
+    """Return how an access to a page's number is ordered: as its step says."""
+    stores = lay.IN_DATA if kind not in about.LOADS else 0
+    loads = 0 if kind in (lay.IS_STORE, lay.IS_STORE_RELEASE) else lay.IN_DATA
+    return about.Order(kind, loads, stores, conditional=bool(loads and stores))
+
+
+# Litmus tests: a small number of a page, which no scheme uses. ``operands.data_of`` says what the
+# operands hold: page, order, register or value. They are not timed.
+OP_LOAD_DATA = operation(
+    "load_data",
+    CACHE,
+    "READ_ONCE()",
+    order=lambda _, how: _order_of_data(data_of(how).kind),
+    remembers=lay.T_NOTED,
+)
+OP_STORE_DATA = operation(
+    "store_data",
+    CACHE,
+    "WRITE_ONCE()",
+    order=lambda _, how: _order_of_data(data_of(how).kind),
+)
+OP_EXCHANGE_DATA = operation(
+    "exchange_data",
+    CACHE,
+    "cmpxchg()",
+    order=lambda _, how: _order_of_data(data_of(how).kind),
+    remembers=lay.T_NOTED,
 )
 LAST_CACHE = _table.last(CACHE)
 

@@ -141,6 +141,18 @@ def remove(w: World, t: int) -> None:
     count(w, N_PAGES_REMOVED, 1)
 
 
+def exchange_data(w: World, t: int, page: int, how: int, op: int) -> None:
+    """Load a page's number into a register, store it, or exchange it (``operands.Data``)."""
+    place = page_at(w, page) + P_DATA
+    found = w[place]
+    expected = (how >> 18) & 63
+    if op != OP_STORE_DATA:
+        register = 2 * ((how >> 6) & 63)
+        w[t + T_NOTED] = (w[t + T_NOTED] & ~(3 << register)) | found << register
+    if op == OP_STORE_DATA or (op == OP_EXCHANGE_DATA and (expected >= 4 or found == expected)):
+        w[place] = (how >> 12) & 63
+
+
 def page_step(w: World, task: int, i: int, pc: int, done: int) -> int:
     """Carry out a step that acts on the cursor's page or its pte."""
     t = w[H_TASK] + task * T_WORDS
@@ -203,6 +215,8 @@ def cache_step(w: World, task: int, i: int, done: int) -> int:
         w[t + T_FOLIO_REFS] = 0
     elif op == OP_REMOVE:
         remove(w, t)
+    elif op == OP_LOAD_DATA or op == OP_STORE_DATA or op == OP_EXCHANGE_DATA:
+        exchange_data(w, t, w[i + I_A], w[i + I_B], op)
     else:
         return MEANINGLESS
     return GO_ON

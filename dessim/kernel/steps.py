@@ -135,6 +135,8 @@ def branch(w: World, t: int, i: int) -> int:
         holds = w[t + T_TRIED] > w[i + I_A]
     elif op == OP_WHEN_VMA_CACHED:
         holds = w[vma_cache_at(w, t) + V_FOUND] == w[w[t + T_MAPPING] + M_INDEX] + 1
+    elif op == OP_WHEN_LOADED:
+        holds = (w[t + T_NOTED] >> (2 * w[i + I_A])) & 3 == w[i + I_B]
     elif op == OP_WHEN_WINDOW_OPEN:
         open_window(w, t, 1)
         holds = w[t + T_CURSOR] < w[t + T_STOP]

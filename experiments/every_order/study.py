@@ -26,7 +26,7 @@ RETRIES = ("none", "before_bug", "always_bug", "until_unmapped")
 WALKS = ("if_mapped", "every_table")
 UNMAPPINGS = [pair for pair in product(RETRIES, WALKS) if pair != ("until_unmapped", "every_table")]
 """Ways to unmap; of the pair left out, the first leaves nothing for the second to do."""
-MEMORY = ("sc", "tso", "weak")
+MEMORY = ("sc", "tso", "lkmm")
 CROWDS = ((1, "shared"), (2, "shared"), (2, "own"))
 ATTEMPTS = (1, 2, "repeat")
 PAGES = ("neighbour", "target")
@@ -75,7 +75,7 @@ def scopes() -> Iterator[Scope]:
         for pages, (threads, tables) in product(PAGES, CROWDS):
             yield Scope(name, pages=2, page=pages, threads=threads, tables=tables)
         for actor in ("invalidate", "truncate", "reclaim", "munmap"):
-            yield Scope(name, actor=actor, threads=2, memory="weak", acquire_only=True)
+            yield Scope(name, actor=actor, threads=2, memory="lkmm", acquire_only=True)
     for variant in variants(LOCKLESS):
         for memory, (threads, tables) in product(MEMORY[1:], CROWDS):
             yield replace(variant, memory=memory, threads=threads, tables=tables)
@@ -103,7 +103,7 @@ def parts() -> Iterator[Scope]:
                     yield replace(less, plain_increment=True)
             if memory != "sc":
                 yield replace(here, plain_increment=True)
-            if memory == "weak":
+            if memory == "lkmm":
                 yield replace(here, acquire_only=True)
     for actor in ("truncate", "reclaim", "munmap"):
         for options, memory in product(ABLATIONS, MEMORY):
@@ -121,14 +121,14 @@ def repairs() -> Iterator[Scope]:
         here = replace(repair, threads=threads, tables=tables, page=page, attempts="repeat")
         for memory in MEMORY:
             yield replace(here, memory=memory)
-        yield replace(here, memory="weak", acquire_only=True)
+        yield replace(here, memory="lkmm", acquire_only=True)
     for repair in both:
         yield replace(repair, threads=3, tables="own")
         yield replace(repair, threads=2, pages=2, tables="own")
         for options, memory in product(ABLATIONS, MEMORY):
             here = replace(repair, threads=2, memory=memory).with_scheme(**options)
             yield here
-            if memory == "weak":
+            if memory == "lkmm":
                 yield replace(here, acquire_only=True)
             if memory != "sc":
                 yield replace(here, plain_increment=True)

@@ -75,7 +75,8 @@ def test_rows_have_the_keys_of_the_contract():
         ("--page target", "page", "target"),
         ("--pages 2", "pages", 2),
         ("--memory tso", "memory", "tso"),
-        ("--memory weak", "memory", "weak"),
+        ("--memory lkmm", "memory", "lkmm"),
+        ("--memory weak", "memory", "lkmm"),
     ],
 )
 def test_every_key_can_be_chosen(flag, key, value):
@@ -216,8 +217,8 @@ def test_a_bound_is_told():
         ("no_fault_around --unmap-retry twice", "one of none, before_bug"),
         ("no_fault_around --actor reclaim --walk every_table", "--walk is for --actor invalidate"),
         ("no_fault_around --actor none --bug1 off", "--bug1 is for --actor invalidate, not none"),
-        ("no_fault_around --lock-page acquire", "needs --memory weak"),
-        ("no_fault_around --increment plain", "needs --memory tso or weak"),
+        ("no_fault_around --lock-page acquire", "needs --memory lkmm"),
+        ("no_fault_around --increment plain", "needs --memory tso or lkmm"),
         ("no_fault_around --property bug3", "unknown property 'bug3': there are bug1, bug2"),
         ("--threads 2", "--threads needs a SCHEME"),
         ("no_fault_around --engine reference", "--engine reference needs --replay"),

@@ -19,13 +19,13 @@ SCOPES = [
     for number, name in enumerate(registry.names())
     for actor, tables, memory in (
         ("invalidate", "shared", "sc"),
-        (ACTORS[number % 4], "own", ("tso", "weak")[number % 2]),
+        (ACTORS[number % 4], "own", ("tso", "lkmm")[number % 2]),
     )
 ]
 SCOPES += [
     Scope("gang_lookup_mapcount", threads=2, page=page, memory=memory)
     for page in ("target", "neighbour")
-    for memory in ("tso", "weak")
+    for memory in ("tso", "lkmm")
 ]
 # Alike but for the ptes in their store buffers, each of a page table of its own.
 SCOPES += [
@@ -157,7 +157,7 @@ def test_too_many_tasks_are_refused():
 
 def test_a_full_store_buffer_is_not_a_proof():
     """A search in which a store buffer was ever full calls nothing never."""
-    small = small_world_of(Scope("gang_lookup_mapcount", memory="weak"))
+    small = small_world_of(Scope("gang_lookup_mapcount", memory="lkmm"))
     assert explore(small, ("mapcount_negative",)).findings["mapcount_negative"].verdict == "never"
     small.w[small.x + ex.X_FULL] = 1
     assert explore(small, ("mapcount_negative",)).findings["mapcount_negative"].verdict == "unknown"
@@ -166,6 +166,6 @@ def test_a_full_store_buffer_is_not_a_proof():
 def test_six_stores_on_their_way_are_enough():
     """In the widest scopes of the study no store buffer is ever full."""
     for pages in (1, 2):
-        scope = Scope("gang_lookup_mapcount", pages=pages, memory="weak")
+        scope = Scope("gang_lookup_mapcount", pages=pages, memory="lkmm")
         quiet = scope.beside(bug1=False, bug2=False)
         assert check(quiet, ("deadlock",)).exploration.complete

@@ -37,11 +37,14 @@ def stored():
 
 
 def test_every_scope_has_its_row(study, stored):
-    """As many rows as scopes of the schemes that it is about, and nothing in them is unknown."""
+    """As many rows as scopes of the schemes that it is about, and nothing in them is unknown, but
+    for what would follow in lkmm if the mapcount were raised without any order.
+    """
     about = {row["scheme"] for row in stored}
     scopes = [scope for scope in dict.fromkeys(study.scopes()) if scope.scheme in about]
     assert len(stored) == len(scopes)
-    assert all("unknown" not in row.values() for row in stored)
+    unknown = [row for row in stored if "unknown" in row.values()]
+    assert {(row["memory"], row["increment"]) for row in unknown} <= {("lkmm", "plain")}
 
 
 def test_a_sample_of_the_study_is_found_again(study, stored):
@@ -74,8 +77,9 @@ def test_pre_check_and_unconditional_walk_together_are_never_at_fault(study, sto
         if row["scheme"] == study.LOCKLESS
         and (row["walk"], row["precheck"]) == ("every_table", "true")
         and row["options"] in ("", "fence=false")
+        and (row["memory"], row["increment"]) != ("lkmm", "plain")
     ]
-    assert {row["memory"] for row in repaired} == {"sc", "tso", "weak"}
+    assert {row["memory"] for row in repaired} == {"sc", "tso", "lkmm"}
     assert {row["lock_page"] for row in repaired} == {"full", "acquire"}
     names = study.property_names()
     assert {row[name] for row in repaired for name in names} == {"never"}

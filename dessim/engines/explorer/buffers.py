@@ -1,14 +1,12 @@
-"""Store buffers: what a task has stored and others do not see yet.
+"""Store buffers of x86: what a task has stored and others do not see yet.
 
-``tso``: plain stores reach memory in order, and locked instructions wait for them (x86-TSO).
-``weak``: stores and atomics that return nothing reach memory in any order, per word in order;
-releases come after all that was before them. Loads are never delayed in either.
+Plain stores reach memory in order, and locked instructions wait for them (x86-TSO). Loads are
+never delayed.
 
 Source
 ------
 Sewell, Sarkar, Owens, Nardelli, Myreen, "x86-TSO: a rigorous and usable programmer's model for x86
-multiprocessors", CACM 53(7), 2010 (store buffers with forwarding). Linux
-``Documentation/memory-barriers.txt`` and ``atomic_t.txt`` (which atomics are barriers).
+multiprocessors", CACM 53(7), 2010 (store buffers with forwarding).
 """
 
 from dessim.engines.explorer.layout import *
@@ -28,7 +26,7 @@ def perform(w: World, x: int, entry: int) -> None:
     place = w[w[x + X_SHARE] + w[entry + E_SHARED]]
     kind = w[entry + E_KIND]
     value = w[entry + E_VALUE]
-    if kind == STORE or kind == RELEASE:
+    if kind == STORE:
         w[place] = value
     elif kind == ADD:
         w[place] += value
@@ -39,19 +37,8 @@ def perform(w: World, x: int, entry: int) -> None:
 
 
 def may_reach_memory(w: World, x: int, task: int, which: int) -> int:
-    """Return whether one of a task's stores can become visible to all next."""
-    b = buffer_of(w, x, task)
-    if which >= w[b + B_COUNT]:
-        return 0
-    if which == 0:
-        return 1
-    entry = b + B_ENTRY + which * E_WORDS
-    if w[x + X_MODEL] == TSO or w[entry + E_KIND] == RELEASE:
-        return 0
-    for older in range(which):  # in order for each word
-        if w[b + B_ENTRY + older * E_WORDS + E_SHARED] == w[entry + E_SHARED]:
-            return 0
-    return 1
+    """Return whether one of a task's stores can become visible to all next: the oldest."""
+    return which == 0 and w[buffer_of(w, x, task) + B_COUNT] > 0
 
 
 def reach_memory(w: World, x: int, task: int, which: int) -> None:
@@ -89,20 +76,6 @@ def is_pending(w: World, x: int, task: int, place: int) -> int:
     return 0
 
 
-def is_reserved(w: World, x: int, task: int, place: int) -> int:
-    """Return whether another task has taken the page lock on a word, not yet visibly."""
-    for other in range(w[H_TASKS]):
-        if other == task:
-            continue
-        b = buffer_of(w, x, other)
-        for which in range(w[b + B_COUNT]):
-            entry = b + B_ENTRY + which * E_WORDS
-            if w[entry + E_KIND] == RESERVE_BIT:
-                if w[w[x + X_SHARE] + w[entry + E_SHARED]] == place:
-                    return 1
-    return 0
-
-
 def put_on(w: World, x: int, task: int) -> None:
     """Show memory as the task sees it: with its own stores. Remembers memory as it is."""
     saved, view, share = w[x + X_SAVED], w[x + X_VIEW], w[x + X_SHARE]
@@ -118,16 +91,15 @@ def put_on(w: World, x: int, task: int) -> None:
 def take_off(w: World, x: int, task: int, order: int) -> None:
     """Show memory as it is again; what the task changed goes there, or into its buffer."""
     saved, view, share = w[x + X_SAVED], w[x + X_VIEW], w[x + X_SHARE]
-    delayed = order == CLASS_DELAYED or order == CLASS_RELEASE or order == CLASS_RESERVE
     for k in range(w[x + X_SHARED]):
         place = w[share + k]
         after = w[place]
         before = w[view + k]
         if after == before:
             w[place] = w[saved + k]
-        elif delayed:
+        elif order == CLASS_DELAYED:
             w[place] = w[saved + k]
-            remember_change(w, x, task, k, before, after, order)
+            remember_change(w, x, task, k, before, after)
 
 
 def is_bits(w: World, x: int, shared: int) -> int:
@@ -135,13 +107,11 @@ def is_bits(w: World, x: int, shared: int) -> int:
     return w[w[x + X_SHARE] + w[x + X_SHARED] + shared]
 
 
-def remember_change(
-    w: World, x: int, task: int, shared: int, before: int, after: int, order: int
-) -> None:
+def remember_change(w: World, x: int, task: int, shared: int, before: int, after: int) -> None:
     """Put the difference that a step made to a word in the task's buffer."""
     kind = is_bits(w, x, shared)
     if kind == 0:
-        append(w, x, task, shared, RELEASE if order == CLASS_RELEASE else STORE, after)
+        append(w, x, task, shared, STORE, after)
         return
     if kind == ADD:
         append(w, x, task, shared, ADD, after - before)
@@ -152,10 +122,7 @@ def remember_change(
         bit += 1
     if changed != 1 << bit:
         w[x + X_ERROR] = TWO_BITS
-    if order == CLASS_RESERVE:
-        append(w, x, task, shared, RESERVE_BIT, bit)
-    else:
-        append(w, x, task, shared, SET_BIT if after & changed else CLEAR_BIT, bit)
+    append(w, x, task, shared, SET_BIT if after & changed else CLEAR_BIT, bit)
 
 
 def pending_sum(w: World, x: int, place: int) -> int:

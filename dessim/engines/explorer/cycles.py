@@ -17,12 +17,14 @@ UNSEEN = 0
 CLOSED = 1 << 60
 
 
-def agent_of(w: World, move: int, each: int) -> int:
+def agent_of(w: World, move: int, each: int, model: int) -> int:
     """Return who makes a move: a task, or (numbered after them) its store buffer."""
     if each == 1:
         return move
     task = move // each
-    return task if move == task * each else w[H_TASKS] + task
+    if move == task * each or model != TSO:
+        return task
+    return w[H_TASKS] + task
 
 
 def is_fair_livelock(
@@ -35,6 +37,7 @@ def is_fair_livelock(
     finite: int,
     moves: int,
     each: int,
+    model: int,
 ) -> int:
     """Return whether the component ``stack[base:top]``, marked in ``low``, is a livelock."""
     mark = low[stack[base]]
@@ -47,12 +50,12 @@ def is_fair_livelock(
             led_to = edges[state * moves + number]
             if led_to == -1:
                 continue
-            agent = agent_of(w, number, each)
+            agent = agent_of(w, number, each, model)
             able |= 1 << agent
             if led_to >= 0 and low[led_to] == mark:
                 moved |= 1 << agent
         idle |= ~able
-    agents = w[H_TASKS] if each == 1 else 2 * w[H_TASKS]
+    agents = w[H_TASKS] if model != TSO else 2 * w[H_TASKS]
     everybody = (1 << agents) - 1
     return moved & finite != 0 and (moved | idle) & everybody == everybody
 
@@ -132,7 +135,8 @@ def find_livelock(
                 continue
             if low[state] == index[state]:
                 base = close_component(index, low, stack, top, state)
-                if is_fair_livelock(w, edges, stack, low, base, top, finite, moves, each):
+                model = w[x + X_MODEL]
+                if is_fair_livelock(w, edges, stack, low, base, top, finite, moves, each, model):
                     first = earliest(stack, base, top)
                     found = first if found < 0 or first < found else found
                 top = base

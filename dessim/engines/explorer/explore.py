@@ -61,6 +61,8 @@ class Exploration:
         Where each move leads: a state, -1 not possible, -2 a BUG.
     symmetric : bool
         Whether a stored state stands for all that differ in which thread is which.
+    untried : tuple of str
+        What the memory model allows and was not tried: then nothing is called never.
     """
 
     small: Small
@@ -72,6 +74,7 @@ class Exploration:
     parents: Any
     edges: Any
     symmetric: bool
+    untried: tuple[str, ...] = ()
 
     def path(self, state: int) -> list[int]:
         """Return the states from the first one to a state."""
@@ -204,7 +207,8 @@ class _Search:
         """Return what was found."""
         w, x = self.w, self.x
         states = int(w[x + ex.X_STATES])
-        complete = int(w[x + ex.X_DONE]) == states and not w[x + ex.X_FULL]
+        untried = untried_of(self.small, int(w[x + ex.X_FULL]))
+        complete = int(w[x + ex.X_DONE]) == states and not untried
         if self.livelock and int(w[x + ex.X_DONE]) == states:
             state = self.find_livelock()
             if state >= 0:
@@ -224,6 +228,7 @@ class _Search:
             if self.livelock
             else None,
             bool(w[x + ex.X_SYMMETRIC]),
+            untried,
         )
         for name in self.properties:
             made.findings[name] = self.finding(name, made)
@@ -238,7 +243,31 @@ class _Search:
         witness = int(w[x + ex.X_WITNESS]) + 2 * which
         state, last = int(w[witness]), int(w[witness + 1])
         steps = len(made.path(state)) - 1 + (last != ex.NO_MOVE)
+        if int(w[x + ex.X_FULL]) & ex.FULL_MERGED and not self.is_real(made, state):
+            return Finding(name, "unknown", None, -1, -1)
         return Finding(name, "sometimes", steps, state, last)
+
+    def is_real(self, made: Exploration, state: int) -> bool:
+        """Return whether no value was taken for another on the way to a state."""
+        from dessim.engines.explorer.story import is_exact
+
+        return is_exact(made, made.path(state))
+
+
+UNTRIED = {
+    ex.FULL_BUFFER: f"a store buffer held {ex.CAPACITY} stores",
+    ex.FULL_CHOICES: f"a load had more than {ex.MOVES_OF_TASK} values to choose from",
+    ex.FULL_HISTORY: "a word had more values that somebody may still load than a history holds",
+    ex.FULL_RACE: "two tasks could store to a word at the same time: one order was tried",
+    ex.FULL_WINDOW: "old ptes of a whole window could be looked at",
+}
+
+
+def untried_of(small: Small, bits: int) -> tuple[str, ...]:
+    """Return what the memory model allows and was not tried, in words."""
+    found = tuple(text for bit, text in UNTRIED.items() if bits & bit)
+    late = tuple(f"a later store may overtake {words} (load buffering)" for words in small.late)
+    return found + late
 
 
 def what_failed(error: int) -> str:

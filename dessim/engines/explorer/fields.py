@@ -6,6 +6,7 @@ from typing import Any
 from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.orders import Rules, operation_of
 from dessim.kernel import layout as lay
+from dessim.kernel.operands import REGISTERS, VALUES
 from dessim.kernel.ops import OPERATIONS
 from dessim.kernel.setup import Setup
 
@@ -37,7 +38,7 @@ def _task_fields(w: Any, task: int, pages: int, steps: int) -> Iterator[Part]:
     if lay.T_GANG in remembered:
         yield bits(t + lay.T_GANG, 0, pages)
     if lay.T_NOTED in remembered:
-        yield value(t + lay.T_NOTED, 0, 1)
+        yield value(t + lay.T_NOTED, 0, VALUES**REGISTERS - 1)
 
 
 def _remembered(w: Any) -> set[int]:
@@ -60,6 +61,8 @@ def _page_fields(w: Any, page: int) -> Iterator[Part]:
     yield value(record + lay.P_FLAGS, 0, 15)
     yield value(record + lay.P_MAPCOUNT, -4, 11)
     yield value(record + lay.P_REFCOUNT, -4, 11)
+    if any(operation_of(row).remembers == lay.T_NOTED for row in program_of(w)):
+        yield value(record + lay.P_DATA, 0, VALUES - 1)
 
 
 def _table_fields(w: Any, mapping: int, pages: int) -> Iterator[Part]:
@@ -129,7 +132,7 @@ def _buffer_fields(x_buffer: int, task: int, shared: int) -> Iterator[Part]:
     for number in range(ex.CAPACITY):
         entry = base + ex.B_ENTRY + number * ex.E_WORDS
         yield value(entry + ex.E_SHARED, 0, shared)
-        yield value(entry + ex.E_KIND, 0, 6)
+        yield value(entry + ex.E_KIND, 0, 4)
         yield value(entry + ex.E_VALUE, -4, 11)
 
 
@@ -142,6 +145,7 @@ def shared_words(w: Any, setup: Setup) -> list[tuple[int, int]]:
             (record + lay.P_FLAGS, ex.SET_BIT),
             (record + lay.P_MAPCOUNT, ex.ADD),
             (record + lay.P_REFCOUNT, ex.ADD),
+            (record + lay.P_DATA, 0),
         ]
     for mapping in range(int(w[lay.H_MAPPINGS])):
         record = int(w[lay.H_MAPPING]) + mapping * lay.M_WORDS
@@ -190,18 +194,29 @@ def program_of(w: Any) -> Any:
 
 
 def pack_fields(
-    w: Any, setup: Setup, rules: Rules, steps: int, buffers: int, shared: int
+    w: Any,
+    setup: Setup,
+    rules: Rules,
+    buffers: int,
+    shared: int,
+    known: tuple[list[list[Part]], list[Part]],
 ) -> tuple[Packing, int]:
-    """Decide where each field is packed; return how many words a thread's part has."""
+    """Decide where each field is packed; return how many words a thread's part has.
+
+    ``known`` are the fields of what each task, and all together, know of words with a history.
+    """
     packing = Packing()
     block = 0
-    buffered = rules.memory != "sc"
+    steps = len(program_of(w))
+    buffered = rules.memory == "tso"
     for task in range(setup.threads):
         for part in _thread_fields(w, task, setup, rules, steps):
             packing.add(part)
         if buffered:
             for part in _buffer_fields(buffers, task, shared):
                 packing.add(part)
+        for part in known[0][task]:
+            packing.add(part)
         packing.next_word()
         block = block or packing.word
     for part in _common_fields(w, setup, steps):
@@ -210,4 +225,8 @@ def pack_fields(
         for task in range(setup.threads, int(w[lay.H_TASKS])):
             for part in _buffer_fields(buffers, task, shared):
                 packing.add(part)
+    for part in (part for own in known[0][setup.threads :] for part in own):
+        packing.add(part)
+    for part in known[1]:
+        packing.add(part)
     return packing, block

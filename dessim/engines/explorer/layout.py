@@ -12,7 +12,7 @@ _header = Record()
 X_KEYS = _header.word()  # 64-bit words of one packed state
 X_FIELDS = _header.word()  # number of fields of a state
 X_FIELD = _header.word()  # base of the fields (F_*)
-X_MODEL = _header.word()  # SC, TSO, WEAK
+X_MODEL = _header.word()  # SC, TSO, LKMM
 X_CLASS = _header.word()  # base of the order class of each instruction
 X_LOOKUP = (
     _header.word()
@@ -21,6 +21,23 @@ X_NEEDS = _header.word()  # base: what each instruction needs in order to be car
 X_BUFFER = _header.word()  # base of the store buffers (B_*), one a task
 X_SHARED = _header.word()  # number of shared words
 X_SHARE = _header.word()  # base of their addresses
+X_LOADS = _header.word()  # base: what each instruction loads, IN_* (lkmm, as all up to X_PICK)
+X_STORES = _header.word()  # base: what it stores to
+X_ALIVE = _header.word()  # base: what its task may still load from there on
+X_EXPOSED = _header.word()  # base: the same, before it comes to a full barrier
+X_OPEN = _header.word()  # base: 1: it may look at a pte before it takes the page-table lock
+X_USES = _header.word()  # base: 1: what its task knows is used before it comes to a full barrier
+X_CARRIED = _header.word()  # base: 1: it stores before that, and what it stores carries a view
+X_NUMBERS = _header.word()  # 1: litmus tests, with the numbers of pages and all kinds of order
+X_WHERE = _header.word()  # base of the words with a history (W_*)
+X_WHERES = _header.word()  # number of them
+X_HISTORY = _header.word()  # base of their histories (G_*)
+X_VIEWS = _header.word()  # base of the views: of full barriers, of tasks, of locks
+X_VIEW_COUNT = _header.word()
+X_LOCKS = _header.word()  # base of the addresses of locks
+X_LOCK_COUNT = _header.word()
+X_PICK = _header.word()  # base of scratch: which value of each word a step loads
+X_REFUSED = _header.word()  # 1: the last move was not possible after all
 X_SAVED = _header.word()  # base of scratch: shared words as they are in memory
 X_VIEW = _header.word()  # base of scratch: shared words as a task sees them
 X_KEY = _header.word()  # base of scratch: a packed state
@@ -30,7 +47,7 @@ X_PAGES = _header.word()  # pages on which threads and actors meet
 X_THREADS = _header.word()  # faulting threads
 X_BLOCK = _header.word()  # key words of one thread's part of a state: threads come first
 X_SYMMETRIC = _header.word()  # 1: threads are interchangeable
-X_FULL = _header.word()  # 1: a store buffer was full at least once
+X_FULL = _header.word()  # why not all was tried, if so: bits FULL_*
 X_ERROR = _header.word()  # what went wrong in the explorer itself, or 0
 X_STATES = _header.word()  # states found
 X_DONE = _header.word()  # states whose moves have all been tried
@@ -70,12 +87,40 @@ B_COUNT = _buffer.word()
 B_ENTRY = _buffer.words(CAPACITY * E_WORDS)  # the entries, oldest first
 B_WORDS = _buffer.end()
 
-STORE, ADD, SET_BIT, CLEAR_BIT, RESERVE_BIT, RELEASE = 1, 2, 3, 4, 5, 6
+STORE, ADD, SET_BIT, CLEAR_BIT = 1, 2, 3, 4
 
-SC, TSO, WEAK = 0, 1, 2
+SC, TSO, LKMM = 0, 1, 2
+FULL_BUFFER, FULL_CHOICES, FULL_HISTORY, FULL_RACE, FULL_WINDOW = 1, 2, 4, 8, 16
+FULL_MERGED = 32  # more was tried than the memory model allows
 
-# --- what an instruction needs: a free lock, an unlocked page, its lock, or just to see it -------
-NEEDS_NOTHING, NEEDS_LOCK, NEEDS_UNLOCKED_PAGE, NEEDS_PAGE_LOCK, NEEDS_TO_TRY_PAGE = 0, 1, 2, 3, 4
+# --- lkmm: words with a history, and views of them ----------------------------------------------
+_where = Record()
+W_ADDRESS = _where.word()
+W_MASK = _where.word()
+W_SHIFT = _where.word()
+W_KIND = _where.word()  # IN_*
+W_WORDS = _where.end()
+
+DEEPEST = 6  # values that a word has at most: the last one, and older ones that somebody may load
+USUAL = 4  # the same, of words that have few different values
+VIEW_BITS = 3  # of a view: for each word the number of a value, oldest 1; 0: older than all
+VIEW_MASK = 7
+MOST_WHERES = 20  # in one view
+
+_past = Record()
+G_COUNT = _past.word()
+G_VALUE = _past.words(DEEPEST + 1)  # [1] is the oldest
+G_VIEW = _past.words(DEEPEST + 1)  # what is known to who loads it
+G_GLUED = _past.words(DEEPEST + 1)  # 1: an RMW found the value before it: nothing comes between
+G_WORDS = _past.end()
+
+VIEWS_OF_TASK = 6
+SEES, KNOWS, CARRIES, OWN, UNLOCKED, LAST = range(6)
+VIEWS_OF_LOCK = 3
+LOCK_KNOWS, LOCK_CARRIES, READERS_KNOW = range(3)
+
+# --- what an instruction needs: a free lock, an unlocked page, its lock -------------------------
+NEEDS_NOTHING, NEEDS_LOCK, NEEDS_UNLOCKED_PAGE, NEEDS_PAGE_LOCK = 0, 1, 2, 3
 
 # --- properties ---------------------------------------------------------------------------------
 PROPERTIES = (
@@ -93,7 +138,8 @@ PROPERTIES = (
 BUG1, BUG2, NEGATIVE, BELOW, AT_REST, STALE, FREED, LEAK, DEADLOCK, LIVELOCK = range(10)
 
 # --- what a search can answer; moves are numbered task * MOVES_OF_TASK + which ------------------
-MOVES_OF_TASK = 1 + CAPACITY  # its next step, or one of its stores reaching memory
+# its next step, or one of its stores reaching memory; in lkmm: its next step, with older values
+MOVES_OF_TASK = 16
 FINISHED, GROW, BOUND, BROKEN = 0, 1, 2, 3
 NO_MOVE = -1
 TO_BUG = -2

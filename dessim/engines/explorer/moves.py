@@ -5,14 +5,17 @@ A task that would have to wait cannot move: whoever wants a lock takes it when i
 order, which includes the order of every kind of queue.
 """
 
-from dessim.engines.explorer.buffers import (
-    buffer_of,
-    is_pending,
-    is_reserved,
-    put_on,
-    take_off,
-)
+from dessim.engines.explorer.buffers import buffer_of, is_pending, put_on, take_off
+from dessim.engines.explorer.knowledge import normalise, settle_lock
 from dessim.engines.explorer.layout import *
+from dessim.engines.explorer.lkmm import (
+    holds_choice,
+    pick_loads,
+    picked,
+    put_picks,
+    settle_lookup,
+    settle_step,
+)
 from dessim.kernel.addressing import lock_at, page_at
 from dessim.kernel.layout import *
 from dessim.kernel.ops import *
@@ -68,13 +71,21 @@ def carry_out(w: World, x: int, task: int) -> None:
 
 def carry_out_visible(w: World, x: int, task: int) -> None:
     """Carry out one step that others can see, through the task's store buffer if there are any."""
-    if w[x + X_MODEL] == SC:
+    if w[x + X_MODEL] != TSO:
         carry_out(w, x, task)
         return
     pc = w[w[H_TASK] + task * T_WORDS + T_PC]
     put_on(w, x, task)
     carry_out(w, x, task)
     take_off(w, x, task, w[w[x + X_CLASS] + pc])
+
+
+def carry_out_alone(w: World, x: int, task: int, choice: int) -> None:
+    """Carry out one step that others can see, and nothing behind it: for stories."""
+    if w[x + X_MODEL] == LKMM:
+        pick_loads(w, x, task, choice)
+        put_picks(w, x)
+    carry_out_visible(w, x, task)
 
 
 def is_look_at_found(w: World, i: int) -> int:
@@ -105,30 +116,70 @@ def quiet_steps(w: World, x: int, task: int) -> None:
     w[x + X_ERROR] = ENDLESS
 
 
-def move(w: World, x: int, task: int) -> None:
-    """Carry out a task's next step that others can see, and what follows unseen.
+def look_up(w: World, x: int, task: int) -> int:
+    """Carry out what belongs to the lookup of a page behind its first step; return 1 if it got it.
 
-    Finding a page in the page cache and taking a reference is one step: Linux takes the reference
+    Finding a page in the page cache and taking a reference is one move: Linux takes the reference
     only if the count is not zero, then looks at the slot again and starts anew if it changed
     (``find_get_page``), so that both are true at one instant.
     """
     t = w[H_TASK] + task * T_WORDS
+    for _ in range(PRIVATE_STEPS_AT_MOST):
+        i = w[H_PROG] + w[t + T_PC] * I_WORDS
+        got = is_get(w, i)
+        if got or is_look_at_found(w, i):
+            carry_out_visible(w, x, task)
+        elif w[i + I_PRIVATE]:
+            carry_out(w, x, task)
+        else:
+            return 0
+        if got:
+            return 1
+    return 0
+
+
+def move(w: World, x: int, task: int, choice: int) -> None:
+    """Carry out a task's next step that others can see, and what follows unseen."""
+    t = w[H_TASK] + task * T_WORDS
     pc = w[t + T_PC]
     following = w[w[H_PROG] + pc * I_WORDS + I_NEXT]
-    carry_out_visible(w, x, task)
-    if w[w[x + X_LOOKUP] + pc] and w[t + T_PC] == following:
-        for _ in range(PRIVATE_STEPS_AT_MOST):
-            i = w[H_PROG] + w[t + T_PC] * I_WORDS
-            got = is_get(w, i)
-            if got or is_look_at_found(w, i):
-                carry_out_visible(w, x, task)
-            elif w[i + I_PRIVATE]:
-                carry_out(w, x, task)
-            else:
-                break
-            if got:
-                break
+    if w[x + X_MODEL] == LKMM:
+        move_in_lkmm(w, x, task, choice)
+    else:
+        carry_out_visible(w, x, task)
+        if w[w[x + X_LOOKUP] + pc] and w[t + T_PC] == following:
+            look_up(w, x, task)
     quiet_steps(w, x, task)
+    if w[x + X_MODEL] == LKMM:
+        normalise(w, x)
+
+
+def move_in_lkmm(w: World, x: int, task: int, choice: int) -> None:
+    """Carry out a step that others can see, with a choice of the values that it finds."""
+    t = w[H_TASK] + task * T_WORDS
+    pc = w[t + T_PC]
+    i = w[H_PROG] + pc * I_WORDS
+    order = w[w[x + X_CLASS] + pc]
+    w[x + X_REFUSED] = 0
+    if order == IS_LOCK or order == IS_UNLOCK or order == IS_UNLOCK_SPIN:
+        address = lock_at(w, t, w[i + I_A]) + K_HOLD
+        carry_out(w, x, task)
+        settle_lock(w, x, task, i, order, address)
+        return
+    record = page_at(w, w[t + T_CURSOR])
+    free = w[record + P_REFCOUNT] == 0
+    pick_loads(w, x, task, choice)
+    put_picks(w, x)
+    carry_out(w, x, task)
+    if w[w[x + X_LOOKUP] + pc]:
+        got = 0
+        if w[t + T_PC] == w[i + I_NEXT]:
+            got = look_up(w, x, task)
+        if got and free:
+            w[x + X_REFUSED] = 1  # Linux looks again until the slot is empty
+        settle_lookup(w, x, task, got)
+    else:
+        settle_step(w, x, task, pc, choice)
 
 
 def stores_allow(w: World, x: int, task: int, pc: int) -> int:
@@ -138,7 +189,7 @@ def stores_allow(w: World, x: int, task: int, pc: int) -> int:
     if order == CLASS_FULL:
         return pending == 0
     if order >= CLASS_DELAYED and pending == CAPACITY:
-        w[x + X_FULL] = 1
+        w[x + X_FULL] |= FULL_BUFFER
         return 0
     return 1
 
@@ -146,7 +197,7 @@ def stores_allow(w: World, x: int, task: int, pc: int) -> int:
 def lock_is_free(w: World, x: int, t: int, i: int, task: int) -> int:
     """Return whether a task can take a lock now."""
     place = lock_at(w, t, w[i + I_A]) + K_HOLD
-    if w[x + X_MODEL] != SC and is_pending(w, x, task, place):
+    if w[x + X_MODEL] == TSO and is_pending(w, x, task, place):
         return 0
     return w[place] >= 0 if w[i + I_B] else w[place] == 0
 
@@ -158,17 +209,44 @@ def can_move(w: World, x: int, task: int) -> int:
         return 0
     pc = w[t + T_PC]
     i = w[H_PROG] + pc * I_WORDS
-    if w[x + X_MODEL] != SC and stores_allow(w, x, task, pc) == 0:
+    if w[x + X_MODEL] == TSO and stores_allow(w, x, task, pc) == 0:
         return 0
     needs = w[w[x + X_NEEDS] + pc]
     if needs == NEEDS_LOCK:
         return lock_is_free(w, x, t, i, task)
     record = page_at(w, w[t + T_CURSOR])
     if needs:
-        if w[x + X_MODEL] != SC and needs != NEEDS_UNLOCKED_PAGE:
-            if is_reserved(w, x, task, record + P_FLAGS):
-                return 0
-        return needs == NEEDS_TO_TRY_PAGE or w[record + P_FLAGS] & FLAG_LOCKED == 0
+        return w[record + P_FLAGS] & FLAG_LOCKED == 0
     if w[w[x + X_LOOKUP] + pc] and w[record + P_FLAGS] & FLAG_OURS:
         return w[record + P_REFCOUNT] != 0  # frozen: Linux looks again until the slot is empty
     return 1
+
+
+def can_choose(w: World, x: int, task: int, choice: int) -> int:
+    """Return whether a task can carry out its next step now, in lkmm, with a choice of values."""
+    t = w[H_TASK] + task * T_WORDS
+    if w[t + T_AT] == ENDED:
+        return 0
+    pc = w[t + T_PC]
+    i = w[H_PROG] + pc * I_WORDS
+    needs = w[w[x + X_NEEDS] + pc]
+    if needs == NEEDS_LOCK:
+        return choice == 0 and lock_is_free(w, x, t, i, task)
+    if holds_choice(w, x, task, choice) == 0:
+        return 0
+    if needs == NEEDS_UNLOCKED_PAGE:
+        last = w[page_at(w, w[t + T_CURSOR]) + P_FLAGS]
+        return picked(w, x, IN_FLAGS, last) & FLAG_LOCKED == 0
+    if needs == NEEDS_PAGE_LOCK:
+        return w[page_at(w, w[t + T_CURSOR]) + P_FLAGS] & FLAG_LOCKED == 0
+    return 1
+
+
+def can_go_on(w: World, x: int, task: int) -> int:
+    """Return whether a task can carry out its next step now, with any choice of values."""
+    if w[x + X_MODEL] != LKMM:
+        return can_move(w, x, task)
+    for choice in range(MOVES_OF_TASK):
+        if can_choose(w, x, task, choice):
+            return 1
+    return 0

@@ -1,12 +1,13 @@
 """How instructions are ordered under a memory model, and which of them find a page."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dessim.engines.explorer import layout as ex
 from dessim.kernel import layout as lay
-from dessim.kernel.operation import Operation
-from dessim.kernel.ops import OP_ADD, OP_WHEN_FLAGS, OPERATIONS
+from dessim.kernel.operation import Operation, Order
+from dessim.kernel.ops import OP_ADD, OP_STOP, OP_WHEN_FLAGS, OPERATIONS
 
 
 @dataclass(frozen=True)
@@ -16,15 +17,16 @@ class Rules:
     Attributes
     ----------
     memory : str
-        ``sc``, ``tso`` or ``weak``.
+        ``sc``, ``tso`` or ``lkmm``.
     attempts : int
         Faults of each thread; 0: for ever.
     neighbour : bool
         Whether the pages are neighbours of targets that nobody else can see; else targets.
     plain_increment : bool
-        Whether the mapcount is raised by a plain instruction instead of a locked one.
+        Whether the mapcount is raised by an instruction that orders nothing: on x86 without the
+        lock prefix, in ``lkmm`` an atomic that returns nothing.
     acquire_only : bool
-        Whether taking the page lock is no full barrier (``weak`` only).
+        Whether taking the page lock is no full barrier (``lkmm`` only).
     split_lookup : bool
         Whether finding a page and taking a reference are two steps, as in the timed engines.
     """
@@ -37,22 +39,31 @@ class Rules:
     split_lookup: bool = False
 
 
-def order_of(row: Any, rules: Rules) -> int:
-    """Return the order class of an instruction under a memory model.
+def order_of(row: Any, rules: Rules) -> Order:
+    """Return how an instruction is ordered, as the table says or as the rules ask for.
 
     Source
     ------
     Linux ``Documentation/atomic_t.txt``: atomics that return something are full barriers, others
-    none; ``memory-barriers.txt``: spinlocks are acquire and release. On x86 every locked
-    instruction is a full barrier, and dropping a spinlock is a plain store.
+    none, and none that fails; ``memory-barriers.txt``: locks are acquire and release. On x86 every
+    locked instruction is a full barrier, and dropping a spinlock is a plain store.
     """
-    order = operation_of(row).ordered(int(row[lay.I_A]), int(row[lay.I_B]))
-    weak = rules.memory == "weak"
-    if rules.plain_increment and order.plain is not None:
-        return order.plain
-    if weak and rules.acquire_only and order.acquire_only is not None:
-        return order.acquire_only
-    return order.weak if weak else order.tso
+    operation = operation_of(row)
+    order = operation.ordered(int(row[lay.I_A]), int(row[lay.I_B]))
+    raises = order.stores == lay.IN_MAPCOUNT and row[lay.I_B] > 0
+    if rules.plain_increment and raises:
+        return replace(order, kind=lay.IS_RMW_VOID)
+    if rules.acquire_only and operation.locking == lay.TAKES_PAGE:
+        return replace(order, kind=lay.IS_RMW_ACQUIRE)
+    return order
+
+
+def class_of(row: Any, rules: Rules) -> int:
+    """Return how a store buffer orders an instruction, ``CLASS_*``."""
+    order = order_of(row, rules)
+    if rules.plain_increment and order.kind == lay.IS_RMW_VOID and order.stores == lay.IN_MAPCOUNT:
+        return lay.CLASS_DELAYED
+    return order.tso
 
 
 def operation_of(row: Any) -> Operation:
@@ -67,23 +78,36 @@ def needs_of(row: Any) -> int:
         return ex.NEEDS_LOCK
     waits = operation.waits_for == lay.WAITS_FOR_PAGE
     if operation.locking == lay.TAKES_PAGE:
-        return ex.NEEDS_PAGE_LOCK if waits else ex.NEEDS_TO_TRY_PAGE
+        return ex.NEEDS_PAGE_LOCK if waits else ex.NEEDS_NOTHING
     return ex.NEEDS_UNLOCKED_PAGE if waits else ex.NEEDS_NOTHING
 
 
-def begins_lookup(rows: Any, place: int) -> bool:
-    """Return whether an instruction finds a page on which a reference is then taken.
+def lookup_from(rows: Any, place: int) -> list[int]:
+    """Return the places of a lookup: a page is found, and a reference to it is then taken.
 
-    Between both there are only looks at the page's flags and steps that nobody sees.
+    Between both there are only looks at the page's flags and steps that nobody sees. Empty if the
+    instruction begins none.
     """
     if not operation_of(rows[place]).begins_lookup:
-        return False
+        return []
+    found = [place]
     for _ in range(len(rows)):
         place = int(rows[place, lay.I_NEXT])
         row = rows[place]
         op = int(row[lay.I_OP])
+        found.append(place)
         if op == OP_ADD and row[lay.I_A] == lay.P_REFCOUNT and row[lay.I_B] == 1:
-            return True
+            return found
         if op != OP_WHEN_FLAGS and not row[lay.I_PRIVATE]:
-            return False
-    return False
+            return []
+    return []
+
+
+def following(row: Any) -> Iterator[int]:
+    """Yield where a program can go on behind an instruction."""
+    operation = operation_of(row)
+    if row[lay.I_OP] == OP_STOP:
+        return
+    yield int(row[lay.I_NEXT])
+    if operation.decides or operation.loop or row[lay.I_TARGET] > 0:
+        yield int(row[lay.I_TARGET])

@@ -2,7 +2,7 @@
 
 from dessim.engines.explorer.buffers import buffers_are_empty, may_reach_memory, reach_memory
 from dessim.engines.explorer.layout import *
-from dessim.engines.explorer.moves import can_move, move
+from dessim.engines.explorer.moves import can_choose, can_go_on, can_move, move
 from dessim.engines.explorer.states import find_slot, pack, unpack
 from dessim.engines.explorer.watch import all_ended, inspect
 from dessim.kernel.addressing import lock_at
@@ -65,12 +65,17 @@ def try_move(
     task = action // MOVES_OF_TASK
     which = action - task * MOVES_OF_TASK
     w[x + X_MOVES] += 1
-    if which:
+    if which and w[x + X_MODEL] == TSO:
         reach_memory(w, x, task, which - 1)
     else:
         first = w[w[H_COUNT] + N_BUG1]
         before = bugs(w)
-        move(w, x, task)
+        w[x + X_REFUSED] = 0
+        move(w, x, task, which)
+        if w[x + X_REFUSED]:
+            w[w[H_COUNT] + N_BUG1] = first
+            w[w[H_COUNT] + N_BUG1 + 1] = before - first
+            return NO_MOVE
         if bugs(w) != before:
             which_bug = BUG1 if w[w[H_COUNT] + N_BUG1] != first else BUG1 + 1
             violate(w, x, which_bug, state, action)
@@ -82,6 +87,8 @@ def is_possible(w: World, x: int, action: int) -> int:
     """Return whether a move can be made in the state of the World."""
     task = action // MOVES_OF_TASK
     which = action - task * MOVES_OF_TASK
+    if w[x + X_MODEL] == LKMM:
+        return can_choose(w, x, task, which)
     if which == 0:
         return can_move(w, x, task)
     return may_reach_memory(w, x, task, which - 1)
@@ -114,9 +121,9 @@ def overtakes_writer(w: World, x: int, task: int) -> int:
 def is_stuck(w: World, x: int) -> int:
     """Return whether nobody can be relied on to move, though not all have ended."""
     for task in range(w[H_TASKS]):
-        if can_move(w, x, task) and overtakes_writer(w, x, task) == 0:
+        if can_go_on(w, x, task) and overtakes_writer(w, x, task) == 0:
             return 0
-    if w[x + X_MODEL] != SC and buffers_are_empty(w, x) == 0:
+    if w[x + X_MODEL] == TSO and buffers_are_empty(w, x) == 0:
         return 0
     return all_ended(w) == 0
 

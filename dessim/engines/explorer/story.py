@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from dessim.engines.explorer import layout as ex
@@ -66,7 +67,18 @@ class Walk:
     def possible(self) -> list[int]:
         """Return the moves that can be made."""
         last = self.tasks * ex.MOVES_OF_TASK
-        return [action for action in range(last) if is_possible(self.w, self.x, action)]
+        found = [action for action in range(last) if is_possible(self.w, self.x, action)]
+        if self.w[self.x + ex.X_MODEL] != ex.LKMM:
+            return found
+        return [action for action in found if self.is_granted(action)]
+
+    def is_granted(self, action: int) -> bool:
+        """Return whether a move can be made after all: whether nothing refuses it on the way."""
+        before, fired = list(self.w), self.fired
+        self.make(action)
+        granted = not self.w[self.x + ex.X_REFUSED]
+        self.w[:], self.fired = before, fired
+        return granted
 
     def make(self, action: int) -> None:
         """Make a move."""
@@ -75,10 +87,11 @@ class Walk:
         bug1 = w[lay.H_COUNT] + lay.N_BUG1
         before = w[bug1]
         all_before = bugs(w)
-        if which:
+        if which and w[x + ex.X_MODEL] == ex.TSO:
             reach_memory(w, x, task, which - 1)
         else:
-            move(w, x, task)
+            w[x + ex.X_REFUSED] = 0
+            move(w, x, task, which)
         if bugs(w) != all_before:
             self.fired = "bug1" if w[bug1] != before else "bug2"
 
@@ -109,15 +122,34 @@ def tell(small: Small, schedule: Sequence[int]) -> list[StoryLine]:
                 f" {could} could move"
             )
         task, which = divmod(action, ex.MOVES_OF_TASK)
-        if which:
+        if which and walk.w[walk.x + ex.X_MODEL] == ex.TSO:
             text = wording_of_store(walk.w, walk.x, task, which - 1)
             walk.make(action)
         else:
-            text = wording(walk, action)
+            text = wording(walk, action) + (" (finds an older value)" if which else "")
         wrong = tuple(name for name in walk.wrong() if name not in seen)
         seen.update(wrong)
         lines.append(StoryLine(task, text, wrong))
     return lines
+
+
+def is_exact(made: Exploration, path: Sequence[int]) -> bool:
+    """Return whether a way from state to state takes no value of a word for another.
+
+    The state to which a move leads is the same if the move took one for another and if it did not
+    have to: so the moves are made again, and what they had to do is looked at.
+    """
+    walk = Walk(made.small)
+    walk.symmetric = int(made.symmetric)
+    x = walk.x
+    for before, after in pairwise(path):
+        walk.go_to([int(word) for word in made.keys[before]])
+        wanted = tuple(int(word) for word in made.keys[after])
+        walk.w[x + ex.X_FULL] = 0
+        walk.make(int(made.parents[after]) & 255)
+        if walk.w[x + ex.X_FULL] & ex.FULL_MERGED or walk.key(symmetric=True) != wanted:
+            return False
+    return True
 
 
 def concrete(made: Exploration, name: str) -> tuple[list[int], int]:

@@ -66,7 +66,7 @@ def inspect_page(w: World, x: int, page: int, rest: int) -> int:
         wrong |= 1 << NEGATIVE
     if refcount < 0 or (refcount == 0 and (mapcount > 0 or ptes > 0)):
         wrong |= 1 << FREED
-    if w[x + X_MODEL] == SC:
+    if w[x + X_MODEL] != TSO:
         if mapcount < ptes:
             wrong |= 1 << BELOW
     elif mapcount + pending_sum(w, x, record + P_MAPCOUNT) < ptes + ptes_on_their_way(w, x, page):
@@ -84,7 +84,7 @@ def inspect_page(w: World, x: int, page: int, rest: int) -> int:
 def inspect(w: World, x: int) -> int:
     """Return the properties that the state of the World violates, one bit each."""
     rest = all_at_rest(w, x)
-    if rest and w[x + X_MODEL] != SC:
+    if rest and w[x + X_MODEL] == TSO:
         rest = buffers_are_empty(w, x)
     wrong = 0
     for page in range(w[x + X_PAGES]):

@@ -98,7 +98,7 @@ def wording(walk: "Walk", action: int) -> str:
 
 def _holds(walk: "Walk", action: int) -> str:
     """Return whether the condition of a task's next step holds: the first step alone, undone."""
-    from dessim.engines.explorer.moves import carry_out_visible
+    from dessim.engines.explorer.moves import carry_out_alone
 
     w, x = walk.w, walk.x
     task = action // ex.MOVES_OF_TASK
@@ -107,7 +107,7 @@ def _holds(walk: "Walk", action: int) -> str:
     if not OPERATIONS[w[i + lay.I_OP]].asks:
         return ""
     key = walk.key()
-    carry_out_visible(w, x, task)
+    carry_out_alone(w, x, task, action % ex.MOVES_OF_TASK)
     holds = w[pc] == w[i + lay.I_NEXT]
     walk.go_to(key)
     return "yes" if holds else "no"

@@ -7,7 +7,8 @@ import numpy as np
 
 from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.fields import pack_fields, program_of, shared_words, task_at
-from dessim.engines.explorer.orders import Rules, begins_lookup, needs_of, operation_of, order_of
+from dessim.engines.explorer.histories import Plan, begin_histories, known_fields, plan_of
+from dessim.engines.explorer.orders import Rules, class_of, lookup_from, needs_of, operation_of
 from dessim.errors import UserError
 from dessim.kernel import layout as lay
 from dessim.kernel.operation import FREES_TABLES, QUIET_ALWAYS, QUIET_IF_TABLES_STAY
@@ -15,7 +16,7 @@ from dessim.kernel.ops import OP_BEGIN, OP_PAUSE, OP_REST
 from dessim.kernel.setup import Setup
 from dessim.kernel.world import build_world
 
-MEMORY = {"sc": ex.SC, "tso": ex.TSO, "weak": ex.WEAK}
+MEMORY = {"sc": ex.SC, "tso": ex.TSO, "lkmm": ex.LKMM}
 
 
 class ScopeError(UserError):
@@ -41,10 +42,18 @@ class Small:
     setup: Setup
     rules: Rules
     finite: int = field(default=0)
+    late: tuple[str, ...] = ()
 
 
-def small_world(setup: Setup, rules: Rules) -> Small:
+def small_world(setup: Setup, rules: Rules, numbers: tuple[int, ...] = ()) -> Small:
     """Return the World of a setup, ready to be explored.
+
+    Parameters
+    ----------
+    setup : Setup
+    rules : Rules
+    numbers : tuple of int
+        What the pages' numbers are at first, for litmus tests.
 
     Raises
     ------
@@ -64,6 +73,8 @@ def small_world(setup: Setup, rules: Rules) -> Small:
     _leave_cpus_out(w)
     _place_actors(w, setup)
     _decide_what_is_quiet(w)
+    for page, number in enumerate(numbers):
+        w[int(w[lay.H_PAGE]) + page * int(w[lay.H_PAGE_WORDS]) + lay.P_DATA] = number
     return _with_plan(w, setup, rules)
 
 
@@ -131,27 +142,51 @@ def _decide_what_is_quiet(w: Any) -> None:
         row[lay.I_PRIVATE] = lay.PRIVATE_ALWAYS if quiet else lay.PRIVATE_NEVER
 
 
+def _views(tasks: int, plan: Plan) -> int:
+    """Return how many views there are: of full barriers, of tasks, of locks."""
+    return 1 + tasks * ex.VIEWS_OF_TASK + len(plan.locks) * ex.VIEWS_OF_LOCK
+
+
+def _sizes(rows: int, tasks: int, shared: int, plan: Plan) -> dict[int, int]:
+    """Return how many words each part of the explorer's own has."""
+    return {
+        ex.X_CLASS: rows,
+        ex.X_LOOKUP: rows,
+        ex.X_NEEDS: rows,
+        ex.X_LOADS: rows,
+        ex.X_STORES: rows,
+        ex.X_ALIVE: rows,
+        ex.X_EXPOSED: rows,
+        ex.X_OPEN: rows,
+        ex.X_USES: rows,
+        ex.X_CARRIED: rows,
+        ex.X_WHERE: len(plan.wheres) * ex.W_WORDS,
+        ex.X_HISTORY: len(plan.wheres) * ex.G_WORDS,
+        ex.X_VIEWS: _views(tasks, plan),
+        ex.X_LOCKS: 2 * len(plan.locks),
+        ex.X_PICK: 2 * 7,
+        ex.X_BUFFER: tasks * ex.B_WORDS,
+        ex.X_SHARE: 2 * shared,
+        ex.X_SAVED: max(shared, len(plan.wheres)),
+        ex.X_VIEW: shared,
+        ex.X_WITNESS: 2 * len(ex.PROPERTIES),
+        ex.X_KEY: 128,
+    }
+
+
 def _with_plan(w: Any, setup: Setup, rules: Rules) -> Small:
     """Append the explorer's words to a World."""
     rows = program_of(w)
     shared = shared_words(w, setup)
     tasks, x = int(w[lay.H_TASKS]), len(w)
+    plan = plan_of(w, setup, rules)
     end = x + ex.X_WORDS
     places: dict[int, int] = {}
-    sizes = {
-        ex.X_CLASS: len(rows),
-        ex.X_LOOKUP: len(rows),
-        ex.X_NEEDS: len(rows),
-        ex.X_BUFFER: tasks * ex.B_WORDS,
-        ex.X_SHARE: 2 * len(shared),
-        ex.X_SAVED: len(shared),
-        ex.X_VIEW: len(shared),
-        ex.X_WITNESS: 2 * len(ex.PROPERTIES),
-        ex.X_KEY: 64,
-    }
+    sizes = _sizes(len(rows), tasks, len(shared), plan)
     for slot, size in sizes.items():
         places[slot], end = end, end + size
-    packing, block = pack_fields(w, setup, rules, len(rows), places[ex.X_BUFFER], len(shared))
+    known = known_fields(w, plan, places[ex.X_HISTORY], places[ex.X_VIEWS])
+    packing, block = pack_fields(w, setup, rules, places[ex.X_BUFFER], len(shared), known)
     places[ex.X_FIELD] = end
     w = np.concatenate([w, np.zeros(end + len(packing.rows) * ex.F_WORDS - x, dtype=np.int64)])
     own = int(w[lay.H_MAPPINGS]) > 1
@@ -162,39 +197,61 @@ def _with_plan(w: Any, setup: Setup, rules: Rules) -> Small:
         ex.X_FIELDS: len(packing.rows),
         ex.X_MODEL: MEMORY[rules.memory],
         ex.X_SHARED: len(shared),
+        ex.X_WHERES: len(plan.wheres),
+        ex.X_NUMBERS: int(plan.numbers),
+        ex.X_VIEW_COUNT: _views(tasks, plan),
+        ex.X_LOCK_COUNT: len(plan.locks),
         ex.X_ATTEMPTS: rules.attempts,
         ex.X_FRESH: int(rules.neighbour),
         ex.X_PAGES: setup.pages,
         ex.X_THREADS: setup.threads,
         ex.X_BLOCK: block,
         # an actor visits page tables one after the other: with one each, threads differ;
-        # and so they do by the ptes of their own tables or targets in their store buffers
+        # and so they do by the ptes of their own tables or targets in their store buffers, and by
+        # what is known of them
         ex.X_SYMMETRIC: int(
             setup.threads > 1
             and same_target
-            and not (own and setup.actors)
-            and not ((own or rules.neighbour) and rules.memory != "sc")
+            and not (own and (setup.actors or rules.memory != "sc"))
+            and not (rules.neighbour and rules.memory == "tso")
         ),
     }
     for slot, number in header.items():
         w[x + slot] = number
     w[end:] = np.array(packing.rows, dtype=np.int64).ravel()
-    _describe_instructions(w, places, rules)
+    _describe_instructions(w, places, rules, plan)
+    begin_histories(w, x, plan)
     for number, (address, kind) in enumerate(shared):
         w[places[ex.X_SHARE] + number] = address
         w[places[ex.X_SHARE] + len(shared) + number] = kind
     finite = (1 << tasks) - (1 if rules.attempts else 1 << setup.threads)
-    return Small(w, x, setup, rules, finite)
+    late = tuple(sorted({operation_of(rows[place]).words for place in plan.late}))
+    return Small(w, x, setup, rules, finite, late)
 
 
-def _describe_instructions(w: Any, places: dict[int, int], rules: Rules) -> None:
+def _describe_instructions(w: Any, places: dict[int, int], rules: Rules, plan: Plan) -> None:
     """Note of each instruction how it is ordered, what it needs, whether it begins a lookup."""
     rows = program_of(w)
+    lkmm = rules.memory == "lkmm"
     for place, row in enumerate(rows):
-        lookup = not rules.split_lookup and begins_lookup(rows, place)
-        order = lay.CLASS_FULL if lookup else order_of(row, rules)
-        w[places[ex.X_CLASS] + place] = order
-        w[places[ex.X_LOOKUP] + place] = lookup
+        lookup = [] if rules.split_lookup else lookup_from(rows, place)
+        order = plan.orders[place]
+        words = order.loads
+        for other in lookup:
+            words |= plan.orders[other].loads
+        kind = order.kind if lkmm else class_of(row, rules)
+        w[places[ex.X_CLASS] + place] = lay.CLASS_FULL if lookup and not lkmm else kind
+        w[places[ex.X_LOOKUP] + place] = bool(lookup)
         w[places[ex.X_NEEDS] + place] = needs_of(row)
-        if row[lay.I_PRIVATE] and order == lay.CLASS_FULL and rules.memory != "sc":
+        w[places[ex.X_LOADS] + place] = words
+        w[places[ex.X_STORES] + place] = order.stores
+        if lkmm:
+            w[places[ex.X_ALIVE] + place] = plan.alive[place]
+            w[places[ex.X_EXPOSED] + place] = plan.exposed[place]
+            w[places[ex.X_OPEN] + place] = plan.open[place]
+            w[places[ex.X_USES] + place] = plan.uses[place]
+            w[places[ex.X_CARRIED] + place] = plan.carried[place]
+            if order.kind in (lay.IS_MB, lay.IS_RMB, lay.IS_WMB):
+                row[lay.I_PRIVATE] = lay.PRIVATE_NEVER
+        elif row[lay.I_PRIVATE] and kind == lay.CLASS_FULL and rules.memory != "sc":
             row[lay.I_PRIVATE] = lay.PRIVATE_BEHIND_STORES

@@ -44,7 +44,7 @@ class Scope:
     pages : int, 1..2
         Pages that threads and actor have in common.
     memory : str
-        ``sc``, ``tso`` or ``weak``.
+        ``sc``, ``tso`` or ``lkmm``.
     plain_increment, acquire_only, split_lookup : bool
         See ``engines.explorer.orders.Rules``.
     """
@@ -173,10 +173,10 @@ def refuse_nonsense(scope: Scope) -> None:
         raise CheckError(f"attempts must be 1, 2 or repeat, found {scope.attempts}")
     if dict(scope.scheme_options).get("folio_order", 0):
         raise CheckError("folio_order must be 0: the explorer knows pages one by one")
-    if scope.acquire_only and scope.memory != "weak":
-        raise CheckError("--lock-page acquire needs --memory weak: elsewhere it is a full barrier")
+    if scope.acquire_only and scope.memory != "lkmm":
+        raise CheckError("--lock-page acquire needs --memory lkmm: elsewhere it is a full barrier")
     if scope.plain_increment and scope.memory == "sc":
-        raise CheckError("--increment plain needs --memory tso or weak: sc delays nothing")
+        raise CheckError("--increment plain needs --memory tso or lkmm: sc delays nothing")
 
 
 def task_names(scope: Scope) -> list[str]:

@@ -1,0 +1,341 @@
+"""What lies ahead of an instruction in its task's program, as far as memory order needs it.
+
+Two things: which words the task may still load, so that older values of others can be forgotten;
+and which plain loads a later store may overtake, so that another task's answer to the store comes
+back to the load (load buffering).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from dessim.engines.explorer.orders import following
+from dessim.kernel import layout as lay
+from dessim.kernel.operands import data_of
+from dessim.kernel.operation import LOADS, Order
+from dessim.kernel.ops import (
+    OP_BUG_ON,
+    OP_LOAD_DATA,
+    OP_LOCK,
+    OP_NEXT_ACCESS,
+    OP_NOTE,
+    OP_WHEN_LOADED,
+    OP_WHEN_NOTED,
+)
+
+BARRIERS = (lay.IS_MB, lay.IS_RMW_FULL, lay.IS_RMW_RELEASE_MB)
+USES = (
+    *(lay.IS_UNLOCK, lay.IS_UNLOCK_SPIN, lay.IS_STORE_RELEASE, lay.IS_RMW_RELEASE),
+    *(lay.IS_RMW_RELEASE_MB, lay.IS_RMB, lay.IS_LOAD_THEN_RMB),
+)
+"""What hands on, or lets a task see, all that it knows, and is no full barrier."""
+CARRIERS = (lay.IS_STORE, lay.IS_RMW_VOID, lay.IS_RMW_ACQUIRE)
+"""What hands on only what an earlier barrier ordered."""
+ORDERED_STORES = (*BARRIERS, lay.IS_STORE_RELEASE, lay.IS_RMW_RELEASE)
+
+
+def ways_on(rows: Any) -> list[list[int]]:
+    """Return where the program can go on behind each instruction."""
+    return [[n for n in following(row) if n < len(rows)] for row in rows]
+
+
+def ways_within_a_fault(rows: Any, ways: list[list[int]]) -> list[list[int]]:
+    """Return where the program can go on before the task is back in user mode.
+
+    No compiler moves a store over that, and no CPU makes a store visible before the branches in
+    front of it are decided: what an earlier fault looked at is over.
+    """
+    ops = rows[:, lay.I_OP]
+    return [[] if op == OP_NEXT_ACCESS else on for op, on in zip(ops, ways, strict=True)]
+
+
+def loads_ahead(ways: list[list[int]], orders: list[Order], *, up_to_barrier: bool) -> list[int]:
+    """Return which words are loaded from each instruction on: bits ``IN_*``.
+
+    A number of a litmus test counts as loaded where it is stored: stores need its old values, too.
+    """
+    found = [0] * len(ways)
+    changed = True
+    while changed:
+        changed = False
+        for place in range(len(ways) - 1, -1, -1):
+            order = orders[place]
+            words = order.loads | (order.stores & lay.IN_DATA)
+            after = ways[place]
+            if up_to_barrier and order.kind in BARRIERS:
+                after = after[1:] if order.conditional else []
+            for other in after:
+                words |= found[other]
+            if words != found[place]:
+                found[place] = words
+                changed = True
+    return found
+
+
+def before_barrier(ways: list[list[int]], orders: list[Order], kinds: tuple[int, ...]) -> list[int]:
+    """Return for each instruction whether one of some kinds may come before a full barrier."""
+    found = [0] * len(ways)
+    changed = True
+    while changed:
+        changed = False
+        for place in range(len(ways) - 1, -1, -1):
+            order = orders[place]
+            after = ways[place]
+            if order.kind in BARRIERS:
+                after = after[1:] if order.conditional else []
+            holds = int(order.kind in kinds or any(found[other] for other in after))
+            if holds != found[place]:
+                found[place] = holds
+                changed = True
+    return found
+
+
+def before_lock(
+    rows: Any, ways: list[list[int]], orders: list[Order], words: int, lock: int
+) -> list[int]:
+    """Return for each instruction whether some words may be loaded before a lock is taken."""
+    found = [0] * len(ways)
+    changed = True
+    while changed:
+        changed = False
+        for place in range(len(ways) - 1, -1, -1):
+            row = rows[place]
+            takes = row[lay.I_OP] == OP_LOCK and row[lay.I_A] == lock
+            after = [] if takes else ways[place]
+            holds = int(bool(orders[place].loads & words) or any(found[k] for k in after))
+            if holds != found[place]:
+                found[place] = holds
+                changed = True
+    return found
+
+
+Word = tuple[str, int]  # a kind of word, or the number of a page, or a lock
+
+
+def words_of(bits: int, row: Any) -> set[Word]:
+    """Return the words that bits ``IN_*`` of an instruction name."""
+    found = {("word", 1 << k) for k in range(6) if (bits >> k) & 1}
+    return found | ({("number", int(row[lay.I_A]))} if bits & lay.IN_DATA else set())
+
+
+def read_by(row: Any, order: Order) -> set[Word]:
+    """Return the words whose values an instruction finds: an RMW finds that to which it stores."""
+    if order.kind == lay.IS_LOCK:
+        return {("lock", int(row[lay.I_A]))}
+    is_rmw = lay.IS_RMW_VOID <= order.kind <= lay.IS_RMW_FULL
+    return words_of(order.loads | (order.stores if is_rmw else 0), row)
+
+
+def written_by(row: Any, order: Order) -> set[Word]:
+    """Return the words to which an instruction stores."""
+    if order.kind in (lay.IS_UNLOCK, lay.IS_UNLOCK_SPIN):
+        return {("lock", int(row[lay.I_A]))}
+    return words_of(order.stores, row)
+
+
+Held = frozenset[tuple[int, int]]  # locks: which, and whether as a reader
+OF_A_MAPPING = (lay.LOCK_MMAP, lay.LOCK_PAGE_TABLE, lay.LOCK_PTL, lay.LOCK_VMA)
+PAGE_TABLES = {("word", lay.IN_PTE), ("word", lay.IN_TABLE)}
+
+
+def held_at(rows: Any, ways: list[list[int]], orders: list[Order], start: int) -> dict[int, Held]:
+    """Return the locks that a task holds before each instruction, on all ways there.
+
+    A way is one that can be gone with what the task noted (``note``, ``when_noted``).
+    """
+    held: dict[tuple[int, int], Held] = {(start, 0): frozenset()}
+    todo = [(start, 0)]
+    while todo:
+        place, noted = todo.pop()
+        row = rows[place]
+        lock = (int(row[lay.I_A]), int(row[lay.I_B]))
+        behind = held[place, noted]
+        if orders[place].kind == lay.IS_LOCK:
+            behind |= {lock}
+        elif orders[place].kind in (lay.IS_UNLOCK, lay.IS_UNLOCK_SPIN):
+            behind -= {lock}
+        after = ways[place]
+        if row[lay.I_OP] == OP_NOTE:
+            noted = int(row[lay.I_A])
+        elif row[lay.I_OP] == OP_WHEN_NOTED and len(after) == 2:
+            after = [after[0 if noted else 1]]
+        for other in after:
+            known = held.get((other, noted))
+            found = behind if known is None else known & behind
+            if known != found:
+                held[other, noted] = found
+                todo.append((other, noted))
+    places: dict[int, Held] = {}
+    for (place, _), locks in held.items():
+        places[place] = places.get(place, locks) & locks
+    return places
+
+
+def kept_apart(word: Word, one: Held, other: Held) -> bool:
+    """Return whether a lock keeps two accesses to a word apart, one of which writes it.
+
+    Locks of an mm, and of page tables, say something of the ptes below them only.
+    """
+    return any(
+        which == its and not (shared and is_shared)
+        for which, shared in one
+        for its, is_shared in other
+        if which not in OF_A_MAPPING or word in PAGE_TABLES
+    )
+
+
+class Crossing:
+    """Loads of tasks that later stores of theirs may overtake, and be answered by others.
+
+    A store waits for a load by a full barrier, by a release, by an acquire, by dropping a spinlock
+    and taking another, by going to the same word, or if it is only carried out because of what was
+    loaded (``ppo`` in the model). What others do with the store must come back to the load: else
+    nobody can tell. A lock under which one task stores and another loads orders all before the one
+    and all behind the other.
+    """
+
+    def __init__(
+        self, rows: Any, ways: list[list[int]], orders: list[Order], starts: list[int]
+    ) -> None:
+        self.rows, self.ways, self.orders = rows, ways, orders
+        self.within = ways_within_a_fault(rows, ways)
+        self.held = [held_at(rows, ways, orders, start) for start in starts]
+        self.later: dict[int, list[int]] = {}
+
+    def loads(self) -> set[int]:
+        """Return the places of such loads."""
+        return {
+            place for task, held in enumerate(self.held) for place in held if self.at(task, place)
+        }
+
+    def at(self, task: int, place: int) -> bool:
+        """Return whether a load of a task is one."""
+        order = self.orders[place]
+        plain = order.kind in LOADS or order.conditional
+        if not order.loads or not plain or order.kind == lay.IS_LOAD_ACQUIRE:
+            return False
+        if self.rows[place, lay.I_OP] == OP_BUG_ON:  # what follows is there only if it passes
+            return False
+        loaded = {word for word in words_of(order.loads, self.rows[place]) if word[0] == "number"}
+        starts = set(_joins(self.rows, self.within, self.orders, place))
+        reached = {other for other, _ in _reach(self.within, self.orders, starts)}
+        stores = [
+            (task, other, word)
+            for other in reached
+            if self.orders[other].kind not in ORDERED_STORES
+            for word in words_of(self.orders[other].stores, self.rows[other]) - loaded
+        ]
+        return self.comes_back(stores, task, place)
+
+    def comes_back(self, stores: list[tuple[int, int, Word]], task: int, place: int) -> bool:
+        """Return whether some stores can be answered, by one task after the other, at a load."""
+        seen = set(stores)
+        todo = list(stores)
+        while todo:
+            writer, store, word = todo.pop()
+            for reader, held in enumerate(self.held):
+                if reader == writer:
+                    continue
+                for load in held:
+                    if word not in read_by(self.rows[load], self.orders[load]):
+                        continue
+                    if kept_apart(word, self.held[writer][store], held[load]):
+                        continue
+                    if (reader, load) == (task, place):
+                        return True
+                    new = self.answers(reader, load) - seen
+                    seen |= new
+                    todo += new
+        return False
+
+    def answers(self, task: int, load: int) -> set[tuple[int, int, Word]]:
+        """Return all stores of a task behind a load of it."""
+        if load not in self.later:
+            self.later[load] = reached_in_order(self.ways, load)
+        return {
+            (task, place, word)
+            for place in self.later[load]
+            for word in written_by(self.rows[place], self.orders[place])
+        }
+
+
+State = tuple[int, bool]  # a place, and whether a spinlock was dropped on the way
+
+
+def _reach(ways: list[list[int]], orders: list[Order], starts: set[State]) -> Iterator[State]:
+    """Yield what can be reached from some places without one of the barriers above."""
+    todo = list(starts)
+    seen = set(todo)
+    while todo:
+        place, dropped = todo.pop()
+        yield place, dropped
+        order = orders[place]
+        after = ways[place]
+        if order.kind in BARRIERS:
+            after = after[1:] if order.conditional else []
+        if dropped and order.kind == lay.IS_LOCK:
+            continue
+        dropped = dropped or order.kind == lay.IS_UNLOCK_SPIN
+        for other in after:
+            if (other, dropped) not in seen:
+                seen.add((other, dropped))
+                todo.append((other, dropped))
+
+
+def _joins(rows: Any, ways: list[list[int]], orders: list[Order], place: int) -> Iterator[State]:
+    """Yield where what a load has found no longer decides what is carried out.
+
+    Nothing if a full barrier comes before that on all ways.
+    """
+    if rows[place, lay.I_OP] != OP_LOAD_DATA:
+        join = _meeting(ways, place)
+        behind = ways[place][1:] if orders[place].conditional else ways[place]
+        for other, dropped in _reach(ways, orders, {(start, False) for start in behind}):
+            if other == join:
+                yield other, dropped
+        return
+    register = data_of(int(rows[place, lay.I_B])).register
+    at = ways[place][0]
+    while rows[at, lay.I_OP] == OP_WHEN_LOADED and rows[at, lay.I_A] == register:
+        join = _meeting(ways, at)
+        if join is None:
+            return
+        at = join
+    yield at, False
+
+
+def _meeting(ways: list[list[int]], place: int) -> int | None:
+    """Return where all ways behind a branch meet again: its nearest post-dominator."""
+    if len(set(ways[place])) == 1:
+        return ways[place][0]
+    reached = [_closure(ways, start) for start in ways[place]]
+    common = set.intersection(*reached)
+    for candidate in reached_in_order(ways, ways[place][0]):
+        if candidate in common and all(
+            candidate in _closure(ways, start) and not _avoids(ways, start, candidate)
+            for start in ways[place]
+        ):
+            return candidate
+    return None
+
+
+def _closure(ways: list[list[int]], start: int) -> set[int]:
+    return set(reached_in_order(ways, start))
+
+
+def reached_in_order(ways: list[list[int]], start: int, without: int = -1) -> list[int]:
+    """Return what can be reached from a place, nearest first."""
+    if start == without:
+        return []
+    found, seen = [start], {start}
+    for place in found:
+        for other in ways[place]:
+            if other not in seen and other != without:
+                seen.add(other)
+                found.append(other)
+    return found
+
+
+def _avoids(ways: list[list[int]], start: int, place: int) -> bool:
+    """Return whether a program can end, or go round for ever, without coming to a place."""
+    reached = reached_in_order(ways, start, place)
+    return any(not ways[other] or ways[other] == [other] for other in reached)

@@ -402,7 +402,7 @@ OP_ADD_NR_PTES = operation(
     line=lay.MMAP_LINE,
     access=LINE_RMW,
     category="page_table",
-    order=about.COUNTS,
+    order=about.Order(lay.IS_RMW_VOID),
     listing=lambda by, b, _: f"nr_ptes {'+' if by > 0 else '-'} 1",
 )
 OP_READ_SLOTS = operation(

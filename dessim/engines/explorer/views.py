@@ -179,12 +179,25 @@ def drop_value(w: World, x: int, where: int, first: int, dropped: int) -> None:
             w[place] = merged(w[place], where, first, dropped)
 
 
+def deepest(w: World, x: int, where: int) -> int:
+    """Return how many values of a word are kept: two more than there are different ones.
+
+    Then two of those between the first and the last are always the same, and can be merged. A
+    flag has two, a mapcount one more than threads.
+    """
+    kind = w[w[x + X_WHERE] + where * W_WORDS + W_KIND]
+    if kind == IN_REFCOUNT or kind == IN_DATA:
+        return DEEPEST
+    if kind == IN_MAPCOUNT:
+        return min(DEEPEST, w[x + X_THREADS] + 3)
+    return USUAL
+
+
 def make_room(w: World, x: int, where: int, number: int) -> int:
     """Make room for a new value in a word's history; return its number, or 0 for lack of room."""
     g = history_of(w, x, where)
     last = w[g + G_COUNT]
-    kind = w[w[x + X_WHERE] + where * W_WORDS + W_KIND]
-    if last == (DEEPEST if kind == IN_REFCOUNT or kind == IN_DATA else USUAL):
+    if last == deepest(w, x, where):
         if w[x + X_NUMBERS] or number <= last or merge(w, x, where) == 0:
             w[x + X_FULL] |= FULL_HISTORY
             return 0

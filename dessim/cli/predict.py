@@ -82,15 +82,14 @@ def predict(
 def _points(
     experiment: Experiment, cells: tuple[str, ...], simulate: tuple[str, ...], replications: int
 ) -> tuple[list[Point], list[Point]]:
-    """The cells as they are predicted, and as small as the experiment simulates them."""
+    """The cells as they are predicted, and as small as differences need them."""
     from dessim.model.author import usual_author
-    from dessim.study.fidelity.cells import DIFFERENCE_BYTES, points_of, simulating, spelled_out
+    from dessim.study.fidelity.cells import for_differences, points_of, simulating, spelled_out
 
     keys = spelled_out(cells or usual_author().predicted, "--cells")
-    small = points_of(keys, experiment, random_bytes=DIFFERENCE_BYTES)
-    full = simulating(small, simulate or ("full",))
-    # Differences under common random numbers need no replications.
-    small = [p.model_copy(update={"replications": 1}) for p in small]
+    asked = points_of(keys, experiment)
+    full = simulating(asked, simulate or ("full",))
+    small = [for_differences(point) for point in asked]
     return [p.model_copy(update={"replications": replications}) for p in full], small
 
 

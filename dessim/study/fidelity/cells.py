@@ -24,8 +24,8 @@ FULL = "full"
 PAGES_PER_TABLE = 512
 CELL_BYTES = 64 << 20
 """How much of a file a cell simulates where the experiment leaves it to `simulate: auto`."""
-DIFFERENCE_BYTES = 16 << 20
-"""The same of a file that is read at random, where only differences of its time matter."""
+DIFFERENCE_BYTES = {"sequential": 32 << 20, "one_per_table": 256 << 20, "random": 4 << 20}
+"""The same where only relative differences between two machines matter, by a workload's access."""
 _NUMBERS = re.compile(r"(\*|\d{1,6}(,\d{1,6})*)?\Z")
 
 
@@ -220,6 +220,20 @@ def of_a_size(point: Point, random_bytes: int | None = CELL_BYTES) -> Point:
     part = None if size is None or size >= point.workload.file_size_bytes else size
     once = {"replications": 1} if size is None else {}
     return point.model_copy(update={"simulate_bytes": part, "simulate_cap_bytes": None, **once})
+
+
+def for_differences(point: Point) -> Point:
+    """Return a point as small as a comparison of two machines needs it.
+
+    Under common random numbers the relative difference of two machines hardly depends on the size,
+    and one replication of each says it.
+    """
+    size = DIFFERENCE_BYTES[point.workload.access]
+    part = min(size, point.simulate_bytes or point.workload.file_size_bytes)
+    changed = {"simulate_bytes": part, "simulate_cap_bytes": None, "replications": 1}
+    if part >= point.workload.file_size_bytes:
+        changed["simulate_bytes"] = None
+    return point.model_copy(update=changed)
 
 
 def _point(key: Key, templates: Mapping[object, Point]) -> Point:

@@ -64,7 +64,8 @@ def test_predictions_on_record_are_those_of_the_profile() -> None:
     cells = {(row["workload"], row["threads"], row["order"]) for row in rows}
     orders = ("baseline", "1", "3", "4", "5", "7", "9")
     asked = {("seq_16GiB", "60"), ("seq_16GiB", "120")}
-    asked |= {("touch_one_page_per_2MiB_16GiB", threads) for threads in ("32", "60", "120")}
+    many = ("rand_1GiB", "touch_one_page_per_2MiB_16GiB")
+    asked |= {(workload, threads) for workload in many for threads in ("32", "60", "120")}
     assert cells == {(*one, order) for one in asked for order in orders}
     for row in rows:
         assert float(row["seconds_lo"]) < float(row["seconds"]) < float(row["seconds_hi"])

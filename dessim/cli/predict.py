@@ -102,11 +102,12 @@ def _predictions(
     engine: str,
 ) -> dict[str, Any]:
     from dessim.study.fidelity.calibrate import usable
-    from dessim.study.fidelity.cells import points_of
+    from dessim.study.fidelity.cells import once_in_full, points_of
     from dessim.study.fidelity.predict import predictions_of
     from dessim.study.fidelity.validation import validation_of
 
     measured = points_of(usable(table), experiment, table.places, random_bytes=None)
+    measured = [once_in_full(point) for point in measured]
     validation = validation_of(measured, run(measured), table, engine)
     try:
         return predictions_of(full, small, validation, run)

@@ -64,7 +64,7 @@ def validate(
     chosen = load_with(experiment, machine, overrides, seed, replications)
     table = table_of(chosen, data)
     from dessim.study.fidelity.cells import chosen as choose
-    from dessim.study.fidelity.cells import points_of, simulating
+    from dessim.study.fidelity.cells import once_in_full, points_of, simulating
     from dessim.study.fidelity.validation import validation_of
     from dessim.study.store.runs import Store
     from dessim.study.sweep.plan import check
@@ -72,9 +72,9 @@ def validate(
 
     wanted = choose(only, table.rows, "--only")
     points = points_of(wanted, chosen, table.places, random_bytes=None, grow=True)
-    if replications:
-        points = [p.model_copy(update={"replications": replications}) for p in points]
     points = simulating(points, simulate)
+    if replications is None:
+        points = [once_in_full(point) for point in points]
     check(chosen, points)
     rounds = Rounds(chosen, points, engine, Store(out / "runs"))  # type: ignore[arg-type]
     tally = do_rounds(rounds, jobs, quiet=quiet)

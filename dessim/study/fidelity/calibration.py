@@ -50,6 +50,29 @@ def record_of(
     )
 
 
+def joined(earlier: Calibration | None, new: Calibration) -> Calibration:
+    """Return the record of a profile that was fitted before and has been fitted again.
+
+    Each fit may have parameters of its own: those of the earlier one that were not fitted again
+    keep their covariance, and are taken as independent of the new ones. Cells of both are fitted
+    cells. What a cross-validation found stays until another one finds it anew.
+    """
+    if earlier is None or earlier.data != new.data:
+        return new
+    kept = [i for i, name in enumerate(earlier.parameters) if name not in new.parameters]
+    before, after = len(kept), len(new.parameters)
+    rows = [[earlier.covariance[i][j] for j in kept] + [0.0] * after for i in kept]
+    rows += [[0.0] * before + list(row) for row in new.covariance]
+    return Calibration(
+        data=new.data,
+        cells=tuple(dict.fromkeys((*earlier.cells, *new.cells))),
+        parameters=(*(earlier.parameters[i] for i in kept), *new.parameters),
+        covariance=tuple(tuple(row) for row in rows),
+        unseen=new.unseen or earlier.unseen,
+        left_out=new.left_out or earlier.left_out,
+    )
+
+
 def left_out_errors(folds: Sequence[tuple[int, list[Entry]]]) -> dict[str, float]:
     """Root mean square error of seconds by workload, over cells of the threads left out."""
     cells = [{**cell, "fitted": False} for _, fold in folds for cell in fold]

@@ -24,6 +24,9 @@ FULL = "full"
 PAGES_PER_TABLE = 512
 CELL_BYTES = 64 << 20
 """How much of a file a cell simulates where the experiment leaves it to `simulate: auto`."""
+CELL_WINDOWS = 128
+"""Windows of a mapping that a cell of sequential reads simulates at least: so long threads need to
+form the convoys that make them lose trylocks (docs/fidelity.md)."""
 DIFFERENCE_BYTES = {"sequential": 32 << 20, "one_per_table": 256 << 20, "random": 4 << 20}
 """The same where only relative differences between two machines matter, by a workload's access."""
 _NUMBERS = re.compile(r"(\*|\d{1,6}(,\d{1,6})*)?\Z")
@@ -164,7 +167,7 @@ def points_of(
         Where the cells stand, if in a table.
     random_bytes : int or None
         How much of a file that is read at random is simulated where the experiment leaves it to
-        `simulate: auto`. None: all of it, and once.
+        `simulate: auto`. None: all of it.
     grow : bool
         Whether other points of `simulate: auto` grow until two sizes agree; a comparison of
         machines needs one size.
@@ -201,25 +204,35 @@ def of_a_size(point: Point, random_bytes: int | None = CELL_BYTES) -> Point:
     """Return a point of `simulate: auto` with one size: cells of all machines have the same.
 
     A calibration compares machines, whose numbers must come from as much of the file; so a size
-    cannot be left to what the runs of each say. It is 64 MiB of pages, or the first size of page
-    tables; `--simulate` chooses another.
+    cannot be left to what the runs of each say. It is 64 MiB of pages, 256 MiB with windows of 512
+    pages, or the first size of page tables; `--simulate` chooses another.
 
     Random reads of a part have fewer faults in excess than those of the whole: with 8 threads at
     order 5 some 70,000 faults instead of 87,456, because much of a part is mapped while the later
-    threads catch up with the first (``docs/fidelity.md``). In full every thread reads 134 million
-    words, so that one run says what six would.
+    threads catch up with the first (``docs/fidelity.md``).
     """
     if point.simulate_cap_bytes is None:
         return point
     access = point.workload.access
     size: int | None = CELL_BYTES
-    if access == "one_per_table":
+    if access == "sequential":
+        size = max(CELL_BYTES, CELL_WINDOWS * PAGE_BYTES << point.fault_around_order)
+    elif access == "one_per_table":
         size = first_bytes(point.workload)
     elif access == "random":
         size = random_bytes
     part = None if size is None or size >= point.workload.file_size_bytes else size
-    once = {"replications": 1} if size is None else {}
-    return point.model_copy(update={"simulate_bytes": part, "simulate_cap_bytes": None, **once})
+    return point.model_copy(update={"simulate_bytes": part, "simulate_cap_bytes": None})
+
+
+def once_in_full(point: Point) -> Point:
+    """Return a point of random reads of the whole file with one replication: it says what six do.
+
+    Each of its threads reads 134 million words.
+    """
+    if point.workload.access != "random" or point.simulate_bytes is not None:
+        return point
+    return point.model_copy(update={"replications": 1})
 
 
 def for_differences(point: Point) -> Point:

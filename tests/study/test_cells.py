@@ -1,17 +1,19 @@
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from dessim.model import ConfigError, load_experiment, resolve
+from dessim.model import ConfigError, Point, load_experiment, resolve
 from dessim.model.author import usual_author
 from dessim.model.published import load_published
 from dessim.study.fidelity.cells import (
-    CELL_BYTES,
     cell_name,
     chosen,
+    for_differences,
     ideal_faults,
     key_of,
     of_a_size,
+    once_in_full,
     points_of,
     simulating,
     spelled_out,
@@ -80,23 +82,49 @@ def test_points_are_the_experiments_own_where_it_has_them() -> None:
         points_of([("sleep", "radix_walk_trylock", 1, 4)], experiment)
 
 
-def test_random_reads_are_validated_in_full_and_once() -> None:
-    """The whole file in one run; a fit takes 64 MiB and the experiment's replications."""
-    experiment = load_experiment("fault-around-2014")
-    sizes = {
-        random_bytes: {
-            (p.workload.name, p.simulate_bytes, p.replications)
-            for p in points_of(TABLE.rows, experiment, random_bytes=random_bytes)
-        }
-        for random_bytes in (None, CELL_BYTES, 16 << 20)
+def sizes_in(points: Iterable[Point]) -> set[tuple[str, int | None, int]]:
+    """Return workloads, simulated MiB and replications of points, each once."""
+    return {
+        (p.workload.name, p.simulate_bytes and p.simulate_bytes >> 20, p.replications)
+        for p in points
     }
-    others = {("sequential-read", 64 << 20, 6), ("touch-one-per-table", 1 << 30, 6)}
-    assert sizes[None] == {("random-read", None, 1), *others}
-    assert sizes[CELL_BYTES] == {("random-read", 64 << 20, 6), *others}
-    assert sizes[16 << 20] == {("random-read", 16 << 20, 6), *others}
+
+
+def test_cells_simulate_as_much_as_convoys_need() -> None:
+    """64 MiB, and 128 windows of 512 pages: 256 MiB; the first size of page tables."""
+    experiment = load_experiment("fault-around-2014")
+    others = {("sequential-read", 64, 6), ("sequential-read", 256, 6)}
+    others |= {("touch-one-per-table", 1024, 6)}
+    points = points_of(TABLE.rows, experiment)
+    assert sizes_in(points) == {("random-read", 64, 6), *others}
+    large = [p.fault_around_order for p in points if p.simulate_bytes == 256 << 20]
+    assert set(large) == {9}
+    whole = points_of(TABLE.rows, experiment, random_bytes=None)
+    assert sizes_in(whole) == {("random-read", None, 6), *others}
     own = load_experiment("fault-around-2014", ["simulate=32MiB"])
     found = {p.simulate_bytes for p in points_of(TABLE.rows, own, random_bytes=None)}
     assert found == {32 << 20}  # what the experiment says is what is simulated
+
+
+def test_random_reads_in_full_are_simulated_once() -> None:
+    """A part of them has the experiment's replications, and so have other workloads."""
+    experiment = load_experiment("fault-around-2014")
+    whole = points_of(TABLE.rows, experiment, random_bytes=None)
+    for point in map(once_in_full, [*whole, *simulating(whole, ["random-read=64MiB"])]):
+        once = point.workload.access == "random" and point.simulate_bytes is None
+        assert point.replications == (1 if once else 6)
+
+
+def test_differences_need_small_parts_and_one_replication() -> None:
+    """By access; never more than is simulated anyway."""
+    points = points_of(TABLE.rows, load_experiment("fault-around-2014"))
+    assert sizes_in(map(for_differences, points)) == {
+        ("sequential-read", 32, 1),
+        ("random-read", 4, 1),
+        ("touch-one-per-table", 256, 1),
+    }
+    smaller = simulating(points, ["8MiB"])
+    assert {p.simulate_bytes >> 20 for p in map(for_differences, smaller)} == {4, 8}
 
 
 def test_predictions_are_asked_for_many_threads() -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from dessim.model import Calibration, ConfigError, LeftOut, find, load_machine
+from dessim.study.fidelity.calibration import joined
 from dessim.study.fidelity.fitted_profile import Fitted, fitted_profile
 from dessim.study.fidelity.parameters import value_of
 
@@ -117,3 +118,23 @@ def test_what_was_left_out_stands_in_the_record(tmp_path: Path) -> None:
     broken = text.replace("largest: 8, threads: 32", "largest: 32, threads: 8")
     with pytest.raises(ConfigError, match="8 threads are not more than the 32 that were kept"):
         load_machine(written(tmp_path, broken))
+
+
+def test_a_profile_that_is_fitted_again_keeps_what_was_not() -> None:
+    """Parameters of both fits, those in common from the later one; all fitted cells; no other table."""
+    drift = LeftOut(workload="w", largest=1, threads=8, cells=7, seconds=0.01)
+    earlier = RECORD.model_copy(update={"left_out": (drift,)})
+    new = Calibration(
+        data="fault-around-2014",
+        cells=("sequential-read:8:4", "random-read:1:0"),
+        parameters=("cache_line.hold", "user.random_word"),
+        covariance=((0.09, 0.01), (0.01, 0.16)),
+    )
+    both = joined(earlier, new)
+    assert both.cells == ("sequential-read:1:0", "sequential-read:8:4", "random-read:1:0")
+    assert both.parameters == ("kernel.rmap", "cache_line.hold", "user.random_word")
+    assert both.covariance == ((0.01, 0.0, 0.0), (0.0, 0.09, 0.01), (0.0, 0.01, 0.16))
+    assert both.unseen == RECORD.unseen
+    assert both.left_out == (drift,)
+    assert joined(None, new) == new
+    assert joined(RECORD.model_copy(update={"data": "another"}), new) == new

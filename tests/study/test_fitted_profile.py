@@ -121,7 +121,7 @@ def test_what_was_left_out_stands_in_the_record(tmp_path: Path) -> None:
 
 
 def test_a_profile_that_is_fitted_again_keeps_what_was_not() -> None:
-    """Parameters of both fits, those in common from the later one; all fitted cells; no other table."""
+    """Parameters of both fits, those in common from the later one, and all fitted cells."""
     drift = LeftOut(workload="w", largest=1, threads=8, cells=7, seconds=0.01)
     earlier = RECORD.model_copy(update={"left_out": (drift,)})
     new = Calibration(

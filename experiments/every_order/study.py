@@ -147,7 +147,7 @@ def truncations() -> Iterator[Scope]:
         for memory, (threads, tables), page in product(MEMORY, CROWDS, PAGES):
             yield replace(whole, memory=memory, threads=threads, tables=tables, page=page)
         for tables in ("shared", "own"):
-            yield replace(whole, threads=2, tables=tables, memory="weak", acquire_only=True)
+            yield replace(whole, threads=2, tables=tables, memory="lkmm", acquire_only=True)
     for way, options, memory in product(ways, ABLATIONS, MEMORY):
         yield (
             replace(Scope(LOCKLESS), threads=2, memory=memory)
@@ -162,11 +162,11 @@ def truncations() -> Iterator[Scope]:
             here = replace(both, threads=threads, tables=tables, page=page, attempts="repeat")
             for memory in MEMORY:
                 yield replace(here, memory=memory)
-            yield replace(here, memory="weak", acquire_only=True)
+            yield replace(here, memory="lkmm", acquire_only=True)
         for memory in MEMORY:
             bare = replace(both.with_scheme(fence=False), threads=2, memory=memory)
             yield bare
-            if memory == "weak":
+            if memory == "lkmm":
                 yield replace(bare, acquire_only=True)
             if memory != "sc":
                 yield replace(bare, plain_increment=True)

@@ -94,7 +94,7 @@ def test_that_repair_is_not_enough_beside_truncation_without_its_own_walk(study,
         and (row["actor"], row["walk"]) == ("truncate", "if_mapped")
         and (row["precheck"], row["bug2_on"]) == ("true", "true")
     ]
-    assert {row["memory"] for row in half} == {"sc", "tso", "weak"}
+    assert {row["memory"] for row in half} == {"sc", "tso", "lkmm"}
     assert {row["punch_hole"] for row in half} == {"true", "false"}
     assert all(row["bug2"].isdigit() for row in half)
     assert min(int(row["bug2"]) for row in half) == 18

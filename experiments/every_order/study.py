@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dessim import registry
-from dessim.study.check import Scope, check, property_names
+from dessim.study.check import Scope, check, property_names, refuse_nonsense
 
 HERE = Path(__file__).parent
 LOCKLESS = "gang_lookup_mapcount"
@@ -268,6 +268,8 @@ def main() -> int:
     parser.add_argument("-j", type=int, default=2, help="processes")
     arguments = parser.parse_args()
     todo = list(dict.fromkeys(scopes()))
+    for scope in todo:  # now, not after minutes
+        refuse_nonsense(scope)
     check(todo[0])  # compiled once, before there are several processes
     begun = time.monotonic()
     with ProcessPoolExecutor(arguments.j) as pool:

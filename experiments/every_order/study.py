@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dessim import registry
-from dessim.study.check import Scope, check, property_names
+from dessim.study.check import Scope, check, property_names, refuse_nonsense
 
 HERE = Path(__file__).parent
 LOCKLESS = "gang_lookup_mapcount"
@@ -147,7 +147,7 @@ def truncations() -> Iterator[Scope]:
         for memory, (threads, tables), page in product(MEMORY, CROWDS, PAGES):
             yield replace(whole, memory=memory, threads=threads, tables=tables, page=page)
         for tables in ("shared", "own"):
-            yield replace(whole, threads=2, tables=tables, memory="weak", acquire_only=True)
+            yield replace(whole, threads=2, tables=tables, memory="lkmm", acquire_only=True)
     for way, options, memory in product(ways, ABLATIONS, MEMORY):
         yield (
             replace(Scope(LOCKLESS), threads=2, memory=memory)
@@ -162,11 +162,11 @@ def truncations() -> Iterator[Scope]:
             here = replace(both, threads=threads, tables=tables, page=page, attempts="repeat")
             for memory in MEMORY:
                 yield replace(here, memory=memory)
-            yield replace(here, memory="weak", acquire_only=True)
+            yield replace(here, memory="lkmm", acquire_only=True)
         for memory in MEMORY:
             bare = replace(both.with_scheme(fence=False), threads=2, memory=memory)
             yield bare
-            if memory == "weak":
+            if memory == "lkmm":
                 yield replace(bare, acquire_only=True)
             if memory != "sc":
                 yield replace(bare, plain_increment=True)
@@ -268,6 +268,8 @@ def main() -> int:
     parser.add_argument("-j", type=int, default=2, help="processes")
     arguments = parser.parse_args()
     todo = list(dict.fromkeys(scopes()))
+    for scope in todo:  # now, not after minutes
+        refuse_nonsense(scope)
     check(todo[0])  # compiled once, before there are several processes
     begun = time.monotonic()
     with ProcessPoolExecutor(arguments.j) as pool:

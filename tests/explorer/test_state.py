@@ -27,10 +27,11 @@ SCOPES += [
     for page in ("target", "neighbour")
     for memory in ("tso", "lkmm")
 ]
-# Alike but for the ptes in their store buffers, each of a page table of its own.
+# Alike but for the ptes in their store buffers (`lkmm`: but for which of them is known), each of a
+# page table of its own.
 SCOPES += [
     Scope(scheme, actor="none", threads=2, page="target", tables="own", memory=memory)
-    for scheme, memory in (("no_fault_around", "tso"), ("lock_each_page", "weak"))
+    for scheme, memory in (("no_fault_around", "tso"), ("lock_each_page", "lkmm"))
 ]
 TRIES = 60
 

@@ -265,7 +265,7 @@ def test_verdicts_of_the_explorer_stand_at_the_bars(results: Path, tmp_path: Pat
         a_verdict(),
         a_verdict(threads=2, verdict="sometimes", steps=12),
         a_verdict(threads=3, verdict="sometimes", steps=10),
-        a_verdict(memory="weak", verdict="sometimes", steps=3),
+        a_verdict(memory="lkmm", verdict="sometimes", steps=3),
         a_verdict(property="BUG2"),
         a_verdict(invalidate=retried, verdict="unknown"),
         a_verdict(invalidate=retried),

@@ -13,6 +13,7 @@ from dessim.registry import Actor, Option, Scheme
 
 NOBODY = "none"
 MAX_THREADS, MAX_PAGES = 3, 2
+MODELS = ("sc", "tso", "lkmm")
 INVALIDATE = {"unmap_retry": "none", "walk": "if_mapped", "bug1": True, "bug2": True}
 """Options that a row of results has for every actor, with what they are where there are none."""
 
@@ -173,6 +174,9 @@ def refuse_nonsense(scope: Scope) -> None:
         raise CheckError(f"attempts must be 1, 2 or repeat, found {scope.attempts}")
     if dict(scope.scheme_options).get("folio_order", 0):
         raise CheckError("folio_order must be 0: the explorer knows pages one by one")
+    if scope.memory not in MODELS:
+        models = ", ".join(MODELS)
+        raise CheckError(f"unknown memory model {scope.memory!r}: there are {models}")
     if scope.acquire_only and scope.memory != "lkmm":
         raise CheckError("--lock-page acquire needs --memory lkmm: elsewhere it is a full barrier")
     if scope.plain_increment and scope.memory == "sc":

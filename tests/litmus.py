@@ -30,7 +30,7 @@ from dessim.model import load_machine
 from dessim.model.workload import PAGE_BYTES, Workload
 
 NUMBERS = "xyz"
-LOCKS = {"s": "tree_lock", "t": "page_table_lock"}
+LOCKS = {"s": "tree_lock", "t": "page_table_lock", "m": "i_mmap_mutex"}  # spin, spin, sleep
 
 
 def one(word: str) -> Step:

@@ -1,8 +1,8 @@
 """Linux' own catalogue of litmus tests, as programs of the explorer: every result is met.
 
 Each row is a file of ``tools/memory-model/litmus-tests`` or ``Documentation/litmus-tests`` with the
-result that stands in it; ``MORE`` has others. Where lkmm cannot answer, the row says ``unknown`` and why; it never says
-*never* where Linux says *Sometimes*.
+result that stands in it; ``MORE`` has others. Where lkmm cannot answer, the row says ``unknown``
+and why; it never says *never* where Linux says *Sometimes*.
 """
 
 from dataclasses import dataclass, field

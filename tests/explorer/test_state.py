@@ -30,7 +30,7 @@ SCOPES += [
 # Alike but for the ptes in their store buffers, each of a page table of its own.
 SCOPES += [
     Scope(scheme, actor="none", threads=2, page="target", tables="own", memory=memory)
-    for scheme, memory in (("no_fault_around", "tso"), ("lock_each_page", "weak"))
+    for scheme, memory in (("no_fault_around", "tso"), ("lock_each_page", "lkmm"))
 ]
 TRIES = 60
 

@@ -11,7 +11,7 @@ by their last operations.
 from dessim.kernel import layout as lay
 from dessim.kernel import operation as about
 from dessim.kernel.layout import LINE_LOAD, LINE_RMW, LINE_STORE, PAGE_LINE, PTE_LINE
-from dessim.kernel.operands import data_of, lock_of, name_of_counter, name_of_lock, word_of
+from dessim.kernel.operands import ANY, data_of, lock_of, name_of_counter, name_of_lock, word_of
 from dessim.kernel.operation import ACTOR, CACHE, CONDITION, FOLIO, LOCK, NOTHING, PAGE, RANGE, TASK
 
 _table = about.OperationTable()
@@ -630,11 +630,12 @@ OP_FREE_TABLE = operation(
 )
 
 
-def _order_of_data(kind: int) -> about.Order:
+def _order_of_data(_: int, how: int) -> about.Order:
     """Return how an access to a page's number is ordered: as its step says."""
+    kind, expected = data_of(how).kind, data_of(how).expected
     stores = lay.IN_DATA if kind not in about.LOADS else 0
     loads = 0 if kind in (lay.IS_STORE, lay.IS_STORE_RELEASE) else lay.IN_DATA
-    return about.Order(kind, loads, stores, conditional=bool(loads and stores))
+    return about.Order(kind, loads, stores, conditional=bool(loads and stores) and expected < ANY)
 
 
 # Litmus tests: a small number of a page, which no scheme uses. ``operands.data_of`` says what the
@@ -643,20 +644,20 @@ OP_LOAD_DATA = operation(
     "load_data",
     CACHE,
     "READ_ONCE()",
-    order=lambda _, how: _order_of_data(data_of(how).kind),
+    order=_order_of_data,
     remembers=lay.T_NOTED,
 )
 OP_STORE_DATA = operation(
     "store_data",
     CACHE,
     "WRITE_ONCE()",
-    order=lambda _, how: _order_of_data(data_of(how).kind),
+    order=_order_of_data,
 )
 OP_EXCHANGE_DATA = operation(
     "exchange_data",
     CACHE,
     "cmpxchg()",
-    order=lambda _, how: _order_of_data(data_of(how).kind),
+    order=_order_of_data,
     remembers=lay.T_NOTED,
 )
 LAST_CACHE = _table.last(CACHE)

@@ -7,7 +7,7 @@ from click.testing import CliRunner, Result
 
 from dessim import registry
 from dessim.cli import main
-from dessim.study.check import property_names
+from dessim.study.check import CheckError, Scope, property_names, small_world_of
 
 KEYS = [
     *("scheme", "invalidate", "actor", "precheck", "threads", "tables", "attempts", "page"),
@@ -83,6 +83,16 @@ def test_every_key_can_be_chosen(flag, key, value):
     """A flag chooses each key of a row."""
     (row,) = rows_of(f"gang_lookup_mapcount {flag} --property bug2")
     assert row[key] == value
+
+
+@pytest.mark.parametrize("memory", ["weak", "arm", ""])
+def test_a_scope_with_an_unknown_memory_model_is_refused(memory):
+    """From Python, too; results of old runs say ``weak``, and the message says what that is now."""
+    with pytest.raises(CheckError) as refused:
+        small_world_of(Scope("gang_lookup_mapcount", memory=memory))
+    assert str(refused.value) == (
+        f"memory must be sc, tso or lkmm (weak is now lkmm), found {memory!r}"
+    )
 
 
 @pytest.mark.parametrize("retry", ["none", "before_bug", "always_bug", "until_unmapped"])

@@ -10,10 +10,11 @@ from typing import Any
 
 from dessim.engines.explorer.orders import following
 from dessim.kernel import layout as lay
-from dessim.kernel.operands import data_of
+from dessim.kernel.operands import data_of, lock_of
 from dessim.kernel.operation import LOADS, Order
 from dessim.kernel.ops import (
     OP_BUG_ON,
+    OP_EXCHANGE_DATA,
     OP_LOAD_DATA,
     OP_LOCK,
     OP_NEXT_ACCESS,
@@ -30,12 +31,25 @@ USES = (
 """What hands on, or lets a task see, all that it knows, and is no full barrier."""
 CARRIERS = (lay.IS_STORE, lay.IS_RMW_VOID, lay.IS_RMW_ACQUIRE)
 """What hands on only what an earlier barrier ordered."""
+LATE_RMWS = (lay.IS_RMW_VOID, lay.IS_RMW_RELEASE)
+"""What orders nothing behind it, so that later stores may overtake what it loads."""
 ORDERED_STORES = (*BARRIERS, lay.IS_STORE_RELEASE, lay.IS_RMW_RELEASE)
 
 
 def ways_on(rows: Any) -> list[list[int]]:
     """Return where the program can go on behind each instruction."""
     return [[n for n in following(row) if n < len(rows)] for row in rows]
+
+
+def ways_without_barrier(after: list[int], order: Order) -> list[int]:
+    """Return where a program goes on behind an instruction if that is no full barrier.
+
+    One that fails is none: it goes on elsewhere, but for an exchange of a number, which does not
+    branch.
+    """
+    if order.kind not in BARRIERS:
+        return after
+    return (after[1:] or after) if order.conditional else []
 
 
 def ways_within_a_fault(rows: Any, ways: list[list[int]]) -> list[list[int]]:
@@ -61,8 +75,8 @@ def loads_ahead(ways: list[list[int]], orders: list[Order], *, up_to_barrier: bo
             order = orders[place]
             words = order.loads | (order.stores & lay.IN_DATA)
             after = ways[place]
-            if up_to_barrier and order.kind in BARRIERS:
-                after = after[1:] if order.conditional else []
+            if up_to_barrier:
+                after = ways_without_barrier(after, order)
             for other in after:
                 words |= found[other]
             if words != found[place]:
@@ -79,9 +93,7 @@ def before_barrier(ways: list[list[int]], orders: list[Order], kinds: tuple[int,
         changed = False
         for place in range(len(ways) - 1, -1, -1):
             order = orders[place]
-            after = ways[place]
-            if order.kind in BARRIERS:
-                after = after[1:] if order.conditional else []
+            after = ways_without_barrier(ways[place], order)
             holds = int(order.kind in kinds or any(found[other] for other in after))
             if holds != found[place]:
                 found[place] = holds
@@ -210,14 +222,14 @@ class Crossing:
     def at(self, task: int, place: int) -> bool:
         """Return whether a load of a task is one."""
         order = self.orders[place]
-        plain = order.kind in LOADS or order.conditional
+        plain = order.kind in (*LOADS, *LATE_RMWS) or order.conditional
         if not order.loads or not plain or order.kind == lay.IS_LOAD_ACQUIRE:
             return False
         if self.rows[place, lay.I_OP] == OP_BUG_ON:  # what follows is there only if it passes
             return False
         loaded = {word for word in words_of(order.loads, self.rows[place]) if word[0] == "number"}
         starts = set(_joins(self.rows, self.within, self.orders, place))
-        reached = {other for other, _ in _reach(self.within, self.orders, starts)}
+        reached = {other for other, _ in _reach(self.rows, self.within, self.orders, starts)}
         stores = [
             (task, other, word)
             for other in reached
@@ -261,7 +273,14 @@ class Crossing:
 State = tuple[int, bool]  # a place, and whether a spinlock was dropped on the way
 
 
-def _reach(ways: list[list[int]], orders: list[Order], starts: set[State]) -> Iterator[State]:
+def _spins(row: Any) -> bool:
+    """Return whether an instruction takes a spinlock: ``po-unlock-lock-po`` knows no others."""
+    return lock_of(int(row[lay.I_A]), int(row[lay.I_B])).spins
+
+
+def _reach(
+    rows: Any, ways: list[list[int]], orders: list[Order], starts: set[State]
+) -> Iterator[State]:
     """Yield what can be reached from some places without one of the barriers above."""
     todo = list(starts)
     seen = set(todo)
@@ -269,10 +288,8 @@ def _reach(ways: list[list[int]], orders: list[Order], starts: set[State]) -> It
         place, dropped = todo.pop()
         yield place, dropped
         order = orders[place]
-        after = ways[place]
-        if order.kind in BARRIERS:
-            after = after[1:] if order.conditional else []
-        if dropped and order.kind == lay.IS_LOCK:
+        after = ways_without_barrier(ways[place], order)
+        if dropped and order.kind == lay.IS_LOCK and _spins(rows[place]):
             continue
         dropped = dropped or order.kind == lay.IS_UNLOCK_SPIN
         for other in after:
@@ -286,10 +303,10 @@ def _joins(rows: Any, ways: list[list[int]], orders: list[Order], place: int) ->
 
     Nothing if a full barrier comes before that on all ways.
     """
-    if rows[place, lay.I_OP] != OP_LOAD_DATA:
+    if rows[place, lay.I_OP] not in (OP_LOAD_DATA, OP_EXCHANGE_DATA):
         join = _meeting(ways, place)
         behind = ways[place][1:] if orders[place].conditional else ways[place]
-        for other, dropped in _reach(ways, orders, {(start, False) for start in behind}):
+        for other, dropped in _reach(rows, ways, orders, {(start, False) for start in behind}):
             if other == join:
                 yield other, dropped
         return

@@ -61,8 +61,14 @@ def _page_fields(w: Any, page: int) -> Iterator[Part]:
     yield value(record + lay.P_FLAGS, 0, 15)
     yield value(record + lay.P_MAPCOUNT, -4, 11)
     yield value(record + lay.P_REFCOUNT, -4, 11)
-    if any(operation_of(row).remembers == lay.T_NOTED for row in program_of(w)):
+    if any(_is_about_a_number(row) for row in program_of(w)):
         yield value(record + lay.P_DATA, 0, VALUES - 1)
+
+
+def _is_about_a_number(row: Any) -> bool:
+    """Return whether an instruction loads the number of a page, or stores to it."""
+    order = operation_of(row).ordered(int(row[lay.I_A]), int(row[lay.I_B]))
+    return bool((order.loads | order.stores) & lay.IN_DATA)
 
 
 def _table_fields(w: Any, mapping: int, pages: int) -> Iterator[Part]:

@@ -17,7 +17,7 @@ from dessim.engines.explorer.fields import Part, program_of, task_at, value
 from dessim.engines.explorer.orders import Rules, order_of
 from dessim.errors import UserError
 from dessim.kernel import layout as lay
-from dessim.kernel.operands import VALUES
+from dessim.kernel.operands import VALUES, lock_of
 from dessim.kernel.operation import Order
 from dessim.kernel.ops import OP_LOCK
 from dessim.kernel.setup import Setup
@@ -42,8 +42,8 @@ class Plan:
         Of each instruction.
     wheres : list of Where
         Words with a history.
-    locks : list of (int, bool)
-        Addresses, and whether anybody takes the lock for itself alone.
+    locks : list of (int, bool, bool)
+        Addresses, whether anybody takes the lock for itself alone, and whether it is a spinlock.
     alive, exposed : list of int
         What may still be loaded from each instruction on; the same up to a full barrier.
     open : list of int
@@ -58,7 +58,7 @@ class Plan:
 
     orders: list[Order]
     wheres: list[Where] = field(default_factory=list)
-    locks: list[tuple[int, bool]] = field(default_factory=list)
+    locks: list[tuple[int, bool, bool]] = field(default_factory=list)
     alive: list[int] = field(default_factory=list)
     exposed: list[int] = field(default_factory=list)
     open: list[int] = field(default_factory=list)
@@ -158,14 +158,18 @@ def _words(w: Any, setup: Setup) -> list[Where]:
     return found
 
 
-def _locks(w: Any) -> list[tuple[int, bool]]:
-    """Return the locks that the programs take: addresses, and whether anybody takes it alone."""
-    alone = {
-        int(row[lay.I_A]) for row in program_of(w) if row[lay.I_OP] == OP_LOCK and not row[lay.I_B]
-    }
-    used = {int(row[lay.I_A]) for row in program_of(w) if row[lay.I_OP] == OP_LOCK}
+def _locks(w: Any) -> list[tuple[int, bool, bool]]:
+    """Return the locks that the programs take, as a plan lists them."""
+    taken = [
+        lock_of(int(row[lay.I_A]), int(row[lay.I_B]))
+        for row in program_of(w)
+        if row[lay.I_OP] == OP_LOCK
+    ]
+    used = {lock.which for lock in taken}
+    alone = {lock.which for lock in taken if not lock.shared}
+    spin = {lock.which for lock in taken if lock.spins}
     size = int(w[lay.H_LINE_WORDS])
-    found: list[tuple[int, bool]] = []
+    found: list[tuple[int, bool, bool]] = []
     for mapping in range(int(w[lay.H_MAPPINGS])):
         record = int(w[lay.H_MAPPING]) + mapping * lay.M_WORDS
         mm = int(w[record + lay.M_MM]) + lay.MM_LOCKS
@@ -175,11 +179,19 @@ def _locks(w: Any) -> list[tuple[int, bool]]:
             lay.LOCK_PAGE_TABLE: mm + lay.LOCK_PAGE_TABLE * size,
             lay.LOCK_VMA: int(w[record + lay.M_VMA_LOCK]),
         }
-        found += [(place, which in alone) for which, place in of_mapping.items() if which in used]
+        found += [
+            (place, which in alone, which in spin)
+            for which, place in of_mapping.items()
+            if which in used
+        ]
     of_file = {lay.LOCK_I_MMAP: 0, lay.LOCK_TREE: 1}
     file = int(w[lay.H_FILE])
-    found += [(file + k * size, which in alone) for which, k in of_file.items() if which in used]
-    return [(address + lay.K_HOLD, one) for address, one in dict.fromkeys(found)]
+    found += [
+        (file + k * size, which in alone, which in spin)
+        for which, k in of_file.items()
+        if which in used
+    ]
+    return [(address + lay.K_HOLD, one, spins) for address, one, spins in dict.fromkeys(found)]
 
 
 def known_fields(
@@ -226,6 +238,6 @@ def begin_histories(w: Any, x: int, plan: Plan) -> None:
     for task in _tasks(w):
         for which in (ex.SEES, ex.KNOWS) if plan.numbers else (ex.SEES,):
             w[views + 1 + task * ex.VIEWS_OF_TASK + which] = start
-    for number, (address, has_writer) in enumerate(plan.locks):
-        w[int(w[x + ex.X_LOCKS]) + number] = address
-        w[int(w[x + ex.X_LOCKS]) + len(plan.locks) + number] = has_writer
+    for number, lock in enumerate(plan.locks):
+        for k, said in enumerate(lock):
+            w[int(w[x + ex.X_LOCKS]) + k * len(plan.locks) + number] = said

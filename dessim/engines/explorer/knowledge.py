@@ -29,11 +29,17 @@ def has_writer(w: World, x: int, lock: int) -> int:
     return w[w[x + X_LOCKS] + w[x + X_LOCK_COUNT] + lock]
 
 
+def is_spinlock(w: World, x: int, lock: int) -> int:
+    """Return whether a lock is a spinlock."""
+    return w[w[x + X_LOCKS] + 2 * w[x + X_LOCK_COUNT] + lock]
+
+
 def settle_lock(w: World, x: int, task: int, i: int, order: int, address: int) -> None:
     """Taking a lock acquires what those who dropped it knew; readers do not learn from readers.
 
     A spinlock taken after another was dropped orders stores around both for everybody
-    (``po-unlock-lock-po`` in the model), whether the task dropped it or another.
+    (``po-unlock-lock-po`` in the model), whether the task dropped it or another. The model says
+    that of spinlocks only: of mutexes and semaphores it is not taken for granted.
     """
     lock = lock_number(w, x, address)
     shared = w[i + I_B]
@@ -47,7 +53,7 @@ def settle_lock(w: World, x: int, task: int, i: int, order: int, address: int) -
             view = w[lock_view_at(w, x, lock, which)]
             join_at(w, x, knows, view)
             join_at(w, x, view_at(w, x, task, SEES), view)
-        if w[x + X_NUMBERS] == 0:
+        if w[x + X_NUMBERS] == 0 or is_spinlock(w, x, lock) == 0:
             return
         carries = view_at(w, x, task, CARRIES)
         join_at(w, x, carries, w[carried])

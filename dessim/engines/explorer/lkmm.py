@@ -21,6 +21,7 @@ from dessim.engines.explorer.views import (
 from dessim.kernel.addressing import page_at, table_at
 from dessim.kernel.layout import *
 from dessim.kernel.ops import OP_WHEN_WINDOW_OPEN
+from dessim.kernel.pages import stores_number
 
 UNDECLARED = 904  # an error of the explorer itself: a step stores to what it does not declare
 NO_WHERE = -1
@@ -181,7 +182,8 @@ def note_store(w: World, x: int, task: int, where: int, order: int, after: int, 
     if rmw == 0 and w[x + X_NUMBERS] == 0:
         look_for_races(w, x, task, where)
     releases = order == IS_STORE_RELEASE or order == IS_RMW_RELEASE or order == IS_RMW_RELEASE_MB
-    if rmw and order != IS_RMW_VOID:
+    returns = order != IS_RMW_VOID or w[x + X_NUMBERS]  # of litmus tests all do: to a register
+    if rmw and returns:
         load(w, x, task, where, after, order)
     if store(w, x, task, where, after, value, KNOWS if releases else CARRIES, rmw) == 0:
         w[x + X_REFUSED] = 1
@@ -224,18 +226,30 @@ def changed_word(w: World, x: int, stores: int) -> int:
     return found
 
 
+def stored_number(w: World, x: int, task: int, i: int) -> int:
+    """Return which number of a page an instruction has stored, or NO_WHERE if it did not.
+
+    A store is one whether the number changes or not: others order it, and what is around it.
+    """
+    where = where_of(w, x, w[H_TASK] + task * T_WORDS, i, IN_DATA)
+    found = w[w[x + X_SAVED] + where]
+    return where if stores_number(w[i + I_OP], w[i + I_B], found) else NO_WHERE
+
+
 def settle_step(w: World, x: int, task: int, pc: int, choice: int) -> None:
     """Note, behind a step, what it has loaded and stored, as its order says."""
     i = w[H_PROG] + pc * I_WORDS
     order = w[w[x + X_CLASS] + pc]
     loads = w[w[x + X_LOADS] + pc]
-    where = changed_word(w, x, w[w[x + X_STORES] + pc])
-    value = value_of(w, x, where) if where != NO_WHERE else 0
-    holds = w[w[H_TASK] + task * T_WORDS + T_PC] == w[i + I_NEXT]
     stores = w[w[x + X_STORES] + pc]
-    failed = where == NO_WHERE if stores & IN_DATA else holds == 0
-    fails = loads != 0 and stores != 0 and failed
-    if fails:
+    where = changed_word(w, x, stores)
+    holds = w[w[H_TASK] + task * T_WORDS + T_PC] == w[i + I_NEXT]
+    failed = holds == 0
+    if stores & IN_DATA:  # known from the operand: a store may leave the number as it is
+        where = stored_number(w, x, task, i)
+        failed = where == NO_WHERE
+    value = value_of(w, x, where) if where != NO_WHERE else 0
+    if loads != 0 and stores != 0 and failed:
         order = IS_LOAD  # atomic_t.txt: conditional operations are unordered if they fail
     if order == IS_RMW_FULL or order == IS_MB:
         full_barrier(w, x, task)

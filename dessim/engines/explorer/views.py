@@ -233,17 +233,22 @@ def store(
 ) -> int:
     """Put a value of a task behind another one of a word; return 0 if there is no room.
 
-    ``carried`` is the view, of those of the task, that who loads the value gets to know.
+    ``carried`` is the view, of those of the task, that who loads the value gets to know. An RMW
+    hands on what came with the value that it found, too: ``rmw-sequence`` in ``cumul-fence``, since
+    Linux 6.3 (ebd50e2947de, "tools: memory-model: Add rmw-sequences to the LKMM").
     """
     number = make_room(w, x, where, after + 1)
     if number == 0:
         return 0
     g = history_of(w, x, where)
+    view = w[view_at(w, x, task, carried)]
+    if glued:
+        view = joined(w, x, view, w[g + G_VIEW + number - 1])
     w[g + G_VALUE + number] = value
-    w[g + G_VIEW + number] = w[view_at(w, x, task, carried)]
+    w[g + G_VIEW + number] = view
     w[g + G_GLUED + number] = glued
     for which in (SEES, KNOWS, OWN):
         place = view_at(w, x, task, which)
         w[place] = raised(w[place], where, number)
-    join_at(w, x, view_at(w, x, task, OWN), w[view_at(w, x, task, CARRIES)])
+    join_at(w, x, view_at(w, x, task, OWN), view)
     return 1

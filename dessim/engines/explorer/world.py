@@ -163,7 +163,7 @@ def _sizes(rows: int, tasks: int, shared: int, plan: Plan) -> dict[int, int]:
         ex.X_WHERE: len(plan.wheres) * ex.W_WORDS,
         ex.X_HISTORY: len(plan.wheres) * ex.G_WORDS,
         ex.X_VIEWS: _views(tasks, plan),
-        ex.X_LOCKS: 2 * len(plan.locks),
+        ex.X_LOCKS: 3 * len(plan.locks),
         ex.X_PICK: 2 * 7,
         ex.X_BUFFER: tasks * ex.B_WORDS,
         ex.X_SHARE: 2 * shared,

@@ -172,6 +172,10 @@ def refuse_nonsense(scope: Scope) -> None:
         raise CheckError(f"pages must be 1 to {MAX_PAGES}, found {scope.pages}")
     if scope.attempts not in (1, 2, "repeat"):
         raise CheckError(f"attempts must be 1, 2 or repeat, found {scope.attempts}")
+    if scope.memory not in MODELS:
+        raise CheckError(
+            f"memory must be sc, tso or lkmm (weak is now lkmm), found {scope.memory!r}"
+        )
     if dict(scope.scheme_options).get("folio_order", 0):
         raise CheckError("folio_order must be 0: the explorer knows pages one by one")
     if scope.memory not in MODELS:

@@ -12,10 +12,9 @@
 /* What a thread does next: a step that others can see. */
 enum {
     TOUCH, MMAP_LOOK, MMAP_LOCK, VMA_TEST, VMA_STORE, LOAD_PGD, TABLE_LOCK, TABLE_HANG_IN,
-    TABLE_COUNT, TABLE_UNLOCK, GET, TEST, TRYLOCK, TEST_AGAIN, MAPCOUNT, UNLOCK, UNLOCK_AND_PUT, PUT, SLOW_GET,
-    SLOW_TRYLOCK, SLOW_LOCK, SLOW_TEST, SLOW_MAPCOUNT, SLOW_UNLOCK, RETRY_MMAP_UNLOCK, RETRY_WAIT,
-    RETRY_PUT,
-    MMAP_UNLOCK, FINISH, TEAR_DOWN, STOP
+    TABLE_COUNT, TABLE_UNLOCK, GET, TEST, TRYLOCK, TEST_AGAIN, MAPCOUNT, UNLOCK, UNLOCK_AND_PUT,
+    PUT, SLOW_GET, SLOW_TRYLOCK, SLOW_LOCK, SLOW_TEST, SLOW_MAPCOUNT, SLOW_UNLOCK,
+    RETRY_MMAP_UNLOCK, RETRY_WAIT, RETRY_PUT, MMAP_UNLOCK, FINISH, TEAR_DOWN, STOP
 };
 /* After these it soon uses the same page's line again, and its core tries to keep it. */
 static const uint64_t COMING_BACK = 1ull << GET | 1ull << TEST | 1ull << TRYLOCK
@@ -162,7 +161,7 @@ static void leave_queue(Task *t)
 
 /* --- the end: one CPU unmaps everything ------------------------------------------------------- */
 
-/* Struct pages of 4 KiB that no prefetch hides: of each run as many as the prefetcher has to see. */
+/* Struct pages of 4 KiB that no prefetch hides: of each run what the prefetcher has to see. */
 static int missed(const uint32_t *pte)
 {
     uint64_t bits = pte[0] | (uint64_t)pte[1] << 32, hidden = bits;
@@ -205,7 +204,8 @@ static ps_t tear_down(const Task *t, ps_t now)
                 }
             }
             n.ptes_cleared += ptes;
-            now += ptes * c->teardown_per_pte + c->teardown_per_table + misses * struct_page(t, ptes);
+            now += ptes * c->teardown_per_pte + c->teardown_per_table;
+            now += misses * struct_page(t, ptes);
         }
     steps++;
     return now + c->process_exit;

@@ -24,7 +24,7 @@ class Thread:
         cost = {name[5:]: row[smt] for name, row in n.items() if name.startswith("cost.")}
         place = (n[f"task.{word}"][number] for word in ("core", "l3", "socket"))
         self.cpu = Cpu(*place, cost)
-        self.machine = machine
+        self.machine, self.number = machine, number
         self.start_ps = n["task.start"][number]
         self.mapped: set[int] = set()
         self.tables: set[int] = set()
@@ -56,10 +56,8 @@ class Thread:
         while True:
             yield from m.access(cpu, m.mmap_line, RMW, cost["lock_local"])  # a reader never waits
             yield m.work(cost["find_vma"])
-            yield from m.access(cpu, m.vma_line, LOAD)
-            if m.vma_found is not self:
-                yield from m.access(cpu, m.vma_line, STORE)
-                m.vma_found = self
+            if m.one("VMA_CACHE_OF_MM"):
+                yield from self.look_at_vma_cache()
             yield from m.access(cpu, m.mmap_line, LOAD)  # the page-table root is on it
             yield m.work(cost["walk_page_table"])
             if target // TABLE_PAGES not in self.tables:
@@ -76,15 +74,36 @@ class Thread:
         if m.env.now >= m.all_run_from and m.live == m.one("TASKS"):
             m.outcome.steady_latencies_ps.append(m.env.now - began_ps)
 
+    def look_at_vma_cache(self) -> Life:
+        """Look whether the mapping found last is this thread's, and leave it there if not."""
+        m = self.machine
+        yield from m.access(self.cpu, m.vma_line, LOAD)
+        if m.vma_found is not self:
+            yield from m.access(self.cpu, m.vma_line, STORE)
+            m.vma_found = self
+
     def new_table(self, table: int) -> Life:
-        """Allocate a page table and hang it in."""
+        """Allocate a page table and hang it in, under a lock that may be nobody else's."""
         m, cost = self.machine, self.cpu.cost
         yield m.work(cost["alloc_page_table"])
-        with m.page_table_lock.request() as request:
+        if m.one("OWN_PMDS"):
+            yield m.work(cost["local_rmw"], cost["lock_local"])
+            yield from self.hang_in(table)
+            yield m.work(cost["local_store"], cost["lock_local"])
+            return
+        lock = m.table_lock(self.number, table)
+        with lock.holder.request() as request:
             yield request
-            yield from m.access(self.cpu, m.table_line, RMW, cost["lock_local"])
-            self.tables.add(table)
-            yield from m.access(self.cpu, m.table_line, STORE, cost["lock_local"])
+            yield from m.access(self.cpu, lock.line, RMW, cost["lock_local"])
+            yield from self.hang_in(table)
+            yield from m.access(self.cpu, lock.line, STORE, cost["lock_local"])
+
+    def hang_in(self, table: int) -> Life:
+        """Hang in a page table: with locks of PMD pages, it is counted on mmap_sem's line."""
+        m = self.machine
+        if m.one("SPLIT_PMD"):
+            yield from m.access(self.cpu, m.mmap_line, RMW)
+        self.tables.add(table)
 
     def fault_around(self, target: int) -> Life:
         """Map the window around the target under the page-table lock."""

@@ -9,6 +9,7 @@ from dessim.kernel.world import Setup
 from dessim.model import load_machine, load_workload
 from dessim.model.machine import Machine
 from dessim.model.workload import Workload
+from dessim.study.sweep.plan import features_of
 
 MIB = 1 << 20
 THINK_PS = 1_000_000
@@ -73,8 +74,9 @@ def lock_loop(cpus: int, iterations: int, seed: int) -> Setup:
     return Setup(ideal_machine(cpus), workload, program, cpus, 0, None, seed, 0)
 
 
-def _program(scheme_name: str) -> Program:
-    return registry.thread_program(registry.load(scheme_name), {}, 4)
+@cache
+def _program(scheme_name: str, features: tuple[tuple[str, bool], ...]) -> Program:
+    return registry.thread_program(registry.load(scheme_name), {}, 4, **dict(features))
 
 
 def fault_path(
@@ -86,9 +88,14 @@ def fault_path(
     on: Machine | None = None,
     stagger_ps: int | None = None,
 ) -> Setup:
-    """Return a sequential read of the cached 16 GiB file, or of a part, by a number of threads."""
-    workload = load_workload("sequential-read")
+    """Return a sequential read of the cached 16 GiB file, or of a part, by a number of threads.
+
+    Threads begin an interval apart: the contenders know no task that creates them.
+    """
+    workload = load_workload("sequential-read").model_copy(update={"start": "interval"})
     if stagger_ps is not None:
         workload = workload.model_copy(update={"start_stagger_ps": stagger_ps})
+    machine_used = on or machine()
+    program = _program(scheme, features_of(workload, machine_used))
     order = 0 if scheme == "no_fault_around" else 4
-    return Setup(on or machine(), workload, _program(scheme), threads, order, size_bytes, seed, 0)
+    return Setup(machine_used, workload, program, threads, order, size_bytes, seed, 0)

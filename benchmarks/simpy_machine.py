@@ -17,6 +17,7 @@ LOAD, STORE, RMW = 0, 1, 2
 SAME_CORE, SAME_L3, SAME_SOCKET = 0, 1, 2
 N_DISTANCES = 6
 TABLE_PAGES = 512
+TABLES_OF_PMD_PAGE = 512
 LINES_OF_4_KIB = 64
 LOCAL = ("local_load", "local_store", "local_rmw")
 
@@ -33,6 +34,14 @@ class Line:
     owner: int = 0
     free_ps: int = 0
     sharers: set[int] = field(default_factory=set)
+
+
+@dataclass
+class TableLock:
+    """A lock under which new page tables go in: that of a PMD page, or of the mm."""
+
+    holder: simpy.Resource
+    line: Line
 
 
 @dataclass
@@ -85,9 +94,11 @@ class Machine:
         sockets = self.one("SOCKETS")
         self.hops = [numbers["hops"][i * sockets : (i + 1) * sockets] for i in range(sockets)]
         self.pages = [Page(self.line(self.home(i))) for i in range(self.one("PAGES"))]
-        self.mmap_line, self.vma_line, self.table_line = self.line(), self.line(), self.line()
+        self.mmap_line, self.vma_line = self.line(), self.line()
         self.vma_found: object = None  # the thread that looked last
-        self.page_table_lock = simpy.Resource(self.env)
+        self.table_locks = [
+            TableLock(simpy.Resource(self.env), self.line()) for _ in range(self.one("TABLE_LOCKS"))
+        ]
         self.node_busy_ps = [0] * sockets
         self.read_into_l3: list[dict[int, int]] = [{} for _ in range(self.one("L3S"))]
         self.arrives_ps: list[dict[int, int]] = [{} for _ in range(self.one("L3S"))]
@@ -104,6 +115,13 @@ class Machine:
     def home(self, page: int) -> int:
         """Return the memory node of a page."""
         return page % self.one("SOCKETS") if self.one("INTERLEAVE") else 0
+
+    def table_lock(self, thread: int, table: int) -> TableLock:
+        """Return the lock under which a thread hangs in one of its page tables."""
+        if not self.one("SPLIT_PMD"):
+            return self.table_locks[0]
+        place = (self.n["task.pmd_first"][thread] + table) // TABLES_OF_PMD_PAGE
+        return self.table_locks[self.n["task.pmd"][thread] + place]
 
     def line(self, home: int = 0) -> Line:
         """Return a new line."""

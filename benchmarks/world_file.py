@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+from dessim import registry
 from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
+from dessim.kernel.assembler import Program
 from dessim.kernel.result import Latencies, RunResult, choose_latencies
 from dessim.kernel.world import Setup, Words, build_world
 from dessim.model.workload import PAGE_BYTES
+from dessim.study.sweep.plan import features_of
 
 Rows = dict[str, list[int]]
 
@@ -22,7 +25,7 @@ SCALARS += (
     "ACCESSES",
 )
 SCALARS += ("FILE_TABLES", "WALKERS")
-SCALARS += ("PTL_KIND", "TICKET_WAITER", "MCS_PPM", "BUCKETS", "SHARED_FIRST", "TLB")
+SCALARS += ("SPLIT_PMD", "PTL_KIND", "TICKET_WAITER", "MCS_PPM", "BUCKETS", "SHARED_FIRST", "TLB")
 SCALARS += ("PAGE_HAND_OVER", "PAGE_RETRIES")
 SCALARS += ("TLB_L1_SETS", "TLB_L1_WAYS", "TLB_L2_SETS", "TLB_L2_WAYS")
 TASK_WORDS = {
@@ -32,15 +35,6 @@ TASK_WORDS = {
     "smt": lay.T_SMT,
     "start": lay.T_START,
 }
-SUPPORTED = (
-    "sequential reads of a cached file",
-    "own tables",
-    "one mm",
-    "a CPU for each thread",
-    "split page-table locks",
-    "ticket and MCS locks",
-    "work that does not vary",
-)
 
 
 class NotInCError(ValueError):
@@ -53,12 +47,13 @@ def numbers_of(setup: Setup) -> Rows:
     Raises
     ------
     NotInCError
-        If the setup is not a sequential read of own mappings in one mm, or a lock loop.
+        If the setup is neither a lock loop nor a sequential read as the fault path in C knows it.
     """
+    missing = [] if setup.workload.kind == "lock_loop" else _missing_in_c(setup)
+    if missing:
+        raise NotInCError(f"the program in C knows only {', '.join(missing)}: change the setup")
     w = build_world(setup)
     topology = setup.machine.topology
-    if not (setup.workload.kind == "lock_loop" or _in_c(setup, w)):
-        raise NotInCError(f"the program in C knows only {', '.join(SUPPORTED)}")
     rows: Rows = {name: [int(w[getattr(lay, f"H_{name}")])] for name in SCALARS}
     rows["L3S"] = [topology.n_l3]
     rows["CORES"] = [topology.n_cores]
@@ -79,26 +74,54 @@ def numbers_of(setup: Setup) -> Rows:
         rows[f"task.{name}"] = tasks[word :: lay.T_WORDS]
     on_cpu = {cpu: task + 1 for task, cpu in enumerate(tasks[lay.T_CPU :: lay.T_WORDS])}
     rows["task.sibling"] = [on_cpu.get(cpu, 0) for cpu in tasks[lay.T_SIBLING :: lay.T_WORDS]]
+    rows |= _locks_of_tables(w, setup.threads)
+    rows["VMA_CACHE_OF_MM"] = [int(setup.machine.locks.vma_cache == "mm")]
     quantiles = _words(w, lay.H_QUANTILES, lay.N_QUANTILES * lay.QUANTILE_WORDS)
     rows["quantiles.read"] = quantiles[: lay.QUANTILE_WORDS]
     rows["quantiles.exponential"] = quantiles[lay.QUANTILE_WORDS :]
     return rows
 
 
-def _in_c(setup: Setup, w: Words) -> bool:
-    """Return whether the fault path in C knows all that a setup asks for."""
-    workload = setup.workload
-    return (
-        setup.machine.kernel.work_cv_ppm == 0
-        and workload.access == "sequential"
-        and workload.mapping == "per_thread"
-        and workload.page_touch == "read_page"
-        and workload.unmap_every_pages == 0
-        and not setup.page_cache_changes
-        and setup.threads <= setup.machine.topology.n_cpus
-        and bool(w[lay.H_SPLIT_PTL])
-        and w[lay.H_PTL_KIND] != lay.LOCK_TEST_AND_SET
-    )
+def _missing_in_c(setup: Setup) -> list[str]:
+    """Return what the fault path in C would need a setup to have, and it has not."""
+    workload, locks = setup.workload, setup.machine.locks
+    needs = {
+        "sequential reads": workload.access == "sequential" and workload.page_touch == "read_page",
+        "a cached file": not setup.page_cache_changes,
+        "mappings that stay": workload.unmap_every_pages == 0,
+        "own tables in one mm": workload.mapping == "per_thread",
+        "threads that begin an interval apart (start: interval)": setup.creators == 0,
+        "a CPU for each thread": setup.threads <= setup.machine.topology.n_cpus,
+        "split page-table locks": locks.split_page_table_locks,
+        "ticket and MCS locks": locks.page_table_lock != "test_and_set",
+        "work that does not vary": setup.machine.kernel.work_cv_ppm == 0,
+        "the steps of radix_walk_trylock and no_fault_around": setup.program == _known(setup),
+    }
+    return [need for need, met in needs.items() if not met]
+
+
+def _known(setup: Setup) -> Program:
+    """Return the program that C is written after, with the features of the workload and kernel."""
+    around = setup.fault_around_order > 0
+    name = "radix_walk_trylock" if around else "no_fault_around"
+    features = features_of(setup.workload, setup.machine)
+    return registry.thread_program(registry.load(name), {}, int(around), **dict(features))
+
+
+def _locks_of_tables(w: Words, threads: int) -> Rows:
+    """Return which lock each task takes to hang in a page table, and whether it is its own."""
+    tasks = [int(w[lay.H_TASK]) + i * lay.T_WORDS for i in range(threads)]
+    mappings = [int(w[t + lay.T_MAPPING]) for t in tasks]
+    places = [int(w[mapping + lay.M_PMD]) for mapping in mappings]
+    locks = [(place - places[0]) // int(w[lay.H_LINE_WORDS]) for place in places]
+    first = [int(w[mapping + lay.M_PMD_FIRST]) for mapping in mappings]
+    last_table = first[-1] + int(w[lay.H_TABLES]) - 1
+    return {
+        "task.pmd": locks,
+        "task.pmd_first": first,
+        "TABLE_LOCKS": [locks[-1] + (last_table >> lay.PMD_SHIFT) + 1],
+        "OWN_PMDS": [int(w[tasks[0] + lay.T_OWN_TABLES] == lay.PMDS_OWN)],
+    }
 
 
 def _words(w: Words, slot: int, count: int) -> list[int]:

@@ -12,10 +12,9 @@
 /* What a thread does next: a step that others can see. */
 enum {
     TOUCH, MMAP_LOOK, MMAP_LOCK, VMA_TEST, VMA_STORE, LOAD_PGD, TABLE_LOCK, TABLE_HANG_IN,
-    TABLE_UNLOCK, GET, TEST, TRYLOCK, TEST_AGAIN, MAPCOUNT, UNLOCK, UNLOCK_AND_PUT, PUT, SLOW_GET,
-    SLOW_TRYLOCK, SLOW_LOCK, SLOW_TEST, SLOW_MAPCOUNT, SLOW_UNLOCK, RETRY_MMAP_UNLOCK, RETRY_WAIT,
-    RETRY_PUT,
-    MMAP_UNLOCK, FINISH, TEAR_DOWN, STOP
+    TABLE_COUNT, TABLE_UNLOCK, GET, TEST, TRYLOCK, TEST_AGAIN, MAPCOUNT, UNLOCK, UNLOCK_AND_PUT,
+    PUT, SLOW_GET, SLOW_TRYLOCK, SLOW_LOCK, SLOW_TEST, SLOW_MAPCOUNT, SLOW_UNLOCK,
+    RETRY_MMAP_UNLOCK, RETRY_WAIT, RETRY_PUT, MMAP_UNLOCK, FINISH, TEAR_DOWN, STOP
 };
 /* After these it soon uses the same page's line again, and its core tries to keep it. */
 static const uint64_t COMING_BACK = 1ull << GET | 1ull << TEST | 1ull << TRYLOCK
@@ -28,41 +27,52 @@ static ps_t completion;
 static Line mmap_lock; /* everybody reads under it: nobody waits for the lock, only for its line */
 static Line vma_cache; /* the line of the mm with the mapping found last */
 static int vma_found;  /* whose mapping that is, + 1 */
-static struct {        /* the mm's page_table_lock */
+static struct {        /* under which new page tables go in: those of PMD pages, or the mm's */
     Line line;
     int32_t held, waiters;
     uint16_t head, tail;
-} table_lock;
+} *table_locks;
+static int64_t *pmd, *pmd_first; /* lock of a task's first PMD page, and its first table in there */
+static int own_pmds;             /* nobody else wants these locks */
+static int vma_cache_of_mm;      /* up to Linux 3.14; after that a thread has its own */
 static int n_tasks, n_pages, live;
 #define RACING (PAGE_HAND_OVER == HAND_OVER_RACING) /* for page locks: before Linux 5.9 */
 static int16_t *queues; /* hashed wait queues of pages: first task + 1 */
 
-/* --- the page-table lock ---------------------------------------------------------------------- */
+/* --- the lock under which a page table goes in ------------------------------------------------ */
+
+static inline typeof(table_locks) table_lock_of(const Task *t)
+{
+    int64_t i = t - tasks, number = pmd_first[i] + t->cursor / TABLE_PAGES;
+    return &table_locks[SPLIT_PMD ? pmd[i] + (number >> PMD_SHIFT) : 0];
+}
 
 static int take_table_lock(Task *t)
 {
-    if (!table_lock.held && !table_lock.head)
-        return table_lock.held = 1;
-    append(t, &table_lock.head, &table_lock.tail);
-    table_lock.waiters++;
+    typeof(table_locks) lock = table_lock_of(t);
+    if (!lock->held && !lock->head)
+        return lock->held = 1;
+    append(t, &lock->head, &lock->tail);
+    lock->waiters++;
     return 0;
 }
 
 static void drop_table_lock(const Task *t, ps_t now)
 {
-    int next = table_lock.head - 1;
-    table_lock.held = next >= 0;
+    typeof(table_locks) lock = table_lock_of(t);
+    int next = lock->head - 1;
+    lock->held = next >= 0;
     if (next < 0)
         return;
     Task *f = &tasks[next];
     ps_t cost = line_cost[LINE_RMW][MODIFIED][core_distance(f, t->core)];
     cost = PTL_KIND == LOCK_MCS ? cost * MCS_PPM / 1000000
-                                : cost + TICKET_WAITER * (table_lock.waiters - 1);
-    table_lock.head = f->next;
-    table_lock.waiters--;
+                                : cost + TICKET_WAITER * (lock->waiters - 1);
+    lock->head = f->next;
+    lock->waiters--;
     ps_t at = greater(now + cost, f->clock);
-    table_lock.line.own = f->core << 2 | MODIFIED;
-    table_lock.line.free = greater(table_lock.line.free, at);
+    lock->line.own = f->core << 2 | MODIFIED;
+    lock->line.free = greater(lock->line.free, at);
     post(next, at);
 }
 
@@ -151,7 +161,7 @@ static void leave_queue(Task *t)
 
 /* --- the end: one CPU unmaps everything ------------------------------------------------------- */
 
-/* Struct pages of 4 KiB that no prefetch hides: of each run as many as the prefetcher has to see. */
+/* Struct pages of 4 KiB that no prefetch hides: of each run what the prefetcher has to see. */
 static int missed(const uint32_t *pte)
 {
     uint64_t bits = pte[0] | (uint64_t)pte[1] << 32, hidden = bits;
@@ -194,7 +204,8 @@ static ps_t tear_down(const Task *t, ps_t now)
                 }
             }
             n.ptes_cleared += ptes;
-            now += ptes * c->teardown_per_pte + c->teardown_per_table + misses * struct_page(t, ptes);
+            now += ptes * c->teardown_per_pte + c->teardown_per_table;
+            now += misses * struct_page(t, ptes);
         }
     steps++;
     return now + c->process_exit;
@@ -242,7 +253,7 @@ static inline ps_t event(Task *t, ps_t now)
 {
     const Costs *c = t->cost;
     Page *p = &pages[t->cursor];
-    const ps_t ptl_lock = c->local_rmw + c->lock_local, ptl_unlock = c->local_store + c->lock_local;
+    const ps_t lock_own = c->local_rmw + c->lock_local, unlock_own = c->local_store + c->lock_local;
     ps_t done = now, walk;
     int wants, again;
     if (now > t->clock) {
@@ -282,7 +293,7 @@ static inline ps_t event(Task *t, ps_t now)
     case MMAP_LOCK:
         USE_LINE(&mmap_lock, LINE_RMW, c->lock_local, mmap_lock);
         PRIVATE(c->find_vma, entry_exit);
-        GO(VMA_TEST);
+        GO(vma_cache_of_mm ? VMA_TEST : LOAD_PGD);
     case VMA_TEST:
         USE_LINE(&vma_cache, LINE_LOAD, 0, mmap_lock);
         GO(vma_found == t - tasks + 1 ? LOAD_PGD : VMA_STORE);
@@ -296,27 +307,41 @@ static inline ps_t event(Task *t, ps_t now)
         if (t->populated[t->cursor / TABLE_PAGES])
             goto fault_around;
         PRIVATE(c->alloc_page_table, page_table);
-        GO(TABLE_LOCK);
+        if (!own_pmds)
+            GO(TABLE_LOCK);
+        PRIVATE(lock_own, page_table);
+        FREE_STEPS(1); /* is it still missing? */
+        GO(TABLE_COUNT);
 
     case TABLE_LOCK:
-        USE_LINE(&table_lock.line, LINE_RMW, c->lock_local, page_table);
+        USE_LINE(&table_lock_of(t)->line, LINE_RMW, c->lock_local, page_table);
         if (!take_table_lock(t)) {
             t->state = TABLE_HANG_IN;
             t->clock = done;
             return ASLEEP;
         } /* fall through */
     case TABLE_HANG_IN:
+        FREE_STEPS(1);
+        if (SPLIT_PMD)
+            GO(TABLE_COUNT);
+        goto populate;
+    case TABLE_COUNT: /* nr_ptes */
+        USE_LINE(&mmap_lock, LINE_RMW, 0, page_table);
+    populate:
         t->populated[t->cursor / TABLE_PAGES] = 1;
-        FREE_STEPS(2);
-        GO(TABLE_UNLOCK);
+        FREE_STEPS(1);
+        if (!own_pmds)
+            GO(TABLE_UNLOCK);
+        PRIVATE(unlock_own, page_table);
+        goto fault_around;
     case TABLE_UNLOCK:
-        USE_LINE(&table_lock.line, LINE_STORE, c->lock_local, page_table);
+        USE_LINE(&table_lock_of(t)->line, LINE_STORE, c->lock_local, page_table);
         drop_table_lock(t, done);
     fault_around:
         if (ORDER == 0)
             goto target;
         PRIVATE(c->fault_around_setup, lookup);
-        PRIVATE(ptl_lock, ptl);
+        PRIVATE(lock_own, ptl);
         PRIVATE(c->local_load, lookup); /* is any pte none? */
         int first = t->page & ~((1 << ORDER) - 1);
         t->stop = first + (1 << ORDER) < n_pages ? first + (1 << ORDER) : n_pages;
@@ -364,7 +389,7 @@ static inline ps_t event(Task *t, ps_t now)
         GO(present(t, t->cursor) ? UNLOCK_AND_PUT : MAPCOUNT);
     case SLOW_TEST: /* pages stay in the file, and one's own pte is still none: no other branch */
         USE_PAGE(LINE_LOAD, c->page_checks, map);
-        PRIVATE(ptl_lock, ptl);
+        PRIVATE(lock_own, ptl);
         PRIVATE(c->local_load, map);
         GO(SLOW_MAPCOUNT);
     case MAPCOUNT:
@@ -377,7 +402,7 @@ static inline ps_t event(Task *t, ps_t now)
         PRIVATE(c->local_store + c->set_pte, map);
         if (t->state == MAPCOUNT)
             GO(UNLOCK);
-        PRIVATE(ptl_unlock, ptl);
+        PRIVATE(unlock_own, ptl);
         GO(SLOW_UNLOCK);
     case UNLOCK_AND_PUT:
     case UNLOCK:
@@ -408,7 +433,7 @@ static inline ps_t event(Task *t, ps_t now)
             GO(GET);
         t->cursor = t->page;
     window_done:
-        PRIVATE(ptl_unlock, ptl);
+        PRIVATE(unlock_own, ptl);
     target:
         PRIVATE(c->local_load, map); /* is the pte none? */
         if (present(t, t->cursor))
@@ -498,7 +523,10 @@ static void build(void)
     /* without a window the retry gets the page again */
     coming_back = COMING_BACK | (uint64_t)(ORDER == 0) << RETRY_PUT;
     queues = calloc(BUCKETS, sizeof *queues);
-    mmap_lock = vma_cache = table_lock.line = (Line){0};
+    mmap_lock = vma_cache = (Line){0};
+    table_locks = calloc(number("TABLE_LOCKS"), sizeof *table_locks);
+    pmd = table("task.pmd"), pmd_first = table("task.pmd_first"), own_pmds = number("OWN_PMDS");
+    vma_cache_of_mm = number("VMA_CACHE_OF_MM");
     vma_found = steps = completion = 0;
     n = (Counters){0};
     new_tree(n_tasks);

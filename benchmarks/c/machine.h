@@ -378,7 +378,8 @@ static void read_machine(const char *path)
     SCALARS(READ_WORD)
     memcpy(line_cost, table("line_cost"), sizeof line_cost);
     core_l3 = table("core.l3"), core_socket = table("core.socket"), hops = table("hops");
-    walk_miss = table("walk_miss"), far_read = table("far_read"), read_quantiles = table("quantiles.read");
+    walk_miss = table("walk_miss"), far_read = table("far_read");
+    read_quantiles = table("quantiles.read");
     draw_key = KEY, sockets = SOCKETS;
     if (number("L3S") > MAX_L3 || number("CORES") > 64 * MASKS)
         die("built for a smaller machine:", "raise MAX_L3 or MASKS");

@@ -8,7 +8,7 @@ from benchmarks import c_programs, c_table, setups
 from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
 
-MOST_LINES = {"fault_path.c": 530, "machine.h": 400, "lock_loop.c": 190, "common.h": 250}
+MOST_LINES = {"fault_path.c": 580, "machine.h": 410, "lock_loop.c": 190, "common.h": 250}
 """A twin by hand is kept as short as a result that is equal to the last picosecond allows."""
 needs_cc = pytest.mark.skipif(c_programs.compiler() is None, reason="no C compiler")
 

@@ -10,7 +10,9 @@ from benchmarks.lock_loop_packages import cimba_model, ciw_network
 from benchmarks.lock_loop_python import idiomatic_simpy, pure_heapq, tuned_simpy
 from benchmarks.repairman import mean_wait_ns
 from benchmarks.timing import Contender, Sample, Spread, WorkDiffersError, compare
+from dessim.kernel.world import Setup
 from dessim.model import names
+from dessim.model.machine import Machine
 
 KIB = 1 << 10
 COSTS_USED = (
@@ -126,6 +128,54 @@ def test_fault_path_in_c_is_dessim_on_every_machine(machine: str) -> None:
     assert fault_path.run_c(setup)[0] == run_reference(setup)[0]
 
 
+def locked_otherwise(**locks: object) -> Machine:
+    """The usual machine, with other locks."""
+    base = setups.machine()
+    return base.model_copy(update={"locks": base.locks.model_copy(update=locks)})
+
+
+def of_file(mib: int, setup: Setup) -> Setup:
+    """The same run on a file of another size: how far apart the mappings of two threads are."""
+    size = {"file_size_bytes": mib * setups.MIB}
+    return dataclasses.replace(setup, workload=setup.workload.model_copy(update=size))
+
+
+@needs_cc
+@pytest.mark.parametrize(
+    "locks",
+    [
+        {"split_pmd_locks": False},
+        {"split_pmd_locks": False, "page_table_lock": "mcs"},
+        {"vma_cache": "thread"},
+        {"split_pmd_locks": False, "vma_cache": "thread"},
+    ],
+)
+def test_c_knows_other_kernels(locks: dict[str, object]) -> None:
+    """C takes the mm's page_table_lock, and no VMA cache of the mm, where the machine says so."""
+    args = (9, 2304 * KIB, 3)
+    setup = setups.fault_path(*args, on=locked_otherwise(**locks), stagger_ps=0)
+    mine = run_reference(setup)[0]
+    assert fault_path.run_c(setup)[0] == mine
+    assert mine != run_reference(setups.fault_path(*args, stagger_ps=0))[0]
+
+
+@needs_cc
+@pytest.mark.parametrize("mib", [64, 1022, 1024])
+def test_c_shares_pmd_locks_as_dessim_does(mib: int) -> None:
+    """Many mappings in one PMD page, mappings across two of them, and each with its own."""
+    setup = of_file(mib, setups.fault_path(9, 4352 * KIB, 3, stagger_ps=0))
+    assert world_file.numbers_of(setup)["OWN_PMDS"] == [int(mib == 1024)]
+    assert fault_path.run_c(setup)[0] == run_reference(setup)[0]
+
+
+def test_pmd_locks_are_shared_by_neighbours() -> None:
+    """Mappings of 1022 MiB end in the PMD page in which the next one begins."""
+    numbers = world_file.numbers_of(of_file(1022, setups.fault_path(3, 4352 * KIB)))
+    assert numbers["task.pmd_first"] == [0, 511, 510]
+    assert numbers["task.pmd"] == [0, 0, 1]
+    assert numbers["TABLE_LOCKS"] == [3]
+
+
 def test_contended_paths_are_among_those_compared() -> None:
     """The small setups do reach lost trylocks, retries, sleeping on a page, and page walks."""
     met = {"trylock_lost": 0, "fault_retries": 0, "page_lock_waits": 0, "tlb_misses": 0}
@@ -159,6 +209,57 @@ def test_c_refuses_what_it_does_not_model() -> None:
         world_file.numbers_of(dataclasses.replace(setup, workload=shared))
 
 
+@pytest.mark.parametrize(
+    ("changes", "need"),
+    [
+        ({"start": "pthread_create"}, "start: interval"),
+        ({"access": "random"}, "sequential reads"),
+        ({"cached_ppm": 500_000}, "a cached file"),
+        ({"unmap_every_pages": 16}, "mappings that stay"),
+    ],
+)
+def test_c_refuses_other_workloads(changes: dict[str, object], need: str) -> None:
+    """What a workload asks for and C does not know is named: so is a task that creates threads."""
+    setup = setups.fault_path(4, 64 * KIB)
+    other = setup.workload.model_copy(update=changes)
+    with pytest.raises(world_file.NotInCError, match=need):
+        world_file.numbers_of(dataclasses.replace(setup, workload=other))
+
+
+@pytest.mark.parametrize(
+    ("locks", "need"),
+    [
+        ({"split_page_table_locks": False}, "split page-table locks"),
+        ({"page_table_lock": "test_and_set"}, "ticket and MCS locks"),
+    ],
+)
+def test_c_refuses_other_locks(locks: dict[str, object], need: str) -> None:
+    """So are locks of the machine."""
+    with pytest.raises(world_file.NotInCError, match=need):
+        world_file.numbers_of(setups.fault_path(4, 64 * KIB, on=locked_otherwise(**locks)))
+
+
+def test_c_refuses_the_program_of_another_kernel() -> None:
+    """A program that does not fit the machine's kernel, or is another scheme's, is not run in C."""
+    usual = setups.fault_path(4, 64 * KIB)
+    machine = locked_otherwise(vma_cache="thread")
+    other = setups.fault_path(4, 64 * KIB, scheme="lock_each_page").program
+    for wrong in ({"machine": machine}, {"program": other}):
+        with pytest.raises(world_file.NotInCError, match="steps of radix_walk_trylock"):
+            world_file.numbers_of(dataclasses.replace(usual, **wrong))
+
+
+def test_threads_of_the_setups_begin_an_interval_apart() -> None:
+    """The setups have no task that creates threads, and start when the interval says."""
+    setup = setups.fault_path(4, 64 * KIB, stagger_ps=300_000)
+    assert setup.creators == 0
+    starts = world_file.numbers_of(setup)["task.start"]
+    assert starts == sorted(starts)
+    assert 0 < starts[-1] < 100 * 300_000
+    at_once = world_file.numbers_of(setups.fault_path(4, 64 * KIB, stagger_ps=0))
+    assert at_once["task.start"] == [0] * 4
+
+
 def test_c_refuses_more_threads_than_cpus() -> None:
     """The program in C has no run queues, and is not given a setup that needs them."""
     on = setups.wide_machine(8)
@@ -189,6 +290,15 @@ def test_simpy_fault_path_agrees(threads: int) -> None:
     assert theirs.touches == mine.counters["touches"]
     assert theirs.completion_ps == pytest.approx(mine.completion_ps, rel=0.02)
     assert theirs.faults == pytest.approx(mine.counters["minor_faults"], rel=0.1)
+
+
+@pytest.mark.parametrize(
+    "locks", [{"split_pmd_locks": False}, {"vma_cache": "thread"}, {"split_pmd_locks": True}]
+)
+def test_simpy_knows_other_kernels(locks: dict[str, object]) -> None:
+    """The SimPy program follows the machine's locks: files of 64 MiB share PMD pages."""
+    setup = of_file(64, setups.fault_path(16, 512 * KIB, 2, on=locked_otherwise(**locks)))
+    assert "completion" in fault_path.check_simpy_agrees(setup, 2)
 
 
 @pytest.mark.parametrize("pages", [8, 512])

@@ -12,15 +12,17 @@ from itertools import product
 
 import pytest
 import simpy
-from helpers import a_machine, a_workload, scheme_setup
+from helpers import a_machine, a_workload
 from witness_parts import Core, Line, Pause, TicketLock
 
 from dessim.engines.reference import Reference
 from dessim.kernel import layout as lay
 from dessim.kernel.steps import advance
-from dessim.kernel.world import build_world
+from dessim.kernel.world import Setup, build_world
+from dessim.registry import load, thread_program
+from dessim.study.sweep.plan import features_of
 
-TABLE = 512
+TABLE, GIB = 512, 1 << 30
 SLOTS = 8  # of a radix-tree node on a cache line
 STAGGERS = (0, 10_007, 150_107, 400_009, 1_300_021, 5_000_011)
 
@@ -42,26 +44,39 @@ class Waiter:
 class Kernel:
     """What all threads of the process share."""
 
-    def __init__(self, env, machine, pages):
+    def __init__(self, env, machine, pages, file_pages):
         self.env, self.machine, self.cost = env, machine, machine.kernel
         self.mmap_line, self.vma_line = Line(env, machine), Line(env, machine)
         self.found_last = None
-        self.page_table_lock = TicketLock(env, machine)
+        self.page_table_lock, self.pmd_locks = TicketLock(env, machine), {}
+        self.counts_tables = machine.locks.split_pmd_locks
+        self.remembers_vma = machine.locks.vma_cache == "mm"
+        self.file_pages = -(-file_pages // TABLE) * TABLE
         spread = machine.memory.file_placement == "interleave"
         nodes = machine.topology.sockets if spread else 1
         self.pages = [Page(env, machine, i % nodes) for i in range(pages)]
         self.nodes = nodes
 
+    def lock_of_table(self, thread, table):
+        """Return the lock under which a thread's page table goes in: its PMD page's, or the mm's.
+
+        A PMD page spans 1 GiB of addresses, in which the files of the threads adjoin.
+        """
+        if not self.counts_tables:
+            return self.page_table_lock
+        gib = (thread * self.file_pages + table * TABLE) * 4096 // GIB
+        return self.pmd_locks.setdefault(gib, TicketLock(self.env, self.machine))
+
 
 class Thread:
     """One thread with a mapping of its own, reading the file in order."""
 
-    def __init__(self, kernel, number, start):
+    def __init__(self, kernel, number, start, own_pmds):
         self.kernel, self.env, self.cost = kernel, kernel.env, kernel.cost
-        self.core = Core(number, kernel.machine.topology)
+        self.core, self.number = Core(number, kernel.machine.topology), number
         self.local = kernel.machine.cache_line
         self.start, self.tables, self.finished = start, set(), []
-        self.slots = None
+        self.slots, self.own_pmds = None, own_pmds
 
     def pause(self, *ps):
         """Work for a while."""
@@ -144,12 +159,21 @@ class Thread:
                 return
 
     def make_table(self, number):
-        """Allocate the page table and hang it in."""
-        lock = self.kernel.page_table_lock
+        """Allocate the page table and hang it in; Linux counts them since 3.13."""
+        lock, line = self.kernel.lock_of_table(self.number, number), self.local
         yield self.pause(self.cost.alloc_page_table_ps)
-        yield from lock.take(self.core)
+        if self.own_pmds:
+            yield self.pause(line.local_rmw_ps, self.cost.lock_local_ps)
+        else:
+            yield from lock.take(self.core)
+        if self.kernel.counts_tables:
+            ps = yield from self.kernel.mmap_line.use(self.core, "rmw")  # nr_ptes is there
+            yield self.pause(ps)
         self.tables.add(number)
-        yield from lock.drop(self.core)
+        if self.own_pmds:
+            yield self.pause(line.local_store_ps, self.cost.lock_local_ps)
+        else:
+            yield from lock.drop(self.core)
 
     def map_locked(self, page):
         """Map a page whose lock we hold: the page-table lock and the ptes are our own."""
@@ -165,13 +189,14 @@ class Thread:
     def find_mapping(self):
         """Find one's mapping where the last finder left it, or leave it there; then the tables."""
         yield self.pause(self.cost.find_vma_ps)
-        ps = yield from self.kernel.vma_line.use(self.core, "load")
-        found = self.kernel.found_last is self
-        yield self.pause(ps)
-        if not found:
-            ps = yield from self.kernel.vma_line.use(self.core, "store")
-            self.kernel.found_last = self
+        if self.kernel.remembers_vma:
+            ps = yield from self.kernel.vma_line.use(self.core, "load")
+            found = self.kernel.found_last is self
             yield self.pause(ps)
+            if not found:
+                ps = yield from self.kernel.vma_line.use(self.core, "store")
+                self.kernel.found_last = self
+                yield self.pause(ps)
         ps = yield from self.kernel.mmap_line.use(self.core, "load")  # pgd is there
         yield self.pause(ps, self.cost.walk_page_table_ps)
 
@@ -222,23 +247,30 @@ class Thread:
             yield self.pause(self.kernel.machine.user.touch_word_ps)
 
 
-def witnessed(machine, threads, pages, stagger):
+def witnessed(machine, threads, pages, stagger, file_pages=None):
     """Return the times at which each thread's faults end, as the witness has them."""
     env = simpy.Environment(initial_time=0)
-    kernel = Kernel(env, machine, pages)
-    actors = [Thread(kernel, i, i * stagger) for i in range(threads)]
+    kernel = Kernel(env, machine, pages, file_pages or pages)
+    gib_each = kernel.file_pages * 4096 % GIB == 0
+    own_pmds = kernel.counts_tables and (threads == 1 or gib_each)
+    actors = [Thread(kernel, i, i * stagger, own_pmds) for i in range(threads)]
     for actor in actors:
         env.process(actor.live())
     env.run()
     return [actor.finished for actor in actors]
 
 
-def simulated(machine, threads, pages, stagger):
+def simulated(machine, threads, pages, stagger, file_pages=None):
     """Return the same from the reference engine, and how often a page's lock made a thread wait."""
     workload = a_workload(
-        pages=pages, page_touch="touch_word", start_stagger_ps=stagger, start_jitter_ppm=0
+        pages=file_pages or pages,
+        page_touch="touch_word",
+        start_stagger_ps=stagger,
+        start_jitter_ppm=0,
     )
-    setup = scheme_setup("no_fault_around", 0, threads, machine, workload)
+    features = dict(features_of(workload, machine))
+    program = thread_program(load("no_fault_around"), {}, 0, **features)
+    setup = Setup(machine, workload, program, threads, 0, pages * 4096, 1, 0)
     w = build_world(setup).tolist()
     finished = [[] for _ in range(threads)]
 
@@ -290,6 +322,24 @@ def test_every_fault_ends_when_the_witness_says_over_several_page_tables():
     profile = MACHINES["runs"]
     finished, _ = simulated(profile, 3, 1100, 333_337)
     assert finished == witnessed(profile, 3, 1100, 333_337)
+
+
+KERNELS = {
+    "Linux 3.15": {"vma_cache": "thread"},
+    "Linux 3.14": {},
+    "Linux 3.12": {"split_pmd_locks": False},
+}
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("file_mib", [64, 1022, 1024])
+@pytest.mark.parametrize("stagger", [0, 333_337])
+def test_every_fault_ends_when_the_witness_says_in_every_kernel(kernel, file_mib, stagger):
+    """The agreement holds for all locks of page tables and whoever remembers the mapping found."""
+    profile = the_machine(cache_line={"hold_ps": 40_000}, locks=KERNELS[kernel])
+    args = (profile, 4, 520, stagger, file_mib << 8)
+    finished, _ = simulated(*args)
+    assert finished == witnessed(*args)
 
 
 def test_the_witness_has_seen_contention():

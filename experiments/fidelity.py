@@ -3,7 +3,7 @@
     dessim validate --machine ivybridge-ex-4s-fitted
     dessim validate --out results/literature
     dessim validate --data sosp13-synchronization
-    dessim calibrate fault-around-2014 ... --cross-validate
+    dessim calibrate fault-around-2014 ... --cross-validate [--out results/step-N]
     dessim validate --only sequential-read --set machine.KEY=VALUE --out results/without/KEY=VALUE
     python experiments/fidelity.py [RESULTS [PAGE]]
 
@@ -137,31 +137,41 @@ def settings(changed: Document) -> str:
     return ", ".join(f"`{key.partition('.')[2]}` {value}" for key, value in shown.items())
 
 
-def fitted(document: Document) -> str:
+def calibrations(results: Path) -> list[Document]:
+    """Return what fits found: of several steps, each in a folder of its own, in their order."""
+    files = sorted(results.glob("calibrate-*/calibration.json"))
+    return [read(path) for path in files or sorted(results.glob("step-*/*/calibration.json"))]
+
+
+def fitted(steps: list[Document]) -> str:
     """Fitted numbers, the cells they were fitted to, and what to doubt."""
-    rows = []
-    for parameter in document["parameters"]:
-        for one in parameter["numbers"]:
-            interval = " to ".join(one["ci95"]) if one["ci95"] else "not bounded"
-            bound = f" (at its {parameter['at_bound']} end)" if parameter["at_bound"] else ""
-            row = [f"`{one['path']}`", one["before"], one["value"] + bound, interval]
-            rows.append([*row, " to ".join(one["range"])])
+    rows: dict[str, list[str]] = {}
+    for step in steps:
+        for parameter in step["parameters"]:
+            for one in parameter["numbers"]:
+                interval = " to ".join(one["ci95"]) if one["ci95"] else "not bounded"
+                bound = f" (at its {parameter['at_bound']} end)" if parameter["at_bound"] else ""
+                before = rows[one["path"]][1] if one["path"] in rows else one["before"]
+                row = [f"`{one['path']}`", before, one["value"] + bound, interval]
+                rows[one["path"]] = [*row, " to ".join(one["range"])]
     head = ["number", "before", "fitted", "95 % interval", "range of sources"]
-    condition = document["after"]["condition"]
-    words = [
-        markdown(head, rows),
-        f"Fitted cells: {', '.join(document['cells'])}.",
-        f"Cost {document['cost_before']:.1f} before, {document['cost']:.1f} after, with"
-        f" {document['degrees_of_freedom']} degrees of freedom; condition number"
-        f" {'infinite' if condition is None else f'{condition:.0f}'}.",
-        *(f"* {text}" for text in document["warnings"]),
-    ]
+    words = [markdown(head, rows.values())]
+    for number, step in enumerate(steps, start=1):
+        condition = step["after"]["condition"]
+        words += [
+            f"Step {number}. Fitted cells: {', '.join(step['cells'])}."
+            f" Cost {step['cost_before']:.1f} before, {step['cost']:.1f} after, with"
+            f" {step['degrees_of_freedom']} degrees of freedom; condition number"
+            f" {'infinite' if condition is None else f'{condition:.0f}'}.",
+            *(f"* {text}" for text in step["warnings"]),
+        ]
     return "\n\n".join(words)
 
 
-def crossed(document: Document) -> str:
+def crossed(steps: list[Document]) -> str:
     """Errors of cells whose number of threads was left out of the fit."""
-    if not document["cross_validation"]:
+    document = next((step for step in steps if step["cross_validation"]), None)
+    if document is None:
         return "No number of threads was left out (`--cross-validate`)."
     rows = []
     for fold in document["cross_validation"]:
@@ -176,12 +186,11 @@ def coverage(results: Path) -> str:
     """How many measured cells lie in their intervals when the largest threads are left out."""
     literature = results / "literature" / TABLE
     curve = results / "validate-sosp13-synchronization" / "validation.json"
-    fits = next(iter(sorted(results.glob("calibrate-*/calibration.json"))), None)
+    fits = [step["largest_left_out"] for step in calibrations(results)]
     rows: list[list[str]] = []
     if literature.is_file():
         rows += covered("nothing fitted", of_table(read(literature)["cells"]))
-    if fits is not None:
-        folds = read(fits).get("largest_left_out", [])
+    for folds in filter(None, fits):
         rows += covered("fitted", of_fits([(one["largest"], one["cells"]) for one in folds]))
     if curve.is_file():
         rows += covered("curve", of_curves(read(curve)["cells"]))
@@ -231,14 +240,11 @@ def predictions(document: Document) -> str:
 
 def tables(results: Path) -> dict[str, str]:
     """Return all tables whose results are there, by name."""
-    calibration = next(iter(sorted(results.glob("calibrate-*/calibration.json"))), None)
     wanted: dict[str, tuple[Path | None, Callable[[Document], str]]] = {
         "literature": (results / "literature" / TABLE, errors),
         "errors": (results / TABLE, errors),
         "cells": (results / TABLE, cells),
         "curves": (results / "validate-sosp13-synchronization" / "validation.json", curves),
-        "fitted": (calibration, fitted),
-        "crossed": (calibration, crossed),
         "predictions": (PREDICTIONS, predictions),
     }
     found = {
@@ -246,6 +252,9 @@ def tables(results: Path) -> dict[str, str]:
         for name, (path, make) in wanted.items()
         if path is not None and path.is_file()
     }
+    steps = calibrations(results)
+    if steps:
+        found |= {"fitted": fitted(steps), "crossed": crossed(steps)}
     if len({"literature", "curves"} & set(found)) == 2:
         found["coverage"] = coverage(results)
     if any(results.glob(f"without/*/{TABLE}")):

@@ -41,7 +41,7 @@ def test_tables_are_put_in_their_places(shell, tmp_path) -> None:
         r"\| sequential-read:2:4 \? \| 5.6 \|",
         r"\| figure 5, opteron48, lock_mcs \| [\d.]+ % \(14\) \|.*\| no \| `hold` 0 ns, ",
         r"\| `user.read_page_dram` \| 1050ns \|",
-        r"Fitted cells: sequential-read:1:4, sequential-read:1:9\.",
+        r"Step 1\. Fitted cells: sequential-read:1:4, sequential-read:1:9\.",
     ):
         assert re.search(words, text), words
     before, after = (re.sub(r"(?s)<!-- table.*?<!-- end", "", t) for t in (PAGE.read_text(), text))

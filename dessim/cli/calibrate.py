@@ -204,7 +204,6 @@ def _fit(
         document_of,
         drifts_of,
         fitted_numbers,
-        joined,
         left_out_errors,
         record_of,
     )
@@ -222,7 +221,6 @@ def _fit(
     largest = leave_out_the_largest(problem, points, max_steps) if crossed else []
     numbers = fitted_numbers(problem.parameters, found)
     record = record_of(problem, found, left_out_errors(folds), drifts_of(largest))
-    record = joined(problem.machine.calibration, record)
     profile = fitted_profile(text, problem.machine, numbers, target.stem, record)
     paths = write_texts({target.name: profile}, target.parent)
     document = document_of(problem, found, before, after, folds, target.stem, largest)

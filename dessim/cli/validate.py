@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +18,11 @@ from dessim.cli.options import DATA, SIMULATION
 from dessim.cli.results import report_files
 from dessim.cli.work import do_rounds, report_failures
 from dessim.study.store.names import folder_name
+
+if TYPE_CHECKING:
+    from dessim.model import Experiment, Point
+    from dessim.model.published import Published
+    from dessim.study.sweep.jobs import Tally
 
 
 @click.command()
@@ -63,22 +69,8 @@ def validate(
         return
     chosen = load_with(experiment, machine, overrides, seed, replications)
     table = table_of(chosen, data)
-    from dessim.study.fidelity.cells import chosen as choose
-    from dessim.study.fidelity.cells import once_in_full, points_of, simulating
-    from dessim.study.fidelity.validation import validation_of
-    from dessim.study.store.runs import Store
-    from dessim.study.sweep.plan import check
-    from dessim.study.sweep.rounds import Rounds
-
-    wanted = choose(only, table.rows, "--only")
-    points = points_of(wanted, chosen, table.places, random_bytes=None, grow=True)
-    points = simulating(points, simulate)
-    if replications is None:
-        points = [once_in_full(point) for point in points]
-    check(chosen, points)
-    rounds = Rounds(chosen, points, engine, Store(out / "runs"))  # type: ignore[arg-type]
-    tally = do_rounds(rounds, jobs, quiet=quiet)
-    document = validation_of(rounds.points, tally, table, engine, rounds.found)
+    points = _points(chosen, table, only, simulate, once=replications is None)
+    tally, document = _validated(chosen, points, table, engine, jobs, out, quiet=quiet)
     folder = out / folder_name(f"validate-{table.name}")
     paths = write_validation(document, folder)
     if not no_figure:
@@ -89,6 +81,45 @@ def validate(
     if not quiet:
         report_files(paths)
     report_failures(tally)
+
+
+def _points(
+    experiment: Experiment,
+    table: Published,
+    only: tuple[str, ...],
+    simulate: tuple[str, ...],
+    *,
+    once: bool,
+) -> list[Point]:
+    """Return the chosen cells; random reads of the whole file once, unless told how often."""
+    from dessim.study.fidelity.cells import chosen, once_in_full, points_of, simulating
+
+    wanted = chosen(only, table.rows, "--only")
+    points = points_of(wanted, experiment, table.places, random_bytes=None, grow=True)
+    points = simulating(points, simulate)
+    return [once_in_full(point) for point in points] if once else points
+
+
+def _validated(
+    experiment: Experiment,
+    points: list[Point],
+    table: Published,
+    engine: str,
+    jobs: int,
+    out: Path,
+    *,
+    quiet: bool,
+) -> tuple[Tally, dict[str, Any]]:
+    """Simulate cells, each in sizes that grow until two agree; return runs and document."""
+    from dessim.study.fidelity.validation import validation_of
+    from dessim.study.store.runs import Store
+    from dessim.study.sweep.plan import check
+    from dessim.study.sweep.rounds import Rounds
+
+    check(experiment, points)
+    rounds = Rounds(experiment, points, engine, Store(out / "runs"))  # type: ignore[arg-type]
+    tally = do_rounds(rounds, jobs, quiet=quiet)
+    return tally, validation_of(rounds.points, tally, table, engine, rounds.found)
 
 
 def _holds_curves(data: str) -> bool:

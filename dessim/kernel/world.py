@@ -12,6 +12,7 @@ from dessim.kernel.draws import draw_at, philox, scaled
 from dessim.kernel.regions import Sizes, Words, allocate, sizes_of, walkers_of
 from dessim.kernel.setup import ActorSetup, Setup, WorldError
 from dessim.kernel.walk_misses import walk_miss_ps
+from dessim.model.costs import Tlb
 from dessim.model.workload import PAGE_BYTES, Workload
 
 __all__ = ["ActorSetup", "Setup", "Words", "WorldError", "build_world"]
@@ -74,13 +75,8 @@ def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
         lay.H_FOLIO: 1 << setup.folio_order,
         lay.H_READAHEAD: workload.readahead_pages,
         lay.H_UNMAP_EVERY: workload.unmap_every_pages,
-        lay.H_TLB_L1_SETS: machine.tlb.l1_entries // machine.tlb.l1_ways,
-        lay.H_TLB_L1_WAYS: machine.tlb.l1_ways,
-        lay.H_TLB_L2_SETS: machine.tlb.l2_entries // machine.tlb.l2_ways,
-        lay.H_TLB_L2_WAYS: machine.tlb.l2_ways,
-        lay.H_FLUSH_CEILING: machine.tlb.flush_ceiling_pages,
         lay.H_WALKERS: walkers_of(setup),
-        lay.H_PCID: int(machine.tlb.pcid),
+        **_translation(machine.tlb),
         lay.H_MCS_PPM: locks.mcs_transfers_ppm,
         lay.H_SPLIT_PTL: int(locks.split_page_table_locks),
         lay.H_SPLIT_PMD: int(locks.pmd_locks),
@@ -95,6 +91,18 @@ def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
     }
     for slot, value in values.items():
         w[slot] = value
+
+
+def _translation(tlb: Tlb) -> dict[int, int]:
+    """Return the words that say how large the TLBs are and when they are flushed."""
+    return {
+        lay.H_TLB_L1_SETS: tlb.l1_entries // tlb.l1_ways,
+        lay.H_TLB_L1_WAYS: tlb.l1_ways,
+        lay.H_TLB_L2_SETS: tlb.l2_entries // tlb.l2_ways,
+        lay.H_TLB_L2_WAYS: tlb.l2_ways,
+        lay.H_FLUSH_CEILING: tlb.flush_ceiling_pages,
+        lay.H_PCID: int(tlb.pcid),
+    }
 
 
 def _access_cost(workload: Workload) -> str:

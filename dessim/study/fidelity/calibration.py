@@ -39,8 +39,8 @@ def record_of(
     unseen: dict[str, float],
     left_out: Sequence[LeftOut] = (),
 ) -> Calibration:
-    """What the profile will say about its calibration."""
-    return Calibration(
+    """What the profile will say about its calibration, earlier fits included."""
+    record = Calibration(
         data=problem.table.name,
         cells=tuple(fitted_names(problem)),
         parameters=tuple(parameter.name for parameter in problem.parameters),
@@ -48,6 +48,7 @@ def record_of(
         unseen=unseen,
         left_out=tuple(left_out) or None,
     )
+    return joined(problem.machine.calibration, record)
 
 
 def joined(earlier: Calibration | None, new: Calibration) -> Calibration:

@@ -108,7 +108,9 @@ def device_program() -> tuple[Step, ...]:
 
 
 # glibc's pthread_create(): allocate_stack() maps the stack, and protects its guard page; clone()
-# takes no mmap_sem (nptl/allocatestack.c of glibc 2.19; kernel/fork.c: copy_mm with CLONE_VM).
+# takes no mmap_sem (nptl/allocatestack.c of glibc 2.19; kernel/fork.c: copy_mm with CLONE_VM). The
+# calls that were timed are those of a later glibc, which maps without access and then opens all but
+# the guard page: as many, with mmap_sem held as long or longer.
 MAP_STACK = (
     lock("mmap_lock_write"),
     work("map_stack"),

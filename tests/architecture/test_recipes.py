@@ -45,7 +45,7 @@ ROW = """OP_PEEK = operation(
     access=LINE_LOAD,
     cost="page_checks",
     category="page_lines",
-    order=about.LOADS,
+    order=about.loading(lay.IN_FLAGS),
 )
 LAST_PAGE = _table.last(PAGE)
 """

@@ -75,7 +75,7 @@ class Hand:
         look = memory if first else self.load
         mmap_lock = look + self.rmw + k.lock_local_ps + self.load
         mmap_lock += memory + self.store if first else self.load  # the mapping found last
-        table = k.alloc_page_table_ps + (memory + k.lock_local_ps) + self.unspin if first else 0
+        table = k.alloc_page_table_ps + self.spin + self.rmw + self.unspin if first else 0
         return k.exception_entry_ps + mmap_lock + k.find_vma_ps + k.walk_page_table_ps + table
 
     def exit(self):
@@ -112,7 +112,7 @@ class Hand:
         under_ptl = self.spin + self.load + self.map_and_unlock() + k.fault_around_setup_ps
         for page in neighbours:
             under_ptl += self.load + k.indirect_call_ps
-            under_ptl += self.find_and_lock(page) + self.map_and_unlock()
+            under_ptl += self.find_and_lock(page) + self.load + self.map_and_unlock()
         return self.entry(first) + slow + under_ptl + self.unspin + self.exit()
 
     def radix_walk_trylock(self, pages, first):

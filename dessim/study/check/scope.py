@@ -178,9 +178,6 @@ def refuse_nonsense(scope: Scope) -> None:
         )
     if dict(scope.scheme_options).get("folio_order", 0):
         raise CheckError("folio_order must be 0: the explorer knows pages one by one")
-    if scope.memory not in MODELS:
-        models = ", ".join(MODELS)
-        raise CheckError(f"unknown memory model {scope.memory!r}: there are {models}")
     if scope.acquire_only and scope.memory != "lkmm":
         raise CheckError("--lock-page acquire needs --memory lkmm: elsewhere it is a full barrier")
     if scope.plain_increment and scope.memory == "sc":

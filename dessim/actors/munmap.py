@@ -35,18 +35,29 @@ from dessim.kernel.alphabet import (
 )
 from dessim.kernel.programs import VMA_LOCKS
 
+
+def clear_table(category: str = "") -> tuple[Step, ...]:
+    """Return the steps that clear the range's ptes in one page table, as ``zap_pte_range`` does.
+
+    The translations are flushed and the references dropped after the page-table lock.
+    """
+    return (
+        forget(),
+        lock("ptl"),
+        each_in_table(
+            unless(
+                "pte.none",
+                clear_pte(dec("page.mapcount"), remember(), category=category),
+            )
+        ),
+        unlock("ptl"),
+        flush_table(),
+        each_in_table(when("gang.holds", to_head(), put_page(), from_head())),
+    )
+
+
 UNMAP_TABLE = (
-    forget(),
-    lock("ptl"),
-    each_in_table(
-        unless(
-            "pte.none",
-            clear_pte(dec("page.mapcount"), remember(), category="teardown"),
-        )
-    ),
-    unlock("ptl"),
-    flush_table(),
-    each_in_table(when("gang.holds", to_head(), put_page(), from_head())),
+    *clear_table("teardown"),
     when("table.covered", lock("i_mmap_mutex"), free_table(), unlock("i_mmap_mutex")),
 )
 

@@ -1,14 +1,21 @@
 """Actor ``reclaim``: memory pressure takes clean pages away.
 
-Try to lock the page, clear its ptes after a peek without lock, then free it only if nobody else
-holds a reference: the count is frozen from exactly two to zero.
+Try to lock the page, clear its ptes after a peek without lock, keep it if it is still mapped, then
+free it only if nobody else holds a reference: the count is frozen from exactly two to zero. The
+BUG_ON of the deletion (bug2) is met only by who raises a mapcount without a reference.
+
+Options
+-------
+bug2, fatal : as for ``invalidate_range``.
 
 Source
 ------
-Linux 3.14 ``mm/vmscan.c: shrink_page_list, __remove_mapping``, ``mm/rmap.c: try_to_unmap_one``.
-Left out: the LRU lists (pages are drawn at random), referenced bits, dirty pages.
+Linux 3.14 ``mm/vmscan.c: shrink_page_list, __remove_mapping``, ``mm/filemap.c:
+__delete_from_page_cache``, ``mm/rmap.c: try_to_unmap, try_to_unmap_one``. Left out: the LRU lists
+(pages are drawn at random), referenced bits, dirty pages, and that the walk ends with the last pte.
 """
 
+from dessim.actors.invalidate_range import BUG2
 from dessim.kernel.alphabet import (
     clear_pte,
     count,
@@ -16,6 +23,8 @@ from dessim.kernel.alphabet import (
     each_in_range,
     each_mapping,
     get_page,
+    go_to,
+    label,
     lock,
     put_page,
     remove_from_page_cache,
@@ -26,6 +35,8 @@ from dessim.kernel.alphabet import (
     unlock_page,
     when,
 )
+
+OPTIONS = {"bug2": True, "fatal": False}
 
 TRY_TO_UNMAP = (
     lock("i_mmap_mutex"),
@@ -52,14 +63,25 @@ ACTOR = (
             trylock_page(
                 when(
                     "page.ours",
-                    when("page.mapped", count("unmaps"), *TRY_TO_UNMAP),
+                    when(
+                        "page.mapped",
+                        count("unmaps"),
+                        *TRY_TO_UNMAP,
+                        when("page.mapped", go_to("keep")),
+                    ),
                     lock("tree_lock"),
                     when(
                         "page.frozen",
                         remove_from_page_cache(),
+                        BUG2,
                         unlock("tree_lock"),
                         unlock_page(),
-                        otherwise=(unlock("tree_lock"), unlock_page(), put_page()),
+                        otherwise=(
+                            unlock("tree_lock"),
+                            label("keep"),
+                            unlock_page(),
+                            put_page(),
+                        ),
                     ),
                     otherwise=(unlock_page(), put_page()),
                 ),

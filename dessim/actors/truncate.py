@@ -1,41 +1,78 @@
 """Actor ``truncate``: a range of the file is cut off, and is there again for the next fault.
 
-Unmap the range without page locks, then take page by page out of the page cache: lock it, unmap it
-if it is mapped again, delete it (bug2), and at last unmap the range once more.
+Unmap the range without page locks; take page by page out of the page cache (lock it, unmap it if
+it is mapped again, delete it: bug2), first those whose lock is free, then all that are left; unmap
+the range once more. Both walks over the range are unconditional: they take the lock of every page
+table of the range and clear every pte, whether or not its page is still in the page cache.
+
+Options
+-------
+walk : ``if_mapped``: with the page locked, walk the mappings only if it is mapped, as Linux does;
+    ``every_table``: always, and take every page-table lock.
+punch_hole : a hole is punched: the range is unmapped before only.
+bug2, fatal : as for ``invalidate_range``.
 
 Source
 ------
-Linux 3.14 ``mm/truncate.c: truncate_pagecache``, which unmaps before and after,
-``truncate_inode_pages_range, truncate_inode_page``. Left out: the change of the file's size,
-partial pages. (Punching a hole, ``truncate_pagecache_range``, unmaps before only.)
+Linux 3.14 ``mm/truncate.c: truncate_pagecache`` (the second walk "must be made for correctness"),
+``truncate_pagecache_range`` for a hole, ``truncate_inode_pages_range, truncate_inode_page,
+truncate_complete_page``; ``mm/filemap.c: __delete_from_page_cache``; ``mm/memory.c:
+unmap_mapping_range, zap_pte_range``. Left out: the file's size, so that the pages can come back at
+once; hence also the further passes, which Linux makes until it finds no page; partial pages.
 """
 
 from dessim.actors.invalidate_range import DELETE, UNMAP_IF_MAPPED
+from dessim.actors.munmap import clear_table
 from dessim.kernel.alphabet import (
     count,
     each_in_range,
+    each_mapping,
+    each_table,
     get_page,
+    lock,
     lock_page,
+    option,
     put_page,
+    trylock_page,
+    unless,
+    unlock,
     unlock_page,
     when,
 )
 
-OPTIONS = {"walk": "if_mapped", "bug2": True, "fatal": False}
+OPTIONS = {"walk": "if_mapped", "punch_hole": False, "bug2": True, "fatal": False}
 CHOICES = {"walk": ("if_mapped", "every_table")}
+
+UNMAP_RANGE = (
+    count("unmaps"),
+    lock("i_mmap_mutex"),
+    each_mapping(each_table(unless("table.missing", *clear_table()))),
+    unlock("i_mmap_mutex"),
+)
+
+# Linux looks at the page's mapping only after it has unmapped the page.
+TRUNCATE_PAGE = (*UNMAP_IF_MAPPED, when("page.ours", *DELETE))
 
 ACTOR = (
     count("invalidations"),
-    each_in_range(when("page.cached", *UNMAP_IF_MAPPED)),
+    *UNMAP_RANGE,
+    each_in_range(
+        when(
+            "page.cached",
+            get_page(),
+            trylock_page(*TRUNCATE_PAGE, unlock_page()),
+            put_page(),
+        )
+    ),
     each_in_range(
         when(
             "page.cached",
             get_page(),
             lock_page(),
-            when("page.ours", *UNMAP_IF_MAPPED, *DELETE),
+            *TRUNCATE_PAGE,
             unlock_page(),
             put_page(),
         )
     ),
-    each_in_range(when("page.cached", *UNMAP_IF_MAPPED)),
+    option("punch_hole", otherwise=UNMAP_RANGE),
 )

@@ -1,8 +1,8 @@
 """The whole table: schemes x invalidations x threads x memory models, each in every order of steps.
 
-``python experiments/every_order/study.py`` writes ``verdicts.csv`` and ``table.md`` beside itself
-in a few minutes; ``--check`` compares with what is there instead. ``docs/thread-2014.md`` says what
-it means.
+``python experiments/every_order/study.py`` writes ``verdicts.csv``, ``table.md`` and
+``truncation.md`` beside itself in a few minutes; ``--check`` compares with what is there instead.
+``docs/thread-2014.md`` says what it means.
 """
 
 import argparse
@@ -37,7 +37,8 @@ ABLATIONS: tuple[dict[str, bool | str], ...] = (
     {"recheck_order": "mapping_first"},
 )
 COLUMNS = (
-    *("scheme", "options", "actor", "unmap_retry", "walk", "bug1_on", "bug2_on", "precheck"),
+    *("scheme", "options", "actor", "unmap_retry", "walk", "punch_hole", "bug1_on", "bug2_on"),
+    "precheck",
     *("threads", "tables", "attempts", "page", "pages", "memory", "increment", "lock_page"),
     *("states", *property_names()),
 )
@@ -85,6 +86,7 @@ def scopes() -> Iterator[Scope]:
                     yield replace(quiet, threads=threads, tables=tables, attempts=attempts)
     yield from parts()
     yield from repairs()
+    yield from truncations()
 
 
 def parts() -> Iterator[Scope]:
@@ -130,9 +132,44 @@ def repairs() -> Iterator[Scope]:
                 yield replace(here, acquire_only=True)
             if memory != "sc":
                 yield replace(here, plain_increment=True)
-    for memory, tables in product(MEMORY, ("shared", "own")):
-        truncate = replace(both[0].beside("truncate", walk="every_table"), threads=2)
-        yield replace(truncate, memory=memory, tables=tables)
+
+
+def truncations() -> Iterator[Scope]:
+    """Yield the lockless scheme beside truncation and beside a hole: each walk, pre-check, part.
+
+    What the repair of both sides needs is asked where it is hardest, too.
+    """
+    ways = [{"walk": walk, "punch_hole": hole} for walk, hole in product(WALKS, (False, True))]
+    for way, precheck, bug2 in product(ways, (False, True), (True, False)):
+        whole = Scope(LOCKLESS).with_scheme(precheck=precheck).beside("truncate", bug2=bug2, **way)
+        yield whole
+        yield replace(whole, attempts=2)
+        for memory, (threads, tables), page in product(MEMORY, CROWDS, PAGES):
+            yield replace(whole, memory=memory, threads=threads, tables=tables, page=page)
+        for tables in ("shared", "own"):
+            yield replace(whole, threads=2, tables=tables, memory="weak", acquire_only=True)
+    for way, options, memory in product(ways, ABLATIONS, MEMORY):
+        yield (
+            replace(Scope(LOCKLESS), threads=2, memory=memory)
+            .with_scheme(**options)
+            .beside("truncate", bug2=False, **way)
+        )
+    for way in ways:
+        both = Scope(LOCKLESS).with_scheme(precheck=True).beside("truncate", **way)
+        yield replace(both, threads=3, tables="own")
+        yield replace(both, threads=2, pages=2, tables="own")
+        for (threads, tables), page in product(CROWDS, PAGES):
+            here = replace(both, threads=threads, tables=tables, page=page, attempts="repeat")
+            for memory in MEMORY:
+                yield replace(here, memory=memory)
+            yield replace(here, memory="weak", acquire_only=True)
+        for memory in MEMORY:
+            bare = replace(both.with_scheme(fence=False), threads=2, memory=memory)
+            yield bare
+            if memory == "weak":
+                yield replace(bare, acquire_only=True)
+            if memory != "sc":
+                yield replace(bare, plain_increment=True)
 
 
 def explored(scope: Scope) -> dict[str, Any]:
@@ -141,6 +178,7 @@ def explored(scope: Scope) -> dict[str, Any]:
     row = scope.described()
     invalidate = row.pop("invalidate")
     row |= {"unmap_retry": invalidate["unmap_retry"], "walk": invalidate["walk"]}
+    row["punch_hole"] = dict(scope.actor_options).get("punch_hole", False)
     row |= {"bug1_on": invalidate["bug1"], "bug2_on": invalidate["bug2"]}
     other = {k: v for k, v in scope.scheme_options if k != "precheck"}
     row["options"] = " ".join(f"{k}={str(v).lower()}" for k, v in other.items())
@@ -172,14 +210,19 @@ def cell(rows: list[dict[str, Any]], name: str) -> str:
     return "never" if set(found) == {"never"} else "unknown"
 
 
+def matching(rows: list[dict[str, Any]], wanted: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows with certain values."""
+    return [row for row in rows if wanted.items() <= row.items()]
+
+
 WHO: dict[str, dict[str, Any]] = {
     "1 thread, 1 fault": {"threads": 1, "attempts": 1},
     "1 thread, 2 faults": {"threads": 1, "attempts": 2},
     "2 threads": {"threads": 2, "attempts": 1, "tables": "shared"},
     "2 processes": {"threads": 2, "attempts": 1, "tables": "own"},
 }
-PLAIN: dict[str, Any] = {"scheme": LOCKLESS, "actor": "invalidate", "memory": "sc"}
-PLAIN |= {"options": "", "pages": 1}
+TRUNCATED = {who: crowd for who, crowd in WHO.items() if who != "1 thread, 2 faults"}
+PLAIN: dict[str, Any] = {"scheme": LOCKLESS, "memory": "sc", "options": "", "pages": 1}
 PLAIN |= {"page": "neighbour", "bug1_on": True, "bug2_on": True}
 
 
@@ -188,14 +231,33 @@ def as_table(rows: list[dict[str, Any]]) -> str:
     head = [f"{bug}, {who}" for bug in ("bug1", "bug2") for who in WHO]
     lines = [f"| unmapping again | walk | pre-check | {' | '.join(head)} |", "|---" * 11 + "|"]
     for (retry, walk), precheck in product(UNMAPPINGS, (False, True)):
-        wanted = {**PLAIN, "unmap_retry": retry, "walk": walk, "precheck": precheck}
+        wanted = {**PLAIN, "actor": "invalidate", "unmap_retry": retry, "walk": walk}
+        wanted |= {"precheck": precheck}
         cells = [
-            cell([r for r in rows if {**wanted, **crowd}.items() <= r.items()], bug)
+            cell(matching(rows, {**wanted, **crowd}), bug)
             for bug in ("bug1", "bug2")
             for crowd in WHO.values()
         ]
         checked = "yes" if precheck else "no"
         lines.append(f"| `{retry}` | `{walk}` | {checked} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def as_truncation_table(rows: list[dict[str, Any]]) -> str:
+    """Return bug2 beside truncation and beside a hole as a table: shortest traces, or never."""
+    head = [f"{memory}, {who}" for memory in MEMORY for who in TRUNCATED]
+    lines = [f"| what is done | walk | pre-check | {' | '.join(head)} |"]
+    lines.append("|---" * (3 + len(head)) + "|")
+    for hole, walk, precheck in product((False, True), WALKS, (False, True)):
+        wanted = {**PLAIN, "actor": "truncate", "punch_hole": hole, "walk": walk}
+        wanted |= {"precheck": precheck, "lock_page": "full"}
+        cells = [
+            cell(matching(rows, {**wanted, "memory": memory, **crowd}), "bug2")
+            for memory in MEMORY
+            for crowd in TRUNCATED.values()
+        ]
+        done, checked = "hole" if hole else "truncation", "yes" if precheck else "no"
+        lines.append(f"| {done} | `{walk}` | {checked} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -213,6 +275,7 @@ def main() -> int:
     states = sum(row["states"] for row in rows)
     print(f"{len(todo)} scopes, {states:,} states, {time.monotonic() - begun:.0f} s")
     results = {"verdicts.csv": as_csv(rows), "table.md": as_table(rows)}
+    results["truncation.md"] = as_truncation_table(rows)
     if arguments.check:
         different = [name for name, text in results.items() if (HERE / name).read_text() != text]
         print("different: " + ", ".join(different) if different else "the same as before")

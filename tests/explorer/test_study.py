@@ -81,17 +81,45 @@ def test_pre_check_and_unconditional_walk_together_are_never_at_fault(study, sto
     assert {row[name] for row in repaired for name in names} == {"never"}
 
 
-def test_the_note_shows_the_table_of_the_study():
-    """The table in the note is the committed one."""
-    shown = NOTE.read_text().split("<!-- every-order-table -->\n")[1].split("<!-- end -->")[0]
-    assert shown == (FOLDER / "table.md").read_text()
+def test_that_repair_is_not_enough_beside_truncation_without_its_own_walk(study, stored):
+    """With Linux's truncate_inode_page and the pre-check bug2 is met in every scope that has it."""
+    half = [
+        row
+        for row in stored
+        if row["scheme"] == study.LOCKLESS
+        and (row["actor"], row["walk"]) == ("truncate", "if_mapped")
+        and (row["precheck"], row["bug2_on"]) == ("true", "true")
+    ]
+    assert {row["memory"] for row in half} == {"sc", "tso", "weak"}
+    assert {row["punch_hole"] for row in half} == {"true", "false"}
+    assert all(row["bug2"].isdigit() for row in half)
+    assert min(int(row["bug2"]) for row in half) == 18
+
+
+def test_no_stale_pte_is_left_beside_a_truncation(stored):
+    """Its last walk takes them away, whatever is left out of the scheme; a hole leaves them."""
+    stale = {
+        row["punch_hole"]
+        for row in stored
+        if row["actor"] == "truncate" and row["stale_mapping"] != "never"
+    }
+    assert stale == {"true"}
+
+
+@pytest.mark.parametrize(
+    ("mark", "file"), [("every-order", "table.md"), ("truncation", "truncation.md")]
+)
+def test_the_note_shows_the_tables_of_the_study(mark, file):
+    """The tables in the note are the committed ones."""
+    shown = NOTE.read_text().split(f"<!-- {mark}-table -->\n")[1].split("<!-- end -->")[0]
+    assert shown == (FOLDER / file).read_text()
 
 
 def test_the_traces_in_the_note_are_what_the_commands_print():
     """Each command of the note prints the trace below it."""
     blocks = NOTE.read_text().split("```text\n")[1:]
     commands = re.findall(r"^`dessim (check .*)`$", NOTE.read_text(), re.MULTILINE)
-    assert len(blocks) == len(commands) == 3
+    assert len(blocks) == len(commands) == 4
     for command, block in zip(commands, blocks, strict=True):
         done = CliRunner().invoke(main, command.split())
         assert done.exit_code == 0, done.output

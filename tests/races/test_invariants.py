@@ -52,6 +52,16 @@ def test_invariants_hold_for_every_way_to_unmap_again(retry):
     check_at_rest(watched_run(setup))
 
 
+@pytest.mark.parametrize("walk", ["if_mapped", "every_table"])
+@pytest.mark.parametrize("punch_hole", [False, True])
+def test_invariants_hold_for_every_way_to_truncate(walk, punch_hole):
+    """A truncation or a hole, with either walk: counts and page tables agree."""
+    options = {"walk": walk, "punch_hole": punch_hole}
+    for mapping in ("per_process", "shared"):
+        setup = race("gang_lookup_mapcount", "truncate", actor_options=options, mapping=mapping)
+        check_at_rest(watched_run(setup))
+
+
 def test_invariants_hold_on_a_file_that_has_to_be_read():
     """Missing pages, a device, readahead and sleepers: nobody maps what is not there yet."""
     setup = race("radix_walk_trylock", pages=24, cached_ppm=300_000, readahead_pages=4)

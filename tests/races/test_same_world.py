@@ -42,6 +42,14 @@ MECHANISMS = {
     "oversubscribed": (S4, [], FEW_CPUS, "tlb_flushes", {"mapping": "per_process"}),
     "invalidate": (S2, ["invalidate_range"], {}, "recheck_lost", {"every_ps": 100_000}),
     "truncate": (S2, ["truncate"], {}, "pages_removed", {}),
+    "truncate, walking every table": (
+        *(S2, ["truncate"] * 2, {}, "ptes_cleared"),
+        {"actor_options": {"walk": "every_table"}, "mapping": "per_process"},
+    ),
+    "a hole": (
+        *(S2, ["truncate"] * 2, {}, "pages_removed"),
+        {"actor_options": {"punch_hole": True}, "mapping": "shared"},
+    ),
     "reclaim": (S4, ["reclaim"], {}, "pages_removed", {}),
     "folios": ("folio_batch", [], {}, "pages_mapped", {"options": {"folio_order": 2}}),
     "folio of one page": ("folio_batch", ["reclaim"], {}, "pages_removed", {}),

@@ -27,6 +27,11 @@ SCOPES += [
     for page in ("target", "neighbour")
     for memory in ("tso", "weak")
 ]
+# Alike but for the ptes in their store buffers, each of a page table of its own.
+SCOPES += [
+    Scope(scheme, actor="none", threads=2, page="target", tables="own", memory=memory)
+    for scheme, memory in (("no_fault_around", "tso"), ("lock_each_page", "weak"))
+]
 TRIES = 60
 
 

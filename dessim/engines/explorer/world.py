@@ -164,12 +164,12 @@ def _with_plan(w: Any, setup: Setup, rules: Rules) -> Small:
         ex.X_THREADS: setup.threads,
         ex.X_BLOCK: block,
         # an actor visits page tables one after the other: with one each, threads differ;
-        # and so they do by the ptes of their own targets in their store buffers
+        # and so they do by the ptes of their own tables or targets in their store buffers
         ex.X_SYMMETRIC: int(
             setup.threads > 1
             and same_target
             and not (own and setup.actors)
-            and not (rules.neighbour and rules.memory != "sc")
+            and not ((own or rules.neighbour) and rules.memory != "sc")
         ),
     }
     for slot, number in header.items():

@@ -107,7 +107,8 @@ class Actor(Hands):
     # --- truncation ---
 
     def truncate(self) -> Program:
-        """truncate_pagecache: unmap the range, delete page by page, unmap the range once more.
+        """truncate_pagecache: unmap the range, delete page by page, unmap the range once more;
+        truncate_pagecache_range, which punches a hole, does not do the last.
 
         The last unmap is unconditional: it walks every page table of the range, whether or not a
         page is still in the page cache or mapped. Linux goes over the pages twice, first past those
@@ -117,7 +118,7 @@ class Actor(Hands):
         program = [*self.unmap(pages)]
         for page in pages:
             program += self.with_page_lock(page, [*self.unmap_by_walk(page), *self.delete(page)])
-        return [*program, *self.unmap(pages)]
+        return program if self.scope.punch_hole else [*program, *self.unmap(pages)]
 
     # --- reclaim ---
 

@@ -26,6 +26,7 @@ class Scope:
     walk: str = "if_mapped"
     bug1: bool = True
     bug2: bool = True
+    punch_hole: bool = False
     precheck: bool = False
     fence: bool = True
     reference: bool = True
@@ -49,6 +50,8 @@ class Scope:
                 continue
             if field.name in FLAGS:
                 words.append(FLAGS[field.name])
+            elif field.name == "punch_hole":
+                words += ["--set", "actor.punch_hole=on"]
             else:
                 text = {True: "on", False: "off"}.get(value) if field.type is bool else value
                 words += [f"--{field.name.replace('_', '-')}", str(text)]

@@ -79,8 +79,6 @@ PARTS = [
 PARTS += [
     replace(LOCKLESS, actor=actor, **left_out)
     for actor, left_out in product(("reclaim", "munmap"), LEFT_OUT)
-    # Linux's reclaim keeps a page that try_to_unmap leaves mapped, and meets bug2: not in dessim.
-    if (actor, left_out) != ("reclaim", {"reference": False})
 ]
 LARGER = [
     *(replace(QUIET, threads=2, tables=tables, memory="tso") for tables in ("shared", "own")),
@@ -99,10 +97,10 @@ TRUNCATE = [
     for scheme, tables, page in product(SCHEMES, ("shared", "own"), ("neighbour", "target"))
 ]
 TRUNCATE += [
-    replace(CUT, bug2=False),
-    replace(CUT, precheck=True),
-    replace(CUT, reference=False),
-    replace(CUT, memory="tso", bug2=False),
+    replace(CUT, bug2=bug2, punch_hole=hole, **left_out, **model)
+    for bug2, hole, left_out, model in product((True, False), (False, True), LEFT_OUT, MODELS)
+]
+TRUNCATE += [
     replace(CUT, precheck=True, walk="every_table"),
     replace(CUT, precheck=True, walk="every_table", threads=2, tables="own"),
     replace(CUT, precheck=True, walk="every_table", fence=False, memory="tso"),

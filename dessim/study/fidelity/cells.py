@@ -28,7 +28,7 @@ _NUMBERS = re.compile(r"(\*|\d{1,6}(,\d{1,6})*)?\Z")
 
 
 def usual_scheme(order: int) -> str:
-    """Scheme of a cell whose name does not tell it."""
+    """Scheme of a cell whose name does not give it."""
     return usual_author().scheme_at(order)
 
 

@@ -170,8 +170,8 @@ def points_of(
         order.
     """
     templates: dict[object, Point] = {}
-    sized = of_a_size if one_size else _as_asked
-    for point in map(sized, resolve(experiment)):
+    for asked in resolve(experiment):
+        point = of_a_size(asked) if one_size else asked
         templates.setdefault(key_of(point), point)
         templates.setdefault(point.workload.name, point)
         templates.setdefault(None, point)
@@ -188,10 +188,6 @@ def points_of(
     if problems:
         raise ConfigError(problems)
     return points
-
-
-def _as_asked(point: Point) -> Point:
-    return point
 
 
 def of_a_size(point: Point) -> Point:
@@ -219,15 +215,15 @@ def _point(key: Key, templates: Mapping[object, Point]) -> Point:
     registry.load(scheme)  # here, where its place is known
     like = templates.get(workload) or templates[None]
     known = like.workload if workload in templates else _workload(workload)
-    sizes = (like.simulate_bytes, like.simulate_cap_bytes) if workload in templates else (None,) * 2
+    whole = workload not in templates  # the experiment says nothing about it
     return like.model_copy(
         update={
             "workload": known.model_copy(update={"threads": threads}),
             "scheme": SchemeChoice(name=scheme),
             "threads": threads,
             "fault_around_order": order,
-            "simulate_bytes": sizes[0],
-            "simulate_cap_bytes": sizes[1],
+            "simulate_bytes": None if whole else like.simulate_bytes,
+            "simulate_cap_bytes": None if whole else like.simulate_cap_bytes,
             "parameters": {},
         }
     )

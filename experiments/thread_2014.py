@@ -46,7 +46,7 @@ def change(row: Document) -> str:
 
 
 def refused(*metrics: Document) -> str:
-    """Return a dash and a word for the first reason why a number is not told."""
+    """Return a dash and a word for the first reason why a number is not reported."""
     for metric in metrics:
         for start, word in REASONS.items():
             if start in metric.get("reason", ""):

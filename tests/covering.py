@@ -17,13 +17,14 @@ from typing import Any
 
 import covering_crossovers
 import covering_models
+import covering_rows
 import covering_shipped
 
 DOCS = Path(__file__).parents[1] / "docs" / "statistics.md"
 EXPERIMENTS = 1_000
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 HEADS = {
-    "shipped": covering_shipped.HEAD,
+    "shipped": covering_rows.HEAD,
     "crossovers": covering_crossovers.HEAD,
     "models": covering_models.HEAD,
 }

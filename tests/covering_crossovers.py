@@ -1,4 +1,4 @@
-"""How often a crossover is told where there is none, and how often a bracket holds a true one.
+"""How often a crossover is reported where there is none, and how often a bracket holds a true one.
 
 Noise is that of shipped points: log ratios of two independent draws of replications of one scheme.
 A curve is laid over it whose place of crossing is known; a flat one has none. Measured pairs of
@@ -14,17 +14,8 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from covering_shipped import (
-    EACH,
-    GANG,
-    MERGED,
-    METRICS,
-    PAGES,
-    SEPARATE,
-    SHARED,
-    Case,
-    Population,
-)
+from covering_rows import METRICS, PAGES
+from covering_shipped import EACH, GANG, MERGED, SEPARATE, SHARED, Case, Population
 from scipy.stats import binomtest
 
 from dessim.measure.statistics.brackets import brackets
@@ -35,7 +26,7 @@ REPLICATIONS = (6, 12, 20)
 MOST_FALSE = 0.05
 LEAST_COVERED = 0.90
 FEWEST_BRACKETS = 20
-"""Of fewer brackets no share is told."""
+"""Of fewer brackets no share is given."""
 P99 = "fault_latency_ns_p99"
 HEAD = (
     "| log ratio | noise | number | "
@@ -87,21 +78,21 @@ class Count:
 
     made: int = 0
     reported: int = 0
-    told: int = 0
+    brackets: int = 0
     right: int = 0
 
     def passes(self, crossings: bool) -> bool:
         """Whether false ones are rare enough, and brackets hold true ones."""
         if not crossings:
             return self.reported <= MOST_FALSE * self.made
-        return self.told < FEWEST_BRACKETS or self.right >= LEAST_COVERED * self.told
+        return self.brackets < FEWEST_BRACKETS or self.right >= LEAST_COVERED * self.brackets
 
     def text(self, crossings: bool) -> str:
         """The cell of the table."""
-        cell = f"told {100 * self.reported / self.made:.1f} %"
-        if crossings and self.told >= FEWEST_BRACKETS:
-            low, high = binomtest(self.right, self.told).proportion_ci(0.95, "exact")
-            share = 100 * self.right / self.told
+        cell = f"reported {100 * self.reported / self.made:.1f} %"
+        if crossings and self.brackets >= FEWEST_BRACKETS:
+            low, high = binomtest(self.right, self.brackets).proportion_ci(0.95, "exact")
+            share = 100 * self.right / self.brackets
             cell += f", right {share:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
         return cell if self.passes(crossings) else f"**{cell}**"
 
@@ -118,7 +109,7 @@ class Row:
 
     @property
     def label(self) -> str:
-        """What a failure is told of."""
+        """What a failure is reported of."""
         return f"{self.curve}, {self.noise}, {METRICS[self.metric]}"
 
     @property
@@ -142,7 +133,7 @@ def counted(
         found = brackets(THREADS, [logs(i, replications) for i in range(len(THREADS))])
         count.made += 1
         count.reported += bool(found)
-        count.told += len(found)
+        count.brackets += len(found)
         count.right += sum(right(one.low, one.high) for one in found)
     return count
 

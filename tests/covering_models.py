@@ -1,14 +1,14 @@
 """How often 95 % intervals hold the exact value of M/M/1 and of the machine repairman.
 
 Runs, intervals and stopping rule are dessim's own; only the exact values come from
-`dessim.measure.theory`. What is told is that of the typical run, so runs must be long enough for
-the median of their p99 to be the p99 of an endless run (docs/statistics.md).
+`dessim.measure.theory`. What is reported is that of the typical run, so runs must be long enough
+for the median of their p99 to be the p99 of an endless run (docs/statistics.md).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from covering_shipped import HIGH, LOW
+from covering_rows import HIGH, LOW
 from helpers import a_lock_loop, ideal_machine, lock_loop_setup
 from scipy.stats import binomtest
 
@@ -70,17 +70,17 @@ class Model:
 
 @dataclass(frozen=True)
 class Row:
-    """One number of one model: of ``told`` intervals, ``inside`` hold the exact value."""
+    """One number of one model: of ``intervals`` intervals, ``inside`` hold the exact value."""
 
     model: Model
     metric: str
     inside: int
-    told: int
+    intervals: int
     half_width: float
 
     @property
     def label(self) -> str:
-        """What a failure is told of."""
+        """What a failure is reported of."""
         return f"{self.model.name}, {self.model.interval}"
 
     @property
@@ -91,18 +91,18 @@ class Row:
     @property
     def share(self) -> float:
         """Share of intervals that hold the exact value."""
-        return self.inside / self.told
+        return self.inside / self.intervals
 
     def text(self) -> str:
         """The row of the table."""
-        low, high = binomtest(self.inside, self.told).proportion_ci(0.95, "exact")
+        low, high = binomtest(self.inside, self.intervals).proportion_ci(0.95, "exact")
         model = self.model
         cells = (
             model.name,
             model.numbers[self.metric],
             model.interval,
             f"{model.observations:,}",
-            f"{self.told:,}",
+            f"{self.intervals:,}",
             f"{self.share:.1%} [{low:.1%}, {high:.1%}]".replace("%", " %"),
             f"{self.half_width:.1%}".replace("%", " %"),
         )
@@ -212,7 +212,7 @@ def an_experiment(model: Model, number: int, run: Run) -> Summary:
 
 def covered(model: Model, experiments: int, run: Run) -> list[Row]:
     """Count how many intervals hold the exact value, a row for each number of the model."""
-    inside, told = dict.fromkeys(model.exact, 0), dict.fromkeys(model.exact, 0)
+    inside, intervals = dict.fromkeys(model.exact, 0), dict.fromkeys(model.exact, 0)
     widths = dict.fromkeys(model.exact, 0.0)
     for number in range(experiments):
         found = an_experiment(model, number, run).metrics
@@ -220,7 +220,10 @@ def covered(model: Model, experiments: int, run: Run) -> list[Row]:
             ci95 = found[name].ci95
             if ci95 is None:
                 continue
-            told[name] += 1
+            intervals[name] += 1
             inside[name] += ci95[0] <= exact <= ci95[1]
             widths[name] += found[name].relative_half_width or 0.0
-    return [Row(model, m, inside[m], told[m], widths[m] / max(1, told[m])) for m in model.exact]
+    return [
+        Row(model, m, inside[m], intervals[m], widths[m] / max(1, intervals[m]))
+        for m in model.exact
+    ]

@@ -18,7 +18,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from scipy.stats import binomtest
+from covering_rows import FAULTS, METRICS, PAGES, Cell, Row
 
 from dessim.kernel.result import RunResult
 from dessim.measure.statistics import drift, run_metrics, run_quantiles, summary
@@ -26,7 +26,6 @@ from dessim.measure.statistics.modes import STEPS
 from dessim.measure.statistics.ratios import Pair, compare_family, log_ratios
 from dessim.measure.statistics.summary import Summary
 from dessim.model import Experiment, Point, load_experiment, resolve
-from dessim.model.units import SIZE, format_quantity
 from dessim.study.store.runs import RunKey, Store, keys_of
 from dessim.study.sweep import rounds
 from dessim.study.sweep.jobs import Job, RunOutcome, Tally
@@ -34,23 +33,6 @@ from dessim.study.sweep.precision import summary_of
 from dessim.study.sweep.runner import run_all
 from dessim.study.sweep.stationary import refuse
 
-LOW, HIGH = 0.92, 0.98
-"""Shares between which a nominal 95 % interval covers as it should."""
-NEARLY_ALWAYS = 0.95
-"""A point that is flagged or refused in so many experiments need not cover."""
-FEW_TOLD = 200
-"""Of fewer intervals the share is not judged by itself, but by the end of its own interval. Whether
-it covers too much always is: six runs cover 96.9 % exactly, and chance shows 98.2 % at times."""
-PAGES, FAULTS = "pages_mapped_per_s", "steady_faults_per_s"
-METRICS = {
-    PAGES: "throughput",
-    "completion_s": "completion",
-    "fault_latency_ns_mean": "mean",
-    "fault_latency_ns_p50": "p50",
-    "fault_latency_ns_p99": "p99",
-    "fault_latency_ns_p999": "p99.9",
-}
-"""Metric -> its column. Where nothing is mapped, throughput is that of faults."""
 MERGED, GANG, EACH, NONE = (
     "radix_walk_trylock",
     "gang_lookup_mapcount",
@@ -176,138 +158,9 @@ class Population:
         return self._values[place]
 
 
-@dataclass
-class Cell:
-    """How one metric of one point fared.
-
-    Attributes
-    ----------
-    told, inside : int
-        Intervals, and those of them that hold the truth.
-    flagged : int
-        Experiments in which the point has a flag, or the metric no interval.
-    made : int
-        Experiments.
-    half_width : float
-        Sum over intervals, relative.
-    """
-
-    told: int = 0
-    inside: int = 0
-    flagged: int = 0
-    made: int = 0
-    half_width: float = 0.0
-
-    def add(
-        self, value: float | None, ci95: Sequence[float] | None, truth: float, *, flagged: bool
-    ) -> None:
-        """Count one experiment."""
-        self.made += 1
-        self.flagged += flagged or ci95 is None
-        if ci95 is None:
-            return
-        self.told += 1
-        slack = 1e-12 * abs(truth)  # a value and its copy by logarithms
-        self.inside += ci95[0] - slack <= truth <= ci95[1] + slack
-        self.half_width += (ci95[1] - ci95[0]) / 2 / abs(value) if value else 0.0
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """95 % interval of the covered share (Clopper and Pearson)."""
-        low, high = binomtest(self.inside, self.told).proportion_ci(0.95, "exact")
-        return float(low), float(high)
-
-    @property
-    def refused(self) -> bool:
-        """Whether nearly no experiment believes the number."""
-        return self.made > 0 and self.flagged >= NEARLY_ALWAYS * self.made
-
-    @property
-    def passes(self) -> bool:
-        """Whether it covers as it should, or is flagged or refused."""
-        if self.refused or not self.told:
-            return True
-        low, high = self.interval
-        enough = high >= LOW if self.told < FEW_TOLD else self.inside >= LOW * self.told
-        return enough and low <= HIGH
-
-    @property
-    def text(self) -> str:
-        """The cell of the table."""
-        if self.told < max(1, (1 - NEARLY_ALWAYS) * self.made):
-            return "refused"
-        low, high = (100 * end for end in self.interval)
-        share = f"{100 * self.inside / self.told:.1f} [{low:.1f}, {high:.1f}]"
-        if self.told < NEARLY_ALWAYS * self.made:
-            share += f" of {self.told}"
-        return share if self.passes else f"**{share}**"
-
-
-@dataclass
-class Row:
-    """One point of a case, or the ratio of its two points.
-
-    Attributes
-    ----------
-    name : str
-    cells : dict
-        Metric -> Cell.
-    replications, flagged, made : int
-        Sums over experiments.
-    sizes : dict
-        Size in bytes (0: the whole file) -> experiments that ended with it.
-    words : dict
-        Flag -> experiments.
-    """
-
-    name: str
-    cells: dict[str, Cell]
-    replications: int = 0
-    flagged: int = 0
-    made: int = 0
-    sizes: dict[int, int] = field(default_factory=dict)
-    words: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def label(self) -> str:
-        """What a failure is told of."""
-        return self.name
-
-    @property
-    def failed(self) -> list[str]:
-        """Columns that neither cover nor are flagged."""
-        return [METRICS[name] for name, cell in self.cells.items() if not cell.passes]
-
-    def text(self) -> str:
-        """The row of the table."""
-        sizes = sorted(self.sizes.items(), key=lambda one: one[0] or math.inf)
-        used = ", ".join(
-            f"{format_quantity(size, SIZE) if size else 'whole'} {_percent(n, self.made)}"
-            if n < self.made
-            else (format_quantity(size, SIZE) if size else "whole")
-            for size, n in sizes
-        )
-        flags = ", ".join(
-            f"`{word}` {_percent(n, self.made)}" for word, n in sorted(self.words.items())
-        )
-        cells = [self.cells[name].text for name in METRICS]
-        parts = [self.name, used, f"{self.replications / self.made:.1f}", flags or "none", *cells]
-        return f"| {' | '.join(parts)} |"
-
-
-HEAD = (
-    f"| point | simulated | runs | flags | {' | '.join(METRICS.values())} |\n"
-    f"|{'---|' * (4 + len(METRICS))}"
-)
-
-
-def _percent(n: int, of: int) -> str:
-    return f"{100 * n / of:.0f} %" if 0 < n < of else f"{100 if n else 0} %"
-
-
 @dataclass(frozen=True)
 class Found:
-    """What one experiment tells: a summary of each point, and the point with its final size."""
+    """What one experiment reports: a summary of each point, and the point with its final size."""
 
     points: list[Point]
     summaries: list[Summary]
@@ -337,12 +190,12 @@ def an_experiment(
             run = runs[draw[job.key.replication]]
             tally.outcomes[job.point_index, job.key.replication] = RunOutcome(job, run)
         todo = doing.more(tally)
-    told = []
+    summaries = []
     for index, (point, found) in enumerate(zip(doing.points, doing.found, strict=True)):
         outcomes = [one.run for one in tally.of_point(index) if one.run is not None]
         whole = summary_of(point, outcomes, experiment.warmup_ps)
-        told.append(whole if found is None else refuse(whole, found))
-    return Found(doing.points, told)
+        summaries.append(whole if found is None else refuse(whole, found))
+    return Found(doing.points, summaries)
 
 
 def rows_of(case: Case, experiments: int, store: Path, seed: int = 1) -> list[Row]:
@@ -363,23 +216,23 @@ def rows_of(case: Case, experiments: int, store: Path, seed: int = 1) -> list[Ro
 
 
 def _count(rows: list[Row], found: Found, population: Population) -> None:
-    """Hold what an experiment told against the population."""
+    """Compare what an experiment reported with the population."""
     truths = [population.values(i, point) for i, point in enumerate(found.points)]
-    for row, told, truth, point in zip(rows, found.summaries, truths, found.points, strict=False):
+    for row, given, truth, point in zip(rows, found.summaries, truths, found.points, strict=False):
         size = point.simulate_bytes or 0
         row.sizes[size] = row.sizes.get(size, 0) + 1
-        _note(row, told.flags, len(told.values["completion_s"]))
+        _note(row, given.flags, len(given.values["completion_s"]))
         for metric, cell in row.cells.items():
-            name = throughput(metric, told)
-            estimate = told.metrics[name]
+            name = throughput(metric, given)
+            estimate = given.metrics[name]
             exact = _middle(truth[name])
-            cell.add(estimate.mean, estimate.ci95, exact, flagged=bool(told.flags))
+            cell.add(estimate.mean, estimate.ci95, exact, flagged=bool(given.flags))
     if len(found.summaries) == 2:
         _count_ratios(rows[-1], found, truths)
 
 
 def _count_ratios(row: Row, found: Found, truths: Sequence[dict[str, list[Any]]]) -> None:
-    """Compare B with A in all metrics that both tell, as one family."""
+    """Compare B with A in all metrics that both report, as one family."""
     a, b = found.summaries
     flags = tuple(dict.fromkeys((*a.flags, *b.flags)))
     used = [(throughput(metric, a), metric) for metric in row.cells]
@@ -402,10 +255,10 @@ def _note(row: Row, flags: Sequence[str], replications: int) -> None:
         row.words[word] = row.words.get(word, 0) + 1
 
 
-def _believed(told: Summary, name: str) -> list[float | int | None]:
+def _believed(given: Summary, name: str) -> list[float | int | None]:
     """Return the values by which schemes are paired, as results hold them."""
-    values = told.values[name]
-    return [None] * len(values) if told.metrics[name].mean is None else values
+    values = given.values[name]
+    return [None] * len(values) if given.metrics[name].mean is None else values
 
 
 def _middle(values: Sequence[float | int | None]) -> float:
@@ -413,9 +266,9 @@ def _middle(values: Sequence[float | int | None]) -> float:
     return float(median(known)) if known else math.nan
 
 
-def throughput(metric: str, told: Summary) -> str:
+def throughput(metric: str, given: Summary) -> str:
     """Return faults instead of pages for what maps none."""
-    none_mapped = metric == PAGES and not any(told.values["pages_mapped_per_s"])
+    none_mapped = metric == PAGES and not any(given.values["pages_mapped_per_s"])
     return FAULTS if none_mapped else metric
 
 

@@ -33,7 +33,7 @@ class Selection:
     text: str
 
     def of_one_size(self, out: Path, *, quiet: bool) -> Selection:
-        """Give points of `simulate: auto` one size, and tell which on stderr.
+        """Give points of `simulate: auto` one size, and report which on stderr.
 
         Parameters
         ----------

@@ -92,7 +92,7 @@ def run_jobs(
     *,
     force: bool,
 ) -> Tally:
-    """Do the runs of one round; however it ends, tell what is stored and how to go on.
+    """Do the runs of one round; however it ends, report what is stored and how to go on.
 
     Workers and progress, which may see several rounds, stay open.
     """

@@ -40,6 +40,11 @@ def test_measured_and_simulated_stand_beside_each_other(small: Path) -> None:
     assert "Nothing in this profile was fitted" in done.stdout
     folder = small / "results" / "validate-fault-around-2014"
     assert all((folder / name).stat().st_size for name in FILES)
+    refused = "! sequential-read:1:4: not stationary: "
+    assert refused in done.stdout
+    assert "! the numbers depend on how much of the file was simulated" in done.stdout
+    caption = (folder / "figures" / "predicted.txt").read_text()
+    assert "that depend on how much of the file was simulated (1 of 4 cells)" in caption
     again = validate(small, "--only", "sequential-read:1,2,8:0,4")
     assert "16 were stored already" in again.stderr
     assert again.stdout == done.stdout

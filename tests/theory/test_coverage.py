@@ -14,7 +14,8 @@ import pytest
 from covering import DOCS, HEADS
 from covering_crossovers import CURVES, REPLICATIONS, Count, counted
 from covering_models import FULL, MEAN, an_experiment, closed_queue, covered, models
-from covering_shipped import CASES, HIGH, LOW, METRICS, PAGES, Cell, rows_of, throughput
+from covering_rows import HIGH, LOW, METRICS, PAGES, Cell
+from covering_shipped import CASES, rows_of, throughput
 
 from dessim.measure.statistics.typical import typical_run
 from dessim.measure.theory import open_queues
@@ -32,8 +33,8 @@ def between(inside, experiments, low=LOW, high=HIGH):
 def test_intervals_cover(model, run_compiled):
     """Of twenty experiments of each model so many cover as in the long run: no gross error."""
     for row in covered(model, QUICK, run_compiled):
-        assert row.told == QUICK
-        between(row.inside, row.told)
+        assert row.intervals == QUICK
+        between(row.inside, row.intervals)
 
 
 @pytest.mark.slow
@@ -42,8 +43,8 @@ def test_intervals_cover(model, run_compiled):
 def test_intervals_cover_in_full(model, run_compiled):
     """Of all experiments 92 to 98 % cover, and the documented table says how many."""
     for row in covered(model, FULL, run_compiled):
-        assert row.told == FULL
-        between(row.inside, row.told)
+        assert row.intervals == FULL
+        between(row.inside, row.intervals)
         assert row.text() in DOCS.read_text()
 
 
@@ -101,8 +102,8 @@ def test_a_shipped_point_covers(lock_loop_rows):
     assert row.made == 100
     assert set(row.cells) == set(METRICS)
     for cell in row.cells.values():
-        assert cell.told == cell.made == 100
-        between(cell.inside, cell.told)
+        assert cell.intervals == cell.made == 100
+        between(cell.inside, cell.intervals)
         assert cell.half_width > 0
 
 
@@ -126,21 +127,21 @@ def test_shipped_points_cover_in_full(case, tmp_path):
 def test_a_cell_fails_if_it_covers_too_little_or_too_much():
     """Whatever is neither flagged nor refused: 91 of 100, and 100 of 100, are both no 95 %."""
 
-    def cell(inside, told=1000, flagged=0):
-        return Cell(told, inside, flagged, 1000)
+    def cell(inside, intervals=1000, flagged=0):
+        return Cell(intervals, inside, flagged, 1000)
 
     assert cell(950).passes
     assert not cell(910).passes
     assert not cell(1000).passes
     assert cell(320, flagged=960).passes
     assert not cell(320, flagged=900).passes
-    assert cell(0, told=0, flagged=1000).text == "refused"
-    assert cell(46, told=50, flagged=950).passes
-    assert not cell(100, told=150, flagged=850).passes
+    assert cell(0, intervals=0, flagged=1000).text == "refused"
+    assert cell(46, intervals=50, flagged=950).passes
+    assert not cell(100, intervals=150, flagged=850).passes
 
 
 def test_a_flat_curve_has_hardly_a_crossover():
-    """Identical schemes: at most 5 % of experiments tell one; a straight line has one."""
+    """Identical schemes: at most 5 % of experiments report one; a straight line has one."""
     rng = np.random.default_rng(3)
     for curve in CURVES[:2]:
 
@@ -185,7 +186,7 @@ def test_the_page_has_a_row_for_each_case():
         assert f"| {model.name} | {next(iter(model.numbers.values()))} |" in text
 
 
-def test_what_is_told_of_too_few_runs_is_not_in_bold():
+def test_what_is_reported_of_too_few_runs_is_not_in_bold():
     """A refused cell is a word; a share has its interval."""
     assert re.fullmatch(r"95\.0 \[93\.\d, 96\.\d\]", Cell(1000, 950, 0, 1000).text)
     assert Cell(1000, 900, 0, 1000).text.startswith("**")

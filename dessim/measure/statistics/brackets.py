@@ -1,9 +1,9 @@
 """Between which numbers of threads one scheme overtakes another.
 
-A crossover is told only where the ratio is significantly on one side of 1 at one simulated number
-of threads and significantly on the other at a later one. Between the two the ratio goes through 1,
-however it bends: these two numbers are the interval. Identical schemes cross each other again and
-again in their means, and have none.
+A crossover is reported only where the ratio is significantly on one side of 1 at one simulated
+number of threads and significantly on the other at a later one. Between the two the ratio goes
+through 1, however it bends: these two numbers are the interval. Identical schemes cross each other
+again and again in their means, and have none.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Bracket:
         Simulated numbers of threads, between which it does: the 95 % interval.
     threads : float
         Interpolated between medians inside the interval; how the ratio bends there is not known,
-        so the number is never told without ``low`` and ``high``.
+        so the number is never reported without ``low`` and ``high``.
     upwards : bool
         Whether the ratio B / A rises through 1.
     """

@@ -16,7 +16,7 @@ from dessim.measure.statistics.ratios import LEVEL, log_ratios, median_test
 from dessim.measure.statistics.typical import Ends, median, typical_run
 
 TOLERANCE = 0.05
-"""Change from half to half, and from size to size, that is borne unless told otherwise."""
+"""Change from half to half, and from size to size, that is borne by default."""
 Verdict = Literal["agree", "differ", "unsure"]
 
 
@@ -36,7 +36,7 @@ class Drift:
     tolerance : float
         Greatest change that is borne.
     dry : int
-        Runs of which one half is empty and the other is not; then nothing else is told.
+        Runs of which one half is empty and the other is not; then nothing else is known.
     """
 
     ratio: float | None

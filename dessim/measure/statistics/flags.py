@@ -6,7 +6,7 @@ FLAGS = {
     "no_overlap": "in a run the threads do not all run together long enough for a steady rate",
     "drift": "the rate still changes after the warm-up",
     "not_stationary": "a longer simulation gives other numbers: none are scaled up",
-    "unresolved": "an interval goes further than a factor of four: its number is not told",
+    "unresolved": "an interval goes further than a factor of four: its number is not reported",
 }
 """Flag -> what it means. A point without any is as sure as its intervals say."""
 

@@ -1,7 +1,7 @@
 """Ratios of two schemes, run by run, and what may be said of many of them at once.
 
 Replication *i* of both schemes draws the same random numbers. The ratio of their values is one
-observation; what is told is the median of these ratios: that of a typical pair of runs.
+observation; what is reported is the median of these ratios: that of a typical pair of runs.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Ratio:
     def at_least(self) -> float | None:
         """End of the simultaneous interval next to 1: what is sure of a ratio that is significant.
 
-        Of one that is not resolved it is all that is to be told: "at least 3 times".
+        Of one that is not resolved it is all that can be said: "at least 3 times".
         """
         if not self.significant or self.simultaneous is None:
             return None

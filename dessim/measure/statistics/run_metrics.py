@@ -19,7 +19,7 @@ MIN_BINS = 8
 STARTS_AND_ENDS = "too little time in which all threads run: latencies are those of the whole run"
 NO_END_OF_WARMUP = "no end of the warm-up found (MSER-5): all of the steady phase was kept"
 MIN_BEYOND = 10
-"""Fewest observations beyond a quantile, in the typical run, for it to be told."""
+"""Fewest observations beyond a quantile, in the typical run, for it to be reported."""
 FEWEST_BEYOND = MIN_BEYOND // 2
 """Fewest observations beyond a quantile in each run."""
 BATCHES = 20

@@ -1,8 +1,8 @@
 """Quantiles of single runs, and that of the typical run.
 
 The quantile of all observations together is that of whatever runs happened to collapse: where one
-run in thirteen does, its p99 cannot be told from five. So each run has a quantile of its own, and
-what is told is the median of these. It needs runs that are long enough to have one.
+run in thirteen does, its p99 cannot be estimated from five. So each run has a quantile of its own,
+and what is reported is the median of these. It needs runs that are long enough to have one.
 """
 
 from __future__ import annotations

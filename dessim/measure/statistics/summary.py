@@ -1,6 +1,6 @@
 """All replications of one point together.
 
-A run is the unit. What is told of a metric is its value in the typical run, the median over
+A run is the unit. What is reported of a metric is its value in the typical run, the median over
 replications (``typical``); runs that differ in kind are looked for before anything is believed
 (``modes``).
 """

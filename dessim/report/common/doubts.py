@@ -42,13 +42,13 @@ IN_NOTES = {
     NOT_STATIONARY: "not stationary:",
     NO_OVERLAP: "all threads run together for too short",
 }
-"""Flag -> words of the note that says the same: whoever tells the flag leaves the note out."""
+"""Flag -> words of the note that says the same: whoever shows the flag leaves the note out."""
 AVERAGES = {
     one.name: next(other for other in METRICS if other.whole_run and other.series == one.series)
     for one in METRICS
     if one.series and not one.whole_run
 }
-"""Steady rate -> the average of the whole run, which is told where there is no such rate."""
+"""Steady rate -> the average of the whole run, which is reported where there is no such rate."""
 MAX_NAMED, MAX_MIXTURES = 5, 12
 ROUGH_PPM = 990_000
 """Rank from which on quantiles of two sizes are told apart from other metrics."""
@@ -72,7 +72,7 @@ def is_marked(point: Point) -> bool:
 def telling_flags(points: Sequence[Point]) -> set[str]:
     """Flags that belong beside each point: those of marked points, and what not all of them have.
 
-    What all points have alike is told once, in a line (``flag_lines``).
+    What all points have alike is said once, in a line (``flag_lines``).
     """
     each = [set(flags_of(point)) for point in points]
     return set().union(*each) - (set.intersection(*each) - set(MARKED)) if each else set()
@@ -291,7 +291,7 @@ def _agreement(points: Sequence[Point], metrics: Sequence[Metric]) -> str:
     if usual <= TOLERANCE:
         text += f" gives the same within {_percent(usual)}"
     else:
-        text += f" differs by up to {_percent(usual)}, and runs are too few to tell from chance"
+        text += f" differs by up to {_percent(usual)}, and runs are too few to rule chance out"
     if rough is not None and rough > usual:
         text += f"; high quantiles within {_percent(rough)}"
     return text if len(found) == len(points) else f"{text} ({len(found)} of {len(points)} points)"

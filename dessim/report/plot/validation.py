@@ -100,10 +100,16 @@ def _draw(document: Entry) -> Drawing | None:
     caption = (
         f"Simulated against measured ({document['data']}) on {document['machine']};"
         " the line is equality. Filled marks were fitted, hollow ones were not;"
-        " doubtful measurements are left out."
+        f" doubtful measurements are left out{_refused(document['cells'])}."
         f" dessim {document['dessim_version']} ({document['model_version']})."
     )
     return Drawing(figure, rows, caption)
+
+
+def _refused(cells: list[Entry]) -> str:
+    n = sum("not_stationary" in cell.get("flags", ()) for cell in cells)
+    size = "depend on how much of the file was simulated"
+    return f", and so are numbers that {size} ({n} of {len(cells)} cells)" if n else ""
 
 
 def _known(cell: Entry, quantity: str) -> bool:

@@ -18,7 +18,7 @@ NOT_SIGNIFICANT = "~"
 
 UNRESOLVED = "unresolved"
 AS_FACTORS = 4.0
-"""From so many times on a change is told as a factor: `5.20x`, not `+420.0%`."""
+"""From so many times on a change is shown as a factor: `5.20x`, not `+420.0%`."""
 
 
 def _value(row: Row, side: str) -> str:
@@ -41,8 +41,8 @@ def together(row: Row) -> list[float] | None:
 def change(row: Row) -> str:
     """Change from A to B with the interval of its test; `~` where it is not significant.
 
-    What an interval does not narrow down to a factor of four is not told as a number: the change
-    is `unresolved`, or, if it is significant, at least or at most so many times.
+    What an interval does not narrow down to a factor of four is not reported as a number: the
+    change is `unresolved`, or, if it is significant, at least or at most so many times.
     """
     ratio, ends = row["ratio"], together(row)
     if ratio is None:

@@ -167,7 +167,7 @@ def _some_flags(point: Point, wanted: set[str]) -> str:
 def _counts(points: list[Point]) -> Table | None:
     """Events of actors, device, munmap and run queues, if the workload has any of these.
 
-    BUG_ONs that did not fire are told, too, wherever somebody could have run into one.
+    BUG_ONs that did not fire are shown, too, wherever somebody could have run into one.
     """
     queues = any(point.get("time_share", {}).get("run_queue", 0) > 0 for point in points)
     if not queues and not any(_mean(point, name) for point in points for name in REVEALING):

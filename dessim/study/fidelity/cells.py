@@ -33,7 +33,7 @@ _NUMBERS = re.compile(r"(\*|\d{1,6}(,\d{1,6})*)?\Z")
 
 
 def usual_scheme(order: int) -> str:
-    """Scheme of a cell whose name does not tell it."""
+    """Scheme of a cell whose name does not give it."""
     return usual_author().scheme_at(order)
 
 
@@ -259,15 +259,15 @@ def _point(key: Key, templates: Mapping[object, Point]) -> Point:
     registry.load(scheme)  # here, where its place is known
     like = templates.get(workload) or templates[None]
     known = like.workload if workload in templates else _workload(workload)
-    sizes = (like.simulate_bytes, like.simulate_cap_bytes) if workload in templates else (None,) * 2
+    whole = workload not in templates  # the experiment says nothing about it
     return like.model_copy(
         update={
             "workload": known.model_copy(update={"threads": threads}),
             "scheme": SchemeChoice(name=scheme),
             "threads": threads,
             "fault_around_order": order,
-            "simulate_bytes": sizes[0],
-            "simulate_cap_bytes": sizes[1],
+            "simulate_bytes": None if whole else like.simulate_bytes,
+            "simulate_cap_bytes": None if whole else like.simulate_cap_bytes,
             "parameters": {},
         }
     )

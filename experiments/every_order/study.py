@@ -1,7 +1,8 @@
 """The whole table: schemes x invalidations x threads x memory models, each in every order of steps.
 
 ``python experiments/every_order/study.py`` writes ``verdicts.csv``, ``table.md`` and
-``truncation.md`` beside itself in some ten minutes of processor time; ``--check`` compares with what is there instead.
+``truncation.md`` beside itself in some ten minutes of processor time; ``--check`` compares with
+what is there instead.
 ``docs/thread-2014.md`` says what it means.
 """
 

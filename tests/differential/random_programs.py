@@ -121,7 +121,8 @@ class Writer:
             How many locks of ``LOCK_ORDER`` may no longer be taken.
         may : bool
             ``wait``: for the lock of a page. ``loop``: over the window; loops do not nest.
-            ``head``: go to the head of the folio and back. ``touch``: the page.
+            ``head``: go to the head of the folio and back. ``touch``: the page. ``moves``, unless
+            false: a test that leaves the cursor elsewhere; who holds a page's lock may not.
         """
         result: tuple[Step, ...] = ()
         for _ in range(self.draw(st.integers(0, 4))):
@@ -149,7 +150,7 @@ class Writer:
             )
         if kind in ("when", "unless", "option"):
             return (self.branch(kind, held, may),)
-        inner = {**may, "wait": False, "loop": False}
+        inner = {**may, "wait": False, "loop": False, "moves": False}
         if kind in ("each_page", "each_folio"):
             return (self.loop(kind, held, may),)
         if kind == "wait":
@@ -177,7 +178,8 @@ class Writer:
         if kind == "option":
             return say.option(OPTION, *then, otherwise=other)
         cost = {"cost": self.pick(*WORK)} if kind == "when" else {}
-        return getattr(say, kind)(self.pick(*self.conditions), *then, otherwise=other, **cost)
+        among = [c for c in self.conditions if may.get("moves", True) or c != "window.open"]
+        return getattr(say, kind)(self.pick(*among), *then, otherwise=other, **cost)
 
     def loop(self, kind: str, held: int, may: dict[str, bool]) -> Step:
         """Return a loop over the window: page by page, or folio by folio."""

@@ -46,6 +46,8 @@ def test_quick_the_loop_uncompiled(setup):
 
 SELDOM = ("bug1", "bug2", "pte_lost")
 """Outcomes that take more luck than everyday's runs have."""
+LITMUS = {"load_data", "store_data", "exchange_data"}
+"""Steps of litmus tests: they are not timed, and would write into a queue of the device."""
 
 
 def test_quick_random_runs_reach_every_step():
@@ -66,5 +68,5 @@ def test_quick_random_runs_reach_every_step():
         counted.update(name for i, name in enumerate(lay.COUNTERS) if story.world[base + i])
 
     look()
-    assert seen == set(OPS)
+    assert seen == set(OPS) - LITMUS
     assert counted >= set(lay.COUNTERS) - {*SELDOM}

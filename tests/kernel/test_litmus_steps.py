@@ -26,28 +26,34 @@ def register(lab, which):
     return (lab.w[lab.w[lay.H_TASK] + lay.T_NOTED] >> 2 * which) & 3
 
 
-def test_a_number_is_stored_and_loaded_again():
-    """load_data and store_data: each page has a number, each task four registers; no time."""
+def test_store_data_replaces_the_number_of_one_page():
+    """Each page has a number of its own; storing takes no time."""
+    lab = a_lab(store_data(3, 2))
+    assert lab.go(0, 0) == 0
+    assert (number(lab, 3), number(lab, 4)) == (2, 0)
+
+
+def test_load_data_puts_the_number_into_a_register():
+    """Each task has four registers; loading takes no time."""
     lab = a_lab(store_data(3, 2), load_data(3, 1), load_data(4, 0))
     now = 0
     for _ in range(3):
         now = lab.go(0, now)
     assert now == 0
-    assert (number(lab, 3), number(lab, 4)) == (2, 0)
     assert (register(lab, 0), register(lab, 1)) == (0, 2)
 
 
 @pytest.mark.parametrize(("expected", "after"), [(1, 3), (2, 1)])
-def test_an_exchange_stores_only_if_it_finds_what_it_expects(expected, after):
-    """exchange_data: the number found is in the register either way."""
+def test_exchange_data_stores_only_if_it_finds_what_it_expects(expected, after):
+    """The number found is in the register either way."""
     lab = a_lab(store_data(0, 1), exchange_data(0, 2, 3, "full", expected))
     lab.go(0, 0)
     lab.go(0, 0)
     assert (number(lab, 0), register(lab, 2)) == (after, 1)
 
 
-def test_an_exchange_that_expects_nothing_always_stores():
-    """exchange_data without a number to compare with is xchg."""
+def test_exchange_data_that_expects_nothing_always_stores():
+    """Without a number to compare with is xchg."""
     lab = a_lab(store_data(0, 1), exchange_data(0, 0, 2))
     lab.go(0, 0)
     lab.go(0, 0)
@@ -55,8 +61,8 @@ def test_an_exchange_that_expects_nothing_always_stores():
 
 
 @pytest.mark.parametrize(("wanted", "counter"), [(1, "touches"), (2, "pte_lost")])
-def test_a_register_decides(wanted, counter):
-    """when_loaded asks for the number in a register."""
+def test_when_loaded_asks_a_register(wanted, counter):
+    """Only the number that it asks for lets it go on."""
     branch = when_loaded(0, wanted, count("touches"), otherwise=(count("pte_lost"),))
     lab = a_lab(store_data(0, 1), load_data(0, 0), branch)
     for _ in range(4):

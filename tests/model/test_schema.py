@@ -46,6 +46,7 @@ def accepts(schema: Any, value: Any, root: dict[str, Any]) -> bool:
         "pattern": lambda s: not isinstance(value, str) or re.search(s, value) is not None,
         "minimum": lambda s: not _number(value) or value >= Decimal(str(s)),
         "maximum": lambda s: not _number(value) or value <= Decimal(str(s)),
+        "exclusiveMinimum": lambda s: not _number(value) or value > s,
         "exclusiveMaximum": lambda s: not _number(value) or value < s,
         "minLength": lambda s: not isinstance(value, str) or len(value) >= s,
         "maxLength": lambda s: not isinstance(value, str) or len(value) <= s,

@@ -24,6 +24,8 @@ ON_THE_WAY = {"cpu": SWITCH, "page lock": WAKE_UP}
 QUEUE = "device: queued"
 ELSEWHERE = "(not recorded)"
 TOO_LONG = "…"
+SLEEPING = ("page lock", "cpu", "device")
+"""What tasks wait for without using a cache line."""
 
 Row = tuple[str, str, str]
 """Kind of resource, step of the waiter, what the holder did."""
@@ -109,6 +111,17 @@ class _Blamer:
             return f"{kind}: {step}"
         return f"{kind}: waits for {self.recording.resources[span.resource].kind}"
 
+    def on_the_way(self, resource: int, waits_for: int) -> bool:
+        """Return whether a resource was given to somebody who cannot use it yet, or has used it.
+
+        The last to be granted a line is noted as its holder. If it has fallen asleep since, an
+        older transfer still keeps the line.
+        """
+        if waits_for in (resource, NO_RESOURCE):
+            return waits_for == resource
+        known = self.recording.resources
+        return known[resource].kind.endswith(" line") and known[waits_for].kind in SLEEPING
+
     def causes(
         self, waiter: int, resource: int, begin: int, end: int, depth: int = 1
     ) -> Iterator[tuple[int, str, Chain]]:
@@ -121,7 +134,7 @@ class _Blamer:
                 continue
             for c, d, span in self.doings(holder, a, b):
                 text = self.label(holder, span)
-                if span is not None and span.resource == resource:  # given to it, not yet there
+                if span is not None and self.on_the_way(resource, span.resource):
                     text = ON_THE_WAY.get(kind, HAND_OVER)
                     yield d - c, text, (kind, text)
                     continue

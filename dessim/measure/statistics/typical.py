@@ -159,6 +159,8 @@ def resolved(value: float, ends: Ends) -> bool:
 
 
 def _t_ends(numbers: Sequence[float], *, logs: bool) -> Ends:
+    if min(numbers) == max(numbers):
+        return numbers[0], numbers[0]  # as they are: a logarithm and back would be rounded
     used = [math.log(x) for x in numbers] if logs else numbers
     centre = math.fsum(used) / len(used)
     half = half_width(used, centre) or 0.0

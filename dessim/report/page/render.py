@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from dessim.report.common.answer import answer_lines
 from dessim.report.common.results import ReportError, Results, load_results
 from dessim.report.page import bars
 from dessim.report.page.figures import figures_of
@@ -115,6 +116,7 @@ def _context(folder: Path, results: Results) -> Entry:
         "document": document,
         "subject": _subject(document),
         "configuration": configuration,
+        "answers": answer_lines(document),
         "warnings": warnings_of(document, configuration),
         "kinds": kinds_of(document),
         "crossovers": crossover_table(document),

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dessim.metrics import BY_NAME, METRICS, Metric, Topic, View, columns_of, events_of
+from dessim.report.common.answer import answer_lines
 from dessim.report.common.doubts import (
     flag_lines,
     flags_of,
@@ -109,6 +110,11 @@ def print_table(document: dict[str, Any], file: TextIO | None = None) -> None:
         console.print(line, soft_wrap=True)
     for line in _remarks(document):
         console.print(line, soft_wrap=True)
+    answers = answer_lines(document)
+    if answers:
+        console.print()
+    for line in answers:
+        console.print(line, style="bold", soft_wrap=True)
 
 
 def _shown(document: dict[str, Any]) -> tuple[Metric, ...]:

@@ -65,9 +65,11 @@ def _show(
         click.echo(json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False))
         return
     from dessim.report.text.comparison import lines_of
+    from dessim.report.text.console import console_for, say
 
-    for line in lines_of(a, b, rows, crossed):
-        click.echo(line)
+    console = console_for(None)
+    for line in lines_of(a, b, rows, crossed, console.width):
+        say(console, line)
 
 
 def _document(name: str, results_dir: Path) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import Any
 from rich.console import Console
 
 from dessim.report.common.format import duration_ns
-from dessim.report.text.table import new_table, title_of
+from dessim.report.text.console import say
+from dessim.report.text.table import new_table, print_fitting, title_of
 
 Entry = dict[str, Any]
 ROWS = 6
@@ -33,18 +34,18 @@ def print_blame(console: Console, document: Entry) -> None:
         _matrix(console, point)
         _chains(console, point)
         if point["error"]:
-            console.print(f"the run ended there: {point['error']}", soft_wrap=True)
+            say(console, f"the run ended there: {point['error']}")
         elif not point["complete"]:
-            console.print(
+            say(
+                console,
                 f"only the first {_time(point['until_ps'])} of the run were recorded:"
                 " --limit takes more",
-                soft_wrap=True,
             )
         console.print()
-    console.print(
+    say(
+        console,
         "one replication on the reference engine; all time is what was simulated, not extrapolated"
         " to the whole file; of several readers the one that held longest is blamed",
-        soft_wrap=True,
     )
 
 
@@ -62,32 +63,32 @@ def _kinds(console: Console, point: Entry) -> None:
         ps = row["waiting_ps"]
         shares = (_percent(ps, point["waiting_ps"]), _percent(ps, point["total_time_ps"]))
         table.add_row(row["kind"], f"{row['waits']:,}", _time(ps / row["waits"]), *shares)
-    console.print(table)
+    print_fitting(console, table)
 
 
 def _matrix(console: Console, point: Entry) -> None:
-    table = new_table("waiter's step", "of waiting", "", "held, meanwhile, by")
-    table.columns[2].justify = table.columns[3].justify = "left"
+    heads = ("waiter's step", "of waiting", "", "held, meanwhile, by")
+    table = new_table(*heads, left=(0, 2, 3))
     for row in point["by_kind"]:
         own = [r for r in point["matrix"] if r["kind"] == row["kind"]]
         for entry in own[:ROWS]:
             if entry["waiting_ps"] >= SMALLEST * point["waiting_ps"]:
                 share = _percent(entry["waiting_ps"], point["waiting_ps"])
                 table.add_row(entry["waiter"], share, entry["kind"], entry["holder"])
-    console.print(table)
+    print_fitting(console, table)
 
 
 def _chains(console: Console, point: Entry) -> None:
     long = [one for one in point["chains"] if len(one["chain"]) > 2][:ROWS]
     long = [one for one in long if one["waiting_ps"] >= SMALLEST * point["waiting_ps"]]
     if long:
-        table = new_table("chain: waits for what, whose holder waits for what, …", "of waiting")
+        table = new_table("chain: waits for what, whose holder waits for what", "of waiting")
         for one in long:
             share = _percent(one["waiting_ps"], point["waiting_ps"])
             table.add_row(" < ".join(one["chain"]), share)
-        console.print(table)
+        print_fitting(console, table)
     names = [
         f"{one['resource']} {_percent(one['waiting_ps'], point['waiting_ps'])}"
         for one in point["resources"][:ROWS]
     ]
-    console.print(f"most waited for: {', '.join(names)}", soft_wrap=True)
+    say(console, f"most waited for: {', '.join(names)}")

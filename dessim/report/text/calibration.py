@@ -7,7 +7,8 @@ from typing import Any, TextIO
 
 from rich.table import Table
 
-from dessim.report.text.console import console_for
+from dessim.report.text.console import console_for, say
+from dessim.report.text.table import new_table, print_fitting
 
 Entry = dict[str, Any]
 
@@ -23,15 +24,15 @@ def print_calibration(document: Entry, file: TextIO | None = None) -> None:
         Standard output if left out.
     """
     console = console_for(file)
-    console.print(_numbers(document["parameters"]))
+    print_fitting(console, _numbers(document["parameters"]))
     console.print()
     known = document["after"]
     if len(document["parameters"]) > 1:
         console.print("correlations of the estimates", style="bold")
-        console.print(_correlations(document["parameters"], known))
+        print_fitting(console, _correlations(document["parameters"], known))
         console.print()
     for line in _remarks(document):
-        console.print(line, soft_wrap=True)
+        say(console, line)
 
 
 def print_knowledge(document: Entry, file: TextIO | None = None) -> None:
@@ -45,32 +46,25 @@ def print_knowledge(document: Entry, file: TextIO | None = None) -> None:
         Standard output if left out.
     """
     console = console_for(file)
-    table = _table("parameter", "strength", *document["cells"])
+    table = new_table("parameter", "strength", *document["cells"])
     for one in document["parameters"]:
         cells = (f"{value:+.2f}" for value in one["elasticity"])
         table.add_row(one["name"], f"{one['strength']:.1f}", *cells)
-    console.print(table)
+    print_fitting(console, table)
     console.print()
-    console.print(_correlations(document["parameters"], document["knowledge"]))
+    print_fitting(console, _correlations(document["parameters"], document["knowledge"]))
     console.print()
-    console.print(
+    say(
+        console,
         "elasticity: relative change of seconds for one of the parameter; strength: deviations by"
         " which the residuals change over half of the parameter's range",
-        soft_wrap=True,
     )
     for line in _known(document["knowledge"], len(document["parameters"])):
-        console.print(line, soft_wrap=True)
-
-
-def _table(*heads: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    for index, head in enumerate(heads):
-        table.add_column(head, justify="left" if index == 0 else "right", no_wrap=True)
-    return table
+        say(console, line)
 
 
 def _numbers(parameters: list[Entry]) -> Table:
-    table = _table("number", "before", "fitted", "95 % interval", "range of sources", "")
+    table = new_table("number", "before", "fitted", "95 % interval", "range of sources", "")
     for parameter in parameters:
         for number in parameter["numbers"]:
             bound = f"at its {parameter['at_bound']} end" if parameter["at_bound"] else ""
@@ -81,7 +75,7 @@ def _numbers(parameters: list[Entry]) -> Table:
 
 
 def _correlations(parameters: list[Entry], known: Entry) -> Table:
-    table = _table("", *(str(index + 1) for index in range(len(parameters))))
+    table = new_table("", *(str(index + 1) for index in range(len(parameters))))
     for index, (parameter, row) in enumerate(zip(parameters, known["correlations"], strict=True)):
         cells = [f"{value:+.2f}" for value in row[: index + 1]]
         table.add_row(f"{index + 1} {parameter['name']}", *cells)

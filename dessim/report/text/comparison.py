@@ -8,11 +8,11 @@ from typing import Any
 from dessim.metrics import View, columns_of
 from dessim.report.common.doubts import MARKED, MIXTURE, flags_of, heading_of
 from dessim.report.common.format import UNKNOWN, form_of, form_of_name, three_digits
+from dessim.report.text.console import PIPE_WIDTH
 
 Row = dict[str, Any]
-WIDTH = 22
-HEAD = f"{'%stddev':>{WIDTH}}  {'%change':^26}  {'%stddev':>{WIDTH}}"
-ARROWS = f"{chr(92):>{WIDTH - 6}}        {'|':^26}  {chr(92):>{WIDTH - 6}}"
+SIDES, CHANGE = (22, 15), 26
+"""Columns of a number with its spread, where there is room and where not; and of a change."""
 NOT_SIGNIFICANT = "~"
 
 
@@ -68,7 +68,9 @@ def _factor(ratio: float) -> str:
     return f"{three_digits(ratio)}x"
 
 
-def lines_of(a: str, b: str, rows: list[Row], crossings: list[Row]) -> Iterator[str]:
+def lines_of(
+    a: str, b: str, rows: list[Row], crossings: list[Row], width: int = PIPE_WIDTH
+) -> Iterator[str]:
     """Lines of a comparison: what is compared, a block for each place, crossovers, remarks.
 
     Parameters
@@ -79,22 +81,40 @@ def lines_of(a: str, b: str, rows: list[Row], crossings: list[Row]) -> Iterator[
         As in ``comparisons`` of a results document.
     crossings : list of dict
         As its ``crossovers``.
+    width : int
+        Columns of the console: in a narrow one a row's name has a line of its own.
     """
-    yield f"{a:>{WIDTH}}  {'':^26}  {b:>{WIDTH}}"
-    yield f"{'-' * WIDTH}  {'':^26}  {'-' * WIDTH}"
-    yield HEAD
-    yield ARROWS
+    names = [f"{_threads(row)}.{row['metric']}" for row in rows]
+    longest = max(map(len, names), default=0)
+    side = SIDES[0] if width >= 2 * SIDES[0] + CHANGE + 4 else SIDES[1]
+    own_line = 2 * side + CHANGE + 6 + longest > width
+    yield from _heads(a, b, side)
     title = ""
-    for row in rows:
+    for row, name in zip(rows, names, strict=True):
         if (place := _place(row)) != title:
             title = place
             yield f"  {title}:"
-        values = f"{_value(row, 'a'):>{WIDTH}}  {change(row):^26}  {_value(row, 'b'):>{WIDTH}}"
-        yield f"{values}  {_threads(row)}.{row['metric']}"
+        values = f"{_value(row, 'a'):>{side}}  {change(row):^{CHANGE}}  {_value(row, 'b'):>{side}}"
+        if own_line:
+            yield f"{name}:"
+        yield values.rstrip() if own_line else f"{values}  {name}"
     yield ""
     for entry in crossings:
         yield f"crossover of {entry['metric']}, {_place(entry)}: {crossover_word(entry, a, b)}"
     yield from _remarks(rows)
+
+
+def _heads(a: str, b: str, side: int) -> Iterator[str]:
+    """What the columns are; a name that is too long for its column comes before the table."""
+    if max(len(a), len(b)) > side:
+        yield f"A = {a}"
+        yield f"B = {b}"
+        a, b = "A", "B"
+    yield f"{a:>{side}}  {'':^{CHANGE}}  {b:>{side}}"
+    yield f"{'-' * side}  {'':^{CHANGE}}  {'-' * side}"
+    yield f"{'%stddev':>{side}}  {'%change':^{CHANGE}}  {'%stddev':>{side}}"
+    slash = f"{chr(92):>{side - 6}}"
+    yield f"{slash}        {'|':^{CHANGE}}  {slash}"
 
 
 def _threads(row: Row) -> str:
@@ -176,8 +196,16 @@ def _why_missing(row: Row) -> str | None:
 COMPARED = columns_of(View.RESULTS)
 
 
-def summary_lines(document: dict[str, Any]) -> Iterator[str]:
-    """What a run says about its schemes: each beside the first one, at every number of threads."""
+def summary_lines(document: dict[str, Any], width: int = PIPE_WIDTH) -> Iterator[str]:
+    """What a run says about its schemes: each beside the first one, at every number of threads.
+
+    Parameters
+    ----------
+    document : dict
+        As ``dessim run --format json`` prints it.
+    width : int
+        Columns of the console: in a narrow one each metric has a table of its own.
+    """
     comparisons = document.get("comparisons", [])
     if not comparisons:
         return
@@ -190,7 +218,7 @@ def summary_lines(document: dict[str, Any]) -> Iterator[str]:
         states = {}
     for one in comparisons:
         if one["a"] == base:
-            yield from _block(one, states)
+            yield from _block(one, states, width)
             yield ""
     rest = [f"{one['a']} and {one['b']}" for one in comparisons if one["a"] != base]
     if rest:
@@ -220,7 +248,7 @@ def _state(point: Row) -> str:
     return ", ".join(words)
 
 
-def _block(one: Row, states: dict[tuple[Any, ...], dict[str, str]]) -> Iterator[str]:
+def _block(one: Row, states: dict[tuple[Any, ...], dict[str, str]], width: int) -> Iterator[str]:
     """The compact table of one pair of schemes."""
     places: dict[str, dict[int, dict[str, Row]]] = {}
     for row in one["rows"]:
@@ -229,31 +257,45 @@ def _block(one: Row, states: dict[tuple[Any, ...], dict[str, str]]) -> Iterator[
     heads = [f"{'threads':>9}"]
     for metric in COMPARED:
         word = metric.heading
-        heads += [f"{word + ' A':>9}", f"{word + ' B':>9}", f"{'B to A, paired':<26}"]
+        heads.append(f"{word + ' A':>9}  {word + ' B':>9}  {'B to A, paired':<26}")
+    if states:
+        heads.append("flags, precision")
     for place, by_threads in places.items():
         yield f"  {place}"
-        yield ("  ".join(heads) + ("  flags, precision" if states else "")).rstrip()
+        lines = [heads]
         for threads, rows in sorted(by_threads.items()):
             words = states.get(_key(rows[COMPARED[0].name], threads), {})
             known = [(side, words.get(one[side.lower()], "")) for side in "AB"]
             state = "; ".join(f"{side} {text}" for side, text in known if text)
-            yield "  ".join([*_cells(rows, threads), state]).rstrip()
+            lines.append([*_cells(rows, threads), *([state] if states else [])])
+        yield from _fitting(lines, width)
         for entry in one["crossovers"]:
             if _place(entry) == place:
                 where = crossover_word(entry, one["a"], one["b"])
                 yield f"  crossover of {entry['metric']}: {where}"
 
 
+def _fitting(lines: list[list[str]], width: int) -> Iterator[str]:
+    """Lines of a table if it fits; else those of one table for each part, with the first one."""
+    whole = ["  ".join(parts).rstrip() for parts in lines]
+    if max(map(len, whole)) <= width:
+        yield from whole
+        return
+    for i in range(1, len(lines[0])):
+        yield from (f"{parts[0]}  {parts[i]}".rstrip() for parts in lines)
+
+
 def _cells(rows: dict[str, Row], threads: int) -> list[str]:
-    """Cells of a line of such a table: both numbers of each metric, and the change."""
+    """Parts of a line of such a table: both numbers of each metric, and the change."""
     cells = [f"{threads:>9}"]
     for metric in COMPARED:
         row = rows[metric.name]
         form = form_of(metric)
+        both = []
         for side in ("a", "b"):
             mean = None if row[side] is None else row[side]["mean"]
-            cells.append(f"{UNKNOWN if mean is None else form(mean):>9}")
-        cells.append(f"{change(row):<26}")
+            both.append(f"{UNKNOWN if mean is None else form(mean):>9}")
+        cells.append("  ".join([*both, f"{change(row):<26}"]))
     return cells
 
 

@@ -22,3 +22,8 @@ def console_for(file: TextIO | None) -> Console:
     stream = file or sys.stdout
     width = None if stream.isatty() else PIPE_WIDTH
     return Console(file=stream, width=width, highlight=False, emoji=False, markup=False)
+
+
+def say(console: Console, text: str, style: str = "") -> None:
+    """Print a line of prose: a terminal gets it wrapped between words, a file as it is."""
+    console.print(text, style=style, soft_wrap=not console.is_terminal)

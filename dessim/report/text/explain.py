@@ -12,9 +12,9 @@ from rich.table import Table
 from dessim.report.common.format import UNKNOWN, duration_ns, scheme_of, threads_word
 from dessim.report.text.blame import print_blame
 from dessim.report.text.comparison import change
-from dessim.report.text.console import console_for
+from dessim.report.text.console import console_for, say
 from dessim.report.text.sensitivity import print_sensitivity
-from dessim.report.text.table import new_table, title_of
+from dessim.report.text.table import new_table, print_fitting, title_of
 
 Entry = dict[str, Any]
 SIDE_BY_SIDE = 4
@@ -69,7 +69,7 @@ def _print_time(console: Console, document: Entry) -> None:
         own = [p for p in points if (p["workload"], p["machine"]) == place]
         console.print(f"{place[0]} on {place[1]}", style="bold")
         for i in range(0, len(own), SIDE_BY_SIDE):
-            console.print(_time_table(own[i : i + SIDE_BY_SIDE]))
+            print_fitting(console, _time_table(own[i : i + SIDE_BY_SIDE]))
             console.print()
     console.print("share of all threads' time for the whole file, and time per fault; ± 95 %")
 
@@ -124,10 +124,10 @@ def _print_speedups(console: Console, document: Entry) -> None:
         for row in point["effects"]:
             cells = [_effect(row, name) for name in document["metrics"]]
             table.add_row(row["name"], *cells)
-        console.print(table)
+        print_fitting(console, table)
         console.print()
     for line in _what_if_remarks(document["speedups"]):
-        console.print(line, soft_wrap=True)
+        say(console, line)
 
 
 def _effect(row: Entry, metric: str) -> str:
@@ -153,13 +153,13 @@ def _print_causal(console: Console, document: Entry) -> None:
             cells = [c for n in names for c in (_rank(places[n], row), _effect(row, n))]
             values = next(iter(row["costs"].values()))
             table.add_row(row["name"], *cells, *(values if len(row["costs"]) == 1 else ("", "")))
-        console.print(table)
+        print_fitting(console, table)
         silent = len(rows) - len(shown)
         if silent:
             console.print(f"{silent} others change nothing here (--format json names them)")
         console.print()
     for line in _what_if_remarks(document["causal"]):
-        console.print(line, soft_wrap=True)
+        say(console, line)
 
 
 def places_of(rows: Sequence[Entry], metric: str) -> dict[str, int]:

@@ -8,7 +8,8 @@ from typing import Any
 from rich.console import Console
 
 from dessim.report.common.format import form_of_name, threads_word
-from dessim.report.text.table import new_table
+from dessim.report.text.console import say
+from dessim.report.text.table import new_table, print_fitting
 
 Entry = dict[str, Any]
 ROWS = 12
@@ -24,7 +25,7 @@ def print_sensitivity(console: Console, document: Entry) -> None:
     )
     for entry in found["responses"]:
         console.print(f"{found['metric']} of {entry['response']}: {place}", style="bold")
-        console.print(_span(entry, found["metric"]), soft_wrap=True)
+        say(console, _span(entry, found["metric"]))
         indices = {row["parameter"]: row for row in entry.get("sobol", ())}
         table = new_table(
             "parameter", "value", "range", "tag", "effect over the range", "bends", "Sobol total"
@@ -32,7 +33,7 @@ def print_sensitivity(console: Console, document: Entry) -> None:
         rows = [row for row in entry["effects"] if row["mu_star"] > 1e-12]
         for row in rows[:ROWS]:
             table.add_row(*_cells(row, origins[row["parameter"]], indices.get(row["parameter"])))
-        console.print(table)
+        print_fitting(console, table)
         less = len(entry["effects"]) - min(len(rows), ROWS)
         chance = entry["chance"]
         doubt = f"; below about {_percent(chance)} an effect may be chance" if chance else ""
@@ -89,4 +90,4 @@ def _remarks(console: Console, found: Entry) -> None:
             " profile has them"
         )
     for line in lines:
-        console.print(line, soft_wrap=True)
+        say(console, line)

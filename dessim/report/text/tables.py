@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
@@ -35,7 +34,8 @@ from dessim.report.common.format import (
     scheme_of,
 )
 from dessim.report.text.comparison import summary_lines
-from dessim.report.text.console import console_for
+from dessim.report.text.console import console_for, say
+from dessim.report.text.table import new_table, print_fitting, table_width
 
 Point = dict[str, Any]
 Column = tuple[str, Callable[[Point], str]]
@@ -96,25 +96,25 @@ def print_table(document: dict[str, Any], file: TextIO | None = None) -> None:
     console = console_for(file)
     shown = _shown(document)
     for title, points in _groups(document["points"]):
-        console.print(title, style="bold", soft_wrap=True)
-        console.print(_fitting(points, document, console))
+        say(console, title, "bold")
+        print_fitting(console, _fitting(points, document, console), keys=len(KEYS))
         size = size_line(points, shown)
         if size is not None:
-            console.print(size, soft_wrap=True)
+            say(console, size)
         counts = _counts(points)
         if counts:
             console.print()
-            console.print(counts)
+            print_fitting(console, counts, keys=len(KEYS))
         console.print()
-    for line in summary_lines(document):
-        console.print(line, soft_wrap=True)
+    for line in summary_lines(document, console.width):
+        say(console, line)
     for line in _remarks(document):
-        console.print(line, soft_wrap=True)
+        say(console, line)
     answers = answer_lines(document)
     if answers:
         console.print()
     for line in answers:
-        console.print(line, style="bold", soft_wrap=True)
+        say(console, line, "bold")
 
 
 def _shown(document: dict[str, Any]) -> tuple[Metric, ...]:
@@ -143,13 +143,12 @@ def _place(point: Point) -> tuple[int, int, int]:
 
 
 def _fitting(points: list[Point], document: dict[str, Any], console: Console) -> Table:
-    """The table of some points, as wide as the terminal allows.
+    """The table of some points; in a narrow console intervals go below their numbers.
 
-    In a narrow one intervals go below their numbers, and flags are left to the lines below.
+    Flags are left to the lines below then.
     """
     wide = _filled(points, _chosen(points, document, telling_flags(points)))
-    endless = console.options.update(max_width=sys.maxsize)
-    if console.measure(wide, options=endless).maximum <= console.width:
+    if table_width(wide) <= console.width:
         return wide
     return _filled(points, _chosen(points, document, set()), narrow=True)
 
@@ -197,10 +196,7 @@ def _count(name: str) -> Callable[[Point], str]:
 
 
 def _filled(points: list[Point], chosen: tuple[Column, ...], *, narrow: bool = False) -> Table:
-    table = Table(box=None, padding=(0, 1 if narrow else 2, 0, 0), pad_edge=False)
-    table.header_style = "bold"
-    for i, (name, _) in enumerate(chosen):
-        table.add_column(name, justify="right" if i else "left", overflow="fold")
+    table = new_table(*(name for name, _ in chosen))
     for point in points:
         cells = [cell(point) for _, cell in chosen]
         if narrow:

@@ -10,7 +10,8 @@ from rich.table import Table
 
 from dessim.metrics import View, columns_of
 from dessim.report.common.format import UNKNOWN, amount, duration_s, estimate_text, percent
-from dessim.report.text.console import console_for
+from dessim.report.text.console import console_for, say
+from dessim.report.text.table import new_table, print_fitting
 
 Entry = dict[str, Any]
 QUANTITIES = {metric.name: metric.words for metric in columns_of(View.MEASURED)}
@@ -31,15 +32,15 @@ def print_validation(document: Entry, file: TextIO | None = None) -> None:
     console = console_for(file)
     for workload in dict.fromkeys(cell["workload"] for cell in document["cells"]):
         cells = [cell for cell in document["cells"] if cell["workload"] == workload]
-        console.print(f"{workload} on {document['machine']}", style="bold", soft_wrap=True)
-        console.print(_cells(cells))
+        say(console, f"{workload} on {document['machine']}", "bold")
+        print_fitting(console, _cells(cells))
         console.print()
     for key, title in (("errors", "by workload"), ("errors_by_threads", "by threads")):
         console.print(f"|ln(simulated / measured)| {title}", style="bold")
-        console.print(_errors(document[key]))
+        print_fitting(console, _errors(document[key]), keys=2)
         console.print()
     for line in _remarks(document):
-        console.print(line, soft_wrap=True)
+        say(console, line)
 
 
 def print_curves(document: Entry, file: TextIO | None = None) -> None:
@@ -56,25 +57,25 @@ def print_curves(document: Entry, file: TextIO | None = None) -> None:
     for curve in dict.fromkeys(cell["curve"] for cell in document["cells"]):
         cells = [cell for cell in document["cells"] if cell["curve"] == curve]
         settings = ", ".join(f"{key} {value}" for key, value in cells[0]["settings"].items())
-        console.print(f"{curve} on {cells[0]['machine']}", style="bold", soft_wrap=True)
-        console.print(f"with {settings}", soft_wrap=True)
-        table = _table("threads", f"measured, {cells[0]['unit']}", "simulated", "error")
+        say(console, f"{curve} on {cells[0]['machine']}", "bold")
+        say(console, f"with {settings}")
+        table = new_table("threads", f"measured, {cells[0]['unit']}", "simulated", "error")
         for cell in cells:
             doubt = " ?" if cell["doubtful"] else ""
             table.add_row(f"{cell['threads']}{doubt}", *_pair(cell["value"], amount))
-        console.print(table)
+        print_fitting(console, table)
         console.print()
     console.print("|ln(simulated / measured)|", style="bold")
-    table = _table("", "points", "mean", "greatest", "where", "unseen")
+    table = new_table("", "points", "mean", "greatest", "where", "unseen")
     for group in document["errors"]:
         one = group["value"]["all"]
         numbers = (f"{one[key]:.3f}" for key in ("mean_abs_log_error", "max_abs_log_error"))
         place, unseen = one["worst_cell"].rpartition(":")[2], _mean(group["value"]["unseen"])
         table.add_row(group["curve"], str(one["cells"]), *numbers, place, unseen)
-    console.print(table)
+    print_fitting(console, table)
     console.print()
     for line in _curve_remarks(document):
-        console.print(line, soft_wrap=True)
+        say(console, line)
 
 
 def _curve_remarks(document: Entry) -> Iterator[str]:
@@ -88,15 +89,8 @@ def _curve_remarks(document: Entry) -> Iterator[str]:
         yield f"not simulated: {quantity}: {reason}"
 
 
-def _table(*heads: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    for index, head in enumerate(heads):
-        table.add_column(head, justify="left" if index == 0 else "right", no_wrap=True)
-    return table
-
-
 def _cells(cells: list[Entry]) -> Table:
-    table = _table(
+    table = new_table(
         *("cell", "measured", "simulated", "error", "faults", "simulated", "error"),
         *("excess", "simulated", "factor"),
     )
@@ -138,7 +132,7 @@ def _excess(cell: Entry) -> tuple[str, str, str]:
 
 
 def _errors(groups: list[Entry]) -> Table:
-    table = _table("", "quantity", "mean", "greatest", "where", "fitted", "unseen")
+    table = new_table("", "quantity", "mean", "greatest", "where", "fitted", "unseen")
     for group in groups:
         name = " ".join(
             str(value) for key, value in group.items() if key in ("workload", "threads")
@@ -161,8 +155,10 @@ def _mean(error: Entry | None) -> str:
 
 
 def _remarks(document: Entry) -> Iterator[str]:
-    yield "cells are threads:order; errors are relative to the measured number, in the lower"
-    yield "tables logarithms: 0.05 is 5 %. ± 95 % interval of the simulated over replications."
+    yield (
+        "cells are threads:order; errors are relative to the measured number, in the lower tables"
+        " logarithms: 0.05 is 5 %. ± 95 % interval of the simulated over replications."
+    )
     sizes = {cell["simulated_bytes"] for cell in document["cells"] if cell["scaled"]}
     if sizes:
         yield "A part of each file was simulated; times and counts are extrapolated."

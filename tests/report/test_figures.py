@@ -16,7 +16,15 @@ from dessim.metrics import NAMES
 from dessim.report.common.results import ReportError, load_results
 from dessim.report.figures import draw, draw_all, names
 from dessim.report.plot.drawing import UnknownFigureError
-from dessim.report.plot.style import draw_line, entitle, grid, log_axis, paper_style
+from dessim.report.plot.style import (
+    draw_line,
+    entitle,
+    grid,
+    legend,
+    line_style,
+    log_axis,
+    paper_style,
+)
 
 ALL = ["ccdf", "latency", "throughput", "time_share"]
 FORMS = ["csv", "pdf", "png", "svg", "txt"]
@@ -317,3 +325,18 @@ def test_captions_tell_the_method_of_the_intervals_that_are_drawn(tmp_path: Path
     assert "Bands: 95 % intervals (t over shares); 5 to 10 replications." in told["ccdf"]
     assert "Bands: 95 % intervals (t over replications); 5 to" in told["throughput"]
     assert "Of 5 to 10 replications." in told["time_share"]
+
+
+def test_ten_series_leave_the_axes_half_of_the_height() -> None:
+    """The figure grows with its legend, and no two series look alike."""
+    with paper_style():
+        figure, [ax] = grid(1, 1, 2.1)
+        for index in range(10):
+            name = f"gang_lookup_mapcount+precheck+option_{index}"
+            ax.plot([1, 2], [1, 2], label=name, **line_style(index))
+        legend(figure, [ax])
+        figure.draw_without_rendering()
+    share = ax.get_position().height
+    assert share >= 0.5
+    looks = {(str(line["color"]), line["marker"]) for line in map(line_style, range(10))}
+    assert len(looks) == 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # M. Okabe, K. Ito, *Color Universal Design*, 2008; yellow, which is faint on paper, comes last.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#F0E442")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", "h")
 DASHES: tuple[tuple[float, ...], ...] = ((), (5, 1.5), (1.5, 1), (5, 1, 1, 1), (8, 1.5))
 """Lengths of dashes and gaps in line widths; none is a solid line."""
 

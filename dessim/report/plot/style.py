@@ -24,6 +24,8 @@ COLUMN_IN, PAGE_IN = 3.33, 7.0
 """Width of a figure over one column and over the whole page, inches."""
 
 MAX_TICKS = 8
+LEGEND_LINE_IN = 0.14
+"""Height of a line of a legend, inches: 7 pt letters with their spacing."""
 INCHES_A_LETTER, TITLE_MARGIN_IN = 0.055, 0.35
 """Of a title: 8 pt letters, and what the axis labels beside a panel take."""
 
@@ -86,7 +88,10 @@ def entitle(ax: Axes, text: str) -> None:
 
 
 def legend(figure: Figure, axes: Sequence[Axes]) -> None:
-    """One legend for all panels, above them."""
+    """One legend for all panels, above them; the figure grows by what the legend takes.
+
+    A legend of one line is what ``grid`` leaves room for.
+    """
     handles: dict[str, Any] = {}
     for ax in axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
@@ -96,6 +101,7 @@ def legend(figure: Figure, axes: Sequence[Axes]) -> None:
     fits = max(1, int(figure.get_figwidth() / inches_each))
     rows = -(-len(handles) // fits)
     columns = -(-len(handles) // max(rows, 1))
+    figure.set_figheight(figure.get_figheight() + max(rows - 1, 0) * LEGEND_LINE_IN)
     figure.legend(
         list(handles.values()), list(handles), loc="outside upper center", ncols=max(columns, 1)
     )

@@ -10,7 +10,7 @@ import dessim
 from dessim.cli.calibrate import calibrate
 from dessim.cli.check import check
 from dessim.cli.compare import compare
-from dessim.cli.exit_codes import INTERRUPTED, USAGE
+from dessim.cli.exit_codes import FAILED, INTERRUPTED, USAGE
 from dessim.cli.explain import explain
 from dessim.cli.figure import figure
 from dessim.cli.predict import predict
@@ -33,6 +33,21 @@ class Refused(click.ClickException):
         click.echo(self.message, err=True)
 
 
+class Failed(Refused):
+    """What was asked for is right, but the disk has no room for it."""
+
+    exit_code = FAILED
+
+
+def _refused(error: OSError) -> Refused:
+    from dessim.files.writing import NO_ROOM
+
+    if error.errno in NO_ROOM:
+        text = "nothing is half-written; make room, or choose another place, and repeat the command"
+        return Failed(f"error: {error}; {text}")
+    return Refused(f"error: {error}")
+
+
 class Commands(click.Group):
     """A group that turns errors of the rooms below into one message and an exit code."""
 
@@ -48,7 +63,7 @@ class Commands(click.Group):
         except UserError as error:
             raise Refused(error.message()) from error
         except OSError as error:
-            raise Refused(f"error: {error}") from error
+            raise _refused(error) from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

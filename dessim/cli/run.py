@@ -144,7 +144,7 @@ def _report_damage(tally: Tally) -> None:
 
 def _with_room(carry_out: Callable[[], Outcome], store: Store) -> Outcome:
     """Carry an experiment out; if the disk is too full for its tables, tell how to go on."""
-    from dessim.study.sweep.runner import NO_ROOM
+    from dessim.files.writing import NO_ROOM
 
     try:
         return carry_out()
@@ -174,9 +174,10 @@ def print_document(document: dict[str, Any], form: str) -> None:
 
         print_table(document)
         return
-    from dessim.study.sweep.tables import table_rows, to_csv, to_json
+    from dessim.files.tables import csv_text
+    from dessim.study.sweep.tables import table_rows, to_json
 
-    text = to_json(document) if form == "json" else to_csv(table_rows(document))
+    text = to_json(document) if form == "json" else csv_text(table_rows(document))
     click.echo(text, nl=False)
 
 

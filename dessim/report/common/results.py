@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dessim.errors import UserError
+from dessim.files.reading import parse_json
+from dessim.files.seals import read_sealed
 from dessim.report.common.doubts import MARKED, flags_of
 from dessim.report.common.format import scheme_of
 
@@ -214,11 +215,11 @@ def load_document(folder: Path) -> dict[str, Any]:
     OSError
         If there is none.
     """
-    data = (folder / "results.json").read_bytes()
+    data = read_sealed(folder / "results.json")
     try:
-        document: dict[str, Any] = json.loads(data.decode())
+        document: dict[str, Any] = parse_json(data.decode())
         _check_document(document)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise _refused(folder, "results.json", error) from error
     return document
 
@@ -260,7 +261,7 @@ def _check_parts(found: Any, parts: Mapping[str, type], place: str) -> None:
 
 
 def _load_latencies(folder: Path) -> tuple[Latencies, tuple[str, ...]]:
-    data = (folder / "latency.csv").read_bytes()
+    data = read_sealed(folder / "latency.csv")
     try:
         return _read_latencies(data.decode())
     except (ValueError, csv.Error) as error:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from dessim.errors import UserError
+from dessim.files.reading import read_file, read_json
+from dessim.files.writing import write_all
 from dessim.report.common.results import ReportError, Results, load_results
 from dessim.report.page import bars
 from dessim.report.page.figures import figures_of
@@ -58,7 +60,7 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
 
     try:
         text = report_html(folder)
-    except ReportError:
+    except UserError:
         raise
     except (TemplateError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
@@ -66,9 +68,7 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
             f"{folder} holds no results that `dessim run` wrote ({reason})"
         ) from error
     path = out or folder / "report.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8", newline="")
-    return path
+    return write_all({path: text.encode()})[0]
 
 
 def report_html(folder: Path) -> str:
@@ -126,7 +126,7 @@ def _context(folder: Path, results: Results) -> Entry:
         "times": time_table(results),
         "provenance": list(_provenance(folder, results)),
         "command": _command(document, configuration),
-        "digest": hashlib.sha256((folder / "results.json").read_bytes()).hexdigest(),
+        "digest": hashlib.sha256(read_file(folder / "results.json")).hexdigest(),
     }
 
 
@@ -142,7 +142,7 @@ def _subject(document: Entry) -> list[tuple[str, str]]:
 def _json(path: Path) -> Entry | None:
     if not path.is_file():
         return None
-    found: Entry = json.loads(path.read_text(encoding="utf-8"))
+    found: Entry = read_json(path)
     return found
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,15 +23,17 @@ from typing import Any
 
 import dessim
 from dessim.errors import UserError
+from dessim.files.reading import read_json
+from dessim.files.tables import csv_text, read_rows
+from dessim.files.writing import write_all
 from dessim.model.python_file import line_of, names_of
-from dessim.report.common.results import ReportError, Results, load_results
+from dessim.report.common.results import Results, load_results
 from dessim.report.paper.tolerance import (
     Row,
     SeedCheck,
     Tolerance,
     differences,
     other_seed,
-    read_rows,
 )
 from dessim.report.plot.drawing import Drawing, UnknownFigureError
 
@@ -48,7 +49,7 @@ def _blaming(path: Path) -> Iterator[None]:
     """Tell file and line of whatever a figure's file may raise; errors of its results pass."""
     try:
         yield
-    except (ReportError, UnknownFigureError, OSError):
+    except (UserError, OSError):
         raise
     except Exception as error:
         text = f"{path}:{line_of(error, path)}: {type(error).__name__}: {error}"
@@ -119,7 +120,7 @@ class Stored:
         UnknownFigureError
             If it is not there.
         """
-        return json.loads(self._existing(path).read_text(encoding="utf-8"))
+        return read_json(self._existing(path))
 
     def _existing(self, path: str) -> Path:
         for place in (self.seeded / path, self.folder / path):
@@ -209,10 +210,7 @@ class PaperFigure:
 
     def accept(self, drawing: Drawing) -> None:
         """Take the numbers of a drawing as the expected ones."""
-        from dessim.report.plot.save import csv_text
-
-        self.expected.parent.mkdir(exist_ok=True)
-        self.expected.write_text(csv_text(self.numbers(drawing)), encoding="utf-8", newline="")
+        write_all({self.expected: csv_text(self.numbers(drawing)).encode()})
 
 
 def as_text(cell: Any) -> str:

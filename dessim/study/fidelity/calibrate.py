@@ -154,7 +154,16 @@ def usable(table: Published) -> list[Key]:
 
 
 def usual_fit(keys: Sequence[Key]) -> list[Key]:
-    """The cells that are fitted when nobody says: every second one of a table."""
+    """The cells that are fitted when nobody says: every second one of a table.
+
+    Raises
+    ------
+    ConfigError
+        If there are too few.
+    """
+    if len(keys) < 2:
+        text = f"the table has {len(keys)} usable cells, and every second one is fitted"
+        raise refuse("--fit", f"{text}: measure more, or say `--fit all`")
     return list(keys[1::2])
 
 

@@ -17,6 +17,7 @@ from dessim.cli.measured import (
 from dessim.cli.options import DATA, SIMULATION
 from dessim.cli.results import report_files
 from dessim.files.names import folder_name
+from dessim.files.reading import read_text
 
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point
@@ -141,7 +142,7 @@ def _profile_text(experiment: Experiment) -> str:
 
     if not isinstance(experiment.machine, str):
         raise click.UsageError("the experiment holds its machine in place: name one with --machine")
-    return find("machines", experiment.machine).read_text(encoding="utf-8")
+    return read_text(find("machines", experiment.machine))
 
 
 def _silent(evaluation: Evaluation) -> None:

@@ -36,6 +36,11 @@ FORMATS = ("table", "json", "csv")
     metavar="FILE|local",
     help="Run on a Dask cluster: its scheduler file, or `local` for one of N workers here.",
 )
+@click.option(
+    "--cluster-plain",
+    is_flag=True,
+    help="Speak to a scheduler on another machine without TLS: the network is trusted.",
+)
 @SEED
 @REPLICATIONS
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
@@ -63,6 +68,7 @@ def run(
     engine: str,
     jobs: int | None,
     cluster: str | None,
+    cluster_plain: bool,
     seed: int | None,
     replications: int | None,
     form: str,
@@ -92,7 +98,7 @@ def run(
 
     def carry_out() -> Outcome:
         progress = Progress([], quiet=quiet, verbose=verbose)
-        with team_of(jobs or 1, cluster) as team, progress:
+        with team_of(jobs or 1, cluster, plain=cluster_plain) as team, progress:
             do = _doing(team, store, progress, force=force)
             return run_request(request, experiment, points, out, do)
 

@@ -120,7 +120,7 @@ class Result:
 
     Raises
     ------
-    OSError
+    UnreadableError
         If there are none.
     ReportError
         If the files are damaged.

@@ -46,7 +46,7 @@ class Table:
         try:
             yield
         except (ValueError, csv.Error) as error:
-            self.problems.append(Problem(place, str(error)))
+            self.problems.append(Problem(place, shorten(str(error), 1000)))
 
     def check(self) -> None:
         """Raise ConfigError with all problems, if there are any, or no rows."""

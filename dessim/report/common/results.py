@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dessim.errors import UserError
 from dessim.files.reading import parse_json
-from dessim.files.seals import read_sealed
+from dessim.files.seals import is_sealed, read_sealed
+from dessim.model.units import shorten
 from dessim.report.common.doubts import MARKED, flags_of
 from dessim.report.common.format import scheme_of
 
@@ -192,6 +194,33 @@ def _distinguishing(keys: list[tuple[str, ...]]) -> list[str]:
     return [", ".join(word for i in varied for word in title[i : i + 1]) for title in titles]
 
 
+@contextmanager
+def doubting(folder: Path, passing: type[Exception] = UserError) -> Iterator[None]:
+    """Blame results that nobody sealed for whatever fails when they are shown.
+
+    With seals they are what `dessim run` wrote, and the failure is a bug of dessim.
+
+    Parameters
+    ----------
+    folder : Path
+    passing : exception class
+        Errors that say themselves what is wrong, besides UserError and OSError.
+
+    Raises
+    ------
+    ReportError
+        With the reason.
+    """
+    try:
+        yield
+    except (UserError, OSError, passing):
+        raise
+    except Exception as error:
+        if is_sealed(folder):
+            raise
+        raise _refused(folder, "a part of them", error) from error
+
+
 def load_results(folder: Path) -> Results:
     """Read the results that `dessim run` wrote to a folder.
 
@@ -199,7 +228,7 @@ def load_results(folder: Path) -> Results:
     ------
     ReportError
         If its files are no such results.
-    OSError
+    UnreadableError
         If there are none.
     """
     return Results(load_document(folder), *_load_latencies(folder))
@@ -212,7 +241,7 @@ def load_document(folder: Path) -> dict[str, Any]:
     ------
     ReportError
         If it is none that `dessim run` wrote.
-    OSError
+    UnreadableError
         If there is none.
     """
     data = read_sealed(folder / "results.json")
@@ -225,7 +254,8 @@ def load_document(folder: Path) -> dict[str, Any]:
 
 
 def _refused(folder: Path, name: str, error: Exception) -> ReportError:
-    reason = " ".join(str(error).split())
+    known = isinstance(error, ValueError)
+    reason = shorten(" ".join(str(error if known else repr(error)).split()), 300)
     return ReportError(
         f"{folder} holds no results that `dessim run` wrote ({name}: {reason});"
         " the same `dessim run` writes them again"

@@ -13,10 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from dessim.errors import UserError
-from dessim.files.reading import read_file, read_json
+from dessim.files.reading import parse_json, read_file, read_json
+from dessim.files.seals import read_sealed
 from dessim.files.writing import write_all
-from dessim.report.common.results import ReportError, Results, load_results
+from dessim.report.common.results import Results, doubting, load_results
 from dessim.report.page import bars
 from dessim.report.page.figures import figures_of
 from dessim.report.page.tables import (
@@ -56,17 +56,8 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
     OSError
         If they cannot be read, or the report not be written.
     """
-    from jinja2 import TemplateError
-
-    try:
+    with doubting(folder):
         text = report_html(folder)
-    except UserError:
-        raise
-    except (TemplateError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise ReportError(
-            f"{folder} holds no results that `dessim run` wrote ({reason})"
-        ) from error
     path = out or folder / "report.html"
     return write_all({path: text.encode()})[0]
 
@@ -110,7 +101,8 @@ def _policy(style: str, script: str) -> Entry:
 
 def _context(folder: Path, results: Results) -> Entry:
     document = results.document
-    configuration = _json(folder / "configuration.json")
+    place = folder / "configuration.json"
+    configuration = parse_json(read_sealed(place)) if place.is_file() else None
     return {
         "document": document,
         "subject": _subject(document),

@@ -12,11 +12,11 @@ from functools import cached_property, partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
+from dessim.files.names import folder_name
 from dessim.metrics import View, columns_of
 from dessim.report.common.doubts import flags_of, runs_alike
 from dessim.report.common.format import estimate_text, form_of, scheme_of
 from dessim.report.common.results import Results, load_results
-from dessim.study.store.names import folder_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -120,7 +120,7 @@ class Result:
 
     Raises
     ------
-    OSError
+    UnreadableError
         If there are none.
     ReportError
         If the files are damaged.

@@ -16,7 +16,8 @@ from dessim.cli.measured import (
 )
 from dessim.cli.options import DATA, SIMULATION
 from dessim.cli.results import report_files
-from dessim.study.store.names import folder_name
+from dessim.files.names import folder_name
+from dessim.files.reading import read_text
 
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point
@@ -141,7 +142,7 @@ def _profile_text(experiment: Experiment) -> str:
 
     if not isinstance(experiment.machine, str):
         raise click.UsageError("the experiment holds its machine in place: name one with --machine")
-    return find("machines", experiment.machine).read_text(encoding="utf-8")
+    return read_text(find("machines", experiment.machine))
 
 
 def _silent(evaluation: Evaluation) -> None:
@@ -191,6 +192,7 @@ def _fit(
     engine: str,
 ) -> None:
     """Fit, write profile and documents, validate the new profile, and print it all."""
+    from dessim.files.writing import write_texts
     from dessim.measure.statistics.fitting import knowledge
     from dessim.study.fidelity.calibrate import (
         check_carried,
@@ -208,7 +210,7 @@ def _fit(
         record_of,
     )
     from dessim.study.fidelity.fitted_profile import fitted_profile
-    from dessim.study.sweep.tables import to_json, write_texts
+    from dessim.study.sweep.tables import to_json
 
     if not force:
         check_enough_cells(len(problem.points), len(problem.parameters))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,26 @@ def compare(
     A and B are results (folders that `dessim run` wrote, or names of experiments); with --in, two
     schemes of one result. Prints `~` where a change is not significant, and the crossover.
     """
+    from dessim.report.common.results import doubting
+
+    names = (a, b) if within is None else (within,)
+    places = [_place(name, results_dir) for name in names]
+    with ExitStack() as stack:
+        for place in places:
+            stack.enter_context(doubting(place, click.ClickException))
+        _compare(a, b, within, metrics, form, places)
+
+
+def _compare(
+    a: str, b: str, within: str | None, metrics: tuple[str, ...], form: str, places: list[Path]
+) -> None:
+    from dessim.report.common.results import load_document
     from dessim.study.sweep.compare import compared, crossings, pairs_of_results
 
     if within is not None:
-        document = _document(within, results_dir)
-        pairs = _pairs_within(document, a, b, within)
+        pairs = _pairs_within(load_document(places[0]), a, b, within)
     else:
-        first, second = (_document(name, results_dir)["points"] for name in (a, b))
+        first, second = (load_document(place)["points"] for place in places)
         pairs = pairs_of_results(first, second)
         if not pairs:
             raise click.UsageError(f"results {a!r} and {b!r} have no point in common")
@@ -72,12 +86,10 @@ def _show(
         say(console, line)
 
 
-def _document(name: str, results_dir: Path) -> dict[str, Any]:
-    from dessim.report.common.results import load_document
-
+def _place(name: str, results_dir: Path) -> Path:
     folder = place_of(name, results_dir)
     if folder is not None:
-        return load_document(folder)
+        return folder
     raise click.UsageError(
         f"there are no results in {name!r}; make them with `dessim run {name}`,"
         " or compare two schemes of one result with --in RESULTS"

@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 import dessim
+from dessim.cli import streams
 from dessim.cli.calibrate import calibrate
 from dessim.cli.check import check
 from dessim.cli.compare import compare
-from dessim.cli.exit_codes import INTERRUPTED, USAGE
+from dessim.cli.exit_codes import FAILED, INTERRUPTED, NOBODY_READS, USAGE
 from dessim.cli.explain import explain
 from dessim.cli.figure import figure
 from dessim.cli.predict import predict
@@ -33,22 +34,47 @@ class Refused(click.ClickException):
         click.echo(self.message, err=True)
 
 
+class Failed(Refused):
+    """What was asked for is right, but the disk has no room for it."""
+
+    exit_code = FAILED
+
+
+def _refused(error: OSError) -> Refused:
+    from dessim.files.writing import NO_ROOM
+
+    if error.errno in NO_ROOM:
+        text = "nothing is half-written; make room, or choose another place, and repeat the command"
+        return Failed(f"error: {error}; {text}")
+    return Refused(f"error: {error}")
+
+
 class Commands(click.Group):
     """A group that turns errors of the rooms below into one message and an exit code."""
+
+    def main(self, *args: Any, **settings: Any) -> Any:
+        """Run the command line."""
+        streams.prepare()
+        with streams.interruptible():
+            return super().main(*args, **settings)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            streams.finish()
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(INTERRUPTED)
-        except BrokenPipeError:
-            raise  # click ends quietly
         except UserError as error:
             raise Refused(error.message()) from error
         except OSError as error:
-            raise Refused(f"error: {error}") from error
+            if streams.is_broken_pipe(error):
+                streams.give_up()
+                ctx.exit(NOBODY_READS)
+            streams.give_up()
+            raise _refused(error) from error
+        return result
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -58,7 +84,7 @@ def main() -> None:
 
     `dessim run quickstart` is a good beginning. Results go to standard output, everything else to
     standard error. Exit code 0: fine; 1: a run failed; 2: wrong usage or configuration;
-    130: interrupted.
+    130: interrupted; 141: nobody reads the output any more.
     """
 
 

@@ -50,12 +50,14 @@ def table_of(experiment: Experiment, data: str | None) -> Published:
 
 def write_validation(document: dict[str, Any], folder: Path) -> list[Path]:
     """Write a validation as JSON and CSV."""
+    from dessim.files.tables import csv_text
+    from dessim.files.writing import write_texts
     from dessim.study.fidelity.validation import table_rows
-    from dessim.study.sweep.tables import to_csv, to_json, write_texts
+    from dessim.study.sweep.tables import to_json
 
     texts = {
         "validation.json": to_json(document),
-        "validation.csv": to_csv(table_rows(document)),
+        "validation.csv": csv_text(table_rows(document)),
     }
     return write_texts(texts, folder)
 
@@ -67,10 +69,11 @@ def show_validation(document: dict[str, Any], form: str) -> None:
 
         print_validation(document)
         return
+    from dessim.files.tables import csv_text
     from dessim.study.fidelity.validation import table_rows
-    from dessim.study.sweep.tables import to_csv, to_json
+    from dessim.study.sweep.tables import to_json
 
-    text = to_json(document) if form == "json" else to_csv(table_rows(document))
+    text = to_json(document) if form == "json" else csv_text(table_rows(document))
     click.echo(text, nl=False)
 
 

@@ -68,10 +68,12 @@ def predict(
     full, small = _points(chosen, cells, simulate, replications or 1)
     with simulator(chosen, engine, jobs, out, quiet=quiet) as run:
         document = _predictions(chosen, table, full, small, run, engine)
+    from dessim.files.tables import csv_text
+    from dessim.files.writing import write_texts
     from dessim.study.fidelity.predict import table_rows
-    from dessim.study.sweep.tables import to_csv, to_json, write_texts
+    from dessim.study.sweep.tables import to_json
 
-    text = to_csv(table_rows(document))
+    text = csv_text(table_rows(document))
     texts = {to.name: text, f"{to.stem}.json": to_json(document)}
     paths = write_texts(texts, to.parent)
     click.echo(text if form == "csv" else texts[f"{to.stem}.json"], nl=False)

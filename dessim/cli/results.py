@@ -7,13 +7,21 @@ from pathlib import Path
 
 import click
 
+from dessim.files.seals import is_sealed
+
 
 def place_of(name: str, results_dir: Path) -> Path | None:
     """Folder of some results; None if there are none."""
-    from dessim.study.store.names import folder_name
+    from dessim.files.names import folder_name
 
     places = (Path(name), results_dir / folder_name(name))
-    return next((place for place in places if (place / "results.json").is_file()), None)
+    found = next((place for place in places if (place / "results.json").is_file()), None)
+    if found is not None and not is_sealed(found):
+        click.echo(
+            f"note: {found} has no seals: nobody can say whether it is as `dessim run` wrote it",
+            err=True,
+        )
+    return found
 
 
 def known_results(results_dir: Path) -> str:

@@ -36,6 +36,11 @@ FORMATS = ("table", "json", "csv")
     metavar="FILE|local",
     help="Run on a Dask cluster: its scheduler file, or `local` for one of N workers here.",
 )
+@click.option(
+    "--cluster-plain",
+    is_flag=True,
+    help="Speak to a scheduler on another machine without TLS: the network is trusted.",
+)
 @SEED
 @REPLICATIONS
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
@@ -63,6 +68,7 @@ def run(
     engine: str,
     jobs: int | None,
     cluster: str | None,
+    cluster_plain: bool,
     seed: int | None,
     replications: int | None,
     form: str,
@@ -92,7 +98,7 @@ def run(
 
     def carry_out() -> Outcome:
         progress = Progress([], quiet=quiet, verbose=verbose)
-        with team_of(jobs or 1, cluster) as team, progress:
+        with team_of(jobs or 1, cluster, plain=cluster_plain) as team, progress:
             do = _doing(team, store, progress, force=force)
             return run_request(request, experiment, points, out, do)
 
@@ -144,7 +150,7 @@ def _report_damage(tally: Tally) -> None:
 
 def _with_room(carry_out: Callable[[], Outcome], store: Store) -> Outcome:
     """Carry an experiment out; if the disk is too full for its tables, tell how to go on."""
-    from dessim.study.sweep.runner import NO_ROOM
+    from dessim.files.writing import NO_ROOM
 
     try:
         return carry_out()
@@ -174,9 +180,10 @@ def print_document(document: dict[str, Any], form: str) -> None:
 
         print_table(document)
         return
-    from dessim.study.sweep.tables import table_rows, to_csv, to_json
+    from dessim.files.tables import csv_text
+    from dessim.study.sweep.tables import table_rows, to_json
 
-    text = to_json(document) if form == "json" else to_csv(table_rows(document))
+    text = to_json(document) if form == "json" else csv_text(table_rows(document))
     click.echo(text, nl=False)
 
 

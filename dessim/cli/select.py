@@ -41,7 +41,7 @@ class Selection:
             Where `dessim run` keeps its results.
         quiet : bool
         """
-        from dessim.study.store.names import folder_name
+        from dessim.files.names import folder_name
         from dessim.study.sweep.settled import of_one_size
 
         points, note = of_one_size(self.points, out / folder_name(self.experiment.name))

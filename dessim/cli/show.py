@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dessim.files.reading import read_text
+
 if TYPE_CHECKING:
     from dessim.model import Machine
 
@@ -33,7 +35,7 @@ def list_command(kind: str | None) -> None:
 
 def _entries(kind: str) -> list[tuple[str, str]]:
     """Names of a kind with their descriptions; a file that cannot be read says so."""
-    from dessim.model import ConfigError
+    from dessim.errors import UserError
 
     if kind in ("schemes", "actors"):
         return _programs(kind)
@@ -42,8 +44,8 @@ def _entries(kind: str) -> list[tuple[str, str]]:
     for name in known:
         try:
             entries.append((name, describe(name)))
-        except ConfigError as error:
-            entries.append((name, f"({error.problems[0].message})"))
+        except UserError as error:
+            entries.append((name, f"{UNUSABLE} {str(error).partition(chr(10))[0]}"))
     return entries
 
 
@@ -75,8 +77,7 @@ def _registry(kind: str) -> tuple[list[str], Callable[[str], str]]:
 
 
 def _comment(path: Any) -> str:
-    first: str = path.read_text(encoding="utf-8").partition("\n")[0]
-    return first.lstrip("# ")
+    return read_text(path).partition("\n")[0].lstrip("# ")
 
 
 def _first_sentence(text: str) -> str:
@@ -111,7 +112,7 @@ def _written_text(kind: str, name: str) -> str:
     }
     loaded = load[kind](name)
     kinds = f"{kind}s"
-    text = model.find(kinds, name).read_text(encoding="utf-8")  # type: ignore[arg-type]
+    text = read_text(model.find(kinds, name))  # type: ignore[arg-type]
     return text + _defaults_text(loaded) if isinstance(loaded, model.Machine) else text
 
 

@@ -23,9 +23,11 @@ def _existing(folder: Path) -> Path:
 def status(folder: Path, form: str) -> None:
     """Tell what is finished in the results folder DIR, and what is not.
 
-    Every stored run is read and checked; nothing is changed. Exit code 1 if one is damaged.
+    Every stored run and every table is read and checked; nothing is changed. Exit code 1 if one
+    is not as it was written.
     """
-    from dessim.study.store.atomic import leftovers
+    from dessim.files.atomic import leftovers
+    from dessim.files.seals import changed
     from dessim.study.store.manifest import manifests_of, store_of
     from dessim.study.store.runs import all_runs
 
@@ -43,13 +45,14 @@ def status(folder: Path, form: str) -> None:
         "runs": len(whole),
         "runs_of_no_sweep": len(whole - used) if store.root.parent == folder else 0,
         "damaged": damaged,
+        "changed": [str(path) for sweep in sweeps for path in changed(sweep.folder)],
         "leftovers": len(leftovers(store.root)),
     }
     if form == "json":
         click.echo(json.dumps(found, indent=1, ensure_ascii=False))
     else:
         _print_status(found)
-    if damaged:
+    if damaged or found["changed"]:
         click.get_current_context().exit(1)
 
 
@@ -89,6 +92,8 @@ def _print_status(found: dict[str, Any]) -> None:
         )
     if found["leftovers"]:
         click.echo(f"{found['leftovers']} leftovers of killed processes: the next run removes them")
+    for text in found["changed"]:
+        click.echo(f"changed since it was written: {text}")
     for text in found["damaged"]:
         click.echo(f"damaged, will be run again: {text}")
 
@@ -105,7 +110,7 @@ def _growing(points: int) -> str:
 @click.option("-n", "--dry-run", is_flag=True, help="Only tell what would be removed.")
 def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
     """Remove damaged runs and leftovers of killed processes from the results folder DIR."""
-    from dessim.study.store.atomic import clear, leftovers
+    from dessim.files.atomic import clear, leftovers
     from dessim.study.store.manifest import MANIFEST, manifests_of, store_of, unreadable_manifests
     from dessim.study.store.runs import all_runs
 

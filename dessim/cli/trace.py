@@ -78,7 +78,7 @@ def trace(
         raise click.UsageError(
             f"nothing happens from {from_text} on: the run ends at {_ms(recording.until_ps)}"
         )
-    from dessim.study.store.names import folder_name
+    from dessim.files.names import folder_name
 
     path = out or Path("results") / folder_name(chosen.experiment.name) / "trace.pftrace"
     files = []
@@ -86,11 +86,11 @@ def trace(
         slices = write_trace(recording, path)
         files.append(f"{path} ({slices:,} slices, {path.stat().st_size / 1e6:.1f} MB)")
     if form != "perfetto":
+        from dessim.files.writing import write_all
         from dessim.report.trace.folded import folded_text
 
         stacks = path.with_suffix(".folded")
-        stacks.parent.mkdir(parents=True, exist_ok=True)
-        stacks.write_text(folded_text(recording), encoding="utf-8")
+        write_all({stacks: folded_text(recording).encode()})
         files.append(str(stacks))
     if not quiet:
         click.echo(f"wrote {', '.join(files)}", err=True)

@@ -17,7 +17,7 @@ from dessim.cli.measured import (
 from dessim.cli.options import DATA, SIMULATION
 from dessim.cli.results import report_files
 from dessim.cli.work import do_rounds, report_failures
-from dessim.study.store.names import folder_name
+from dessim.files.names import folder_name
 
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point
@@ -141,6 +141,8 @@ def _validate_curves(
     quiet: bool,
 ) -> None:
     """Simulate published curves of lines and locks: short runs, none of which is stored."""
+    from dessim.files.tables import csv_text
+    from dessim.files.writing import write_texts
     from dessim.model import find
     from dessim.study.fidelity.sosp13 import (
         chosen_rows,
@@ -149,7 +151,7 @@ def _validate_curves(
         load_curves,
         setup_of,
     )
-    from dessim.study.sweep.tables import to_csv, to_json, write_texts
+    from dessim.study.sweep.tables import to_json
 
     path = find("published", data)
     setup = setup_of(path)
@@ -163,7 +165,7 @@ def _validate_curves(
     document = curves_validation(rows, setup, path.stem, engine, *times, tell)  # type: ignore[arg-type]
     texts = {
         "validation.json": to_json(document),
-        "validation.csv": to_csv(curve_rows(document)),
+        "validation.csv": csv_text(curve_rows(document)),
     }
     folder = out / folder_name(f"validate-{path.stem}")
     paths = write_texts(texts, folder)

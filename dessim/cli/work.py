@@ -71,11 +71,13 @@ def do_rounds(rounds: Rounds, workers: int, *, quiet: bool) -> Tally:
 
 
 @contextmanager
-def team_of(workers: int, cluster: str | None = None) -> Iterator[int | Workers]:
+def team_of(
+    workers: int, cluster: str | None = None, *, plain: bool = False
+) -> Iterator[int | Workers]:
     """Open workers for as many rounds as there will be; 1 is this process."""
     from dessim.study.sweep.executors import open_workers
 
-    team, done = open_workers(workers, cluster), False
+    team, done = open_workers(workers, cluster, plain=plain), False
     try:
         yield team or 1
         done = True

@@ -87,18 +87,32 @@ class Author(Model):
         return found | {name: cell for name, cell in row.items() if name not in own}
 
 
-def authors() -> tuple[Author, ...]:
+def authors(table: Path | None = None) -> tuple[Author, ...]:
     """Authors of tables, in the order of their tables' names.
+
+    Parameters
+    ----------
+    table : Path, optional
+        The table that is asked about: only what is wrong with the file beside it is an error.
 
     Raises
     ------
     ConfigError
-        With all errors of the first file that has any.
+        With all errors of the file beside ``table``.
     """
     files = (find("published", name).with_suffix(".yaml") for name in names("published"))
-    there = [file for file in files if file.is_file()]
-    found = (_author(file, file.stat().st_mtime_ns) for file in there)
-    return tuple(author for author in found if author is not None)
+    found = []
+    for file in files:
+        if not file.is_file():
+            continue
+        try:
+            author = _author(file, file.stat().st_mtime_ns)
+        except ConfigError:
+            if table is not None and file.resolve() == table.with_suffix(".yaml").resolve():
+                raise
+            continue
+        found += [] if author is None else [author]
+    return tuple(found)
 
 
 @lru_cache(maxsize=64)

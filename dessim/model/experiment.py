@@ -15,7 +15,7 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from dessim.model.document import Document
-from dessim.model.fields import Count, Model, Text, Time, Unit, describe, refuse, yaml_form
+from dessim.model.fields import Count, Model, Name, Text, Time, Unit, describe, refuse, yaml_form
 from dessim.model.growth import AUTO
 from dessim.model.machine import Machine
 from dessim.model.precision import wanted
@@ -108,7 +108,7 @@ class SchemeChoice(Model):
 class Experiment(Model):
     """The human form: one point, or a sweep when `matrix`, `zip` or `include` hold lists."""
 
-    name: Annotated[Text, Field(min_length=1, max_length=200)]
+    name: Name
     """Name of the experiment, as in results; left out in a file: the file's name."""
     description: Text = ""
     """What it shows."""
@@ -150,6 +150,26 @@ class Experiment(Model):
     warmup_ps: Time | None = None
     """Time from which steady rates are taken; left out: where MSER-5 finds the end of the
     warm-up."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Experiment:
+        problems: list[tuple[tuple[str | int, ...], str]] = []
+        seen: set[str] = set()
+        for i, scheme in enumerate(self.schemes):
+            entry = repr(scheme.entry())
+            if entry in seen:
+                problems.append((("schemes", i), f"'{scheme.name}' is in the list already"))
+            seen.add(entry)
+        if "max_replications" in self.model_fields_set and (
+            self.max_replications < self.replications
+        ):
+            text = (
+                f"max_replications is {self.max_replications}, and replications {self.replications}"
+            )
+            problems.append((("max_replications",), f"{text}: it must not be less"))
+        if problems:
+            raise refuse(problems)
+        return self
 
     _document: Document | None = PrivateAttr(default=None)
     _references: Any = PrivateAttr(default=None)

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Annotated, Any, get_args
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -22,6 +23,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError, core_schema
 
+from dessim.files.names import is_plain
 from dessim.model import units
 from dessim.model.units import FREQUENCY, PPM, RATE, SIZE, TIME, Kind
 
@@ -157,7 +159,24 @@ SlowDown = Annotated[int, Unit(None, low=PPM, high=100 * PPM)]
 Count = Annotated[int, Field(strict=True, ge=1)]
 """A whole number, >= 1, without unit."""
 Flag = Annotated[bool, Field(strict=True)]
-Text = Annotated[str, Field(strict=True, max_length=10_000)]
+MAX_WORDS = 10_000
+
+
+def _readable(text: str) -> str:
+    if not is_plain(text.replace("\n", "").replace("\t", "")):
+        raise ValueError("the text has control characters, which no file of results may hold")
+    return text
+
+
+def _on_one_line(text: str) -> str:
+    if not is_plain(text):
+        raise ValueError("a name has no control characters and no line ends")
+    return text
+
+
+Text = Annotated[str, Field(strict=True, max_length=MAX_WORDS), AfterValidator(_readable)]
+Name = Annotated[Text, Field(min_length=1, max_length=200), AfterValidator(_on_one_line)]
+"""A name as files, tables and terminals show it."""
 
 
 def unit_of(field: FieldInfo) -> Unit | None:

@@ -130,7 +130,9 @@ def resolve(experiment: Experiment) -> tuple[Point, ...]:
     )
     references: References = experiment._references or References(None)
     sweep = read_sweep(document)
-    problems = sweep.problems or check_size(sweep, len(experiment.schemes), document)
+    problems = sweep.problems or check_size(
+        sweep, len(experiment.schemes), _most_replications(experiment), document
+    )
     if problems:
         raise ConfigError(in_order(problems))
     points, problems = _points(experiment, document, references, sweep)
@@ -214,6 +216,12 @@ def _point(
         measured=experiment.measured,
     )
     return point, []
+
+
+def _most_replications(experiment: Experiment) -> int:
+    """How often a point may run."""
+    most = experiment.max_replications if experiment.precision else 0
+    return max(experiment.replications, most)
 
 
 def _value(assignment: Assignment, key: str, default: Any) -> Any:

@@ -17,6 +17,7 @@ from dessim.model.fields import (
     Count,
     Flag,
     Model,
+    Name,
     Rate,
     Ratio,
     Share,
@@ -162,7 +163,7 @@ class Locks(Model):
 class Machine(Model):
     """A machine profile: every cost is a number that a person can edit, with its source."""
 
-    name: Annotated[Text, Field(min_length=1)]
+    name: Name
     """Name of the profile, as in results."""
     description: Text = ""
     """Which machine this is, and how far its numbers can be trusted."""

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from dessim.model.document import Bad, Document, Path
 from dessim.model.errors import Place, Problem, suggest
-from dessim.model.fields import describe, unit_of, walk
+from dessim.model.fields import MAX_WORDS, describe, unit_of, walk
 from dessim.model.machine import Machine, left_out
 from dessim.model.provenance import Provenance, Tag
 from dessim.model.units import shorten
@@ -99,6 +99,10 @@ def _take_apart(result: Profile, document: Document, path: Path, value: dict[str
         texts[key] = found if isinstance(found, str) else None
         if not isinstance(found, (str, Bad)) and found is not None:
             sentence = f"expected text, found {describe(found)}"
+            result.problems.append(Problem(document.place((*path, key)), sentence))
+        elif texts[key] is not None and len(texts[key] or "") > MAX_WORDS:
+            texts[key] = None
+            sentence = f"the text is longer than {MAX_WORDS} characters"
             result.problems.append(Problem(document.place((*path, key)), sentence))
     tag = texts["tag"]
     if tag is not None and tag not in get_args(Tag):

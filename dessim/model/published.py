@@ -10,19 +10,19 @@ A table may also be written as the author of a patch would: see `dessim.model.au
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from dessim.model import ConfigError, Point, find
+from dessim.metrics import BY_NAME
+from dessim.model import Point, find
 from dessim.model.author import Author, authors
-from dessim.model.errors import Place, Problem, Source
+from dessim.model.errors import Place, suggest
+from dessim.model.measured_table import number, read_table, whole_number
+from dessim.model.units import shorten
 
 KEYS = ("workload", "scheme", "threads", "fault_around_order")
 DOUBTFUL = "doubtful"
-NO_ROWS = "the table has no rows: it needs a header and a line for each measured cell"
 
 Key = tuple[str, str, int, int]
 
@@ -78,78 +78,47 @@ def load_published(name: str) -> Published:
         If there is no such table, or one of its lines is wrong; with file and line.
     """
     path = find("published", name)
-    lines = lines_of(path)
-    source = Source(str(path), tuple(lines))
-    comments = [line.lstrip("#").strip() for line in lines if line.startswith("#")]
-    table = [(i, line) for i, line in enumerate(lines) if line and not line.startswith("#")]
+    author: Author | None = None
+
+    def check_columns(header: list[str]) -> None:
+        nonlocal author
+        author = next((one for one in authors(path) if one.wrote(header)), None)
+        if author is None:
+            _check_columns(header)
+
+    table = read_table(path, check_columns)
     rows: dict[Key, Measured] = {}
     places: dict[Key, Place] = {}
-    problems = []
-    header: list[str] | None = None
-    for number, line in table:
-        try:
-            cells = next(csv.reader([line]))
-            if header is None:
-                header = _header(cells)
-                continue
-            key, measured = _row(header, cells)
+    for place, cells in table.rows:
+        with table.blaming(place):
+            key, measured = _row(cells if author is None else author.ours(cells))
             if key in rows:
                 raise ValueError(f"a second row for {', '.join(map(str, key))}")
-            rows[key], places[key] = measured, Place(source, number)
-        except (ValueError, csv.Error) as error:
-            problems.append(Problem(Place(source, number), str(error)))
-            if header is None:
-                break
-    if not rows and not problems:
-        problems = [Problem(Place(source), NO_ROWS)]
-    if problems:
-        raise ConfigError(problems)
-    return Published(path.stem, " ".join(comments), rows, places)
+            rows[key], places[key] = measured, place
+    table.check()
+    return Published(path.stem, table.comment, rows, places)
 
 
-def lines_of(path: Path) -> list[str]:
-    """Lines of a table.
-
-    Raises
-    ------
-    ConfigError
-        If it is no text.
-    """
-    data = path.read_bytes()
-    try:
-        return data.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start)
-        text = f"not a text file: byte 0x{data[error.start]:02x} is not UTF-8"
-        raise ConfigError([Problem(Place(Source(str(path)), line), text)]) from None
-
-
-def _header(cells: list[str]) -> list[str]:
-    if _author(cells) is not None:
-        return cells
-    missing = [key for key in KEYS if key not in cells]
+def _check_columns(header: list[str]) -> None:
+    missing = [key for key in KEYS if key not in header]
     if missing:
         raise ValueError(f"the header lacks {', '.join(missing)}")
-    return cells
+    metrics = [name for name in header if name not in (*KEYS, DOUBTFUL)]
+    for name in metrics:
+        if name not in BY_NAME:
+            hint = suggest(name, BY_NAME, plural="metrics")
+            raise ValueError(f"unknown column '{shorten(name)}'; {hint}")
+    if not metrics:
+        raise ValueError("the header has no column with a metric, such as completion_s")
 
 
-def _row(header: list[str], cells: list[str]) -> tuple[Key, Measured]:
-    if len(cells) != len(header):
-        raise ValueError(f"{len(cells)} cells, where the header has {len(header)}")
-    row = dict(zip(header, cells, strict=True))
-    author = _author(header)
-    if author is not None:
-        row = author.ours(row)
-    key = (row["workload"], row["scheme"], int(row["threads"]), int(row["fault_around_order"]))
+def _row(row: dict[str, str]) -> tuple[Key, Measured]:
+    threads, order = (whole_number(name, row[name]) for name in ("threads", "fault_around_order"))
     names = [name for name in row if name not in (*KEYS, DOUBTFUL)]
-    values = {name: float(row[name]) for name in names if row[name]}
-    if not all(math.isfinite(x) and x > 0 for x in values.values()):
-        raise ValueError("a measured number must be positive and finite")
-    return key, Measured(values, row.get(DOUBTFUL, ""))
-
-
-def _author(header: list[str]) -> Author | None:
-    return next((author for author in authors() if author.wrote(header)), None)
+    values = {name: number(name, row[name]) for name in names if row[name].strip() != ""}
+    if not values:
+        raise ValueError("there is no measured number in this row")
+    return (row["workload"], row["scheme"], threads, order), Measured(values, row.get(DOUBTFUL, ""))
 
 
 def mean_errors(points: list[dict[str, Any]], metric: str) -> dict[str, tuple[float, int]]:

@@ -1,10 +1,60 @@
-"""A person's own Python file, such as a scheme or a figure: what it defines, where it failed."""
+"""A person's own Python file, such as a scheme or a figure: what it defines, where it failed.
+
+Such a file is a program. It is run only if somebody names it, and first in a process of its own:
+one that ends the process, never ends itself, or starts threads is refused there.
+"""
 
 from __future__ import annotations
 
 import ast
+import contextlib
+import importlib.util
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
 import traceback
+from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
+
+from dessim.files.reading import MIB, UnreadableError, read_file
+
+MAX_BYTES = MIB
+PATIENCE_S = 10.0
+"""A file that only defines something is read in a fraction of it."""
+PROBE = """\
+import json, os, sys, threading
+done, path, sys.path[:] = int(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
+try:
+    with open(path, "rb") as file:
+        exec(compile(file.read(), path, "exec"), {"__name__": "own_file", "__file__": path})
+except (Exception, SystemExit):
+    pass  # told with its line where the file is run in earnest
+os.write(done, b"threads" if threading.active_count() > 1 else b"end")
+os._exit(0)
+"""
+
+
+def tree_of(path: Path) -> ast.Module:
+    """Parse a file without running it.
+
+    Raises
+    ------
+    ValueError
+        If it is no regular file of Python; with line and reason.
+    """
+    try:
+        return ast.parse(read_file(path, MAX_BYTES))
+    except SyntaxError as error:
+        line = f":{error.lineno}" if error.lineno else ""
+        raise ValueError(f"{path}{line}: {error.msg}") from None
+    except UnreadableError as error:
+        raise ValueError(str(error)) from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise ValueError(f"{path}: {error or 'nested too deep'}") from None
 
 
 def names_of(tree: ast.Module) -> set[str]:
@@ -24,3 +74,68 @@ def line_of(error: BaseException, path: Path) -> int:
     """Line of a file in which an error came up; 0 if it did not."""
     frames = traceback.extract_tb(error.__traceback__)
     return next((f.lineno or 0 for f in reversed(frames) if f.filename == str(path)), 0)
+
+
+def run_file(path: Path, name: str, *, trusted: bool = False) -> ModuleType:
+    """Run a file as a module of some name; what it prints goes to standard error.
+
+    Parameters
+    ----------
+    path : Path
+    name : str
+    trusted : bool
+        Whether it came along with dessim: then it is not tried out first.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be used; with line and reason.
+    """
+    if not trusted and (reason := _unfit(path, path.stat().st_mtime_ns)):
+        raise ValueError(f"{path}: {reason}")
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:  # whatever a person's file may do
+        text = f"{path}:{line_of(error, path)}: {type(error).__name__}: {error}"
+        raise ValueError(text) from error
+    return module
+
+
+def doc_of(module: ModuleType) -> str:
+    """Docstring of a module; empty if it has none, or if that is no text."""
+    return module.__doc__.strip() if isinstance(module.__doc__, str) else ""
+
+
+@lru_cache(maxsize=512)
+def _unfit(path: Path, changed_ns: int) -> str:
+    """Run a file in a process of its own; return why it must not run in this one, or nothing."""
+    if multiprocessing.parent_process() is not None:
+        return ""  # a worker: whoever gave it its work has looked
+    done, told = os.pipe()
+    command = [sys.executable, "-c", PROBE, str(told), str(path), json.dumps(sys.path)]
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(
+        command, pass_fds=(told,), stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
+    )
+    os.close(told)
+    try:
+        process.wait(PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        return f"it is still running after {PATIENCE_S:g} s: such a file only defines names"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        os.set_blocking(done, False)
+        with contextlib.suppress(BlockingIOError), os.fdopen(done, "rb") as pipe:
+            answer = pipe.read()
+    if answer == b"end":
+        return ""
+    if answer == b"threads":
+        return "it starts threads: such a file only defines names"
+    return f"it ends the process that reads it (exit code {process.returncode})"

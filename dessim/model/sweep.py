@@ -24,6 +24,8 @@ from dessim.model.validate import field_at, validate, validate_leaf
 from dessim.model.workload import Workload
 
 MAX_POINTS = 100_000
+MAX_RUNS = 1_000_000
+"""Each run has a name in the store, made before the first one begins: 10 us and 300 bytes."""
 SWEPT_KEYS = ("threads", "fault_around_order", "machine", "workload", "simulate")
 PARTS: dict[str, type[Model]] = {"machine": Machine, "workload": Workload}
 
@@ -146,13 +148,21 @@ def read_sweep(document: Document) -> Sweep:
     return sweep
 
 
-def check_size(sweep: Sweep, n_schemes: int, document: Document) -> list[Problem]:
-    """Problem of a sweep that has too many points; computed without expanding it."""
+def check_size(
+    sweep: Sweep, n_schemes: int, replications: int, document: Document
+) -> list[Problem]:
+    """Problem of a sweep that has too many points or runs; computed without expanding it."""
     count = sweep.count(n_schemes)
-    if count <= MAX_POINTS:
-        return []
     word = next((key for key in ("matrix", "zip", "include") if document.get((key,))), "schemes")
-    text = f"{count:,} points: an experiment has at most {MAX_POINTS:,}"
+    if count > MAX_POINTS:
+        text = f"{count:,} points: an experiment has at most {MAX_POINTS:,}"
+    elif count * replications > MAX_RUNS:
+        text = (
+            f"{count:,} points, each {replications:,} times, are {count * replications:,} runs:"
+            f" an experiment has at most {MAX_RUNS:,}"
+        )
+    else:
+        return []
     return [Problem(document.place((word,), key=True), text)]
 
 

@@ -10,6 +10,7 @@ from dessim.model.costs import Cost
 from dessim.model.fields import (
     Count,
     Model,
+    Name,
     PositiveTime,
     Ratio,
     Share,
@@ -69,7 +70,7 @@ class ActorChoice(Model):
 class Workload(Model):
     """Threads that read a cached file, or (kind `lock_loop`) think and take one lock in turn."""
 
-    name: Annotated[Text, Field(min_length=1)]
+    name: Name
     """Name of the workload, as in results."""
     description: Text = ""
     """What it stands for."""

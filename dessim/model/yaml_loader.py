@@ -8,14 +8,13 @@ than one document, control characters, and anything too large to be a configurat
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from decimal import Decimal
 from functools import cache
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
+from dessim.files.reading import UnreadableError, not_text, read_file
 from dessim.model.document import BAD, Document, Path
 from dessim.model.errors import ConfigError, Place, Problem, Source
 from dessim.model.units import MAX_TEXT, shorten
@@ -61,7 +60,7 @@ def read_document(path: FilePath) -> tuple[Document, list[Problem]]:
         If it is no readable, regular, UTF-8 file of YAML within the limits.
     """
     name = shorten(str(path), 500)
-    text = _decode(_read(path, Source(name)), Source(name))
+    text = _read(path, Source(name))
     return parse_document(text, Source(name, tuple(_LINE_END.split(text))))
 
 
@@ -78,37 +77,15 @@ def parse_document(text: str, source: Source) -> tuple[Document, list[Problem]]:
     return _Reader(source, text).document()
 
 
-def _read(path: FilePath, source: Source) -> bytes:
-    data = b""
-    regular = True
+def _read(path: FilePath, source: Source) -> str:
     try:
-        # Not `open`: a FIFO without a writer would block for ever.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-            if regular:
-                data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise _stop(source, "there is no such file") from None
-    except IsADirectoryError:
-        raise _stop(source, "this is a folder, not a file") from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
-        reason = getattr(error, "strerror", None) or error
-        raise _stop(source, f"cannot be read: {reason}") from None
-    if not regular:
-        raise _stop(source, "this is not a file")
-    if len(data) > MAX_BYTES:
-        raise _stop(source, f"larger than {MAX_BYTES // 1024} KiB: this is no configuration")
-    return data
-
-
-def _decode(data: bytes, source: Source) -> str:
-    try:
+        data = read_file(path, MAX_BYTES)
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        text = f"not a text file: byte 0x{data[error.start]:02x} in line {line} is not UTF-8"
-        raise _stop(source, text) from None
+        raise _stop(source, not_text(data, error)) from None
+    except UnreadableError as error:
+        more = ": this is no configuration" if error.reason.startswith("larger") else ""
+        raise _stop(source, error.reason + more) from None
 
 
 def _stop(source: Source, message: str, line: int | None = None, column: int = 0) -> ConfigError:

@@ -14,6 +14,7 @@ from typing import Any
 
 from dessim.errors import UserError
 from dessim.kernel.alphabet import Step
+from dessim.model.python_file import doc_of
 from dessim.registry import files
 from dessim.registry.files import Found, SchemeFileError
 
@@ -141,7 +142,7 @@ def load(name: str) -> Scheme:
     found, module = _find(name, "SLOW_PATH", "scheme")
     return Scheme(
         name,
-        (module.__doc__ or "").strip(),
+        doc_of(module),
         module.FAULT_AROUND,
         module.SLOW_PATH,
         dict(getattr(module, "OPTIONS", {})),
@@ -167,7 +168,7 @@ def load_actor(name: str) -> Actor:
     found, module = _find(name, "ACTOR", "actor")
     return Actor(
         name,
-        (module.__doc__ or "").strip(),
+        doc_of(module),
         module.ACTOR,
         dict(getattr(module, "OPTIONS", {})),
         dict(getattr(module, "CHOICES", {})),

@@ -8,7 +8,6 @@ else.
 
 import ast
 import importlib
-import importlib.util
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +15,7 @@ from types import ModuleType
 
 import dessim
 from dessim.errors import UserError
-from dessim.model.python_file import line_of, names_of
+from dessim.model.python_file import names_of, run_file, tree_of
 
 PACKAGE = Path(dessim.__file__).resolve().parent
 WORDS = {"schemes": "SLOW_PATH", "actors": "ACTOR"}
@@ -93,18 +92,15 @@ def _read(path: Path, changed_ns: int, word: str, own: bool) -> Found | None:
     A file that is no Python is taken for what its folder is for.
     """
     try:
-        text = path.read_bytes()
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, OSError) as error:
-        line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-        reason = error.msg if isinstance(error, SyntaxError) else str(error)
-        problem = f"{path}{line}: {reason}; {REMEDY}"
-        return Found(path.stem, path, frozenset((word,)), "", problem, own)
-    words = frozenset(names_of(tree) & set(WORDS.values()))
+        tree = tree_of(path)
+    except ValueError as error:
+        return Found(path.stem, path, frozenset((word,)), "", f"{error}; {REMEDY}", own)
+    defined = names_of(tree)
+    words = frozenset(defined & set(WORDS.values()))
     if not words:
         return None
     problem = ""
-    if "SLOW_PATH" in words and b"FAULT_AROUND" not in text and b"import *" not in text:
+    if "SLOW_PATH" in words and not defined & {"FAULT_AROUND", "*"}:
         problem = _lacks(path, "FAULT_AROUND")
     description = (ast.get_docstring(tree, clean=False) or "").strip()
     return Found(path.stem, path, words, description, problem, own)
@@ -135,19 +131,12 @@ def run(one: Found) -> ModuleType:
 @lru_cache(maxsize=512)
 def _run(path: Path, changed_ns: int, own: bool) -> ModuleType:
     """Run a file; one of one's own that was changed since is run again."""
+    if not own:
+        return importlib.import_module(f"dessim.{path.parent.name}.{path.stem}")
     try:
-        if not own:
-            return importlib.import_module(f"dessim.{path.parent.name}.{path.stem}")
-        spec = importlib.util.spec_from_file_location(f"own_{path.parent.name}_{path.stem}", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # whatever a person's file may do
-        line = line_of(error, path)
-        text = f"{path}:{line}: {type(error).__name__}: {error}; {REMEDY}"
-        raise SchemeFileError(text) from error
-    return module
+        return run_file(path, f"own_{path.parent.name}_{path.stem}")
+    except ValueError as error:
+        raise SchemeFileError(f"{error}; {REMEDY}") from error
 
 
 def why_not(name: str, word: str) -> str:

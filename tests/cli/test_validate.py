@@ -85,7 +85,7 @@ def test_another_table_machine_and_size_can_be_given(small: Path) -> None:
         (["--data", "fault-around-2015"], "did you mean 'fault-around-2014'"),
         (["--machine", "ivy"], "there is no machine named 'ivy'"),
         (["--simulate", "64"], "'64' has no unit"),
-        (["--data", "quickstart.csv"], "No such file"),
+        (["--data", "quickstart.csv"], "there is no such file"),
     ],
 )
 def test_wrong_words_are_refused(small: Path, words: list[str], said: str) -> None:
@@ -105,6 +105,13 @@ CURVES = "figure,machine,quantity,threads,value,unit\n"
         (b"", "own.csv: error: the table has no rows"),
         (KEYS.encode(), "own.csv: error: the table has no rows"),
         (CURVES.encode(), "own.csv: error: the table has no rows"),
+        ((KEYS[:-1] + ",completion_s\n").encode(), "own.csv:1:1: error: the header has the column"),
+        ((KEYS[:-1] + ",secs\n").encode(), "own.csv:1:1: error: unknown column 'secs'"),
+        ((KEYS[:-1] + ",\n").encode(), "own.csv:1:1: error: a column of the header has no name"),
+        ((KEYS + "a,b,1,4,\n").encode(), "own.csv:2:1: error: there is no measured number"),
+        ((KEYS + "a,b,1,4,1e-320\n").encode(), "own.csv:2:1: error: completion_s must be from"),
+        ((KEYS + "a,b,1,4,x\n").encode(), "completion_s must be a number, found 'x'"),
+        (b'"' + KEYS.encode(), "own.csv:1:1: error:"),
         (b"# a\n\xff\n", "own.csv:2:1: error: not a text file: byte 0xff"),
         ((KEYS + "a,old,1,4,1\n").encode(), "own.csv:2:1: error: unknown scheme 'old'"),
         (
@@ -117,7 +124,7 @@ CURVES = "figure,machine,quantity,threads,value,unit\n"
         ),
         (
             (CURVES + "5,xeon80,lock_mcs,999999,1,Mops/s\n").encode(),
-            "own.csv:2:1: error: threads and value must be positive numbers, threads at most",
+            "own.csv:2:1: error: threads must be 1 to 4096, found 999999",
         ),
     ],
 )

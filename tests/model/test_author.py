@@ -83,5 +83,12 @@ def test_a_wrong_file_is_told_with_its_place(
     assert old in WHOLE
     folder_with(tmp_path, monkeypatch, WHOLE.replace(old, new, 1), "workload\n")
     with pytest.raises(ConfigError) as caught:
-        authors()
+        load_published("another")
     assert said in str(caught.value)
+
+
+def test_a_wrong_file_stops_no_other_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks for another table hears nothing of it."""
+    folder_with(tmp_path, monkeypatch, WHOLE.replace("threads: threads", "x: y"), "workload\n")
+    assert len(authors()) == 1
+    assert load_published("fault-around-2014").rows

@@ -10,10 +10,10 @@ from click.testing import CliRunner, Result
 from matplotlib.image import imread
 
 from dessim.cli import main
+from dessim.files.tables import read_rows
 from dessim.report.common.results import Results
 from dessim.report.paper import figures as paper
 from dessim.report.paper.figures import Stored, check_needs
-from dessim.report.paper.tolerance import read_rows
 from dessim.report.plot.drawing import UnknownFigureError
 from dessim.report.plot.style import COLUMN_IN, PAGE_IN
 

@@ -7,12 +7,12 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from dessim.study.store.atomic import UNFINISHED, clear, leftovers, workspace
+from dessim.files.atomic import UNFINISHED, clear, leftovers, workspace
 
 WRITER = """\
 import sys, time
 from pathlib import Path
-from dessim.study.store.atomic import workspace
+from dessim.files.atomic import workspace
 with workspace(Path(sys.argv[1])) as folder:
     (folder / "half").write_text("x")
     print("ready", flush=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 from small import experiment_file
 
 from dessim.model import load_experiment, resolve
-from dessim.study.sweep.configuration import Invocation, configuration_of, write_configuration
+from dessim.study.sweep.configuration import Invocation, configuration_of, configuration_text
 
 
 def configured(folder: Path, *overrides: str) -> dict[str, object]:
@@ -61,4 +61,4 @@ def test_schemes_and_workloads_explain_themselves(tmp_path: Path) -> None:
 def test_it_is_written_as_json(tmp_path: Path) -> None:
     """Read back, it is the same."""
     found = configured(tmp_path)
-    assert json.loads(write_configuration(found, tmp_path / "out").read_text()) == found
+    assert json.loads(configuration_text(found)) == found

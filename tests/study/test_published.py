@@ -66,7 +66,7 @@ def test_wrong_lines_are_told_with_their_numbers(
         load_published("own")
     said = str(caught.value)
     assert "own.csv:4:1: error: a second row for a, b, 1, 0" in said
-    assert "own.csv:5:1: error: invalid literal" in said
+    assert "own.csv:5:1: error: threads must be a whole number, found 'x'" in said
     assert "own.csv:6:1: error: 4 cells, where the header has 6" in said
     assert "own.csv:7:1: error: a measured number must be positive" in said
 

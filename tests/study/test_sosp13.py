@@ -65,8 +65,8 @@ def test_errors_are_logarithms_of_what_was_simulated() -> None:
     [
         ("4,opteron64,atomic_fai,1,2.0,Mops/s", "machine 'opteron64': there are"),
         ("4,opteron48,atomic_fai,1,2.0,MHz", "unit 'MHz'"),
-        ("4,opteron48,atomic_fai,0,2.0,Mops/s", "must be positive"),
-        ("4,opteron48,atomic_fai,1", "zip"),
+        ("4,opteron48,atomic_fai,0,2.0,Mops/s", "threads must be 1 to"),
+        ("4,opteron48,atomic_fai,1", "4 cells, where the header has 6"),
     ],
 )
 def test_wrong_lines_are_told_with_their_numbers(tmp_path: Path, line: str, words: str) -> None:

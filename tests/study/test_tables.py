@@ -9,12 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 from small import EXPERIMENT, experiment_file
 
+from dessim.files.tables import csv_text
 from dessim.metrics import NAMES
 from dessim.model import load_experiment, resolve
 from dessim.study.store.runs import Store
 from dessim.study.sweep.jobs import Tally, jobs_of
 from dessim.study.sweep.runner import run_all
-from dessim.study.sweep.tables import document_of, table_rows, to_csv, to_json, write_tables
+from dessim.study.sweep.tables import document_of, table_rows, to_json, write_tables
 
 POINT_KEYS = {
     "machine",
@@ -95,7 +96,9 @@ def test_tables_written_twice_are_the_same_bytes(small: Any, tmp_path: Path) -> 
     two = write_tables(document, points, tally, tmp_path / "2")
     assert [a.read_bytes() for a in one] == [b.read_bytes() for b in two]
     assert len(one) == 4
-    assert sorted(p.name for p in (tmp_path / "1").iterdir()) == sorted(p.name for p in one)
+    assert sorted(p.name for p in (tmp_path / "1").iterdir()) == sorted(
+        ["seals.json", *(p.name for p in one)]
+    )
 
 
 def test_latencies_are_stored_for_every_point(small: Any, tmp_path: Path) -> None:
@@ -144,4 +147,4 @@ def test_a_point_without_a_run_has_no_numbers_but_its_reasons(small: Any) -> Non
     assert list(rows[0]) == list(rows[1])
     assert rows[1]["completion_s"] is None
     assert rows[1]["failed_runs"] == 2
-    assert to_csv(rows).count("\n") == 5
+    assert csv_text(rows).count("\n") == 5

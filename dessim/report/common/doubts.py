@@ -130,6 +130,20 @@ def flag_lines(points: Sequence[Point]) -> Iterator[str]:
             yield f"{flag}: {meaning}; {REMEDIES[flag]} ({count}{where})"
 
 
+def precision_lines(points: Sequence[Point]) -> Iterator[str]:
+    """Yield where the precision that was asked for is missed, if anywhere."""
+    missed = [
+        point
+        for point in points
+        if any(not one["met"] for one in (point.get("precision") or {}).values())
+    ]
+    if missed:
+        yield (
+            f"The wanted precision was not met at {len(missed)} of {len(points)} points:"
+            f" {some_of(missed)}."
+        )
+
+
 def note_lines(points: Sequence[Point]) -> Iterator[str]:
     """Notes that no flag says, each kind once: those that differ in numbers only are one."""
     kinds: dict[str, list[str]] = {}

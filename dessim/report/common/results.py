@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dessim.errors import UserError
+from dessim.files.reading import parse_json
+from dessim.files.seals import is_sealed, read_sealed
+from dessim.model.units import shorten
 from dessim.report.common.doubts import MARKED, flags_of
 from dessim.report.common.format import scheme_of
 
@@ -191,6 +194,33 @@ def _distinguishing(keys: list[tuple[str, ...]]) -> list[str]:
     return [", ".join(word for i in varied for word in title[i : i + 1]) for title in titles]
 
 
+@contextmanager
+def doubting(folder: Path, passing: type[Exception] = UserError) -> Iterator[None]:
+    """Blame results that nobody sealed for whatever fails when they are shown.
+
+    With seals they are what `dessim run` wrote, and the failure is a bug of dessim.
+
+    Parameters
+    ----------
+    folder : Path
+    passing : exception class
+        Errors that say themselves what is wrong, besides UserError and OSError.
+
+    Raises
+    ------
+    ReportError
+        With the reason.
+    """
+    try:
+        yield
+    except (UserError, OSError, passing):
+        raise
+    except Exception as error:
+        if is_sealed(folder):
+            raise
+        raise _refused(folder, "a part of them", error) from error
+
+
 def load_results(folder: Path) -> Results:
     """Read the results that `dessim run` wrote to a folder.
 
@@ -198,7 +228,7 @@ def load_results(folder: Path) -> Results:
     ------
     ReportError
         If its files are no such results.
-    OSError
+    UnreadableError
         If there are none.
     """
     return Results(load_document(folder), *_load_latencies(folder))
@@ -211,20 +241,21 @@ def load_document(folder: Path) -> dict[str, Any]:
     ------
     ReportError
         If it is none that `dessim run` wrote.
-    OSError
+    UnreadableError
         If there is none.
     """
-    data = (folder / "results.json").read_bytes()
+    data = read_sealed(folder / "results.json")
     try:
-        document: dict[str, Any] = json.loads(data.decode())
+        document: dict[str, Any] = parse_json(data.decode())
         _check_document(document)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise _refused(folder, "results.json", error) from error
     return document
 
 
 def _refused(folder: Path, name: str, error: Exception) -> ReportError:
-    reason = " ".join(str(error).split())
+    known = isinstance(error, ValueError)
+    reason = shorten(" ".join(str(error if known else repr(error)).split()), 300)
     return ReportError(
         f"{folder} holds no results that `dessim run` wrote ({name}: {reason});"
         " the same `dessim run` writes them again"
@@ -260,7 +291,7 @@ def _check_parts(found: Any, parts: Mapping[str, type], place: str) -> None:
 
 
 def _load_latencies(folder: Path) -> tuple[Latencies, tuple[str, ...]]:
-    data = (folder / "latency.csv").read_bytes()
+    data = read_sealed(folder / "latency.csv")
     try:
         return _read_latencies(data.decode())
     except (ValueError, csv.Error) as error:

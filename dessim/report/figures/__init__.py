@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from dessim.report.common.results import Results, load_results
+from dessim.report.common.results import Results, doubting, load_results
 from dessim.report.plot.drawing import Drawing, UnknownFigureError
 from dessim.report.plot.save import save
 from dessim.report.plot.style import paper_style
@@ -50,11 +50,13 @@ def draw_all(folder: Path, out: Path, wanted: Sequence[str] = ()) -> list[Path]:
     results = load_results(folder)
     paths: list[Path] = []
     for name in wanted or names():
-        drawing = draw(results, name)
-        if drawing is not None:
-            with paper_style():
-                paths += save(drawing, out, name)
-        elif wanted:
+        with doubting(folder):
+            drawing = draw(results, name)
+            if drawing is not None:
+                with paper_style():
+                    paths += save(drawing, out, name)
+                continue
+        if wanted:
             raise UnknownFigureError(f"these results hold nothing for figure {name!r}")
     return paths
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from dessim.files.reading import parse_json, read_file, read_json
+from dessim.files.seals import read_sealed
+from dessim.files.writing import write_all
 from dessim.report.common.answer import answer_lines
-from dessim.report.common.results import ReportError, Results, load_results
+from dessim.report.common.results import Results, doubting, load_results
 from dessim.report.page import bars
 from dessim.report.page.figures import figures_of
 from dessim.report.page.tables import (
@@ -55,21 +57,10 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
     OSError
         If they cannot be read, or the report not be written.
     """
-    from jinja2 import TemplateError
-
-    try:
+    with doubting(folder):
         text = report_html(folder)
-    except ReportError:
-        raise
-    except (TemplateError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise ReportError(
-            f"{folder} holds no results that `dessim run` wrote ({reason})"
-        ) from error
     path = out or folder / "report.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8", newline="")
-    return path
+    return write_all({path: text.encode()})[0]
 
 
 def report_html(folder: Path) -> str:
@@ -111,7 +102,8 @@ def _policy(style: str, script: str) -> Entry:
 
 def _context(folder: Path, results: Results) -> Entry:
     document = results.document
-    configuration = _json(folder / "configuration.json")
+    place = folder / "configuration.json"
+    configuration = parse_json(read_sealed(place)) if place.is_file() else None
     return {
         "document": document,
         "subject": _subject(document),
@@ -128,7 +120,7 @@ def _context(folder: Path, results: Results) -> Entry:
         "times": time_table(results),
         "provenance": list(_provenance(folder, results)),
         "command": _command(document, configuration),
-        "digest": hashlib.sha256((folder / "results.json").read_bytes()).hexdigest(),
+        "digest": hashlib.sha256(read_file(folder / "results.json")).hexdigest(),
     }
 
 
@@ -144,7 +136,7 @@ def _subject(document: Entry) -> list[tuple[str, str]]:
 def _json(path: Path) -> Entry | None:
     if not path.is_file():
         return None
-    found: Entry = json.loads(path.read_text(encoding="utf-8"))
+    found: Entry = read_json(path)
     return found
 
 

@@ -11,6 +11,7 @@ from dessim.report.common.doubts import (
     mixture_lines,
     note_lines,
     one_kind_line,
+    precision_lines,
     size_line,
     some_of,
 )
@@ -21,7 +22,7 @@ Entry = dict[str, Any]
 def warnings_of(document: Entry, configuration: Entry | None) -> list[str]:
     """Return sentences: failures, flags, precision, scaling, notes, numbers at their bounds."""
     points = document["points"]
-    found = [*_failures(points), *_flags(points), *_precision(points), *_scaled(points)]
+    found = [*_failures(points), *_flags(points), *precision_lines(points), *_scaled(points)]
     found += [f"{note}." for note in note_lines(points)]
     single = [p for p in points if p["replications"] == 1]
     if single:
@@ -51,19 +52,6 @@ def _failures(points: Sequence[Entry]) -> Iterator[str]:
     if failed:
         runs = sum(len(point["failures"]) for point in failed)
         yield f"{runs} runs failed and are missing from the numbers: {some_of(failed)}."
-
-
-def _precision(points: Sequence[Entry]) -> Iterator[str]:
-    missed = [
-        point
-        for point in points
-        if any(not one["met"] for one in (point.get("precision") or {}).values())
-    ]
-    if missed:
-        yield (
-            f"The wanted precision was not met at {len(missed)} of {len(points)} points:"
-            f" {some_of(missed)}."
-        )
 
 
 def _scaled(points: Sequence[Entry]) -> Iterator[str]:

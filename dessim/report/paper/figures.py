@@ -12,9 +12,7 @@ The folder is the registry. A figure's file holds
 from __future__ import annotations
 
 import ast
-import importlib.util
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,19 +22,37 @@ from typing import Any
 
 import dessim
 from dessim.errors import UserError
-from dessim.model.python_file import line_of, names_of
-from dessim.report.common.results import ReportError, Results, load_results
+from dessim.files.reading import read_json
+from dessim.files.tables import csv_text, read_rows
+from dessim.files.writing import write_all
+from dessim.model.python_file import line_of, names_of, run_file, tree_of
+from dessim.report.common.results import Results, load_results
 from dessim.report.paper.tolerance import (
     Row,
     SeedCheck,
     Tolerance,
     differences,
     other_seed,
-    read_rows,
 )
 from dessim.report.plot.drawing import Drawing, UnknownFigureError
 
 EXPECTED = "expected"
+
+
+def _are_texts(values: Any) -> bool:
+    return isinstance(values, tuple) and all(isinstance(x, str) for x in values)
+
+
+WORDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "NEEDS": (
+        "a dict of texts",
+        lambda x: isinstance(x, dict) and _are_texts((*x.keys(), *x.values())),
+    ),
+    "KEYS": ("a tuple of texts", _are_texts),
+    "TOLERANCE": ("a Tolerance", lambda x: isinstance(x, Tolerance)),
+    "draw": ("a function", callable),
+}
+"""What a figure's file must define, and whether it does."""
 
 
 class FigureFileError(UserError):
@@ -48,9 +64,9 @@ def _blaming(path: Path) -> Iterator[None]:
     """Tell file and line of whatever a figure's file may raise; errors of its results pass."""
     try:
         yield
-    except (ReportError, UnknownFigureError, OSError):
+    except (UserError, OSError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         text = f"{path}:{line_of(error, path)}: {type(error).__name__}: {error}"
         raise FigureFileError(text) from error
 
@@ -119,7 +135,7 @@ class Stored:
         UnknownFigureError
             If it is not there.
         """
-        return json.loads(self._existing(path).read_text(encoding="utf-8"))
+        return read_json(self._existing(path))
 
     def _existing(self, path: str) -> Path:
         for place in (self.seeded / path, self.folder / path):
@@ -209,10 +225,7 @@ class PaperFigure:
 
     def accept(self, drawing: Drawing) -> None:
         """Take the numbers of a drawing as the expected ones."""
-        from dessim.report.plot.save import csv_text
-
-        self.expected.parent.mkdir(exist_ok=True)
-        self.expected.write_text(csv_text(self.numbers(drawing)), encoding="utf-8", newline="")
+        write_all({self.expected: csv_text(self.numbers(drawing)).encode()})
 
 
 def as_text(cell: Any) -> str:
@@ -222,11 +235,15 @@ def as_text(cell: Any) -> str:
 
 def roots() -> list[Path]:
     """Folders of figures: the user's own (./experiments), and those that came with dessim."""
+    own = Path("experiments").resolve()
+    return [own] if own == shipped() else [own, shipped()]
+
+
+def shipped() -> Path:
+    """Folder of the figures that came with dessim."""
     package = Path(dessim.__file__).resolve().parent
     installed = package / "experiments"
-    shipped = installed if installed.is_dir() else package.parent / "experiments"
-    own = Path("experiments").resolve()
-    return [own] if own == shipped else [own, shipped]
+    return installed if installed.is_dir() else package.parent / "experiments"
 
 
 def names() -> list[str]:
@@ -237,11 +254,14 @@ def names() -> list[str]:
 
 @lru_cache(maxsize=256)
 def _is_figure(path: Path, changed_ns: int) -> bool:
-    """Whether a file says what it is drawn from; others of the folder are scripts."""
+    """Whether a file says what it is drawn from; others of the folder are scripts.
+
+    One that is no Python is none: it stops nobody but who names it.
+    """
     try:
-        return "NEEDS" in names_of(ast.parse(path.read_bytes()))
-    except SyntaxError as error:
-        raise FigureFileError(f"{path}:{error.lineno}: {error.msg}") from error
+        return "NEEDS" in names_of(tree_of(path))
+    except ValueError:
+        return False
 
 
 def why_not(name: str) -> str:
@@ -249,18 +269,19 @@ def why_not(name: str) -> str:
     path = Path("experiments") / f"{name}.py"
     if not name or "/" in name or not path.is_file():
         return ""
+    try:
+        tree_of(path)
+    except ValueError as error:
+        return str(error)
     return f"found ./{path}, but it defines no NEEDS (docs/figures.md)"
 
 
 @lru_cache(maxsize=64)
 def _module(path: Path, changed_ns: int) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"dessim_experiments_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    with _blaming(path):
-        spec.loader.exec_module(module)
-    return module
+    try:
+        return run_file(path, f"dessim_experiments_{path.stem}", trusted=path.parent == shipped())
+    except ValueError as error:
+        raise FigureFileError(str(error)) from error
 
 
 def title_of(name: str) -> str:
@@ -271,8 +292,7 @@ def title_of(name: str) -> str:
     UnknownFigureError
         If there is no such figure.
     """
-    tree = ast.parse(_path(name).read_text(encoding="utf-8"))
-    return (ast.get_docstring(tree) or name).partition("\n")[0]
+    return (ast.get_docstring(tree_of(_path(name))) or name).partition("\n")[0]
 
 
 def _path(name: str) -> Path:
@@ -297,9 +317,11 @@ def load(name: str) -> PaperFigure:
     check_names([name], names())
     path = _path(name)
     module = _module(path, path.stat().st_mtime_ns)
-    for word in ("NEEDS", "KEYS", "TOLERANCE", "draw"):
+    for word, (wanted, is_right) in WORDS.items():
         if not hasattr(module, word):
             raise FigureFileError(f"{path}: a figure's file needs {word} (docs/figures.md)")
+        if not is_right(getattr(module, word)):
+            raise FigureFileError(f"{path}: {word} must be {wanted} (docs/figures.md)")
     title = title_of(name)
     return PaperFigure(name, path, title, module.NEEDS, module.KEYS, module.TOLERANCE, module)
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 Row = dict[str, str]
 ENDS = ("_lo", "_hi")
@@ -86,12 +84,6 @@ def most_by_chance(n: int) -> int:
         k += 1
         total += term
     return k
-
-
-def read_rows(path: Path) -> list[Row]:
-    """Rows of a CSV file."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def differences(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from dessim.files.tables import csv_text
+from dessim.files.writing import write_all
 from dessim.report.plot.drawing import Drawing
 
 
@@ -38,17 +39,15 @@ def save(drawing: Drawing, out: Path, name: str) -> list[Path]:
     list of Path
         What was written.
     """
-    out.mkdir(parents=True, exist_ok=True)
     settle(drawing.figure)
-    paths = []
+    files: dict[Path, bytes] = {}
     for form, metadata in _metadata(name, drawing.caption).items():
-        path = out / f"{name}.{form}"
-        drawing.figure.savefig(path, metadata=metadata)
-        paths.append(path)
-    table, caption = out / f"{name}.csv", out / f"{name}.txt"
-    table.write_text(csv_text(drawing.rows), encoding="utf-8", newline="")
-    caption.write_text(drawing.caption + "\n", encoding="utf-8")
-    return [*paths, table, caption]
+        drawn = io.BytesIO()  # here, and not to the disk: one that is full leaves what was there
+        drawing.figure.savefig(drawn, format=form, metadata=metadata)
+        files[out / f"{name}.{form}"] = drawn.getvalue()
+    files[out / f"{name}.csv"] = csv_text(drawing.rows).encode()
+    files[out / f"{name}.txt"] = f"{drawing.caption}\n".encode()
+    return write_all(files)
 
 
 def settle(figure: Figure) -> None:
@@ -56,12 +55,3 @@ def settle(figure: Figure) -> None:
     FigureCanvasAgg(figure)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
-
-
-def csv_text(rows: list[dict[str, Any]]) -> str:
-    """The numbers of a figure as CSV text with a header."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()

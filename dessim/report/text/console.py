@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import TextIO
 
@@ -9,6 +10,14 @@ from rich.console import Console
 
 PIPE_WIDTH = 250
 """Columns where there is no terminal: wide enough for every table, so that nothing is cut off."""
+
+
+class _Console(Console):
+    """rich's, but for its own end of a process whose output nobody reads."""
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command line, which knows the exit code."""
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
 
 
 def console_for(file: TextIO | None) -> Console:
@@ -21,7 +30,7 @@ def console_for(file: TextIO | None) -> Console:
     """
     stream = file or sys.stdout
     width = None if stream.isatty() else PIPE_WIDTH
-    return Console(file=stream, width=width, highlight=False, emoji=False, markup=False)
+    return _Console(file=stream, width=width, highlight=False, emoji=False, markup=False)
 
 
 def say(console: Console, text: str, style: str = "") -> None:

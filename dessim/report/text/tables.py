@@ -16,6 +16,7 @@ from dessim.report.common.doubts import (
     mixture_lines,
     note_lines,
     one_kind_line,
+    precision_lines,
     refusals,
     runs_alike,
     simulated_word,
@@ -224,6 +225,7 @@ def _remarks(document: dict[str, Any]) -> Iterator[str]:
             like_it = f" (the first of {times} like it)" if times > 1 else ""
             yield f"{mark} {where}: {reason}{like_it}"
     yield from flag_lines(points)
+    yield from precision_lines(points)
     yield from mixture_lines(points)
     one_kind = one_kind_line(points)
     if one_kind is not None:

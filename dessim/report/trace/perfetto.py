@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dessim.errors import UserError
+from dessim.files.writing import writing
 from dessim.kernel.layout import CATEGORIES
 from dessim.measure.recording.frames import fault_times, frames_of, leaf_label
 from dessim.measure.recording.history import DEVICE_QUEUE, NO_RESOURCE, Recording, Resource, Span
@@ -283,14 +284,8 @@ def write_trace(recording: Recording, path: Path) -> int:
     PerfettoMissingError
         If the package is not installed.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        with temporary.open("wb") as file:
-            writer = _Writer(file)
-            _tasks(writer, recording)
-            _resources(writer, recording)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with writing(path) as file:
+        writer = _Writer(file)
+        _tasks(writer, recording)
+        _resources(writer, recording)
     return writer.slices

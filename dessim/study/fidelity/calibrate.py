@@ -149,12 +149,30 @@ class FitProblem:
 
 
 def usable(table: Published) -> list[Key]:
-    """Cells of a table that may be fitted: not doubtful, with seconds."""
-    return [k for k, row in table.rows.items() if not row.doubtful and SECONDS in row.values]
+    """Cells of a table that may be fitted: not doubtful, with seconds.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
+    found = [k for k, row in table.rows.items() if not row.doubtful and SECONDS in row.values]
+    if not found:
+        raise refuse(table.name, f"no row of the table has {SECONDS} and is not doubtful")
+    return found
 
 
 def usual_fit(keys: Sequence[Key]) -> list[Key]:
-    """The cells that are fitted when nobody says: every second one of a table."""
+    """The cells that are fitted when nobody says: every second one of a table.
+
+    Raises
+    ------
+    ConfigError
+        If there are too few.
+    """
+    if len(keys) < 2:
+        text = f"the table has {len(keys)} usable cells, and every second one is fitted"
+        raise refuse("--fit", f"{text}: measure more, or say `--fit all`")
     return list(keys[1::2])
 
 

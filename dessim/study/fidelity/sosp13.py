@@ -12,8 +12,6 @@ but were afraid to ask*, SOSP 2013, doi 10.1145/2517349.2522714, sections 4 and 
 
 from __future__ import annotations
 
-import csv
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,10 +23,9 @@ from dessim.engines import EngineName, run_setup
 from dessim.kernel.assembler import assemble
 from dessim.kernel.setup import Setup
 from dessim.measure.statistics.intervals import mean_interval
-from dessim.model import ConfigError, Machine, find, load_machine
+from dessim.model import Machine, find, load_machine
 from dessim.model.curves import CurveSetup, load_curve_setup
-from dessim.model.errors import Place, Problem, Source
-from dessim.model.published import NO_ROWS, lines_of
+from dessim.model.measured_table import lines_of, number, read_table, whole_number
 from dessim.model.workload import MAX_THREADS, Workload
 from dessim.study.fidelity.cells import refuse
 from dessim.study.fidelity.loops import loop
@@ -88,28 +85,20 @@ def load_curves(path: Path, setup: CurveSetup) -> list[Row]:
     ConfigError
         With every wrong line.
     """
-    lines = lines_of(path)
-    source = Source(str(path), tuple(lines))
-    header: list[str] = []
+    table = read_table(path, _check_columns)
     rows: dict[tuple[str, str, str, int], Row] = {}
-    problems = []
-    for number, line in enumerate(lines):
-        if not line or line.startswith("#"):
-            continue
-        try:
-            cells = next(csv.reader([line]))
-            if not header:
-                header = cells
-                continue
-            row = _row(dict(zip(header, cells, strict=True)), setup)
+    for place, cells in table.rows:
+        with table.blaming(place):
+            row = _row(cells, setup)
             rows.setdefault((row.figure, row.machine, row.quantity, row.threads), row)
-        except (ValueError, csv.Error) as error:
-            problems.append(Problem(Place(source, number), str(error)))
-    if not rows and not problems:
-        problems = [Problem(Place(source), NO_ROWS)]
-    if problems:
-        raise ConfigError(problems)
+    table.check()
     return list(rows.values())
+
+
+def _check_columns(header: list[str]) -> None:
+    if set(header) != set(COLUMNS):
+        wrong = sorted(set(header) ^ set(COLUMNS))
+        raise ValueError(f"the columns must be {', '.join(COLUMNS)}: see {', '.join(wrong)}")
 
 
 def _row(cells: dict[str, str], setup: CurveSetup) -> Row:
@@ -117,11 +106,9 @@ def _row(cells: dict[str, str], setup: CurveSetup) -> Row:
         raise ValueError(f"machine '{cells['machine']}': there are {', '.join(setup.machines)}")
     if cells["unit"] not in ("Mops/s", "kcycles"):
         raise ValueError(f"unit '{cells['unit']}': there are Mops/s and kcycles")
-    threads, value = int(cells["threads"]), float(cells["value"])
-    if not 1 <= threads <= MAX_THREADS or not (math.isfinite(value) and value > 0):
-        raise ValueError(
-            f"threads and value must be positive numbers, threads at most {MAX_THREADS}"
-        )
+    threads, value = whole_number("threads", cells["threads"]), number("value", cells["value"])
+    if not 1 <= threads <= MAX_THREADS:
+        raise ValueError(f"threads must be 1 to {MAX_THREADS}, found {threads}")
     return Row(cells["figure"], cells["machine"], cells["quantity"], threads, value, cells["unit"])
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dessim.files.reading import UnreadableError, read_json
+from dessim.files.writing import write_all
 from dessim.measure.statistics.run_metrics import run_metrics
-from dessim.study.store.atomic import workspace, write_through
 from dessim.study.store.runs import DamagedRunError, Store
 
 MANIFEST = "sweep.json"
@@ -50,10 +51,7 @@ def write_manifest(points: Sequence[dict[str, Any]], engine: str, folder: Path) 
     """
     lines = ",\n".join(json.dumps(point, ensure_ascii=False) for point in points)
     text = f'{{"engine":{json.dumps(engine)},"points":[\n{lines}\n]}}\n'
-    folder.mkdir(parents=True, exist_ok=True)
-    with workspace(folder) as temporary:
-        write_through(temporary, {MANIFEST: text.encode()})
-        return (temporary / MANIFEST).replace(folder / MANIFEST)
+    return write_all({folder / MANIFEST: text.encode()})[0]
 
 
 @dataclass(frozen=True)
@@ -104,8 +102,8 @@ def _manifests_of(folder: Path) -> list[Path]:
 
 
 def _manifest(path: Path) -> Manifest | None:
-    with suppress(ValueError, OSError):
-        data = json.loads(path.read_bytes())
+    with suppress(UnreadableError):
+        data = read_json(path)
         if _is_manifest(data):
             return Manifest(path.parent, data["points"], data["engine"])
     return None

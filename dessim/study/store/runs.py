@@ -21,9 +21,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from dessim.files.atomic import flush, workspace, write_through
+from dessim.files.reading import UnreadableError, parse_json, read_file
 from dessim.kernel.result import RunResult
 from dessim.model import Point
-from dessim.study.store.atomic import flush, workspace, write_through
 from dessim.study.store.version import model_version
 
 FILES = ("config.yaml", "resolved.yaml", "stats.json", "provenance.json")
@@ -206,12 +207,11 @@ def _put_in_place(new: Path, place: Path) -> None:
 
 def _read(folder: str, name: str) -> bytes:
     try:
-        # Not buffered, and no Path: forty thousand files are read when a large sweep is resumed.
-        with open(f"{folder}/{name}", "rb", buffering=0) as file:
-            return file.read()
-    except OSError as error:
-        reason = "is missing" if isinstance(error, FileNotFoundError) else str(error)
-        raise DamagedRunError(f"{name} {reason}") from error
+        # No Path: forty thousand files are read when a large sweep is resumed.
+        return read_file(f"{folder}/{name}")
+    except UnreadableError as error:
+        reason = " is missing" if error.missing else f": {error.reason}"
+        raise DamagedRunError(f"{name}{reason}") from error
 
 
 @lru_cache(maxsize=64)
@@ -256,7 +256,7 @@ def _checked(data: bytes, name: str) -> dict[str, Any]:
     seal = CHECKSUM.search(data, max(0, len(data) - 96))
     if seal is None or _sha256(data[: seal.start()]) != seal[1].decode():
         raise DamagedRunError(f"{name} does not agree with its checksum")
-    content: dict[str, Any] = json.loads(data)
+    content: dict[str, Any] = parse_json(data)
     return content
 
 

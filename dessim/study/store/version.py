@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import dessim
+from dessim.model.python_file import tree_of
 from dessim.registry import own_files
 
 ROOMS = ("model", "kernel", "schemes", "actors", "registry", "engines")
@@ -44,7 +45,7 @@ def hash_of(package: Path, own: Sequence[Path] = ()) -> str:
 
     Raises
     ------
-    SyntaxError
+    ValueError
         If a file is no Python.
     """
     digest = hashlib.sha256()
@@ -53,7 +54,7 @@ def hash_of(package: Path, own: Sequence[Path] = ()) -> str:
     names += [f"{path.parent.name}/{path.name}" for path in own]
     for name, path in zip(names, [*files, *own], strict=True):
         parts: list[str] = []
-        _add_meaning(ast.parse(path.read_bytes()), parts)
+        _add_meaning(tree_of(path), parts)
         meaning = "".join(parts)
         digest.update(f"{name} {len(meaning)}\n".encode())
         digest.update(meaning.encode())

@@ -8,14 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from dessim import registry
 from dessim.model import Experiment, Machine, Point, SchemeChoice, Workload
 from dessim.model.fields import Model, submodel, unit_of, yaml_form, yaml_key
 from dessim.model.workload import foreign_keys
-from dessim.study.store.atomic import workspace, write_through
 
 CONFIGURATION = "configuration.json"
 Entry = dict[str, Any]
@@ -154,16 +152,6 @@ def _leaves(model: Model, prefix: str = "") -> Iterator[tuple[str, str, Any, str
         yield f"{prefix}{key}", text, unit_of(field), " ".join((field.description or "").split())
 
 
-def write_configuration(configuration: Entry, folder: Path) -> Path:
-    """Write the configuration beside the results.
-
-    Raises
-    ------
-    OSError
-        If the disk is full or not writable; what was there is then as before.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(configuration, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    with workspace(folder) as temporary:
-        write_through(temporary, {CONFIGURATION: text.encode()})
-        return (temporary / CONFIGURATION).replace(folder / CONFIGURATION)
+def configuration_text(configuration: Entry) -> str:
+    """The configuration as it lies beside the results."""
+    return json.dumps(configuration, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import threading
 import time
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 from contextlib import suppress
 from importlib import import_module
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Protocol
 
 from dessim.errors import UserError
+from dessim.files.reading import MIB, UnreadableError, read_json
 from dessim.study.sweep.memory import usable_bytes
 
 SILENCE_S = 15.0
 """A cluster that cannot be reached for so long is lost."""
 LOOK_EVERY_S = 2.0
+PLAIN = ("tcp", "ws", "ucx")
+_ADDRESS = re.compile(
+    r"(?P<scheme>tcp|tls|ws|wss|ucx)://(?P<host>[A-Za-z0-9._-]+|\[[0-9a-fA-F:.%]+\]):[0-9]{1,5}"
+)
 
 
 class ClusterLostError(RuntimeError):
@@ -141,6 +148,8 @@ class ClusterWorkers:
         `local`, or the scheduler file of a cluster that runs already.
     count : int, >= 1
         Workers of a local cluster.
+    plain : bool
+        Whether a scheduler on another machine may be spoken to without TLS.
 
     Raises
     ------
@@ -150,7 +159,7 @@ class ClusterWorkers:
 
     tries = 2  # each of them is four deaths: Dask tries again by itself
 
-    def __init__(self, cluster: str, count: int) -> None:
+    def __init__(self, cluster: str, count: int, *, plain: bool = False) -> None:
         try:
             distributed: Any = import_module("distributed")  # typed or not, installed or not
         except ImportError as error:
@@ -166,12 +175,12 @@ class ClusterWorkers:
             )
             self._client = distributed.Client(self._local)
         else:
-            if not Path(cluster).is_file():
-                raise ClusterMissingError(f"{cluster}: no such scheduler file")
+            address = address_of(Path(cluster), plain=plain)
             try:
-                self._client = distributed.Client(scheduler_file=cluster, timeout=SILENCE_S)
-            except (OSError, ValueError) as error:
-                raise ClusterMissingError(f"{cluster}: no scheduler there: {error}") from error
+                self._client = distributed.Client(address, timeout=SILENCE_S)
+            except (OSError, ValueError, TypeError, RuntimeError) as error:
+                reason = " ".join(str(error).split())
+                raise ClusterMissingError(f"{cluster}: no scheduler there: {reason}") from error
         self._killed: type[BaseException] = distributed.KilledWorker
         self._executor = self._client.get_executor()
         self._count, self._looked = 1, -LOOK_EVERY_S
@@ -219,7 +228,45 @@ class ClusterWorkers:
                 self._local.close(timeout=5)
 
 
-def open_workers(count: int, cluster: str | None = None) -> Workers | None:
+def address_of(file: Path, *, plain: bool = False) -> str:
+    """Return the address in a scheduler file.
+
+    Whoever answers there can run any code here and on the workers: Dask talks pickle. So another
+    machine is spoken to by TLS, or where somebody says that the network is trusted.
+
+    Raises
+    ------
+    ClusterMissingError
+        If the file holds none, or one that is not to be trusted.
+    """
+    try:
+        found = read_json(file, MIB)
+    except UnreadableError as error:
+        raise ClusterMissingError(
+            f"{error}: `dask scheduler --scheduler-file` writes one"
+        ) from None
+    address = found.get("address") if isinstance(found, dict) else None
+    parts = _ADDRESS.fullmatch(address) if isinstance(address, str) else None
+    if parts is None:
+        text = f"{file}: this is no scheduler file: it has no address such as tls://10.0.0.1:8786"
+        raise ClusterMissingError(text)
+    if parts["scheme"] in PLAIN and not plain and not _is_here(parts["host"]):
+        raise ClusterMissingError(
+            f"{file}: {parts[0]} is another machine, and not encrypted: whoever answers there can"
+            " run code here. Give scheduler, workers and this command TLS by Dask's configuration"
+            " (docs/scale.md), or say --cluster-plain where the network is trusted"
+        )
+    return parts[0]
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def open_workers(count: int, cluster: str | None = None, *, plain: bool = False) -> Workers | None:
     """Return where jobs are done; None: in this process.
 
     Raises
@@ -228,5 +275,5 @@ def open_workers(count: int, cluster: str | None = None) -> Workers | None:
         If there is no such cluster.
     """
     if cluster is not None:
-        return ClusterWorkers(cluster, count)
+        return ClusterWorkers(cluster, count, plain=plain)
     return LocalWorkers(count) if count > 1 else None

@@ -28,6 +28,8 @@ def program_of(point: Point) -> Program:
         If the scheme or one of its options does not exist.
     """
     if point.workload.kind == "lock_loop":
+        # It has no use for the scheme, but results name it: one that does not exist is an error.
+        registry.options_of(registry.load(point.scheme.name), point.scheme.options)
         return assemble(lock_loop_program())
     chosen = tuple(sorted(point.scheme.options.items()))
     around = point.fault_around_order > 0

@@ -9,16 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from dessim.engines import ENGINES, EngineName
+from dessim.files.names import folder_name
+from dessim.files.reading import read_text
+from dessim.files.seals import write_sealed
 from dessim.model import Experiment, Point, find, load_experiment, resolve
 from dessim.study.store.manifest import write_manifest
-from dessim.study.store.names import folder_name
 from dessim.study.store.runs import Store
-from dessim.study.sweep.configuration import Invocation, configuration_of, write_configuration
+from dessim.study.sweep.configuration import (
+    CONFIGURATION,
+    Invocation,
+    configuration_of,
+    configuration_text,
+)
 from dessim.study.sweep.jobs import Job, Tally, manifest_points
 from dessim.study.sweep.narrow import merged, points_inside
 from dessim.study.sweep.plan import check
 from dessim.study.sweep.rounds import Rounds
-from dessim.study.sweep.tables import document_of, write_tables
+from dessim.study.sweep.tables import document_of, table_files
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,7 @@ class Request:
     def text(self) -> str:
         """The experiment's file as a person wrote it, the overrides as comments above it."""
         head = "".join(f"# --set {' '.join(setting.split())}\n" for setting in self.settings)
-        return head + find("experiments", self.config).read_text(encoding="utf-8")
+        return head + read_text(find("experiments", self.config))
 
     @property
     def command(self) -> str:
@@ -169,9 +176,14 @@ def _run(
         tally.take(run(todo))
         todo = rounds.more(tally)
     document = document_of(experiment, rounds.points, tally, request.engine, rounds.found)
-    files = write_tables(document, rounds.points, tally, folder)
     invocation = Invocation(text, request.command)
     configuration = configuration_of(experiment, points, request.engine, invocation)
-    files.append(write_configuration(configuration, folder))
+    files = write_sealed(
+        {
+            **table_files(document, rounds.points, tally),
+            CONFIGURATION: configuration_text(configuration).encode(),
+        },
+        folder,
+    )
     write_manifest(manifest_points(done, tally), request.engine, folder)
     return Outcome(document, folder, files, tally, rounds.points)

@@ -6,7 +6,6 @@ that of the points. A finished run is stored by the process that did it, before 
 
 from __future__ import annotations
 
-import errno
 import platform
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -18,8 +17,9 @@ from typing import Any
 
 import dessim
 from dessim.engines import EngineName, run_setup
+from dessim.files.atomic import clear
+from dessim.files.writing import NO_ROOM
 from dessim.kernel.result import RunResult
-from dessim.study.store.atomic import clear
 from dessim.study.store.runs import DamagedRunError, Store
 from dessim.study.store.version import model_version
 from dessim.study.sweep.executors import LocalWorkers, Workers
@@ -28,7 +28,6 @@ from dessim.study.sweep.plan import label_of, setup_of
 from dessim.study.sweep.schedule import carry_out
 
 LIBRARIES = ("numpy", "scipy", "numba", "simpy", "pydantic", "PyYAML")
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class StoreFullError(OSError):

@@ -5,7 +5,6 @@ Nothing in here depends on when or where the runs were done: the same runs give 
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
@@ -13,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import dessim
+from dessim.files.seals import write_sealed
+from dessim.files.tables import csv_text
+from dessim.files.writing import write_all
 from dessim.measure.statistics.intervals import T_OVER_REPLICATIONS
 from dessim.measure.statistics.survival import survival
 from dessim.metrics import View, columns_of
 from dessim.model import Experiment, Point
 from dessim.model.published import DOUBTFUL, Measured, Published, load_published, mean_errors
 from dessim.model.workload import PAGE_BYTES
-from dessim.study.store.atomic import workspace, write_through
 from dessim.study.store.version import model_version
 from dessim.study.sweep.compare import comparisons_of, scalings_of
 from dessim.study.sweep.jobs import RunOutcome, Tally
@@ -238,22 +239,7 @@ def to_json(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def to_csv(rows: Sequence[Row]) -> str:
-    """Rows as CSV text with a header; an empty cell is a number that is not known."""
-    out = io.StringIO()
-    columns = list(rows[0]) if rows else []
-    writer = csv.DictWriter(out, columns, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: _cell(value) for name, value in row.items()})
-    return out.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    return str(value).lower() if isinstance(value, bool) else value
-
-
-def _write_parquet(rows: Sequence[Row], where: Path | io.BytesIO) -> None:
+def _write_parquet(rows: Sequence[Row], where: io.BytesIO) -> None:
     import pyarrow as pa  # here: it takes long to import
     import pyarrow.parquet as pq
 
@@ -274,44 +260,32 @@ def _array(pa: Any, values: list[Any]) -> Any:
     return pa.array(values)
 
 
+def table_files(
+    document: dict[str, Any], points: Sequence[Point], tally: Tally
+) -> dict[str, bytes]:
+    """Return the results of an experiment: JSON document, tidy CSV and Parquet, latencies."""
+    rows = table_rows(document)
+    parquet = io.BytesIO()
+    _write_parquet(rows, parquet)
+    return {
+        DOCUMENT: to_json(document).encode(),
+        "results.csv": csv_text(rows).encode(),
+        "results.parquet": parquet.getvalue(),
+        LATENCIES: csv_text(list(latency_rows(points, tally))).encode(),
+    }
+
+
 def write_tables(
     document: dict[str, Any], points: Sequence[Point], tally: Tally, folder: Path
 ) -> list[Path]:
-    """Write the results of an experiment: JSON document, tidy CSV and Parquet, latencies.
-
-    All lie in a temporary folder before the first is renamed.
+    """Write the results of an experiment, sealed.
 
     Returns
     -------
     list of Path
         What was written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = table_rows(document)
-    texts = {
-        DOCUMENT: to_json(document),
-        "results.csv": to_csv(rows),
-        LATENCIES: to_csv(list(latency_rows(points, tally))),
-    }
-    with workspace(folder) as temporary:
-        write_through(temporary, {name: text.encode() for name, text in texts.items()})
-        _write_parquet(rows, temporary / "results.parquet")
-        names = (*texts, "results.parquet")
-        return [(temporary / name).replace(folder / name) for name in names]
-
-
-def write_texts(texts: dict[str, str], folder: Path) -> list[Path]:
-    """Write text files into a folder: all in a temporary folder before the first is renamed.
-
-    Returns
-    -------
-    list of Path
-        What was written.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with workspace(folder) as temporary:
-        write_through(temporary, {name: text.encode() for name, text in texts.items()})
-        return [(temporary / name).replace(folder / name) for name in texts]
+    return write_sealed(table_files(document, points, tally), folder)
 
 
 def uniform(rows: Sequence[Row]) -> list[Row]:
@@ -321,9 +295,7 @@ def uniform(rows: Sequence[Row]) -> list[Row]:
 
 
 def write_rows(rows: Sequence[Row], path: Path, form: str) -> None:
-    """Write rows to a file in one step: a temporary one is renamed.
-
-    A device or a pipe is written to, not replaced; of a symbolic link, its target.
+    """Write rows to a file; see ``dessim.files.writing``.
 
     Parameters
     ----------
@@ -336,15 +308,8 @@ def write_rows(rows: Sequence[Row], path: Path, form: str) -> None:
     if form == "parquet":
         _write_parquet(rows, table)
     else:
-        table.write((to_csv(rows) if form == "csv" else _rows_to_json(rows)).encode())
-    if path.exists() and not path.is_file():
-        path.write_bytes(table.getvalue())
-        return
-    path = path.resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with workspace(path.parent) as temporary:
-        write_through(temporary, {"table": table.getvalue()})
-        (temporary / "table").replace(path)
+        table.write((csv_text(rows) if form == "csv" else _rows_to_json(rows)).encode())
+    write_all({path: table.getvalue()})
 
 
 def _rows_to_json(rows: Sequence[Row]) -> str:

@@ -32,7 +32,7 @@ def workspace(root: Path) -> Iterator[Path]:
     OSError
         If it cannot be made.
     """
-    folder, lock = _new(root / UNFINISHED)
+    folder, lock = _new(_unfinished(root))
     try:
         inner = folder / "new"
         inner.mkdir()
@@ -41,7 +41,16 @@ def workspace(root: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
         with suppress(OSError):
-            (root / UNFINISHED).rmdir()  # if it is empty
+            folder.parent.rmdir()  # if it is empty
+
+
+def _unfinished(root: Path) -> Path:
+    """Where workspaces lie: in a folder of many users, such as /tmp, each has a place."""
+    usual = root / UNFINISHED
+    with suppress(OSError):
+        if usual.lstat().st_uid != os.getuid():
+            return root / f"{UNFINISHED}-{os.getuid()}"
+    return usual
 
 
 def _new(unfinished: Path) -> tuple[Path, int]:
@@ -63,7 +72,7 @@ def _new(unfinished: Path) -> tuple[Path, int]:
 @contextmanager
 def _locked(folder: Path, how: int) -> Iterator[bool]:
     """Hold a lock on a folder; False if it could not be had (some network disks have none)."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # a FIFO would block
     try:
         try:
             fcntl.flock(descriptor, how)
@@ -77,9 +86,12 @@ def _locked(folder: Path, how: int) -> Iterator[bool]:
 
 def leftovers(root: Path) -> list[Path]:
     """Workspaces under ``root`` whose writer has died."""
-    unfinished = root / UNFINISHED
+    unfinished = _unfinished(root)
     found: list[Path] = []
-    with suppress(FileNotFoundError), _locked(unfinished, fcntl.LOCK_EX) as alone:
+    with (
+        suppress(FileNotFoundError, NotADirectoryError),
+        _locked(unfinished, fcntl.LOCK_EX) as alone,
+    ):
         for folder in sorted(unfinished.iterdir()):
             if (not _is_held(folder)) if alone else _is_old(folder):
                 found.append(folder)
@@ -120,7 +132,7 @@ def clear(root: Path) -> int:
     for folder in found:
         shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):
-        (root / UNFINISHED).rmdir()
+        _unfinished(root).rmdir()
     return len(found)
 
 

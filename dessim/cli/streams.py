@@ -1,0 +1,99 @@
+"""Standard streams that may be closed, broken, or unable to hold a character."""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+PLAIN = {
+    "\N{PLUS-MINUS SIGN}": "+-",
+    "\N{EN DASH}": "-",
+    "\N{MINUS SIGN}": "-",
+    "\N{HORIZONTAL ELLIPSIS}": "...",
+    "\N{MICRO SIGN}": "u",
+    "\N{MULTIPLICATION SIGN}": "x",
+    "\N{RIGHTWARDS ARROW}": "->",
+}
+"""What tables hold besides ASCII, for terminals that have nothing else."""
+HANDLER = "dessim-plain"
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """Return something like the characters that a stream cannot hold; JSON stays JSON."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    return "".join(PLAIN.get(c) or _escaped(c) for c in text), error.end
+
+
+def _escaped(c: str) -> str:
+    data = c.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{data[i]:02x}{data[i + 1]:02x}" for i in range(0, len(data), 2))
+
+
+codecs.register_error(HANDLER, _plain)
+
+
+def prepare() -> None:
+    """Make standard streams usable: closed ones lead nowhere, no character stops the others."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest that is free; no file may get its number
+    closed = sys.stdout is None
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - to the end
+        reconfigure: Any = getattr(getattr(sys, name), "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors=HANDLER)
+    if closed:
+        print("note: standard output is closed: nothing is printed", file=sys.stderr)
+
+
+def finish() -> None:
+    """Write what is left in the streams.
+
+    Raises
+    ------
+    OSError
+        If nobody reads any more, or the disk behind is full.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+
+
+def give_up() -> None:
+    """Let streams lead nowhere: what is left in them must not fail again at the very end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def is_broken_pipe(error: OSError) -> bool:
+    """Whether an error says that nobody reads any more."""
+    return error.errno == errno.EPIPE
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt in here, whatever it does outside."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

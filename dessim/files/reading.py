@@ -1,0 +1,140 @@
+"""The one reader of files that somebody else may have put there.
+
+A FIFO, a device, a folder or a file of any size may stand where a file is expected, or behind a
+link: nothing here waits, and nothing reads more than it was told to.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from dessim.errors import UserError
+
+MIB = 1 << 20
+CHUNK = 1 << 16
+MAX_TABLE_BYTES = 16 * MIB
+"""Largest table, program or other text that a person brings."""
+MAX_RESULT_BYTES = 256 * MIB
+"""Largest file that dessim reads back of its own results: 100,000 points take less."""
+
+
+class UnreadableError(UserError):
+    """A file that is not there, is no regular file, or is too large.
+
+    Attributes
+    ----------
+    path : str
+    reason : str
+    missing : bool
+        Whether it is not there.
+    """
+
+    def __init__(self, path: object, reason: str, *, missing: bool = False) -> None:
+        self.path, self.reason, self.missing = str(path), reason, missing
+        super().__init__(f"{path}: {reason}")
+
+
+def read_file(path: str | Path, most: int = MAX_RESULT_BYTES) -> bytes:
+    """Read a regular file of at most so many bytes.
+
+    Raises
+    ------
+    UnreadableError
+        If it cannot be read, is no regular file, or is larger.
+    """
+    try:
+        # Not `open`: a FIFO without a writer would block for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        raise UnreadableError(path, "there is no such file", missing=True) from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
+        if getattr(error, "errno", None) == errno.ENXIO:  # a socket
+            raise UnreadableError(path, "this is not a file") from None
+        reason = getattr(error, "strerror", None) or error
+        raise UnreadableError(path, f"cannot be read: {reason}") from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        folder = stat.S_ISDIR(status.st_mode)
+        raise UnreadableError(
+            path, "this is a folder, not a file" if folder else "this is not a file"
+        )
+    with open(descriptor, "rb", buffering=0) as file:
+        try:
+            data = b"" if status.st_size > most else _all_of(file, status.st_size, most)
+        except OSError as error:
+            raise UnreadableError(path, f"cannot be read: {error.strerror}") from None
+    if max(len(data), status.st_size) > most:  # a file of /proc has no size, and yet content
+        raise UnreadableError(path, f"larger than {_size(most)}")
+    return data
+
+
+def _all_of(file: Any, expected: int, most: int) -> bytes:
+    """Return what a file holds, and not much more than ``most`` bytes of it."""
+    data = file.read(expected + 1)
+    while len(data) <= most and (more := file.read(CHUNK)):
+        data += more
+    return bytes(data)
+
+
+def read_text(path: str | Path, most: int = MAX_TABLE_BYTES) -> str:
+    """Read a regular file of UTF-8 text.
+
+    Raises
+    ------
+    UnreadableError
+        As of ``read_file``, or if it is no text.
+    """
+    data = read_file(path, most)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnreadableError(path, not_text(data, error)) from None
+
+
+def not_text(data: bytes, error: UnicodeDecodeError) -> str:
+    """Return what is wrong with bytes that are no UTF-8."""
+    line = data.count(b"\n", 0, error.start) + 1
+    return f"not a text file: byte 0x{data[error.start]:02x} in line {line} is not UTF-8"
+
+
+def parse_json(data: str | bytes) -> Any:
+    """Return what a JSON text holds.
+
+    Raises
+    ------
+    ValueError
+        If it is none, if it is nested too deep, or holds a number that is not finite.
+    """
+    try:
+        return json.loads(data, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("nested too deep: maximum recursion depth exceeded") from None
+
+
+def _refuse_constant(word: str) -> None:
+    raise ValueError(f"{word} is no number that can be used here")
+
+
+def read_json(path: str | Path, most: int = MAX_RESULT_BYTES) -> Any:
+    """Read a regular file of JSON.
+
+    Raises
+    ------
+    UnreadableError
+        As of ``read_file``, or if it is no JSON.
+    """
+    data = read_file(path, most)
+    try:
+        return parse_json(data)
+    except ValueError as error:  # UnicodeDecodeError is one
+        raise UnreadableError(path, f"no JSON: {' '.join(str(error).split())}") from None
+
+
+def _size(n: int) -> str:
+    return f"{n // MIB} MiB" if n >= MIB else f"{n // 1024} KiB"

@@ -1,0 +1,79 @@
+"""Seals of results: who draws them notices when a file is not the one that was written.
+
+`seals.json` beside the results holds the SHA-256 of each file. It guards against edits, torn
+copies and files of two runs side by side, not against somebody who seals anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from dessim.errors import UserError
+from dessim.files.reading import UnreadableError, read_file, read_json
+from dessim.files.writing import write_all
+
+SEALS = "seals.json"
+REMEDY = "the same `dessim run` writes it again (stored runs are used)"
+
+
+class BrokenSealError(UserError):
+    """A file of results that is not as it was written."""
+
+
+def write_sealed(files: Mapping[str, bytes], folder: Path) -> list[Path]:
+    """Write the files of a folder of results, and their seals.
+
+    Returns
+    -------
+    list of Path
+        What was written, without the seals.
+    """
+    seals = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    whole = {folder / name: data for name, data in files.items()}
+    written = write_all({**whole, folder / SEALS: (json.dumps(seals, indent=1) + "\n").encode()})
+    return written[:-1]
+
+
+def read_sealed(path: Path) -> bytes:
+    """Read a file of results and check its seal; one without seals is taken as it is.
+
+    Raises
+    ------
+    BrokenSealError
+        If it was changed since it was written, or the seals cannot be read.
+    UnreadableError
+        If it cannot be read.
+    """
+    data = read_file(path)
+    try:
+        seals = read_json(path.parent / SEALS)
+    except UnreadableError as error:
+        if error.missing:
+            return data
+        raise BrokenSealError(f"{error}; {REMEDY}") from None
+    if not isinstance(seals, dict) or seals.get(path.name) != hashlib.sha256(data).hexdigest():
+        raise BrokenSealError(f"{path} was changed since it was written; {REMEDY}")
+    return data
+
+
+def is_sealed(folder: Path) -> bool:
+    """Whether results have seals; those of older versions have none."""
+    return (folder / SEALS).is_file()
+
+
+def changed(folder: Path) -> list[Path]:
+    """Files of results that are not as they were written, and not those that are gone."""
+    found: list[Path] = []
+    with suppress(UnreadableError):
+        for name in read_json(folder / SEALS):
+            try:
+                read_sealed(folder / str(name))
+            except BrokenSealError:
+                found.append(folder / str(name))
+            except UnreadableError as error:
+                found += [] if error.missing else [folder / str(name)]
+    return found

@@ -1,0 +1,141 @@
+"""The one writer: what is complete is renamed into its place, devices and pipes are written to.
+
+A symbolic link stays one: what it leads to is replaced. A full disk leaves what was there before.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from dessim.errors import UserError
+from dessim.files.atomic import clear, flush, workspace, write_through
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+"""What the system says of a disk that is full or only to be read, and of a file too large."""
+STREAMS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
+NEW = "new"
+
+
+class UnwritableError(UserError):
+    """A place where nothing can be written."""
+
+
+def write_all(files: Mapping[Path, bytes]) -> list[Path]:
+    """Write files: all lie complete beside their places before the first is renamed.
+
+    Leftovers of killed writers in the same folders are removed.
+
+    Returns
+    -------
+    list of Path
+        What was written, as it was named.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or not writable; files are then as before.
+    UnwritableError
+        If a place is a folder, or a pipe that nobody reads.
+    """
+    streams: list[tuple[IO[bytes], bytes]] = []
+    aside: dict[Path, dict[str, bytes]] = {}
+    with ExitStack() as stack:
+        for path, data in files.items():
+            stream = _open_stream(path)
+            if stream is None:
+                place = _place(path)
+                aside.setdefault(place.parent, {})[place.name] = data
+            else:
+                streams.append((stack.enter_context(stream), data))
+        folders = {parent: stack.enter_context(_beside(parent)) for parent in aside}
+        for parent, contents in aside.items():
+            write_through(folders[parent], contents)
+        for parent, contents in aside.items():
+            for name in contents:
+                _put(folders[parent] / name, parent / name)
+            flush(parent)
+        for stream, data in streams:
+            stream.write(data)
+    return list(files)
+
+
+def _place(path: Path) -> Path:
+    """Return what a name leads to, through links."""
+    return Path(os.path.realpath(path))
+
+
+@contextmanager
+def _beside(parent: Path) -> Iterator[Path]:
+    """Give a folder on the disk of another; what killed writers left there goes."""
+    parent.mkdir(parents=True, exist_ok=True)
+    clear(parent)
+    with workspace(parent) as folder:
+        yield folder
+
+
+def _put(new: Path, place: Path) -> None:
+    """Rename a complete file into its place, with the rights of what was there."""
+    with suppress(OSError):
+        new.chmod(stat.S_IMODE(place.stat().st_mode))
+    new.replace(place)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[IO[bytes]]:
+    """Give a file to write to, which is put in its place at the end, if nothing failed.
+
+    Raises
+    ------
+    OSError, UnwritableError
+        As of ``write_all``.
+    """
+    stream = _open_stream(path)
+    if stream is not None:
+        with stream:
+            yield stream
+        return
+    place = _place(path)
+    with _beside(place.parent) as folder:
+        with (folder / NEW).open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        _put(folder / NEW, place)
+        flush(place.parent)
+
+
+def _open_stream(path: Path) -> IO[bytes] | None:
+    """Open what is written to and not replaced: a stream of this process, a device, a pipe."""
+    name = str(path)
+    number = STREAMS.get(name)
+    if number is None and path.parent == Path("/dev/fd") and path.name.isdecimal():
+        number = int(path.name)
+    if number is not None:
+        return os.fdopen(os.dup(number), "wb")
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # a new file, or a place that will be refused
+        return None
+    if stat.S_ISREG(mode):
+        return None
+    if stat.S_ISDIR(mode):
+        raise UnwritableError(f"{path}: this is a folder, not a file")
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise UnwritableError(f"{path}: nobody reads this pipe") from None
+        raise
+    os.set_blocking(descriptor, True)
+    return os.fdopen(descriptor, "wb")
+
+
+def write_texts(texts: Mapping[str, str], folder: Path) -> list[Path]:
+    """Write text files into a folder: as ``write_all``."""
+    return write_all({folder / name: text.encode() for name, text in texts.items()})

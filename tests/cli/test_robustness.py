@@ -1,0 +1,526 @@
+"""Nothing hangs, nothing is replaced, nothing is silently accepted: what once did, case by case."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from xml.dom import minidom
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dessim.cli import main
+from dessim.study.sweep.executors import ClusterMissingError, address_of
+
+SMALL = ("--set", "simulate=64KiB", "--set", "threads=2", "--replications", "1")
+FAST = ("--engine", "reference", "-q", "--set", "workload.file_size=16KiB", *SMALL[2:])
+HEADER = "workload,scheme,threads,fault_around_order,completion_s"
+ROW = "sequential-read,radix_walk_trylock,1,4,15.3"
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def typed(*words: object) -> Result:
+    """What happens when somebody types `dessim` and these words."""
+    done = CliRunner().invoke(main, [str(word) for word in words])
+    assert not isinstance(done.exception, Exception) or isinstance(done.exception, SystemExit), (
+        done.exception
+    )
+    return done
+
+
+def process(*words: object, **how: object) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own."""
+    command = [sys.executable, "-m", "dessim", *map(str, words)]
+    how = {"capture_output": True, "text": True, "timeout": 60, **how}
+    return subprocess.run(command, check=False, **how)  # type: ignore[call-overload,no-any-return]
+
+
+# --- places that are written to ------------------------------------------------------------------
+
+
+def test_a_trace_replaces_no_link_and_no_pipe() -> None:
+    """Its target is written; stacks beside it, too."""
+    Path("old").write_text("old")
+    Path("link").symlink_to("old")
+    Path("link.folded").symlink_to("stacks")
+    done = typed("trace", "quickstart", *SMALL[:4], "-q", "--format", "folded", "--out", "link")
+    assert done.exit_code == 0, done.output
+    assert Path("link.folded").is_symlink()
+    assert Path("stacks").read_text()
+    os.mkfifo("pipe.folded")
+    done = typed("trace", "quickstart", *SMALL[:4], "-q", "--format", "folded", "--out", "pipe")
+    assert done.exit_code == 2
+    assert "pipe.folded: nobody reads this pipe" in done.stderr
+    assert stat.S_ISFIFO(Path("pipe.folded").lstat().st_mode)
+
+
+def test_a_full_disk_is_a_failure_with_its_remedy() -> None:
+    """Exit code 1, as for runs that cannot be stored."""
+    assert typed("run", "quickstart", *FAST).exit_code == 0
+    done = typed("report", "quickstart", "--out", "/dev/full")
+    assert done.exit_code == 1
+    assert "No space left on device" in done.stderr
+    assert "make room" in done.stderr
+    done = typed("export", "results", "--format", "csv", "--out", "/dev/full")
+    assert done.exit_code == 1
+
+
+def test_leftovers_in_the_folder_of_results_go_with_the_next_run() -> None:
+    """As the docs say; not only those of the store."""
+    Path("results/quickstart/.unfinished/old").mkdir(parents=True)
+    assert typed("run", "quickstart", *FAST).exit_code == 0
+    assert not Path("results/quickstart/.unfinished").exists()
+
+
+# --- what is checked before anything runs --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("schemes", "said"),
+    [
+        ("[nonsense]", "unknown scheme 'nonsense'"),
+        ("[{folio_batch: {nonsense: true}}]", "'folio_batch' has no option 'nonsense'"),
+    ],
+)
+def test_a_lock_loop_checks_its_schemes(schemes: str, said: str) -> None:
+    """Though it has no use for them: results name them."""
+    done = typed("run", "lock-collapse", "--set", f"schemes={schemes}", "--dry-run")
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert "--set" in done.stderr
+
+
+BROKEN = {
+    "nounlock": ('(lock("ptl"),)', "does not release ptl, which it takes at step"),
+    "twice": ('(lock("ptl"), lock("ptl"), unlock("ptl"), unlock("ptl"))', "takes ptl while it"),
+    "unlockonly": ('(unlock("ptl"),)', "releases ptl, which it does not hold: at step"),
+    "leak": ("(each_page(get_page()),)", "does not drop the reference to the page that it takes"),
+}
+
+
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_locking_is_refused_with_the_step(name: str, engine: str) -> None:
+    """A lock that is kept, taken twice or not held, a reference that leaks: for no engine."""
+    program, said = BROKEN[name]
+    Path("schemes").mkdir()
+    Path(f"schemes/{name}.py").write_text(
+        '"""x"""\nfrom dessim.kernel.alphabet import each_page, get_page, lock, unlock\n'
+        "from dessim.schemes.no_fault_around import SLOW_PATH as SLOW_PATH\n"
+        f"FAULT_AROUND = {program}\n"
+    )
+    for words in (("run", "quickstart", "--engine", engine), ("trace", "quickstart")):
+        done = typed(*words, "--set", f"schemes=[{name}]", *SMALL[:4])
+        assert done.exit_code == 2
+        assert said in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("schemes=[lock_each_page, lock_each_page]", "'lock_each_page' is in the list already"),
+        ("max_replications=1", "max_replications is 1, and replications 6"),
+        ("replications=100000", "runs: an experiment has at most 1,000,000"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(setting: str, said: str) -> None:
+    """A scheme twice, fewer runs at most than at least, more runs than can be named."""
+    sweep = "machine.cache_line.hold=[0ns,1ns,2ns,3ns,4ns,5ns,6ns]"
+    done = typed("run", "quickstart", "--dry-run", "--set", setting, "--set", sweep)
+    assert done.exit_code == 2
+    assert said in done.stderr
+
+
+def test_a_long_note_is_refused_at_its_place() -> None:
+    """Ten thousand characters are enough."""
+    text = (
+        "machine: ivybridge-ex-4s\nworkload: separate-processes\nschemes: [lock_each_page]\n"
+        f"matrix:\n  machine.cache_line.hold: [20ns]\ndescription: {'a' * 10_001}\n"
+    )
+    Path("note.yaml").write_text(text)
+    done = typed("run", "note.yaml", "--dry-run")
+    assert "note.yaml:6:14: error: the text is longer than 10000 characters" in done.stderr
+    profile = Path("machine.yaml")
+    profile.write_text(typed("show", "machine", "ivybridge-ex-4s").stdout)
+    written = profile.read_text()
+    assert "\ncache_line:\n" in written
+    profile.write_text(_with_long_note(written))
+    done = typed("show", "machine", "./machine.yaml")
+    assert done.exit_code == 2
+    assert "the text is longer than 10000 characters" in done.stderr
+    assert "machine.yaml:" in done.stderr
+
+
+def _with_long_note(text: str) -> str:
+    import re
+
+    return re.sub(r'note: "?[^",}\n]*"?', f"note: {'a' * 10_001}", text, count=1)
+
+
+def test_many_empty_bins_are_no_bomb() -> None:
+    """One fault and seconds of work: the tables are made in the memory of a few thousand bins."""
+    import resource
+
+    workload = (
+        "{access: sequential, mapping: per_process, file_size: 64KiB, page_work: 3s,"
+        " start_stagger: 0ns}"
+    )
+    Path("bomb.yaml").write_text(
+        f"machine: ivybridge-ex-4s\nworkload: {workload}\nschemes: [lock_each_page]\n"
+        "threads: 2\nreplications: 1\n"
+    )
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert typed("run", "bomb.yaml", "-q", "--engine", "reference").exit_code == 0
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+
+def test_names_that_look_alike_keep_their_results_apart() -> None:
+    """And `clean --unused` removes nobody's runs."""
+    text = "machine: ivybridge-ex-4s\nworkload: separate-processes\nreplications: 1\n"
+    for name, scheme in (("a/b", "lock_each_page"), ("a b", "folio_batch")):
+        Path("one.yaml").write_text(f"name: {name}\nschemes: [{scheme}]\n{text}")
+        assert typed("run", "one.yaml", *FAST).exit_code == 0
+    assert len([path for path in Path("results").iterdir() if path.name != "runs"]) == 2
+    assert "removed 0 runs" in typed("clean", "--unused").stdout
+
+
+@pytest.mark.parametrize("name", ["\\e[31mred", "a\\rb", "a\\nb", "\\u202eb", "\\x7f"])
+def test_control_characters_are_refused(name: str) -> None:
+    """They would reach the terminal, break rows of tables, and are no XML."""
+    Path("one.yaml").write_text(
+        f'name: "{name}"\nmachine: ivybridge-ex-4s\nworkload: separate-processes\n'
+        "schemes: [lock_each_page]\n"
+    )
+    done = typed("run", "one.yaml", "--dry-run")
+    assert done.exit_code == 2
+    assert "one.yaml:1:7: error: " in done.stderr
+    assert "control characters" in done.stderr
+    assert "\x1b" not in done.output
+
+
+def test_a_name_may_be_long_and_begin_like_a_formula() -> None:
+    """Two hundred characters of three bytes; no cell of a table is live."""
+    name = "=" + "页" * 199
+    Path("one.yaml").write_text(
+        f'name: "{name}"\nmachine: ivybridge-ex-4s\nworkload: separate-processes\n'
+        "schemes: [lock_each_page]\nreplications: 1\n"
+    )
+    done = typed("run", "one.yaml", *FAST, "--figures")
+    assert done.exit_code == 0, done.output
+    [table] = Path("results").glob("*/results.csv")
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert {len(row) for row in rows} == {len(rows[0])}
+    assert rows[1][0] == f"'{name}"
+    drawings = list(Path("results").glob("*/figures/*.svg"))
+    assert drawings
+    for drawing in drawings:
+        minidom.parse(str(drawing))
+
+
+# --- tables that people bring --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"{HEADER},completion_s\n{ROW},1\n", "own.csv:1:1: error: the header has the column"),
+        (f"{HEADER}\n{ROW.replace('15.3', '1e-320')}\n", "own.csv:2:1: error: completion_s must"),
+        (f"{HEADER}\n{ROW.replace('15.3', '')}\n", "own.csv:2:1: error: there is no measured"),
+        (f"{HEADER},speed\n{ROW},1\n", "own.csv:1:1: error: unknown column 'speed'"),
+    ],
+)
+def test_a_measured_table_is_read_strictly(text: str, said: str) -> None:
+    """With the place of what is wrong."""
+    Path("own.csv").write_text(text)
+    done = typed("validate", "--data", "own.csv", "-q")
+    assert done.exit_code == 2
+    assert said in done.stderr
+
+
+def test_a_table_that_is_no_file_is_refused_at_once() -> None:
+    """A FIFO without a writer, an endless device, a file without end."""
+    os.mkfifo("f.csv")
+    Path("l.csv").symlink_to("/dev/zero")
+    with Path("big.csv").open("wb") as file:
+        file.truncate(1 << 40)
+    for name, said in (
+        ("f.csv", "this is not a file"),
+        ("l.csv", "this is not a file"),
+        ("/dev/zero", "this is not a file"),
+        ("big.csv", "larger than 1 MiB"),
+    ):
+        done = typed("validate", "--data", name)
+        assert done.exit_code == 2
+        assert said in done.stderr
+
+
+@pytest.mark.parametrize("rows", [ROW, f"{ROW},slow"])
+def test_a_fit_of_too_few_rows_is_refused(rows: str) -> None:
+    """Of one row every second one is none; of doubtful rows none can be used."""
+    header = HEADER + (",doubtful" if rows.endswith("slow") else "")
+    Path("one.csv").write_text(f"{header}\n{rows}\n")
+    done = typed(
+        *("calibrate", "fault-around-2014", "--data", "one.csv", "--params", "kernel.rmap", "-q")
+    )
+    assert done.exit_code == 2
+    assert "cells" in done.stderr or "no row of the table" in done.stderr
+
+
+# --- files of one's own that are programs --------------------------------------------------------
+
+HOSTILE = {
+    "ends": ("import os\nos._exit(0)\n", "it ends the process that reads it (exit code 0)"),
+    "crashes": (
+        "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n",
+        "it ends the process that reads it (exit code -9)",
+    ),
+    "threads": (
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(1000,)).start()\n",
+        "it starts threads",
+    ),
+    "exits": ("import sys\nsys.exit(0)\n", "SystemExit"),
+    "endless": ("while True: pass\n", "it is still running after 0.5 s"),
+    "numbers": ("FAULT_AROUND = 5\n", "FAULT_AROUND must be a tuple of steps, found int"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_scheme_that_is_a_trap_stops_only_who_names_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says what it did; whoever names another one does not notice."""
+    from dessim.model import python_file
+
+    if name == "endless":
+        monkeypatch.setattr(python_file, "PATIENCE_S", 0.5)
+    text, said = HOSTILE[name]
+    Path("schemes").mkdir()
+    Path(f"schemes/{name}.py").write_text(f"{text}FAULT_AROUND = SLOW_PATH = ()\n{text}")
+    done = typed("run", "quickstart", "--set", f"schemes=[{name}]", *SMALL, "--dry-run")
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert f"schemes/{name}.py" in done.stderr
+    assert typed("run", "quickstart", "--dry-run").exit_code == 0
+    assert typed("list").exit_code == 0
+
+
+@pytest.mark.parametrize("text", ['print "python 2"\n', "\0", "(" * 5000, "x = '\\ud800'\n"])
+def test_a_file_that_is_no_python_blocks_nothing(text: str) -> None:
+    """Nor does a FIFO or a broken configuration of that name."""
+    for folder in ("schemes", "actors", "experiments"):
+        Path(folder).mkdir()
+        Path(folder, "notes.py").write_text(text)
+        os.mkfifo(f"{folder}/pipe.py")
+    for folder in ("machines", "workloads", "experiments", "published"):
+        Path("configs", folder).mkdir(parents=True)
+        Path("configs", folder, "notes.yaml").write_text("{")
+        Path("configs", folder, "notes.csv").write_text('"')
+    assert typed("run", "quickstart", "--dry-run").exit_code == 0
+    assert typed("run", "fault-around-2014", "--dry-run").exit_code == 0
+    done = typed("list")
+    assert done.exit_code == 0
+    assert "cannot be used:" in done.stdout
+    done = typed("figure", "notes")
+    assert done.exit_code == 2
+
+
+def test_what_a_scheme_prints_is_no_result() -> None:
+    """It goes to standard error: JSON stays JSON."""
+    Path("schemes").mkdir()
+    Path("schemes/loud.py").write_text(
+        '"""x"""\nprint("hello")\n'
+        "from dessim.schemes.no_fault_around import SLOW_PATH as SLOW_PATH\nFAULT_AROUND = ()\n"
+    )
+    done = typed("run", "quickstart", *FAST, "--set", "schemes=[loud]", "--format", "json")
+    assert done.exit_code == 0, done.output
+    json.loads(done.stdout)
+
+
+# --- the store and results -----------------------------------------------------------------------
+
+
+def test_special_files_in_the_store_stop_nobody() -> None:
+    """A FIFO, a link to an endless device, a list 200,000 levels deep."""
+    assert typed("run", "quickstart", *FAST).exit_code == 0
+    [one, *_] = sorted(Path("results/runs").iterdir())
+    (one / "stats.json").unlink()
+    os.mkfifo(one / "stats.json")
+    done = typed("status")
+    assert done.exit_code == 1
+    assert "stats.json: this is not a file" in done.stdout
+    assert typed("export", "results", "--format", "csv").exit_code == 0
+    (one / "stats.json").unlink()
+    (one / "stats.json").symlink_to("/dev/zero")
+    assert typed("status").exit_code == 1
+    Path("results/quickstart/sweep.json").write_text("[" * 200_000)
+    assert typed("status").exit_code == 1
+    done = typed("run", "quickstart", *FAST)
+    assert done.exit_code == 0, done.output
+    assert "damaged, run again" in done.stderr
+    assert typed("status").exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["results.json", "latency.csv"])
+def test_edited_results_are_not_drawn(name: str) -> None:
+    """They still parse; the seal tells. The same run writes them again."""
+    assert typed("run", "quickstart", *FAST).exit_code == 0
+    path = Path("results/quickstart", name)
+    text = path.read_text()
+    edited = text.replace("1", "2", 1)
+    assert edited != text
+    path.write_text(edited)
+    for words in (("report", "quickstart"), ("figure", "quickstart")):
+        done = typed(*words)
+        assert done.exit_code == 2
+        assert f"{name} was changed since it was written" in done.stderr
+    done = typed("status")
+    assert done.exit_code == 1
+    assert f"changed since it was written: results/quickstart/{name}" in done.stdout
+    assert typed("run", "quickstart", *FAST).exit_code == 0
+    assert path.read_text() == text
+    assert typed("report", "quickstart").exit_code == 0
+
+
+# --- streams and signals -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_any_encoding_will_do(encoding: str) -> None:
+    """What a stream cannot hold is written in other characters; JSON stays JSON."""
+    surroundings = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = process("run", "quickstart", *FAST, env=surroundings, encoding=encoding)
+    assert done.returncode == 0, done.stderr
+    assert "faults/s" in done.stdout
+    done = process(
+        "run", "quickstart", *FAST, "--format", "json", env=surroundings, encoding=encoding
+    )
+    assert done.returncode == 0, done.stderr
+    json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("stream", ["stdin", "stdout", "stderr"])
+def test_closed_streams_stop_nothing(stream: str) -> None:
+    """What was asked for is done, and no file gets the number of the stream."""
+    number = ["stdin", "stdout", "stderr"].index(stream)
+    words = [sys.executable, "-m", "dessim", "run", "quickstart", *FAST]
+    code = f"import os, sys; os.close({number}); os.execv(sys.argv[1], sys.argv[1:])"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert Path("results/quickstart/results.json").is_file()
+    assert "Traceback" not in done.stderr
+    if stream == "stdout":
+        assert "standard output is closed" in done.stderr
+
+
+def test_a_reader_that_goes_is_no_failed_run() -> None:
+    """Exit code 141, as of other commands, and nothing is said."""
+    command = [sys.executable, "-m", "dessim", "list"]
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert done.returncode == 141
+    assert done.stderr == b""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1
+    assert b"No space left" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+SLOW_IMPORT = """\
+import sys, time
+import dessim.__main__ as command
+
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "dessim.cli":
+            print("now", flush=True)
+            time.sleep(60)
+
+sys.meta_path.insert(0, Slow())
+command.entry()
+"""
+
+
+def test_ctrl_c_while_modules_are_imported_leaves_no_traceback() -> None:
+    """One word and exit code 130."""
+    one = subprocess.Popen(
+        [sys.executable, "-c", SLOW_IMPORT], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert one.stdout is not None
+    assert one.stdout.readline() == b"now\n"
+    one.send_signal(signal.SIGINT)
+    assert one.communicate(timeout=60)[1] == b"interrupted\n"
+    assert one.returncode == 130
+
+
+def test_ctrl_c_stops_a_scheme_that_spins(run_compiled: object) -> None:
+    """However many private steps an event fuses, the next look at Ctrl-C is soon."""
+    from dessim.engines import compiled
+    from dessim.engines.loop import FUSE_AT_MOST
+
+    assert compiled.CHUNK * FUSE_AT_MOST < 100_000_000, "a second at 10 ns for each step"
+
+
+# --- clusters ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"address": 5}', '{"address": "x"}'])
+def test_a_damaged_scheduler_file_is_one_error(text: str) -> None:
+    """It names the file."""
+    Path("s.json").write_text(text)
+    with pytest.raises(ClusterMissingError, match=r"s\.json: "):
+        address_of(Path("s.json"))
+
+
+def test_a_scheduler_elsewhere_must_be_encrypted_or_trusted() -> None:
+    """Dask talks pickle: whoever answers can run code."""
+    for address, plain, trusted in (
+        ("tcp://127.0.0.1:8786", False, True),
+        ("tcp://localhost:8786", False, True),
+        ("tcp://[::1]:8786", False, True),
+        ("tls://10.0.0.1:8786", False, True),
+        ("tcp://10.0.0.1:8786", False, False),
+        ("tcp://10.0.0.1:8786", True, True),
+        ("tcp://head.example:8786", False, False),
+        ("tcp://[fe80::1]:8786", False, False),
+    ):
+        Path("s.json").write_text(json.dumps({"address": address}))
+        if trusted:
+            assert address_of(Path("s.json"), plain=plain) == address
+        else:
+            with pytest.raises(ClusterMissingError, match=r"can run code here.*--cluster-plain"):
+                address_of(Path("s.json"), plain=plain)
+
+
+# --- what is reported ----------------------------------------------------------------------------
+
+
+def test_a_missed_precision_is_reported_without_a_comparison() -> None:
+    """One scheme has nobody to be compared with."""
+    done = typed(
+        *("run", "quickstart", *FAST[:-2], "--set", "schemes=[no_fault_around]"),
+        *("--set", "precision={throughput: 0.001%}", "--set", "max_replications=2"),
+        *("--replications", "2"),
+    )
+    assert done.exit_code == 0, done.output
+    assert "The wanted precision was not met at 1 of 1 points" in done.stdout

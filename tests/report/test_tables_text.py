@@ -124,6 +124,8 @@ def test_schemes_whose_sizes_differ_stay_in_one_table() -> None:
     alike = printed([grown(8, 32, 0.99, scheme="a"), grown(8, 32, 1.004, scheme="b")])
     assert "simulated" not in alike[1]
     assert alike[4] == "scaled from 32 MiB per thread; 8 MiB gives the same within 1 %"
+    apart = printed([grown(8, 32, 2.2, scheme="a")])
+    assert "; 8 MiB differs by up to 120 %, and runs are too few" in "\n".join(apart)
 
 
 def mixed(**changed: Any) -> dict[str, Any]:

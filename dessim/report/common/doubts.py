@@ -327,4 +327,5 @@ def _furthest(found: Sequence[dict[str, Any]], metrics: Sequence[Metric]) -> flo
 
 
 def _percent(ratio: float) -> str:
-    return f"{100 * ratio:.2g} %" if ratio >= 0.001 else "0.1 %"
+    digits = ".0f" if ratio >= 0.995 else ".2g"
+    return f"{100 * ratio:{digits}} %" if ratio >= 0.001 else "0.1 %"

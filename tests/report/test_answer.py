@@ -43,7 +43,7 @@ def test_both_metrics_with_the_same_numbers_of_threads_are_one_sentence() -> Non
     rows = [row(PAGES, 6, 1.06), row(PAGES, 8, 1.08), row(P99, 6, 0.25), row(P99, 8, 0.25)]
     assert answer(*rows) == [
         "Compared with old, new maps 6.0 to 8.0 % [4.9, 9.1] more pages/s"
-        " and cuts p99 by 75 % [75, 75] with 6 and 8 threads."
+        " and cuts p99 by 75.0 % [74.8, 75.2] with 6 and 8 threads."
     ]
 
 
@@ -52,7 +52,7 @@ def test_the_better_scheme_is_the_subject() -> None:
     [line] = answer(row(PAGES, 8, 0.5), row(P99, 8, 2.0))
     assert line == (
         "Compared with new, old maps 2.00 [1.98, 2.02] times as many pages/s"
-        " and cuts p99 by 50 % [49, 50] with 8 threads."
+        " and cuts p99 by 50.0 % [49.5, 50.5] with 8 threads."
     )
 
 
@@ -60,7 +60,7 @@ def test_where_it_is_worse_is_said_too() -> None:
     """More here, fewer there, and nothing of where nothing is significant."""
     rows = [row(PAGES, 1, 0.98), row(PAGES, 8, 1.5), row(PAGES, 32, 1.001), row(P99, 8, 2.5)]
     assert answer(*rows) == [
-        "Compared with old, new maps 50 % [48, 52] more pages/s with 8 threads"
+        "Compared with old, new maps 50.0 % [48.5, 51.5] more pages/s with 8 threads"
         " but maps 2.0 % [1.0, 3.0] fewer pages/s with 1 thread;"
         " raises p99 by a factor of 2.50 [2.48, 2.52] with 8 threads."
     ]
@@ -79,7 +79,7 @@ def test_no_difference_is_an_answer() -> None:
 def test_a_ratio_without_an_interval_is_never_said(why: dict[str, Any]) -> None:
     """Not stationary, unresolved, or one replication."""
     line = answer(row(PAGES, 4, 1.5), row(PAGES, 8, 3.0) | why)[0]
-    assert "50 %" in line
+    assert "50.0 %" in line
     assert "8 threads" not in line
 
 
@@ -91,7 +91,7 @@ def test_of_several_schemes_the_two_best_are_compared() -> None:
         ("all", "best", [row(PAGES, 8, 1.1)]),
     )
     assert answer_lines(found) == [
-        "Compared with all, best maps 10 % [8.9, 11] more pages/s with 8 threads."
+        "Compared with all, best maps 10.0 % [8.9, 11.1] more pages/s with 8 threads."
     ]
 
 
@@ -99,7 +99,7 @@ def test_each_place_has_a_sentence_and_many_are_cut() -> None:
     """It names the workload and what differs; after six there is the number of the others."""
     rows = [row(PAGES, 8, 1.5, fault_around_order=order) for order in range(8)]
     lines = answer(*rows)
-    assert lines[0].startswith("w, order 0: compared with old, new maps 50 %")
+    assert lines[0].startswith("w, order 0: compared with old, new maps 50.0 %")
     assert lines[6:] == ["And 2 more: see the comparisons."]
 
 

@@ -22,6 +22,8 @@ MOST_PLACES = 6
 """Sentences at most: more places than that are a table."""
 AS_TIMES = 2.0
 """From so many times on more is said as times, not as a percentage."""
+SURE_PERCENT = 5
+"""Width of an interval, per cent, up to which a tenth of a per cent means something."""
 VERBS = {
     "pages_mapped_per_s": (
         "maps {} more pages/s",
@@ -150,21 +152,16 @@ def _amount(group: list[_Seen], *, grows: bool) -> tuple[str, bool]:
         small, great = three_digits(min(ratios)), three_digits(max(ratios))
         ends = f"[{three_digits(low)}, {three_digits(high)}]"
         return f"{_range(small, great)} {ends}", True
-    if grows:
-        small, great = _per_cent(min(ratios) - 1), _per_cent(max(ratios) - 1)
-        ends = f"[{_per_cent(low - 1)}, {_per_cent(high - 1)}]"
-    else:
-        small, great = _per_cent(1 - max(ratios)), _per_cent(1 - min(ratios))
-        ends = f"[{_per_cent(1 - high)}, {_per_cent(1 - low)}]"
-    return f"{_range(small, great)} % {ends}", False
+    sign = 100 if grows else -100
+    changes = sorted(sign * (x - 1) for x in (min(ratios), max(ratios)))
+    surely = sorted(sign * (x - 1) for x in (low, high))
+    digits = 1 if surely[1] - surely[0] < SURE_PERCENT else 0
+    words = [f"{x:.{digits}f}" for x in (*changes, *surely)]
+    return f"{_range(words[0], words[1])} % [{words[2]}, {words[3]}]", False
 
 
 def _range(small: str, great: str) -> str:
     return small if small == great else f"{small} to {great}"
-
-
-def _per_cent(share: float) -> str:
-    return f"{share * 100:.1f}" if abs(share) < 0.0995 else f"{share * 100:.0f}"
 
 
 def _counts(threads: list[int]) -> str:

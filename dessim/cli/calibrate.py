@@ -18,6 +18,7 @@ from dessim.cli.options import DATA, SIMULATION
 from dessim.cli.results import report_files
 from dessim.files.names import folder_name
 from dessim.files.reading import read_text
+from dessim.files.writing import write_texts
 
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point
@@ -192,7 +193,6 @@ def _fit(
     engine: str,
 ) -> None:
     """Fit, write profile and documents, validate the new profile, and print it all."""
-    from dessim.files.writing import write_texts
     from dessim.measure.statistics.fitting import knowledge
     from dessim.study.fidelity.calibrate import (
         check_carried,

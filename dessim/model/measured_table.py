@@ -22,7 +22,7 @@ LEAST, MOST = 1e-12, 1e18
 
 
 @dataclass
-class Table:
+class MeasuredTable:
     """A table as written.
 
     Attributes
@@ -56,7 +56,7 @@ class Table:
             raise ConfigError(self.problems)
 
 
-def read_table(path: Path, check_columns: Callable[[list[str]], None]) -> Table:
+def read_table(path: Path, check_columns: Callable[[list[str]], None]) -> MeasuredTable:
     """Read a measured table.
 
     Parameters
@@ -73,7 +73,7 @@ def read_table(path: Path, check_columns: Callable[[list[str]], None]) -> Table:
     """
     lines = lines_of(path)
     comments = [line.lstrip("#").strip() for line in lines if line.startswith("#")]
-    table = Table(Source(str(path), tuple(lines)), " ".join(comments))
+    table = MeasuredTable(Source(str(path), tuple(lines)), " ".join(comments))
     header: list[str] | None = None
     for at, line in enumerate(lines):
         if not line or line.startswith("#"):

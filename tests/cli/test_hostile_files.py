@@ -1,0 +1,157 @@
+"""Programs that are traps, special files in the store, edited results: what once went wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dessim.cli import main
+
+SMALL = ("--set", "simulate=64KiB", "--set", "threads=2", "--replications", "1")
+FAST = ("--engine", "reference", "-q", "--set", "workload.file_size=16KiB", *SMALL[2:])
+HEADER = "workload,scheme,threads,fault_around_order,completion_s"
+ROW = "sequential-read,radix_walk_trylock,1,4,15.3"
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def typed(*words: object) -> Result:
+    """What happens when somebody types `dessim` and these words."""
+    done = CliRunner().invoke(main, [str(word) for word in words])
+    assert not isinstance(done.exception, Exception) or isinstance(done.exception, SystemExit), (
+        done.exception
+    )
+    return done
+
+
+def process(*words: object, **how: object) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own."""
+    command = [sys.executable, "-m", "dessim", *map(str, words)]
+    how = {"capture_output": True, "text": True, "timeout": 60, **how}
+    return subprocess.run(command, check=False, **how)  # type: ignore[call-overload,no-any-return]
+
+
+# --- files of one's own that are programs --------------------------------------------------------
+
+HOSTILE = {
+    "ends": ("import os\nos._exit(0)\n", "it ends the process that reads it (exit code 0)"),
+    "crashes": (
+        "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n",
+        "it ends the process that reads it (exit code -9)",
+    ),
+    "threads": (
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(1000,)).start()\n",
+        "it starts threads",
+    ),
+    "exits": ("import sys\nsys.exit(0)\n", "SystemExit"),
+    "endless": ("while True: pass\n", "it is still running after 0.5 s"),
+    "numbers": ("FAULT_AROUND = 5\n", "FAULT_AROUND must be a tuple of steps, found int"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_scheme_that_is_a_trap_stops_only_who_names_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says what it did; whoever names another one does not notice."""
+    from dessim.model import python_file
+
+    if name == "endless":
+        monkeypatch.setattr(python_file, "PATIENCE_S", 0.5)
+    text, said = HOSTILE[name]
+    Path("schemes").mkdir()
+    Path(f"schemes/{name}.py").write_text(f"{text}FAULT_AROUND = SLOW_PATH = ()\n{text}")
+    done = typed("run", "quickstart", "--set", f"schemes=[{name}]", *SMALL, "--dry-run")
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert f"schemes/{name}.py" in done.stderr
+    assert typed("run", "quickstart", "--dry-run").exit_code == 0
+    assert typed("list").exit_code == 0
+
+
+@pytest.mark.parametrize("text", ['print "python 2"\n', "\0", "(" * 5000, "x = '\\ud800'\n"])
+def test_a_file_that_is_no_python_blocks_nothing(text: str) -> None:
+    """Nor does a FIFO or a broken configuration of that name."""
+    for folder in ("schemes", "actors", "experiments"):
+        Path(folder).mkdir()
+        Path(folder, "notes.py").write_text(text)
+        os.mkfifo(f"{folder}/pipe.py")
+    for folder in ("machines", "workloads", "experiments", "published"):
+        Path("configs", folder).mkdir(parents=True)
+        Path("configs", folder, "notes.yaml").write_text("{")
+        Path("configs", folder, "notes.csv").write_text('"')
+    assert typed("run", "quickstart", "--dry-run").exit_code == 0
+    assert typed("run", "fault-around-2014", "--dry-run").exit_code == 0
+    done = typed("list")
+    assert done.exit_code == 0
+    assert "cannot be used:" in done.stdout
+    done = typed("figure", "notes")
+    assert done.exit_code == 2
+
+
+def test_what_a_scheme_prints_is_no_result() -> None:
+    """It goes to standard error: JSON stays JSON."""
+    Path("schemes").mkdir()
+    Path("schemes/loud.py").write_text(
+        '"""x"""\nprint("hello")\n'
+        "from dessim.schemes.no_fault_around import SLOW_PATH as SLOW_PATH\nFAULT_AROUND = ()\n"
+    )
+    done = typed("run", "quickstart", *FAST, "--set", "schemes=[loud]", "--format", "json")
+    assert done.exit_code == 0, done.output
+    json.loads(done.stdout)
+
+
+# --- the store and results -----------------------------------------------------------------------
+
+
+def test_special_files_in_the_store_stop_nobody() -> None:
+    """A FIFO, a link to an endless device, a list 200,000 levels deep."""
+    assert typed("run", "quickstart", *FAST).exit_code == 0
+    [one, *_] = sorted(Path("results/runs").iterdir())
+    (one / "stats.json").unlink()
+    os.mkfifo(one / "stats.json")
+    done = typed("status")
+    assert done.exit_code == 1
+    assert "stats.json: this is not a file" in done.stdout
+    assert typed("export", "results", "--format", "csv").exit_code == 0
+    (one / "stats.json").unlink()
+    (one / "stats.json").symlink_to("/dev/zero")
+    assert typed("status").exit_code == 1
+    Path("results/quickstart/sweep.json").write_text("[" * 200_000)
+    assert typed("status").exit_code == 1
+    done = typed("run", "quickstart", *FAST)
+    assert done.exit_code == 0, done.output
+    assert "damaged, run again" in done.stderr
+    assert typed("status").exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["results.json", "latency.csv"])
+def test_edited_results_are_not_drawn(name: str) -> None:
+    """They still parse; the seal tells. The same run writes them again."""
+    assert typed("run", "quickstart", *FAST).exit_code == 0
+    path = Path("results/quickstart", name)
+    text = path.read_text()
+    edited = text.replace("1", "2", 1)
+    assert edited != text
+    path.write_text(edited)
+    for words in (("report", "quickstart"), ("figure", "quickstart")):
+        done = typed(*words)
+        assert done.exit_code == 2
+        assert f"{name} was changed since it was written" in done.stderr
+    done = typed("status")
+    assert done.exit_code == 1
+    assert f"changed since it was written: results/quickstart/{name}" in done.stdout
+    assert typed("run", "quickstart", *FAST).exit_code == 0
+    assert path.read_text() == text
+    assert typed("report", "quickstart").exit_code == 0

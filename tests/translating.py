@@ -58,7 +58,4 @@ def machine_code(function: types.FunctionType, level: int = 1, **how: Any) -> An
     notes = function.__annotations__
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
     arrays = tuple(notes[name] == "World" for name in names)
-    loaded = objects.Loaded(code, {function.__name__: arrays})
-    entry = loaded.functions[function.__name__]
-    entry.loaded = loaded
-    return entry
+    return objects.Loaded(code, {function.__name__: arrays}).functions[function.__name__]

@@ -1,4 +1,4 @@
-"""The compiled engine: numba compiles the kernel's own source and a small event loop around it."""
+"""The compiled engine: the kernel's own source and a small event loop, as machine code."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -59,9 +59,9 @@ def _chunks(w: Any, budget: int, log: Any, *, logged: bool = False) -> Iterator[
     starts = [int(w[w[lay.H_TASK] + i * lay.T_WORDS + lay.T_AT]) for i in range(tasks)]
     left = loop.TOO_LATE if max(starts) >= loop.NEVER >> bits else 0
     if not left:
-        entries.start(words, tree, leaves, bits)
+        entries.first_keys(words, tree, leaves, bits)
     while not left:
-        left = entries.go_on(words, tree, leaves, bits, budget, log)
+        left = entries.run_chunk(words, tree, leaves, bits, budget, log)
         if not left:
             yield int(tree[1]) >> bits
     if left == loop.TOO_LATE:

@@ -76,14 +76,15 @@ class Loaded:
         kinds = [ctypes.c_void_p if array else ctypes.c_int64 for array in arrays]
         call = ctypes.CFUNCTYPE(ctypes.c_int64, *kinds)(self.engine.get_function_address(name))
 
-        def entry(*given: Any) -> int:
+        def entry(*given: Any, engine: Any = self.engine) -> int:  # it owns the code: kept alive
             if len(given) != len(arrays):
                 raise TypeError(f"{name} takes {len(arrays)} arguments")
-            passed = (
-                words_at(value) if array else value
-                for value, array in zip(given, arrays, strict=True)
-            )
-            return int(call(*passed))
+            places = [words_at(value) for value, array in zip(given, arrays, strict=True) if array]
+            if len(set(places)) < len(places):
+                raise TypeError(f"{name} takes arrays that do not overlap")
+            place = iter(places)
+            pairs = zip(given, arrays, strict=True)
+            return int(call(*(next(place) if array else value for value, array in pairs)))
 
         return entry
 

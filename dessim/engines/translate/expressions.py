@@ -9,7 +9,7 @@ from llvmlite import ir
 
 from dessim.engines.translate.blocks import RESULT, Names, Way, meet
 from dessim.engines.translate.integers import WORD, Integers, Value
-from dessim.engines.translate.source import POINTERS, Source, read
+from dessim.engines.translate.source import EXTREMES, POINTERS, Source, read
 
 WORD_BYTES = 8
 
@@ -181,6 +181,8 @@ class Expressions:
     def value_call(self, node: ast.Call) -> Value:
         """Call a function, or put it in place of the call."""
         assert isinstance(node.func, ast.Name)
+        if node.func.id in EXTREMES and self.frame.source.is_builtin(node.func.id):
+            return self.extreme(node.func.id == "min", [self.value(each) for each in node.args])
         called = self.frame.source.called(node.func.id)
         assert called is not None
         source = read(called)
@@ -190,9 +192,24 @@ class Expressions:
                 arguments[name] = self.pointer(argument)
             else:
                 arguments[name] = self.numbers.kept(self.value(argument))
+        worlds = [id(arguments[name]) for name in source.pointers]
+        if len(set(worlds)) < len(worlds):  # LLVM is told that they do not overlap
+            raise self.frame.source.refuse(node, "passes one World twice")
         if self.module.in_place(source, arguments):
             return self.put_in_place(source, arguments)
         return self.call(source, arguments)
+
+    def extreme(self, least: bool, values: list[Value]) -> Value:
+        """Return the least or the greatest of some values, all of which are evaluated."""
+        best = self.numbers.kept(values[0])
+        for value in values[1:]:
+            better = self.numbers.compared(ast.Lt() if least else ast.Gt(), value, best)
+            if isinstance(better, int):
+                best = self.numbers.kept(value) if better else best
+            else:
+                word = self.numbers.word
+                best = self.builder.select(self.numbers.bit(better), word(value), word(best))
+        return best
 
     def call(self, source: Source, arguments: Names) -> Value:
         """Call a function of the module."""

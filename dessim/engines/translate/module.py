@@ -56,11 +56,12 @@ class Module:
         """Return whether a function is put in the place of a call."""
         return source.name in self.inlined or (bool(self.inlined) and source.size <= SMALL)
 
-    def unrolled(self, first: Value, stop: Value, step: int, node: Any) -> bool:
-        """Return whether a loop over a range is written turn by turn."""
-        if not isinstance(first, int) or not isinstance(stop, int):
-            return False
-        return len(range(first, stop, step)) <= TURNS_UNROLLED
+    def turns(self, first: Value, stop: Value, step: Value) -> range | None:
+        """Return the numbers of a loop that is written turn by turn, or None."""
+        if not all(isinstance(bound, int) for bound in (first, stop, step)):
+            return None
+        found = range(first, stop, step)
+        return found if len(found) <= TURNS_UNROLLED else None
 
     def callee(self, source: Source, arguments: Names) -> tuple[Any, list[Any]]:
         """Return the LLVM function for a call, and what is passed to it."""

@@ -23,6 +23,7 @@ ARITHMETIC = (
     *(ast.BitAnd, ast.BitOr, ast.BitXor, ast.LShift, ast.RShift),
 )
 COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
+EXTREMES = ("min", "max")
 STATEMENTS = (
     *(ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Return, ast.If),
     *(ast.While, ast.For, ast.Break, ast.Continue, ast.Pass),
@@ -68,6 +69,10 @@ class Source:
         line = getattr(node, "lineno", self.function.__code__.co_firstlineno)
         path = self.function.__code__.co_filename
         return NotTranslatable(f"{path}:{line}: in {self.name}(): {what}")
+
+    def is_builtin(self, name: str) -> bool:
+        """Return whether a name is neither local nor the module's own."""
+        return not (name in self.function.__globals__ or name in self.function.__code__.co_varnames)
 
     def called(self, name: str) -> types.FunctionType | None:
         """Return the function that a name stands for, if it does."""
@@ -220,12 +225,17 @@ class _Check:
         self.statements(node.body)
 
     def check_for(self, node: ast.For) -> None:
-        """Check a loop over a range."""
+        """Check a loop over a range, or over some numbers."""
         self.need(not node.orelse, node, "a loop has no else")
         self.need(isinstance(node.target, ast.Name), node, "a loop counts in a name")
         call = node.iter
+        if isinstance(call, ast.Tuple) and call.elts:
+            for each in call.elts:
+                self.expression(each)
+            self.statements(node.body)
+            return
         counts = isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
-        counts = counts and call.func.id == "range" and "range" not in self.locals  # type: ignore[attr-defined]
+        counts = counts and call.func.id == "range" and self.source.is_builtin("range")  # type: ignore[attr-defined]
         self.need(counts, node, "a for loop goes over a range")
         assert isinstance(call, ast.Call)
         self.need(
@@ -278,8 +288,13 @@ class _Check:
         self.need(isinstance(value, int), node, f"{node.id!r} is no integer of the module")
 
     def call(self, node: ast.Call) -> None:
-        """Check a call of a function of the same kind."""
+        """Check a call of a function of the same kind, or of ``min`` and ``max``."""
         function = node.func.id if isinstance(node.func, ast.Name) else None
+        if function in EXTREMES and self.source.is_builtin(function):
+            self.need(len(node.args) > 1 and not node.keywords, node, f"{function} of some numbers")
+            for argument in node.args:
+                self.expression(argument)
+            return
         known = function is not None and function not in self.locals
         called = self.source.called(function) if known and function else None
         if called is None:

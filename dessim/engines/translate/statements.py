@@ -160,13 +160,18 @@ class Statements(Expressions):
         return again, breaks
 
     def write_for(self, node: ast.For) -> bool:
-        """Loop over a range, whose bounds are evaluated once."""
+        """Loop over a range, whose bounds are evaluated once, or over some numbers."""
+        if isinstance(node.iter, ast.Tuple):
+            return self.turn_by_turn(
+                node, [self.numbers.kept(self.value(n)) for n in node.iter.elts]
+            )
         assert isinstance(node.iter, ast.Call)
         assert isinstance(node.target, ast.Name)
         first, stop, step = self.bounds(node.iter)
         name = node.target.id
-        if self.module.unrolled(first, stop, step, node):
-            return self.turn_by_turn(node, range(first, stop, step))
+        turns = self.module.turns(first, stop, step)
+        if turns is not None:
+            return self.turn_by_turn(node, turns)
         # The count is a name that no program can have, so that the body may change its own.
         count = f"<{name} {len(self.frame.loops)}>"
         changed = names_assigned(node.body) | {count, name}
@@ -174,7 +179,7 @@ class Statements(Expressions):
         head, self.frame.names, phis = begin_loop(self.builder, names, changed)
         value = self.frame.names[count]
         turn, behind = self.block("turn"), self.block("behind")
-        self.builder.cbranch(self.numbers.compared(ast.Lt(), value, stop), turn, behind)
+        self.builder.cbranch(self.is_inside(value, stop, step), turn, behind)
         leaving = [Way(behind, dict(self.frame.names))]
         self.builder.position_at_end(turn)
         self.frame.names[name] = value
@@ -184,18 +189,29 @@ class Statements(Expressions):
             end_loop(self.builder, head, self.frame.names, phis)
         return self.go_on(leaving + breaks, "behind")
 
-    def bounds(self, call: ast.Call) -> tuple[Value, Value, int]:
+    def bounds(self, call: ast.Call) -> tuple[Value, Value, Value]:
         """Return where a range begins, where it ends, and its step."""
         given = [self.numbers.kept(self.value(bound)) for bound in call.args]
         if len(given) == 1:
             return 0, given[0], 1
         step = given[2] if len(given) == 3 else 1
-        if not isinstance(step, int) or step <= 0:
-            raise self.frame.source.refuse(call, "the step of a range is a positive constant")
+        if isinstance(step, int) and step == 0:
+            raise self.frame.source.refuse(call, "the step of a range is not zero")
         return given[0], given[1], step
 
-    def turn_by_turn(self, node: ast.For, turns: range) -> bool:
-        """Write each turn of a loop whose bounds are known."""
+    def is_inside(self, value: Value, stop: Value, step: Value) -> Value:
+        """Return whether a number is still in a range; with a step of 0 none is."""
+        if isinstance(step, int):
+            return self.numbers.compared(ast.Lt() if step > 0 else ast.Gt(), value, stop)
+        builder, numbers = self.builder, self.numbers
+        below = numbers.compared(ast.Lt(), value, stop)
+        above = numbers.compared(ast.Gt(), value, stop)
+        up = builder.and_(numbers.bit(numbers.compared(ast.Gt(), step, 0)), numbers.bit(below))
+        down = builder.and_(numbers.bit(numbers.compared(ast.Lt(), step, 0)), numbers.bit(above))
+        return builder.or_(up, down)
+
+    def turn_by_turn(self, node: ast.For, turns: Iterable[Value]) -> bool:
+        """Write each turn of a loop on its own."""
         assert isinstance(node.target, ast.Name)
         leaving: list[Way] = []
         for number in turns:

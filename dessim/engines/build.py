@@ -195,7 +195,7 @@ def compiled(
                 LOG.warning(notice)
                 code = machine_code(roots, logged, inlined)
                 code_cache.publish(name, code)
-    return dict(objects.Loaded(code, {f.__name__: _arrays(f) for f in roots}).functions)
+    return dict(objects.Loaded(code, {f.__name__: arrays_of(f) for f in roots}).functions)
 
 
 def machine_code(roots: Roots, logged: bool, inlined: frozenset[str]) -> bytes:
@@ -205,7 +205,7 @@ def machine_code(roots: Roots, logged: bool, inlined: frozenset[str]) -> bytes:
     return objects.emit(translate(roots, inlined=inlined, constants={"LOGGING": int(logged)}))
 
 
-def _arrays(function: Callable[..., Any]) -> tuple[bool, ...]:
+def arrays_of(function: Callable[..., Any]) -> tuple[bool, ...]:
     """Return which parameters of an entry point are arrays of words."""
     code, notes = function.__code__, function.__annotations__
     names = code.co_varnames[: code.co_argcount]

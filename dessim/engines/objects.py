@@ -42,6 +42,16 @@ def emit(text: str, level: int = OPTIMISED) -> bytes:
     """
     llvm = _llvm()
     machine = _machine(llvm, level)
+    return bytes(machine.emit_object(_optimised(llvm, machine, text, level)))
+
+
+def optimised(text: str, level: int = OPTIMISED) -> str:
+    """Return what LLVM makes of a module, in LLVM's language."""
+    llvm = _llvm()
+    return str(_optimised(llvm, _machine(llvm, level), text, level))
+
+
+def _optimised(llvm: Any, machine: Any, text: str, level: int) -> Any:
     module = llvm.parse_assembly(text)
     module.verify()
     module.triple = llvm.get_process_triple()
@@ -50,7 +60,7 @@ def emit(text: str, level: int = OPTIMISED) -> bytes:
     options.loop_unrolling = False
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
-    return bytes(machine.emit_object(module))
+    return module
 
 
 class Loaded:

@@ -1,14 +1,14 @@
 """Expressions: what is written for each kind of them."""
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from llvmlite import ir
 
 from dessim.engines.translate.blocks import RESULT, Names, Way, meet
-from dessim.engines.translate.integers import WORD, Integers, Value
+from dessim.engines.translate.integers import WORD, Integers, Value, constant
 from dessim.engines.translate.source import EXTREMES, POINTERS, Source, read
 
 WORD_BYTES = 8
@@ -196,8 +196,32 @@ class Expressions:
         if len(set(worlds)) < len(worlds):  # LLVM is told that they do not overlap
             raise self.frame.source.refuse(node, "passes one World twice")
         if self.module.in_place(source, arguments):
+            name, numbers = self.module.cases(source)
+            if numbers and not isinstance(arguments[name], int):
+                return self.case_by_case(source, arguments, name, numbers)
             return self.put_in_place(source, arguments)
         return self.call(source, arguments)
+
+    def case_by_case(
+        self, source: Source, arguments: Names, name: str, numbers: Iterable[int]
+    ) -> Value:
+        """Put a function in place once for each number that an argument may be; else call it."""
+        otherwise = self.block("otherwise")
+        choice = self.builder.switch(arguments[name], otherwise)
+        before, ways = self.frame.names, []
+        for number in (*numbers, None):
+            block = otherwise if number is None else self.block(f"{name}{number}")
+            self.builder.position_at_end(block)
+            self.frame.names = dict(before)
+            if number is None:
+                value = self.call(source, arguments)
+            else:
+                choice.add_case(constant(number), block)
+                value = self.put_in_place(source, {**arguments, name: number})
+            names = {**self.frame.names, RESULT: self.numbers.kept(value)}
+            ways.append(Way(self.builder.block, names))
+        self.frame.names = meet(self.builder, ways, "done") or {}
+        return self.frame.names.pop(RESULT)
 
     def extreme(self, least: bool, values: list[Value]) -> Value:
         """Return the least or the greatest of some values, all of which are evaluated."""

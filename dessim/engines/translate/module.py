@@ -56,6 +56,10 @@ class Module:
         """Return whether a function is put in the place of a call."""
         return source.name in self.inlined or (bool(self.inlined) and source.size <= SMALL)
 
+    def cases(self, source: Source) -> tuple[str, tuple[int, ...]]:
+        """Return the argument for whose numbers a function is written one by one, and these."""
+        return "", ()
+
     def turns(self, first: Value, stop: Value, step: Value) -> range | None:
         """Return the numbers of a loop that is written turn by turn, or None."""
         if not all(isinstance(bound, int) for bound in (first, stop, step)):

@@ -57,7 +57,8 @@ class Course:
                 self.begin()
                 self.own = _kept(self.name)
             elif self.chunks == MAKE_AFTER:
-                self.making = threading.Thread(target=self.make, daemon=True)
+                # No daemon: LLVM must not be at work while the process is taken down around it.
+                self.making = threading.Thread(target=self.make, daemon=False)
                 self.making.start()
         return self.own or self.shared
 

@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks import c_programs
 from benchmarks.timing import Comparison, Spread
 
-PACKAGES = ("dessim", "numba", "numpy", "scipy", "simpy", "Ciw", "cimba")
+PACKAGES = ("dessim", "llvmlite", "numpy", "scipy", "simpy", "Ciw", "cimba")
 
 
 def processor() -> str:

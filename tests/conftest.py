@@ -13,7 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 # Compiled code is kept between runs of the tests, in one place for all workers.
-os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(tempfile.gettempdir()) / "dessim-numba-cache"))
+os.environ.setdefault("DESSIM_CACHE_DIR", str(Path(tempfile.gettempdir()) / "dessim-tests-cache"))
 
 
 # Started in the background of a script, the tests would hand an ignored Ctrl-C on to the commands

@@ -14,7 +14,7 @@ from dessim.measure.statistics.flags import FLAGS
 from dessim.model import ConfigError
 from dessim.report.plot.drawing import UnknownFigureError
 
-HEAVY = ("numba", "simpy", "scipy", "matplotlib", "pyarrow", "pandas", "numpy", "pydantic")
+HEAVY = ("llvmlite", "simpy", "scipy", "matplotlib", "pyarrow", "pandas", "numpy", "pydantic")
 
 
 @pytest.fixture(scope="module")

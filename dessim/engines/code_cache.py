@@ -1,63 +1,57 @@
 """Where compiled code is kept between runs.
 
-A directory holds what was compiled from one state of the code, by one Python and one numba, for
-one kind of CPU; its name is a digest of all of them, so that what is found under the name is never
-stale. A process compiles into a directory of its own and renames it when it is complete:
-others see all of it or nothing. Check sums tell a damaged directory, which is then compiled anew.
+A file holds what was compiled from one state of the code, by one LLVM, for one kind of CPU; its
+name is a digest of all of them, so that what is found under the name is never stale. A process
+writes a file of its own and renames it when it is complete: others see all of it or nothing. It
+begins with its check sum: a damaged file is compiled anew.
 """
 
 import fcntl
 import hashlib
-import json
 import os
-import shutil
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 
 import dessim
 
-MANIFEST = "manifest.json"
+CHOSEN = "DESSIM_CACHE_DIR"
+UNFINISHED = ".part"
+DAY_S = 24 * 3600
 
 
 def key(variant: str, *decisive: str) -> str:
-    """Return the name of the directory of compiled code.
-
-    numba's own cache sees a change of the cached function's file only; a change in a module that it
-    calls would run old code.
+    """Return the name of a file of compiled code.
 
     Parameters
     ----------
     variant : str
         A readable part of the name.
     *decisive : str
-        All that decides what is compiled, besides Python, numba and the machine.
+        All that decides what is compiled, besides Python, LLVM and the machine.
     """
     llvm = import_module("llvmlite.binding")
-    switches = {k: v for k, v in os.environ.items() if k.startswith("NUMBA_")}
-    switches.pop("NUMBA_CACHE_DIR", None)  # where it is kept is not what it is
     everything = (
         decisive,
         sys.version,
-        metadata.version("numba"),
-        metadata.version("llvmlite"),
+        import_module("llvmlite").__version__,
+        llvm.llvm_version_info,
         llvm.get_process_triple(),
         llvm.get_host_cpu_name(),
         sorted(llvm.get_host_cpu_features().items()),
-        sorted(switches.items()),
-        dessim.__file__,  # numba looks a function up by its file
     )
     digest = hashlib.sha256(repr(everything).encode()).hexdigest()
-    return f"{dessim.__version__}-{variant}-{digest[:16]}"
+    return f"{dessim.__version__}-{variant}-{digest[:24]}.o"
 
 
 def _places() -> Iterator[Path]:
     """Yield the directories in which compiled code may be kept, the best first."""
-    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    chosen = os.environ.get(CHOSEN)
     if chosen:
         yield Path(chosen).absolute() / "dessim"
     else:
@@ -78,40 +72,24 @@ def _is_ours(directory: Path) -> bool:
     return mine and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-def _check_sums(directory: Path) -> dict[str, str]:
-    files = (path for path in sorted(directory.rglob("*")) if path.is_file())
-    return {
-        path.relative_to(directory).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in files
-        if path.name != MANIFEST
-    }
+def _sealed(code: bytes) -> bytes:
+    """Return what a file holds: a check sum, then the code."""
+    return hashlib.sha256(code).digest() + code
 
 
-def _is_complete(directory: Path) -> bool:
-    """Return whether a directory holds what was once put there, unchanged."""
-    try:
-        noted = json.loads((directory / MANIFEST).read_bytes())
-        return bool(noted) and noted == _check_sums(directory)
-    except (OSError, ValueError):
-        return False
+def _opened(content: bytes) -> bytes | None:
+    """Return the code that a file holds, or None if it is not what was once put there."""
+    code = content[hashlib.sha256().digest_size :]
+    return code if code and _sealed(code) == content else None
 
 
-def stored(name: str) -> Path | None:
-    """Return the directory of compiled code of this name, if it is there and whole."""
-    for place in _places():
-        directory = place / name
-        # numba takes no directory that it cannot write to, even if it only reads
-        if _is_complete(directory) and os.access(directory, os.W_OK):
-            return directory
-    return None
-
-
-def workshop(name: str) -> Path | None:
-    """Return a new directory to compile into, or None if there is no place to write."""
+def stored(name: str) -> bytes | None:
+    """Return the compiled code of this name, if it is there and whole; it need not be writable."""
     for place in _places():
         with suppress(OSError):
-            place.mkdir(parents=True, exist_ok=True)
-            return Path(tempfile.mkdtemp(prefix=f"{name}.", dir=place))
+            code = _opened((place / name).read_bytes())
+            if code is not None:
+                return code
     return None
 
 
@@ -133,26 +111,36 @@ def alone() -> Iterator[None]:
         yield
 
 
-def publish(work: Path, name: str) -> None:
-    """Give a directory that is complete the name under which other processes find it.
+def publish(name: str, code: bytes) -> Path | None:
+    """Keep code under a name, in the first place that can be written to.
 
-    If somebody else was faster, theirs stays: it is the same code. If something damaged is in the
-    way, it is replaced.
+    What is in the way, damaged or the same, is replaced in one stroke. Who can store nothing
+    compiles again next time.
+
+    Returns
+    -------
+    Path or None
+        Where it is now.
     """
-    with suppress(OSError):  # who cannot store compiles again next time
-        check_sums = _check_sums(work)
-        if not check_sums:
-            return
-        (work / MANIFEST).write_text(json.dumps(check_sums, indent=1))
-        final = work.parent / name
-        if final.exists() and not _is_complete(final):
-            damaged = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=work.parent))
-            os.replace(final, damaged)
-            remove(damaged)
-        os.rename(work, final)
+    for place in _places():
+        with suppress(OSError):
+            place.mkdir(parents=True, exist_ok=True)
+            _sweep(place)
+            number, part = tempfile.mkstemp(prefix=f"{name}.", suffix=UNFINISHED, dir=place)
+            try:
+                with os.fdopen(number, "wb") as file:
+                    file.write(_sealed(code))
+                os.replace(part, place / name)
+            except BaseException:
+                os.unlink(part)
+                raise
+            return place / name
+    return None
 
 
-def remove(work: Path | None) -> None:
-    """Remove a directory that was compiled into, if it is still there."""
-    if work is not None:
-        shutil.rmtree(work, ignore_errors=True)
+def _sweep(place: Path) -> None:
+    """Remove what writers left that were killed: nobody writes for a day."""
+    for left in place.glob(f"*{UNFINISHED}"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > DAY_S:
+                left.unlink()

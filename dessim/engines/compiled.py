@@ -1,9 +1,9 @@
-"""The compiled engine: numba compiles the kernel's own source and a small event loop around it."""
+"""The compiled engine: the kernel's own source and a small event loop, as machine code."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from dessim.engines import build, loop
+from dessim.engines import build, loop, specialise
 from dessim.engines.deadlock import Deadlock, why_halted
 from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
@@ -61,9 +61,11 @@ def _chunks(w: Any, budget: int, log: Any, *, logged: bool = False) -> Iterator[
     starts = [int(w[w[lay.H_TASK] + i * lay.T_WORDS + lay.T_AT]) for i in range(tasks)]
     left = loop.TOO_LATE if max(starts) >= loop.NEVER >> bits else 0
     if not left:
-        entries.start(words, tree, leaves, bits)
+        entries.first_keys(words, tree, leaves, bits)
+    course = specialise.Course(w, entries.run_chunk)
     while not left:
-        left = entries.go_on(words, tree, leaves, bits, budget, log)
+        go_on = entries.run_chunk if logged else course.loop()
+        left = go_on(words, tree, leaves, bits, budget, log)
         if not left:
             yield int(tree[1]) >> bits
     if left == loop.TOO_LATE:
@@ -73,6 +75,7 @@ def _chunks(w: Any, budget: int, log: Any, *, logged: bool = False) -> Iterator[
         )
     if entries.plain:
         w[:] = words
+    course.check()
     if left == loop.STOPPED:
         raise why_halted(w)
     if w[lay.H_ENDED] != tasks:

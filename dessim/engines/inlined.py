@@ -11,6 +11,7 @@ INLINED = frozenset(
         "run_chunk",
         "set_key",
         "advance",
+        "advance_at",
         "delay_ps",
         "own_delay_ps",
         "step",

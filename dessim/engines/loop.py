@@ -1,4 +1,4 @@
-"""The event loop that numba compiles together with the kernel.
+"""The event loop that is compiled together with the kernel.
 
 A winner tree over tasks holds one key each, ``time << bits | task``: the root is the next event,
 ties are settled by the task. After an event, steps of the same task that nobody else can see follow

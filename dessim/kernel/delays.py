@@ -303,14 +303,14 @@ def mm_line_ps(w: World, task: int, line: int, op: int, now: int) -> int:
     return access_ps(w, task, place, op, now, 0)
 
 
-def delay_ps(w: World, task: int, now: int) -> int:
+def delay_ps(w: World, task: int, pc: int, now: int) -> int:
     """Return ps until the current step is over, or ASLEEP if it has to wait for its cache line.
 
     The line and how it is asked for decide; only some operations have a rule of their own. The
     step's own work (``I_COST``) is not included: ``advance`` adds it.
     """
     t = w[H_TASK] + task * T_WORDS
-    i = w[H_PROG] + w[t + T_PC] * I_WORDS
+    i = w[H_PROG] + pc * I_WORDS
     timed = w[i + I_TIMED]
     line = timed & (OWN_RULE - 1)
     if line == PAGE_LINE:

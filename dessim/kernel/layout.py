@@ -154,6 +154,15 @@ H_WALKERS = _header.word()
 H_WALKER = _header.word()  # base, H_WALKERS words per core: until when each of them is busy
 H_WORDS = _header.end(multiple=8)
 
+# Words of the header that steps change. The others stay as setting up left them, and so do the
+# instructions: a loop for one program may take them for numbers (``engines.specialise``), except
+# for the key, so that runs that differ in their random draws alone share it.
+H_CHANGING = (
+    *(H_SERIES_SHIFT, H_STEADY_FROM, H_STEADY_TO, H_EVENTS, H_END, H_LIVE, H_ENDED),
+    *(H_IO_HEAD, H_IO_TAIL, H_IO_IDLE),
+    *(H_BUG_AT, H_BUG_PAGE, H_BUG_TASK, H_BUG_WHICH, H_MEANINGLESS),
+)
+
 # --- task ---------------------------------------------------------------------------------------
 # In order of use: the first lines of a record are touched by every step.
 _task = Record()

@@ -218,7 +218,7 @@ def task_step(w: World, task: int, i: int, pc: int, done: int) -> int:
     return GO_ON
 
 
-def step(w: World, task: int, done: int) -> int:
+def step(w: World, task: int, pc: int, done: int) -> int:
     """Carry out the task's current step and move on to the next one.
 
     Parameters
@@ -226,6 +226,8 @@ def step(w: World, task: int, done: int) -> int:
     w : flat sequence of int
         The World.
     task : int
+    pc : int
+        The task's program counter.
     done : int, ps
         When the step is over: what it hands over or wakes starts then.
 
@@ -237,7 +239,6 @@ def step(w: World, task: int, done: int) -> int:
         branch knows the operation.
     """
     t = w[H_TASK] + task * T_WORDS
-    pc = w[t + T_PC]
     i = w[H_PROG] + pc * I_WORDS
     op = w[i + I_OP]
     w[t + T_PC] = w[i + I_NEXT]
@@ -332,9 +333,18 @@ def advance(w: World, task: int, now: int) -> int:
         given a new event are listed at ``w[H_WOKEN]``: their number, then each; the time is in
         their ``T_AT``.
     """
+    return advance_at(w, task, w[w[H_TASK] + task * T_WORDS + T_PC], now)
+
+
+def advance_at(w: World, task: int, pc: int, now: int) -> int:
+    """Carry out one event of a task whose program counter is at hand: see ``advance``.
+
+    All that depends on the program hangs on this number, so that a loop for one program is made by
+    writing this function once for each of its values.
+    """
     w[w[H_WOKEN]] = 0
     t = w[H_TASK] + task * T_WORDS
-    i = w[H_PROG] + w[t + T_PC] * I_WORDS
+    i = w[H_PROG] + pc * I_WORDS
     if now > w[t + T_CLOCK]:
         account(w, t, w[t + T_WAIT], now - w[t + T_CLOCK])
         w[t + T_CLOCK] = now
@@ -348,7 +358,7 @@ def advance(w: World, task: int, now: int) -> int:
         category = w[i + I_CATEGORY]
         w[t + T_WAIT] = category
         w[t + T_RUN] = w[i + I_RUN]
-        line = delay_ps(w, task, now)
+        line = delay_ps(w, task, pc, now)
         if line < 0:
             return w[t + T_AT]
         account(w, t, category, line)
@@ -361,7 +371,7 @@ def advance(w: World, task: int, now: int) -> int:
         done += work
     w[t + T_CLOCK] = done
     w[H_EVENTS] += 1
-    outcome = step(w, task, done)
+    outcome = step(w, task, pc, done)
     if outcome == GO_ON:
         return done
     if outcome == BLOCKED:

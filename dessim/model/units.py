@@ -41,6 +41,7 @@ FREQUENCY = Kind("a frequency", "Hz", 1, "2.8GHz", "1THz")
 KINDS = (TIME, SIZE, RATE, FREQUENCY)
 
 
+@lru_cache(4096)  # a machine is read for each experiment that names it
 def parse_quantity(text: str, kind: Kind) -> int:
     """Read a number with its unit into an integer of the canonical unit of `kind`.
 

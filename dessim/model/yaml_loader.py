@@ -9,6 +9,7 @@ than one document, control characters, and anything too large to be a configurat
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from decimal import Decimal
 from functools import cache
 from pathlib import Path as FilePath
@@ -109,12 +110,18 @@ class _Reader:
         return Document(data, self.source, self.values, self.keys), self.problems
 
     def _compose(self) -> yaml.Node | None:
+        """The nodes, by the parser in C; if anything is wrong by Python's, for its words."""
         import yaml
 
+        fast, exact = _loader_classes()
+        if fast is not None:
+            with suppress(yaml.YAMLError, ConfigError):
+                node = self._nodes_by(fast)
+                if not self.problems:
+                    return node
+            self.problems = []
         try:
-            loader = _loader_class()(self.text)
-            loader.dessim_reader = self
-            return loader.get_single_node()  # type: ignore[no-any-return]
+            return self._nodes_by(exact)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             text = ", ".join(part for part in (error.context, error.problem) if part)
@@ -128,6 +135,11 @@ class _Reader:
                 Place(self.source) if not self.source.lines else Place(self.source, line, column)
             )
             raise ConfigError([Problem(place, text)]) from None
+
+    def _nodes_by(self, parser: Any) -> yaml.Node | None:
+        loader = parser(self.text)
+        loader.dessim_reader = self
+        return loader.get_single_node()  # type: ignore[no-any-return]
 
     def _place(self, mark: yaml.Mark | None) -> Place:
         if mark is None or not self.source.lines:
@@ -178,7 +190,7 @@ class _Reader:
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
         text: str = node.value
-        if node.style is not None:  # quoted, or a block: text whatever it looks like
+        if node.style:  # quoted, or a block: text whatever it looks like
             return text
         if text in _WORDS:
             return _WORDS[text]
@@ -203,30 +215,20 @@ class _Reader:
 
 
 @cache
-def _loader_class() -> Any:
-    """PyYAML's composer without its meaning of scalars, and with limits."""
+def _loader_classes() -> tuple[Any, Any]:
+    """PyYAML's composer without its meaning of scalars, and with limits: over each parser.
+
+    The first is None where PyYAML was built without its parser in C.
+    """
     import yaml
 
-    class Loader(
-        yaml.reader.Reader,
-        yaml.scanner.Scanner,
-        yaml.parser.Parser,
-        yaml.composer.Composer,
-        yaml.resolver.BaseResolver,
-    ):
+    class Limits(yaml.composer.Composer):
         dessim_reader: _Reader
-
-        def __init__(self, text: str) -> None:
-            yaml.reader.Reader.__init__(self, text)
-            yaml.scanner.Scanner.__init__(self)
-            yaml.parser.Parser.__init__(self)
-            yaml.composer.Composer.__init__(self)
-            yaml.resolver.BaseResolver.__init__(self)
-            self.depth = self.nodes = self.aliases = 0
+        depth = nodes = aliases = 0
 
         def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
             """Compose the next node, if the document is still within the limits."""
-            event = self.peek_event()  # type: ignore[no-untyped-call]
+            event = self.peek_event()  # type: ignore[attr-defined]
             reader, mark = self.dessim_reader, event.start_mark
             self.nodes += 1
             if self.nodes > 2 * MAX_NODES:  # keys count here, too
@@ -245,4 +247,28 @@ def _loader_class() -> Any:
             self.depth -= 1
             return node
 
-    return Loader
+    class Exact(
+        yaml.reader.Reader,
+        yaml.scanner.Scanner,
+        yaml.parser.Parser,
+        Limits,
+        yaml.resolver.BaseResolver,
+    ):
+        def __init__(self, text: str) -> None:
+            yaml.reader.Reader.__init__(self, text)
+            yaml.scanner.Scanner.__init__(self)
+            yaml.parser.Parser.__init__(self)
+            yaml.composer.Composer.__init__(self)
+            yaml.resolver.BaseResolver.__init__(self)
+
+    if not yaml.__with_libyaml__:
+        return None, Exact
+    from yaml.cyaml import CParser  # type: ignore[attr-defined]
+
+    class Fast(Limits, CParser, yaml.resolver.BaseResolver):
+        def __init__(self, text: str) -> None:
+            CParser.__init__(self, text)
+            yaml.composer.Composer.__init__(self)
+            yaml.resolver.BaseResolver.__init__(self)
+
+    return Fast, Exact

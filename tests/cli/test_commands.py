@@ -15,7 +15,7 @@ from small import EXPERIMENT, experiment_file
 import dessim
 from dessim.cli import main
 
-HEAVY = ("numba", "simpy", "scipy", "matplotlib", "pyarrow")
+HEAVY = ("llvmlite", "simpy", "scipy", "matplotlib", "pyarrow")
 OUTPUTS = ("results.json", "results.csv", "results.parquet", "latency.csv")
 
 

@@ -114,8 +114,8 @@ def by_loop(
     space["write_log"] = write_log
     change(space, bits)
     tree = [loop.NEVER] * (2 << bits)
-    space["start"](w, tree, 1 << bits, bits)
-    while not space["go_on"](w, tree, 1 << bits, bits, budget, []):
+    space["first_keys"](w, tree, 1 << bits, bits)
+    while not space["run_chunk"](w, tree, 1 << bits, bits, budget, []):
         pass
     if w[lay.H_ENDED] != tasks:
         raise Deadlock("tasks are left over")

@@ -78,7 +78,7 @@ def test_the_tutorial_works_in_a_fresh_clone(tmp_path) -> None:
             lines += [block.text + end]
         elif block.language == "sh":
             lines.append(block.text)
-    foreign = ("PYTHONPATH", "VIRTUAL_ENV", "NUMBA_CACHE_DIR")
+    foreign = ("PYTHONPATH", "VIRTUAL_ENV", "DESSIM_CACHE_DIR")
     env = {key: value for key, value in os.environ.items() if key not in foreign}
     done = subprocess.run(
         ["bash", "-c", "\n".join(lines)],

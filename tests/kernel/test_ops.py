@@ -198,7 +198,7 @@ def test_a_number_behind_the_table_has_no_meaning():
     """The dispatch on groups ends in such a branch as well."""
     lab = a_lab(work("rmap"))
     lab.w[lab.w[lay.H_PROG] + lay.I_OP] = len(OPS)
-    assert steps.step(lab.w, 0, 0) == pages.MEANINGLESS
+    assert steps.step(lab.w, 0, lab.get(0, lay.T_PC), 0) == pages.MEANINGLESS
 
 
 def spoil(w, **words):

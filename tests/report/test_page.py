@@ -64,7 +64,7 @@ def test_the_page_says_all_that_was_asked_for(page: Reader) -> None:
         "Where the time goes",
         "dessim run",
         "SHA-256 of results.json",
-        "numba",
+        "llvmlite",
         "linux-mm, 27 Feb 2014",
     ):
         assert told in page.text, told

@@ -164,16 +164,16 @@ class _Search:
         if 2 * self.room > self.size:
             self.size *= 2
             self.table = self.zeros(self.size)
-            self.code["hash_again"](self.w, self.x, self.keys, self.table, self.size)
+            self.code["insert_again"](self.w, self.x, self.keys, self.table, self.size)
 
     def run(self) -> int:
         """Search to the end; return how it ended."""
         w, x = self.w, self.x
         settle_threads(w, x)
-        self.code["start_search"](w, x, self.keys, self.parents, self.table, self.size)
+        self.code["first_state"](w, x, self.keys, self.parents, self.table, self.size)
         while True:
             outcome = int(
-                self.code["go_on_searching"](
+                self.code["search_some"](
                     w,
                     x,
                     self.keys,
@@ -198,7 +198,7 @@ class _Search:
         index, low, stack = (self.zeros(states) for _ in range(3))
         calls = self.zeros(2 * states + 2)
         return int(
-            self.code["look_for_livelock"](
+            self.code["find_livelock"](
                 self.w, self.x, self.edges, index, low, stack, calls, self.small.finite
             )
         )

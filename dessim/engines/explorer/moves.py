@@ -60,7 +60,7 @@ def carry_out(w: World, x: int, task: int) -> None:
         return
     w[w[H_WOKEN]] = 0
     pc = w[t + T_PC]
-    outcome = step(w, task, 0)
+    outcome = step(w, task, pc, 0)
     if outcome == OVER:
         w[t + T_AT] = ENDED
     elif outcome == MEANINGLESS:

@@ -30,7 +30,7 @@ from dessim.report.page.tables import (
 from dessim.report.page.warnings import kinds_of, warnings_of
 
 HERE = Path(__file__).parent
-SURROUNDINGS = ("python", "system", "numpy", "scipy", "numba", "simpy", "pydantic", "PyYAML")
+SURROUNDINGS = ("python", "system", "numpy", "scipy", "llvmlite", "simpy", "pydantic", "PyYAML")
 """What a stored run tells of what made it (``study.runner``)."""
 Entry = dict[str, Any]
 

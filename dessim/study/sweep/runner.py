@@ -27,7 +27,7 @@ from dessim.study.sweep.jobs import Job, Reply, RunOutcome, Silence, Tally, Watc
 from dessim.study.sweep.plan import label_of, setup_of
 from dessim.study.sweep.schedule import carry_out
 
-LIBRARIES = ("numpy", "scipy", "numba", "simpy", "pydantic", "PyYAML")
+LIBRARIES = ("numpy", "scipy", "llvmlite", "simpy", "pydantic", "PyYAML")
 
 
 class StoreFullError(OSError):

@@ -1,0 +1,129 @@
+"""A long run goes on in a loop that is made for its program and machine, while it runs.
+
+The loop that all runs share (``build``) begins. If a loop for this very program is kept, it takes
+over after a moment; if a run is long, one is made in a thread beside it. Both keep all they know in
+the World and the tree, so that one follows the other between two chunks. Runs that differ in their
+random draws alone share what was made, in this process and in others.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from dessim.engines import build, code_cache, objects
+from dessim.engines.loop import run_chunk
+
+LOG = logging.getLogger(__name__)
+
+SWITCH = "DESSIM_SPECIALISE"
+"""Set to 0, every run stays in the loop that all share."""
+LOOK_AFTER = 20  # chunks of a million events: half a second; to look costs some milliseconds
+MAKE_AFTER = 200  # five seconds; to make one takes three to ten of another core
+Loop = Callable[..., int]
+
+
+def is_on() -> bool:
+    """Return whether long runs get a loop of their own."""
+    return os.environ.get(SWITCH, "1") != "0" and not build.is_plain()
+
+
+class Course:
+    """The loop in which a run goes on, chunk by chunk.
+
+    Parameters
+    ----------
+    w : int64 array
+        The World.
+    shared : callable
+        The loop that all runs share.
+    """
+
+    def __init__(self, w: Any, shared: Loop) -> None:
+        self.w, self.shared = w, shared
+        self.own: Loop | None = None
+        self.known: dict[int, int] = {}
+        self.chunks = 0
+        self.making: threading.Thread | None = None
+        self.on = is_on()
+
+    def loop(self) -> Loop:
+        """Return the loop for the next chunk."""
+        self.chunks += 1
+        if self.own is None and self.on:
+            if self.chunks == LOOK_AFTER:
+                self.begin()
+                self.own = _kept(self.name)
+            elif self.chunks == MAKE_AFTER:
+                # No daemon: LLVM must not be at work while the process is taken down around it.
+                self.making = threading.Thread(target=self.make, daemon=False)
+                self.making.start()
+        return self.own or self.shared
+
+    def begin(self) -> None:
+        """Note what never changes in the World."""
+        from dessim.engines.translate.special import constant_words
+
+        self.known = constant_words(self.w)
+        self.name = name_of(self.known)
+
+    def make(self) -> None:
+        """Make a loop of its own; without one the run goes on as it is."""
+        try:
+            self.own = _made(self.name, self.w)
+        except Exception:  # whatever a later LLVM raises
+            LOG.warning("no loop could be made for this program: the run goes on", exc_info=True)
+
+    def check(self) -> None:
+        """Check that what was taken for constant is.
+
+        Raises
+        ------
+        RuntimeError
+            If it is not: a mistake in ``layout.H_CHANGING``, never one of the user's.
+        """
+        for place, number in self.known.items():
+            if self.w[place] != number:
+                raise RuntimeError(f"word {place} of the World changed: it is declared constant")
+
+
+def name_of(known: dict[int, int]) -> str:
+    """Return the name under which a loop for these constants is kept."""
+    return code_cache.key("special", build.fingerprint(), repr(sorted(known.items())))
+
+
+@lru_cache(16)
+def _loaded(name: str) -> list[Loop]:
+    """Return the place of a loop in this process: a list with it, or without."""
+    return []
+
+
+def _kept(name: str) -> Loop | None:
+    """Return the loop of a name if it is in this process, or on the disk."""
+    place = _loaded(name)
+    if not place:
+        code = code_cache.stored(name)
+        if code is not None:
+            place.append(_load(code))
+    return place[0] if place else None
+
+
+def _made(name: str, w: Any) -> Loop:
+    """Return the loop of a name, made now unless somebody else was faster."""
+    from dessim.engines.translate.special import translate_special
+
+    with code_cache.alone():
+        found = _kept(name)
+        if found is None:
+            code = objects.emit(translate_special(w))
+            code_cache.publish(name, code)
+            found = _load(code)
+            _loaded(name).append(found)
+    return found
+
+
+def _load(code: bytes) -> Loop:
+    arrays = {run_chunk.__name__: build.arrays_of(run_chunk)}
+    return objects.Loaded(code, arrays).functions[run_chunk.__name__]

@@ -142,13 +142,13 @@ def read_result(w: World, pages_declared: int) -> RunResult:
     latencies, steady = choose_latencies(inside, outside, start_ps, first_ps, last_ps)
     return RunResult(
         threads=len(tasks),
-        pages_simulated=int(w[lay.H_PAGES]),
+        pages_simulated=int(w[lay.H_REGION] or w[lay.H_PAGES]),
         pages_declared=pages_declared,
         start_ps=start_ps,
         first_finish_ps=first_ps,
         finish_ps=last_ps,
         completion_ps=int(w[lay.H_END]),
-        counters={name: int(w[base + i]) for i, name in enumerate(lay.COUNTERS)},
+        counters={name: int(w[base + i]) for i, name in enumerate(_counters(w))},
         time_ps=time_ps,
         total_time_ps=total,
         latency_counts=latencies.counts,
@@ -173,7 +173,13 @@ def _latencies(w: World, record: int) -> Latencies:
 def _time_by_category(w: World) -> dict[str, int]:
     first = int(w[lay.H_TASK]) + lay.T_ACCOUNT
     tasks = [first + task * lay.T_WORDS for task in range(int(w[lay.H_WORKERS]))]
-    return {name: sum(int(w[t + i]) for t in tasks) for i, name in enumerate(lay.CATEGORIES)}
+    names = lay.CATEGORIES if w[lay.H_FRAME] else lay.CATEGORIES[: lay.N_FILE_CATEGORIES]
+    return {name: sum(int(w[t + i]) for t in tasks) for i, name in enumerate(names)}
+
+
+def _counters(w: World) -> tuple[str, ...]:
+    """Return the counters of a run: those of memory only where faults allocate any."""
+    return lay.COUNTERS if w[lay.H_FRAME] else lay.COUNTERS[: lay.N_FILE_COUNTERS]
 
 
 def check_at_rest(w: World) -> None:

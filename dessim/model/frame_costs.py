@@ -26,9 +26,7 @@ SPR = (
     "kernel test robot, will-it-scale page_fault3, 192 threads, 2x Xeon Platinum 8468V, Linux 6.16:"
     " 3,540 cycles per fault and their shares; at 3.5 GHz"
 )
-MULTIKERNEL = (
-    "multikernel.io, lmbench and will-it-scale on 2x Xeon Gold 5418Y, Linux 7.0, Aug 2026"
-)
+MULTIKERNEL = "multikernel.io, lmbench and will-it-scale on 2x Xeon Gold 5418Y, Linux 7.0, Aug 2026"
 
 
 def _icl(cycles: int, what: str, low: int, high: int) -> Default:
@@ -43,7 +41,8 @@ def _spr(cycles: int, what: str, low: int, high: int) -> Default:
 
 ZERO = Default(
     "derived",
-    "bzero of 64 MB at 11.4 GB/s: 361 ns a page of a buffer in memory; Milan 317 to 347 page by page",
+    "bzero of 64 MB at 11.4 GB/s: 361 ns a page of a buffer in memory; Milan 317 to 347 page by"
+    " page",
     source=MULTIKERNEL,
     low=180_000,
     high=500_000,
@@ -100,37 +99,59 @@ class FrameCosts(Model):
     Paid where `fault` is not `read`.
     """
 
-    vma_lookup_ps: Annotated[Time, Cost("entry_exit"), _icl(148, "look-up under RCU", 25_000, 60_000)] = 42_000
+    vma_lookup_ps: Annotated[
+        Time, Cost("entry_exit"), _icl(148, "look-up under RCU", 25_000, 60_000)
+    ] = 42_000
     """Look up and check the VMA of an address under RCU, for a lock of its own."""
-    handle_fault_ps: Annotated[Time, Cost("entry_exit"), _spr(159, "74 in the maple tree, 85 in the rest of handle_mm_fault", 20_000, 90_000)] = 45_000
+    handle_fault_ps: Annotated[
+        Time,
+        Cost("entry_exit"),
+        _spr(159, "74 in the maple tree, 85 in the rest of handle_mm_fault", 20_000, 90_000),
+    ] = 45_000
     """handle_mm_fault and what else a fault passes through, besides what is counted apart."""
-    alloc_frame_ps: Annotated[Time, Cost("frames"), _icl(325, "folio allocation", 40_000, 120_000)] = 92_000
+    alloc_frame_ps: Annotated[
+        Time, Cost("frames"), _icl(325, "folio allocation", 40_000, 120_000)
+    ] = 92_000
     """Take a page from the CPU's list, prepare its struct page."""
     zero_page_ps: Annotated[Time, Cost("zeroing", clock=False, smt="user"), ZERO] = 340_000
     """Zero a page of 4 KiB that is in no cache."""
     copy_page_ps: Annotated[Time, Cost("zeroing", clock=False, smt="user"), COPY] = 400_000
     """Copy a page of 4 KiB."""
-    charge_page_ps: Annotated[Time, Cost("memcg"), _icl(300, "charge to the memcg", 50_000, 120_000)] = 85_000
+    charge_page_ps: Annotated[
+        Time, Cost("memcg"), _icl(300, "charge to the memcg", 50_000, 120_000)
+    ] = 85_000
     """Charge a page to its memory cgroup, out of the CPU's stock."""
     uncharge_page_ps: Annotated[Time, Cost("memcg"), _icl(68, "uncharge", 10_000, 30_000)] = 19_000
     """Uncharge a page."""
-    page_statistics_ps: Annotated[Time, Cost("memcg"), _icl(295, "lruvec statistics", 40_000, 120_000)] = 84_000
+    page_statistics_ps: Annotated[
+        Time, Cost("memcg"), _icl(295, "lruvec statistics", 40_000, 120_000)
+    ] = 84_000
     """Statistics of node, memcg and lruvec of a page that is mapped and unmapped again."""
     count_rss_ps: Annotated[Time, Cost("map"), _icl(45, "rss, per CPU", 5_000, 20_000)] = 13_000
     """Count a page of the mm."""
-    lru_add_ps: Annotated[Time, Cost("frames"), _icl(70, "of 174 for the LRU per page, what is not under its lock", 10_000, 40_000)] = 20_000
+    lru_add_ps: Annotated[
+        Time,
+        Cost("frames"),
+        _icl(70, "of 174 for the LRU per page, what is not under its lock", 10_000, 40_000),
+    ] = 20_000
     """Put a page in the CPU's batch for the LRU: a reference and a store."""
     lru_link_ps: Annotated[Time, Cost("lru_lock"), LINK] = 30_000
     """Put a page on the LRU list, or take it off: with the LRU's lock held."""
-    zap_page_ps: Annotated[Time, Cost("teardown"), _icl(274, "zap_pte_range", 40_000, 110_000)] = 78_000
+    zap_page_ps: Annotated[Time, Cost("teardown"), _icl(274, "zap_pte_range", 40_000, 110_000)] = (
+        78_000
+    )
     """Clear a pte of memory, drop the mapping of its page."""
     free_page_ps: Annotated[Time, Cost("frames"), _icl(86, "free", 15_000, 40_000)] = 24_000
     """Drop the last reference to a page and put it on the CPU's list."""
     zone_page_ps: Annotated[Time, Cost("zone_lock"), ZONE] = 12_000
     """Take a page from a zone's free list or put it there, with its lock held, besides misses."""
-    find_file_page_ps: Annotated[Time, Cost("lookup"), _icl(235, "shmem_fault", 40_000, 100_000)] = 67_000
+    find_file_page_ps: Annotated[
+        Time, Cost("lookup"), _icl(235, "shmem_fault", 40_000, 100_000)
+    ] = 67_000
     """Find the page of a file for a fault that writes, besides its RMWs."""
-    dirty_page_ps: Annotated[Time, Cost("map"), _spr(85, "dirty, and 41 of them for the file's times", 10_000, 50_000)] = 24_000
+    dirty_page_ps: Annotated[
+        Time, Cost("map"), _spr(85, "dirty, and 41 of them for the file's times", 10_000, 50_000)
+    ] = 24_000
     """Mark a page of a file dirty and look at the file's times."""
     map_region_ps: Annotated[Time, Cost("mmap_lock"), MAPPING] = 600_000
     """mmap of a region."""

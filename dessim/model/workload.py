@@ -156,7 +156,7 @@ class Workload(Model):
 
     @property
     def writes(self) -> bool:
-        """Whether faults write, in regions of each task's own: they are unmapped after each sweep."""
+        """Whether faults write, in a region of each task's own, unmapped after each sweep."""
         return self.kind == "faults" and self.fault != "read"
 
     @property

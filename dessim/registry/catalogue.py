@@ -220,7 +220,11 @@ def _are_combinations(value: Any) -> bool:
 
 
 def _are_faults(value: Any) -> bool:
-    return isinstance(value, dict) and all(k in WRITES for k in value) and all(map(_is_program, value.values()))
+    return (
+        isinstance(value, dict)
+        and all(k in WRITES for k in value)
+        and all(map(_is_program, value.values()))
+    )
 
 
 PARTS: dict[str, tuple[str, Callable[[Any], bool]]] = {

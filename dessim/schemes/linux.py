@@ -2,8 +2,8 @@
 
 ``linux_5_15``, ``linux_6_1``, ``linux_6_6``, ``linux_6_12``, ``linux_6_15`` and ``linux_6_17`` are
 the same source with the options of their version; ``linux`` alone is the last of them. What a fault
-does is chosen by ``fault`` of the workload: it reads a cached file (as ``folio_batch``), allocates a
-page of anonymous memory, writes to a page of a shared file, or copies a page of a private one.
+does is chosen by ``fault`` of the workload: it reads a cached file (as ``folio_batch``), allocates
+a page of anonymous memory, writes to a page of a shared file, or copies a page of a private one.
 
 Options
 -------

@@ -57,8 +57,19 @@ class Batches:
 
     @classmethod
     def among(cls, options: Mapping[str, bool | int | str]) -> "Batches":
-        """Return those that are among the options of a scheme, the others as they are."""
-        return cls(**{f.name: int(options[f.name]) for f in fields(cls) if f.name in options})
+        """Return those that are among the options of a scheme, the others as they are.
+
+        Raises
+        ------
+        WorldError
+            If one is less than a page.
+        """
+        chosen = {f.name: int(options[f.name]) for f in fields(cls) if f.name in options}
+        for name, value in chosen.items():
+            least = 0 if name == "rss_batch" else 1
+            if value < least:
+                raise WorldError(f"option {name!r} must be at least {least}: {value}")
+        return cls(**chosen)
 
 
 def changes_page_cache(workload: Workload) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from dessim import registry
 from dessim.kernel.assembler import Program, assemble
 from dessim.kernel.programs import lock_loop_program
-from dessim.kernel.setup import ActorSetup, Batches, Setup, changes_page_cache
+from dessim.kernel.setup import ActorSetup, Batches, Setup, WorldError, changes_page_cache
 from dessim.model import ConfigError, Experiment, Point, SchemeChoice
 from dessim.model.document import Document
 from dessim.model.errors import Place, Problem, Source
@@ -163,11 +163,12 @@ def check(experiment: Experiment, points: Iterable[Point]) -> None:
     document = experiment._document or Document({}, Source(experiment.name))
     problems: dict[tuple[object, ...], Problem] = {}
     for point in points:
-        key: tuple[object, ...] = (repr(point.scheme.entry()),)
+        key: tuple[object, ...] = (repr(point.scheme.entry()), point.workload.fault)
         if key not in problems:
             try:
                 program_of(point)
-            except registry.UnknownScheme as error:
+                batches_of(point)
+            except (registry.UnknownScheme, WorldError) as error:
                 problems[key] = Problem(_place_of_scheme(document, point.scheme), str(error))
         if changes_page_cache(point.workload) and point.scheme.options.get("folio_order", 0):
             text = (

@@ -261,19 +261,19 @@ def charge_step(w: World, t: int, i: int) -> int:
     """Carry out a step about who is charged for frames: memory cgroups, and the mm's count."""
     op = w[i + I_OP]
     if op == OP_CHARGE_LEVEL:
-        w[memcg_at(w, w[i + I_A]) + X_PAGES] += w[H_MEMCG_BATCH]
+        w[memcg_at(w, w[i + I_A]) + COUNTED_PAGES] += w[H_MEMCG_BATCH]
     elif op == OP_FILL_STOCK:
         w[w[t + T_CPU] + U_STOCK] += w[H_MEMCG_BATCH]
     elif op == OP_USE_STOCK:
         w[w[t + T_CPU] + U_STOCK] -= 1
     elif op == OP_UNCHARGE_LEVEL:
-        w[memcg_at(w, w[i + I_A]) + X_PAGES] -= w[t + T_UNCHARGED]
+        w[memcg_at(w, w[i + I_A]) + COUNTED_PAGES] -= w[t + T_UNCHARGED]
     elif op == OP_UNCHARGED:
         w[t + T_UNCHARGED] = 0
     elif op == OP_COUNT_RSS:
         w[t + T_RSS] += 1
     elif op == OP_SPILL_RSS:
-        w[rss_at(w, t) + X_PAGES] += w[t + T_RSS]
+        w[rss_at(w, t) + COUNTED_PAGES] += w[t + T_RSS]
         w[t + T_RSS] = 0
     else:
         return MEANINGLESS

@@ -267,7 +267,7 @@ K_TAIL = _lock.word()
 K_WAITERS = _lock.word()
 
 _counter = Record(_OBJECT)
-X_PAGES = _counter.word()  # of a page counter, or of an mm's count: pages
+COUNTED_PAGES = _counter.word()  # of a page counter, or of an mm's count: pages
 
 _vma_cache = Record(_OBJECT)
 V_FOUND = _vma_cache.word()  # number of the mapping found last + 1

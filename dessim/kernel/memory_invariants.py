@@ -105,7 +105,7 @@ def check_memory_at_rest(w: World) -> None:
     check_lists(w)
     stocks = sum(w[cpu + lay.U_STOCK] for cpu in cpus(w))
     for level in range(w[lay.H_LEVELS]):
-        charged = w[w[lay.H_MEMCG] + level * w[lay.H_LINE_WORDS] + lay.X_PAGES]
+        charged = w[w[lay.H_MEMCG] + level * w[lay.H_LINE_WORDS] + lay.COUNTED_PAGES]
         if charged != stocks:
             raise BrokenError(
                 f"level {level} is charged with {charged} pages, stocks have {stocks}"
@@ -119,7 +119,7 @@ def check_memory_at_rest(w: World) -> None:
         counted[w[t + lay.T_MM]] = counted.get(w[t + lay.T_MM], 0) + w[t + lay.T_RSS]
         if w[t + lay.T_UNCHARGED] or w[t + lay.T_FRAME] or w[t + lay.T_GATHERED]:
             raise BrokenError("a task has memory in hand at the end")
-    line = lay.MM_LOCKS + lay.MM_RSS_LINE * w[lay.H_LINE_WORDS] + lay.X_PAGES
+    line = lay.MM_LOCKS + lay.MM_RSS_LINE * w[lay.H_LINE_WORDS] + lay.COUNTED_PAGES
     for mm, apart in counted.items():
         if w[mm + line] + apart:
             raise BrokenError(f"an mm counts {w[mm + line] + apart} pages at the end")

@@ -113,9 +113,9 @@ class FrameCosts(Model):
         Time, Cost("frames"), _icl(325, "folio allocation", 40_000, 120_000)
     ] = 92_000
     """Take a page from the CPU's list, prepare its struct page."""
-    zero_page_ps: Annotated[Time, Cost("zeroing", clock=False, smt="user"), ZERO] = 340_000
+    zero_page_ps: Annotated[Time, Cost("zeroing", clock=False), ZERO] = 340_000
     """Zero a page of 4 KiB that is in no cache."""
-    copy_page_ps: Annotated[Time, Cost("zeroing", clock=False, smt="user"), COPY] = 400_000
+    copy_page_ps: Annotated[Time, Cost("zeroing", clock=False), COPY] = 400_000
     """Copy a page of 4 KiB."""
     charge_page_ps: Annotated[
         Time, Cost("memcg"), _icl(300, "charge to the memcg", 50_000, 120_000)

@@ -53,7 +53,7 @@ from dessim.kernel.memory_words import (
     map_memory,
     zero_page,
 )
-from dessim.schemes import folio_batch, no_fault_around
+from dessim.schemes import folio_batch
 
 PROMISES = ("bug1", "bug2")
 
@@ -158,7 +158,7 @@ FAULT_AROUND = folio_batch.FAULT_AROUND
 SLOW_PATH = (
     option(
         "lock=mmap_lock",
-        *no_fault_around.SLOW_PATH,
+        *folio_batch.path_of_target("mmap_lock"),
         otherwise=folio_batch.SLOW_PATH,
     ),
 )

@@ -1,73 +1,37 @@
 """Steps about frames of memory: what each moves, and what it takes, to the ps."""
 
 import pytest
-from helpers import LINE_PS, MEMORY_PS, a_lab, a_machine, a_workload
+from helpers import LINE_PS, a_machine
+from memory_labs import (
+    BATCH,
+    FRAMES,
+    NEAR,
+    NO,
+    SAME_L3,
+    YES,
+    frame,
+    gathered,
+    give,
+    mapped,
+    memory,
+    run,
+    word,
+    zone,
+)
 
 from dessim.kernel import layout as lay
-from dessim.kernel.alphabet import Step, count
-from dessim.kernel.frames import lru_add, lru_flush, map_frame, refill_pcp, take_frame
-from dessim.kernel.memory_invariants import check_lists, check_memory_at_rest, zones
+from dessim.kernel.alphabet import Step
+from dessim.kernel.memory_invariants import check_lists, check_memory_at_rest
 from dessim.kernel.memory_words import (
     add_to_lru,
     allocate_page,
-    charge_page,
     copy_page,
-    count_page,
     drop_memory,
     free_gathered,
     map_memory,
     zap_memory,
     zero_page,
 )
-
-FRAMES = a_machine().frames
-NEAR = MEMORY_PS["local_ps"]
-SAME_L3 = 1  # column of LINE_PS
-BATCH = 63
-YES, NO = count("touches"), count("pte_lost")
-
-
-def memory(*steps, threads=1, pages=512, options=None, **machine):
-    """Return a lab whose tasks allocate memory; three page counters."""
-    levels = {f"memcg_level_{i}": i < 3 for i in range(8)}
-    workload = a_workload(pages, fault="anonymous", mapping="per_process", memcg_depth=3)
-    return a_lab(
-        *steps,
-        threads=threads,
-        machine=a_machine(**machine),
-        workload=workload,
-        options=levels | (options or {}),
-    )
-
-
-def run(lab, task=0, now=0, steps=1):
-    """Carry out some steps of a task; return when the last is over."""
-    for _ in range(steps):
-        now = lab.go(task, now)
-    return now
-
-
-def word(lab, base, offset):
-    """Return a word of the World."""
-    return lab.w[lab.w[base] + offset]
-
-
-def zone(lab, node=0):
-    """Return the words of a node: first and last free frame, free ones, those on the LRU."""
-    at = zones(lab.w)[node]
-    return tuple(lab.w[at + i] for i in (lay.Z_HEAD, lay.Z_TAIL, lay.Z_FREE, lay.Z_LRU))
-
-
-def frame(lab, number, offset):
-    """Return a word of a frame's record."""
-    return lab.w[lab.w[lay.H_FRAME] + (number - 1) * lay.F_WORDS + offset]
-
-
-def give(lab, task, frames, now=0):
-    """Put some frames on the list of a task's CPU, as from its zone."""
-    batch, lab.w[lay.H_PCP_BATCH] = lab.w[lay.H_PCP_BATCH], frames
-    refill_pcp(lab.w, lab.w[lay.H_TASK] + task * lay.T_WORDS)
-    lab.w[lay.H_PCP_BATCH] = batch
 
 
 def test_pcp_empty_holds_until_the_list_is_filled():
@@ -178,51 +142,6 @@ def test_drop_frame_gives_the_frame_in_hand_back():
     check_lists(lab.w)
 
 
-def test_stock_empty_charges_a_batch_and_fill_stock_and_use_stock_keep_count():
-    """The first page charges a batch to each level, the next one is taken from the stock."""
-    lab = memory(*charge_page(), *charge_page())
-    now = run(lab, steps=5)  # stock_empty, three times charge_level, fill_stock
-    assert now == 3 * NEAR
-    assert lab.cpu(0, lay.U_STOCK) == lab.w[lay.H_MEMCG_BATCH] == 64
-    assert run(lab, now=now) == now + FRAMES.charge_page_ps  # use_stock
-    assert lab.cpu(0, lay.U_STOCK) == 63
-    assert run(lab, now=now) == now  # stock_empty: it is not
-    assert lab.place(0) == "use stock"
-    for level in range(3):
-        at = lab.w[lay.H_MEMCG] + level * lab.w[lay.H_LINE_WORDS]
-        assert lab.w[at + lay.X_PAGES] == 64
-
-
-def test_charge_level_takes_the_counters_line_from_the_core_that_had_it():
-    """All tasks of a memory cgroup charge one line, whatever their node."""
-    lab = memory(Step("charge_level", 1), threads=3)
-    now = run(lab, task=0)
-    assert now == NEAR
-    assert run(lab, task=2, now=now) == now + LINE_PS["rmw_modified"][SAME_L3]
-    assert lab.spent(2, "memcg") == LINE_PS["rmw_modified"][SAME_L3]
-
-
-def test_count_rss_counts_apart_until_rss_spills_and_spill_rss_adds_it_to_the_mm():
-    """A batch of pages is one RMW on the line of the mm's count."""
-    lab = memory(*count_page())
-    lab.w[lay.H_RSS_BATCH] = 2
-    now = run(lab, steps=2)
-    assert now == FRAMES.count_rss_ps
-    assert (lab.get(0, lay.T_RSS), lab.place(0)) == (1, "stop")
-    lab.put(0, lay.T_PC, 0)
-    assert run(lab, now=now, steps=3) == now + FRAMES.count_rss_ps + NEAR
-    line = lab.get(0, lay.T_MM) + lay.MM_LOCKS + lay.MM_RSS_LINE * lab.w[lay.H_LINE_WORDS]
-    assert (lab.get(0, lay.T_RSS), lab.w[line + lay.X_PAGES]) == (0, 2)
-
-
-def test_rss_spills_when_as_many_were_unmapped():
-    """What was unmapped and not yet counted off spills as well."""
-    lab = memory(Step("rss_spills", body=(YES,), otherwise=(NO,)))
-    lab.put(0, lay.T_RSS, -lab.w[lay.H_RSS_BATCH])
-    run(lab)
-    assert lab.place(0) == "count touches"
-
-
 def test_lru_add_lets_a_page_wait_until_lru_waiting_has_a_batch():
     """Pages wait on their CPU; a full batch goes under the lock of the node's LRU."""
     lab = memory(*allocate_page()[1:], *add_to_lru())
@@ -259,24 +178,6 @@ def test_lru_flush_puts_what_waits_on_the_lru():
     check_lists(lab.w)
 
 
-def mapped(lab, pages, task=0):
-    """Map some pages of memory that are on the LRU; return their frames in order."""
-    t = lab.w[lay.H_TASK] + task * lay.T_WORDS
-    frames = []
-    give(lab, task, len(pages))
-    for page in pages:
-        lab.put(task, lay.T_CURSOR, page)
-        take_frame(lab.w, t, 0)
-        frames.append(lab.get(task, lay.T_FRAME))
-        lru_add(lab.w, t)
-        map_frame(lab.w, t)
-    lru_flush(lab.w, t)
-    lab.put(task, lay.T_PAGE, 0)
-    lab.put(task, lay.T_CURSOR, 0)
-    lab.put(task, lay.T_STOP, lab.w[lay.H_REGION])
-    return frames
-
-
 def test_zap_frames_gathers_what_the_table_maps():
     """Each pte costs its share; frames are gathered, and not yet free."""
     lab = memory(zap_memory())
@@ -296,7 +197,7 @@ def test_lru_remove_free_frames_and_uncharged_give_a_batch_back():
     lab.w[lay.H_RELEASE] = lab.w[lay.H_UNCHARGE] = 2
     mapped(lab, (1, 4, 9))
     for level in range(3):
-        lab.w[lab.w[lay.H_MEMCG] + level * lab.w[lay.H_LINE_WORDS] + lay.X_PAGES] = 3
+        lab.w[lab.w[lay.H_MEMCG] + level * lab.w[lay.H_LINE_WORDS] + lay.COUNTED_PAGES] = 3
     now = run(lab, steps=2)  # zapped, and the LRU's lock taken
     tail = LINE_PS["store_modified"][SAME_L3]
     assert run(lab, now=now) == now + 2 * FRAMES.lru_link_ps + tail
@@ -315,19 +216,6 @@ def test_lru_remove_free_frames_and_uncharged_give_a_batch_back():
     assert (lab.place(0), lab.counter("lru_removals")) == ("stop", 2)
     lab.put(0, lay.T_RSS, 0)
     check_memory_at_rest(lab.w)
-
-
-def test_uncharge_due_waits_for_a_batch_or_the_last_page():
-    """While more is gathered a batch is awaited; the last one is uncharged as it is."""
-    lab = memory(Step("uncharge_due", body=(YES,), otherwise=(NO,)))
-    lab.put(0, lay.T_UNCHARGED, 5)
-    lab.put(0, lay.T_GATHER, 1)
-    run(lab)
-    assert lab.place(0) == "count pte_lost"
-    lab.put(0, lay.T_GATHER, 0)
-    lab.put(0, lay.T_PC, 0)
-    run(lab)
-    assert lab.place(0) == "count touches"
 
 
 def test_pcp_full_lets_drain_pcp_give_a_batch_from_the_tail_back():
@@ -354,4 +242,48 @@ def test_pcp_full_does_not_hold_below_the_mark():
     give(lab, 0, 10)
     lab.w[lay.H_PCP_HIGH] = 11
     assert run(lab) == 0
+    assert lab.place(0) == "stop"
+
+
+def test_lru_remove_takes_no_more_than_its_batch():
+    """What is left stays gathered, and on the LRU."""
+    lab = memory(Step("lru_remove"))
+    lab.w[lay.H_RELEASE] = 2
+    gathered(lab, (0, 1, 2))
+    run(lab)
+    assert (lab.get(0, lay.T_GATHERED), zone(lab)[3]) == (1, 1)
+    check_lists(lab.w)
+
+
+def test_free_frames_puts_what_is_off_the_lru_on_the_cpus_list():
+    """Each frame costs a free and an uncharge; it is the next to be allocated."""
+    lab = memory(Step("lru_remove"), Step("free_frames"))
+    gathered(lab, (0, 1))
+    now = run(lab)
+    assert run(lab, now=now) == now + 2 * (FRAMES.free_page_ps + FRAMES.uncharge_page_ps)
+    assert (lab.cpu(0, lay.U_PCP_COUNT), lab.get(0, lay.T_RELEASED)) == (2, 0)
+    check_lists(lab.w)
+
+
+def test_drain_pcp_brings_a_struct_page_back_from_another_core():
+    """A page that another core used since costs its transfer besides the buddy's miss."""
+    lab = memory(Step("drain_pcp"), threads=3)
+    give(lab, 0, 1)
+    lab.w[lay.H_PCP_BATCH] = 1
+    at = lab.w[lay.H_FRAME] + (lab.cpu(0, lay.U_PCP_TAIL) - 1) * lay.F_WORDS
+    lab.w[at + lay.F_CORE], lab.w[at + lay.F_AT] = lab.get(2, lay.T_CORE), 0
+    transfer = LINE_PS["store_modified"][SAME_L3]
+    assert run(lab) == FRAMES.zone_page_ps + NEAR + transfer
+    assert (lab.cpu(0, lay.U_PCP_HEAD), lab.cpu(0, lay.U_PCP_COUNT)) == (0, 0)
+    check_lists(lab.w)
+
+
+def test_next_round_goes_back_while_anything_is_gathered():
+    """The loop ends with the last gathered page."""
+    lab = memory(Step("each_round", body=(YES,)))
+    lab.put(0, lay.T_GATHER, 1)
+    run(lab, steps=2)
+    assert lab.place(0) == "count touches"
+    lab.put(0, lay.T_GATHER, 0)
+    run(lab, steps=2)
     assert lab.place(0) == "stop"

@@ -14,15 +14,21 @@ vms_complete_munmap_vmas``, ``mm/mmu_gather.c``, ``mm/swap.c: release_pages`` (6
 ``folios_put_refs`` (6.12). In Linux a gather ends after about 10,000 pages: here never.
 """
 
-from dessim.actors.munmap import clear_table
 from dessim.kernel.alphabet import (
     Step,
     add_nr_ptes,
+    clear_pte,
     count,
+    dec,
+    each_in_table,
     each_table,
+    flush_table,
+    forget,
     free_table,
     lock,
     option,
+    put_page,
+    remember,
     unless,
     unlock,
     when,
@@ -36,6 +42,7 @@ from dessim.kernel.memory_words import (
     free_gathered,
     mark_vma,
     spill_rss,
+    uncount_page,
     zap_memory,
 )
 from dessim.kernel.write_programs import MM_LOCK
@@ -54,7 +61,25 @@ UNMAP_MEMORY = (
 )
 UNMAP_FILE = (
     each_table(
-        unless("table.missing", *clear_table("teardown"), free_table(), add_nr_ptes(-1)),
+        unless(
+            "table.missing",
+            forget(),
+            lock("ptl"),
+            each_in_table(
+                unless(
+                    "pte.none",
+                    clear_pte(
+                        dec("page.mapcount"), uncount_page(), remember(), category="teardown"
+                    ),
+                )
+            ),
+            spill_rss(),
+            unlock("ptl"),
+            flush_table(),
+            each_in_table(when("gang.holds", put_page())),
+            free_table(),
+            add_nr_ptes(-1),
+        )
     ),
 )
 

@@ -271,7 +271,7 @@ def charge_step(w: World, t: int, i: int) -> int:
     elif op == OP_UNCHARGED:
         w[t + T_UNCHARGED] = 0
     elif op == OP_COUNT_RSS:
-        w[t + T_RSS] += 1
+        w[t + T_RSS] += w[i + I_A]
     elif op == OP_SPILL_RSS:
         w[rss_at(w, t) + COUNTED_PAGES] += w[t + T_RSS]
         w[t + T_RSS] = 0

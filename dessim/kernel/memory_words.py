@@ -65,7 +65,12 @@ def charge_page() -> tuple[Step, ...]:
 
 def count_page() -> tuple[Step, ...]:
     """Count a page of the mm, apart from its shared count until there is a batch of them."""
-    return (Step("count_rss"), spill_rss())
+    return (Step("count_rss", 1), spill_rss())
+
+
+def uncount_page() -> Step:
+    """Count a page of the mm off, apart from its shared count: once for all of a page table."""
+    return Step("count_rss", -1, cost="none")
 
 
 def spill_rss() -> Step:

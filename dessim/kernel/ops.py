@@ -977,7 +977,13 @@ OP_USE_STOCK = operation(
     private=ALWAYS,
 )
 OP_COUNT_RSS = operation(
-    "count_rss", CHARGE, "add_mm_counter()", cost="count_rss", category="map", private=ALWAYS
+    "count_rss",
+    CHARGE,
+    "add_mm_counter()",
+    cost="count_rss",
+    category="map",
+    private=ALWAYS,
+    listing=lambda by, b, _: f"rss {'+' if by > 0 else '-'} 1",
 )
 OP_SPILL_RSS = operation(
     "spill_rss",

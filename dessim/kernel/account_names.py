@@ -20,7 +20,14 @@ CATEGORIES = (
     "shootdown",
     "page_cache",
     "idle",
+    "zone_lock",
+    "lru_lock",
+    "memcg",
+    "frames",
+    "zeroing",
+    "asleep",
 )
+N_FILE_CATEGORIES = CATEGORIES.index("zone_lock")  # those of workloads that allocate no memory
 N_CATEGORIES = len(CATEGORIES)
 CAT_MMAP_LOCK = CATEGORIES.index("mmap_lock")
 CAT_PTL = CATEGORIES.index("ptl")
@@ -35,6 +42,10 @@ CAT_LOCK = CATEGORIES.index("lock")
 CAT_RUN_QUEUE = CATEGORIES.index("run_queue")
 CAT_TLB = CATEGORIES.index("tlb")
 CAT_SHOOTDOWN = CATEGORIES.index("shootdown")
+CAT_MEMCG = CATEGORIES.index("memcg")
+CAT_FRAMES = CATEGORIES.index("frames")
+CAT_ZEROING = CATEGORIES.index("zeroing")
+CAT_ASLEEP = CATEGORIES.index("asleep")
 
 COUNTERS = (
     "minor_faults",
@@ -61,7 +72,13 @@ COUNTERS = (
     "bug2",
     "invalidations",
     "unmaps",
+    "zone_refills",
+    "zone_drains",
+    "lru_flushes",
+    "lru_removals",
+    "frames_filled",
 )
+N_FILE_COUNTERS = COUNTERS.index("zone_refills")  # those of workloads that allocate no memory
 N_MINOR_FAULTS = COUNTERS.index("minor_faults")
 N_PAGES_MAPPED = COUNTERS.index("pages_mapped")
 N_TOUCHES = COUNTERS.index("touches")
@@ -77,5 +94,10 @@ N_TLB_FLUSHES = COUNTERS.index("tlb_flushes")
 N_SHOOTDOWNS = COUNTERS.index("shootdowns")
 N_INTERRUPTS = COUNTERS.index("interrupts")
 N_PAGES_REMOVED = COUNTERS.index("pages_removed")
+N_ZONE_REFILLS = COUNTERS.index("zone_refills")
+N_ZONE_DRAINS = COUNTERS.index("zone_drains")
+N_LRU_FLUSHES = COUNTERS.index("lru_flushes")
+N_LRU_REMOVALS = COUNTERS.index("lru_removals")
+N_FRAMES_FILLED = COUNTERS.index("frames_filled")
 N_BUG1 = COUNTERS.index("bug1")
 N_COUNTERS = len(COUNTERS)

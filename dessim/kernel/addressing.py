@@ -38,6 +38,9 @@ def lock_at(w: World, t: int, which: int) -> int:
         return w[H_LOCK]
     if which == LOCK_VMA:
         return w[w[t + T_MAPPING] + M_VMA_LOCK]
+    if which >= LOCK_ZONE:
+        node = w[H_ZONE] + w[t + T_SOCKET] * w[H_ZONE_WORDS]
+        return node + (which - LOCK_ZONE) * w[H_LINE_WORDS]
     if which >= LOCK_I_MMAP:
         return w[H_FILE] + (which - LOCK_I_MMAP) * w[H_LINE_WORDS]
     return w[t + T_MM] + MM_LOCKS + which * w[H_LINE_WORDS]
@@ -46,6 +49,21 @@ def lock_at(w: World, t: int, which: int) -> int:
 def vma_cache_at(w: World, t: int) -> int:
     """Return where the line begins that holds the mapping found last in a task's mm."""
     return w[t + T_MM] + MM_LOCKS + MM_VMA_CACHE * w[H_LINE_WORDS]
+
+
+def zone_at(w: World, t: int) -> int:
+    """Return where the words of a task's own memory node begin, behind its lock records."""
+    return w[H_ZONE] + w[t + T_SOCKET] * w[H_ZONE_WORDS] + 2 * w[H_LINE_WORDS]
+
+
+def memcg_at(w: World, level: int) -> int:
+    """Return where the line of a page counter begins: of the memcg, or of an ancestor."""
+    return w[H_MEMCG] + level * w[H_LINE_WORDS]
+
+
+def rss_at(w: World, t: int) -> int:
+    """Return where the line begins that holds the count of the pages of a task's mm."""
+    return w[t + T_MM] + MM_LOCKS + MM_RSS_LINE * w[H_LINE_WORDS]
 
 
 def own_lock(w: World, t: int, which: int) -> int:

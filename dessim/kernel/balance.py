@@ -141,6 +141,8 @@ class _Walk:
             return state.having(unpaid=False)
         if op.locking in (lay.TAKES_LOCK, lay.DROPS_LOCK):
             return lock(state, op.locking, a, b)
+        if op.locking == lay.DOWNGRADES_LOCK:
+            return lock(lock(state, lay.DROPS_LOCK, a, 0), lay.TAKES_LOCK, a, 1)
         if op.locking in LOCKS_PAGE:
             locked = lock_page(state, number == OP_TRYLOCK_PAGE)
             return locked if locked is None else counted(locked, *op.handed(a, b))

@@ -88,6 +88,13 @@ COST_FLUSH_ALL = index("flush_all")
 COST_IPI_BASE = index("ipi_base")
 COST_IPI_PER_CPU = index("ipi_per_cpu")
 COST_IPI_HANDLER = index("ipi_handler")
+COST_ZERO_PAGE = index("zero_page")
+COST_COPY_PAGE = index("copy_page")
+COST_ZONE_PAGE = index("zone_page")
+COST_LRU_LINK = index("lru_link")
+COST_FREE_PAGE = index("free_page")
+COST_UNCHARGE_PAGE = index("uncharge_page")
+COST_ZAP_PAGE = index("zap_page")
 
 # A line at hand costs COST_LOCAL + LINE_*: these three stand in the order of the accesses.
 assert index("local_store") == COST_LOCAL + LINE_STORE

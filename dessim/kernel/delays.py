@@ -8,9 +8,11 @@ from dessim.kernel.accounting import account, end_latency, record_in_series
 from dessim.kernel.addressing import (
     cost_ps,
     lock_at,
+    memcg_at,
     own_lock,
     page_at,
     pte_present,
+    rss_at,
     table_at,
     vma_cache_at,
 )
@@ -24,6 +26,7 @@ from dessim.kernel.cost_table import (
     COST_THINK,
 )
 from dessim.kernel.draws import draw, draw_at, next_factor, scaled, varied
+from dessim.kernel.frame_delays import NO_RULE, frame_delay_ps
 from dessim.kernel.layout import *
 from dessim.kernel.lines import access_ps, line_cost, local_cost, socket_distance
 from dessim.kernel.operation import check_delays
@@ -244,7 +247,7 @@ def wait_on_page_ps(w: World, t: int) -> int:
     return sleep
 
 
-def rare_delay_ps(w: World, task: int, op: int) -> int:
+def rare_delay_ps(w: World, task: int, op: int, now: int) -> int:
     """Return ps by the rule of a step that is not done for each page of a window."""
     t = w[H_TASK] + task * T_WORDS
     if op == OP_WAIT_ON_PAGE:
@@ -269,7 +272,8 @@ def rare_delay_ps(w: World, task: int, op: int) -> int:
         return create_ps(w, t)
     if op == OP_PAUSE:
         return scaled(w, QUANTILES_EXPONENTIAL, draw(w, task, DRAW_THINK), w[t + T_EVERY])
-    return no_rule(w, t, op)
+    ps = frame_delay_ps(w, task, op, now)
+    return no_rule(w, t, op) if ps == NO_RULE else ps
 
 
 def own_delay_ps(w: World, task: int, op: int, now: int) -> int:
@@ -286,7 +290,7 @@ def own_delay_ps(w: World, task: int, op: int, now: int) -> int:
         return think_ps(w, task, now)
     if op == OP_HOLD:
         return hold_ps(w, task, now)
-    return rare_delay_ps(w, task, op)
+    return rare_delay_ps(w, task, op, now)
 
 
 def no_rule(w: World, t: int, op: int) -> int:
@@ -297,9 +301,16 @@ def no_rule(w: World, t: int, op: int) -> int:
 
 
 def mm_line_ps(w: World, task: int, line: int, op: int, now: int) -> int:
-    """Ask for a line of the mm without its lock: mmap_sem's, or that of the mapping found last."""
+    """Ask for a line of the mm without its lock, or for that of a page counter."""
     t = w[H_TASK] + task * T_WORDS
-    place = lock_at(w, t, LOCK_MMAP) if line == MMAP_LINE else vma_cache_at(w, t)
+    if line == MMAP_LINE:
+        place = lock_at(w, t, LOCK_MMAP)
+    elif line == VMA_LINE:
+        place = vma_cache_at(w, t)
+    elif line == RSS_LINE:
+        place = rss_at(w, t)
+    else:
+        place = memcg_at(w, w[w[H_PROG] + w[t + T_PC] * I_WORDS + I_A])
     return access_ps(w, task, place, op, now, 0)
 
 
@@ -322,7 +333,7 @@ def delay_ps(w: World, task: int, pc: int, now: int) -> int:
         ps = 0
     elif line == LOCK_LINE:
         ps = lock_line_ps(w, task, w[i + I_A], w[i + I_ACCESS], now)
-    elif line == MMAP_LINE or line == VMA_LINE:
+    elif line == MMAP_LINE or line == VMA_LINE or line == MEMCG_LINE or line == RSS_LINE:
         ps = mm_line_ps(w, task, line, w[i + I_ACCESS], now)
     else:
         return no_rule(w, t, w[i + I_OP])
@@ -332,4 +343,4 @@ def delay_ps(w: World, task: int, pc: int, now: int) -> int:
     return own if own < 0 else ps + own
 
 
-check_delays(OPERATIONS, (own_delay_ps, rare_delay_ps), delay_ps)
+check_delays(OPERATIONS, (own_delay_ps, rare_delay_ps, frame_delay_ps), delay_ps)

@@ -18,6 +18,9 @@ Nothing in this module computes. Times are picoseconds.
 from collections.abc import MutableSequence
 
 from dessim.kernel.account_names import *
+from dessim.kernel.draw_names import *
+from dessim.kernel.frame_names import *
+from dessim.kernel.order_names import *
 from dessim.kernel.record import Record
 
 World = MutableSequence[int]
@@ -33,15 +36,6 @@ STREAM_LINES = 64  # struct pages in 4 KiB: a hardware stream prefetcher does no
 SLOTS_SHIFT = 3  # radix-tree slots in a cache line: 8 pointers
 PARENT_SHIFT = 6  # such lines below one line of their parents' slots: 8 nodes of 64 slots
 MASK_BITS = 62  # cores in one word of a sharer mask
-
-# purposes of random draws
-DRAW_START, DRAW_READ, DRAW_ACCESS, DRAW_THINK, DRAW_HOLD = 0, 1, 2, 4, 5
-DRAW_ARBITRATE = 3  # at a line: whom an arbiter serves, who joins the request of its SMT sibling
-DRAW_ACTOR = 6  # an actor's rounds, the device's latency, a test-and-set lock's winner
-N_COUNTED_DRAWS = 7  # a task counts its draws for each purpose up to here
-DRAW_CACHED = 7  # by page: whether it is in the page cache at first
-DRAW_WORK = 8  # by access: where a task's factors of own work begin
-DRAW_PAGE_WORK = 9  # by access: the factor of the user's work on the page
 
 # --- header: bases of regions, then scalars -----------------------------------------------------
 _header = Record()
@@ -152,6 +146,27 @@ H_WALK_MISS = _header.word()  # base, per L3: mean ps of a page walk for ptes th
 # page walks that a core can have in progress, or 0: as many as it has CPUs in use
 H_WALKERS = _header.word()
 H_WALKER = _header.word()  # base, H_WALKERS words per core: until when each of them is busy
+# --- frames of memory, where faults allocate any: all 0 elsewhere ---
+H_FRAME = _header.word()  # base of the frame records (F_*), node by node; 0: there are none
+H_FRAMES = _header.word()  # frames of each node
+H_ZONE = _header.word()  # base of the node records: lines of zone and LRU lock, then Z_*
+H_ZONE_WORDS = _header.word()  # words of one node record
+H_FRAME_OF = _header.word()  # base, per page of all regions: frame + 1 that is mapped there, or 0
+H_MEMCG = _header.word()  # base of the lines of page counters: the task's memcg, then its ancestors
+H_LEVELS = _header.word()  # number of such counters
+H_REGION = _header.word()  # pages of one task's own region or file, or 0: all share one
+H_PCP_BATCH = _header.word()  # pages moved between a CPU's list and its zone at once
+H_PCP_HIGH = _header.word()  # pages of a CPU's list from which some are given back
+H_LRU_BATCH = _header.word()  # pages that a CPU collects before it puts them on the LRU
+H_RELEASE = _header.word()  # pages taken off the LRU under its lock at once
+H_MEMCG_BATCH = _header.word()  # pages charged at once: what is not used is the CPU's stock
+H_UNCHARGE = _header.word()  # pages freed before they are uncharged
+H_RSS_BATCH = _header.word()  # pages that are counted apart before they are added to the mm's count
+H_STRUCT_MISS = (
+    _header.word()
+)  # base, per node: ps to read one of its struct pages that is in no cache
+H_NODE_ZERO = _header.word()  # ps of node bandwidth that zeroing a page takes
+H_NODE_COPY = _header.word()  # ps of node bandwidth that copying a page takes
 H_WORDS = _header.end(multiple=8)
 
 # Words of the header that steps change. The others stay as setting up left them, and so do the
@@ -228,6 +243,13 @@ T_FLUSHED = _task.word()  # shootdowns of its mm that its CPU knows of
 T_SLOTS_FROM = _task.word()  # first of the lines of radix-tree slots that are still at hand
 T_SLOTS = _task.word()  # last line of radix-tree slots that it read, or -2
 T_STREAM = _task.word()  # sequential lines up to T_LAST
+T_FIRST = _task.word()  # first page of its own region or file
+T_FRAME = _task.word()  # frame + 1 that it has allocated and not yet mapped
+T_GATHER = _task.word()  # first frame + 1 that it has unmapped and not yet freed
+T_GATHERED = _task.word()  # how many there are
+T_RELEASED = _task.word()  # first frame + 1 that it has taken off the LRU and not yet freed
+T_UNCHARGED = _task.word()  # pages that it has freed and not yet uncharged
+T_RSS = _task.word()  # pages that it has mapped or unmapped and not yet added to its mm's count
 T_WORDS = _task.end(multiple=8)
 
 # --- cache line, and the objects that begin with one --------------------------------------------
@@ -253,6 +275,9 @@ K_HEAD = _lock.word()  # first waiter + 1
 K_TAIL = _lock.word()
 K_WAITERS = _lock.word()
 
+_counter = Record(_OBJECT)
+COUNTED_PAGES = _counter.word()  # of a page counter, or of an mm's count: pages
+
 _vma_cache = Record(_OBJECT)
 V_FOUND = _vma_cache.word()  # number of the mapping found last + 1
 
@@ -269,6 +294,12 @@ U_HEAD = _cpu.word()  # first task + 1 of the run queue
 U_TAIL = _cpu.word()
 U_MM = _cpu.word()  # mm whose translations its core may hold
 U_FREE = _cpu.word()  # time at which the task that had it last has left it
+U_PCP_HEAD = _cpu.word()  # first frame + 1 of its list of free pages: what was freed last
+U_PCP_TAIL = _cpu.word()  # last frame + 1: what goes back to the zone first
+U_PCP_COUNT = _cpu.word()
+U_LRU_HEAD = _cpu.word()  # first frame + 1 that waits to be put on the LRU
+U_LRU_COUNT = _cpu.word()
+U_STOCK = _cpu.word()  # pages that are charged and not used
 U_WORDS = _cpu.end(multiple=8)
 
 # --- others -------------------------------------------------------------------------------------
@@ -284,10 +315,12 @@ MM_FIRST = _mm.word()  # base of the first mapping record
 MM_TASK = _mm.word()  # its first task
 MM_TASKS = _mm.word()  # number of its tasks
 MM_FLUSHES = _mm.word()  # shootdowns of its translations
+MM_SEQ = _mm.word()  # mm_lock_seq: changes when the writer of its mappings is through
 # its lock records: LOCK_MMAP, then LOCK_PAGE_TABLE and LOCK_PTL if they are not split
 MM_LOCKS = _mm.end(multiple=8)
 MM_VMA_CACHE = 3  # after them the line that holds the mapping found last
-MM_LINES = 4
+MM_RSS_LINE = 4  # and that of the count of its pages
+MM_LINES = 5
 
 _mapping = Record()
 M_PTE = _mapping.word()  # base of the pte bits
@@ -297,6 +330,7 @@ M_INDEX = _mapping.word()  # its number
 M_VMA_LOCK = _mapping.word()  # base of its per-VMA lock's record
 M_PMD = _mapping.word()  # base of the lock of its first PMD page, if they are split
 M_PMD_FIRST = _mapping.word()  # place of its first page table in that PMD page
+M_SEQ = _mapping.word()  # vm_lock_seq: that of the mm while the mapping is being written
 M_WORDS = _mapping.end(multiple=8)
 
 # --- instruction --------------------------------------------------------------------------------
@@ -321,31 +355,11 @@ I_WORDS = _instruction.end(multiple=8)
 PRIVATE_NEVER, PRIVATE_ALWAYS, PRIVATE_OWN_TABLES = 0, 1, 2
 PRIVATE_BEHIND_STORES = 3  # in the explorer: nobody sees it, and it waits for the task's stores
 
-# How a store buffer orders an instruction (sc, tso).
-CLASS_LOAD = 0  # reads, and sees the task's own stores
-CLASS_FULL = 1  # waits until the task's stores are in memory, then acts on memory
-CLASS_DELAYED = 2  # its effect is on its way for a while
-
-# What an instruction is to Linux' memory model (lkmm).
-IS_LOAD, IS_LOAD_ACQUIRE = 0, 1
-IS_LOAD_DEPENDENT = 2  # its address comes from the task's last load
-IS_LOAD_THEN_RMB = 3  # the barrier only if the condition holds
-IS_STORE, IS_STORE_RELEASE = 4, 5
-IS_RMW_VOID = 6  # returns nothing, or is relaxed
-IS_RMW_ACQUIRE, IS_RMW_RELEASE = 7, 8
-IS_RMW_RELEASE_MB = 9  # smp_mb() behind it
-IS_RMW_FULL = 10
-IS_MB, IS_RMB, IS_WMB = 11, 12, 13
-IS_LOCK, IS_UNLOCK, IS_UNLOCK_SPIN = 14, 15, 16
-IS_UNSEEN = 17
-# Words of which others may load an old value: one bit each.
-IN_FLAGS, IN_MAPPING, IN_MAPCOUNT, IN_REFCOUNT = 1, 2, 4, 8
-IN_PTE, IN_TABLE, IN_DATA = 16, 32, 64
-
 # What a step does with locks.
 NO_LOCKING, TAKES_LOCK, DROPS_LOCK, TAKES_PAGE, DROPS_PAGE = 0, 1, 2, 3, 4
 MAY_LOCK_PAGE = 5  # it changes the page's flags
 LOCKS_PAGE_FOR_DEVICE, LOCKS_NEXT_FOR_DEVICE, LOCKED_BY_DEVICE = 6, 7, 8
+DOWNGRADES_LOCK = 9  # a writer becomes a reader
 # What a task waits for that does not go on behind a step.
 WAITS_NEVER, WAITS_FOR_LOCK, WAITS_FOR_PAGE, WAITS_FOR_CPU, WAITS_FOR_DEVICE = 0, 1, 2, 3, 4
 
@@ -358,30 +372,23 @@ HALTED = -3  # nothing goes on: a BUG_ON that the run does not survive, or a ste
 FLAG_LOCKED, FLAG_UPTODATE, FLAG_OURS, FLAG_READAHEAD = 1, 2, 4, 8
 
 LOOKS_FIRST, LOOKS_AGAIN, SLEEPS_ON_PAGE = 0, 1, 2
-ACCESS_SEQUENTIAL, ACCESS_RANDOM, ACCESS_ONE_PER_TABLE = 0, 1, 2
+ACCESS_SEQUENTIAL, ACCESS_RANDOM, ACCESS_ONE_PER_TABLE, ACCESS_OWN_REGION = 0, 1, 2, 3
 LOCK_TICKET, LOCK_MCS, LOCK_TEST_AND_SET = 0, 1, 2
 HAND_OVER_RACING, HAND_OVER_FAIR, HAND_OVER_BOUNDED = 0, 1, 2
 LOCK_MMAP, LOCK_PAGE_TABLE, LOCK_PTL, LOCK_FREE_STANDING = 0, 1, 2, 3
 LOCK_I_MMAP, LOCK_TREE, LOCK_VMA = 4, 5, 6
+LOCK_ZONE, LOCK_LRU = 7, 8  # of the task's own node
 
 # who uses a task's page tables; PMDS_OWN: nor has anybody else the locks of the PMD pages above
 TABLES_SHARED, TABLES_OWN, PMDS_OWN = 0, 1, 2
 LINE_LOAD, LINE_STORE, LINE_RMW = 0, 1, 2
 NO_LINE, PAGE_LINE, PTE_LINE, LOCK_LINE, MMAP_LINE, VMA_LINE = 0, 1, 2, 3, 4, 5
-OWN_RULE = 8  # with a line or without: a rule of its own says what comes after the line
+MEMCG_LINE, RSS_LINE = 6, 7
+OWN_RULE = 16  # with a line or without: a rule of its own says what comes after the line
 # distances, nearest first; memory rows use SAME_SOCKET for local memory
 SAME_CORE, SAME_L3, SAME_SOCKET, ONE_HOP, TWO_HOPS = 0, 1, 2, 3, 4
 N_DISTANCES = 6  # a sixth word: the SMT sibling's share of a coalesced transfer
 SIBLING = 5
-
-QUANTILE_KNOTS = 4097  # coarse knots, then as many fine ones for the last coarse interval
-QUANTILE_WORDS = 2 * QUANTILE_KNOTS
-QUANTILE_ONE = 1 << 16  # a quantile table holds multiples of the mean in 1/65536
-QUANTILE_SHIFT = 16
-WORK_FACTORS = 256  # equally likely
-WORK_SHIFT = 24  # of 32 bits: what is left chooses the factor
-QUANTILES_READ, QUANTILES_EXPONENTIAL, QUANTILES_DEVICE = 0, 1, 2
-N_QUANTILES = 3
 
 DUE_LATENCY, DUE_INTERRUPT = 1, 2  # a latency to record; handlers to run
 

@@ -124,6 +124,20 @@ def drop_lock(w: World, task: int, lock: int, now: int, kind: int, sleeping: int
         grant_next(w, t, lock, now, kind, sleeping)
 
 
+def let_readers_in(w: World, task: int, lock: int, now: int) -> None:
+    """Turn the writer of a lock into a reader: readers at the head of its queue go on.
+
+    ``downgrade_write``; they had to sleep, and are woken.
+    """
+    t = w[H_TASK] + task * T_WORDS
+    w[lock + K_HOLD] = 1
+    while w[lock + K_HEAD]:
+        follower = w[H_TASK] + (w[lock + K_HEAD] - 1) * T_WORDS
+        if w[follower + T_SHARED_WANT] == 0:
+            break
+        grant_next(w, t, lock, now, LOCK_MCS, 1)
+
+
 def sleeps(which: int) -> int:
     """Return whether waiters of a lock sleep (semaphores, mutexes) instead of spinning."""
     return which == LOCK_MMAP or which == LOCK_I_MMAP or which == LOCK_VMA
@@ -140,6 +154,8 @@ def lock_step(w: World, task: int, i: int, done: int) -> int:
         taken = take_lock(w, task, lock_at(w, t, which), w[i + I_B])
         if taken == 0 and sleeps(which):
             give_up_cpu(w, t, done)
+            if w[H_ZONE]:
+                w[t + T_WAIT] = CAT_ASLEEP
         return taken
     if op == OP_UNLOCK:
         if not own_lock(w, t, which):

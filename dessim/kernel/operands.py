@@ -45,6 +45,8 @@ LOCKS = {
     "tree_lock": _spinlock(lay.LOCK_TREE, "page_cache", "tree_lock"),
     "page_table_lock": _spinlock(lay.LOCK_PAGE_TABLE, "page_table", "page_table_lock"),
     "ptl": _spinlock(lay.LOCK_PTL, "ptl", "ptl"),
+    "zone_lock": _spinlock(lay.LOCK_ZONE, "zone_lock", "zone->lock"),
+    "lru_lock": _spinlock(lay.LOCK_LRU, "lru_lock", "lruvec->lru_lock"),
     "lock": Lock(lay.LOCK_FREE_STANDING, 0, "lock", "lock()", "unlock()"),
 }
 """All locks by the names that programs use."""

@@ -23,7 +23,11 @@ from dessim.kernel.order import storing as storing
 # --- groups: which function carries an operation out --------------------------------------------
 PAGE, CONDITION, LOCK, CACHE, NOTHING = "page", "condition", "lock", "cache", "nothing"
 TASK, FOLIO, RANGE, ACTOR = "task", "folio", "range", "actor"
-GROUPS = (PAGE, CONDITION, LOCK, NOTHING, TASK, CACHE, FOLIO, RANGE, ACTOR)
+ASK, FRAME, CHARGE, REGION = "ask", "frame", "charge", "region"
+GROUPS = (
+    *(PAGE, CONDITION, LOCK, NOTHING, TASK, CACHE, FOLIO, RANGE, ACTOR),
+    *(ASK, FRAME, CHARGE, REGION),
+)
 
 # --- what an operation changes, for the invariants: one bit each --------------------------------
 CHANGES_PTE = 1  # the pte of the cursor's page

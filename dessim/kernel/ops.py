@@ -12,7 +12,21 @@ from dessim.kernel import layout as lay
 from dessim.kernel import operation as about
 from dessim.kernel.layout import LINE_LOAD, LINE_RMW, LINE_STORE, PAGE_LINE, PTE_LINE
 from dessim.kernel.operands import ANY, data_of, lock_of, name_of_counter, name_of_lock, word_of
-from dessim.kernel.operation import ACTOR, CACHE, CONDITION, FOLIO, LOCK, NOTHING, PAGE, RANGE, TASK
+from dessim.kernel.operation import (
+    ACTOR,
+    ASK,
+    CACHE,
+    CHARGE,
+    CONDITION,
+    FOLIO,
+    FRAME,
+    LOCK,
+    NOTHING,
+    PAGE,
+    RANGE,
+    REGION,
+    TASK,
+)
 
 _table = about.OperationTable()
 operation = _table.declaring(about.Operation)
@@ -815,6 +829,254 @@ OP_REST = operation(
     at_rest=True,
 )
 LAST_ACTOR = _table.last(ACTOR)
+
+# --- frames of memory: a page on its way from its node to a pte ----------------------------------
+# Who changes a CPU's lists runs on that CPU, and who changes a node's holds its lock: nobody else
+# can see it, so that these steps are private. Page counters, counts of an mm and memory bandwidth
+# are shared.
+
+OP_PCP_EMPTY = operation(
+    "pcp_empty", ASK, "list_empty(pcp->list)?", category="frames", private=ALWAYS, branches=True
+)
+OP_STOCK_EMPTY = operation(
+    "stock_empty", ASK, "!consume_stock()?", category="memcg", private=ALWAYS, branches=True
+)
+OP_RSS_SPILLS = operation(
+    "rss_spills", ASK, "abs(count) >= batch?", category="map", private=ALWAYS, branches=True
+)
+OP_LRU_WAITING = operation(
+    "lru_waiting",
+    ASK,
+    "folio_batch_space() == 0?",
+    category="frames",
+    private=ALWAYS,
+    branches=True,
+    listing=lambda any_, b, _: "lru waiting: any" if any_ else "lru waiting: a batch",
+)
+OP_UNCHARGE_DUE = operation(
+    "uncharge_due", ASK, "uncharge now?", category="memcg", private=ALWAYS, branches=True
+)
+OP_PCP_FULL = operation(
+    "pcp_full", ASK, "pcp->count >= high?", category="frames", private=ALWAYS, branches=True
+)
+LAST_ASK = _table.last(ASK)
+
+OP_REFILL_PCP = operation(
+    "refill_pcp",
+    FRAME,
+    "rmqueue_bulk()",
+    own_delay=True,
+    category="zone_lock",
+    private=ALWAYS,
+)
+OP_TAKE_FRAME = operation(
+    "take_frame",
+    FRAME,
+    "list_del(&page->pcp_list)",
+    cost="alloc_frame",
+    category="frames",
+    private=ALWAYS,
+    remembers=lay.T_FRAME,
+)
+OP_FILL_FRAME = operation(
+    "fill_frame",
+    FRAME,
+    "clear_page()",
+    own_delay=True,
+    category="zeroing",
+    order=about.UNSEEN,
+    listing=lambda copies, b, _: "copy the page" if copies else "zero the page",
+)
+OP_MAP_FRAME = operation(
+    "map_frame",
+    FRAME,
+    "set_pte_at()",
+    line=PTE_LINE,
+    access=LINE_STORE,
+    cost="set_pte",
+    private=OWN_TABLES,
+    order=about.storing(lay.IN_PTE),
+)
+OP_DROP_FRAME = operation(
+    "drop_frame",
+    FRAME,
+    "folio_put()",
+    cost="free_page",
+    category="frames",
+    private=ALWAYS,
+)
+OP_LRU_ADD = operation(
+    "lru_add",
+    FRAME,
+    "folio_add_lru()",
+    cost="lru_add",
+    category="frames",
+    private=ALWAYS,
+)
+OP_LRU_FLUSH = operation(
+    "lru_flush",
+    FRAME,
+    "folio_batch_move_lru()",
+    own_delay=True,
+    category="lru_lock",
+    private=ALWAYS,
+)
+OP_LRU_REMOVE = operation(
+    "lru_remove",
+    FRAME,
+    "lruvec_del_folio()",
+    own_delay=True,
+    category="lru_lock",
+    private=ALWAYS,
+)
+OP_FREE_FRAMES = operation(
+    "free_frames",
+    FRAME,
+    "free_unref_folios()",
+    own_delay=True,
+    category="frames",
+    private=ALWAYS,
+)
+OP_DRAIN_PCP = operation(
+    "drain_pcp",
+    FRAME,
+    "free_pcppages_bulk()",
+    own_delay=True,
+    category="zone_lock",
+    private=ALWAYS,
+)
+OP_NEXT_ROUND = operation(
+    "next_round",
+    FRAME,
+    "next batch of pages",
+    category="frames",
+    private=ALWAYS,
+    loop="each_round",
+)
+LAST_FRAME = _table.last(FRAME)
+
+# --- who is charged for them ---------------------------------------------------------------------
+
+OP_CHARGE_LEVEL = operation(
+    "charge_level",
+    CHARGE,
+    "page_counter_try_charge()",
+    line=lay.MEMCG_LINE,
+    access=LINE_RMW,
+    category="memcg",
+    order=about.Order(lay.IS_RMW_FULL),
+    listing=lambda level, b, _: f"charge level {level}",
+)
+OP_FILL_STOCK = operation("fill_stock", CHARGE, "refill_stock()", category="memcg", private=ALWAYS)
+OP_USE_STOCK = operation(
+    "use_stock",
+    CHARGE,
+    "stock->nr_pages--",
+    cost="charge_page",
+    category="memcg",
+    private=ALWAYS,
+)
+OP_COUNT_RSS = operation(
+    "count_rss",
+    CHARGE,
+    "add_mm_counter()",
+    cost="count_rss",
+    category="map",
+    private=ALWAYS,
+    listing=lambda by, b, _: f"rss {'+' if by > 0 else '-'} 1",
+)
+OP_SPILL_RSS = operation(
+    "spill_rss",
+    CHARGE,
+    "percpu_counter_add_batch()",
+    line=lay.RSS_LINE,
+    access=LINE_RMW,
+    category="map",
+    order=about.Order(lay.IS_RMW_VOID),
+)
+OP_UNCHARGE_LEVEL = operation(
+    "uncharge_level",
+    CHARGE,
+    "page_counter_uncharge()",
+    line=lay.MEMCG_LINE,
+    access=LINE_RMW,
+    category="memcg",
+    order=about.Order(lay.IS_RMW_FULL),
+    listing=lambda level, b, _: f"uncharge level {level}",
+)
+OP_UNCHARGED = operation("uncharged", CHARGE, "uncharged", category="memcg", private=ALWAYS)
+LAST_CHARGE = _table.last(CHARGE)
+
+# --- regions: mapped, written, unmapped ----------------------------------------------------------
+
+OP_USE_MM = operation(
+    "use_mm",
+    REGION,
+    "the line of mmap_lock",
+    line=lay.MMAP_LINE,
+    access=lambda how, _: how,
+    category="mmap_lock",
+    order=about.loading(0),
+    listing=lambda how, b, _: ("load mm_lock_seq", "store to the line of mmap_lock")[how > 0],
+)
+OP_VMA_WRITTEN = operation(
+    "vma_written",
+    REGION,
+    "vm_lock_seq == mm_lock_seq?",
+    line=lay.MMAP_LINE,
+    access=LINE_LOAD,
+    category="mmap_lock",
+    order=about.loading(0),
+    branches=True,
+)
+OP_MARK_VMA = operation(
+    "mark_vma",
+    REGION,
+    "vm_lock_seq = mm_lock_seq",
+    line=lay.LOCK_LINE,
+    access=LINE_STORE,
+    category="mmap_lock",
+    order=about.storing(0),
+)
+OP_END_VMA_WRITES = operation(
+    "end_vma_writes",
+    REGION,
+    "vma_end_write_all()",
+    line=lay.MMAP_LINE,
+    access=LINE_STORE,
+    category="mmap_lock",
+    order=about.storing(0),
+)
+OP_DOWNGRADE = operation(
+    "downgrade",
+    REGION,
+    "downgrade_write()",
+    line=lay.LOCK_LINE,
+    access=LINE_RMW,
+    cost="lock_local",
+    category="mmap_lock",
+    order=about.Order(lay.IS_RMW_RELEASE),
+    locking=lay.DOWNGRADES_LOCK,
+    listing=lambda which, b, _: f"downgrade {name_of_lock(which, 0)}",
+)
+OP_ZAP_FRAMES = operation(
+    "zap_frames",
+    REGION,
+    "zap_pte_range()",
+    own_delay=True,
+    category="teardown",
+    private=OWN_TABLES,
+    order=about.storing(lay.IN_PTE),
+)
+OP_FLUSH_REGION = operation(
+    "flush_region",
+    REGION,
+    "tlb_flush_mmu()",
+    own_delay=True,
+    category="shootdown",
+    quiet=about.QUIET_ALWAYS,
+)
+LAST_REGION = _table.last(REGION)
 
 OPERATIONS = _table.closed(globals())
 """All rows by number."""

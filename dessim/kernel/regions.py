@@ -169,6 +169,8 @@ def allocate(setup: Setup, sizes: Sizes) -> Words:
         lay.H_SERIES: 2 * lay.SERIES_BINS,
         lay.H_PAGE: sizes.tables * lay.TABLE_PAGES * sizes.page_words,
     }
+    if setup.workload.writes:
+        header |= frame_regions(setup, sizes)
     bases = {slot: regions.take(words) for slot, words in header.items()}
     tables = regions.take(sizes.mappings * sizes.tables * 2 * sizes.line_words)
     ptes = regions.take(sizes.mappings * sizes.tables * (lay.TABLE_PAGES >> lay.PTE_SHIFT))
@@ -192,6 +194,39 @@ def allocate(setup: Setup, sizes: Sizes) -> Words:
         w[record + lay.M_PMD] = pmd_locks + locks.start * sizes.line_words
         w[record + lay.M_PMD_FIRST] = locks.first
     return w
+
+
+def frames_of(setup: Setup, sizes: Sizes) -> int:
+    """Return the frames of each node: enough for all regions of its tasks and all its lists."""
+    if not setup.workload.allocates:
+        return 1
+    batches, places = setup.batches, [cpu.socket for cpu in sizes.cpus[: setup.threads]]
+    most = max(places.count(socket) for socket in set(places))
+    spare = pcp_high(setup) + 2 * batches.pcp_batch + batches.lru_release + 1
+    return most * (setup.region_pages + spare) + batches.pcp_batch
+
+
+def pcp_high(setup: Setup) -> int:
+    """Return the pages of a CPU's list from which some go back to the zone.
+
+    A part of a region stands for all of it: the part of its pages that never leave the CPU's list
+    must stay the same.
+    """
+    declared = setup.workload.file_size_bytes // PAGE_BYTES
+    scaled = setup.batches.pcp_high * setup.region_pages // max(declared, 1)
+    return max(setup.batches.pcp_batch, scaled)
+
+
+def frame_regions(setup: Setup, sizes: Sizes) -> dict[int, int]:
+    """Return the regions of a World whose faults write, and their words."""
+    sockets = setup.machine.topology.sockets
+    return {
+        lay.H_FRAME: sockets * frames_of(setup, sizes) * lay.F_WORDS,
+        lay.H_ZONE: sockets * (2 * sizes.line_words + lay.Z_WORDS),
+        lay.H_FRAME_OF: sizes.tables * lay.TABLE_PAGES,
+        lay.H_MEMCG: max(1, setup.workload.memcg_depth) * sizes.line_words,
+        lay.H_STRUCT_MISS: sockets,
+    }
 
 
 def walkers_of(setup: Setup) -> int:

@@ -7,6 +7,7 @@ import numpy as np
 from dessim.kernel import layout as lay
 from dessim.kernel.histogram import merge
 from dessim.kernel.layout import World
+from dessim.kernel.memory_invariants import check_memory_at_rest
 
 MIN_SHARE = 5
 """Smallest part of a run that speaks for it, as a divisor: one fifth."""
@@ -142,13 +143,13 @@ def read_result(w: World, pages_declared: int) -> RunResult:
     latencies, steady = choose_latencies(inside, outside, start_ps, first_ps, last_ps)
     return RunResult(
         threads=len(tasks),
-        pages_simulated=int(w[lay.H_PAGES]),
+        pages_simulated=int(w[lay.H_REGION] or w[lay.H_PAGES]),
         pages_declared=pages_declared,
         start_ps=start_ps,
         first_finish_ps=first_ps,
         finish_ps=last_ps,
         completion_ps=int(w[lay.H_END]),
-        counters={name: int(w[base + i]) for i, name in enumerate(lay.COUNTERS)},
+        counters={name: int(w[base + i]) for i, name in enumerate(_counters(w))},
         time_ps=time_ps,
         total_time_ps=total,
         latency_counts=latencies.counts,
@@ -173,7 +174,16 @@ def _latencies(w: World, record: int) -> Latencies:
 def _time_by_category(w: World) -> dict[str, int]:
     first = int(w[lay.H_TASK]) + lay.T_ACCOUNT
     tasks = [first + task * lay.T_WORDS for task in range(int(w[lay.H_WORKERS]))]
-    return {name: sum(int(w[t + i]) for t in tasks) for i, name in enumerate(lay.CATEGORIES)}
+    found = {name: sum(int(w[t + i]) for t in tasks) for i, name in enumerate(lay.CATEGORIES)}
+    of_memory = lay.CATEGORIES[lay.N_FILE_CATEGORIES :]
+    if not w[lay.H_FRAME] and not any(found[name] for name in of_memory):
+        return {name: ps for name, ps in found.items() if name not in of_memory}
+    return found
+
+
+def _counters(w: World) -> tuple[str, ...]:
+    """Return the counters of a run: those of memory only where faults allocate any."""
+    return lay.COUNTERS if w[lay.H_FRAME] else lay.COUNTERS[: lay.N_FILE_COUNTERS]
 
 
 def check_at_rest(w: World) -> None:
@@ -207,6 +217,8 @@ def check_at_rest(w: World) -> None:
             raise InvariantError(f"{name} at the end: held {w[lock + lay.K_HOLD]}, or waited for")
     if any(w[int(w[lay.H_BUCKET]) + i] for i in range(int(w[lay.H_BUCKETS]))):
         raise InvariantError("somebody sleeps on a page at the end")
+    if w[lay.H_FRAME]:
+        check_memory_at_rest(w if isinstance(w, list) else [int(word) for word in w])
     if w[lay.H_IO_HEAD]:
         raise InvariantError("a page waits for the device at the end")
 

@@ -1,6 +1,7 @@
 """All that decides a run, before it becomes a World."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 
 from dessim.errors import UserError
 from dessim.kernel import layout as lay
@@ -30,6 +31,47 @@ class ActorSetup:
     range_pages: int
 
 
+@dataclass(frozen=True)
+class Batches:
+    """How many pages a kernel moves, frees, counts or charges at once: options of a scheme.
+
+    Attributes
+    ----------
+    pcp_batch, pcp_high : int
+        Between a CPU's list of free pages and its zone; pages from which the list gives some back.
+    lru_batch, lru_release : int
+        Put on the LRU at once, and taken off.
+    memcg_batch, uncharge_batch : int
+        Charged at once, and uncharged.
+    rss_batch : int
+        Counted apart from the mm's count; 0: twice the CPUs of the machine, at least 32.
+    """
+
+    pcp_batch: int = 63
+    pcp_high: int = 512
+    lru_batch: int = 15
+    lru_release: int = 32
+    memcg_batch: int = 64
+    uncharge_batch: int = 512
+    rss_batch: int = 64
+
+    @classmethod
+    def among(cls, options: Mapping[str, bool | int | str]) -> "Batches":
+        """Return those that are among the options of a scheme, the others as they are.
+
+        Raises
+        ------
+        WorldError
+            If one is less than a page.
+        """
+        chosen = {f.name: int(options[f.name]) for f in fields(cls) if f.name in options}
+        for name, value in chosen.items():
+            least = 0 if name == "rss_batch" else 1
+            if value < least:
+                raise WorldError(f"option {name!r} must be at least {least}: {value}")
+        return cls(**chosen)
+
+
 def changes_page_cache(workload: Workload) -> bool:
     """Return whether pages of the file can be missing from the page cache."""
     return workload.cached_ppm < 1_000_000 or bool(workload.actors)
@@ -53,6 +95,8 @@ class Setup:
         log2 of the pages of a folio.
     actors : tuple of ActorSetup
         Who works on the file beside the threads.
+    batches : Batches
+        Of the kernel that is simulated.
     """
 
     machine: Machine
@@ -65,6 +109,7 @@ class Setup:
     replication: int
     actors: tuple[ActorSetup, ...] = ()
     folio_order: int = 0
+    batches: Batches = Batches()
 
     @property
     def devices(self) -> int:
@@ -89,14 +134,26 @@ class Setup:
         return changes_page_cache(self.workload)
 
     @property
-    def pages(self) -> int:
-        """Number of file pages that are simulated."""
-        if self.workload.kind == "lock_loop":
-            return 1
+    def region_pages(self) -> int:
+        """Number of simulated pages of one file, or of one task's region."""
         size = self.workload.file_size_bytes
         if self.simulate_bytes is not None:
             size = min(size, self.simulate_bytes)
         return max(1, size // PAGE_BYTES)
+
+    @property
+    def stride(self) -> int:
+        """Number of pages between the beginnings of two tasks' own regions: whole page tables."""
+        return -(-self.region_pages // lay.TABLE_PAGES) * lay.TABLE_PAGES
+
+    @property
+    def pages(self) -> int:
+        """Number of pages that are simulated: of one file, or of all tasks' own."""
+        if self.workload.kind == "lock_loop":
+            return 1
+        if self.workload.writes:
+            return self.threads * self.stride
+        return self.region_pages
 
     @property
     def accesses(self) -> int:
@@ -108,4 +165,6 @@ class Setup:
             return (self.pages + lay.TABLE_PAGES - 1) // lay.TABLE_PAGES
         if workload.access == "random":
             return self.pages * workload.touches_per_page
+        if workload.writes:
+            return self.region_pages * workload.sweeps
         return self.pages

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from dessim.kernel.accounting import account, count, end_latency, record_in_series, record_latency
 from dessim.kernel.actors import covers_table, pause, range_step, start_thread
+from dessim.kernel.address_spaces import region_step
 from dessim.kernel.addressing import (
     gang_bit,
     page_at,
@@ -24,17 +25,22 @@ from dessim.kernel.cpus import begin, give_up_cpu, slice_is_over, yield_cpu
 from dessim.kernel.delays import delay_ps
 from dessim.kernel.draws import draw_at, next_factor, own_work_ps
 from dessim.kernel.endings import finish, teardown_table
+from dessim.kernel.frames import charge_step, frame_branch, frame_step
 from dessim.kernel.layout import *
 from dessim.kernel.locks import lock_step
 from dessim.kernel.operation import (
     ACTOR,
+    ASK,
     CACHE,
+    CHARGE,
     CONDITION,
     FOLIO,
+    FRAME,
     LOCK,
     NOTHING,
     PAGE,
     RANGE,
+    REGION,
     TASK,
     check_effects,
 )
@@ -61,6 +67,8 @@ def choose_page(w: World, task: int) -> int:
         return access
     if w[H_ACCESS] == ACCESS_ONE_PER_TABLE:
         return access << TABLE_SHIFT
+    if w[H_ACCESS] == ACCESS_OWN_REGION:
+        return w[t + T_FIRST] + access % w[H_REGION]
     who = 0 if w[H_SAME_DRAWS] else task
     return (draw_at(w, who, DRAW_ACCESS, access) * w[H_PAGES]) >> 32
 
@@ -260,6 +268,14 @@ def step(w: World, task: int, pc: int, done: int) -> int:
         return range_step(w, task, i)
     if op <= LAST_ACTOR:
         return actor_step(w, task, i, pc, done)
+    if op <= LAST_ASK:
+        return frame_branch(w, t, i)
+    if op <= LAST_FRAME:
+        return frame_step(w, task, i, done)
+    if op <= LAST_CHARGE:
+        return charge_step(w, t, i)
+    if op <= LAST_REGION:
+        return region_step(w, task, i, done)
     return MEANINGLESS
 
 
@@ -279,6 +295,10 @@ EFFECTS: dict[str, tuple[Callable[..., int], ...]] = {
     FOLIO: (folio_step,),
     RANGE: (range_step,),
     ACTOR: (actor_step,),
+    ASK: (frame_branch,),
+    FRAME: (frame_step,),
+    CHARGE: (charge_step,),
+    REGION: (region_step,),
 }
 """Which function carries out the operations of a group."""
 check_effects(OPERATIONS, step, EFFECTS)

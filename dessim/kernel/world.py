@@ -9,6 +9,7 @@ from dessim.kernel import cost_table, quantiles
 from dessim.kernel import layout as lay
 from dessim.kernel.costs import cost_row, line_costs
 from dessim.kernel.draws import draw_at, philox, scaled
+from dessim.kernel.memory import lay_out_memory
 from dessim.kernel.regions import Sizes, Words, allocate, sizes_of, walkers_of
 from dessim.kernel.setup import ActorSetup, Setup, WorldError
 from dessim.kernel.walk_misses import walk_miss_ps
@@ -74,14 +75,14 @@ def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
         lay.H_SLICE: machine.kernel.time_slice_ps,
         lay.H_FOLIO: 1 << setup.folio_order,
         lay.H_READAHEAD: workload.readahead_pages,
-        lay.H_UNMAP_EVERY: workload.unmap_every_pages,
+        lay.H_UNMAP_EVERY: setup.region_pages if workload.writes else workload.unmap_every_pages,
         lay.H_WALKERS: walkers_of(setup),
         **_translation(machine.tlb),
         lay.H_MCS_PPM: locks.mcs_transfers_ppm,
         lay.H_SPLIT_PTL: int(locks.split_page_table_locks),
         lay.H_SPLIT_PMD: int(locks.pmd_locks),
         lay.H_ORDER: setup.fault_around_order,
-        lay.H_ACCESS: ACCESS[workload.access],
+        lay.H_ACCESS: lay.ACCESS_OWN_REGION if workload.writes else ACCESS[workload.access],
         lay.H_ACCESSES: setup.accesses,
         lay.H_SAME_DRAWS: int(workload.random_sequence == "same"),
         lay.H_ACCESS_COST: cost_table.COSTS.index(_access_cost(workload)),
@@ -106,6 +107,8 @@ def _translation(tlb: Tlb) -> dict[int, int]:
 
 
 def _access_cost(workload: Workload) -> str:
+    if workload.allocates:
+        return "local_store"  # what the fault has just zeroed or copied
     if workload.access == "random":
         return "random_word"
     return "touch_word" if workload.page_touch == "touch_word" else "read_page_dram"
@@ -226,6 +229,7 @@ def _tasks(w: Words, setup: Setup, sizes: Sizes) -> None:
             lay.T_MAPPING: mapping,
             lay.T_OWN_TABLES: _users_of_tables(setup, sizes) if worker else lay.TABLES_SHARED,
             lay.T_ACTOR: int(not worker),
+            lay.T_FIRST: task * setup.stride if setup.workload.writes and worker else 0,
         }
         if has_cpu and not worker:
             actor = setup.actors[task - setup.threads]
@@ -330,5 +334,7 @@ def build_world(setup: Setup) -> Words:
     _lines_and_pages(w, setup, sizes)
     _mms(w, setup, sizes)
     _tasks(w, setup, sizes)
+    if setup.workload.writes:
+        lay_out_memory(w, setup, sizes)
     _starts(w, setup)
     return w

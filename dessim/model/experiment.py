@@ -20,7 +20,7 @@ from dessim.model.growth import AUTO
 from dessim.model.machine import Machine
 from dessim.model.precision import wanted
 from dessim.model.units import SIZE, format_quantity
-from dessim.model.workload import PAGE_BYTES, ThreadCount, Workload, foreign_keys
+from dessim.model.workload import PAGE_BYTES, WRITE_FIELDS, ThreadCount, Workload, foreign_keys
 
 Scalar = bool | int | float | str
 """A swept value as results carry it."""
@@ -215,6 +215,10 @@ class Point(Model):
             part.pop("calibration", None)
         for name in foreign_keys(self.workload.kind):
             workload.pop(name)
+        if not self.workload.writes:  # nothing of it is paid, and nothing of it is asked
+            machine.pop("frames")
+            for name in WRITE_FIELDS:
+                workload.pop(name, None)
         result: dict[str, Any] = {
             "machine": machine,
             "workload": workload,

@@ -28,6 +28,7 @@ from dessim.model.fields import (
     submodel,
     yaml_key,
 )
+from dessim.model.frame_costs import FrameCosts
 from dessim.model.provenance import FREE, Provenance, default_of
 from dessim.model.topology import Clock, Smt, Topology
 
@@ -175,6 +176,7 @@ class Machine(Model):
     locks: Locks
     kernel: KernelCosts
     user: UserCosts
+    frames: FrameCosts = Field(default_factory=FrameCosts)
     tlb: Tlb = Field(default_factory=Tlb)
     device: Device = Field(default_factory=Device)
     sources: dict[str, Text] = Field(default_factory=dict)
@@ -219,7 +221,8 @@ class Machine(Model):
 
     def _key(self) -> tuple[Any, ...]:
         costs = (self.cache_line, self.memory, self.locks, self.kernel, self.user, self.tlb)
-        return (self.name, self.topology, self.clock, self.smt, *costs, self.device)
+        rest = (self.device, self.frames)
+        return (self.name, self.topology, self.clock, self.smt, *costs, *rest)
 
 
 def left_out(model: Model, way: str = "") -> dict[str, Provenance]:

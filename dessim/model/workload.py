@@ -29,6 +29,8 @@ FileSize = Annotated[int, Unit(SIZE, low=PAGE_BYTES, high=1 << 40, multiple=PAGE
 ThreadCount = Annotated[Count, Field(le=MAX_THREADS)]
 Distribution = Literal["fixed", "exponential"]
 
+WRITE_FIELDS = ("fault", "file", "sweeps", "memcg_depth")
+"""What only workloads say whose faults write: others are as if they did not exist."""
 _FAULT_FIELDS = (
     "start",
     "access",
@@ -42,6 +44,7 @@ _FAULT_FIELDS = (
     "readahead_pages",
     "unmap_every_pages",
     "actors",
+    *WRITE_FIELDS,
 )
 _LOCK_LOOP_FIELDS = (
     "think_ps",
@@ -114,6 +117,20 @@ class Workload(Model):
     """Pages that a miss, or a marked page, makes the device read ahead; 0 is no readahead."""
     unmap_every_pages: Annotated[int, Field(strict=True, ge=0, le=1 << 28)] = 0
     """Sequential access: a thread unmaps what it touched after so many pages; 0 is never."""
+    fault: Literal["read", "anonymous", "write_shared", "write_private"] = "read"
+    """What a fault does. `read` maps a cached page of the file. `anonymous` allocates and zeroes a
+    page of memory. `write_shared` maps a cached page of the file for writing. `write_private`
+    copies a cached page of the file to a page of memory. All but `read` need a scheme that knows
+    them: `linux_6_12` and its like."""
+    file: Literal["shared", "own"] = "shared"
+    """One file for all tasks, or one of `file_size` for each, or, with `fault: anonymous`, a region
+    of memory for each. All faults but `read` need `own`, which is then the default."""
+    sweeps: Annotated[Count, Field(le=1_000_000)] = 1
+    """With `fault` other than `read`: how often a task touches every page of its file or region.
+    After each time the region is unmapped and mapped again, inside the measured time."""
+    memcg_depth: Annotated[int, Field(strict=True, ge=0, le=8)] = 3
+    """With `fault: anonymous` or `write_private`: page counters that a page is charged to, the
+    task's memory cgroup and its ancestors, the root included; 0: memory cgroups are off."""
     actors: tuple[ActorChoice, ...] = ()
     """Who else works on the file while threads fault."""
 
@@ -138,6 +155,16 @@ class Workload(Model):
         """Whether each thread maps the file before it begins."""
         return self.creates_threads and self.mapping == "per_thread"
 
+    @property
+    def writes(self) -> bool:
+        """Whether faults write, in a region of each task's own, unmapped after each sweep."""
+        return self.kind == "faults" and self.fault != "read"
+
+    @property
+    def allocates(self) -> bool:
+        """Whether faults allocate memory."""
+        return self.kind == "faults" and self.fault in ("anonymous", "write_private")
+
     @model_validator(mode="before")
     @classmethod
     def _defaults_of_access(cls, data: Any) -> Any:
@@ -148,6 +175,11 @@ class Workload(Model):
             defaults["touches_per_page"] = 512
         if data.get("access") == "one_per_table":
             defaults["page_touch"] = "touch_word"
+        if data.get("fault", "read") != "read":
+            defaults |= {"file": "own", "start_stagger": "1us", "page_touch": "touch_word"}
+            if "start_stagger_ps" in data:
+                del defaults["start_stagger"]
+            return {**defaults, **data}
         own = data.get("mapping", "per_thread") == "per_thread"
         given = data.get("start_stagger", data.get("start_stagger_ps"))
         if own and given is None:
@@ -187,9 +219,48 @@ class Workload(Model):
         if self.start == "pthread_create" and self.mapping == "per_process":
             text = "start 'pthread_create' needs threads of one process; mapping 'per_process' has"
             problems.append((("start",), f"{text} one thread each: use 'interval'"))
+        problems += self._check_writes()
         if "iterations" in self.model_fields_set and self.iterations == 0:
             problems.append((("iterations",), "must be at least 1, found 0"))
         return problems
+
+    def _check_writes(self) -> list[tuple[tuple[str | int, ...], str]]:
+        """What does not go together with the kind of fault."""
+        if self.kind != "faults":
+            return []
+        given = self.model_fields_set
+        if self.fault == "read":
+            only = [key for key in ("sweeps", "memcg_depth") if key in given]
+            text = "belongs to faults that write: set fault to anonymous, write_shared or"
+            problems = [_of(key, f"'{key}' {text} write_private") for key in only]
+            if self.file == "own":
+                text = "file 'own' needs a fault other than 'read': readers here share one file"
+                problems.append(_of("file", text))
+            return problems
+        name = f"fault '{self.fault}'"
+        wrong = {
+            "access": self.access != "sequential" and f"{name} needs access 'sequential'",
+            "file": self.file != "own" and f"{name} needs file 'own': one of each task",
+            "mapping": self.mapping == "shared"
+            and f"{name} needs a mapping of each task: 'per_thread' or 'per_process'",
+            "start": self.start == "pthread_create" and f"{name} needs start 'interval'",
+            "unmap_every_pages": self.unmap_every_pages
+            and f"{name} unmaps the whole region after each sweep: leave it out",
+            "cached": self.cached_ppm < 1_000_000
+            and f"{name} needs a file that is wholly in the page cache",
+            "readahead_pages": self.readahead_pages and f"{name} reads nothing ahead",
+            "actors": bool(self.actors) and f"{name} knows no actors yet",
+            "page_touch": self.page_touch == "read_page"
+            and f"{name} stores to one word of a page: page_touch is 'touch_word'",
+            "memcg_depth": "memcg_depth" in given
+            and not self.allocates
+            and f"{name} allocates no memory that would be charged",
+        }
+        return [_of(key, text) for key, text in wrong.items() if text]
+
+
+def _of(key: str, text: str) -> tuple[tuple[str | int, ...], str]:
+    return (key,), text
 
 
 def foreign_keys(kind: Literal["faults", "lock_loop"]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ that a text may take, and ``EXCLUDED`` with options that do not go together.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
@@ -17,9 +17,12 @@ from dessim.kernel.alphabet import Step
 from dessim.model.python_file import doc_of
 from dessim.registry import files
 from dessim.registry.files import Found, SchemeFileError
+from dessim.schemes import linux
 
 Option = bool | int | str
 FAULT_LOCKS = ("mmap_lock", "vma_lock")
+WRITES = ("anonymous", "write_shared", "write_private")
+"""Kinds of faults that write."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,9 @@ class Scheme:
         Options with which the core table of ``dessim check`` shows the scheme once more.
     file : str
         Its path, if it is one's own.
+    faults : dict
+        What faults do that write, by their kind: ``anonymous``, ``write_shared``,
+        ``write_private``.
     """
 
     name: str
@@ -60,6 +66,12 @@ class Scheme:
     excluded: tuple[dict[str, Option], ...] = ()
     repairs: tuple[dict[str, Option], ...] = ()
     file: str = ""
+    faults: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
+
+    def lock_of(self, options: Mapping[str, Option]) -> str:
+        """Return the lock that a fault holds with some options, ``mmap_lock`` or ``vma_lock``."""
+        chosen = options.get("lock", self.fault_lock)
+        return "mmap_lock" if chosen == "mmap_lock" else "vma_lock"
 
 
 @dataclass(frozen=True)
@@ -102,6 +114,11 @@ def names() -> list[str]:
     return _names("SLOW_PATH")
 
 
+def columns() -> list[str]:
+    """Return the names of schemes that are another one with other options: Linux by version."""
+    return list(linux.COLUMNS)
+
+
 def actor_names() -> list[str]:
     """Return the names of all actors, sorted; a file that cannot be used has none."""
     return _names("ACTOR")
@@ -121,7 +138,7 @@ def _find(name: str, word: str, kind: str) -> tuple[Found, ModuleType]:
             module = files.run(one)
             _check_kinds(module, one.path)
             return one, module
-    known = _names(word)
+    known = [*_names(word), *(linux.COLUMNS if word == "SLOW_PATH" else ())]
     near = get_close_matches(name, known, 1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     reason = files.why_not(name, word)
@@ -139,6 +156,8 @@ def load(name: str) -> Scheme:
     SchemeFileError
         If its file cannot be used; the message names file, line and remedy.
     """
+    if name in linux.COLUMNS:
+        return replace(load("linux"), name=name, options=linux.COLUMNS[name])
     found, module = _find(name, "SLOW_PATH", "scheme")
     return Scheme(
         name,
@@ -152,6 +171,7 @@ def load(name: str) -> Scheme:
         tuple(getattr(module, "EXCLUDED", ())),
         tuple(getattr(module, "REPAIRS", ())),
         str(found.path) if found.own else "",
+        dict(getattr(module, "FAULTS", {})),
     )
 
 
@@ -200,6 +220,14 @@ def _are_combinations(value: Any) -> bool:
     return isinstance(value, tuple) and all(_is_options(x) for x in value)
 
 
+def _are_faults(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and all(k in WRITES for k in value)
+        and all(map(_is_program, value.values()))
+    )
+
+
 PARTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "FAULT_AROUND": ("a tuple of steps", _is_program),
     "SLOW_PATH": ("a tuple of steps", _is_program),
@@ -208,6 +236,7 @@ PARTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "OPTIONS": ("a dict, of on or off, numbers and texts", _is_options),
     "CHOICES": ("a dict, of tuples of texts", _are_choices),
     "EXCLUDED": ("a tuple of dicts", _are_combinations),
+    "FAULTS": ("a dict of tuples of steps, by the kind of fault", _are_faults),
     "REPAIRS": ("a tuple of dicts", _are_combinations),
     "FAULT_LOCK": (" or ".join(map(repr, FAULT_LOCKS)), lambda value: value in FAULT_LOCKS),
 }

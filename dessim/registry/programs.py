@@ -3,12 +3,21 @@
 from collections.abc import Mapping
 from functools import lru_cache
 
-from dessim.actors import exit, munmap
+from dessim.actors import exit, munmap, remap
 from dessim.kernel.alphabet import Step
 from dessim.kernel.assembler import Program, assemble
 from dessim.kernel.balance import UnbalancedError, find_imbalance
+from dessim.kernel.memory_words import MAX_LEVELS
 from dessim.kernel.programs import actor_program, attempt_program, fault_program
-from dessim.registry.catalogue import Actor, Option, Scheme, options_of
+from dessim.kernel.write_programs import writing_program
+from dessim.registry.catalogue import (
+    Actor,
+    Option,
+    Scheme,
+    UnknownScheme,
+    columns,
+    options_of,
+)
 from dessim.schemes import no_fault_around
 
 
@@ -23,6 +32,8 @@ def thread_program(
     counts_tables: bool = True,
     vma_cache_of_mm: bool = True,
     maps_file: bool = False,
+    fault: str = "read",
+    memcg_depth: int = 0,
 ) -> Program:
     """Return the whole program of a faulting thread under a scheme.
 
@@ -40,24 +51,55 @@ def thread_program(
         Whether page tables are counted near mmap_sem, as Linux does from 3.13 on.
     vma_cache_of_mm : bool
         Whether threads of an mm share the VMA found last, as in Linux up to 3.14.
+    fault : str
+        What faults do: ``read``, or one of the scheme's own ``faults``.
+    memcg_depth : int
+        Page counters that memory is charged to.
 
     Raises
     ------
     UnknownScheme
-        If an option is unknown or has a wrong value.
+        If an option is unknown or has a wrong value, or the scheme knows no such faults.
     UnbalancedError
         If a path through it keeps a lock or a reference.
     """
     options = options_of(scheme, chosen)
+    if fault != "read":
+        return _writing(scheme, options, fault, memcg_depth, counts_tables=counts_tables)
+    fault_lock = scheme.lock_of(options)
     around, slow_path = scheme.fault_around, scheme.slow_path
     if fault_around_order == 0:
         around = ()
-        if scheme.fault_lock == "mmap_lock":
+        if fault_lock == "mmap_lock":
             slow_path = no_fault_around.SLOW_PATH
     options.update(page_cache_changes=page_cache_changes, reads_ahead=reads_ahead, unmaps=unmaps)
-    options.update(vma_locks=scheme.fault_lock == "vma_lock", counts_tables=counts_tables)
+    options.update(vma_locks=fault_lock == "vma_lock", counts_tables=counts_tables)
     options.update(vma_cache_of_mm=vma_cache_of_mm, maps_file=maps_file, second_attempts=True)
-    return _balanced(scheme, assemble(whole_life(around, slow_path, scheme.fault_lock), options))
+    return _balanced(scheme, assemble(whole_life(around, slow_path, fault_lock), options))
+
+
+def _writing(
+    scheme: Scheme,
+    options: dict[str, Option],
+    fault: str,
+    memcg_depth: int,
+    *,
+    counts_tables: bool,
+) -> Program:
+    """Return the whole program of a thread whose faults write."""
+    if fault not in scheme.faults:
+        some = ", ".join(columns())
+        raise UnknownScheme(f"scheme {scheme.name!r} knows no {fault} faults; {some} do")
+    options.update({f"memcg_level_{i}": i < memcg_depth for i in range(MAX_LEVELS)})
+    options.update(counts_tables=counts_tables)
+    pages = remap.UNMAP_FILE if fault == "write_shared" else remap.UNMAP_MEMORY
+    steps = writing_program(
+        scheme.faults[fault],
+        remap=remap.remap(pages),
+        leave=exit.EXIT,
+        of_file=fault != "anonymous",
+    )
+    return _balanced(scheme, assemble(steps, options))
 
 
 def faulting_program(scheme: Scheme, chosen: Mapping[str, Option]) -> Program:
@@ -73,7 +115,7 @@ def faulting_program(scheme: Scheme, chosen: Mapping[str, Option]) -> Program:
     options = options_of(scheme, chosen)
     options.update(page_cache_changes=True, reads_ahead=False, unmaps=False, vma_locks=False)
     options.update(counts_tables=False, second_attempts=False)
-    steps = attempt_program(scheme.fault_around, scheme.slow_path, scheme.fault_lock)
+    steps = attempt_program(scheme.fault_around, scheme.slow_path, scheme.lock_of(options))
     return _balanced(scheme, assemble(steps, options, timed=False))
 
 

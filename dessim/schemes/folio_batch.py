@@ -16,6 +16,7 @@ to the mmap lock.
 """
 
 from dessim.kernel.alphabet import (
+    Step,
     add_folio_refs,
     count,
     each_folio,
@@ -78,21 +79,27 @@ FAULT_AROUND = (
     when("noted", unlock("ptl")),
 )
 
-SLOW_PATH = ordinary_path(
-    when(
-        "page.ours_uptodate",
-        lock("ptl"),
+
+def path_of_target(fault_lock: str) -> tuple[Step, ...]:
+    """Return the ordinary path of a folio's page, under a lock of the fault."""
+    return ordinary_path(
+        when(
+            "page.ours_uptodate",
+            lock("ptl"),
+            from_head(),
+            when("pte.none", inc("page.mapcount", cost="rmap"), set_pte()),
+            to_head(),
+            add_folio_refs(),
+            unlock("ptl"),
+            cost="page_checks",
+        ),
+        unlock_page(),
+        put_page(),
         from_head(),
-        when("pte.none", inc("page.mapcount", cost="rmap"), set_pte()),
-        to_head(),
-        add_folio_refs(),
-        unlock("ptl"),
-        cost="page_checks",
-    ),
-    unlock_page(),
-    put_page(),
-    from_head(),
-    fault_lock=FAULT_LOCK,
-    go_to_page=(to_head(),),
-    come_back=(from_head(),),
-)
+        fault_lock=fault_lock,
+        go_to_page=(to_head(),),
+        come_back=(from_head(),),
+    )
+
+
+SLOW_PATH = path_of_target(FAULT_LOCK)

@@ -133,6 +133,7 @@ def machines(draw, tasks: int, *, crowded: bool, free_retries: bool) -> Machine:
         if not free_retries:
             at_least.update(find_vma_ps=draw(st.integers(1, 3)), lock_local_ps=1)
         update["kernel"] = small_times(draw, machine.kernel).model_copy(update=at_least)
+        update["frames"] = small_times(draw, machine.frames)
         update["user"] = small_times(draw, machine.user).model_copy(
             update={"read_page_cv_ppm": draw(st.sampled_from((0, 300_000)))}
         )
@@ -181,6 +182,27 @@ def file_workloads(draw, *, page_cache_changes: bool, max_pages: int = 12) -> Wo
         mapping=draw(st.sampled_from(("per_thread", "shared", "per_process"))),
         file_size_bytes=pages * PAGE_BYTES,
         page_touch=draw(st.sampled_from(("read_page", "touch_word"))),
+        page_work_ps=draw(st.sampled_from(SMALL_PS)),
+        **values,
+    )
+
+
+@st.composite
+def memory_workloads(draw, max_pages: int = 12) -> Workload:
+    """Draw tasks that write to every page of a region of their own, unmap it, and begin again."""
+    fault = draw(st.sampled_from(("anonymous", "anonymous", "write_shared", "write_private")))
+    values = {key: draw(value) for key, value in STARTS.items()}
+    if values["start_stagger_ps"] is None:
+        del values["start_stagger_ps"]
+    if fault != "write_shared":
+        values["memcg_depth"] = draw(st.sampled_from((0, 1, 3)))
+    return Workload(
+        name="drawn",
+        access="sequential",
+        fault=fault,
+        mapping=draw(st.sampled_from(("per_thread", "per_process"))),
+        file_size_bytes=draw(st.integers(1, max_pages)) * PAGE_BYTES,
+        sweeps=draw(st.integers(1, 3)),
         page_work_ps=draw(st.sampled_from(SMALL_PS)),
         **values,
     )

@@ -1,7 +1,7 @@
 """Random runs: a random or shipped program on a random machine under a random workload."""
 
 from hypothesis import strategies as st
-from random_machines import MAX_THREADS, file_workloads, lock_loops, machines
+from random_machines import MAX_THREADS, file_workloads, lock_loops, machines, memory_workloads
 from random_programs import (
     OPTION,
     Writer,
@@ -14,10 +14,27 @@ from random_programs import (
 from dessim import registry
 from dessim.kernel.assembler import assemble
 from dessim.kernel.programs import actor_program, lock_loop_program
-from dessim.kernel.setup import ActorSetup, Setup, changes_page_cache
+from dessim.kernel.setup import ActorSetup, Batches, Setup, changes_page_cache
 
 ORDERS = (0, 1, 2, 3, 9)
-FRAMES = ("scheme", "scheme", "tame fault", "wild fault", "wild loop", "lock loop", "own loop")
+AT_LEAST_ONE = (
+    "pcp_batch",
+    "pcp_high",
+    "lru_batch",
+    "lru_release",
+    "memcg_batch",
+    "uncharge_batch",
+)
+FRAMES = (
+    "scheme",
+    "scheme",
+    "memory",
+    "tame fault",
+    "wild fault",
+    "wild loop",
+    "lock loop",
+    "own loop",
+)
 
 
 def options(draw, thing):
@@ -29,7 +46,7 @@ def options(draw, thing):
         elif name in thing.choices:
             drawn[name] = draw(st.sampled_from(thing.choices[name]))
         else:
-            drawn[name] = draw(st.integers(0, 3))
+            drawn[name] = draw(st.integers(int(name.endswith(AT_LEAST_ONE)), 3))
     for clash in thing.excluded:
         if clash.items() <= drawn.items():
             del drawn[next(iter(clash))]
@@ -92,6 +109,21 @@ def thread_program(draw, frame, order, workload, machine):
     return assemble(steps, given), draw(st.integers(0, 2))
 
 
+def writer(draw, workload, machine):
+    """Draw the program of a thread whose faults write; return it with its kernel's batches."""
+    scheme = registry.load(draw(st.sampled_from(registry.columns())))
+    chosen = options(draw, scheme) if draw(st.booleans()) else {}
+    program = registry.thread_program(
+        scheme,
+        chosen,
+        0,
+        fault=workload.fault,
+        memcg_depth=workload.memcg_depth if workload.allocates else 0,
+        counts_tables=machine.locks.pmd_locks,
+    )
+    return program, Batches.among(registry.options_of(scheme, chosen))
+
+
 class Run(Setup):
     """A setup that is told in a few lines when it is the one on which engines differ."""
 
@@ -125,12 +157,17 @@ def runs(draw, frames: tuple[str, ...] = FRAMES):
     changes = frame in ("scheme", "tame fault") and draw(st.booleans())
     if frame in ("lock loop", "own loop"):
         workload = draw(lock_loops())
+    elif frame == "memory":
+        workload = draw(memory_workloads())
     else:
         workload = draw(file_workloads(page_cache_changes=changes))
     tasks = threads + len(workload.actors)
     # an actor never lets a thread have its CPU back
     machine = draw(machines(tasks, crowded=not workload.actors, free_retries=not changes))
     order = draw(st.sampled_from(ORDERS))
+    if frame == "memory":
+        program, batches = writer(draw, workload, machine)
+        return Run(machine, workload, program, threads, order, None, 1, 0, batches=batches)
     program, folio_order = thread_program(draw, frame, order, workload, machine)
     others = [actor(draw, it, machine, shipped=frame == "scheme") for it in workload.actors]
     seed = draw(st.integers(0, 3))

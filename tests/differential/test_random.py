@@ -48,6 +48,8 @@ SELDOM = ("bug1", "bug2", "pte_lost")
 """Outcomes that take more luck than everyday's runs have."""
 LITMUS = {"load_data", "store_data", "exchange_data"}
 """Steps of litmus tests: they are not timed, and would write into a queue of the device."""
+UNMET = {"drop_frame"}
+"""What only tasks come to that fault on one page of memory: here each has a region of its own."""
 
 
 def test_quick_random_runs_reach_every_step():
@@ -55,7 +57,7 @@ def test_quick_random_runs_reach_every_step():
     seen, counted = set(), set()
 
     @settings(settings.get_profile("quick"), max_examples=800)
-    @given(setup=runs(("scheme", "scheme", "wild loop")))
+    @given(setup=runs(("scheme", "scheme", "memory", "wild loop")))
     def look(setup):
         try:
             story = by_reference(setup)
@@ -68,5 +70,5 @@ def test_quick_random_runs_reach_every_step():
         counted.update(name for i, name in enumerate(lay.COUNTERS) if story.world[base + i])
 
     look()
-    assert seen == set(OPS) - LITMUS
+    assert seen == set(OPS) - LITMUS - UNMET
     assert counted >= set(lay.COUNTERS) - {*SELDOM}

@@ -8,11 +8,14 @@ from random_runs import features
 from stories import assert_same
 
 from dessim import model, registry
-from dessim.kernel.setup import ActorSetup, Setup
+from dessim.kernel.setup import ActorSetup, Batches, Setup
 from dessim.model.workload import PAGE_BYTES
+from dessim.study.sweep.plan import features_of
 
 MACHINE = "ivybridge-ex-4s"
-WORKLOADS = model.names("workloads")
+EVERY_WORKLOAD = {name: model.load_workload(name) for name in model.names("workloads")}
+WORKLOADS = [name for name, one in EVERY_WORKLOAD.items() if not one.writes]
+WRITERS = [name for name, one in EVERY_WORKLOAD.items() if one.writes]
 MACHINES = model.names("machines")
 # Enough for two windows and, where only one page of a table is touched, for three tables.
 TINY_BYTES = {
@@ -53,6 +56,32 @@ def assert_tells_the_same(setup):
 def test_quick_every_scheme_and_workload(scheme, workload):
     """The engines agree about each scheme under each workload."""
     assert_tells_the_same(a_run(scheme, workload, MACHINE))
+
+
+def a_writer(scheme, workload, machine, *, mapping, threads=6, pages=40):
+    """Return a run whose faults write, with lists so short that each is filled and emptied."""
+    writes = EVERY_WORKLOAD[workload].model_copy(update={"mapping": mapping, "sweeps": 2})
+    found = registry.load(scheme)
+    program = registry.thread_program(found, {}, 0, **dict(features_of(writes, shipped(machine))))
+    small = found.options | {"pcp_batch": 7, "lru_batch": 5, "lru_release": 6, "rss_batch": 3}
+    batches = Batches.among(small)
+    tiny = pages * PAGE_BYTES
+    return Setup(shipped(machine), writes, program, threads, 0, tiny, 1, 0, batches=batches)
+
+
+@pytest.mark.parametrize("mapping", ["per_thread", "per_process"])
+@pytest.mark.parametrize("workload", WRITERS)
+@pytest.mark.parametrize("scheme", registry.columns())
+def test_quick_every_version_and_fault_that_writes(scheme, workload, mapping):
+    """The engines agree about each version of Linux and each kind of fault that writes."""
+    assert_tells_the_same(a_writer(scheme, workload, MACHINE, mapping=mapping))
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_quick_writers_on_every_machine(machine):
+    """The engines agree about them on each machine."""
+    run = a_writer("linux_6_12", "page-fault1", machine, mapping="per_thread", threads=12)
+    assert_tells_the_same(run)
 
 
 @pytest.mark.parametrize("machine", MACHINES)

@@ -1,7 +1,7 @@
 """Every path through a scheme or an actor gives back what it takes; one that does not is told."""
 
 import itertools
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
@@ -42,9 +42,11 @@ from dessim.kernel.alphabet import (
 from dessim.kernel.assembler import assemble
 from dessim.kernel.balance import UnbalancedError, find_imbalance
 from dessim.kernel.programs import device_program
+from dessim.kernel.setup import Batches
 from dessim.schemes.no_fault_around import SLOW_PATH, map_target, ordinary_path
 
 MAP = (inc("page.mapcount"), set_pte())
+SIZES = {field.name for field in fields(Batches)}
 FEATURES = list(itertools.product((False, True), repeat=3))
 
 
@@ -61,7 +63,9 @@ def an_actor(*steps):
 def combinations(one):
     """Yield every combination of options that go together."""
     values = [
-        one.choices.get(key) or ((False, True) if isinstance(default, bool) else (0, 1, 4))
+        (default,)
+        if key in SIZES  # no step asks for it
+        else one.choices.get(key) or ((False, True) if isinstance(default, bool) else (0, 1, 4))
         for key, default in one.options.items()
     ]
     for chosen in itertools.product(*values):
@@ -78,6 +82,10 @@ def programs(one):
                 yield lambda o=options, f=fault_lock: registry.program_of_actor(one, o, f)
             continue
         yield lambda o=options: registry.faulting_program(one, o)
+        for fault, depth in itertools.product(one.faults, (0, 3)):
+            yield lambda o=options, f=fault, d=depth: registry.thread_program(
+                one, o, 0, fault=f, memcg_depth=d
+            )
         for order, (changes, ahead, unmaps) in itertools.product((0, 4), FEATURES):
             yield lambda o=options, n=order, c=changes, a=ahead, u=unmaps: registry.thread_program(
                 one, o, n, page_cache_changes=c, reads_ahead=a, unmaps=u

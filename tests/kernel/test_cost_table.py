@@ -20,7 +20,7 @@ SETUP = scheme_setup("lock_each_page", 2, 1, load_machine("ivybridge-ex-4s"))
 MACHINE = SETUP.machine
 BY_NAME = {cost.name: cost for cost in OF_MACHINE}
 FIXED = {"teardown_per_pte", "teardown_per_table", "process_exit", "device_read"}
-FROM_MEMORY = {"read_page_dram", "touch_word", "random_word"}
+FROM_MEMORY = {"read_page_dram", "touch_word", "random_word", "zero_page", "copy_page"}
 
 
 def test_the_first_cost_is_none() -> None:

@@ -11,6 +11,8 @@ from dessim.kernel.ops import OP_STOP, OPERATIONS
 from dessim.measure.recording.history import DEVICE_QUEUE, NO_RESOURCE, Resource, Wake
 from dessim.measure.recording.resources import Resources
 
+RELEASING = (lay.DROPS_LOCK, lay.DOWNGRADES_LOCK)
+LOCKING = (lay.TAKES_LOCK, *RELEASING)
 FOR_DEVICE = (lay.LOCKS_PAGE_FOR_DEVICE, lay.LOCKS_NEXT_FOR_DEVICE)
 PAGE_LOCKING = (lay.TAKES_PAGE, lay.DROPS_PAGE, lay.MAY_LOCK_PAGE, lay.LOCKS_PAGE_FOR_DEVICE)
 
@@ -69,9 +71,9 @@ def before(w: World, resources: Resources, t: int, i: int) -> Before:
     page, cpu = w[t + lay.T_CURSOR], w[t + lay.T_CPU]
     line = resources.line(w, t, i) if w[i + lay.I_TIMED] else NO_RESOURCE
     found = Before(locking, line, NO_RESOURCE, page, cpu, w[cpu + lay.U_RUNNING] if cpu else 0)
-    if locking in (lay.TAKES_LOCK, lay.DROPS_LOCK) and not own_lock(w, t, w[i + lay.I_A]):
+    if locking in LOCKING and not own_lock(w, t, w[i + lay.I_A]):
         found.lock = resources.lock(w, t, w[i + lay.I_A])
-        if locking == lay.DROPS_LOCK:
+        if locking != lay.TAKES_LOCK:
             found.waiters = _queue(w, w[resources.places[found.lock] + lay.K_HEAD])
     elif locking in PAGE_LOCKING:
         found.locked[page] = _locked(w, page)
@@ -126,7 +128,7 @@ class Holders:
         if was.locking == lay.TAKES_LOCK and was.lock != NO_RESOURCE and went_on:
             lock = known[was.lock]
             lock.held(now, (*lock.holders, task))
-        elif was.locking == lay.DROPS_LOCK and was.lock != NO_RESOURCE:
+        elif was.locking in RELEASING and was.lock != NO_RESOURCE:
             self._unlock(w, task, was, now, done)
         elif was.locking == lay.DROPS_PAGE:
             self._unlock_page(w, task, was, done)
@@ -152,7 +154,8 @@ class Holders:
 
     def _unlock(self, w: World, task: int, was: Before, now: int, done: int) -> None:
         lock = self.resources.all[was.lock]
-        left = [holder for holder in lock.holders if holder != task]
+        stays = was.locking == lay.DOWNGRADES_LOCK
+        left = [holder for holder in lock.holders if holder != task or stays]
         queue = _queue(w, w[self.resources.places[was.lock] + lay.K_HEAD]) if was.waiters else []
         granted = [f for f in was.waiters if f not in queue]
         lock.held(done if granted else now, (*left, *granted))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dessim.kernel import layout as lay
-from dessim.kernel.addressing import lock_at, own_lock, table_at, vma_cache_at
+from dessim.kernel.addressing import lock_at, own_lock, rss_at, table_at, vma_cache_at
 from dessim.kernel.layout import World
 from dessim.kernel.operands import LOCKS
 from dessim.kernel.ops import OPERATIONS, OPS
@@ -66,6 +66,12 @@ class Resources:
         if line == lay.VMA_LINE:
             place = vma_cache_at(w, t)
             return self.number("vma cache line", place, lambda: self._mm_name(place))
+        if line == lay.RSS_LINE:
+            place = rss_at(w, t)
+            return self.number("rss line", place, lambda: self._mm_name(place))
+        if line == lay.MEMCG_LINE:
+            level = w[i + lay.I_A]
+            return self.number("page counter line", level, lambda: f"of level {level}")
         if line == lay.PTE_LINE:
             place = table_at(w, t)
             if w[t + lay.T_OWN_TABLES]:
@@ -93,6 +99,8 @@ class Resources:
             return self._pmd_name(w, place)
         if which == lay.LOCK_VMA:
             return f"of mapping {self.vma_locks.index(place)}"
+        if which in (lay.LOCK_ZONE, lay.LOCK_LRU):
+            return f"of node {(place - w[lay.H_ZONE]) // w[lay.H_ZONE_WORDS]}"
         return "" if which >= lay.LOCK_FREE_STANDING else self._mm_name(place)
 
     def _mm_name(self, place: int) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from dessim import registry
 from dessim.kernel.assembler import Program, assemble
 from dessim.kernel.programs import lock_loop_program
-from dessim.kernel.setup import ActorSetup, Setup, changes_page_cache
+from dessim.kernel.setup import ActorSetup, Batches, Setup, WorldError, changes_page_cache
 from dessim.model import ConfigError, Experiment, Point, SchemeChoice
 from dessim.model.document import Document
 from dessim.model.errors import Place, Problem, Source
@@ -39,7 +40,7 @@ def program_of(point: Point) -> Program:
     )
 
 
-def features_of(workload: Workload, machine: Machine) -> tuple[tuple[str, bool], ...]:
+def features_of(workload: Workload, machine: Machine) -> tuple[tuple[str, Any], ...]:
     """What a workload makes possible, and what the machine's kernel does: of `thread_program`."""
     return (
         ("page_cache_changes", changes_page_cache(workload)),
@@ -48,6 +49,8 @@ def features_of(workload: Workload, machine: Machine) -> tuple[tuple[str, bool],
         ("maps_file", workload.maps_file),
         ("counts_tables", machine.locks.pmd_locks),
         ("vma_cache_of_mm", machine.locks.vma_cache == "mm"),
+        *((("fault", workload.fault),) if workload.writes else ()),
+        *((("memcg_depth", workload.memcg_depth),) if workload.allocates else ()),
     )
 
 
@@ -56,7 +59,7 @@ def _program(
     name: str,
     chosen: tuple[tuple[str, registry.Option], ...],
     around: bool,
-    features: tuple[tuple[str, bool], ...],
+    features: tuple[tuple[str, Any], ...],
     own: tuple[tuple[Path, int], ...],
 ) -> Program:
     """Assemble a program once, as long as files of one's own stay as they are."""
@@ -109,7 +112,16 @@ def setup_of(point: Point, replication: int) -> Setup:
         replication,
         actors_of(point),
         int(point.scheme.options.get("folio_order", 0)),
+        batches_of(point),
     )
+
+
+def batches_of(point: Point) -> Batches:
+    """Return how many pages the kernel of a point's scheme moves at once."""
+    if not point.workload.writes:
+        return Batches()
+    scheme = registry.load(point.scheme.name)
+    return Batches.among(registry.options_of(scheme, point.scheme.options))
 
 
 def accesses_of(point: Point) -> int:
@@ -153,11 +165,12 @@ def check(experiment: Experiment, points: Iterable[Point]) -> None:
     document = experiment._document or Document({}, Source(experiment.name))
     problems: dict[tuple[object, ...], Problem] = {}
     for point in points:
-        key: tuple[object, ...] = (repr(point.scheme.entry()),)
+        key: tuple[object, ...] = (repr(point.scheme.entry()), point.workload.fault)
         if key not in problems:
             try:
                 program_of(point)
-            except registry.UnknownScheme as error:
+                batches_of(point)
+            except (registry.UnknownScheme, WorldError) as error:
                 problems[key] = Problem(_place_of_scheme(document, point.scheme), str(error))
         if changes_page_cache(point.workload) and point.scheme.options.get("folio_order", 0):
             text = (

@@ -1,0 +1,106 @@
+"""The end of a sweep, ``remap``: a task unmaps its whole region and maps it again.
+
+munmap takes mmap_lock for writing, unlinks the mapping, and goes on as a reader while it unmaps
+pages, flushes translations and frees: others of the mm fault meanwhile, unless a writer waits.
+mmap then takes mmap_lock for writing once more.
+
+Pages of memory are gathered page table by page table, then flushed once, then freed in rounds: off
+the LRU, uncharged, on the CPU's list, and from there to the zone when the list is full.
+
+Source
+------
+Linux 6.1 ``mm/mmap.c: do_mas_align_munmap, unmap_region``, 6.12 ``mm/vma.c:
+vms_complete_munmap_vmas``, ``mm/mmu_gather.c``, ``mm/swap.c: release_pages`` (6.1),
+``folios_put_refs`` (6.12). In Linux a gather ends after about 10,000 pages: here never.
+"""
+
+from dessim.kernel.alphabet import (
+    Step,
+    add_nr_ptes,
+    clear_pte,
+    count,
+    dec,
+    each_in_table,
+    each_table,
+    flush_table,
+    forget,
+    free_table,
+    lock,
+    option,
+    put_page,
+    remember,
+    unless,
+    unlock,
+    when,
+    work,
+)
+from dessim.kernel.memory_words import (
+    FLUSH_LRU,
+    downgrade,
+    end_vma_writes,
+    flush_region,
+    free_gathered,
+    mark_vma,
+    spill_rss,
+    uncount_page,
+    zap_memory,
+)
+from dessim.kernel.write_programs import MM_LOCK
+
+WRITE_VMA = option(
+    MM_LOCK, otherwise=(lock("vma_lock_write"), mark_vma(), unlock("vma_lock_write"))
+)
+RELEASE_VMAS = option(MM_LOCK, otherwise=(end_vma_writes(),))
+
+UNMAP_MEMORY = (
+    Step("lru_waiting", 1, body=FLUSH_LRU),  # lru_add_drain()
+    each_table(unless("table.missing", lock("ptl"), zap_memory(), spill_rss(), unlock("ptl"))),
+    flush_region(),
+    free_gathered(),
+    each_table(unless("table.missing", free_table(), add_nr_ptes(-1))),
+)
+UNMAP_FILE = (
+    each_table(
+        unless(
+            "table.missing",
+            forget(),
+            lock("ptl"),
+            each_in_table(
+                unless(
+                    "pte.none",
+                    clear_pte(
+                        dec("page.mapcount"), uncount_page(), remember(), category="teardown"
+                    ),
+                )
+            ),
+            spill_rss(),
+            unlock("ptl"),
+            flush_table(),
+            each_in_table(when("gang.holds", put_page())),
+            free_table(),
+            add_nr_ptes(-1),
+        )
+    ),
+)
+
+
+def remap(pages: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return what a task does at the end of a sweep, given how pages are unmapped and freed."""
+    return (
+        when(
+            "touched_enough",
+            Step("pick_touched"),
+            lock("mmap_lock_write"),
+            WRITE_VMA,
+            work("unmap_region"),
+            RELEASE_VMAS,
+            downgrade("mmap_lock"),
+            *pages,
+            unlock("mmap_lock"),
+            lock("mmap_lock_write"),
+            work("map_region"),
+            RELEASE_VMAS,
+            unlock("mmap_lock_write"),
+            count("unmaps"),
+        ),
+    )

@@ -1,0 +1,40 @@
+"""Regions of an mm that are mapped, written and unmapped while others fault in them.
+
+Source
+------
+Linux 6.6, 6.12 and 6.15 ``include/linux/mm.h``, ``mmap_lock.h`` (``vma_start_read``,
+``vma_start_write``, ``vma_end_write_all``, ``mmap_write_downgrade``), ``mm/mmap.c``,
+``mm/vma.c`` (``do_vmi_align_munmap``, ``vms_complete_munmap_vmas``).
+"""
+
+from dessim.kernel.addressing import lock_at
+from dessim.kernel.frames import zap_frames
+from dessim.kernel.layout import *
+from dessim.kernel.locks import let_readers_in
+from dessim.kernel.ops import *
+from dessim.kernel.pages import GO_ON, MEANINGLESS
+from dessim.kernel.tlb import shoot_down
+
+
+def region_step(w: World, task: int, i: int, done: int) -> int:
+    """Carry out a step about the mappings of an mm: who may use them, and their end."""
+    t = w[H_TASK] + task * T_WORDS
+    op = w[i + I_OP]
+    if op == OP_USE_MM:
+        pass  # its line is all that matters
+    elif op == OP_VMA_WRITTEN:
+        if w[w[t + T_MAPPING] + M_SEQ] != w[w[t + T_MM] + MM_SEQ]:
+            w[t + T_PC] = w[i + I_TARGET]
+    elif op == OP_MARK_VMA:
+        w[w[t + T_MAPPING] + M_SEQ] = w[w[t + T_MM] + MM_SEQ]
+    elif op == OP_END_VMA_WRITES:
+        w[w[t + T_MM] + MM_SEQ] += 1
+    elif op == OP_DOWNGRADE:
+        let_readers_in(w, task, lock_at(w, t, w[i + I_A]), done)
+    elif op == OP_ZAP_FRAMES:
+        zap_frames(w, t, done)
+    elif op == OP_FLUSH_REGION:
+        shoot_down(w, task, w[t + T_VISITED], w[t + T_PAGE], w[t + T_GATHERED])
+    else:
+        return MEANINGLESS
+    return GO_ON

@@ -1,0 +1,139 @@
+"""How long steps about frames of memory take.
+
+Under the lock of a zone the struct pages of a batch are read in a row, each found through the one
+before: their misses add up, and are most of what the lock is held for.
+"""
+
+from dessim.kernel.accounting import account
+from dessim.kernel.addressing import cost_ps, end_in_table, pte_present, zone_at
+from dessim.kernel.cost_table import (
+    COST_COPY_PAGE,
+    COST_FREE_PAGE,
+    COST_LRU_LINK,
+    COST_UNCHARGE_PAGE,
+    COST_ZAP_PAGE,
+    COST_ZERO_PAGE,
+    COST_ZONE_PAGE,
+)
+from dessim.kernel.frames import frame_at
+from dessim.kernel.layout import *
+from dessim.kernel.lines import core_distance, line_cost
+from dessim.kernel.ops import *
+from dessim.kernel.tlb import shootdown_ps
+
+NO_RULE = -2  # nothing says how long the operation takes
+
+
+def struct_page_use_ps(w: World, t: int, frame: int, now: int) -> int:
+    """Return ps to bring a frame's struct page here: from another core, from memory, or at hand."""
+    f = frame_at(w, frame)
+    owner = w[f + F_CORE]
+    ps = 0
+    if now - w[f + F_AT] > w[H_EVICT]:
+        ps = w[w[H_STRUCT_MISS] + w[t + T_SOCKET]]
+    elif owner != w[t + T_CORE]:
+        ps = line_cost(w, LINE_STORE, MODIFIED, core_distance(w, t, owner))
+    w[f + F_CORE] = w[t + T_CORE]
+    w[f + F_AT] = now + ps
+    return ps
+
+
+def refill_ps(w: World, t: int, now: int) -> int:
+    """Return ps to take a batch of frames from the node's free list."""
+    ps = 0
+    frame = w[zone_at(w, t) + Z_HEAD]
+    for _ in range(w[H_PCP_BATCH]):
+        if frame == 0:
+            break
+        ps += cost_ps(w, t, COST_ZONE_PAGE)
+        ps += struct_page_use_ps(w, t, frame, now + ps)
+        frame = w[frame_at(w, frame) + F_NEXT]
+    return ps
+
+
+def drain_ps(w: World, t: int, now: int) -> int:
+    """Return ps to put a batch of frames on the node's free list.
+
+    Each asks for its buddy, to be merged with it: a struct page that nobody used for long.
+    """
+    ps = 0
+    frame = w[w[t + T_CPU] + U_PCP_TAIL]
+    for _ in range(w[H_PCP_BATCH]):
+        if frame == 0:
+            break
+        ps += cost_ps(w, t, COST_ZONE_PAGE) + w[w[H_STRUCT_MISS] + w[t + T_SOCKET]]
+        ps += struct_page_use_ps(w, t, frame, now + ps)
+        frame = w[frame_at(w, frame) + F_PREV]
+    return ps
+
+
+def fill_ps(w: World, t: int, copies: int, now: int) -> int:
+    """Return ps to zero a page, or to copy one: a core's time, or the memory's if that is busy.
+
+    The node's bandwidth is a queue served in order, as for reads; waiting is accounted apart.
+    """
+    ps = cost_ps(w, t, COST_COPY_PAGE if copies else COST_ZERO_PAGE)
+    node = w[H_NODE] + w[t + T_SOCKET]
+    busy = w[node] if w[node] > now else now
+    w[node] = busy + (w[H_NODE_COPY] if copies else w[H_NODE_ZERO])
+    late = w[node] - (now + ps)
+    if late > 0:
+        account(w, t, CAT_BANDWIDTH, late)
+        account(w, t, CAT_ZEROING, -late)
+        ps += late
+    return ps
+
+
+def lru_ps(w: World, t: int, pages: int) -> int:
+    """Return ps to put pages on the LRU list or take them off, whose ends lie on another line."""
+    return pages * cost_ps(w, t, COST_LRU_LINK) + line_cost(w, LINE_STORE, MODIFIED, SAME_L3)
+
+
+def release_ps(w: World, t: int) -> int:
+    """Return ps to take the next batch of gathered frames off the LRU."""
+    pages = w[t + T_GATHERED]
+    return lru_ps(w, t, pages if pages < w[H_RELEASE] else w[H_RELEASE])
+
+
+def free_ps(w: World, t: int) -> int:
+    """Return ps to put what is off the LRU on the CPU's list; uncharging it is accounted apart."""
+    pages = 0
+    frame = w[t + T_RELEASED]
+    while frame:
+        pages += 1
+        frame = w[frame_at(w, frame) + F_NEXT]
+    uncharge = pages * cost_ps(w, t, COST_UNCHARGE_PAGE)
+    account(w, t, CAT_MEMCG, uncharge)
+    account(w, t, CAT_FRAMES, -uncharge)
+    return uncharge + pages * cost_ps(w, t, COST_FREE_PAGE)
+
+
+def zap_ps(w: World, t: int) -> int:
+    """Return ps to unmap the region's part in the cursor's page table."""
+    pages = 0
+    for page in range(w[t + T_CURSOR], end_in_table(w, t)):
+        if pte_present(w, t, page):
+            pages += 1
+    return pages * cost_ps(w, t, COST_ZAP_PAGE)
+
+
+def frame_delay_ps(w: World, task: int, op: int, now: int) -> int:
+    """Return ps by the rule of a step about frames, or NO_RULE."""
+    t = w[H_TASK] + task * T_WORDS
+    if op == OP_FILL_FRAME:
+        return fill_ps(w, t, w[w[H_PROG] + w[t + T_PC] * I_WORDS + I_A], now)
+    if op == OP_REFILL_PCP:
+        return refill_ps(w, t, now)
+    if op == OP_DRAIN_PCP:
+        return drain_ps(w, t, now)
+    if op == OP_LRU_FLUSH:
+        return lru_ps(w, t, w[w[t + T_CPU] + U_LRU_COUNT])
+    if op == OP_LRU_REMOVE:
+        return release_ps(w, t)
+    if op == OP_FREE_FRAMES:
+        return free_ps(w, t)
+    if op == OP_ZAP_FRAMES:
+        return zap_ps(w, t)
+    if op == OP_FLUSH_REGION:
+        return shootdown_ps(w, task, w[w[t + T_VISITED] + M_MM], w[t + T_GATHERED])
+    return NO_RULE

@@ -1,0 +1,93 @@
+"""The memory of a World before its first event: frames on their nodes, and what is charged."""
+
+import numpy as np
+
+from dessim.kernel import layout as lay
+from dessim.kernel.regions import Sizes, Words, frames_of, pcp_high
+from dessim.kernel.setup import Setup
+from dessim.model.units import PPM
+from dessim.model.workload import PAGE_BYTES
+
+LEAST_RSS_BATCH = 32  # percpu_counter_batch, lib/percpu_counter.c: twice the CPUs, at least 32
+LONG_AGO_PS = -(1 << 50)
+
+
+def lay_out_memory(w: Words, setup: Setup, sizes: Sizes) -> None:
+    """Fill the regions of memory, and the words that say how much of it moves at once.
+
+    Parameters
+    ----------
+    w : int64 array
+        Its regions are there, and empty.
+    setup : Setup
+    sizes : Sizes
+    """
+    _scalars(w, setup, sizes)
+    _frames(w, setup)
+    _lines(w, setup, sizes)
+
+
+def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
+    batches, machine, workload = setup.batches, setup.machine, setup.workload
+    per_page = PAGE_BYTES * 10**12 // machine.memory.bandwidth_per_socket_bytes_per_s
+    counted = batches.rss_batch or max(LEAST_RSS_BATCH, 2 * machine.topology.n_cpus)
+    values = {
+        lay.H_FRAMES: frames_of(setup, sizes),
+        lay.H_ZONE_WORDS: 2 * sizes.line_words + lay.Z_WORDS,
+        lay.H_LEVELS: workload.memcg_depth if workload.allocates else 0,
+        lay.H_REGION: setup.region_pages,
+        lay.H_PCP_BATCH: batches.pcp_batch,
+        lay.H_PCP_HIGH: pcp_high(setup),
+        lay.H_LRU_BATCH: batches.lru_batch,
+        lay.H_RELEASE: batches.lru_release,
+        lay.H_MEMCG_BATCH: batches.memcg_batch,
+        lay.H_UNCHARGE: batches.uncharge_batch,
+        lay.H_RSS_BATCH: counted,
+        lay.H_NODE_ZERO: per_page * machine.frames.zero_traffic_ppm // PPM,
+        lay.H_NODE_COPY: per_page * machine.frames.copy_traffic_ppm // PPM,
+    }
+    for slot, value in values.items():
+        w[slot] = value
+
+
+def struct_page_miss_ps(setup: Setup, sizes: Sizes, socket: int) -> int:
+    """Return ps to read a struct page that has left all private caches of its node.
+
+    From the L3 if that can keep all that the tasks of the node use before they come back to it:
+    their regions, however much of them is simulated, for each page one struct page.
+    """
+    machine = setup.machine
+    tasks = sum(cpu.socket == socket for cpu in sizes.cpus[: setup.threads])
+    room = machine.topology.l3_size_bytes * machine.topology.l3_per_socket
+    fits = tasks * setup.workload.file_size_bytes <= room
+    return machine.cache_line.l3_hit_ps if fits else machine.memory.local_ps
+
+
+def _frames(w: Words, setup: Setup) -> None:
+    """Put all frames on the free lists of their nodes, in order of their addresses."""
+    sockets, each = setup.machine.topology.sockets, int(w[lay.H_FRAMES])
+    base = int(w[lay.H_FRAME])
+    table = w[base : base + sockets * each * lay.F_WORDS].reshape(sockets, each, lay.F_WORDS)
+    numbers = 1 + np.arange(sockets * each).reshape(sockets, each)
+    table[:, :-1, lay.F_NEXT] = numbers[:, 1:]
+    table[:, :, lay.F_AT] = LONG_AGO_PS
+    for socket in range(sockets):
+        zone = int(w[lay.H_ZONE] + (socket + 1) * w[lay.H_ZONE_WORDS]) - lay.Z_WORDS
+        w[zone + lay.Z_HEAD], w[zone + lay.Z_TAIL] = numbers[socket, 0], numbers[socket, -1]
+        w[zone + lay.Z_FREE] = each
+
+
+def _lines(w: Words, setup: Setup, sizes: Sizes) -> None:
+    """Give lines their home: a node's locks lie on it, a task's own pages near to the task."""
+    for socket in range(setup.machine.topology.sockets):
+        zone = int(w[lay.H_ZONE] + socket * w[lay.H_ZONE_WORDS])
+        w[zone + lay.L_HOME] = w[zone + sizes.line_words + lay.L_HOME] = socket
+        w[int(w[lay.H_STRUCT_MISS]) + socket] = struct_page_miss_ps(setup, sizes, socket)
+    base, words = int(w[lay.H_PAGE]), sizes.page_words
+    pages = w[base : base + setup.pages * words].reshape(-1, words)
+    for task in range(setup.threads):
+        own = slice(task * setup.stride, (task + 1) * setup.stride)
+        pages[own, lay.L_HOME] = sizes.cpus[task].socket
+    for i in range(int(w[lay.H_MAPPINGS])):
+        mapping = int(w[lay.H_MAPPING]) + i * lay.M_WORDS
+        w[int(w[mapping + lay.M_MM]) + lay.MM_SEQ] = 1

@@ -1,0 +1,96 @@
+"""The frame around a fault that writes: entry, the lock of the region, exit; the region's end.
+
+A scheme says what a fault does between taking the region's lock and dropping it. Which lock that
+is, and what it costs to look at it, are options that every scheme with such faults has.
+
+Source
+------
+Linux 6.1, 6.6, 6.12, 6.15 and 6.17: ``arch/x86/mm/fault.c`` (``handle_page_fault``,
+``do_user_addr_fault``), ``mm/memory.c`` and ``mm/mmap_lock.c`` (``lock_vma_under_rcu``),
+``include/linux/mmap_lock.h`` (``mmap_read_trylock``, ``vma_start_read``); restated.
+"""
+
+from dessim.kernel.alphabet import Step, go_to, jump, label, lock, option, unlock, when, work
+from dessim.kernel.memory_words import use_mm, when_vma_written
+from dessim.kernel.programs import POPULATE
+
+MM_LOCK = "lock=mmap_lock"
+FALLS_BACK = "file_faults=mmap_lock"
+
+
+def under_mm(path: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return a fault under mmap_lock: a reader's store of the owner is a third use of its line."""
+    return (
+        lock("mmap_lock"),
+        use_mm(stores=True),
+        work("find_vma"),
+        *in_page_table(path),
+        unlock("mmap_lock"),
+    )
+
+
+def in_page_table(path: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return a fault that finds its page table, or makes it, before it goes its way."""
+    return (work("handle_fault"), when("table.missing", *POPULATE, cost="walk_page_table"), *path)
+
+
+def under_vma(path: tuple[Step, ...], falls_back: str) -> tuple[Step, ...]:
+    """Return a fault under the lock of its VMA, or under mmap_lock if the VMA is being written.
+
+    Parameters
+    ----------
+    path : tuple of Step
+    falls_back : str
+        Option with which the fault gives the lock back and takes mmap_lock instead; empty: none.
+    """
+    to_mm = (unlock("vma_lock"), go_to("under_mm"))
+    within = (*in_page_table(path), unlock("vma_lock"), go_to("handled"))
+    return (
+        work("vma_lookup"),
+        option("lock=vma_rwsem", when_vma_written(go_to("under_mm"))),
+        lock("vma_lock"),
+        when_vma_written(*to_mm),
+        *((option(falls_back, *to_mm, otherwise=within),) if falls_back else within),
+        label("under_mm"),
+        *under_mm(path),
+        label("handled"),
+    )
+
+
+def writing_program(
+    path: tuple[Step, ...], *, remap: tuple[Step, ...], leave: tuple[Step, ...], of_file: bool
+) -> tuple[Step, ...]:
+    """Return a thread's whole program around what a fault does that writes.
+
+    Parameters
+    ----------
+    path : tuple of Step
+        What the fault does under the region's lock.
+    remap : tuple of Step
+        The end of a sweep: the region is unmapped, and mapped again.
+    leave : tuple of Step
+        The end of the mm.
+    of_file : bool
+        Whether the region maps a file.
+    """
+    falls_back = FALLS_BACK if of_file else ""
+    return (
+        Step("begin"),
+        label("next"),
+        *remap,
+        jump("next_access", "exit"),
+        label("access"),
+        jump("touch", "fault"),
+        go_to("next"),
+        label("fault"),
+        Step("fault_begin"),
+        option("prefetchw", use_mm(stores=True)),
+        option(MM_LOCK, *under_mm(path), otherwise=under_vma(path, falls_back)),
+        Step("fault_end"),
+        go_to("access"),
+        label("exit"),
+        jump("finish", "stop"),
+        *leave,
+        label("stop"),
+        Step("stop", category="teardown"),
+    )

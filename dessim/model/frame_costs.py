@@ -1,0 +1,163 @@
+"""What it costs to give a task a page of memory and to take it back: section `frames`.
+
+Work of one CPU, without the cache lines that the model adds itself: the locks of a node's zone and
+LRU, page counters, the mm. Struct pages that are in no cache are added under the zone's lock, where
+their misses are in a row (`dessim.kernel.frames`).
+
+All numbers are shares of profiles, as cycles of a server at full load, so that they hold the misses
+of their own step.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from dessim.model.costs import Cost
+from dessim.model.fields import Model, Ratio, Time
+from dessim.model.provenance import Default
+
+ICL = (
+    "kernel test robot, will-it-scale page_fault2, 64 processes, 2x Xeon Gold 6346, Linux 6.10:"
+    " 14,500 cycles per fault and their shares; at 3.5 GHz"
+)
+SPR = (
+    "kernel test robot, will-it-scale page_fault3, 192 threads, 2x Xeon Platinum 8468V, Linux 6.16:"
+    " 3,540 cycles per fault and their shares; at 3.5 GHz"
+)
+MULTIKERNEL = "multikernel.io, lmbench and will-it-scale on 2x Xeon Gold 5418Y, Linux 7.0, Aug 2026"
+
+
+def _icl(cycles: int, what: str, low: int, high: int) -> Default:
+    note = f"{cycles} cycles: {what}"
+    return Default("derived", note, source=ICL, low=low, high=high)
+
+
+def _spr(cycles: int, what: str, low: int, high: int) -> Default:
+    note = f"{cycles} cycles: {what}"
+    return Default("derived", note, source=SPR, low=low, high=high)
+
+
+ZERO = Default(
+    "derived",
+    "bzero of 64 MB at 11.4 GB/s: 361 ns a page of a buffer in memory; Milan 317 to 347 page by"
+    " page",
+    source=MULTIKERNEL,
+    low=180_000,
+    high=500_000,
+)
+COPY = Default(
+    "estimated",
+    "a read of the source at 21 GB/s beside the store: 200 to 400 ns alone",
+    source=MULTIKERNEL,
+    low=200_000,
+    high=600_000,
+)
+ZONE = Default(
+    "estimated",
+    "some 40 cycles of list and buddy arithmetic per page and pass; the misses come on top",
+    source="Linux 6.1 mm/page_alloc.c: rmqueue_bulk, free_pcppages_bulk, __free_one_page",
+    low=5_000,
+    high=30_000,
+)
+LINK = Default(
+    "derived",
+    "at most 65 ns a page and pass in a profile in which the lock is saturated; half of that for"
+    " what is not waiting",
+    source=ICL,
+    low=10_000,
+    high=65_000,
+)
+MAPPING = Default(
+    "derived",
+    "mmap and munmap of 128 MiB that nobody touched: 1.26 us a pair, with 70 ns for each call",
+    source=MULTIKERNEL,
+    low=300_000,
+    high=1_200_000,
+)
+ZEROED = Default(
+    "assumed",
+    "a line that is stored to is written back, and read first unless the store says that it covers"
+    " all of it: between one and two times the page",
+    source="Linux arch/x86/lib/clear_page_64.S: rep stosb",
+    low=1_000_000,
+    high=2_000_000,
+)
+COPIED = Default(
+    "assumed",
+    "as zeroing, and a read of the source",
+    source="Linux arch/x86/lib/copy_page_64.S: rep movsq",
+    low=2_000_000,
+    high=3_000_000,
+)
+
+
+class FrameCosts(Model):
+    """Work on pages of memory as they are allocated, mapped, unmapped and freed.
+
+    Paid where `fault` is not `read`.
+    """
+
+    vma_lookup_ps: Annotated[
+        Time, Cost("entry_exit"), _icl(148, "look-up under RCU", 25_000, 60_000)
+    ] = 42_000
+    """Look up and check the VMA of an address under RCU, for a lock of its own."""
+    handle_fault_ps: Annotated[
+        Time,
+        Cost("entry_exit"),
+        _spr(159, "74 in the maple tree, 85 in the rest of handle_mm_fault", 20_000, 90_000),
+    ] = 45_000
+    """handle_mm_fault and what else a fault passes through, besides what is counted apart."""
+    alloc_frame_ps: Annotated[
+        Time, Cost("frames"), _icl(325, "folio allocation", 40_000, 120_000)
+    ] = 92_000
+    """Take a page from the CPU's list, prepare its struct page."""
+    zero_page_ps: Annotated[Time, Cost("zeroing", clock=False), ZERO] = 340_000
+    """Zero a page of 4 KiB that is in no cache."""
+    copy_page_ps: Annotated[Time, Cost("zeroing", clock=False), COPY] = 400_000
+    """Copy a page of 4 KiB."""
+    charge_page_ps: Annotated[
+        Time, Cost("memcg"), _icl(300, "charge to the memcg", 50_000, 120_000)
+    ] = 85_000
+    """Charge a page to its memory cgroup, out of the CPU's stock."""
+    uncharge_page_ps: Annotated[Time, Cost("memcg"), _icl(68, "uncharge", 10_000, 30_000)] = 19_000
+    """Uncharge a page."""
+    page_statistics_ps: Annotated[
+        Time, Cost("memcg"), _icl(295, "lruvec statistics", 40_000, 120_000)
+    ] = 84_000
+    """Statistics of node, memcg and lruvec of a page that is mapped and unmapped again."""
+    count_rss_ps: Annotated[Time, Cost("map"), _icl(45, "rss, per CPU", 5_000, 20_000)] = 13_000
+    """Count a page of the mm."""
+    lru_add_ps: Annotated[
+        Time,
+        Cost("frames"),
+        _icl(70, "of 174 for the LRU per page, what is not under its lock", 10_000, 40_000),
+    ] = 20_000
+    """Put a page in the CPU's batch for the LRU: a reference and a store."""
+    lru_link_ps: Annotated[Time, Cost("lru_lock"), LINK] = 30_000
+    """Put a page on the LRU list, or take it off: with the LRU's lock held."""
+    zap_page_ps: Annotated[Time, Cost("teardown"), _icl(274, "zap_pte_range", 40_000, 110_000)] = (
+        78_000
+    )
+    """Clear a pte of memory, drop the mapping of its page."""
+    free_page_ps: Annotated[Time, Cost("frames"), _icl(86, "free", 15_000, 40_000)] = 24_000
+    """Drop the last reference to a page and put it on the CPU's list."""
+    zone_page_ps: Annotated[Time, Cost("zone_lock"), ZONE] = 12_000
+    """Take a page from a zone's free list or put it there, with its lock held, besides misses."""
+    find_file_page_ps: Annotated[
+        Time, Cost("lookup"), _icl(235, "shmem_fault", 40_000, 100_000)
+    ] = 67_000
+    """Find the page of a file for a fault that writes, besides its RMWs."""
+    dirty_page_ps: Annotated[
+        Time, Cost("map"), _spr(85, "dirty, and 41 of them for the file's times", 10_000, 50_000)
+    ] = 24_000
+    """Mark a page of a file dirty and look at the file's times."""
+    map_region_ps: Annotated[Time, Cost("mmap_lock"), MAPPING] = 600_000
+    """mmap of a region."""
+    unmap_region_ps: Annotated[Time, Cost("mmap_lock"), MAPPING] = 600_000
+    """munmap of a region, without its pages."""
+    zero_traffic_ppm: Annotated[Ratio, Field(le=8_000_000), ZEROED] = 1_500_000
+    """Traffic of memory when a page is zeroed, in pages."""
+    copy_traffic_ppm: Annotated[Ratio, Field(le=8_000_000), COPIED] = 2_500_000
+    """Traffic of memory when a page is copied, in pages."""

@@ -1,0 +1,175 @@
+"""Steps about regions: lines that a fault looks at, writers of mappings, a region's end."""
+
+import pytest
+from helpers import (
+    KERNEL_PS,
+    LINE_PS,
+    LOCAL_PS,
+    MEMORY_PS,
+    TLB,
+    TLB_PS,
+    a_lab,
+    a_machine,
+    a_workload,
+)
+
+from dessim.kernel import layout as lay
+from dessim.kernel.addressing import lock_at
+from dessim.kernel.alphabet import count, lock, unlock
+from dessim.kernel.memory_words import (
+    downgrade,
+    end_vma_writes,
+    flush_region,
+    mark_vma,
+    use_mm,
+    when_vma_written,
+)
+
+SAME_L3 = 1  # column of LINE_PS
+NEAR = MEMORY_PS["local_ps"]
+TAKE = KERNEL_PS["lock_local"]
+AWAKE = KERNEL_PS["wakeup"] + KERNEL_PS["context_switch"]
+YES, NO = count("touches"), count("pte_lost")
+
+
+def regions(*steps, threads=1, **machine):
+    """Return a lab whose tasks are threads of one process, each with a region of its own."""
+    workload = a_workload(64, fault="anonymous", mapping="per_thread")
+    return a_lab(*steps, threads=threads, machine=a_machine(**machine), workload=workload)
+
+
+def seqs(lab, task=0):
+    """Return the sequences of a task's mapping and of its mm."""
+    mapping, mm = lab.get(task, lay.T_MAPPING), lab.get(task, lay.T_MM)
+    return lab.w[mapping + lay.M_SEQ], lab.w[mm + lay.MM_SEQ]
+
+
+@pytest.mark.parametrize(("stores", "access"), [(False, "load"), (True, "store")])
+def test_use_mm_asks_for_the_line_of_mmap_lock(stores, access):
+    """A look brings a copy, a fetch for writing takes the line away, as its operand says."""
+    lab = regions(use_mm(stores=True), use_mm(stores=stores), threads=3)
+    now = lab.go(0, 0)
+    assert now == NEAR
+    lab.put(2, lay.T_PC, 1)
+    assert lab.go(2, now) == now + LINE_PS[f"{access}_modified"][SAME_L3]
+    assert lab.spent(2, "mmap_lock") == LINE_PS[f"{access}_modified"][SAME_L3]
+
+
+def test_mark_vma_makes_vma_written_hold_until_end_vma_writes():
+    """The mapping has the mm's sequence while it is written; the end of all writes changes that."""
+    ask = when_vma_written(YES)
+    lab = regions(ask, mark_vma(), ask, end_vma_writes(), ask)
+    assert seqs(lab) == (0, 1)
+    now = lab.go(0, 0)
+    assert (now, lab.place(0)) == (NEAR, "mark vma")
+    now = lab.go(0, now)
+    assert seqs(lab) == (1, 1)
+    now = lab.go(0, now)
+    assert lab.place(0) == "count touches"
+    now = lab.go(0, lab.go(0, now))
+    assert (lab.place(0), seqs(lab)) == ("vma written", (1, 2))
+    lab.go(0, now)
+    assert lab.place(0) == "stop"
+
+
+def test_mark_vma_stores_to_the_line_of_the_mappings_lock():
+    """Whoever read-locked the mapping last has the line."""
+    lab = regions(lock("vma_lock"), mark_vma(), threads=1)
+    now = lab.go(0, 0)
+    assert lab.go(0, now) == now + LOCAL_PS["store"]
+
+
+def test_vma_written_of_another_mapping_does_not_hold():
+    """Writers of one mapping leave the others of the mm alone."""
+    lab = regions(mark_vma(), when_vma_written(YES), threads=2)
+    now = lab.go(0, 0)
+    lab.put(1, lay.T_PC, 1)
+    lab.go(1, now)
+    assert lab.place(1) == "stop"
+
+
+def test_end_vma_writes_takes_the_line_of_mmap_lock():
+    """mm_lock_seq lies beside mmap_lock: its store takes the line from who looked there."""
+    lab = regions(use_mm(stores=True), end_vma_writes(), threads=3)
+    now = lab.go(0, 0)
+    lab.put(2, lay.T_PC, 1)
+    assert lab.go(2, now) == now + LINE_PS["store_modified"][SAME_L3]
+
+
+def test_downgrade_lets_readers_in_that_wait_at_the_head_of_the_queue():
+    """The writer becomes a reader; readers before the next writer are woken, that one is not."""
+    lab = regions(
+        lock("mmap_lock_write"),
+        downgrade("mmap_lock"),
+        unlock("mmap_lock"),
+        lock("mmap_lock"),
+        threads=6,
+    )
+    mmap = lock_at(lab.w, lab.w[lay.H_TASK], lay.LOCK_MMAP)
+    now = lab.go(0, 0)
+    for task, place in ((2, 3), (4, 0), (5, 3)):
+        lab.put(task, lay.T_PC, place)
+        while lab.go(task, now) != lay.ASLEEP or not lab.w[mmap + lay.K_WAITERS]:
+            now = max(now, lab.get(task, lay.T_AT))
+        now = max(now, lab.get(task, lay.T_CLOCK))
+    waiting = lab.w[mmap + lay.K_WAITERS]
+    done = lab.go(0, now)
+    assert lab.w[mmap + lay.K_HOLD] == 2
+    assert lab.w[mmap + lay.K_WAITERS] == waiting - 1
+    assert list(lab.woken()) == [2]
+    assert done > now
+
+
+def test_downgrade_without_waiters_costs_an_rmw():
+    """Nobody waits: the line is at hand."""
+    lab = regions(lock("mmap_lock_write"), downgrade("mmap_lock"))
+    now = lab.go(0, 0)
+    assert lab.go(0, now) == now + LOCAL_PS["rmw"] + TAKE
+    assert lab.w[lock_at(lab.w, lab.w[lay.H_TASK], lay.LOCK_MMAP) + lay.K_HOLD] == 1
+
+
+def test_who_sleeps_for_mmap_lock_is_asleep_in_the_account():
+    """Where memory is allocated, sleeping for mmap_lock is not taken for work on it."""
+    lab = regions(lock("mmap_lock_write"), unlock("mmap_lock_write"), threads=3)
+    now = lab.go(0, 0)
+    while lab.go(2, now) != lay.ASLEEP:
+        now = lab.get(2, lay.T_AT)
+    slept_from = lab.get(2, lay.T_CLOCK)
+    later = max(now, slept_from) + 10**6
+    lab.go(0, later)
+    lab.go(2, lab.get(2, lay.T_AT))
+    assert lab.spent(2, "asleep") >= 10**6 + AWAKE
+
+
+def test_flush_region_interrupts_the_cpus_that_run_the_mm():
+    """One flush for all gathered pages: everything, since they are many, and an interrupt each."""
+    lab = regions(flush_region(), threads=3, tlb=TLB)
+    lab.put(0, lay.T_GATHERED, 64)
+    lab.put(0, lay.T_VISITED, lab.get(0, lay.T_MAPPING))
+    done = lab.go(0, 0)
+    assert done == TLB_PS["flush_all"] + TLB_PS["ipi_base"] + 2 * TLB_PS["ipi_per_cpu"]
+    assert lab.counter("interrupts") == 2
+    assert lab.get(2, lay.T_PENDING) == TLB_PS["ipi_handler"]
+
+
+def test_flush_region_of_nothing_costs_nothing():
+    """A region of which nothing was mapped needs no flush."""
+    lab = regions(flush_region(), threads=3, tlb=TLB)
+    lab.put(0, lay.T_VISITED, lab.get(0, lay.T_MAPPING))
+    assert lab.go(0, 0) == 0
+    assert lab.counter("interrupts") == 0
+
+
+@pytest.mark.parametrize("name", ["zone_lock", "lru_lock"])
+def test_locks_of_a_node_are_shared_by_its_tasks_alone(name):
+    """Tasks of one socket meet at them; one of the other socket has its own."""
+    lab = a_lab(
+        lock(name),
+        unlock(name),
+        threads=9,
+        workload=a_workload(64, fault="anonymous", mapping="per_process"),
+    )
+    now = lab.go(0, 0)
+    assert lab.go(8, now) == now + NEAR + TAKE  # its line lies on its own node
+    asked = lab.go(2, now)
+    assert asked == lay.ASLEEP or lab.go(2, asked) == lay.ASLEEP

@@ -96,7 +96,7 @@ def without(results: Path) -> str:
         row = [f"`{path.parents[1].name}`"]
         row += [mean(group[quantity]["all"]) for quantity in QUANTITIES]
         rows.append([*row, *(percent(sum(errors) / len(errors)) for errors in signed)])
-    head = ["sequential reads", *QUANTITIES.values(), "mean error, 1 thread", "8 and 32 threads"]
+    head = ["sequential reads", *QUANTITIES.values(), "mean error, 1 thread", "8 to 120 threads"]
     return markdown(head, rows)
 
 

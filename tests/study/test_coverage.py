@@ -92,7 +92,7 @@ def test_curves_are_predicted_from_a_quarter_and_a_half() -> None:
 
 
 def test_the_table_of_2014_holds_its_largest_threads() -> None:
-    """At least nine of ten of the cells with 8 and 32 threads, from those with fewer."""
+    """At least nine of ten of the cells with 8, 32 and 120 threads, from those with fewer."""
     if not EXPECTED.exists():
         pytest.skip("only a checkout has the expected tables")
     rows = csv.DictReader(EXPECTED.read_text().splitlines())
@@ -103,10 +103,11 @@ def test_the_table_of_2014_holds_its_largest_threads() -> None:
             row["doubtful"],
         )
         for row in rows
+        if row["simulated_completion_s"]  # refused where two sizes differ
     ]
     found = of_table(cells)
     total = sum(row["cells"] for row in found)
-    assert total == 34
+    assert total == 31
     assert sum(row["held_after"] for row in found) >= 0.9 * total
 
 

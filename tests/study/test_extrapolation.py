@@ -169,6 +169,7 @@ def test_the_literature_is_that_of_the_expected_table() -> None:
             row["doubtful"],
         )
         for row in rows
+        if row["simulated_completion_s"] and int(row["threads"]) <= 32  # as those of the record
     ]
     now, kept = with_threads(splits(cells), SECONDS), with_threads(LITERATURE, SECONDS)
     assert now.degrees == kept.degrees == 4

@@ -156,7 +156,9 @@ def result_of(rows: Rows, setup: Setup) -> RunResult:
     """Return a program's output in the form of dessim's own results, so that == compares them."""
     faults = rows["series_faults"]
     used = max((i + 1 for i, n in enumerate(faults) if n), default=0)
-    time_ps = {name: rows.get(f"time.{name}", [0])[0] for name in lay.CATEGORIES}
+    time_ps = {
+        name: rows.get(f"time.{name}", [0])[0] for name in lay.CATEGORIES[: lay.N_FILE_CATEGORIES]
+    }
     start_ps = max(numbers_of(setup)["task.start"])
     first_ps, last_ps = min(rows["finish"]), max(rows["finish"])
     steady, other = (_latencies(rows, part) for part in range(2))
@@ -169,7 +171,9 @@ def result_of(rows: Rows, setup: Setup) -> RunResult:
         first_finish_ps=first_ps,
         finish_ps=last_ps,
         completion_ps=rows["completion_ps"][0],
-        counters={name: rows.get(f"count.{name}", [0])[0] for name in lay.COUNTERS},
+        counters={
+            name: rows.get(f"count.{name}", [0])[0] for name in lay.COUNTERS[: lay.N_FILE_COUNTERS]
+        },
         time_ps=time_ps,
         total_time_ps=sum(time_ps.values()),
         latency_counts=latencies.counts,

@@ -20,6 +20,7 @@ from collections.abc import MutableSequence
 from dessim.kernel.account_names import *
 from dessim.kernel.draw_names import *
 from dessim.kernel.frame_names import *
+from dessim.kernel.latency_names import *
 from dessim.kernel.order_names import *
 from dessim.kernel.record import Record
 
@@ -391,16 +392,3 @@ N_DISTANCES = 6  # a sixth word: the SMT sibling's share of a coalesced transfer
 SIBLING = 5
 
 DUE_LATENCY, DUE_INTERRUPT = 1, 2  # a latency to record; handlers to run
-
-HIST_SUB_BITS = 7  # 128 buckets an octave: relative width <= 1/128
-HIST_BUCKETS = 128 * 42  # values below 2**48 ps = 281 s; above: the last bucket
-
-_latencies = Record()
-Y_COUNT = _latencies.word()
-Y_SUM = _latencies.word()
-Y_MAX = _latencies.word()
-Y_BUCKETS = _latencies.end(multiple=8)  # the histogram
-Y_WORDS = Y_BUCKETS + HIST_BUCKETS
-
-SERIES_BINS = 1024
-SERIES_FIRST_SHIFT = 20

@@ -14,13 +14,7 @@ from collections.abc import Callable
 from dessim.kernel.accounting import account, count, end_latency, record_in_series, record_latency
 from dessim.kernel.actors import covers_table, pause, range_step, start_thread
 from dessim.kernel.address_spaces import region_step
-from dessim.kernel.addressing import (
-    gang_bit,
-    page_at,
-    pte_present,
-    table_at,
-    vma_cache_at,
-)
+from dessim.kernel.addressing import gang_bit, page_at, pte_present, table_at, vma_cache_at
 from dessim.kernel.cpus import begin, give_up_cpu, slice_is_over, yield_cpu
 from dessim.kernel.delays import delay_ps
 from dessim.kernel.draws import draw_at, next_factor, own_work_ps

@@ -24,6 +24,12 @@ CATEGORY_MEANINGS = {
     "tlb": "misses of the TLB",
     "shootdown": "flushing translations, one's own and those of others",
     "page_cache": "adding pages to the page cache, and taking them out",
+    "zone_lock": "the lock of a node's free memory: its line, waiting for it, and moving pages below it",
+    "lru_lock": "the LRU's lock: its line, waiting for it, and moving pages below it",
+    "memcg": "charging pages to memory cgroups, and taking them off",
+    "frames": "pages of memory: taking them, cold struct pages, giving them back",
+    "zeroing": "zeroing and copying pages, and waiting for the node's bandwidth",
+    "asleep": "asleep on mmap_lock",
     "idle": "actors and slots of the device with nothing to do",
 }
 """Where the time of a task may go."""

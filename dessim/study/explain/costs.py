@@ -241,7 +241,8 @@ def is_used(point: Point, path: str) -> bool:
     """Return whether a cost can play a part at a point at all.
 
     False only where it certainly cannot: distances that the machine has not got, another kind of
-    lock, another kind of access, a device of which nothing is read, no TLB.
+    lock, another kind of access, a device of which nothing is read, no TLB, frames of memory where
+    no fault writes and no step of the scheme takes such a cost.
     """
     machine, workload = point.machine, point.workload
     topology, end = machine.topology, path.rpartition(".")[2]
@@ -255,6 +256,8 @@ def is_used(point: Point, path: str) -> bool:
     }
     if path.startswith("machine.device.") or path in _needing("page_cache"):
         return changes_page_cache(workload)
+    if path.startswith("machine.frames."):
+        return workload.writes or path in _taken_by(program_of(point))
     if path in _needing("thread_creation"):
         return workload.creates_threads
     if path.startswith("machine.tlb."):
@@ -262,6 +265,13 @@ def is_used(point: Point, path: str) -> bool:
     if path.startswith("machine.user."):
         return _is_accessed(workload, end)
     return not lacking.get(end, False)
+
+
+def _taken_by(program: Program) -> frozenset[str | None]:
+    """Paths of the costs that steps of a program name."""
+    rows = range(0, len(program.words), lay.I_WORDS)
+    costs = {program.words[row + lay.I_COST] for row in rows}
+    return frozenset(path_of_cost(cost_table.COSTS[cost]) for cost in costs)
 
 
 @cache

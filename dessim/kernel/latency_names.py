@@ -1,0 +1,16 @@
+"""Where latencies and time series of a run are counted."""
+
+from dessim.kernel.record import Record
+
+HIST_SUB_BITS = 7  # 128 buckets an octave: relative width <= 1/128
+HIST_BUCKETS = 128 * 42  # values below 2**48 ps = 281 s; above: the last bucket
+
+_latencies = Record()
+Y_COUNT = _latencies.word()
+Y_SUM = _latencies.word()
+Y_MAX = _latencies.word()
+Y_BUCKETS = _latencies.end(multiple=8)  # the histogram
+Y_WORDS = Y_BUCKETS + HIST_BUCKETS
+
+SERIES_BINS = 1024
+SERIES_FIRST_SHIFT = 20

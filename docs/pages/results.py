@@ -25,6 +25,12 @@ CATEGORY_MEANINGS = {
     "shootdown": "flushing translations, one's own and those of others",
     "page_cache": "adding pages to the page cache, and taking them out",
     "idle": "actors and slots of the device with nothing to do",
+    "zone_lock": "a zone's lock: waiting for it, and moving pages between node and CPU under it",
+    "lru_lock": "the lock of an LRU: waiting for it, and putting pages on the list or taking them off",
+    "memcg": "charging pages to memory cgroups and uncharging them, statistics",
+    "frames": "allocating and freeing pages of memory, besides the locks",
+    "zeroing": "zeroing and copying pages",
+    "asleep": "asleep for a semaphore, in workloads whose faults write",
 }
 """Where the time of a task may go."""
 

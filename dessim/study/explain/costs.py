@@ -255,6 +255,8 @@ def is_used(point: Point, path: str) -> bool:
     }
     if path.startswith("machine.device.") or path in _needing("page_cache"):
         return changes_page_cache(workload)
+    if path.startswith("machine.frames."):
+        return workload.writes
     if path in _needing("thread_creation"):
         return workload.creates_threads
     if path.startswith("machine.tlb."):

@@ -31,6 +31,12 @@ CATEGORY_MEANINGS = {
     "zeroing": "zeroing and copying pages, and waiting for the node's bandwidth",
     "asleep": "asleep on mmap_lock",
     "idle": "actors and slots of the device with nothing to do",
+    "zone_lock": "a zone's lock: waiting for it, and moving pages between node and CPU under it",
+    "lru_lock": "the lock of an LRU: waiting for it, and putting pages on the list or taking them off",
+    "memcg": "charging pages to memory cgroups and uncharging them, statistics",
+    "frames": "allocating and freeing pages of memory, besides the locks",
+    "zeroing": "zeroing and copying pages",
+    "asleep": "asleep for a semaphore, in workloads whose faults write",
 }
 """Where the time of a task may go."""
 

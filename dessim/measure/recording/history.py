@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dessim.kernel.layout import CATEGORIES
+from dessim.kernel.layout import CATEGORIES, N_FILE_CATEGORIES
 
 DEVICE_QUEUE = -2
 """Holder of a page that waits for the device to read it."""
@@ -179,14 +179,19 @@ class Recording:
 
     def time_ps(self) -> dict[str, int]:
         """Time of the workload's threads by category: what the engine accounts, if complete."""
-        found = dict.fromkeys(CATEGORIES, 0)
+        found = dict.fromkeys(self.categories(), 0)
         for _, span in self.worker_spans():
             found[CATEGORIES[span.category]] += span.end_ps - span.begin_ps
         return found
 
+    def categories(self) -> tuple[str, ...]:
+        """Categories of a run's time: those of memory only where some was spent on it."""
+        greatest = max((span.category for _, span in self.worker_spans()), default=0)
+        return CATEGORIES if greatest >= N_FILE_CATEGORIES else CATEGORIES[:N_FILE_CATEGORIES]
+
     def waiting_ps(self) -> dict[str, int]:
         """The part of ``time_ps`` that is waiting."""
-        found = dict.fromkeys(CATEGORIES, 0)
+        found = dict.fromkeys(self.categories(), 0)
         for _, span in self.worker_spans():
             if span.resource != NO_RESOURCE:
                 found[CATEGORIES[span.category]] += span.end_ps - span.begin_ps

@@ -30,6 +30,12 @@ CATEGORY_LOOKS = {
     "shootdown": ("TLB shootdowns", "#CC79A7", "xxxxxx"),
     "page_cache": ("page-cache changes", "#56B4E9", "......"),
     "idle": ("idle", "#F8F8F8", ""),
+    "zone_lock": ("zone lock", "#D55E00", "xxxxxx"),
+    "lru_lock": ("LRU lock", "#009E73", "//////"),
+    "memcg": ("memory cgroup", "#F0E442", "......"),
+    "frames": ("allocating and freeing", "#0072B2", "......"),
+    "zeroing": ("zeroing and copying", "#707070", "//////"),
+    "asleep": ("asleep on mmap_lock", "#FFFFFF", "......"),
 }
 UNSEEN = ("#FFFFFF", "++++++")
 """Colour and hatch of a category that is not in the list above."""

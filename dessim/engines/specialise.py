@@ -21,7 +21,7 @@ LOG = logging.getLogger(__name__)
 SWITCH = "DESSIM_SPECIALISE"
 """Set to 0, every run stays in the loop that all share."""
 LOOK_AFTER = 20  # chunks of a million events: half a second; to look costs some milliseconds
-MAKE_AFTER = 200  # five seconds; to make one takes three to ten of another core
+MAKE_AFTER = 500  # a quarter of a minute; to make one takes two to twelve seconds of another core
 Loop = Callable[..., int]
 
 

@@ -34,7 +34,7 @@ EXPRESSIONS = (
 )
 
 
-class NotTranslatable(ValueError):  # noqa: N818 - the field's word for it
+class NotTranslatable(TypeError):  # noqa: N818 - the field's word for it
     """A function is not in the translator's language: the message begins with file and line."""
 
 

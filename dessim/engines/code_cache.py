@@ -12,7 +12,6 @@ import os
 import stat
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
@@ -125,9 +124,9 @@ def publish(name: str, code: bytes) -> Path | None:
     for place in _places():
         with suppress(OSError):
             place.mkdir(parents=True, exist_ok=True)
-            _sweep(place)
             number, part = tempfile.mkstemp(prefix=f"{name}.", suffix=UNFINISHED, dir=place)
             try:
+                _sweep(place, os.fstat(number).st_mtime)
                 with os.fdopen(number, "wb") as file:
                     file.write(_sealed(code))
                 os.replace(part, place / name)
@@ -138,9 +137,9 @@ def publish(name: str, code: bytes) -> Path | None:
     return None
 
 
-def _sweep(place: Path) -> None:
+def _sweep(place: Path, now_s: float) -> None:
     """Remove what writers left that were killed: nobody writes for a day."""
     for left in place.glob(f"*{UNFINISHED}"):
         with suppress(OSError):
-            if time.time() - left.stat().st_mtime > DAY_S:
+            if now_s - left.stat().st_mtime > DAY_S:
                 left.unlink()

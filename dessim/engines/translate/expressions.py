@@ -9,18 +9,18 @@ from llvmlite import ir
 
 from dessim.engines.translate.blocks import RESULT, Names, Way, meet
 from dessim.engines.translate.integers import WORD, Integers, Value, constant
-from dessim.engines.translate.source import EXTREMES, POINTERS, Source, read
+from dessim.engines.translate.source import EXTREMES, POINTERS, KernelFunction, read
 
 WORD_BYTES = 8
 
 
 @dataclass
-class Frame:
+class CallFrame:
     """One call of a function, while it is written.
 
     Attributes
     ----------
-    source : Source
+    source : KernelFunction
     names : dict
         What local names stand for here: numbers, values, and the pointers of Worlds.
     returns : list of Way
@@ -29,7 +29,7 @@ class Frame:
         Of each loop around this place: the ways that go on with the next turn, and that leave.
     """
 
-    source: Source
+    source: KernelFunction
     names: Names
     returns: list[Way] = field(default_factory=list)
     loops: list[tuple[list[Way], list[Way]]] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Expressions:
     function : ir.Function
     """
 
-    frame: Frame
+    frame: CallFrame
 
     def __init__(self, module: Any, function: Any) -> None:
         self.module = module
@@ -203,7 +203,7 @@ class Expressions:
         return self.call(source, arguments)
 
     def case_by_case(
-        self, source: Source, arguments: Names, name: str, numbers: Iterable[int]
+        self, source: KernelFunction, arguments: Names, name: str, numbers: Iterable[int]
     ) -> Value:
         """Put a function in place once for each number that an argument may be; else call it."""
         otherwise = self.block("otherwise")
@@ -235,16 +235,16 @@ class Expressions:
                 best = self.builder.select(self.numbers.bit(better), word(value), word(best))
         return best
 
-    def call(self, source: Source, arguments: Names) -> Value:
+    def call(self, source: KernelFunction, arguments: Names) -> Value:
         """Call a function of the module."""
         function, passed = self.module.callee(source, arguments)
         values = [v if v.type.is_pointer else self.numbers.word(v) for v in passed]
         return self.builder.call(function, values)
 
-    def put_in_place(self, source: Source, arguments: Names) -> Value:
+    def put_in_place(self, source: KernelFunction, arguments: Names) -> Value:
         """Write a function's body here; its ways to a return meet behind it."""
         outer = self.frame
-        self.frame = Frame(source, arguments)
+        self.frame = CallFrame(source, arguments)
         self.depth += 1
         if self.depth > self.module.DEEPEST:
             raise source.refuse(source.body[0], "calls itself, and is to be put in place")
@@ -256,7 +256,7 @@ class Expressions:
             raise source.refuse(source.body[0], "never returns")
         return names[RESULT]
 
-    def body(self, source: Source) -> None:
+    def body(self, source: KernelFunction) -> None:
         """Write the statements of a function: see ``Statements``."""
         raise NotImplementedError
 

@@ -7,9 +7,9 @@ from typing import Any
 from llvmlite import ir
 
 from dessim.engines.translate.blocks import RESULT, Names, meet
-from dessim.engines.translate.expressions import Frame
+from dessim.engines.translate.expressions import CallFrame
 from dessim.engines.translate.integers import WORD, Value, constant
-from dessim.engines.translate.source import Source, read
+from dessim.engines.translate.source import KernelFunction, read
 from dessim.engines.translate.statements import Statements
 
 POINTER = ir.PointerType()
@@ -44,7 +44,7 @@ class Module:
         self.inlined = inlined
         self.constants = dict(constants or {})
         self.made: dict[Any, Any] = {}
-        self.waiting: list[tuple[Source, Any, Names]] = []
+        self.waiting: list[tuple[KernelFunction, Any, Names]] = []
 
     # --- what the writers ask -------------------------------------------------------------------
 
@@ -52,11 +52,11 @@ class Module:
         """Return the number that a word always is, or None."""
         return None
 
-    def in_place(self, source: Source, arguments: Names) -> bool:
+    def in_place(self, source: KernelFunction, arguments: Names) -> bool:
         """Return whether a function is put in the place of a call."""
         return source.name in self.inlined or (bool(self.inlined) and source.size <= SMALL)
 
-    def cases(self, source: Source) -> tuple[str, tuple[int, ...]]:
+    def cases(self, source: KernelFunction) -> tuple[str, tuple[int, ...]]:
         """Return the argument for whose numbers a function is written one by one, and these."""
         return "", ()
 
@@ -67,7 +67,7 @@ class Module:
         found = range(first, stop, step)
         return found if len(found) <= TURNS_UNROLLED else None
 
-    def callee(self, source: Source, arguments: Names) -> tuple[Any, list[Any]]:
+    def callee(self, source: KernelFunction, arguments: Names) -> tuple[Any, list[Any]]:
         """Return the LLVM function for a call, and what is passed to it."""
         if source.function not in self.made:
             self.made[source.function] = self.declare(source, dict.fromkeys(source.parameters))
@@ -78,12 +78,12 @@ class Module:
 
     # --- making functions -----------------------------------------------------------------------
 
-    def declare(self, source: Source, known: Names, name: str = "") -> Any:
+    def declare(self, source: KernelFunction, known: Names, name: str = "") -> Any:
         """Return a new function of the module; its body is written later.
 
         Parameters
         ----------
-        source : Source
+        source : KernelFunction
         known : dict
             Parameters, in order, with their numbers, or None of those that are passed.
         name : str
@@ -121,12 +121,12 @@ class Module:
             source, function, known = self.waiting.pop()
             self.write(source, function, known)
 
-    def write(self, source: Source, function: Any, known: Names) -> None:
+    def write(self, source: KernelFunction, function: Any, known: Names) -> None:
         """Write a function's body."""
         writer = Statements(self, function)
         passed = iter(function.args)
         names = {p: next(passed) if number is None else number for p, number in known.items()}
-        writer.frame = Frame(source, names)
+        writer.frame = CallFrame(source, names)
         writer.body(source)
         result = meet(writer.builder, writer.frame.returns, "return")
         if result is None:

@@ -39,7 +39,7 @@ class NotTranslatable(TypeError):  # noqa: N818 - the field's word for it
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class KernelFunction:
     """A function that is in the language.
 
     Attributes
@@ -81,7 +81,7 @@ class Source:
 
 
 @cache
-def read(function: types.FunctionType) -> Source:
+def read(function: types.FunctionType) -> KernelFunction:
     """Return a function's source, checked.
 
     Raises
@@ -94,7 +94,7 @@ def read(function: types.FunctionType) -> Source:
     notes = function.__annotations__
     pointers = frozenset(name for name in parameters if notes.get(name, int) in POINTERS)
     size = sum(1 for _ in ast.walk(node))
-    source = Source(function, parameters, pointers, node.body, size)
+    source = KernelFunction(function, parameters, pointers, node.body, size)
     for argument in node.args.args:
         note = notes.get(argument.arg)
         if note not in (int, bool, "int", "bool", *POINTERS):
@@ -147,10 +147,10 @@ class _Check:
 
     Parameters
     ----------
-    source : Source
+    source : KernelFunction
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: KernelFunction) -> None:
         self.source = source
         self.locals = set(source.function.__code__.co_varnames)
 

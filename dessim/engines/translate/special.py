@@ -12,7 +12,7 @@ from dessim.engines.inlined import INLINED
 from dessim.engines.loop import run_chunk
 from dessim.engines.translate.integers import Value
 from dessim.engines.translate.module import Module
-from dessim.engines.translate.source import Source
+from dessim.engines.translate.source import KernelFunction
 from dessim.kernel import layout as lay
 from dessim.kernel.steps import advance_at
 
@@ -70,7 +70,7 @@ class Special(Module):
             return self.known.get(index)
         return None
 
-    def cases(self, source: Source) -> tuple[str, tuple[int, ...]]:
+    def cases(self, source: KernelFunction) -> tuple[str, tuple[int, ...]]:
         """Return the program counters for ``advance_at``."""
         return ("pc", self.counters) if source.function is advance_at else ("", ())
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dessim.engines.translate.blocks import RESULT, Way, begin_loop, end_loop, meet
 from dessim.engines.translate.expressions import Expressions
 from dessim.engines.translate.integers import Value
-from dessim.engines.translate.source import Source
+from dessim.engines.translate.source import KernelFunction
 
 
 def names_assigned(nodes: Iterable[ast.stmt]) -> set[str]:
@@ -20,7 +20,7 @@ def names_assigned(nodes: Iterable[ast.stmt]) -> set[str]:
 class Statements(Expressions):
     """Writes statements into one LLVM function."""
 
-    def body(self, source: Source) -> None:
+    def body(self, source: KernelFunction) -> None:
         """Write a function's statements: its ways to a return are in the frame then."""
         if self.statements(source.body):
             self.come_back(0)

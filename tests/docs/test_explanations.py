@@ -42,3 +42,23 @@ def test_the_commands_of_trace_work(shell, tmp_path) -> None:
     for name in re.findall(r"`(results/\S+\.pftrace)`", (ROOT / "docs/trace.md").read_text()):
         assert (tmp_path / name).stat().st_size > 1000
         assert (tmp_path / name).with_suffix(".folded").exists()
+
+
+def test_the_worked_example_of_translator_is_what_comes_out(shell, tmp_path) -> None:
+    """The lines of the kernel stand in it, and the command prints the code shown, places apart."""
+    text = (ROOT / "docs" / "translator.md").read_text()
+    (source,) = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    kernel = (ROOT / "dessim" / "kernel" / "steps.py").read_text()
+    for part in source.split("    ...\n"):
+        assert part in kernel
+    (shown,) = re.findall(r"^```text\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    (command,) = re.findall(r"`(python -m dessim\.engines\.translate \S+ --step \S+)`", text)
+    done = shell(command, tmp_path)
+    assert done.returncode == 0, done.stderr
+
+    def bare(lines: list[str]) -> list[str]:
+        without = [line.split(" ;")[0].rstrip() for line in lines]
+        return [re.sub(r"(getelementptr .*i64) \d+$", r"\1 N", line) for line in without]
+
+    wanted = bare(shown.splitlines()[1:])
+    assert bare(done.stdout.splitlines())[-len(wanted) - 1 : -1] == wanted

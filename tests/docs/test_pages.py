@@ -39,6 +39,7 @@ ELSEWHERE = {
     "actors.md": "test_guides.py",
     "figures.md": "test_guides.py",
     "explain.md": "test_explanations.py",
+    "translator.md": "test_explanations.py",
     "trace.md": "test_explanations.py",
     "fidelity.md": "test_fidelity.py",
     "report.md": "test_guides.py",

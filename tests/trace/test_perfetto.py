@@ -6,7 +6,6 @@ from recordings import POINTS
 from small import experiment_file
 
 from dessim.cli import main
-from dessim.kernel.layout import CATEGORIES
 from dessim.report.trace import perfetto as perfetto_trace
 from dessim.report.trace.perfetto import flows_of, write_trace
 from dessim.study.explain.trace import record
@@ -66,7 +65,7 @@ def test_slices_add_up_to_the_accounting(traced) -> None:
     """Innermost slices of threads, by category, are the engine's accounting to the picosecond."""
     recording, run, parsed = traced
     threads = {info.name for info in recording.tasks[: recording.workers]}
-    found = dict.fromkeys(CATEGORIES, 0)
+    found = dict.fromkeys(run.time_ps, 0)
     for uuid, _, _, _, event, notes in parsed.slices:
         if parsed.tracks[uuid][0].rpartition(": ")[2] in threads and "ps" in notes:
             found[event.categories[0]] += notes["ps"]

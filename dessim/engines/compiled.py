@@ -62,7 +62,7 @@ def _chunks(w: Any, budget: int, log: Any, *, logged: bool = False) -> Iterator[
     left = loop.TOO_LATE if max(starts) >= loop.NEVER >> bits else 0
     if not left:
         entries.first_keys(words, tree, leaves, bits)
-    course = specialise.Course(w, entries.run_chunk)
+    course = specialise.Course(w, entries.run_chunk, budget)
     while not left:
         go_on = entries.run_chunk if logged else course.loop()
         left = go_on(words, tree, leaves, bits, budget, log)

@@ -20,8 +20,8 @@ LOG = logging.getLogger(__name__)
 
 SWITCH = "DESSIM_SPECIALISE"
 """Set to 0, every run stays in the loop that all share."""
-LOOK_AFTER = 20  # chunks of a million events: half a second; to look costs some milliseconds
-MAKE_AFTER = 500  # a quarter of a minute; to make one takes two to twelve seconds of another core
+LOOK_AFTER = 20_000_000  # events: half a second; to look costs some milliseconds
+MAKE_AFTER = 500_000_000  # events: a quarter of a minute; to make one takes 2 to 12 s of a core
 Loop = Callable[..., int]
 
 
@@ -39,24 +39,26 @@ class Course:
         The World.
     shared : callable
         The loop that all runs share.
+    budget : int
+        Events of a chunk.
     """
 
-    def __init__(self, w: Any, shared: Loop) -> None:
-        self.w, self.shared = w, shared
+    def __init__(self, w: Any, shared: Loop, budget: int) -> None:
+        self.w, self.shared, self.budget = w, shared, budget
         self.own: Loop | None = None
         self.known: dict[int, int] = {}
-        self.chunks = 0
+        self.events = 0
         self.making: threading.Thread | None = None
         self.on = is_on()
 
     def loop(self) -> Loop:
         """Return the loop for the next chunk."""
-        self.chunks += 1
+        before, self.events = self.events, self.events + self.budget
         if self.own is None and self.on:
-            if self.chunks == LOOK_AFTER:
+            if before < LOOK_AFTER <= self.events:
                 self.begin()
                 self.own = _kept(self.name)
-            elif self.chunks == MAKE_AFTER:
+            elif before < MAKE_AFTER <= self.events:
                 # No daemon: LLVM must not be at work while the process is taken down around it.
                 self.making = threading.Thread(target=self.make, daemon=False)
                 self.making.start()

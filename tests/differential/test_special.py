@@ -103,8 +103,8 @@ def small_chunks(monkeypatch, tmp_path):
     """Let a run look for a loop of its own soon, and make it at once, in a place of its own."""
     monkeypatch.setenv(code_cache.CHOSEN, str(tmp_path))
     monkeypatch.setattr(compiled, "CHUNK", 500)
-    monkeypatch.setattr(specialise, "LOOK_AFTER", 2)
-    monkeypatch.setattr(specialise, "MAKE_AFTER", 4)
+    monkeypatch.setattr(specialise, "LOOK_AFTER", 1_000)
+    monkeypatch.setattr(specialise, "MAKE_AFTER", 2_000)
     monkeypatch.setattr(specialise.threading, "Thread", AtOnce)
     specialise._loaded.cache_clear()
     yield tmp_path / "dessim"
@@ -185,7 +185,7 @@ def test_a_changing_word_that_is_declared_constant_is_refused(monkeypatch):
 def test_a_word_that_changed_all_the_same_is_noticed():
     """What no store by name does, a store by number could: the end of a run looks."""
     w = build_world(LOOP_OF_MANY)
-    course = specialise.Course(w, loop.run_chunk)
+    course = specialise.Course(w, loop.run_chunk, 500)
     course.begin()
     course.check()
     w[lay.H_HOLD] += 1

@@ -1,7 +1,7 @@
 """The one reader of files that somebody else may have put there.
 
 A FIFO, a device, a folder or a file of any size may stand where a file is expected, or behind a
-link: nothing here waits, and nothing reads more than it was told to.
+link: nothing here waits, and nothing reads more than its limit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The lines of a measured table: CSV with a strict header, and `#` lines that tell its source."""
+"""The lines of a measured table: CSV with a strict header, and `#` lines that name its source."""
 
 from __future__ import annotations
 

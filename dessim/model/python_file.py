@@ -32,7 +32,7 @@ try:
     with open(path, "rb") as file:
         exec(compile(file.read(), path, "exec"), {"__name__": "own_file", "__file__": path})
 except (Exception, SystemExit):
-    pass  # told with its line where the file is run in earnest
+    pass  # reported with its line where the file is run in earnest
 os.write(done, b"threads" if threading.active_count() > 1 else b"end")
 os._exit(0)
 """

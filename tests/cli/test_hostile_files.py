@@ -4,45 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from typing_in import FAST, SMALL, typed
 
-from dessim.cli import main
-
-SMALL = ("--set", "simulate=64KiB", "--set", "threads=2", "--replications", "1")
-FAST = ("--engine", "reference", "-q", "--set", "workload.file_size=16KiB", *SMALL[2:])
-HEADER = "workload,scheme,threads,fault_around_order,completion_s"
-ROW = "sequential-read,radix_walk_trylock,1,4,15.3"
+pytestmark = pytest.mark.usefixtures("empty_folder")
 
 
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def typed(*words: object) -> Result:
-    """What happens when somebody types `dessim` and these words."""
-    done = CliRunner().invoke(main, [str(word) for word in words])
-    assert not isinstance(done.exception, Exception) or isinstance(done.exception, SystemExit), (
-        done.exception
-    )
-    return done
-
-
-def process(*words: object, **how: object) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own."""
-    command = [sys.executable, "-m", "dessim", *map(str, words)]
-    how = {"capture_output": True, "text": True, "timeout": 60, **how}
-    return subprocess.run(command, check=False, **how)  # type: ignore[call-overload,no-any-return]
-
-
-# --- files of one's own that are programs --------------------------------------------------------
+# --- your own files that are programs --------------------------------------------------------
 
 HOSTILE = {
     "ends": ("import os\nos._exit(0)\n", "it ends the process that reads it (exit code 0)"),
@@ -138,7 +108,7 @@ def test_special_files_in_the_store_stop_nobody() -> None:
 
 @pytest.mark.parametrize("name", ["results.json", "latency.csv"])
 def test_edited_results_are_not_drawn(name: str) -> None:
-    """They still parse; the seal tells. The same run writes them again."""
+    """They still parse; the seal shows it. The same run writes them again."""
     assert typed("run", "quickstart", *FAST).exit_code == 0
     path = Path("results/quickstart", name)
     text = path.read_text()

@@ -5,43 +5,13 @@ from __future__ import annotations
 import csv
 import os
 import stat
-import subprocess
-import sys
 from pathlib import Path
 from xml.dom import minidom
 
 import pytest
-from click.testing import CliRunner, Result
+from typing_in import FAST, HEADER, ROW, SMALL, typed
 
-from dessim.cli import main
-
-SMALL = ("--set", "simulate=64KiB", "--set", "threads=2", "--replications", "1")
-FAST = ("--engine", "reference", "-q", "--set", "workload.file_size=16KiB", *SMALL[2:])
-HEADER = "workload,scheme,threads,fault_around_order,completion_s"
-ROW = "sequential-read,radix_walk_trylock,1,4,15.3"
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def typed(*words: object) -> Result:
-    """What happens when somebody types `dessim` and these words."""
-    done = CliRunner().invoke(main, [str(word) for word in words])
-    assert not isinstance(done.exception, Exception) or isinstance(done.exception, SystemExit), (
-        done.exception
-    )
-    return done
-
-
-def process(*words: object, **how: object) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own."""
-    command = [sys.executable, "-m", "dessim", *map(str, words)]
-    how = {"capture_output": True, "text": True, "timeout": 60, **how}
-    return subprocess.run(command, check=False, **how)  # type: ignore[call-overload,no-any-return]
+pytestmark = pytest.mark.usefixtures("empty_folder")
 
 
 # --- places that are written to ------------------------------------------------------------------

@@ -231,7 +231,7 @@ def test_two_functions_of_one_name_are_refused():
 
 
 def test_the_chosen_place_comes_before_the_temporary_one(monkeypatch, tmp_path):
-    """DESSIM_CACHE_DIR decides; without it the user's cache does; then a directory of one's own."""
+    """DESSIM_CACHE_DIR decides; without it the user's cache does; then a directory of your own."""
     monkeypatch.setenv(code_cache.CHOSEN, str(tmp_path / "chosen"))
     assert next(code_cache._places()) == tmp_path / "chosen" / "dessim"
     monkeypatch.delenv(code_cache.CHOSEN)

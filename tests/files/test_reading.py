@@ -1,4 +1,4 @@
-"""The one reader waits for nothing and reads no more than it was told to."""
+"""The one reader waits for nothing and reads no more than its limit."""
 
 import os
 import socket

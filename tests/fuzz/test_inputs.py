@@ -170,5 +170,5 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_tokens_are_what_they_should_be() -> None:
-    """A token that cannot be told from others attacks nothing new."""
+    """A token that looks like others attacks nothing new."""
     assert len(set(TOKENS)) == len(TOKENS)

@@ -193,7 +193,7 @@ class Expressions:
             else:
                 arguments[name] = self.numbers.kept(self.value(argument))
         worlds = [id(arguments[name]) for name in source.pointers]
-        if len(set(worlds)) < len(worlds):  # LLVM is told that they do not overlap
+        if len(set(worlds)) < len(worlds):  # LLVM may assume that they do not overlap
             raise self.frame.source.refuse(node, "passes one World twice")
         if self.module.in_place(source, arguments):
             name, numbers = self.module.cases(source)

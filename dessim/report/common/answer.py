@@ -73,7 +73,7 @@ def _place(row: Row) -> Place:
 
 
 def _where(place: Place, places: dict[Place, Pairs]) -> str:
-    """What tells a place from the others, and always its workload."""
+    """What sets a place apart from the others, and always its workload."""
     workload, machine, order, swept = place
     words = [workload]
     if len({other[1] for other in places}) > 1:

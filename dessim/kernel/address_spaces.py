@@ -34,7 +34,7 @@ def region_step(w: World, task: int, i: int, done: int) -> int:
     elif op == OP_ZAP_FRAMES:
         zap_frames(w, t, done)
     elif op == OP_FLUSH_REGION:
-        shoot_down(w, task, w[t + T_VISITED], w[t + T_PAGE], w[t + T_GATHERED])
+        shoot_down(w, task, w[t + T_VISITED], w[t + T_PAGE], w[t + T_GATHERED] * w[H_ANON])
     else:
         return MEANINGLESS
     return GO_ON

@@ -95,6 +95,9 @@ COST_LRU_LINK = index("lru_link")
 COST_FREE_PAGE = index("free_page")
 COST_UNCHARGE_PAGE = index("uncharge_page")
 COST_ZAP_PAGE = index("zap_page")
+COST_ZAP_PTE = index("zap_pte")
+COST_FOLIO_TAIL = index("folio_tail")
+COST_SET_PTE = index("set_pte")
 
 # A line at hand costs COST_LOCAL + LINE_*: these three stand in the order of the accesses.
 assert index("local_store") == COST_LOCAL + LINE_STORE

@@ -9,9 +9,12 @@ from dessim.kernel.addressing import cost_ps, end_in_table, pte_present, zone_at
 from dessim.kernel.cost_table import (
     COST_COPY_PAGE,
     COST_FREE_PAGE,
+    COST_FOLIO_TAIL,
     COST_LRU_LINK,
+    COST_SET_PTE,
     COST_UNCHARGE_PAGE,
     COST_ZAP_PAGE,
+    COST_ZAP_PTE,
     COST_ZERO_PAGE,
     COST_ZONE_PAGE,
 )
@@ -72,10 +75,10 @@ def fill_ps(w: World, t: int, copies: int, now: int) -> int:
 
     The node's bandwidth is a queue served in order, as for reads; waiting is accounted apart.
     """
-    ps = cost_ps(w, t, COST_COPY_PAGE if copies else COST_ZERO_PAGE)
+    ps = w[H_ANON] * cost_ps(w, t, COST_COPY_PAGE if copies else COST_ZERO_PAGE)
     node = w[H_NODE] + w[t + T_SOCKET]
     busy = w[node] if w[node] > now else now
-    w[node] = busy + (w[H_NODE_COPY] if copies else w[H_NODE_ZERO])
+    w[node] = busy + w[H_ANON] * (w[H_NODE_COPY] if copies else w[H_NODE_ZERO])
     late = w[node] - (now + ps)
     if late > 0:
         account(w, t, CAT_BANDWIDTH, late)
@@ -103,23 +106,38 @@ def free_ps(w: World, t: int) -> int:
         pages += 1
         frame = w[frame_at(w, frame) + F_NEXT]
     uncharge = pages * cost_ps(w, t, COST_UNCHARGE_PAGE)
+    tails = pages * (w[H_ANON] - 1) * cost_ps(w, t, COST_FOLIO_TAIL)
     account(w, t, CAT_MEMCG, uncharge)
     account(w, t, CAT_FRAMES, -uncharge)
-    return uncharge + pages * cost_ps(w, t, COST_FREE_PAGE)
+    return uncharge + tails + pages * cost_ps(w, t, COST_FREE_PAGE)
+
+
+def ptes_in_range(w: World, t: int) -> int:
+    """Return the ptes of the region's part in the cursor's page table that are set."""
+    pages = 0
+    for page in range(w[t + T_CURSOR], end_in_table(w, t)):
+        pages += pte_present(w, t, page)
+    return pages
 
 
 def zap_ps(w: World, t: int) -> int:
-    """Return ps to unmap the region's part in the cursor's page table."""
-    pages = 0
-    for page in range(w[t + T_CURSOR], end_in_table(w, t)):
-        if pte_present(w, t, page):
-            pages += 1
-    return pages * cost_ps(w, t, COST_ZAP_PAGE)
+    """Return ps to unmap the region's part in the cursor's page table.
+
+    A kernel that unmaps page by page does all of the work for each pte; one that unmaps a folio's
+    ptes in a batch does the most of it once a folio.
+    """
+    pages = ptes_in_range(w, t)
+    folios = pages // w[H_ANON] if w[H_BATCHED] else pages
+    return folios * cost_ps(w, t, COST_ZAP_PAGE) + (pages - folios) * cost_ps(w, t, COST_ZAP_PTE)
 
 
 def frame_delay_ps(w: World, task: int, op: int, now: int) -> int:
     """Return ps by the rule of a step about frames, or NO_RULE."""
     t = w[H_TASK] + task * T_WORDS
+    if op == OP_TAKE_FRAME:
+        return (w[H_ANON] - 1) * cost_ps(w, t, COST_FOLIO_TAIL)
+    if op == OP_MAP_FRAME:
+        return (w[H_ANON] - 1) * cost_ps(w, t, COST_SET_PTE)
     if op == OP_FILL_FRAME:
         return fill_ps(w, t, w[w[H_PROG] + w[t + T_PC] * I_WORDS + I_A], now)
     if op == OP_REFILL_PCP:

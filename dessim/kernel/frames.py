@@ -4,6 +4,9 @@ A frame is always in one place (``F_WHERE``): free on its node, on a CPU's list,
 mapped, or gathered by a task that unmaps. Who changes a node's lists holds its zone's or its LRU's
 lock; who changes a CPU's lists runs on that CPU.
 
+A frame is a folio: ``H_ANON`` pages that are allocated, charged, mapped and freed at once. Lists
+and counts of lists are in frames; the counts of an mm and of memory cgroups are in pages.
+
 Memory is taken from the task's own node, and goes back there. A node's free list is served in order
 of arrival: who allocates gets what was free longest, whose struct page has left the caches.
 
@@ -116,21 +119,22 @@ def take_frame(w: World, t: int, done: int) -> None:
 
 
 def map_frame(w: World, t: int) -> None:
-    """Map the frame in hand at the cursor's page."""
-    page = w[t + T_CURSOR]
-    w[w[t + T_PTE] + (page >> PTE_SHIFT)] |= 1 << (page & (PTE_BITS - 1))
-    w[w[H_FRAME_OF] + page] = w[t + T_FRAME]
+    """Map the frame in hand at the pages around the cursor's that it is aligned to."""
+    first = w[t + T_CURSOR] & ~(w[H_ANON] - 1)
+    for page in range(first, first + w[H_ANON]):
+        w[w[t + T_PTE] + (page >> PTE_SHIFT)] |= 1 << (page & (PTE_BITS - 1))
+    w[w[H_FRAME_OF] + first] = w[t + T_FRAME]
     w[frame_at(w, w[t + T_FRAME]) + F_WHERE] = FRAME_MAPPED
     w[t + T_FRAME] = 0
-    w[t + T_MAPPED] += 1
-    count(w, N_PAGES_MAPPED, 1)
+    w[t + T_MAPPED] += w[H_ANON]
+    count(w, N_PAGES_MAPPED, w[H_ANON])
 
 
 def drop_frame(w: World, t: int) -> None:
     """Give the frame in hand back: somebody else has mapped a page here."""
     push_on_cpu(w, w[t + T_CPU], w[t + T_FRAME])
     w[t + T_FRAME] = 0
-    w[t + T_UNCHARGED] += 1
+    w[t + T_UNCHARGED] += w[H_ANON]
 
 
 def lru_add(w: World, t: int) -> None:
@@ -179,7 +183,18 @@ def free_frames(w: World, t: int) -> None:
         frame = w[t + T_RELEASED]
         w[t + T_RELEASED] = w[frame_at(w, frame) + F_NEXT]
         push_on_cpu(w, w[t + T_CPU], frame)
-        w[t + T_UNCHARGED] += 1
+        w[t + T_UNCHARGED] += w[H_ANON]
+
+
+def gather(w: World, t: int, frame: int, done: int) -> None:
+    """Keep a frame that is mapped no more until the translations are flushed."""
+    f = frame_at(w, frame)
+    w[f + F_WHERE] = FRAME_GATHERED
+    w[f + F_CORE] = w[t + T_CORE]
+    w[f + F_AT] = done
+    w[f + F_NEXT] = w[t + T_GATHER]
+    w[t + T_GATHER] = frame
+    w[t + T_GATHERED] += 1
 
 
 def zap_frames(w: World, t: int, done: int) -> None:
@@ -188,16 +203,11 @@ def zap_frames(w: World, t: int, done: int) -> None:
     for page in range(w[t + T_CURSOR], end_in_table(w, t)):
         if pte_present(w, t, page):
             w[w[t + T_PTE] + (page >> PTE_SHIFT)] &= ~(1 << (page & (PTE_BITS - 1)))
-            frame = w[w[H_FRAME_OF] + page]
-            f = frame_at(w, frame)
-            w[w[H_FRAME_OF] + page] = 0
-            w[f + F_WHERE] = FRAME_GATHERED
-            w[f + F_CORE] = w[t + T_CORE]
-            w[f + F_AT] = done
-            w[f + F_NEXT] = w[t + T_GATHER]
-            w[t + T_GATHER] = frame
             zapped += 1
-    w[t + T_GATHERED] += zapped
+            frame = w[w[H_FRAME_OF] + page]
+            if frame:  # the first page of a folio
+                gather(w, t, frame, done)
+                w[w[H_FRAME_OF] + page] = 0
     w[t + T_RSS] -= zapped
     count(w, N_PTES_CLEARED, zapped)
 
@@ -211,9 +221,10 @@ def frame_branch(w: World, t: int, i: int) -> int:
     elif op == OP_PCP_FULL:
         holds = w[cpu + U_PCP_COUNT] >= w[H_PCP_HIGH]
     elif op == OP_STOCK_EMPTY:
-        holds = w[cpu + U_STOCK] == 0
+        holds = w[cpu + U_STOCK] < w[H_ANON]
     elif op == OP_LRU_WAITING:
-        holds = w[cpu + U_LRU_COUNT] >= (1 if w[i + I_A] else w[H_LRU_BATCH])
+        large = w[H_ANON] > 1  # folio_batch_add_and_move(): it goes there at once
+        holds = w[cpu + U_LRU_COUNT] >= (1 if w[i + I_A] or large else w[H_LRU_BATCH])
     elif op == OP_RSS_SPILLS:
         holds = w[t + T_RSS] >= w[H_RSS_BATCH] or -w[t + T_RSS] >= w[H_RSS_BATCH]
     elif op == OP_UNCHARGE_DUE:
@@ -265,13 +276,13 @@ def charge_step(w: World, t: int, i: int) -> int:
     elif op == OP_FILL_STOCK:
         w[w[t + T_CPU] + U_STOCK] += w[H_MEMCG_BATCH]
     elif op == OP_USE_STOCK:
-        w[w[t + T_CPU] + U_STOCK] -= 1
+        w[w[t + T_CPU] + U_STOCK] -= w[H_ANON]
     elif op == OP_UNCHARGE_LEVEL:
         w[memcg_at(w, w[i + I_A]) + COUNTED_PAGES] -= w[t + T_UNCHARGED]
     elif op == OP_UNCHARGED:
         w[t + T_UNCHARGED] = 0
     elif op == OP_COUNT_RSS:
-        w[t + T_RSS] += w[i + I_A]
+        w[t + T_RSS] += w[i + I_A] * w[H_ANON]
     elif op == OP_SPILL_RSS:
         w[rss_at(w, t) + COUNTED_PAGES] += w[t + T_RSS]
         w[t + T_RSS] = 0

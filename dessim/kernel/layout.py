@@ -168,6 +168,8 @@ H_STRUCT_MISS = (
 )  # base, per node: ps to read one of its struct pages that is in no cache
 H_NODE_ZERO = _header.word()  # ps of node bandwidth that zeroing a page takes
 H_NODE_COPY = _header.word()  # ps of node bandwidth that copying a page takes
+H_ANON = _header.word()  # pages of a frame: of a folio of memory, or 1
+H_BATCHED = _header.word()  # 1: the ptes of a folio are unmapped, or copied, in one go
 H_WORDS = _header.end(multiple=8)
 
 # Words of the header that steps change. The others stay as setting up left them, and so do the
@@ -247,7 +249,7 @@ T_STREAM = _task.word()  # sequential lines up to T_LAST
 T_FIRST = _task.word()  # first page of its own region or file
 T_FRAME = _task.word()  # frame + 1 that it has allocated and not yet mapped
 T_GATHER = _task.word()  # first frame + 1 that it has unmapped and not yet freed
-T_GATHERED = _task.word()  # how many there are
+T_GATHERED = _task.word()  # how many frames there are
 T_RELEASED = _task.word()  # first frame + 1 that it has taken off the LRU and not yet freed
 T_UNCHARGED = _task.word()  # pages that it has freed and not yet uncharged
 T_RSS = _task.word()  # pages that it has mapped or unmapped and not yet added to its mm's count

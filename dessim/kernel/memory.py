@@ -3,7 +3,7 @@
 import numpy as np
 
 from dessim.kernel import layout as lay
-from dessim.kernel.regions import Sizes, Words, frames_of, pcp_high
+from dessim.kernel.regions import Sizes, Words, frames_of, pcp_batch, pcp_high
 from dessim.kernel.setup import Setup
 from dessim.model.units import PPM
 from dessim.model.workload import PAGE_BYTES
@@ -36,14 +36,16 @@ def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
         lay.H_ZONE_WORDS: 2 * sizes.line_words + lay.Z_WORDS,
         lay.H_LEVELS: workload.memcg_depth if workload.allocates else 0,
         lay.H_REGION: setup.region_pages,
-        lay.H_PCP_BATCH: batches.pcp_batch,
+        lay.H_PCP_BATCH: pcp_batch(setup),
         lay.H_PCP_HIGH: pcp_high(setup),
         lay.H_LRU_BATCH: batches.lru_batch,
         lay.H_RELEASE: batches.lru_release,
-        lay.H_MEMCG_BATCH: batches.memcg_batch,
-        lay.H_UNCHARGE: batches.uncharge_batch,
+        lay.H_MEMCG_BATCH: max(batches.memcg_batch, setup.frame_pages),
+        lay.H_UNCHARGE: batches.uncharge_batch * setup.frame_pages,
         lay.H_RSS_BATCH: counted,
         lay.H_NODE_ZERO: per_page * machine.frames.zero_traffic_ppm // PPM,
+        lay.H_ANON: setup.frame_pages,
+        lay.H_BATCHED: batches.folio_batches,
         lay.H_NODE_COPY: per_page * machine.frames.copy_traffic_ppm // PPM,
     }
     for slot, value in values.items():

@@ -97,6 +97,11 @@ def sizes_of(setup: Setup) -> Sizes:
             f"pages of workload {setup.workload.name!r} have to be read, but machine"
             f" {setup.machine.name!r} has no device: give it device.read_latency"
         )
+    if setup.region_pages % setup.frame_pages:
+        raise WorldError(
+            f"a region of {setup.region_pages} pages is no multiple of a folio of"
+            f" {setup.frame_pages}: change simulate, file_size or anon_order"
+        )
     words, entries = link(programs_of(setup))
     masks = -(-topology.n_cores // lay.MASK_BITS)
     line_words = lay.L_MASK + masks
@@ -202,19 +207,40 @@ def frames_of(setup: Setup, sizes: Sizes) -> int:
         return 1
     batches, places = setup.batches, [cpu.socket for cpu in sizes.cpus[: setup.threads]]
     most = max(places.count(socket) for socket in set(places))
-    spare = pcp_high(setup) + 2 * batches.pcp_batch + batches.lru_release + 1
-    return most * (setup.region_pages + spare) + batches.pcp_batch
+    batch = pcp_batch(setup)
+    spare = pcp_high(setup) + 2 * batch + batches.lru_release + 1
+    return most * (setup.region_pages // setup.frame_pages + spare) + batch
+
+
+LISTED_ORDER = 3  # PAGE_ALLOC_COSTLY_ORDER
+
+
+def pcp_batch(setup: Setup) -> int:
+    """Return the frames that go from the zone to a CPU's list at once.
+
+    Source
+    ------
+    Linux 6.12 ``mm/page_alloc.c``: ``nr_pcp_alloc``; ``pcp_allowed_order``: orders up to 3 and that
+    of a PMD are listed, the zone hands out the others one by one.
+    """
+    order = setup.frame_pages.bit_length() - 1
+    if LISTED_ORDER < order < lay.PMD_SHIFT:
+        return 1
+    return max(setup.batches.pcp_batch >> order, 2) if order else setup.batches.pcp_batch
 
 
 def pcp_high(setup: Setup) -> int:
-    """Return the pages of a CPU's list from which some go back to the zone.
+    """Return the frames of a CPU's list from which some go back to the zone.
 
     A part of a region stands for all of it: the part of its pages that never leave the CPU's list
     must stay the same.
     """
+    batch = pcp_batch(setup)
+    if batch == 1:
+        return 1
     declared = setup.workload.file_size_bytes // PAGE_BYTES
     scaled = setup.batches.pcp_high * setup.region_pages // max(declared, 1)
-    return max(setup.batches.pcp_batch, scaled)
+    return max(batch, scaled // setup.frame_pages)
 
 
 def frame_regions(setup: Setup, sizes: Sizes) -> dict[int, int]:

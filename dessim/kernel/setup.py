@@ -45,6 +45,8 @@ class Batches:
         Charged at once, and uncharged.
     rss_batch : int
         Counted apart from the mm's count; 0: twice the CPUs of the machine, at least 32.
+    folio_batches : int
+        1: the ptes of a folio are unmapped and copied in one go; 0: one by one.
     """
 
     pcp_batch: int = 63
@@ -54,6 +56,7 @@ class Batches:
     memcg_batch: int = 64
     uncharge_batch: int = 512
     rss_batch: int = 64
+    folio_batches: int = 0
 
     @classmethod
     def among(cls, options: Mapping[str, bool | int | str]) -> "Batches":
@@ -66,7 +69,7 @@ class Batches:
         """
         chosen = {f.name: int(options[f.name]) for f in fields(cls) if f.name in options}
         for name, value in chosen.items():
-            least = 0 if name == "rss_batch" else 1
+            least = 0 if name in ("rss_batch", "folio_batches") else 1
             if value < least:
                 raise WorldError(f"option {name!r} must be at least {least}: {value}")
         return cls(**chosen)
@@ -140,6 +143,11 @@ class Setup:
         if self.simulate_bytes is not None:
             size = min(size, self.simulate_bytes)
         return max(1, size // PAGE_BYTES)
+
+    @property
+    def frame_pages(self) -> int:
+        """Number of pages of a frame: of a folio of anonymous memory, else 1."""
+        return 1 << self.workload.anon_order if self.workload.fault == "anonymous" else 1
 
     @property
     def stride(self) -> int:

@@ -69,6 +69,21 @@ LINK = Default(
     low=10_000,
     high=65_000,
 )
+ZAP_PTE = Default(
+    "estimated",
+    "what is left for each page of a folio: an RMW on the pte and one on its own mapcount, 20 cycles"
+    " each, and the line of its struct page, in order",
+    source="Linux 6.9 mm/memory.c: zap_present_folio_ptes; mm/rmap.c: __folio_remove_rmap",
+    low=8_000,
+    high=40_000,
+)
+TAIL = Default(
+    "estimated",
+    "a store or two to a struct page, in order",
+    source="Linux 6.12 mm/page_alloc.c: prep_compound_page, free_tail_page_prepare",
+    low=1_000,
+    high=10_000,
+)
 MAPPING = Default(
     "derived",
     "mmap and munmap of 128 MiB that nobody touched: 1.26 us a pair, with 70 ns for each call",
@@ -141,6 +156,10 @@ class FrameCosts(Model):
         78_000
     )
     """Clear a pte of memory, drop the mapping of its page."""
+    zap_pte_ps: Annotated[Time, Cost("teardown"), ZAP_PTE] = 26_000
+    """Clear one more pte of a folio that is unmapped in one go (Linux 6.9 and later)."""
+    folio_tail_ps: Annotated[Time, Cost("frames"), TAIL] = 4_000
+    """Prepare a page of a folio but its first when it is allocated, or check it when freed."""
     free_page_ps: Annotated[Time, Cost("frames"), _icl(86, "free", 15_000, 40_000)] = 24_000
     """Drop the last reference to a page and put it on the CPU's list."""
     zone_page_ps: Annotated[Time, Cost("zone_lock"), ZONE] = 12_000

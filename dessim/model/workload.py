@@ -29,7 +29,7 @@ FileSize = Annotated[int, Unit(SIZE, low=PAGE_BYTES, high=1 << 40, multiple=PAGE
 ThreadCount = Annotated[Count, Field(le=MAX_THREADS)]
 Distribution = Literal["fixed", "exponential"]
 
-WRITE_FIELDS = ("fault", "file", "sweeps", "memcg_depth")
+WRITE_FIELDS = ("fault", "file", "sweeps", "memcg_depth", "anon_order")
 """What only workloads say whose faults write: others are as if they did not exist."""
 _FAULT_FIELDS = (
     "start",
@@ -131,6 +131,9 @@ class Workload(Model):
     memcg_depth: Annotated[int, Field(strict=True, ge=0, le=8)] = 3
     """With `fault: anonymous` or `write_private`: page counters that a page is charged to, the
     task's memory cgroup and its ancestors, the root included; 0: memory cgroups are off."""
+    anon_order: Annotated[int, Field(strict=True, ge=0, le=9)] = 0
+    """With `fault: anonymous`: log2 of the pages of a folio of memory, which a fault allocates,
+    zeroes, charges and maps at once (mTHP, Linux 6.8 and later; 9 is 2 MiB, mapped by ptes)."""
     actors: tuple[ActorChoice, ...] = ()
     """Who else works on the file while threads fault."""
 
@@ -230,7 +233,7 @@ class Workload(Model):
             return []
         given = self.model_fields_set
         if self.fault == "read":
-            only = [key for key in ("sweeps", "memcg_depth") if key in given]
+            only = [key for key in ("sweeps", "memcg_depth", "anon_order") if key in given]
             text = "belongs to faults that write: set fault to anonymous, write_shared or"
             problems = [_of(key, f"'{key}' {text} write_private") for key in only]
             if self.file == "own":
@@ -255,6 +258,9 @@ class Workload(Model):
             "memcg_depth": "memcg_depth" in given
             and not self.allocates
             and f"{name} allocates no memory that would be charged",
+            "anon_order": "anon_order" in given
+            and self.fault != "anonymous"
+            and f"{name} maps single pages: anon_order needs fault 'anonymous'",
         }
         return [_of(key, text) for key, text in wrong.items() if text]
 

@@ -22,6 +22,8 @@ pcp_high : pages of a CPU's list from which some go back: set at boot, from 6.7 
 rss_batch : pages that are counted apart from the mm's count: 64 per task, from 6.2 on (0) twice the
     CPUs of the machine.
 folio_order : log2 of the pages of a folio of the file, for faults that read.
+folio_batches : the ptes of a folio of memory are unmapped, and copied by fork, in one go (from 6.9
+    on).
 
 Source
 ------
@@ -69,6 +71,7 @@ _NEWEST: dict[str, bool | int | str] = {
     "pcp_high": 32768,
     "rss_batch": 0,
     "folio_order": 0,
+    "folio_batches": True,
 }
 _6_15 = _NEWEST | {"prefetchw": True}
 _6_12 = _6_15 | {"lock": "vma_rwsem"}
@@ -78,6 +81,7 @@ _6_6 = _6_12 | {
     "lru_release": 32,
     "uncharge_batch": 512,
     "pcp_high": 512,
+    "folio_batches": False,
 }
 _6_1 = _6_6 | {"lock": "mmap_lock", "rss_batch": 64}
 _5_15 = _6_1 | {"memcg_batch": 32}

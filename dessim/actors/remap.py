@@ -52,11 +52,14 @@ WRITE_VMA = option(
 )
 RELEASE_VMAS = option(MM_LOCK, otherwise=(end_vma_writes(),))
 
-UNMAP_MEMORY = (
+ZAP_MEMORY = (
     Step("lru_waiting", 1, body=FLUSH_LRU),  # lru_add_drain()
     each_table(unless("table.missing", lock("ptl"), zap_memory(), spill_rss(), unlock("ptl"))),
     flush_region(),
     free_gathered(),
+)
+UNMAP_MEMORY = (
+    *ZAP_MEMORY,
     each_table(unless("table.missing", free_table(), add_nr_ptes(-1))),
 )
 UNMAP_FILE = (
@@ -84,12 +87,21 @@ UNMAP_FILE = (
 )
 
 
-def remap(pages: tuple[Step, ...]) -> tuple[Step, ...]:
-    """Return what a task does at the end of a sweep, given how pages are unmapped and freed."""
+def remap(pages: tuple[Step, ...], before: tuple[Step, ...] = ()) -> tuple[Step, ...]:
+    """Return what a task does at the end of a sweep.
+
+    Parameters
+    ----------
+    pages : tuple of Step
+        How pages are unmapped and freed.
+    before : tuple of Step, optional
+        What it does with the region before.
+    """
     return (
         when(
             "touched_enough",
             Step("pick_touched"),
+            *before,
             lock("mmap_lock_write"),
             WRITE_VMA,
             work("unmap_region"),

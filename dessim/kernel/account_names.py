@@ -26,6 +26,7 @@ CATEGORIES = (
     "frames",
     "zeroing",
     "asleep",
+    "fork",
 )
 N_FILE_CATEGORIES = CATEGORIES.index("zone_lock")  # those of workloads that allocate no memory
 N_CATEGORIES = len(CATEGORIES)
@@ -77,6 +78,8 @@ COUNTERS = (
     "lru_flushes",
     "lru_removals",
     "frames_filled",
+    "ptes_copied",
+    "forks",
 )
 N_FILE_COUNTERS = COUNTERS.index("zone_refills")  # those of workloads that allocate no memory
 N_MINOR_FAULTS = COUNTERS.index("minor_faults")
@@ -99,5 +102,6 @@ N_ZONE_DRAINS = COUNTERS.index("zone_drains")
 N_LRU_FLUSHES = COUNTERS.index("lru_flushes")
 N_LRU_REMOVALS = COUNTERS.index("lru_removals")
 N_FRAMES_FILLED = COUNTERS.index("frames_filled")
+N_PTES_COPIED = COUNTERS.index("ptes_copied")
 N_BUG1 = COUNTERS.index("bug1")
 N_COUNTERS = len(COUNTERS)

@@ -98,6 +98,8 @@ COST_ZAP_PAGE = index("zap_page")
 COST_ZAP_PTE = index("zap_pte")
 COST_FOLIO_TAIL = index("folio_tail")
 COST_SET_PTE = index("set_pte")
+COST_FORK_PTE = index("fork_pte")
+COST_FORK_PAGE = index("fork_page")
 
 # A line at hand costs COST_LOCAL + LINE_*: these three stand in the order of the accesses.
 assert index("local_store") == COST_LOCAL + LINE_STORE

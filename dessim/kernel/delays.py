@@ -16,6 +16,7 @@ from dessim.kernel.addressing import (
     table_at,
     vma_cache_at,
 )
+from dessim.kernel.calls import call_delay_ps
 from dessim.kernel.cost_table import (
     COST_ADD_PAGE,
     COST_DEVICE_READ,
@@ -273,6 +274,8 @@ def rare_delay_ps(w: World, task: int, op: int, now: int) -> int:
     if op == OP_PAUSE:
         return scaled(w, QUANTILES_EXPONENTIAL, draw(w, task, DRAW_THINK), w[t + T_EVERY])
     ps = frame_delay_ps(w, task, op, now)
+    if ps == NO_RULE:
+        ps = call_delay_ps(w, task, op)
     return no_rule(w, t, op) if ps == NO_RULE else ps
 
 
@@ -343,4 +346,4 @@ def delay_ps(w: World, task: int, pc: int, now: int) -> int:
     return own if own < 0 else ps + own
 
 
-check_delays(OPERATIONS, (own_delay_ps, rare_delay_ps, frame_delay_ps), delay_ps)
+check_delays(OPERATIONS, (own_delay_ps, rare_delay_ps, frame_delay_ps, call_delay_ps), delay_ps)

@@ -153,5 +153,5 @@ def frame_delay_ps(w: World, task: int, op: int, now: int) -> int:
     if op == OP_ZAP_FRAMES:
         return zap_ps(w, t)
     if op == OP_FLUSH_REGION:
-        return shootdown_ps(w, task, w[w[t + T_VISITED] + M_MM], w[t + T_GATHERED])
+        return shootdown_ps(w, task, w[w[t + T_VISITED] + M_MM], w[t + T_GATHERED] * w[H_ANON])
     return NO_RULE

@@ -169,6 +169,7 @@ H_STRUCT_MISS = (
 H_NODE_ZERO = _header.word()  # ps of node bandwidth that zeroing a page takes
 H_NODE_COPY = _header.word()  # ps of node bandwidth that copying a page takes
 H_ANON = _header.word()  # pages of a frame: of a folio of memory, or 1
+H_CALLS = _header.word()  # system calls that a task makes after each sweep
 H_BATCHED = _header.word()  # 1: the ptes of a folio are unmapped, or copied, in one go
 H_WORDS = _header.end(multiple=8)
 
@@ -252,6 +253,7 @@ T_GATHER = _task.word()  # first frame + 1 that it has unmapped and not yet free
 T_GATHERED = _task.word()  # how many frames there are
 T_RELEASED = _task.word()  # first frame + 1 that it has taken off the LRU and not yet freed
 T_UNCHARGED = _task.word()  # pages that it has freed and not yet uncharged
+T_CALLS = _task.word()  # calls made after the current sweep
 T_RSS = _task.word()  # pages that it has mapped or unmapped and not yet added to its mm's count
 T_WORDS = _task.end(multiple=8)
 

@@ -45,6 +45,7 @@ def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
         lay.H_RSS_BATCH: counted,
         lay.H_NODE_ZERO: per_page * machine.frames.zero_traffic_ppm // PPM,
         lay.H_ANON: setup.frame_pages,
+        lay.H_CALLS: workload.calls,
         lay.H_BATCHED: batches.folio_batches,
         lay.H_NODE_COPY: per_page * machine.frames.copy_traffic_ppm // PPM,
     }

@@ -23,10 +23,10 @@ from dessim.kernel.order import storing as storing
 # --- groups: which function carries an operation out --------------------------------------------
 PAGE, CONDITION, LOCK, CACHE, NOTHING = "page", "condition", "lock", "cache", "nothing"
 TASK, FOLIO, RANGE, ACTOR = "task", "folio", "range", "actor"
-ASK, FRAME, CHARGE, REGION = "ask", "frame", "charge", "region"
+ASK, FRAME, CHARGE, REGION, CALL = "ask", "frame", "charge", "region", "call"
 GROUPS = (
     *(PAGE, CONDITION, LOCK, NOTHING, TASK, CACHE, FOLIO, RANGE, ACTOR),
-    *(ASK, FRAME, CHARGE, REGION),
+    *(ASK, FRAME, CHARGE, REGION, CALL),
 )
 
 # --- what an operation changes, for the invariants: one bit each --------------------------------

@@ -15,6 +15,7 @@ from dessim.kernel.accounting import account, count, end_latency, record_in_seri
 from dessim.kernel.actors import covers_table, pause, range_step, start_thread
 from dessim.kernel.address_spaces import region_step
 from dessim.kernel.addressing import gang_bit, page_at, pte_present, table_at, vma_cache_at
+from dessim.kernel.calls import call_step
 from dessim.kernel.cpus import begin, give_up_cpu, slice_is_over, yield_cpu
 from dessim.kernel.delays import delay_ps
 from dessim.kernel.draws import draw_at, next_factor, own_work_ps
@@ -26,6 +27,7 @@ from dessim.kernel.operation import (
     ACTOR,
     ASK,
     CACHE,
+    CALL,
     CHARGE,
     CONDITION,
     FOLIO,
@@ -270,6 +272,8 @@ def step(w: World, task: int, pc: int, done: int) -> int:
         return charge_step(w, t, i)
     if op <= LAST_REGION:
         return region_step(w, task, i, done)
+    if op <= LAST_CALL:
+        return call_step(w, task, i)
     return MEANINGLESS
 
 
@@ -293,6 +297,7 @@ EFFECTS: dict[str, tuple[Callable[..., int], ...]] = {
     FRAME: (frame_step,),
     CHARGE: (charge_step,),
     REGION: (region_step,),
+    CALL: (call_step,),
 }
 """Which function carries out the operations of a group."""
 check_effects(OPERATIONS, step, EFFECTS)

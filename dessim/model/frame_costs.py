@@ -69,6 +69,35 @@ LINK = Default(
     low=10_000,
     high=65_000,
 )
+FORK = "D. Hildenbrand, linux-mm, 25 Jan 2024: fork of 1 GiB of anonymous memory, Xeon Silver 4210R"
+FORK_PTE = Default(
+    "fitted",
+    "38.4 ns a pte in folios of 2 MiB that are copied in one go, less what its page table costs",
+    source=FORK,
+    low=20_000,
+    high=50_000,
+)
+FORK_PAGE = Default(
+    "fitted",
+    "54.6 ns a pte where each is copied alone, less what is left of that in folios of 2 MiB",
+    source=FORK,
+    low=8_000,
+    high=25_000,
+)
+FORK_PROCESS = Default(
+    "estimated",
+    "fork and exit of a small process take 115 us together",
+    source=MULTIKERNEL,
+    low=40_000_000,
+    high=115_000_000,
+)
+DONTNEED = Default(
+    "estimated",
+    "a system call of 70 ns, the look-up of the mapping, start and end of the gather",
+    source=MULTIKERNEL,
+    low=100_000,
+    high=500_000,
+)
 ZAP_PTE = Default(
     "estimated",
     "what is left for each page of a folio: an RMW on the pte and one on its own mapcount, 20 cycles"
@@ -176,6 +205,15 @@ class FrameCosts(Model):
     """mmap of a region."""
     unmap_region_ps: Annotated[Time, Cost("mmap_lock"), MAPPING] = 600_000
     """munmap of a region, without its pages."""
+    fork_pte_ps: Annotated[Time, Cost("fork"), FORK_PTE] = 36_000
+    """Write-protect a pte, copy it to a child's page table, and count the mapping."""
+    fork_page_ps: Annotated[Time, Cost("fork"), FORK_PAGE] = 16_000
+    """Look up the page of a pte and take a reference: once a folio where its ptes are copied in one
+    go (Linux 6.9 and later)."""
+    fork_process_ps: Annotated[Time, Cost("fork"), FORK_PROCESS] = 80_000_000
+    """fork, besides page tables."""
+    dontneed_ps: Annotated[Time, Cost("teardown"), DONTNEED] = 250_000
+    """madvise(MADV_DONTNEED) of a region, besides its pages."""
     zero_traffic_ppm: Annotated[Ratio, Field(le=8_000_000), ZEROED] = 1_500_000
     """Traffic of memory when a page is zeroed, in pages."""
     copy_traffic_ppm: Annotated[Ratio, Field(le=8_000_000), COPIED] = 2_500_000

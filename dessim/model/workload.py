@@ -29,7 +29,7 @@ FileSize = Annotated[int, Unit(SIZE, low=PAGE_BYTES, high=1 << 40, multiple=PAGE
 ThreadCount = Annotated[Count, Field(le=MAX_THREADS)]
 Distribution = Literal["fixed", "exponential"]
 
-WRITE_FIELDS = ("fault", "file", "sweeps", "memcg_depth", "anon_order")
+WRITE_FIELDS = ("fault", "file", "sweeps", "memcg_depth", "anon_order", "after_sweep", "calls")
 """What only workloads say whose faults write: others are as if they did not exist."""
 _FAULT_FIELDS = (
     "start",
@@ -127,7 +127,14 @@ class Workload(Model):
     of memory for each. All faults but `read` need `own`, which is then the default."""
     sweeps: Annotated[Count, Field(le=1_000_000)] = 1
     """With `fault` other than `read`: how often a task touches every page of its file or region.
-    After each time the region is unmapped and mapped again, inside the measured time."""
+    What follows each time, inside the measured time, is said by `after_sweep`."""
+    after_sweep: Literal["munmap", "dontneed", "fork"] = "munmap"
+    """With `fault` other than `read`: what a task does with its region after each sweep. `munmap`:
+    unmap it, and map it again. `dontneed`: give its pages back with madvise(MADV_DONTNEED), which
+    keeps the mapping. `fork`: fork `calls` times, each child ending at once, and then as `munmap`.
+    The last two need `fault: anonymous`."""
+    calls: Annotated[Count, Field(le=1_000_000)] = 1
+    """With `after_sweep: fork`: how often a task forks after each sweep."""
     memcg_depth: Annotated[int, Field(strict=True, ge=0, le=8)] = 3
     """With `fault: anonymous` or `write_private`: page counters that a page is charged to, the
     task's memory cgroup and its ancestors, the root included; 0: memory cgroups are off."""
@@ -233,7 +240,7 @@ class Workload(Model):
             return []
         given = self.model_fields_set
         if self.fault == "read":
-            only = [key for key in ("sweeps", "memcg_depth", "anon_order") if key in given]
+            only = [key for key in WRITE_FIELDS[2:] if key in given]
             text = "belongs to faults that write: set fault to anonymous, write_shared or"
             problems = [_of(key, f"'{key}' {text} write_private") for key in only]
             if self.file == "own":
@@ -258,6 +265,12 @@ class Workload(Model):
             "memcg_depth": "memcg_depth" in given
             and not self.allocates
             and f"{name} allocates no memory that would be charged",
+            "after_sweep": self.after_sweep != "munmap"
+            and self.fault != "anonymous"
+            and f"after_sweep '{self.after_sweep}' needs fault 'anonymous'",
+            "calls": "calls" in given
+            and self.after_sweep != "fork"
+            and "calls says how often a task forks: it needs after_sweep 'fork'",
             "anon_order": "anon_order" in given
             and self.fault != "anonymous"
             and f"{name} maps single pages: anon_order needs fault 'anonymous'",

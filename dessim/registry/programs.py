@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import lru_cache
 
-from dessim.actors import exit, munmap, remap
+from dessim.actors import after_sweep, exit, munmap, remap
 from dessim.kernel.alphabet import Step
 from dessim.kernel.assembler import Program, assemble
 from dessim.kernel.balance import UnbalancedError, find_imbalance
@@ -34,6 +34,7 @@ def thread_program(
     maps_file: bool = False,
     fault: str = "read",
     memcg_depth: int = 0,
+    sweep_end: str = "munmap",
 ) -> Program:
     """Return the whole program of a faulting thread under a scheme.
 
@@ -55,6 +56,8 @@ def thread_program(
         What faults do: ``read``, or one of the scheme's own ``faults``.
     memcg_depth : int
         Page counters that memory is charged to.
+    sweep_end : str
+        What a task does with its region after each sweep: as a workload's ``after_sweep``.
 
     Raises
     ------
@@ -65,7 +68,8 @@ def thread_program(
     """
     options = options_of(scheme, chosen)
     if fault != "read":
-        return _writing(scheme, options, fault, memcg_depth, counts_tables=counts_tables)
+        end = after_sweep.after_sweep(sweep_end, _unmapping(fault))
+        return _writing(scheme, options, fault, memcg_depth, end, counts_tables=counts_tables)
     fault_lock = scheme.lock_of(options)
     around, slow_path = scheme.fault_around, scheme.slow_path
     if fault_around_order == 0:
@@ -78,11 +82,17 @@ def thread_program(
     return _balanced(scheme, assemble(whole_life(around, slow_path, fault_lock), options))
 
 
+def _unmapping(fault: str) -> tuple[Step, ...]:
+    """Return how the pages of a kind of fault are unmapped and freed."""
+    return remap.UNMAP_FILE if fault == "write_shared" else remap.UNMAP_MEMORY
+
+
 def _writing(
     scheme: Scheme,
     options: dict[str, Option],
     fault: str,
     memcg_depth: int,
+    sweep_end: tuple[Step, ...],
     *,
     counts_tables: bool,
 ) -> Program:
@@ -92,10 +102,9 @@ def _writing(
         raise UnknownScheme(f"scheme {scheme.name!r} knows no {fault} faults; {some} do")
     options.update({f"memcg_level_{i}": i < memcg_depth for i in range(MAX_LEVELS)})
     options.update(counts_tables=counts_tables)
-    pages = remap.UNMAP_FILE if fault == "write_shared" else remap.UNMAP_MEMORY
     steps = writing_program(
         scheme.faults[fault],
-        remap=remap.remap(pages),
+        remap=sweep_end,
         leave=exit.EXIT,
         of_file=fault != "anonymous",
     )

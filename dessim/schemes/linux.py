@@ -22,6 +22,7 @@ pcp_high : pages of a CPU's list from which some go back: set at boot, from 6.7 
 rss_batch : pages that are counted apart from the mm's count: 64 per task, from 6.2 on (0) twice the
     CPUs of the machine.
 folio_order : log2 of the pages of a folio of the file, for faults that read.
+dontneed_lock : which lock madvise(MADV_DONTNEED) holds: ``mmap_lock``; ``vma_lock`` (from 6.17).
 folio_batches : the ptes of a folio of memory are unmapped, and copied by fork, in one go (from 6.9
     on).
 
@@ -72,8 +73,9 @@ _NEWEST: dict[str, bool | int | str] = {
     "rss_batch": 0,
     "folio_order": 0,
     "folio_batches": True,
+    "dontneed_lock": "vma_lock",
 }
-_6_15 = _NEWEST | {"prefetchw": True}
+_6_15 = _NEWEST | {"prefetchw": True, "dontneed_lock": "mmap_lock"}
 _6_12 = _6_15 | {"lock": "vma_rwsem"}
 _6_6 = _6_12 | {
     "file_faults": "mmap_lock",
@@ -90,6 +92,7 @@ OPTIONS = _NEWEST
 CHOICES = {
     "lock": ("mmap_lock", "vma_rwsem", "vma_refcnt"),
     "file_faults": ("mmap_lock", "vma_lock"),
+    "dontneed_lock": ("mmap_lock", "vma_lock"),
 }
 COLUMNS = {
     "linux_5_15": _5_15,

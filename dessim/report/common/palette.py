@@ -36,6 +36,7 @@ CATEGORY_LOOKS = {
     "frames": ("allocating and freeing", "#0072B2", "......"),
     "zeroing": ("zeroing and copying", "#707070", "//////"),
     "asleep": ("asleep on mmap_lock", "#FFFFFF", "......"),
+    "fork": ("fork", "#CC79A7", "//////"),
 }
 UNSEEN = ("#FFFFFF", "++++++")
 """Colour and hatch of a category that is not in the list above."""

@@ -51,6 +51,7 @@ def features_of(workload: Workload, machine: Machine) -> tuple[tuple[str, Any], 
         ("vma_cache_of_mm", machine.locks.vma_cache == "mm"),
         *((("fault", workload.fault),) if workload.writes else ()),
         *((("memcg_depth", workload.memcg_depth),) if workload.allocates else ()),
+        *((("sweep_end", workload.after_sweep),) if workload.writes else ()),
     )
 
 

@@ -1,0 +1,33 @@
+"""Operations of system calls on a region that a task has touched, besides munmap: fork."""
+
+from dessim.kernel import layout as lay
+from dessim.kernel import operation as about
+from dessim.kernel.operation import CALL
+from dessim.kernel.ops.table import ALWAYS, OWN_TABLES, TABLE, operation
+
+OP_COPY_PTES = operation(
+    "copy_ptes",
+    CALL,
+    "copy_pte_range()",
+    own_delay=True,
+    category="fork",
+    private=OWN_TABLES,
+    order=about.storing(lay.IN_PTE),
+)
+OP_FLUSH_MM = operation(
+    "flush_mm",
+    CALL,
+    "flush_tlb_mm()",
+    own_delay=True,
+    category="shootdown",
+    quiet=about.QUIET_ALWAYS,
+)
+OP_NEXT_CALL = operation(
+    "next_call",
+    CALL,
+    "the next call",
+    category="idle",
+    private=ALWAYS,
+    loop="each_call",
+)
+LAST_CALL = TABLE.last(CALL)

@@ -35,6 +35,7 @@ class Topic(IntEnum):
     TLB = auto()
     CPU = auto()
     PAGE_LOCK = auto()
+    CALL = auto()
 
 
 class View(Enum):
@@ -79,6 +80,8 @@ class Metric:
         What is counted or measured, at an axis.
     reveals : bool
         Whether the table of events is shown where this one is not 0.
+    call : str
+        The kind of system call whose latency it is; empty if it is none.
     whole_run : bool
         Whether the rate of ``series`` is that of the whole run, its starts and ends included.
     scales : bool
@@ -98,6 +101,7 @@ class Metric:
     asked: str = ""
     words: str = ""
     reveals: bool = False
+    call: str = ""
     whole_run: bool = False
     scales: bool = False
 
@@ -134,7 +138,7 @@ def _count(
 
 
 def _quantile(percent: str, *views: View) -> Metric:
-    """Take a quantile of the latency, of which so many per cent of faults are not longer."""
+    """Take a quantile of the latency of faults, of which so many per cent of faults are not longer."""
     digits = percent.replace(".", "")
     text = f"{percent} % of these faults took no longer; a dash where fewer than ten took longer"
     return Metric(
@@ -147,6 +151,23 @@ def _quantile(percent: str, *views: View) -> Metric:
         views,
         rank_ppm=round(float(percent) * 10_000),
         asked=f"fault_latency_p{digits}",
+    )
+
+
+def _call(name: str, heading: str, call: str, text: str, *views: View, rank: int = 0) -> Metric:
+    """Take the mean, or a quantile, of the latency of a kind of system call."""
+    return Metric(
+        name,
+        heading,
+        NS,
+        LESS,
+        Topic.CALL,
+        text,
+        views,
+        rank_ppm=rank,
+        reveals=View.RUN in views,
+        call=call,
+        scales=call == "region",
     )
 
 
@@ -295,6 +316,21 @@ METRICS: tuple[Metric, ...] = (
         words="pages mapped, average of the whole run",
         whole_run=True,
     ),
+    _call(
+        "call_latency_ns_mean",
+        "call\nmean",
+        "region",
+        "Mean latency of what a task does with its region after a sweep: munmap, madvise or fork;"
+        " of the whole region, extrapolated if scaled",
+        View.RUN,
+        View.PAGE,
+    ),
+    _call("call_latency_ns_p50", "call\np50", "region", "Median of that", rank=500_000),
+    _call(
+        "call_latency_ns_p99", "call\np99", "region", "99 % took no longer", View.RUN, rank=990_000
+    ),
+    _call("mmap_latency_ns_mean", "mmap\nmean", "mmap", "Mean latency of mmap", View.RUN),
+    _call("mmap_latency_ns_p99", "mmap\np99", "mmap", "99 % took no longer", rank=990_000),
 )
 """All metrics, in the order of results."""
 

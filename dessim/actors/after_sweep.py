@@ -12,6 +12,7 @@ Linux 6.6 and 6.12 ``kernel/fork.c`` (``dup_mmap``), ``mm/memory.c`` (``copy_pag
 
 from dessim.actors.remap import RELEASE_VMAS, WRITE_VMA, ZAP_MEMORY, remap
 from dessim.kernel.alphabet import Step, count, each_table, lock, option, unless, unlock, when, work
+from dessim.kernel.memory_words import call
 
 COPY_TABLE = (
     work("alloc_page_table"),
@@ -20,7 +21,8 @@ COPY_TABLE = (
     unlock("ptl"),
 )
 
-FORK = (
+FORK = call(
+    "region",
     work("fork_process"),
     lock("mmap_lock_write"),
     WRITE_VMA,
@@ -41,10 +43,13 @@ DONTNEED = (
     when(
         "touched_enough",
         Step("pick_touched"),
-        option(
-            "dontneed_lock=mmap_lock",
-            *give_back("mmap_lock"),
-            otherwise=give_back("vma_lock"),
+        *call(
+            "region",
+            option(
+                "dontneed_lock=mmap_lock",
+                *give_back("mmap_lock"),
+                otherwise=give_back("vma_lock"),
+            ),
         ),
         count("unmaps"),
     ),

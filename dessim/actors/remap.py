@@ -36,6 +36,7 @@ from dessim.kernel.alphabet import (
 )
 from dessim.kernel.memory_words import (
     FLUSH_LRU,
+    call,
     downgrade,
     end_vma_writes,
     flush_region,
@@ -87,6 +88,14 @@ UNMAP_FILE = (
 )
 
 
+MMAP = (
+    lock("mmap_lock_write"),
+    work("map_region"),
+    RELEASE_VMAS,
+    unlock("mmap_lock_write"),
+)
+
+
 def remap(pages: tuple[Step, ...], before: tuple[Step, ...] = ()) -> tuple[Step, ...]:
     """Return what a task does at the end of a sweep.
 
@@ -95,24 +104,24 @@ def remap(pages: tuple[Step, ...], before: tuple[Step, ...] = ()) -> tuple[Step,
     pages : tuple of Step
         How pages are unmapped and freed.
     before : tuple of Step, optional
-        What it does with the region before.
+        Calls that it makes before, whose latencies are recorded instead of those of munmap.
     """
+    munmap = (
+        lock("mmap_lock_write"),
+        WRITE_VMA,
+        work("unmap_region"),
+        RELEASE_VMAS,
+        downgrade("mmap_lock"),
+        *pages,
+        unlock("mmap_lock"),
+    )
     return (
         when(
             "touched_enough",
             Step("pick_touched"),
-            *before,
-            lock("mmap_lock_write"),
-            WRITE_VMA,
-            work("unmap_region"),
-            RELEASE_VMAS,
-            downgrade("mmap_lock"),
-            *pages,
-            unlock("mmap_lock"),
-            lock("mmap_lock_write"),
-            work("map_region"),
-            RELEASE_VMAS,
-            unlock("mmap_lock_write"),
+            *(before or call("region", *munmap)),
+            *(munmap if before else ()),
+            *call("mmap", *MMAP),
             count("unmaps"),
         ),
     )

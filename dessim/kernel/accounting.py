@@ -56,10 +56,19 @@ def record_latency(w: World, t: int) -> None:
     """
     w[t + T_DUE] &= ~DUE_LATENCY
     ended = w[t + T_FAULT_END]
-    latency_ps = ended - w[t + T_FAULT_AT]
     record = w[H_HIST]
     if ended < w[H_STEADY_FROM] or ended > w[H_STEADY_TO]:
         record += Y_WORDS
+    add_latency(w, record, ended - w[t + T_FAULT_AT])
+
+
+def record_call(w: World, t: int, call: int, now: int) -> None:
+    """Add the latency of a system call that ends now to the record of its kind."""
+    add_latency(w, w[H_HIST] + (N_FAULT_RECORDS + call) * Y_WORDS, now - w[t + T_CALL_AT])
+
+
+def add_latency(w: World, record: int, latency_ps: int) -> None:
+    """Add a latency to a record."""
     w[record + Y_BUCKETS + bucket_of(latency_ps)] += 1
     w[record + Y_COUNT] += 1
     w[record + Y_SUM] += latency_ps

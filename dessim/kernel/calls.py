@@ -1,4 +1,4 @@
-"""System calls that a task makes on a region that it has touched: fork.
+"""System calls that a task makes on a region that it has touched: their latencies, and fork.
 
 Source
 ------
@@ -6,7 +6,7 @@ Linux 6.6 and 6.12 ``kernel/fork.c`` (``dup_mmap``), ``mm/memory.c`` (``copy_pag
 ``copy_pte_range``, ``copy_present_pte``; 6.9 and later ``copy_present_ptes``).
 """
 
-from dessim.kernel.accounting import count
+from dessim.kernel.accounting import count, record_call
 from dessim.kernel.addressing import cost_ps
 from dessim.kernel.cost_table import COST_FORK_PAGE, COST_FORK_PTE
 from dessim.kernel.frame_delays import NO_RULE, ptes_in_range
@@ -38,11 +38,15 @@ def call_delay_ps(w: World, task: int, op: int) -> int:
     return NO_RULE
 
 
-def call_step(w: World, task: int, i: int) -> int:
+def call_step(w: World, task: int, i: int, done: int) -> int:
     """Carry out a step of a system call."""
     t = w[H_TASK] + task * T_WORDS
     op = w[i + I_OP]
-    if op == OP_COPY_PTES:
+    if op == OP_CALL_BEGIN:
+        w[t + T_CALL_AT] = done
+    elif op == OP_CALL_END:
+        record_call(w, t, w[i + I_A], done)
+    elif op == OP_COPY_PTES:
         count(w, N_PTES_COPIED, ptes_in_range(w, t))
     elif op == OP_FLUSH_MM:
         shoot_down(w, task, w[t + T_VISITED], w[t + T_PAGE], w[H_FLUSH_CEILING] + 1)

@@ -61,7 +61,7 @@ H_HOPS = _header.word()  # base of the socket hop matrix
 H_SOCKETS = _header.word()
 H_QUANTILES = _header.word()  # base of the quantile tables
 H_WORK = _header.word()  # base of the factors of a step's own work
-# base of two latency records (Y_*): while all threads run, and before or after
+# base of the latency records (Y_*): N_FAULT_RECORDS, then one for each of CALLS
 H_HIST = _header.word()
 H_SERIES = _header.word()  # base of the time series of faults, then of pages
 H_SERIES_SHIFT = _header.word()  # log2 of the width of a bin in ps
@@ -253,6 +253,7 @@ T_GATHER = _task.word()  # first frame + 1 that it has unmapped and not yet free
 T_GATHERED = _task.word()  # how many frames there are
 T_RELEASED = _task.word()  # first frame + 1 that it has taken off the LRU and not yet freed
 T_UNCHARGED = _task.word()  # pages that it has freed and not yet uncharged
+T_CALL_AT = _task.word()  # when its current system call began
 T_CALLS = _task.word()  # calls made after the current sweep
 T_RSS = _task.word()  # pages that it has mapped or unmapped and not yet added to its mm's count
 T_WORDS = _task.end(multiple=8)

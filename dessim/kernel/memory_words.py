@@ -10,6 +10,11 @@ MAX_LEVELS = 8
 FLUSH_LRU = (lock("lru_lock"), Step("lru_flush"), unlock("lru_lock"))
 
 
+def call(name: str, *body: Step) -> tuple[Step, ...]:
+    """Time some steps as a system call: ``region``, what a task does after a sweep, or ``mmap``."""
+    return (Step("call_begin"), *body, Step("call_end", lay.CALLS.index(name)))
+
+
 def use_mm(*, stores: bool) -> Step:
     """Load from the line of mmap_lock (as its neighbour mm_lock_seq), or fetch it for a store."""
     return Step("use_mm", lay.LINE_STORE if stores else lay.LINE_LOAD)

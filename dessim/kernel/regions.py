@@ -170,7 +170,7 @@ def allocate(setup: Setup, sizes: Sizes) -> Words:
         lay.H_MAPPING: sizes.mappings * lay.M_WORDS,
         lay.H_QUANTILES: lay.N_QUANTILES * lay.QUANTILE_WORDS,
         lay.H_WORK: lay.WORK_FACTORS,
-        lay.H_HIST: 2 * lay.Y_WORDS,
+        lay.H_HIST: lay.N_FAULT_RECORDS * lay.Y_WORDS,
         lay.H_SERIES: 2 * lay.SERIES_BINS,
         lay.H_PAGE: sizes.tables * lay.TABLE_PAGES * sizes.page_words,
     }
@@ -247,6 +247,7 @@ def frame_regions(setup: Setup, sizes: Sizes) -> dict[int, int]:
     """Return the regions of a World whose faults write, and their words."""
     sockets = setup.machine.topology.sockets
     return {
+        lay.H_HIST: (lay.N_FAULT_RECORDS + len(lay.CALLS)) * lay.Y_WORDS,
         lay.H_FRAME: sockets * frames_of(setup, sizes) * lay.F_WORDS,
         lay.H_ZONE: sockets * (2 * sizes.line_words + lay.Z_WORDS),
         lay.H_FRAME_OF: sizes.tables * lay.TABLE_PAGES,

@@ -1,6 +1,6 @@
 """What a run leaves: plain integers, read out of the World when the last task has ended."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,6 +15,32 @@ MIN_SHARE = 5
 
 class InvariantError(AssertionError):
     """The World at the end of a run contradicts itself: a bug in dessim or in a scheme."""
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """Latencies that ended in some part of a run.
+
+    Attributes
+    ----------
+    counts : tuple of (int, int)
+        Bucket and count, ascending.
+    max_ps, sum_ps, count : int
+    """
+
+    counts: tuple[tuple[int, int], ...]
+    max_ps: int
+    sum_ps: int
+    count: int
+
+    def __add__(self, other: "Latencies") -> "Latencies":
+        """Return the latencies of both parts."""
+        return Latencies(
+            merge((self.counts, other.counts)),
+            max(self.max_ps, other.max_ps),
+            self.sum_ps + other.sum_ps,
+            self.count + other.count,
+        )
 
 
 @dataclass(frozen=True)
@@ -47,6 +73,9 @@ class RunResult:
         Faults that ended, and pages that they mapped, per bin of simulated time.
     events : int
         Simulated steps.
+    calls : dict
+        Latencies of system calls by kind (``layout.CALLS``), of the whole run; empty where tasks
+        make none.
     """
 
     threads: int
@@ -68,6 +97,7 @@ class RunResult:
     series_faults: tuple[int, ...]
     series_pages: tuple[int, ...]
     events: int
+    calls: dict[str, Latencies] = field(default_factory=dict)
 
     @property
     def scaled(self) -> bool:
@@ -78,32 +108,6 @@ class RunResult:
     def faults(self) -> int:
         """Faults of the whole run; in a lock loop, acquisitions of the lock."""
         return sum(self.series_faults)
-
-
-@dataclass(frozen=True)
-class Latencies:
-    """Latencies that ended in some part of a run.
-
-    Attributes
-    ----------
-    counts : tuple of (int, int)
-        Bucket and count, ascending.
-    max_ps, sum_ps, count : int
-    """
-
-    counts: tuple[tuple[int, int], ...]
-    max_ps: int
-    sum_ps: int
-    count: int
-
-    def __add__(self, other: "Latencies") -> "Latencies":
-        """Return the latencies of both parts."""
-        return Latencies(
-            merge((self.counts, other.counts)),
-            max(self.max_ps, other.max_ps),
-            self.sum_ps + other.sum_ps,
-            self.count + other.count,
-        )
 
 
 def choose_latencies(
@@ -161,7 +165,13 @@ def read_result(w: World, pages_declared: int) -> RunResult:
         series_faults=tuple(faults[:used]),
         series_pages=tuple(pages[:used]),
         events=int(w[lay.H_EVENTS]),
+        calls=_calls(w) if w[lay.H_FRAME] else {},
     )
+
+
+def _calls(w: World) -> dict[str, Latencies]:
+    first = int(w[lay.H_HIST]) + lay.N_FAULT_RECORDS * lay.Y_WORDS
+    return {name: _latencies(w, first + i * lay.Y_WORDS) for i, name in enumerate(lay.CALLS)}
 
 
 def _latencies(w: World, record: int) -> Latencies:

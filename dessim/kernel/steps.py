@@ -273,7 +273,7 @@ def step(w: World, task: int, pc: int, done: int) -> int:
     if op <= LAST_REGION:
         return region_step(w, task, i, done)
     if op <= LAST_CALL:
-        return call_step(w, task, i)
+        return call_step(w, task, i, done)
     return MEANINGLESS
 
 

@@ -5,6 +5,17 @@ from dessim.kernel import operation as about
 from dessim.kernel.operation import CALL
 from dessim.kernel.ops.table import ALWAYS, OWN_TABLES, TABLE, operation
 
+OP_CALL_BEGIN = operation(
+    "call_begin", CALL, "a system call", category="entry_exit", private=ALWAYS
+)
+OP_CALL_END = operation(
+    "call_end",
+    CALL,
+    "return from it",
+    category="entry_exit",
+    private=ALWAYS,
+    listing=lambda call, b, _: f"end of the call: {lay.CALLS[call]}",
+)
 OP_COPY_PTES = operation(
     "copy_ptes",
     CALL,

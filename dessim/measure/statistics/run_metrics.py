@@ -12,7 +12,7 @@ from fractions import Fraction
 from dessim.kernel.histogram import Counts, bucket_high, bucket_low
 from dessim.kernel.result import MIN_SHARE, RunResult
 from dessim.measure.statistics.warmup import batch_means, mser5
-from dessim.metrics import METRICS, NAMES
+from dessim.metrics import METRICS, NAMES, Metric
 
 MIN_BINS = 8
 """Fewest time bins from which a steady rate is taken."""
@@ -29,8 +29,10 @@ PS_PER_NS = 1000
 
 COUNTERS = {metric.name: metric.counter for metric in METRICS if metric.counter}
 """Metrics that count events, and the counter of the run that each reads."""
-QUANTILES_PPM = {metric.name: metric.rank_ppm for metric in METRICS if metric.rank_ppm}
-"""Metrics that are quantiles of the latency, and their ranks in parts per million."""
+QUANTILES_PPM = {m.name: m.rank_ppm for m in METRICS if m.rank_ppm and not m.call}
+"""Metrics that are quantiles of the latency of faults, and their ranks in parts per million."""
+CALLS = tuple(metric for metric in METRICS if metric.call)
+"""Metrics that are latencies of system calls."""
 SERIES = {m.name: m.series for m in METRICS if m.series and not m.whole_run}
 """Metrics that are steady rates, and the time series of the run from which each is taken."""
 AVERAGES = {m.name: m.series for m in METRICS if m.series and m.whole_run}
@@ -281,6 +283,23 @@ def run_quantile_ns(counts: Counts, per_million: int) -> float | None:
     raise AssertionError("the rank is below the number of observations")
 
 
+def _call_ns(run: RunResult, metric: Metric) -> float | None:
+    """Mean or quantile of the latencies of a kind of system call, for the whole region.
+
+    What a task does with its region grows with it; mmap does not.
+    """
+    found = run.calls.get(metric.call)
+    if found is None or not found.count:
+        return None
+    ns = found.sum_ps / found.count / PS_PER_NS
+    if metric.rank_ppm:
+        quantile = run_quantile_ns(found.counts, metric.rank_ppm)
+        if quantile is None:
+            return None
+        ns = quantile
+    return ns * float(scale_of(run)) if metric.call == "region" else ns
+
+
 def run_metrics(run: RunResult, fixed_exit_ps: int = 0, warmup_ps: int | None = None) -> RunMetrics:
     """Turn one run into metrics.
 
@@ -310,6 +329,7 @@ def run_metrics(run: RunResult, fixed_exit_ps: int = 0, warmup_ps: int | None = 
         values["fault_latency_ns_max"] = run.latency_max_ps / PS_PER_NS
     for metric, per_million in QUANTILES_PPM.items():
         values[metric] = run_quantile_ns(run.latency_counts, per_million)
+    values |= {metric.name: _call_ns(run, metric) for metric in CALLS}
     notes = rates.notes if run.latency_steady else (*rates.notes, STARTS_AND_ENDS)
     return replace(
         rates,

@@ -97,12 +97,12 @@ def results_table(results: Results) -> Table:
     points = results.document["points"]
     varied = _varied(points)
     measured = any("measured" in point for point in points)
-    met = [one.name for one in EVENTS if any(_mean(point, one.name) for point in points)]
+    met = [one for one in EVENTS if any(_mean(point, one.name) for point in points)]
     shown, flagged = with_averages(SHOWN, points), any(flags_of(point) for point in points)
     sized = sizes_differ(points)
     heads = [*(word for word, _ in varied), "scheme", "threads", "order"]
     heads += ["simulated"] if sized else []
-    heads += [one.heading for one in shown] + met
+    heads += [one.heading for one in shown] + [one.name for one in met]
     heads += ["flags"] if flagged else []
     heads += ["measured", "error"] if measured else []
     rows = []
@@ -113,7 +113,7 @@ def results_table(results: Results) -> Table:
         row += [_size(point)] if sized else []
         metrics, alike = point["metrics"], runs_alike(point)
         row += [estimate(metrics.get(one.name), form_of(one), alike=alike) for one in shown]
-        row += [estimate(metrics.get(name), amount, alike=alike) for name in met]
+        row += [estimate(metrics.get(one.name), form_of(one), alike=alike) for one in met]
         row += [text(" ".join(flags_of(point)), "; ".join(point["notes"]))] if flagged else []
         if measured:
             row.append(number(point.get("measured", {}).get("completion_s"), duration_s))

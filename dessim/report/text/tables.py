@@ -8,7 +8,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.table import Table
 
-from dessim.metrics import BY_NAME, METRICS, Metric, Topic, View, columns_of, events_of
+from dessim.metrics import BY_NAME, EVENTS, METRICS, Metric, Topic, View, columns_of, events_of
 from dessim.report.common.answer import answer_lines
 from dessim.report.common.doubts import (
     flag_lines,
@@ -180,7 +180,7 @@ def _counts(points: list[Point]) -> Table | None:
         return None
     invalidated = any(_mean(point, "invalidations") for point in points)
     shown = [
-        (one.heading, _count(one.name))
+        (one.heading, _event(one))
         for one in COUNTS
         if any(_mean(point, one.name) for point in points)
         or (invalidated and one.topic is Topic.BUG)
@@ -190,6 +190,11 @@ def _counts(points: list[Point]) -> Table | None:
 
 def _mean(point: Point, name: str) -> float:
     return point["metrics"].get(name, {}).get("mean") or 0.0
+
+
+def _event(metric: Metric) -> Callable[[Point], str]:
+    """Write a count as an amount, a latency of a system call with its interval."""
+    return _count(metric.name) if metric.unit == EVENTS else _metric(metric.name, form_of(metric))
 
 
 def _count(name: str) -> Callable[[Point], str]:

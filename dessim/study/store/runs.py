@@ -16,14 +16,15 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from dessim.files.atomic import flush, workspace, write_through
 from dessim.files.reading import UnreadableError, parse_json, read_file
-from dessim.kernel.result import RunResult
+from dessim.kernel.histogram import Counts
+from dessim.kernel.result import Latencies, RunResult
 from dessim.model import Point
 from dessim.study.store.version import model_version
 
@@ -231,7 +232,8 @@ def _stats(key: RunKey, run: RunResult, resolved: str) -> dict[str, Any]:
         "engine": key.engine,
         "model_version": key.model_version,
         "resolved_sha256": _sha256(resolved.encode()),
-        "run": {name: getattr(run, name) for name in _FIELDS},
+        "run": {name: getattr(run, name) for name in _FIELDS}
+        | {"calls": {name: asdict(call) for name, call in run.calls.items()}},
     }
 
 
@@ -260,10 +262,18 @@ def _checked(data: bytes, name: str) -> dict[str, Any]:
     return content
 
 
+def _counts(rows: list[list[int]]) -> Counts:
+    return tuple((bucket, n) for bucket, n in rows)
+
+
 def _run_of(data: dict[str, Any]) -> RunResult:
     if data.keys() != set(_FIELDS):
         raise DamagedRunError("stats.json has other fields than a run")
-    data["latency_counts"] = tuple((bucket, n) for bucket, n in data["latency_counts"])
+    data["latency_counts"] = _counts(data["latency_counts"])
+    data["calls"] = {
+        name: Latencies(**(call | {"counts": _counts(call["counts"])}))
+        for name, call in data["calls"].items()
+    }
     for name in ("series_faults", "series_pages"):
         data[name] = tuple(data[name])
     return RunResult(**data)

@@ -138,7 +138,7 @@ def _count(
 
 
 def _quantile(percent: str, *views: View) -> Metric:
-    """Take a quantile of the latency of faults, of which so many per cent of faults are not longer."""
+    """Take the quantile of fault latencies that so many per cent of faults do not exceed."""
     digits = percent.replace(".", "")
     text = f"{percent} % of these faults took no longer; a dash where fewer than ten took longer"
     return Metric(

@@ -21,10 +21,12 @@ BATCH = 63
 YES, NO = count("touches"), count("pte_lost")
 
 
-def memory(*steps, threads=1, pages=512, options=None, **machine):
+def memory(*steps, threads=1, pages=512, options=None, anon_order=0, **machine):
     """Return a lab whose tasks allocate memory; three page counters."""
     levels = {f"memcg_level_{i}": i < 3 for i in range(8)}
-    workload = a_workload(pages, fault="anonymous", mapping="per_process", memcg_depth=3)
+    workload = a_workload(
+        pages, fault="anonymous", mapping="per_process", memcg_depth=3, anon_order=anon_order
+    )
     return a_lab(
         *steps,
         threads=threads,

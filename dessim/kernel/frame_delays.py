@@ -8,8 +8,8 @@ from dessim.kernel.accounting import account
 from dessim.kernel.addressing import cost_ps, end_in_table, pte_present, zone_at
 from dessim.kernel.cost_table import (
     COST_COPY_PAGE,
-    COST_FREE_PAGE,
     COST_FOLIO_TAIL,
+    COST_FREE_PAGE,
     COST_LRU_LINK,
     COST_SET_PTE,
     COST_UNCHARGE_PAGE,

@@ -12,8 +12,8 @@ Y_MAX = _latencies.word()
 Y_BUCKETS = _latencies.end(multiple=8)  # the histogram
 Y_WORDS = Y_BUCKETS + HIST_BUCKETS
 
-# Latencies of faults, or of waits: while all threads run, and before or after. Those of system calls,
-# of the whole run, where tasks make any.
+# Latencies of faults, or of waits: while all threads run, and before or after. Then those of system
+# calls, of the whole run, where tasks make any.
 N_FAULT_RECORDS = 2
 CALLS = ("region", "mmap")
 """Of which system calls there is a record each: what a task does with its region after a sweep, and

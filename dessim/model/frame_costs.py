@@ -100,8 +100,8 @@ DONTNEED = Default(
 )
 ZAP_PTE = Default(
     "estimated",
-    "what is left for each page of a folio: an RMW on the pte and one on its own mapcount, 20 cycles"
-    " each, and the line of its struct page, in order",
+    "what is left for each page of a folio: an RMW on the pte and one on its own mapcount, 20"
+    " cycles each, and the line of its struct page, in order",
     source="Linux 6.9 mm/memory.c: zap_present_folio_ptes; mm/rmap.c: __folio_remove_rmap",
     low=8_000,
     high=40_000,

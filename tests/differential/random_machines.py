@@ -196,12 +196,19 @@ def memory_workloads(draw, max_pages: int = 12) -> Workload:
         del values["start_stagger_ps"]
     if fault != "write_shared":
         values["memcg_depth"] = draw(st.sampled_from((0, 1, 3)))
+    folio = 1
+    if fault == "anonymous":
+        values["after_sweep"] = draw(st.sampled_from(("munmap", "dontneed", "fork")))
+        values["anon_order"] = draw(st.integers(0, 2))
+        folio = 1 << values["anon_order"]
+        if values["after_sweep"] == "fork":
+            values["calls"] = draw(st.integers(1, 3))
     return Workload(
         name="drawn",
         access="sequential",
         fault=fault,
         mapping=draw(st.sampled_from(("per_thread", "per_process"))),
-        file_size_bytes=draw(st.integers(1, max_pages)) * PAGE_BYTES,
+        file_size_bytes=draw(st.integers(1, max_pages // folio)) * folio * PAGE_BYTES,
         sweeps=draw(st.integers(1, 3)),
         page_work_ps=draw(st.sampled_from(SMALL_PS)),
         **values,

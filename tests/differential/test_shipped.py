@@ -58,9 +58,11 @@ def test_quick_every_scheme_and_workload(scheme, workload):
     assert_tells_the_same(a_run(scheme, workload, MACHINE))
 
 
-def a_writer(scheme, workload, machine, *, mapping, threads=6, pages=40):
+def a_writer(scheme, workload, machine, *, mapping, threads=6, pages=40, changed=()):
     """Return a run whose faults write, with lists so short that each is filled and emptied."""
-    writes = EVERY_WORKLOAD[workload].model_copy(update={"mapping": mapping, "sweeps": 2})
+    writes = EVERY_WORKLOAD[workload].model_copy(
+        update={"mapping": mapping, "sweeps": 2, **dict(changed)}
+    )
     found = registry.load(scheme)
     program = registry.thread_program(found, {}, 0, **dict(features_of(writes, shipped(machine))))
     small = found.options | {"pcp_batch": 7, "lru_batch": 5, "lru_release": 6, "rss_batch": 3}
@@ -75,6 +77,22 @@ def a_writer(scheme, workload, machine, *, mapping, threads=6, pages=40):
 def test_quick_every_version_and_fault_that_writes(scheme, workload, mapping):
     """The engines agree about each version of Linux and each kind of fault that writes."""
     assert_tells_the_same(a_writer(scheme, workload, MACHINE, mapping=mapping))
+
+
+@pytest.mark.parametrize("order", [0, 3])
+@pytest.mark.parametrize("after", ["dontneed", "fork"])
+@pytest.mark.parametrize("scheme", ["linux_6_6", "linux_6_17"])
+def test_quick_calls_and_folios(scheme, after, order):
+    """The engines agree about what follows a sweep, in pages and in folios."""
+    assert_tells_the_same(
+        a_writer(
+            scheme,
+            "page-fault1",
+            MACHINE,
+            mapping="per_thread",
+            changed={"after_sweep": after, "anon_order": order, "calls": 1 + (after == "fork")},
+        )
+    )
 
 
 @pytest.mark.parametrize("machine", MACHINES)

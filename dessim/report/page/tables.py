@@ -17,7 +17,6 @@ from dessim.report.common.doubts import (
 )
 from dessim.report.common.format import (
     UNKNOWN,
-    amount,
     duration_s,
     estimate_text,
     form_of,

@@ -1,0 +1,60 @@
+"""Steps of system calls on a region: fork, and the latencies of calls."""
+
+import pytest
+from helpers import TLB_PS, a_machine
+from memory_labs import FRAMES, mapped, memory, run
+
+from dessim.kernel import layout as lay
+from dessim.kernel.alphabet import Step, count
+from dessim.kernel.memory_words import call
+
+TLB = {"l1_entries": 64, "l1_ways": 4, "l2_entries": 512, "l2_ways": 4, "flush_ceiling_pages": 33}
+
+
+def test_copy_ptes_costs_each_pte_and_each_page():
+    """Where ptes are copied one by one, each looks its page up."""
+    lab = memory(Step("copy_ptes"))
+    mapped(lab, [1, 2, 5])
+    assert run(lab) == 3 * (FRAMES.fork_pte_ps + FRAMES.fork_page_ps)
+    assert lab.spent(0, "fork") == 3 * (FRAMES.fork_pte_ps + FRAMES.fork_page_ps)
+    assert lab.counter("ptes_copied") == 3
+    assert [lab.mapped(0, page) for page in (1, 2, 5)] == [1, 1, 1]
+
+
+def test_copy_ptes_looks_a_folio_up_once_if_its_ptes_are_copied_in_one_go():
+    """From Linux 6.9 on."""
+    lab = memory(Step("copy_ptes"), anon_order=2)
+    lab.w[lay.H_BATCHED] = 1
+    mapped(lab, [0, 4])
+    assert run(lab) == 8 * FRAMES.fork_pte_ps + 2 * FRAMES.fork_page_ps
+
+
+def test_flush_mm_flushes_everything_and_interrupts_the_others():
+    """flush_tlb_mm() of a parent whose ptes were write-protected."""
+    tlb = TLB | {f"{name}_ps": ps for name, ps in TLB_PS.items()}
+    lab = memory(Step("flush_mm"), tlb=tlb)
+    lab.put(0, lay.T_VISITED, lab.get(0, lay.T_MAPPING))
+    assert run(lab) == TLB_PS["flush_all"]
+    assert lab.counter("tlb_flushes") == 1
+
+
+def test_next_call_repeats_a_call_as_often_as_the_workload_says():
+    """The loop ends after the last of them, and begins anew after the next sweep."""
+    lab = memory(Step("each_call", body=(count("forks"),)), count("touches"))
+    lab.w[lay.H_CALLS] = 3
+    run(lab, steps=6)
+    assert lab.counter("forks") == 3
+    assert lab.place(0) == "count touches"
+    assert lab.get(0, lay.T_CALLS) == 0
+
+
+@pytest.mark.parametrize("name", lay.CALLS)
+def test_call_end_records_the_time_since_call_begin(name):
+    """Each kind of call has a record of its own."""
+    lab = memory(*call(name, Step("work", cost="map_region")))
+    work = a_machine().frames.map_region_ps
+    run(lab, now=5, steps=3)
+    for i, kind in enumerate(lay.CALLS):
+        record = lab.w[lay.H_HIST] + (lay.N_FAULT_RECORDS + i) * lay.Y_WORDS
+        expected = (1, work) if kind == name else (0, 0)
+        assert (lab.w[record + lay.Y_COUNT], lab.w[record + lay.Y_SUM]) == expected

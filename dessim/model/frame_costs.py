@@ -71,14 +71,14 @@ LINK = Default(
 )
 FORK = "D. Hildenbrand, linux-mm, 25 Jan 2024: fork of 1 GiB of anonymous memory, Xeon Silver 4210R"
 FORK_PTE = Default(
-    "fitted",
+    "derived",
     "38.4 ns a pte in folios of 2 MiB that are copied in one go, less what its page table costs",
     source=FORK,
     low=20_000,
     high=50_000,
 )
 FORK_PAGE = Default(
-    "fitted",
+    "derived",
     "54.6 ns a pte where each is copied alone, less what is left of that in folios of 2 MiB",
     source=FORK,
     low=8_000,

@@ -31,6 +31,7 @@ CATEGORY_MEANINGS = {
     "frames": "allocating and freeing pages of memory, besides the locks",
     "zeroing": "zeroing and copying pages",
     "asleep": "asleep for a semaphore, in workloads whose faults write",
+    "fork": "fork: page tables copied to a child, and the process itself",
 }
 """Where the time of a task may go."""
 

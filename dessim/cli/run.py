@@ -159,7 +159,7 @@ def _report(done: Outcome, form: str, quiet: bool) -> None:
 def _doing(
     team: int | Workers, store: Store, progress: Progress, *, force: bool
 ) -> Callable[[list[Job]], Tally]:
-    """Return what does the runs of each round; with ``force``, each is done anew, and once."""
+    """Return what does the runs of each round; with ``force``, each is done again, and once."""
     from dessim.study.sweep.jobs import Tally
 
     forced: set[str] = set()
@@ -184,7 +184,7 @@ def _report_damage(tally: Tally) -> None:
 
 
 def _with_room(carry_out: Callable[[], Outcome], store: Store) -> Outcome:
-    """Carry an experiment out; if the disk is too full for its tables, tell how to go on."""
+    """Carry an experiment out; if the disk is too full for its tables, say how to go on."""
     from dessim.files.writing import NO_ROOM
 
     try:

@@ -1,6 +1,6 @@
 """What schemes and actors there are, and loading one by name.
 
-A scheme's file has ``FAULT_AROUND``, ``SLOW_PATH`` and ``PROMISES`` (which one's own may lack);
+A scheme's file has ``FAULT_AROUND``, ``SLOW_PATH`` and ``PROMISES`` (which your own may lack);
 an actor's file has ``ACTOR``. Both may have ``OPTIONS`` with defaults, ``CHOICES`` with the values
 that a text may take, and ``EXCLUDED`` with options that do not go together.
 """
@@ -49,7 +49,7 @@ class Scheme:
     repairs : tuple of dict
         Options with which the core table of ``dessim check`` shows the scheme once more.
     file : str
-        Its path, if it is one's own.
+        Its path, if it is your own.
     faults : dict
         What faults do that write, by their kind: ``anonymous``, ``write_shared``,
         ``write_private``.

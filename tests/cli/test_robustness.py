@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("empty_folder")
 
 
 def test_a_trace_replaces_no_link_and_no_pipe() -> None:
-    """Its target is written; stacks beside it, too."""
+    """Its target is written; stacks next to it, too."""
     Path("old").write_text("old")
     Path("link").symlink_to("old")
     Path("link.folded").symlink_to("stacks")

@@ -88,14 +88,8 @@ def run(
     from dessim.study.store.runs import Store
 
     store = Store(out / "runs")
-    asked = {
-        "config": config,
-        "set": overrides,
-        "engine": engine,
-        "seed": seed,
-        "replications": replications,
-        "narrow": narrow,
-    }
+    asked: dict[str, Any] = {"config": config, "overrides": overrides, "engine": engine}
+    asked |= {"seed": seed, "replications": replications, "narrow": narrow}
     anew = dry_run or force or figures or queues
     if not anew and _print_known(store, asked, form, quiet):
         return
@@ -104,7 +98,7 @@ def run(
     from dessim.study.sweep.request import Request, run_request
 
     with watched() as read:
-        request = Request(config, overrides, engine, seed, replications, narrow)  # type: ignore[arg-type]
+        request = Request(**asked)
         experiment, points = request.load()
     if dry_run:
         _print_plan(experiment, points, engine, store, form)
@@ -120,13 +114,18 @@ def run(
     done = _with_room(carry_out, store)
     if not done.tally.failed:
         keep(store, asked, read, done.files, done.runs)
+    _draw(done, figures=figures, queues=queues, quiet=quiet)
+    _report(done, form, quiet)
+
+
+def _draw(done: Outcome, *, figures: bool, queues: bool, quiet: bool) -> None:
+    """Write what was asked for besides the tables."""
     if queues:
         done.files.append(_write_queues(done.points, done.folder, quiet))
     if figures:
         from dessim.report.figures import draw_all
 
         done.files.extend(draw_all(done.folder, done.folder / "figures"))
-    _report(done, form, quiet)
 
 
 def _print_known(store: Store, asked: dict[str, Any], form: str, quiet: bool) -> bool:

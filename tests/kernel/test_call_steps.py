@@ -48,6 +48,13 @@ def test_next_call_repeats_a_call_as_often_as_the_workload_says():
     assert lab.get(0, lay.T_CALLS) == 0
 
 
+def test_call_begin_notes_when_a_call_began():
+    """It takes no time: the work of a call is what its steps cost."""
+    lab = memory(*call("mmap"))
+    assert run(lab, now=7) == 7
+    assert lab.get(0, lay.T_CALL_AT) == 7
+
+
 @pytest.mark.parametrize("name", lay.CALLS)
 def test_call_end_records_the_time_since_call_begin(name):
     """Each kind of call has a record of its own."""

@@ -205,7 +205,7 @@ class FrameCosts(Model):
     """mmap of a region."""
     unmap_region_ps: Annotated[Time, Cost("mmap_lock"), MAPPING] = 600_000
     """munmap of a region, without its pages."""
-    fork_pte_ps: Annotated[Time, Cost("fork"), FORK_PTE] = 36_000
+    fork_pte_ps: Annotated[Time, Cost("fork"), FORK_PTE] = 36_800
     """Write-protect a pte, copy it to a child's page table, and count the mapping."""
     fork_page_ps: Annotated[Time, Cost("fork"), FORK_PAGE] = 16_000
     """Look up the page of a pte and take a reference: once a folio where its ptes are copied in one

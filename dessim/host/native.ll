@@ -1,4 +1,4 @@
-; Loops that measure. STEPS, FUTEX and MUNMAP are put in by native.py.
+; Loops that measure. Words in capitals are put in by native.py.
 declare i32 @clock_gettime(i32, ptr)
 declare i64 @syscall(i64, ...)
 

@@ -12,7 +12,7 @@ from dessim.files.reading import MAX_TABLE_BYTES, read_text
 
 if TYPE_CHECKING:
     from dessim.host.new_profile import NewProfile
-    from dessim.host.topology import Found
+    from dessim.host.topology import Description
 
 INPUT = "FILE, or - for standard input"
 
@@ -74,7 +74,7 @@ def new(
     _report(made, path)
 
 
-def _described(lscpu: str | None, hwloc: str | None) -> Found:
+def _described(lscpu: str | None, hwloc: str | None) -> Description:
     if lscpu:
         from dessim.host.lscpu import read_lscpu
 

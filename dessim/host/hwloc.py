@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from xml.etree import ElementTree
 
-from dessim.host.topology import Cpu, Found, UnusableError
+from dessim.host.topology import Description, HostCpu, UnusableError
 from dessim.model.topology import MAX_CPUS
 
 MAX_DEPTH = 100
@@ -25,7 +25,7 @@ class _Place:
 class _Tree:
     """Walks the objects of a file, and numbers what it meets."""
 
-    def __init__(self, found: Found) -> None:
+    def __init__(self, found: Description) -> None:
         self.found = found
         self.next = 0
 
@@ -33,7 +33,7 @@ class _Tree:
         self.next += 1
         return self.next - 1
 
-    def walk(self, element: ElementTree.Element, at: _Place, depth: int) -> Iterator[Cpu]:
+    def walk(self, element: ElementTree.Element, at: _Place, depth: int) -> Iterator[HostCpu]:
         if depth > MAX_DEPTH:
             raise UnusableError(f"{self.found.source}: objects nested deeper than {MAX_DEPTH}")
         kind = element.get("type", "")
@@ -46,7 +46,7 @@ class _Tree:
                 )
             socket, core = at.socket or 0, self.number() if at.core is None else at.core
             l3 = -1 - socket if at.l3 is None else at.l3
-            yield Cpu(index, socket, l3, core, at.node, at.l2)
+            yield HostCpu(index, socket, l3, core, at.node, at.l2)
             return
         nodes = [child for child in element if child.get("type") == "NUMANode"]
         if len(nodes) == 1 and not any(True for _ in nodes[0].iter("object") if _ is not nodes[0]):
@@ -84,7 +84,7 @@ class _Tree:
             self.found.arch = value.strip()
 
 
-def read_hwloc(text: str, source: str = "hwloc") -> Found:
+def read_hwloc(text: str, source: str = "hwloc") -> Description:
     """What an XML file of hwloc 1 or 2 says about a machine.
 
     Raises
@@ -103,7 +103,7 @@ def read_hwloc(text: str, source: str = "hwloc") -> Found:
         ) from None
     except ValueError as error:
         raise UnusableError(f"{source}: no XML: {error}") from None
-    found = Found(source)
+    found = Description(source)
     tree = _Tree(found)
     for element in root:
         if element.tag == "object":
@@ -117,7 +117,7 @@ def read_hwloc(text: str, source: str = "hwloc") -> Found:
     return found
 
 
-def _kinds(root: ElementTree.Element, found: Found) -> None:
+def _kinds(root: ElementTree.Element, found: Description) -> None:
     """Kinds of cores, by the efficiency that the kernel gives them."""
     kinds: dict[int, int] = {}
     for rank, element in enumerate(root.iter("cpukind")):
@@ -128,7 +128,7 @@ def _kinds(root: ElementTree.Element, found: Found) -> None:
         found.cpus = [replace(cpu, kind=kinds.get(cpu.cpu)) for cpu in found.cpus]
 
 
-def _clusters(found: Found) -> None:
+def _clusters(found: Description) -> None:
     """An L2 of several cores: a cluster."""
     sharing = {
         c.cluster: {d.core for d in found.cpus if d.cluster == c.cluster} for c in found.cpus

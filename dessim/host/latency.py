@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from dessim.host.topology import Cpu, Found, Shape, UnusableError
+from dessim.host.topology import Description, HostCpu, Shape, UnusableError
 from dessim.model.topology import MAX_CPUS
 
 CLASSES = ("smt_sibling", "same_l3", "same_socket", "one_hop", "two_hops")
@@ -40,7 +40,7 @@ class Class:
 
 
 @dataclass(frozen=True)
-class Latencies:
+class PairLatencies:
     """What a matrix says.
 
     Attributes
@@ -104,12 +104,12 @@ def _latency(cell: str, place: str) -> float:
     return value
 
 
-def placed(found: Found, shape: Shape, matrix: Matrix) -> tuple[list[Cpu], str]:
+def placed(found: Description, shape: Shape, matrix: Matrix) -> tuple[list[HostCpu], str]:
     """Where the CPUs of a matrix are: as the description says, or the numbering that fits best.
 
     Returns
     -------
-    list of Cpu, str
+    list of HostCpu, str
         The second is a sentence about a numbering that was chosen; empty if it was known.
 
     Raises
@@ -132,13 +132,13 @@ def placed(found: Found, shape: Shape, matrix: Matrix) -> tuple[list[Cpu], str]:
     return candidates[best], f"CPUs are numbered {best}: of the usual ways the one that fits best"
 
 
-def _other_size(n: int, cpus: int, found: Found) -> UnusableError:
+def _other_size(n: int, cpus: int, found: Description) -> UnusableError:
     return UnusableError(
         f"the matrix has {n} CPUs, the machine {cpus} ({found.source}): they must be the same"
     )
 
 
-def _numberings(found: Found, shape: Shape, n: int) -> Iterator[tuple[str, list[Cpu]]]:
+def _numberings(found: Description, shape: Shape, n: int) -> Iterator[tuple[str, list[HostCpu]]]:
     """Usual ways in which Linux numbers CPUs, where only their counts are known."""
     threads = shape.threads_per_core
     if n == shape.n_cpus:
@@ -155,8 +155,8 @@ def _numberings(found: Found, shape: Shape, n: int) -> Iterator[tuple[str, list[
     cores = found.counts.get("cores", 0) * shape.sockets
     both = n - cores  # cores with two threads, where the others have one
     if shape.sockets == 1 and threads == 2 and 0 < both < cores and n == found.counts.get("cpus"):
-        fast = [Cpu(c, 0, 0, c // 2, kind=1) for c in range(2 * both)]
-        slow = [Cpu(c, 0, 0, c - both, kind=0) for c in range(2 * both, n)]
+        fast = [HostCpu(c, 0, 0, c // 2, kind=1) for c in range(2 * both)]
+        slow = [HostCpu(c, 0, 0, c - both, kind=0) for c in range(2 * both, n)]
         yield "first the cores of two threads", [*fast, *slow]
 
 
@@ -165,12 +165,12 @@ def _dealt(core: int, shape: Shape) -> int:
     return core % shape.sockets * per_socket + core // shape.sockets
 
 
-def _cpu(cpu: int, core: int, shape: Shape) -> Cpu:
+def _cpu(cpu: int, core: int, shape: Shape) -> HostCpu:
     l3 = core // shape.cores_per_l3
-    return Cpu(cpu, l3 // shape.l3_per_socket, l3, core)
+    return HostCpu(cpu, l3 // shape.l3_per_socket, l3, core)
 
 
-def _by_nodes(found: Found, shape: Shape, n: int) -> Iterator[tuple[str, list[Cpu]]]:
+def _by_nodes(found: Description, shape: Shape, n: int) -> Iterator[tuple[str, list[HostCpu]]]:
     """By the CPUs of NUMA nodes: a socket has one or several, in a row."""
     listed = [found.nodes[node] for node in sorted(found.nodes)]
     if len(listed) < 2 or len(listed) % shape.sockets:
@@ -192,7 +192,7 @@ def _by_nodes(found: Found, shape: Shape, n: int) -> Iterator[tuple[str, list[Cp
             return
 
 
-def class_of(a: Cpu, b: Cpu, hops: Sequence[Sequence[int]]) -> str:
+def class_of(a: HostCpu, b: HostCpu, hops: Sequence[Sequence[int]]) -> str:
     """Distance of two CPUs."""
     if a.core == b.core:
         return "smt_sibling"
@@ -203,13 +203,15 @@ def class_of(a: Cpu, b: Cpu, hops: Sequence[Sequence[int]]) -> str:
     return "two_hops" if hops and hops[a.socket][b.socket] > 1 else "one_hop"
 
 
-def latencies(matrix: Matrix, cpus: Sequence[Cpu], hops: Sequence[Sequence[int]]) -> Latencies:
+def latencies(
+    matrix: Matrix, cpus: Sequence[HostCpu], hops: Sequence[Sequence[int]]
+) -> PairLatencies:
     """Classes of a matrix and how much of it they explain.
 
     Parameters
     ----------
     matrix : list of list of float or None
-    cpus : list of Cpu
+    cpus : list of HostCpu
         In the order of the rows. Of several kinds, only the fastest count.
     hops : matrix of int
         Between sockets; empty: one hop.
@@ -227,7 +229,7 @@ def latencies(matrix: Matrix, cpus: Sequence[Cpu], hops: Sequence[Sequence[int]]
             values.setdefault(name, []).append(value)
             pairs.append((a.l3, cpus[j].l3, name, value))
     if not pairs:
-        return Latencies({}, 0.0, 0.0)
+        return PairLatencies({}, 0.0, 0.0)
     means = {name: fmean(found) for name, found in values.items()}
     whole = fmean(value for *_, value in pairs)
     total = sum((value - whole) ** 2 for *_, value in pairs)
@@ -236,7 +238,7 @@ def latencies(matrix: Matrix, cpus: Sequence[Cpu], hops: Sequence[Sequence[int]]
     left = sum((v - means[name] - ends[a] - ends[b]) ** 2 for a, b, name, v in pairs)
     classes = {name: _class(name, values[name]) for name in CLASSES if name in values}
     share = (lambda rest: 1 - rest / total) if total > 0 else (lambda rest: 1.0)
-    return Latencies(classes, share(within), max(share(left), share(within)))
+    return PairLatencies(classes, share(within), max(share(left), share(within)))
 
 
 def _ends(

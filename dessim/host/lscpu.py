@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from dessim.files.reading import parse_json
-from dessim.host.topology import Found, UnusableError, numbers_in
+from dessim.host.topology import Description, UnusableError, numbers_in
 
 _SIZE = re.compile(
     r"(?P<n>\d{1,9}(?:[.,]\d{1,6})?)\s*(?P<u>[KMG]?)i?B?"
@@ -19,7 +19,7 @@ MAX_FIELDS = 2_000
 MAX_DEPTH = 8
 
 
-def read_lscpu(text: str, source: str = "lscpu") -> Found:
+def read_lscpu(text: str, source: str = "lscpu") -> Description:
     """What `lscpu` says about a machine.
 
     Parameters
@@ -39,7 +39,7 @@ def read_lscpu(text: str, source: str = "lscpu") -> Found:
     if "CPU(s)" not in fields and "Socket(s)" not in fields:
         what = "`lscpu -J` or `LC_ALL=C lscpu`"
         raise UnusableError(f"{source}:1: this is not the output of lscpu: give that of {what}")
-    found = Found(source)
+    found = Description(source)
     for name, key in (
         ("Architecture", "arch"),
         ("Model name", "model"),
@@ -91,7 +91,7 @@ def _plain_fields(text: str) -> dict[str, str]:
     return fields
 
 
-def _whole(fields: dict[str, str], name: str, found: Found) -> int | None:
+def _whole(fields: dict[str, str], name: str, found: Description) -> int | None:
     value = fields.get(name, "").strip()
     if value in ("", "-"):
         return None
@@ -100,7 +100,7 @@ def _whole(fields: dict[str, str], name: str, found: Found) -> int | None:
     return int(value)
 
 
-def _counts(fields: dict[str, str], found: Found) -> None:
+def _counts(fields: dict[str, str], found: Description) -> None:
     sockets = _whole(fields, "Socket(s)", found)
     cores = _whole(fields, "Core(s) per socket", found)
     clusters, per_cluster = (
@@ -117,7 +117,7 @@ def _counts(fields: dict[str, str], found: Found) -> None:
     found.counts = {name: n for name, n in known.items() if n is not None}
 
 
-def _caches(fields: dict[str, str], found: Found) -> None:
+def _caches(fields: dict[str, str], found: Description) -> None:
     text = fields.get("L3 cache") or fields.get("L3", "")
     match = _SIZE.fullmatch(text.strip())
     if match is None:
@@ -136,7 +136,7 @@ def _caches(fields: dict[str, str], found: Found) -> None:
     found.l3_bytes = int(size)
 
 
-def _clocks(fields: dict[str, str], found: Found) -> None:
+def _clocks(fields: dict[str, str], found: Description) -> None:
     for name in ("CPU max MHz", "CPU MHz"):
         text = fields.get(name, "").replace(",", ".")
         if found.most_hz is None and re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text):

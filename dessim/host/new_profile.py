@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dessim.host.latency import LITTLE, Latencies, Matrix, latencies, placed
-from dessim.host.topology import Found, Shape, UnusableError, hops_of, shape_of
+from dessim.host.latency import LITTLE, Matrix, PairLatencies, latencies, placed
+from dessim.host.topology import Description, Shape, UnusableError, hops_of, shape_of
 from dessim.host.writing import Draft, Entry
 from dessim.model import ConfigError, Machine, load_machine, names
 from dessim.model.bases import with_bases
@@ -38,27 +38,27 @@ class NewProfile:
     ----------
     draft : Draft
     shape : Shape
-    latencies : Latencies or None
+    latencies : PairLatencies or None
     notes : list of str
     """
 
     draft: Draft
     shape: Shape
-    latencies: Latencies | None
+    latencies: PairLatencies | None
     notes: list[str]
 
 
 def new_profile(
-    name: str, found: Found, matrix: Matrix | None, matrix_source: str, base: str | None
+    name: str, found: Description, matrix: Matrix | None, matrix_source: str, base: str | None
 ) -> NewProfile:
     """Build a profile.
 
     Parameters
     ----------
     name : str
-    found : Found
+    found : Description
     matrix : list of list of float or None
-        Latencies of all pairs of CPUs, ns.
+        PairLatencies of all pairs of CPUs, ns.
     matrix_source : str
         Where it comes from.
     base : str or None
@@ -80,7 +80,7 @@ def new_profile(
         if any(cpu.kind == 1 for cpu in cpus) and not found.cpus:  # recognised by the numbering
             fast = [cpu for cpu in cpus if cpu.kind == 1]
             notes = [note for note in notes if "cores of two kinds" not in note]
-            shape, more = shape_of(Found(found.source, cpus=cpus))
+            shape, more = shape_of(Description(found.source, cpus=cpus))
             notes += [*more, f"{len(fast)} CPUs have a sibling: the others are slower cores"]
         classes = latencies(matrix, cpus, hops)
         notes += _explained(classes)
@@ -120,14 +120,14 @@ def check(draft: Draft) -> Machine:
     return machine
 
 
-def _candidates(found: Found) -> list[str]:
+def _candidates(found: Description) -> list[str]:
     words = f"{found.vendor} {found.model} {found.arch}".lower()
     known = names("machines")
     near = [name for part, name in BY_VENDOR if part.lower() in words and name in known]
     return list(dict.fromkeys([*near, *(n for n in known if not n.endswith("-fitted"))]))
 
 
-def _explained(found: Latencies) -> list[str]:
+def _explained(found: PairLatencies) -> list[str]:
     if len(found.classes) < 2 or found.explained >= LITTLE:
         return []
     text = (
@@ -144,10 +144,10 @@ def _explained(found: Latencies) -> list[str]:
 
 def _draft(
     name: str,
-    found: Found,
+    found: Description,
     shape: Shape,
     hops: Sequence[Sequence[int]],
-    classes: Latencies | None,
+    classes: PairLatencies | None,
     matrix_source: str,
     base: Machine,
     reference: str,
@@ -166,7 +166,9 @@ def _draft(
     return draft
 
 
-def _topology(draft: Draft, found: Found, shape: Shape, hops: Sequence[Sequence[int]]) -> None:
+def _topology(
+    draft: Draft, found: Description, shape: Shape, hops: Sequence[Sequence[int]]
+) -> None:
     for key in ("sockets", "l3_per_socket", "cores_per_l3", "threads_per_core"):
         draft.entries.append(Entry(f"topology.{key}", getattr(shape, key), "read", draft.host))
     if hops:
@@ -178,7 +180,7 @@ def _topology(draft: Draft, found: Found, shape: Shape, hops: Sequence[Sequence[
         draft.entries.append(Entry("topology.l3_size", found.l3_bytes, "read", draft.host, note))
 
 
-def _clock(draft: Draft, found: Found) -> None:
+def _clock(draft: Draft, found: Description) -> None:
     nominal = found.nominal_hz or found.most_hz
     if nominal is None:
         draft.notes.append("no clock is named: it is that of the base")
@@ -194,7 +196,7 @@ def _clock(draft: Draft, found: Found) -> None:
     entries.append(Entry("clock.all_cores", nominal, "estimated", draft.host, note, nominal, most))
 
 
-def _lines(draft: Draft, classes: Latencies, base: Machine) -> None:
+def _lines(draft: Draft, classes: PairLatencies, base: Machine) -> None:
     for name, one in classes.classes.items():
         text = f"median of {one.pairs} pairs; range: 5 to 95 % of them"
         ends = (round(one.low * 1000), round(one.high * 1000))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from dessim.host.topology import Found, UnusableError, numbers_in
+from dessim.host.topology import Description, UnusableError, numbers_in
 
 MAX_NODES = 256
 _CPUS = re.compile(r"node (\d{1,4}) cpus:(.*)", re.ASCII)
 _ROW = re.compile(r"\s*(\d{1,4}):((?:\s+\d{1,4})+)\s*", re.ASCII)
 
 
-def read_numactl(text: str, found: Found, source: str = "numactl -H") -> None:
+def read_numactl(text: str, found: Description, source: str = "numactl -H") -> None:
     """Add nodes and distances to what was found.
 
     Raises

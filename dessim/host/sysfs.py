@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dessim.files.reading import MAX_TABLE_BYTES, UnreadableError, read_text
-from dessim.host.topology import Cpu, Found, UnusableError, numbers_in
+from dessim.host.topology import Description, HostCpu, UnusableError, numbers_in
 
 SYS = Path("/sys/devices/system")
 PROC = Path("/proc")
@@ -28,7 +28,7 @@ def _whole(path: Path) -> int | None:
     return int(text) if text is not None and text.isdecimal() and len(text) < 16 else None
 
 
-def read_sysfs(root: Path = SYS, proc: Path = PROC) -> Found:
+def read_sysfs(root: Path = SYS, proc: Path = PROC) -> Description:
     """What the kernel says about this machine.
 
     Parameters
@@ -46,7 +46,7 @@ def read_sysfs(root: Path = SYS, proc: Path = PROC) -> Found:
     online = _read(root / "cpu" / "online")
     if online is None:
         raise UnusableError(f"{root}/cpu/online: not there: give --lscpu FILE or --hwloc FILE")
-    found = Found(str(root), arch=platform.machine())
+    found = Description(str(root), arch=platform.machine())
     try:
         cpus = numbers_in(online)
     except ValueError as error:
@@ -68,7 +68,7 @@ def read_sysfs(root: Path = SYS, proc: Path = PROC) -> Found:
     return found
 
 
-def _cpu(folder: Path, cpu: int, found: Found) -> tuple[int, str, str]:
+def _cpu(folder: Path, cpu: int, found: Description) -> tuple[int, str, str]:
     """Socket, CPUs of the L3, and siblings of a CPU, as the kernel lists them."""
     socket = _whole(folder / "topology" / "physical_package_id") or 0
     siblings = _read(folder / "topology" / "thread_siblings_list") or str(cpu)
@@ -82,12 +82,12 @@ def _cpu(folder: Path, cpu: int, found: Found) -> tuple[int, str, str]:
     return socket, "", siblings
 
 
-def _numbered(known: dict[int, tuple[int, str, str]]) -> list[Cpu]:
+def _numbered(known: dict[int, tuple[int, str, str]]) -> list[HostCpu]:
     """CPUs with numbers for their lists; without an L3, a socket counts as one."""
     l3: dict[str, int] = {}
     cores: dict[str, int] = {}
     return [
-        Cpu(
+        HostCpu(
             cpu,
             socket,
             l3.setdefault(shared or f"socket {socket}", len(l3)),
@@ -97,7 +97,7 @@ def _numbered(known: dict[int, tuple[int, str, str]]) -> list[Cpu]:
     ]
 
 
-def _nodes(root: Path, found: Found) -> None:
+def _nodes(root: Path, found: Description) -> None:
     try:
         nodes = numbers_in(_read(root / "node" / "has_cpu") or "")
         for node in nodes:
@@ -113,7 +113,7 @@ def _nodes(root: Path, found: Found) -> None:
     found.cpus = [replace(cpu, node=of_cpu.get(cpu.cpu)) for cpu in found.cpus]
 
 
-def _names(proc: Path, found: Found) -> None:
+def _names(proc: Path, found: Description) -> None:
     for line in (_read(proc / "cpuinfo", MAX_TABLE_BYTES) or "").splitlines()[:60]:
         key, _, value = line.partition(":")
         if key.strip() == "model name":

@@ -15,7 +15,7 @@ class UnusableError(UserError):
 
 
 @dataclass(frozen=True)
-class Cpu:
+class HostCpu:
     """Where a logical CPU is.
 
     Attributes
@@ -36,14 +36,14 @@ class Cpu:
 
 
 @dataclass
-class Found:
+class Description:
     """A machine as its description has it. What the description does not say is None or empty.
 
     Attributes
     ----------
     source : str
         Which description: `lscpu`, `/sys`.
-    cpus : list of Cpu
+    cpus : list of HostCpu
     counts : dict
         sockets, l3_per_socket, cores_per_l3, threads_per_core where only numbers are known.
     l3_bytes : int or None
@@ -59,7 +59,7 @@ class Found:
     """
 
     source: str
-    cpus: list[Cpu] = field(default_factory=list)
+    cpus: list[HostCpu] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     l3_bytes: int | None = None
     model: str = ""
@@ -88,7 +88,7 @@ class Shape:
         return self.sockets * self.l3_per_socket * self.cores_per_l3 * self.threads_per_core
 
 
-def shape_of(found: Found) -> tuple[Shape, list[str]]:
+def shape_of(found: Description) -> tuple[Shape, list[str]]:
     """The regular machine that is nearest to what was found, and notes on what differs.
 
     Raises
@@ -139,7 +139,7 @@ def shape_of(found: Found) -> tuple[Shape, list[str]]:
     return shape, notes
 
 
-def _of_cpus(cpus: Sequence[Cpu]) -> tuple[Shape, list[str]]:
+def _of_cpus(cpus: Sequence[HostCpu]) -> tuple[Shape, list[str]]:
     notes = []
     kinds = Counter(cpu.kind for cpu in cpus)
     if len(kinds) > 1:
@@ -170,7 +170,7 @@ def _of_cpus(cpus: Sequence[Cpu]) -> tuple[Shape, list[str]]:
     return Shape(len(domains), deepest, widest, most), notes
 
 
-def hops_of(found: Found, sockets: int) -> tuple[tuple[int, ...], ...]:
+def hops_of(found: Description, sockets: int) -> tuple[tuple[int, ...], ...]:
     """Links between sockets by the distances of their nodes: the nearest others are one link away.
 
     Returns

@@ -1,4 +1,4 @@
-"""Descriptions of machines: what lscpu, /sys, hwloc and numactl print, and latencies of pairs."""
+"""Descriptions of machines: what lscpu, /sys, hwloc and numactl print; latencies of pairs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dessim.host.latency import latencies, placed, read_matrix
 from dessim.host.lscpu import read_lscpu
 from dessim.host.numactl import read_numactl
 from dessim.host.sysfs import read_sysfs
-from dessim.host.topology import Cpu, Found, Shape, UnusableError, hops_of, shape_of
+from dessim.host.topology import Description, HostCpu, Shape, UnusableError, hops_of, shape_of
 from dessim.model import load_machine
 
 LSCPU = """\
@@ -106,7 +106,7 @@ def test_hwloc_knows_kinds_of_cores_and_clusters() -> None:
 
 def test_distances_of_nodes_are_links() -> None:
     """The farthest of four nodes in a ring is two links away."""
-    found = Found("x")
+    found = Description("x")
     read_numactl(NUMACTL, found)
     assert hops_of(found, 4) == ((0, 1, 2, 1), (1, 0, 1, 2), (2, 1, 0, 1), (1, 2, 1, 0))
     assert found.nodes[2] == [4, 5]
@@ -137,7 +137,7 @@ def test_sysfs_is_read_as_the_kernel_writes_it(tmp_path: Path) -> None:
         read_sysfs(tmp_path / "nowhere", tmp_path)
 
 
-def matrix_of(cpus: list[Cpu], ns: dict[str, float]) -> str:
+def matrix_of(cpus: list[HostCpu], ns: dict[str, float]) -> str:
     """Return a lower triangle in which each class has one latency."""
     from dessim.host.latency import class_of
 
@@ -153,7 +153,7 @@ def test_the_numbering_that_explains_the_matrix_is_found() -> None:
     found = read_lscpu(LSCPU.replace("NUMA", "x"))
     shape, _ = shape_of(found)
     for place in (lambda c: c // 2, lambda c: c % 8, lambda c: c % 2 * 4 + c % 8 // 2):
-        cpus = [Cpu(c, place(c) // 4, place(c) // 4, place(c)) for c in range(16)]
+        cpus = [HostCpu(c, place(c) // 4, place(c) // 4, place(c)) for c in range(16)]
         matrix = read_matrix(matrix_of(cpus, NS), "m")
         chosen, why = placed(found, shape, matrix)
         assert [(c.socket, c.core) for c in chosen] == [(c.socket, c.core) for c in cpus]
@@ -166,7 +166,7 @@ def test_the_numbering_that_explains_the_matrix_is_found() -> None:
 def test_classes_that_explain_little_say_so(tmp_path: Path) -> None:
     """Where each L3 domain adds a time of its own, as a line's home does."""
     domains = 8
-    cpus = [Cpu(c, 0, c // 2, c) for c in range(2 * domains)]
+    cpus = [HostCpu(c, 0, c // 2, c) for c in range(2 * domains)]
     far = {0: 200.0, 1: 0.0}
     rows = [
         ",".join(

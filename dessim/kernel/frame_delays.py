@@ -54,14 +54,16 @@ def refill_ps(w: World, t: int, now: int) -> int:
 def drain_ps(w: World, t: int, now: int) -> int:
     """Return ps to put a batch of frames on the node's free list.
 
-    Each asks for its buddy, to be merged with it: a struct page that nobody used for long.
+    Each asks for its buddy, to be merged with it: a struct page that nobody used for long. Linux
+    4.17 to 5.17 prefetch a batch of them before they take the lock (97334162e4d7, 2a791f4412cb).
     """
     ps = 0
     frame = w[w[t + T_CPU] + U_PCP_TAIL]
     for _ in range(w[H_PCP_BATCH]):
         if frame == 0:
             break
-        ps += cost_ps(w, t, COST_ZONE_PAGE) + w[w[H_STRUCT_MISS] + w[t + T_SOCKET]]
+        ps += cost_ps(w, t, COST_ZONE_PAGE)
+        ps += w[w[H_STRUCT_MISS] + w[t + T_SOCKET]] * w[H_BUDDY_MISS] // 1_000_000
         ps += struct_page_use_ps(w, t, frame, now + ps)
         frame = w[frame_at(w, frame) + F_PREV]
     return ps

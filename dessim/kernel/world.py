@@ -296,7 +296,7 @@ def _decide_privacy(program: Words, users: int, split_locks: bool) -> None:
     """
     rows = program.reshape(-1, lay.I_WORDS)
     private = rows[:, lay.I_PRIVATE]
-    locks = rows[:, lay.I_TIMED] == lay.LOCK_LINE
+    locks = rows[:, lay.I_TIMED] & (lay.OWN_RULE - 1) == lay.LOCK_LINE
     if not split_locks:
         private[locks & (rows[:, lay.I_A] == lay.LOCK_PTL)] = lay.PRIVATE_NEVER
     if users != lay.PMDS_OWN:

@@ -29,7 +29,7 @@ FileSize = Annotated[int, Unit(SIZE, low=PAGE_BYTES, high=1 << 40, multiple=PAGE
 ThreadCount = Annotated[Count, Field(le=MAX_THREADS)]
 Distribution = Literal["fixed", "exponential"]
 
-WRITE_FIELDS = ("fault", "file", "sweeps", "memcg_depth")
+WRITE_FIELDS = ("fault", "file", "sweeps", "phases", "memcg_depth")
 """What only workloads say whose faults write: others are as if they did not exist."""
 _FAULT_FIELDS = (
     "start",
@@ -128,6 +128,10 @@ class Workload(Model):
     sweeps: Annotated[Count, Field(le=1_000_000)] = 1
     """With `fault` other than `read`: how often a task touches every page of its file or region.
     After each time the region is unmapped and mapped again, inside the measured time."""
+    phases: Literal["spread", "same"] = "spread"
+    """With `sweeps` of more than one: where tasks begin. `spread`: each somewhere in its first
+    sweep, drawn at random, as in the middle of a long run, in which tasks have lost step with each
+    other. `same`: all at its beginning, so that they unmap all at once."""
     memcg_depth: Annotated[int, Field(strict=True, ge=0, le=8)] = 3
     """With `fault: anonymous` or `write_private`: page counters that a page is charged to, the
     task's memory cgroup and its ancestors, the root included; 0: memory cgroups are off."""
@@ -230,7 +234,7 @@ class Workload(Model):
             return []
         given = self.model_fields_set
         if self.fault == "read":
-            only = [key for key in ("sweeps", "memcg_depth") if key in given]
+            only = [key for key in ("sweeps", "phases", "memcg_depth") if key in given]
             text = "belongs to faults that write: set fault to anonymous, write_shared or"
             problems = [_of(key, f"'{key}' {text} write_private") for key in only]
             if self.file == "own":

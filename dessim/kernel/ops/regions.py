@@ -52,6 +52,7 @@ OP_DOWNGRADE = operation(
     line=lay.LOCK_LINE,
     access=LINE_RMW,
     cost="lock_local",
+    own_delay=True,
     category="mmap_lock",
     order=about.Order(lay.IS_RMW_RELEASE),
     locking=lay.DOWNGRADES_LOCK,

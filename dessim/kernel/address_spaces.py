@@ -30,6 +30,8 @@ def region_step(w: World, task: int, i: int, done: int) -> int:
         w[w[t + T_MAPPING] + M_SEQ] = w[w[t + T_MM] + MM_SEQ]
     elif op == OP_END_VMA_WRITES:
         w[w[t + T_MM] + MM_SEQ] += 1
+    elif op == OP_WRITE_TREE:
+        w[w[t + T_MM] + MM_WRITER] = w[t + T_CORE] + 1
     elif op == OP_DOWNGRADE:
         if w[H_RWSEM]:
             downgrade_rwsem(w, t, w[i + I_A], done)

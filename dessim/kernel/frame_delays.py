@@ -22,6 +22,7 @@ from dessim.kernel.ops import *
 from dessim.kernel.tlb import shootdown_ps
 
 NO_RULE = -2  # nothing says how long the operation takes
+TREE_LINES = 8  # a node and a half of the maple tree, and two lines of the mm
 
 
 def struct_page_use_ps(w: World, t: int, frame: int, now: int) -> int:
@@ -119,6 +120,18 @@ def zap_ps(w: World, t: int) -> int:
     return pages * cost_ps(w, t, COST_ZAP_PAGE)
 
 
+def tree_ps(w: World, t: int) -> int:
+    """Return ps to bring the lines of the tree of mappings here from whoever changed it last.
+
+    A node of the maple tree has 256 bytes; a change writes one, and counts and lists of the mm and
+    the neighbouring mappings.
+    """
+    last = w[w[t + T_MM] + MM_WRITER]
+    if last == 0 or last == w[t + T_CORE] + 1:
+        return 0
+    return TREE_LINES * line_cost(w, LINE_STORE, MODIFIED, core_distance(w, t, last - 1))
+
+
 def frame_delay_ps(w: World, task: int, op: int, now: int) -> int:
     """Return ps by the rule of a step about frames, or NO_RULE."""
     t = w[H_TASK] + task * T_WORDS
@@ -136,6 +149,8 @@ def frame_delay_ps(w: World, task: int, op: int, now: int) -> int:
         return free_ps(w, t)
     if op == OP_ZAP_FRAMES:
         return zap_ps(w, t)
+    if op == OP_WRITE_TREE:
+        return tree_ps(w, t)
     if op == OP_FLUSH_REGION:
         return shootdown_ps(w, task, w[w[t + T_VISITED] + M_MM], w[t + T_GATHERED])
     return NO_RULE

@@ -169,6 +169,7 @@ H_STRUCT_MISS = (
 H_NODE_ZERO = _header.word()  # ps of node bandwidth that zeroing a page takes
 H_NODE_COPY = _header.word()  # ps of node bandwidth that copying a page takes
 H_BUDDY_MISS = _header.word()  # parts per million of a buddy's miss that its prefetch leaves
+H_SWEEP = _header.word()  # pages of a region that a sweep touches
 H_RWSEM = _header.word()  # 1: mmap_lock is an rwsem (`rwsem`), 0: it is granted in order
 H_WORDS = _header.end(multiple=8)
 
@@ -320,6 +321,7 @@ MM_TASK = _mm.word()  # its first task
 MM_TASKS = _mm.word()  # number of its tasks
 MM_FLUSHES = _mm.word()  # shootdowns of its translations
 MM_SEQ = _mm.word()  # mm_lock_seq: changes when the writer of its mappings is through
+MM_WRITER = _mm.word()  # core + 1 that changed its tree of mappings last
 MM_SPINS = _mm.word()  # mmap_lock as an rwsem: first writer + 1 that spins on its owner
 MM_LAST_SPIN = _mm.word()  # and the last
 MM_TRIES = _mm.word()  # writer + 1 that spun, and tries now

@@ -48,6 +48,7 @@ def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
         lay.H_RSS_BATCH: counted,
         lay.H_NODE_ZERO: per_page * machine.frames.zero_traffic_ppm // PPM,
         lay.H_BUDDY_MISS: PPM - batches.prefetch_buddy * machine.cache_line.prefetch_hidden_ppm,
+        lay.H_SWEEP: setup.pages_of_sweep,
         lay.H_RWSEM: batches.rwsem_steals,
         lay.H_NODE_COPY: per_page * machine.frames.copy_traffic_ppm // PPM,
     }
@@ -87,7 +88,7 @@ def _phases(w: Words, setup: Setup) -> None:
     words = w[: w[lay.H_PAGE]].tolist()  # plain integers: numpy scalars would overflow loudly
     for task in range(setup.threads):
         t = int(w[lay.H_TASK]) + task * lay.T_WORDS
-        begins = draw_at(words, task, lay.DRAW_START, 1) * setup.region_pages >> 32
+        begins = draw_at(words, task, lay.DRAW_START, 1) * setup.pages_of_sweep >> 32
         w[t + lay.T_ACCESS] = w[t + lay.T_TOUCHED] = begins
 
 

@@ -144,9 +144,16 @@ class Setup:
     def region_pages(self) -> int:
         """Number of simulated pages of one file, or of one task's region."""
         size = self.workload.file_size_bytes
+        if self.workload.maps_only:
+            return 1
         if self.simulate_bytes is not None:
             size = min(size, self.simulate_bytes)
         return max(1, size // PAGE_BYTES)
+
+    @property
+    def pages_of_sweep(self) -> int:
+        """Number of pages of its region that a task touches before it unmaps it: at least one."""
+        return max(1, self.region_pages * self.workload.touched_ppm // 1_000_000)
 
     @property
     def stride(self) -> int:
@@ -173,5 +180,5 @@ class Setup:
         if workload.access == "random":
             return self.pages * workload.touches_per_page
         if workload.writes:
-            return self.region_pages * workload.sweeps
+            return self.pages_of_sweep * workload.sweeps
         return self.pages

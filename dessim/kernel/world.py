@@ -75,7 +75,7 @@ def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
         lay.H_SLICE: machine.kernel.time_slice_ps,
         lay.H_FOLIO: 1 << setup.folio_order,
         lay.H_READAHEAD: workload.readahead_pages,
-        lay.H_UNMAP_EVERY: setup.region_pages if workload.writes else workload.unmap_every_pages,
+        lay.H_UNMAP_EVERY: setup.pages_of_sweep if workload.writes else workload.unmap_every_pages,
         lay.H_WALKERS: walkers_of(setup),
         **_translation(machine.tlb),
         lay.H_MCS_PPM: locks.mcs_transfers_ppm,

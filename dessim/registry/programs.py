@@ -34,6 +34,7 @@ def thread_program(
     maps_file: bool = False,
     fault: str = "read",
     memcg_depth: int = 0,
+    maps_only: bool = False,
 ) -> Program:
     """Return the whole program of a faulting thread under a scheme.
 
@@ -55,6 +56,8 @@ def thread_program(
         What faults do: ``read``, or one of the scheme's own ``faults``.
     memcg_depth : int
         Page counters that memory is charged to.
+    maps_only : bool
+        Whether tasks map and unmap their regions and touch nothing.
 
     Raises
     ------
@@ -63,7 +66,7 @@ def thread_program(
     UnbalancedError
         If a path through it keeps a lock or a reference.
     """
-    options = options_of(scheme, chosen)
+    options = options_of(scheme, chosen) | {"maps_only": maps_only}
     if fault != "read":
         return _writing(scheme, options, fault, memcg_depth, counts_tables=counts_tables)
     fault_lock = scheme.lock_of(options)

@@ -75,4 +75,12 @@ OP_FLUSH_REGION = operation(
     category="shootdown",
     quiet=about.QUIET_ALWAYS,
 )
+OP_WRITE_TREE = operation(
+    "write_tree",
+    REGION,
+    "vma_iter_store()",
+    own_delay=True,
+    category="mmap_lock",
+    order=about.FULL,
+)
 LAST_REGION = TABLE.last(REGION)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
+from dessim.model.bases import with_bases
 from dessim.model.document import Document, Path
 from dessim.model.errors import MAX_SHOWN, ConfigError, Problem, Source, in_order
 from dessim.model.experiment import Experiment, Point, SchemeChoice
@@ -47,8 +48,9 @@ def load_machine(name_or_path: str | FilePath) -> Machine:
     ConfigError
         With all errors of the file.
     """
-    document, problems = load_named(find("machines", str(name_or_path)))
-    prepared = profile(document)
+    path = find("machines", str(name_or_path))
+    document, problems = load_named(path)
+    prepared = profile(with_bases(document, path.parent))
     prepared.problems += problems
     machine, problems = prepared.machine()
     return _checked(machine, problems)

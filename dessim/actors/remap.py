@@ -91,6 +91,7 @@ def remap(pages: tuple[Step, ...]) -> tuple[Step, ...]:
         when(
             "touched_enough",
             Step("pick_touched"),
+            work("system_call"),
             lock("mmap_lock_write"),
             WRITE_VMA,
             write_tree(),
@@ -99,6 +100,7 @@ def remap(pages: tuple[Step, ...]) -> tuple[Step, ...]:
             downgrade("mmap_lock"),
             option(MAPS_ONLY, otherwise=pages),
             unlock("mmap_lock"),
+            work("system_call"),
             lock("mmap_lock_write"),
             write_tree(),
             work("map_region"),

@@ -1,11 +1,11 @@
 """mmap_lock as an rwsem: readers that steal, writers that spin, and who wakes whom.
 
 A writer that finds the lock taken spins, behind others that do: as long as another writer has it,
-and for 10 to 25 us while readers have it. All others that cannot have the lock sleep in one queue. A sleeping writer is not
-handed the lock: it is woken, and tries again when it has its CPU. Until then another writer may
-take the lock, and so may a reader that finds no other reader. A sleeper that has lost for 4 ms asks
-that the lock be handed over: nobody steals then. A reader at the head of the queue is given the
-lock by whoever wakes it, and all other readers of the queue with it.
+and for 10 to 25 us while readers have it. All others that cannot have the lock sleep in one queue.
+A sleeping writer is not handed the lock: it is woken, and tries again when it has its CPU. Until
+then another writer may take the lock, and so may a reader that finds no other reader. A sleeper
+that has lost for 4 ms asks that the lock be handed over: nobody steals then. A reader at the head
+of the queue is given the lock by whoever wakes it, and all other readers of the queue with it.
 
 Each wake-up takes time of the CPU that wakes; the sleeper needs its CPU back.
 

@@ -76,6 +76,13 @@ MAPPING = Default(
     low=300_000,
     high=1_200_000,
 )
+CALL = Default(
+    "read",
+    "lmbench, null system call; page-table isolation and VERW come on top where a part needs them",
+    source=MULTIKERNEL,
+    low=40_000,
+    high=500_000,
+)
 ZEROED = Default(
     "assumed",
     "a line that is stored to is written back, and read first unless the store says that it covers"
@@ -153,9 +160,11 @@ class FrameCosts(Model):
         Time, Cost("map"), _spr(85, "dirty, and 41 of them for the file's times", 10_000, 50_000)
     ] = 24_000
     """Mark a page of a file dirty and look at the file's times."""
-    map_region_ps: Annotated[Time, Cost("mmap_lock"), MAPPING] = 600_000
+    system_call_ps: Annotated[Time, Cost("entry_exit"), CALL] = 70_000
+    """Enter and leave the kernel for a system call that does nothing."""
+    map_region_ps: Annotated[Time, Cost("mmap_lock"), MAPPING] = 560_000
     """mmap of a region."""
-    unmap_region_ps: Annotated[Time, Cost("mmap_lock"), MAPPING] = 600_000
+    unmap_region_ps: Annotated[Time, Cost("mmap_lock"), MAPPING] = 560_000
     """munmap of a region, without its pages."""
     zero_traffic_ppm: Annotated[Ratio, Field(le=8_000_000), ZEROED] = 1_500_000
     """Traffic of memory when a page is zeroed, in pages."""

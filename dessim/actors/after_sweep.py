@@ -36,7 +36,7 @@ FORK = call(
 
 def give_back(name: str) -> tuple[Step, ...]:
     """Return the steps of MADV_DONTNEED of the whole region under a lock that readers share."""
-    return (lock(name), work("dontneed"), *ZAP_MEMORY, unlock(name))
+    return (work("system_call"), lock(name), work("dontneed"), *ZAP_MEMORY, unlock(name))
 
 
 DONTNEED = (

@@ -79,6 +79,9 @@ def pick_touched(w: World, t: int) -> None:
     """Let the range be the pages that the thread touched since its last munmap."""
     w[t + T_STOP] = w[t + T_PAGE] + 1
     w[t + T_PAGE] = w[t + T_STOP] - w[t + T_TOUCHED]
+    if w[H_ACCESS] == ACCESS_OWN_REGION:
+        w[t + T_PAGE] = w[t + T_FIRST]
+        w[t + T_STOP] = w[t + T_FIRST] + w[H_REGION]
     w[t + T_CURSOR] = w[t + T_PAGE]
     w[t + T_TOUCHED] = 0
     w[t + T_VISITED] = w[t + T_MAPPING]

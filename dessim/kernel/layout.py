@@ -173,6 +173,9 @@ H_NODE_COPY = _header.word()  # ps of node bandwidth that copying a page takes
 H_ANON = _header.word()  # pages of a frame: of a folio of memory, or 1
 H_CALLS = _header.word()  # system calls that a task makes after each sweep
 H_BATCHED = _header.word()  # 1: the ptes of a folio are unmapped, or copied, in one go
+H_BUDDY_MISS = _header.word()  # parts per million of a buddy's miss that its prefetch leaves
+H_SWEEP = _header.word()  # pages of a region that a sweep touches
+H_RWSEM = _header.word()  # 1: mmap_lock is an rwsem (`rwsem`), 0: it is granted in order
 H_WORDS = _header.end(multiple=8)
 
 # Words of the header that steps change. The others stay as setting up left them, and so do the
@@ -248,6 +251,7 @@ T_ACCOUNT = _task.words(N_CATEGORIES)  # time by category
 T_FLUSHED = _task.word()  # shootdowns of its mm that its CPU knows of
 T_SLOTS_FROM = _task.word()  # first of the lines of radix-tree slots that are still at hand
 T_SLOTS = _task.word()  # last line of radix-tree slots that it read, or -2
+T_SINCE = _task.word()  # when it began to sleep for mmap_lock as a writer
 T_STREAM = _task.word()  # sequential lines up to T_LAST
 T_FIRST = _task.word()  # first page of its own region or file
 T_FRAME = _task.word()  # frame + 1 that it has allocated and not yet mapped
@@ -324,6 +328,14 @@ MM_TASK = _mm.word()  # its first task
 MM_TASKS = _mm.word()  # number of its tasks
 MM_FLUSHES = _mm.word()  # shootdowns of its translations
 MM_SEQ = _mm.word()  # mm_lock_seq: changes when the writer of its mappings is through
+MM_WRITER = _mm.word()  # core + 1 that changed its tree of mappings last
+MM_SPINS = _mm.word()  # mmap_lock as an rwsem: first writer + 1 that spins on its owner
+MM_LAST_SPIN = _mm.word()  # and the last
+MM_TRIES = _mm.word()  # writer + 1 that spun, and tries now
+MM_SPIN_UNTIL = _mm.word()  # when writers stop spinning on readers
+MM_NO_SPIN = _mm.word()  # 1: they have, and nobody spins until the readers are gone
+MM_AWAKE = _mm.word()  # writer + 1 that slept, and was woken to try
+MM_HANDOFF = _mm.word()  # 1: that writer, or the first sleeper, must not be overtaken
 # its lock records: LOCK_MMAP, then LOCK_PAGE_TABLE and LOCK_PTL if they are not split
 MM_LOCKS = _mm.end(multiple=8)
 MM_VMA_CACHE = 3  # after them the line that holds the mapping found last

@@ -3,6 +3,7 @@
 import numpy as np
 
 from dessim.kernel import layout as lay
+from dessim.kernel.draws import draw_at
 from dessim.kernel.regions import Sizes, Words, frames_of, pcp_batch, pcp_high
 from dessim.kernel.setup import Setup
 from dessim.model.units import PPM
@@ -25,6 +26,8 @@ def lay_out_memory(w: Words, setup: Setup, sizes: Sizes) -> None:
     _scalars(w, setup, sizes)
     _frames(w, setup)
     _lines(w, setup, sizes)
+    if setup.workload.phases == "spread" and setup.workload.sweeps > 1:
+        _phases(w, setup)
 
 
 def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
@@ -47,6 +50,9 @@ def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
         lay.H_ANON: setup.frame_pages,
         lay.H_CALLS: workload.calls,
         lay.H_BATCHED: batches.folio_batches,
+        lay.H_BUDDY_MISS: PPM - batches.prefetch_buddy * machine.cache_line.prefetch_hidden_ppm,
+        lay.H_SWEEP: setup.pages_of_sweep,
+        lay.H_RWSEM: batches.rwsem_steals,
         lay.H_NODE_COPY: per_page * machine.frames.copy_traffic_ppm // PPM,
     }
     for slot, value in values.items():
@@ -78,6 +84,15 @@ def _frames(w: Words, setup: Setup) -> None:
         zone = int(w[lay.H_ZONE] + (socket + 1) * w[lay.H_ZONE_WORDS]) - lay.Z_WORDS
         w[zone + lay.Z_HEAD], w[zone + lay.Z_TAIL] = numbers[socket, 0], numbers[socket, -1]
         w[zone + lay.Z_FREE] = each
+
+
+def _phases(w: Words, setup: Setup) -> None:
+    """Let each task begin somewhere in its first sweep."""
+    words = w[: w[lay.H_PAGE]].tolist()  # plain integers: numpy scalars would overflow loudly
+    for task in range(setup.threads):
+        t = int(w[lay.H_TASK]) + task * lay.T_WORDS
+        begins = draw_at(words, task, lay.DRAW_START, 1) * setup.pages_of_sweep >> 32
+        w[t + lay.T_ACCESS] = w[t + lay.T_TOUCHED] = begins
 
 
 def _lines(w: Words, setup: Setup, sizes: Sizes) -> None:

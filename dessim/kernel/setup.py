@@ -47,6 +47,11 @@ class Batches:
         Counted apart from the mm's count; 0: twice the CPUs of the machine, at least 32.
     folio_batches : int
         1: the ptes of a folio are unmapped and copied in one go; 0: one by one.
+    rwsem_steals : int
+        1: writers of mmap_lock spin on their owner and take it before those that sleep; 0: all
+        get it in order of arrival.
+    prefetch_buddy : int
+        1: the buddies of pages that go back to a zone are prefetched before its lock is taken.
     """
 
     pcp_batch: int = 63
@@ -57,6 +62,8 @@ class Batches:
     uncharge_batch: int = 512
     rss_batch: int = 64
     folio_batches: int = 0
+    rwsem_steals: int = 0
+    prefetch_buddy: int = 0
 
     @classmethod
     def among(cls, options: Mapping[str, bool | int | str]) -> "Batches":
@@ -69,7 +76,8 @@ class Batches:
         """
         chosen = {f.name: int(options[f.name]) for f in fields(cls) if f.name in options}
         for name, value in chosen.items():
-            least = 0 if name in ("rss_batch", "folio_batches") else 1
+            zero = ("rss_batch", "rwsem_steals", "prefetch_buddy", "folio_batches")
+            least = 0 if name in zero else 1
             if value < least:
                 raise WorldError(f"option {name!r} must be at least {least}: {value}")
         return cls(**chosen)
@@ -140,6 +148,8 @@ class Setup:
     def region_pages(self) -> int:
         """Number of simulated pages of one file, or of one task's region."""
         size = self.workload.file_size_bytes
+        if self.workload.maps_only:
+            return 1
         if self.simulate_bytes is not None:
             size = min(size, self.simulate_bytes)
         return max(1, size // PAGE_BYTES)
@@ -148,6 +158,10 @@ class Setup:
     def frame_pages(self) -> int:
         """Number of pages of a frame: of a folio of anonymous memory, else 1."""
         return 1 << self.workload.anon_order if self.workload.fault == "anonymous" else 1
+
+    def pages_of_sweep(self) -> int:
+        """Number of pages of its region that a task touches before it unmaps it: at least one."""
+        return max(1, self.region_pages * self.workload.touched_ppm // 1_000_000)
 
     @property
     def stride(self) -> int:
@@ -174,5 +188,5 @@ class Setup:
         if workload.access == "random":
             return self.pages * workload.touches_per_page
         if workload.writes:
-            return self.region_pages * workload.sweeps
+            return self.pages_of_sweep * workload.sweeps
         return self.pages

@@ -64,7 +64,7 @@ def choose_page(w: World, task: int) -> int:
     if w[H_ACCESS] == ACCESS_ONE_PER_TABLE:
         return access << TABLE_SHIFT
     if w[H_ACCESS] == ACCESS_OWN_REGION:
-        return w[t + T_FIRST] + access % w[H_REGION]
+        return w[t + T_FIRST] + access % w[H_SWEEP] * w[H_REGION] // w[H_SWEEP]
     who = 0 if w[H_SAME_DRAWS] else task
     return (draw_at(w, who, DRAW_ACCESS, access) * w[H_PAGES]) >> 32
 
@@ -206,6 +206,13 @@ def task_step(w: World, task: int, i: int, pc: int, done: int) -> int:
     elif op == OP_TRY_AGAIN:
         w[t + T_TRIED] += 1
     elif op == OP_FAULT_END:
+        fault_end(w, task, done)
+    elif op == OP_SKIP_PAGES:
+        w[t + T_FAULT_AT] = done
+        w[t + T_MAPPED] = 0
+        w[t + T_ACCESS] += 1
+        w[t + T_TOUCHED] += 1
+    elif op == OP_REGION_DONE:
         fault_end(w, task, done)
     elif op == OP_HOLD:
         w[t + T_ACCESS] += 1

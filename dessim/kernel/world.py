@@ -75,7 +75,7 @@ def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
         lay.H_SLICE: machine.kernel.time_slice_ps,
         lay.H_FOLIO: 1 << setup.folio_order,
         lay.H_READAHEAD: workload.readahead_pages,
-        lay.H_UNMAP_EVERY: setup.region_pages if workload.writes else workload.unmap_every_pages,
+        lay.H_UNMAP_EVERY: setup.pages_of_sweep if workload.writes else workload.unmap_every_pages,
         lay.H_WALKERS: walkers_of(setup),
         **_translation(machine.tlb),
         lay.H_MCS_PPM: locks.mcs_transfers_ppm,
@@ -296,7 +296,7 @@ def _decide_privacy(program: Words, users: int, split_locks: bool) -> None:
     """
     rows = program.reshape(-1, lay.I_WORDS)
     private = rows[:, lay.I_PRIVATE]
-    locks = rows[:, lay.I_TIMED] == lay.LOCK_LINE
+    locks = rows[:, lay.I_TIMED] & (lay.OWN_RULE - 1) == lay.LOCK_LINE
     if not split_locks:
         private[locks & (rows[:, lay.I_A] == lay.LOCK_PTL)] = lay.PRIVATE_NEVER
     if users != lay.PMDS_OWN:

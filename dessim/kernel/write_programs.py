@@ -16,6 +16,7 @@ from dessim.kernel.programs import POPULATE
 
 MM_LOCK = "lock=mmap_lock"
 FALLS_BACK = "file_faults=mmap_lock"
+MAPS_ONLY = "maps_only"  # of the workload: no page is touched
 
 
 def under_mm(path: tuple[Step, ...]) -> tuple[Step, ...]:
@@ -77,6 +78,14 @@ def writing_program(
     return (
         Step("begin"),
         label("next"),
+        option(
+            MAPS_ONLY,
+            jump("next_access", "exit"),
+            Step("skip_pages"),
+            *remap,
+            Step("region_done"),
+            go_to("next"),
+        ),
         *remap,
         jump("next_access", "exit"),
         label("access"),

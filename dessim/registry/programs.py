@@ -35,6 +35,7 @@ def thread_program(
     fault: str = "read",
     memcg_depth: int = 0,
     sweep_end: str = "munmap",
+    maps_only: bool = False,
 ) -> Program:
     """Return the whole program of a faulting thread under a scheme.
 
@@ -58,6 +59,8 @@ def thread_program(
         Page counters that memory is charged to.
     sweep_end : str
         What a task does with its region after each sweep: as a workload's ``after_sweep``.
+    maps_only : bool
+        Whether tasks map and unmap their regions and touch nothing.
 
     Raises
     ------
@@ -66,7 +69,7 @@ def thread_program(
     UnbalancedError
         If a path through it keeps a lock or a reference.
     """
-    options = options_of(scheme, chosen)
+    options = options_of(scheme, chosen) | {"maps_only": maps_only}
     if fault != "read":
         end = after_sweep.after_sweep(sweep_end, _unmapping(fault))
         return _writing(scheme, options, fault, memcg_depth, end, counts_tables=counts_tables)

@@ -21,6 +21,10 @@ pcp_high : pages of a CPU's list from which some go back: set at boot, from 6.7 
     is used.
 rss_batch : pages that are counted apart from the mm's count: 64 per task, from 6.2 on (0) twice the
     CPUs of the machine.
+rwsem_steals : writers of mmap_lock spin while another writer has it, and take it before those that
+    sleep for it; ``false``: all get it in order of arrival.
+prefetch_buddy : what is merged with a page that goes back to the zone is prefetched before the
+    zone's lock is taken (4.17 to 5.17).
 folio_order : log2 of the pages of a folio of the file, for faults that read.
 dontneed_lock : which lock madvise(MADV_DONTNEED) holds: ``mmap_lock``; ``vma_lock`` (from 6.17).
 folio_batches : the ptes of a folio of memory are unmapped, and copied by fork, in one go (from 6.9
@@ -71,6 +75,8 @@ _NEWEST: dict[str, bool | int | str] = {
     "pcp_batch": 63,
     "pcp_high": 32768,
     "rss_batch": 0,
+    "rwsem_steals": True,
+    "prefetch_buddy": False,
     "folio_order": 0,
     "folio_batches": True,
     "dontneed_lock": "vma_lock",
@@ -86,7 +92,7 @@ _6_6 = _6_12 | {
     "folio_batches": False,
 }
 _6_1 = _6_6 | {"lock": "mmap_lock", "rss_batch": 64}
-_5_15 = _6_1 | {"memcg_batch": 32}
+_5_15 = _6_1 | {"memcg_batch": 32, "prefetch_buddy": True}
 
 OPTIONS = _NEWEST
 CHOICES = {
@@ -144,6 +150,7 @@ WRITE_SHARED = (
         "pte.none",
         inc("page.mapcount", cost="rmap"),
         *count_page(),
+        work("page_statistics"),
         set_pte(),
         otherwise=(put_page(),),
     ),

@@ -50,6 +50,7 @@ def features_of(workload: Workload, machine: Machine) -> tuple[tuple[str, Any], 
         ("counts_tables", machine.locks.pmd_locks),
         ("vma_cache_of_mm", machine.locks.vma_cache == "mm"),
         *((("fault", workload.fault),) if workload.writes else ()),
+        *((("maps_only", True),) if workload.maps_only else ()),
         *((("memcg_depth", workload.memcg_depth),) if workload.allocates else ()),
         *((("sweep_end", workload.after_sweep),) if workload.writes else ()),
     )

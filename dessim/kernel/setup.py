@@ -159,6 +159,7 @@ class Setup:
         """Number of pages of a frame: of a folio of anonymous memory, else 1."""
         return 1 << self.workload.anon_order if self.workload.fault == "anonymous" else 1
 
+    @property
     def pages_of_sweep(self) -> int:
         """Number of pages of its region that a task touches before it unmaps it: at least one."""
         return max(1, self.region_pages * self.workload.touched_ppm // 1_000_000)

@@ -8,6 +8,7 @@ from dessim.kernel.alphabet import Step
 from dessim.kernel.assembler import Program, assemble
 from dessim.kernel.balance import UnbalancedError, find_imbalance
 from dessim.kernel.memory_words import MAX_LEVELS
+from dessim.kernel.paging_programs import paging_program
 from dessim.kernel.programs import actor_program, attempt_program, fault_program
 from dessim.kernel.write_programs import writing_program
 from dessim.registry.catalogue import (
@@ -34,6 +35,7 @@ def thread_program(
     maps_file: bool = False,
     fault: str = "read",
     memcg_depth: int = 0,
+    advice: str = "",
 ) -> Program:
     """Return the whole program of a faulting thread under a scheme.
 
@@ -55,6 +57,8 @@ def thread_program(
         What faults do: ``read``, or one of the scheme's own ``faults``.
     memcg_depth : int
         Page counters that memory is charged to.
+    advice : str
+        What madvise said of a file that is read by windows; empty: page by page.
 
     Raises
     ------
@@ -75,7 +79,11 @@ def thread_program(
     options.update(page_cache_changes=page_cache_changes, reads_ahead=reads_ahead, unmaps=unmaps)
     options.update(vma_locks=fault_lock == "vma_lock", counts_tables=counts_tables)
     options.update(vma_cache_of_mm=vma_cache_of_mm, maps_file=maps_file, second_attempts=True)
-    return _balanced(scheme, assemble(whole_life(around, slow_path, fault_lock), options))
+    if advice:
+        steps = paging_program(around, fault_lock, advice, leave=exit.EXIT)
+    else:
+        steps = whole_life(around, slow_path, fault_lock)
+    return _balanced(scheme, assemble(steps, options))
 
 
 def _writing(

@@ -158,7 +158,7 @@ def command_next(w: World, task: int, pc: int, target: int) -> int:
 
 
 def command_ps(w: World, task: int, now: int) -> int:
-    """Return ps until a command is through: what the ceilings hold it up, its latency, its pages."""
+    """Return ps until a command is through: held up by ceilings, its latency, its pages."""
     x = own_at(w, task)
     g = w[H_PAGING]
     j = command_at(w, w[x + X_COMMAND])

@@ -8,6 +8,7 @@ simulated.
 """
 
 from math import isqrt
+from typing import Any
 
 import numpy as np
 
@@ -111,7 +112,8 @@ def _cached_pages(w: Words, setup: Setup, sizes: Sizes) -> None:
     """Give the pages that are cached at the start their frames; the least recent come first."""
     base, words = int(w[lay.H_PAGE]), sizes.page_words
     pages = w[base : base + setup.pages * words].reshape(-1, words)
-    drawn = philox(int(w[lay.H_KEY]), np.arange(setup.pages, dtype=np.uint64), lay.DRAW_CACHED)
+    numbers: Any = np.arange(setup.pages, dtype=np.uint64)
+    drawn: Any = philox(int(w[lay.H_KEY]), numbers, lay.DRAW_CACHED)
     wanted = np.flatnonzero(pages[:, lay.P_FLAGS] & lay.FLAG_OURS)
     order = wanted[np.argsort(drawn[wanted].astype(np.int64), kind="stable")]
     nodes = nodes_used(setup, sizes)

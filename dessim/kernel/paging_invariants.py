@@ -65,11 +65,13 @@ def _check_lru(w: World, node: int, zone: int) -> list[int]:
 
 def _places(w: World) -> dict[str, list[int]]:
     """Return where all frames are that hold no page of the file."""
-    places = {"the page cache": []}
+    places: dict[str, list[int]] = {}
     for node, zone in enumerate(zones(w)):
         free = places[f"the free list of node {node}"] = _walk(w, w[zone + lay.Z_HEAD], lay.F_NEXT)
         if len(free) != w[zone + lay.Z_FREE]:
-            raise BrokenError(f"node {node} has {len(free)} free frames, not {w[zone + lay.Z_FREE]}")
+            raise BrokenError(
+                f"node {node} has {len(free)} free frames, not {w[zone + lay.Z_FREE]}"
+            )
     for cpu in cpus(w):
         listed = places[f"the list of CPU {cpu}"] = _walk(w, w[cpu + lay.U_PCP_HEAD], lay.F_NEXT)
         if len(listed) != w[cpu + lay.U_PCP_COUNT]:
@@ -135,7 +137,9 @@ def _check_lists(w: World, holds: set[int]) -> None:
     for cpu in cpus(w):
         waiting = _walk(w, w[cpu + lay.U_LRU_HEAD], lay.F_LRU_NEXT)
         if len(waiting) != w[cpu + lay.U_LRU_COUNT]:
-            raise BrokenError(f"{len(waiting)} pages wait for the LRU, not {w[cpu + lay.U_LRU_COUNT]}")
+            raise BrokenError(
+                f"{len(waiting)} pages wait for the LRU, not {w[cpu + lay.U_LRU_COUNT]}"
+            )
         listed += waiting
     for task in range(w[lay.H_TASKS]):
         x = _own(w, task)

@@ -53,7 +53,11 @@ def missing(advice: str, fault_lock: str, name: str) -> tuple[Step, ...]:
     """
     plan = Step("plan_sync", ADVICE[advice])
     read = read_window(name)
-    way = (plan, *read, unlock(fault_lock)) if advice == "random" else (plan, unlock(fault_lock), *read)
+    way = (
+        (plan, *read, unlock(fault_lock))
+        if advice == "random"
+        else (plan, unlock(fault_lock), *read)
+    )
     return (
         count("major_faults"),
         Step("fault_kind", 1),
@@ -129,9 +133,7 @@ def found(advice: str, fault_lock: str, name: str, *, folios: bool) -> tuple[Ste
     )
 
 
-def attempt(
-    around: tuple[Step, ...], advice: str, fault_lock: str, name: str
-) -> tuple[Step, ...]:
+def attempt(around: tuple[Step, ...], advice: str, fault_lock: str, name: str) -> tuple[Step, ...]:
     """Return one attempt at a fault, from taking its lock to dropping it."""
     hits = (Step("count_hits", 0),) if around else ()
     return (
@@ -247,5 +249,3 @@ def device_loop_program(pages: int, direction: int) -> tuple[Step, ...]:
         label("stop"),
         Step("stop", category="device"),
     )
-
-

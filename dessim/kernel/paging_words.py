@@ -102,7 +102,9 @@ def shrink_inactive(name: str) -> tuple[Step, ...]:
 def shrink_active(name: str) -> tuple[Step, ...]:
     """Return the steps that move up to 32 pages from the active list to the inactive one."""
     again = f"{name}_active"
-    looked = trylock_page(*LOOK_AT_PTES, Step("keep_page"), unlock_page(), busy=(Step("keep_page"),))
+    looked = trylock_page(
+        *LOOK_AT_PTES, Step("keep_page"), unlock_page(), busy=(Step("keep_page"),)
+    )
     return (
         lock("lru_lock"),
         Step("isolate", 1),
@@ -147,7 +149,10 @@ def allocate_for_file(name: str) -> tuple[Step, ...]:
         Step("wake_kswapd"),
         label(again),
         *refill(1),
-        Step("list_empty", body=(*reclaim(name, direct=True), Step("list_empty", body=(go_to(again),)))),
+        Step(
+            "list_empty",
+            body=(*reclaim(name, direct=True), Step("list_empty", body=(go_to(again),))),
+        ),
     )
     return (
         Step("pcp_empty", body=(*refill(0), Step("list_empty", body=slow))),

@@ -199,7 +199,7 @@ def evict_page(w: World, task: int, done: int) -> None:
 
 
 def flush_unmapped(w: World, task: int) -> None:
-    """Flush what a round unmapped from the TLBs of all CPUs that run an mm of the file: all of it."""
+    """Flush the TLBs of all CPUs that run an mm of the file, once for what a round unmapped."""
     x = own_at(w, task)
     if w[x + X_UNMAPPED] == 0:
         return

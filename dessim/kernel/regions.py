@@ -9,8 +9,8 @@ import numpy.typing as npt
 from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
 from dessim.kernel.assembler import Program, assemble, link
-from dessim.kernel.placement import Cpu, cpu_of
 from dessim.kernel.paging_programs import kswapd_program, slot_program
+from dessim.kernel.placement import Cpu, cpu_of
 from dessim.kernel.programs import creator_program, device_program
 from dessim.kernel.setup import Setup, WorldError
 from dessim.model.units import PPM
@@ -98,7 +98,9 @@ def sizes_of(setup: Setup) -> Sizes:
         If pages have to be read and the machine has no device.
     """
     topology = setup.machine.topology
-    if (setup.page_cache_changes or setup.workload.commands) and setup.machine.device.read_latency_ps == 0:
+    if (
+        setup.page_cache_changes or setup.workload.commands
+    ) and setup.machine.device.read_latency_ps == 0:
         raise WorldError(
             f"pages of workload {setup.workload.name!r} have to be read, but machine"
             f" {setup.machine.name!r} has no device: give it device.read_latency"

@@ -177,7 +177,9 @@ def _time_by_category(w: World) -> dict[str, int]:
     tasks = [first + task * lay.T_WORDS for task in range(int(w[lay.H_WORKERS]))]
     found = {name: sum(int(w[t + i]) for t in tasks) for i, name in enumerate(lay.CATEGORIES)}
     if not w[lay.H_PAGING]:
-        found = {n: ps for n, ps in found.items() if n not in lay.CATEGORIES[lay.N_PAGING_CATEGORIES :]}
+        found = {
+            n: ps for n, ps in found.items() if n not in lay.CATEGORIES[lay.N_PAGING_CATEGORIES :]
+        }
     of_memory = lay.CATEGORIES[lay.N_FILE_CATEGORIES : lay.N_PAGING_CATEGORIES]
     if not w[lay.H_FRAME] and not any(found[name] for name in of_memory):
         return {name: ps for name, ps in found.items() if name not in of_memory}
@@ -223,7 +225,7 @@ def check_at_rest(w: World) -> None:
     if any(w[int(w[lay.H_BUCKET]) + i] for i in range(int(w[lay.H_BUCKETS]))):
         raise InvariantError("somebody sleeps on a page at the end")
     if w[lay.H_FRAME] and w[lay.H_PAGING]:
-        check_paging_at_rest(w if isinstance(w, list) else w.tolist())
+        check_paging_at_rest(w if isinstance(w, list) else [int(word) for word in w])
     elif w[lay.H_FRAME]:
         check_memory_at_rest(w if isinstance(w, list) else [int(word) for word in w])
     if w[lay.H_IO_HEAD]:

@@ -284,6 +284,12 @@ def interrupt(w: World, t: int, now: int) -> int:
     return now + ps
 
 
+def irqs_on(w: World, task: int) -> int:
+    """Return whether a task's CPU takes interrupts now."""
+    g = w[H_PAGING]
+    return g == 0 or w[w[g + G_TASK] + task * X_WORDS + X_IRQS_OFF] == 0
+
+
 def own_next_ps(w: World, task: int) -> int:
     """Return when a task goes on that cannot do so now: ASLEEP, or a time if it knows that itself.
 
@@ -338,7 +344,7 @@ def advance_at(w: World, task: int, pc: int, now: int) -> int:
     if w[t + T_DUE] and w[i + I_PRIVATE] == PRIVATE_NEVER:
         if w[t + T_DUE] & DUE_LATENCY:
             record_latency(w, t)
-        if w[t + T_DUE] and w[t + T_QUEUED] == 0 and w[t + T_GRANT] < 0:
+        if w[t + T_DUE] and w[t + T_QUEUED] == 0 and w[t + T_GRANT] < 0 and irqs_on(w, task):
             return interrupt(w, t, now)
     done = now
     if w[i + I_TIMED]:

@@ -14,9 +14,20 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
-from dessim.model.document import Document
 from dessim.model.costs import COMMAND_FIELDS
-from dessim.model.fields import Count, Model, Name, Text, Time, Unit, describe, refuse, yaml_form
+from dessim.model.document import Document
+from dessim.model.fields import (
+    Count,
+    Model,
+    Name,
+    Text,
+    Time,
+    Unit,
+    describe,
+    refuse,
+    yaml_form,
+    yaml_key,
+)
 from dessim.model.growth import AUTO
 from dessim.model.machine import Machine
 from dessim.model.precision import wanted

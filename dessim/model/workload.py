@@ -57,7 +57,11 @@ _LOCK_LOOP_FIELDS = (
     "iterations",
 )
 _DEVICE_LOOP_FIELDS = ("command_pages", "direction", "iterations")
-KINDS = {"faults": _FAULT_FIELDS, "lock_loop": _LOCK_LOOP_FIELDS, "device_loop": _DEVICE_LOOP_FIELDS}
+KINDS = {
+    "faults": _FAULT_FIELDS,
+    "lock_loop": _LOCK_LOOP_FIELDS,
+    "device_loop": _DEVICE_LOOP_FIELDS,
+}
 """Kind of a workload -> the keys that belong to it."""
 Kind = Literal["faults", "lock_loop", "device_loop"]
 
@@ -316,7 +320,7 @@ class Workload(Model):
             text = "access 'blocks' and block_pages belong together: give both, or neither"
             found.append(_of("block_pages", text))
         if not self.advice:
-            only = [name for name in ("memory_share_ppm", "touches", "block_pages") if name in given]
+            only = [name for name in PAGING_FIELDS[1:] if name in given]
             text = "needs an advice: normal, random or sequential"
             return found + [_of(yaml_key(name), f"'{yaml_key(name)}' {text}") for name in only]
         name = f"advice '{self.advice}'"

@@ -263,8 +263,7 @@ L_OWN = _line.word()  # core << 2 | state
 L_FREE = _line.word()  # time from which another core may take the line
 L_QUEUE = _line.word()  # first waiting task + 1 | (last waiting task + 1) << 20
 L_HOME = _line.word()  # memory node
-_OBJECT = _line.words(4)  # of the object on the line
-assert _OBJECT == A_STATE
+_OBJECT = _line.words(4)  # of the object on the line: A_STATE
 L_ARRIVE = _line.word()  # when the last transfer arrives: an SMT sibling cannot use it before
 L_MASK = _line.end()  # sharers, MASK_BITS cores a word: as many words as a machine needs
 

@@ -156,10 +156,9 @@ def pmd_locks_of(setup: Setup, tables: int, mappings: int, mms: int) -> tuple[Pm
     return tuple(found)
 
 
-def allocate(setup: Setup, sizes: Sizes) -> Words:
-    """Reserve all regions and note in the header where they begin."""
+def _header(setup: Setup, sizes: Sizes) -> dict[int, int]:
+    """Return the regions of which the header says where they begin, and their words."""
     topology = setup.machine.topology
-    regions = _Regions()
     header = {
         lay.H_PROG: len(sizes.words),
         lay.H_CPU: topology.n_cpus * lay.U_WORDS,
@@ -193,7 +192,13 @@ def allocate(setup: Setup, sizes: Sizes) -> Words:
     if setup.workload.commands:
         header |= {lay.H_PAGING: lay.G_WORDS}
         header[lay.H_SERIES] += lay.N_PAGING_SERIES * lay.SERIES_BINS
-    bases = {slot: regions.take(words) for slot, words in header.items()}
+    return header
+
+
+def allocate(setup: Setup, sizes: Sizes) -> Words:
+    """Reserve all regions and note in the header where they begin."""
+    regions = _Regions()
+    bases = {slot: regions.take(words) for slot, words in _header(setup, sizes).items()}
     tables = regions.take(sizes.mappings * sizes.tables * 2 * sizes.line_words)
     ptes = regions.take(sizes.mappings * sizes.tables * (lay.TABLE_PAGES >> lay.PTE_SHIFT))
     vma_locks = regions.take(sizes.mappings * sizes.line_words)
@@ -201,7 +206,7 @@ def allocate(setup: Setup, sizes: Sizes) -> Words:
     paging = paging_regions(setup, sizes)
     behind = {slot: regions.take(words) for slot, words in paging.items()}
     tlb_words = _tlb_words(setup)
-    tlb = regions.take(topology.n_cores * tlb_words)
+    tlb = regions.take(setup.machine.topology.n_cores * tlb_words)
     w = np.zeros(regions.size, dtype=np.int64)
     if tlb_words:
         w[lay.H_TLB], w[lay.H_TLB_WORDS] = tlb, tlb_words

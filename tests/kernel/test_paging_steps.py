@@ -156,3 +156,8 @@ def test_fault_kind_remembers_whether_a_fault_waited_for_the_device():
 def test_watermarks_are_those_of_a_machine_with_so_much_memory(frames, expected):
     """min_free_kbytes = sqrt(16 KiB x memory), then 0.1 % of memory or a quarter of it apart."""
     assert watermarks(frames) == expected
+
+
+def test_the_open_files_state_lies_where_objects_lie_on_their_lines():
+    """Behind owner, time, queue and home, as the words of a page do."""
+    assert lay.A_STATE == lay.P_FLAGS

@@ -259,7 +259,7 @@ def growths_of(validation: Entry, machine: Machine) -> dict[str, Growths]:
     validation : dict
         Of the machine, on all measured cells.
     machine : Machine
-        If it was calibrated, its record tells what fits to few threads got wrong with more.
+        If it was calibrated, its record shows what fits to few threads got wrong with more.
     """
     cells = validation["cells"] if machine.calibration is None else []
     own = splits(cells) if machine.calibration is None else machine.calibration.left_out or ()

@@ -287,14 +287,19 @@ def literature(expected: Path) -> list[Document]:
     return [
         {name: row[name] for name in place}
         | {
-            name: f"{math.log(float(row[f'simulated_{name}']) / float(row[f'measured_{name}'])):.6f}"
-            if row[f"simulated_{name}"] and row[f"measured_{name}"]
-            else ""
+            name: log_error(row[f"simulated_{name}"], row[f"measured_{name}"])
             for name in (SECONDS, FAULTS)
         }
         | {"doubtful": row["doubtful"]}
         for row in rows
     ]
+
+
+def log_error(simulated: str, measured: str) -> str:
+    """Logarithm of simulated over measured; empty where one of them is."""
+    if not simulated or not measured:
+        return ""
+    return f"{math.log(float(simulated) / float(measured)):.6f}"
 
 
 def write_literature() -> None:

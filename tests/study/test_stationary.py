@@ -67,7 +67,7 @@ SLOW = SizePair(1086.0, 1000.0, 0.05, "unsure", (0.89, 0.97))
 
 
 def test_a_slow_drift_of_the_tail_is_flagged(tmp_path: Path) -> None:
-    """p99 has no interval, nor has a count that is not shown to agree; what agrees keeps its own."""
+    """p99 has no interval, nor has a count that is not shown to agree; what agrees has its own."""
     agreed = SizePair(1.0, 1.0, 0.05, "agree")
     summary = six_runs(tmp_path, fault_latency_ns_p99=SLOW, completion_s=agreed)
     assert "size_unsure" in summary.flags

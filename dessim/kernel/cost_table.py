@@ -100,6 +100,12 @@ COST_FOLIO_TAIL = index("folio_tail")
 COST_SET_PTE = index("set_pte")
 COST_FORK_PTE = index("fork_pte")
 COST_FORK_PAGE = index("fork_page")
+COST_DEVICE_WRITE = index("device_write")
+COST_SUBMIT = index("submit_command")
+COST_COMPLETE = index("complete_command")
+COST_COMPLETE_PAGE = index("complete_page")
+COST_ISOLATE = index("isolate_page")
+COST_PUTBACK = index("putback_page")
 
 # A line at hand costs COST_LOCAL + LINE_*: these three stand in the order of the accesses.
 assert index("local_store") == COST_LOCAL + LINE_STORE

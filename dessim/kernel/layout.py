@@ -21,7 +21,9 @@ from dessim.kernel.account_names import *
 from dessim.kernel.draw_names import *
 from dessim.kernel.frame_names import *
 from dessim.kernel.latency_names import *
+from dessim.kernel.line_names import *
 from dessim.kernel.order_names import *
+from dessim.kernel.paging_names import *
 from dessim.kernel.record import Record
 
 World = MutableSequence[int]
@@ -176,6 +178,7 @@ H_BATCHED = _header.word()  # 1: the ptes of a folio are unmapped, or copied, in
 H_BUDDY_MISS = _header.word()  # parts per million of a buddy's miss that its prefetch leaves
 H_SWEEP = _header.word()  # pages of a region that a sweep touches
 H_RWSEM = _header.word()  # 1: mmap_lock is an rwsem (`rwsem`), 0: it is granted in order
+H_PAGING = _header.word()  # base of the record of a file larger than memory (G_*), or 0
 H_WORDS = _header.end(multiple=8)
 
 # Words of the header that steps change. The others stay as setting up left them, and so do the
@@ -270,7 +273,7 @@ L_OWN = _line.word()  # core << 2 | state
 L_FREE = _line.word()  # time from which another core may take the line
 L_QUEUE = _line.word()  # first waiting task + 1 | (last waiting task + 1) << 20
 L_HOME = _line.word()  # memory node
-_OBJECT = _line.words(4)  # of the object on the line
+_OBJECT = _line.words(4)  # of the object on the line: A_STATE
 L_ARRIVE = _line.word()  # when the last transfer arrives: an SMT sibling cannot use it before
 L_MASK = _line.end()  # sharers, MASK_BITS cores a word: as many words as a machine needs
 
@@ -390,24 +393,7 @@ ENDED = -2
 HALTED = -3  # nothing goes on: a BUG_ON that the run does not survive, or a step without meaning
 
 FLAG_LOCKED, FLAG_UPTODATE, FLAG_OURS, FLAG_READAHEAD = 1, 2, 4, 8
+FLAG_REFERENCED, FLAG_ACTIVE, FLAG_WORKINGSET = 16, 32, 64
 
 LOOKS_FIRST, LOOKS_AGAIN, SLEEPS_ON_PAGE = 0, 1, 2
-ACCESS_SEQUENTIAL, ACCESS_RANDOM, ACCESS_ONE_PER_TABLE, ACCESS_OWN_REGION = 0, 1, 2, 3
-LOCK_TICKET, LOCK_MCS, LOCK_TEST_AND_SET = 0, 1, 2
-HAND_OVER_RACING, HAND_OVER_FAIR, HAND_OVER_BOUNDED = 0, 1, 2
-LOCK_MMAP, LOCK_PAGE_TABLE, LOCK_PTL, LOCK_FREE_STANDING = 0, 1, 2, 3
-LOCK_I_MMAP, LOCK_TREE, LOCK_VMA = 4, 5, 6
-LOCK_ZONE, LOCK_LRU = 7, 8  # of the task's own node
-
-# who uses a task's page tables; PMDS_OWN: nor has anybody else the locks of the PMD pages above
-TABLES_SHARED, TABLES_OWN, PMDS_OWN = 0, 1, 2
-LINE_LOAD, LINE_STORE, LINE_RMW = 0, 1, 2
-NO_LINE, PAGE_LINE, PTE_LINE, LOCK_LINE, MMAP_LINE, VMA_LINE = 0, 1, 2, 3, 4, 5
-MEMCG_LINE, RSS_LINE = 6, 7
-OWN_RULE = 16  # with a line or without: a rule of its own says what comes after the line
-# distances, nearest first; memory rows use SAME_SOCKET for local memory
-SAME_CORE, SAME_L3, SAME_SOCKET, ONE_HOP, TWO_HOPS = 0, 1, 2, 3, 4
-N_DISTANCES = 6  # a sixth word: the SMT sibling's share of a coalesced transfer
-SIBLING = 5
-
 DUE_LATENCY, DUE_INTERRUPT = 1, 2  # a latency to record; handlers to run

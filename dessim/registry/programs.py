@@ -1,13 +1,16 @@
 """From a scheme or an actor, with its options, to the program that a task runs."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from dessim.actors import after_sweep, exit, munmap, remap
 from dessim.kernel.alphabet import Step
 from dessim.kernel.assembler import Program, assemble
 from dessim.kernel.balance import UnbalancedError, find_imbalance
 from dessim.kernel.memory_words import MAX_LEVELS
+from dessim.kernel.paging_programs import paging_program
 from dessim.kernel.programs import actor_program, attempt_program, fault_program
 from dessim.kernel.write_programs import writing_program
 from dessim.registry.catalogue import (
@@ -21,32 +24,12 @@ from dessim.registry.catalogue import (
 from dessim.schemes import no_fault_around
 
 
-def thread_program(
-    scheme: Scheme,
-    chosen: Mapping[str, Option],
-    fault_around_order: int,
-    *,
-    page_cache_changes: bool = False,
-    reads_ahead: bool = False,
-    unmaps: bool = False,
-    counts_tables: bool = True,
-    vma_cache_of_mm: bool = True,
-    maps_file: bool = False,
-    fault: str = "read",
-    memcg_depth: int = 0,
-    sweep_end: str = "munmap",
-    maps_only: bool = False,
-) -> Program:
-    """Return the whole program of a faulting thread under a scheme.
+@dataclass(frozen=True)
+class Features:
+    """What a workload makes possible, and what the machine's kernel does.
 
-    Parameters
+    Attributes
     ----------
-    scheme : Scheme
-    chosen : dict
-        Options that differ from the scheme's defaults.
-    fault_around_order : int, 0..9
-        0 is no fault-around: the kernel then does not call it, and every scheme that takes the
-        mmap lock is ``no_fault_around``.
     page_cache_changes, reads_ahead, unmaps, maps_file : bool
         What the workload makes possible: steps that could never matter are left out.
     counts_tables : bool
@@ -61,6 +44,38 @@ def thread_program(
         What a task does with its region after each sweep: as a workload's ``after_sweep``.
     maps_only : bool
         Whether tasks map and unmap their regions and touch nothing.
+    advice : str
+        What madvise said of a file that is read by windows; empty: page by page.
+    """
+
+    page_cache_changes: bool = False
+    reads_ahead: bool = False
+    unmaps: bool = False
+    counts_tables: bool = True
+    vma_cache_of_mm: bool = True
+    maps_file: bool = False
+    fault: str = "read"
+    memcg_depth: int = 0
+    sweep_end: str = "munmap"
+    maps_only: bool = False
+    advice: str = ""
+
+
+def thread_program(
+    scheme: Scheme, chosen: Mapping[str, Option], fault_around_order: int, **features: Any
+) -> Program:
+    """Return the whole program of a faulting thread under a scheme.
+
+    Parameters
+    ----------
+    scheme : Scheme
+    chosen : dict
+        Options that differ from the scheme's defaults.
+    fault_around_order : int, 0..9
+        0 is no fault-around: the kernel then does not call it, and every scheme that takes the
+        mmap lock is ``no_fault_around``.
+    **features
+        Those of ``Features`` that differ from its defaults.
 
     Raises
     ------
@@ -69,47 +84,36 @@ def thread_program(
     UnbalancedError
         If a path through it keeps a lock or a reference.
     """
-    options = options_of(scheme, chosen) | {"maps_only": maps_only}
-    if fault != "read":
-        end = after_sweep.after_sweep(sweep_end, _unmapping(fault))
-        return _writing(scheme, options, fault, memcg_depth, end, counts_tables=counts_tables)
+    what = Features(**features)
+    options = options_of(scheme, chosen)
+    if what.fault != "read":
+        return _writing(scheme, options, what)
     fault_lock = scheme.lock_of(options)
     around, slow_path = scheme.fault_around, scheme.slow_path
     if fault_around_order == 0:
         around = ()
-        if fault_lock == "mmap_lock":
-            slow_path = no_fault_around.SLOW_PATH
-    options.update(page_cache_changes=page_cache_changes, reads_ahead=reads_ahead, unmaps=unmaps)
-    options.update(vma_locks=fault_lock == "vma_lock", counts_tables=counts_tables)
-    options.update(vma_cache_of_mm=vma_cache_of_mm, maps_file=maps_file, second_attempts=True)
-    return _balanced(scheme, assemble(whole_life(around, slow_path, fault_lock), options))
+        slow_path = no_fault_around.SLOW_PATH if fault_lock == "mmap_lock" else slow_path
+    options.update(page_cache_changes=what.page_cache_changes, reads_ahead=what.reads_ahead)
+    options.update(unmaps=what.unmaps, counts_tables=what.counts_tables)
+    options.update(vma_cache_of_mm=what.vma_cache_of_mm, maps_file=what.maps_file)
+    options.update(vma_locks=fault_lock == "vma_lock", second_attempts=True)
+    steps = whole_life(around, slow_path, fault_lock, what.advice)
+    return _balanced(scheme, assemble(steps, options))
 
 
-def _unmapping(fault: str) -> tuple[Step, ...]:
-    """Return how the pages of a kind of fault are unmapped and freed."""
-    return remap.UNMAP_FILE if fault == "write_shared" else remap.UNMAP_MEMORY
-
-
-def _writing(
-    scheme: Scheme,
-    options: dict[str, Option],
-    fault: str,
-    memcg_depth: int,
-    sweep_end: tuple[Step, ...],
-    *,
-    counts_tables: bool,
-) -> Program:
+def _writing(scheme: Scheme, options: dict[str, Option], what: Features) -> Program:
     """Return the whole program of a thread whose faults write."""
-    if fault not in scheme.faults:
+    if what.fault not in scheme.faults:
         some = ", ".join(columns())
-        raise UnknownScheme(f"scheme {scheme.name!r} knows no {fault} faults; {some} do")
-    options.update({f"memcg_level_{i}": i < memcg_depth for i in range(MAX_LEVELS)})
-    options.update(counts_tables=counts_tables)
+        raise UnknownScheme(f"scheme {scheme.name!r} knows no {what.fault} faults; {some} do")
+    options.update({f"memcg_level_{i}": i < what.memcg_depth for i in range(MAX_LEVELS)})
+    options.update(counts_tables=what.counts_tables, maps_only=what.maps_only)
+    pages = remap.UNMAP_FILE if what.fault == "write_shared" else remap.UNMAP_MEMORY
     steps = writing_program(
-        scheme.faults[fault],
-        remap=sweep_end,
+        scheme.faults[what.fault],
+        remap=after_sweep.after_sweep(what.sweep_end, pages),
         leave=exit.EXIT,
-        of_file=fault != "anonymous",
+        of_file=what.fault != "anonymous",
     )
     return _balanced(scheme, assemble(steps, options))
 
@@ -132,9 +136,17 @@ def faulting_program(scheme: Scheme, chosen: Mapping[str, Option]) -> Program:
 
 
 def whole_life(
-    fault_around: tuple[Step, ...], slow_path: tuple[Step, ...], fault_lock: str = "mmap_lock"
+    fault_around: tuple[Step, ...],
+    slow_path: tuple[Step, ...],
+    fault_lock: str = "mmap_lock",
+    advice: str = "",
 ) -> tuple[Step, ...]:
-    """Return a thread's steps around the two parts of a scheme, its munmap and exit included."""
+    """Return a thread's steps around the two parts of a scheme, its munmap and exit included.
+
+    A file that is read by windows has a slow path of its own, the same for all schemes.
+    """
+    if advice:
+        return paging_program(fault_around, fault_lock, advice, leave=exit.EXIT)
     return fault_program(
         fault_around, slow_path, fault_lock, munmap=munmap.AFTER_TOUCHING, leave=exit.EXIT
     )

@@ -14,6 +14,7 @@ from dessim.cli.compare import compare
 from dessim.cli.exit_codes import FAILED, INTERRUPTED, NOBODY_READS, USAGE
 from dessim.cli.explain import explain
 from dessim.cli.figure import figure
+from dessim.cli.import_trace import import_trace
 from dessim.cli.predict import predict
 from dessim.cli.report import report
 from dessim.cli.run import run
@@ -90,6 +91,6 @@ def main() -> None:
 
 for command in (
     *(run, list_command, show, schema, figure, report, compare, status, clean, export),
-    *(validate, calibrate, predict, explain, trace, check),
+    *(validate, calibrate, predict, explain, trace, check, import_trace),
 ):
     main.add_command(command)

@@ -39,13 +39,18 @@ class UnreadableError(UserError):
         super().__init__(f"{path}: {reason}")
 
 
-def read_file(path: str | Path, most: int = MAX_RESULT_BYTES) -> bytes:
-    """Read a regular file of at most so many bytes.
+def open_regular(path: str | Path) -> tuple[int, os.stat_result]:
+    """Open a regular file for reading, without waiting for anybody.
+
+    Returns
+    -------
+    int, os.stat_result
+        Its descriptor, which the caller closes, and what it is.
 
     Raises
     ------
     UnreadableError
-        If it cannot be read, is no regular file, or is larger.
+        If it cannot be opened or is no regular file.
     """
     try:
         # Not `open`: a FIFO without a writer would block for ever.
@@ -64,6 +69,18 @@ def read_file(path: str | Path, most: int = MAX_RESULT_BYTES) -> bytes:
         raise UnreadableError(
             path, "this is a folder, not a file" if folder else "this is not a file"
         )
+    return descriptor, status
+
+
+def read_file(path: str | Path, most: int = MAX_RESULT_BYTES) -> bytes:
+    """Read a regular file of at most so many bytes.
+
+    Raises
+    ------
+    UnreadableError
+        If it cannot be read, is no regular file, or is larger.
+    """
+    descriptor, status = open_regular(path)
     with open(descriptor, "rb", buffering=0) as file:
         try:
             data = b"" if status.st_size > most else _all_of(file, status.st_size, most)

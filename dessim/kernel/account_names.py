@@ -77,8 +77,11 @@ COUNTERS = (
     "lru_flushes",
     "lru_removals",
     "frames_filled",
+    "late_faults",
+    "late_ps",
 )
 N_FILE_COUNTERS = COUNTERS.index("zone_refills")  # those of workloads that allocate no memory
+N_MEMORY_COUNTERS = COUNTERS.index("late_faults")  # and of those that replay no trace
 N_MINOR_FAULTS = COUNTERS.index("minor_faults")
 N_PAGES_MAPPED = COUNTERS.index("pages_mapped")
 N_TOUCHES = COUNTERS.index("touches")
@@ -99,5 +102,7 @@ N_ZONE_DRAINS = COUNTERS.index("zone_drains")
 N_LRU_FLUSHES = COUNTERS.index("lru_flushes")
 N_LRU_REMOVALS = COUNTERS.index("lru_removals")
 N_FRAMES_FILLED = COUNTERS.index("frames_filled")
+N_LATE_FAULTS = COUNTERS.index("late_faults")
+N_LATE_PS = COUNTERS.index("late_ps")
 N_BUG1 = COUNTERS.index("bug1")
 N_COUNTERS = len(COUNTERS)

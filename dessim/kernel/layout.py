@@ -168,6 +168,9 @@ H_STRUCT_MISS = (
 )  # base, per node: ps to read one of its struct pages that is in no cache
 H_NODE_ZERO = _header.word()  # ps of node bandwidth that zeroing a page takes
 H_NODE_COPY = _header.word()  # ps of node bandwidth that copying a page takes
+# --- a trace that is replayed: 0 elsewhere ---
+H_TRACE = _header.word()  # base of all tasks' accesses: page, then ps of think time or of arrival
+H_OPEN = _header.word()  # 1: accesses arrive at times of their own
 H_WORDS = _header.end(multiple=8)
 
 # Words of the header that steps change. The others stay as setting up left them, and so do the
@@ -228,7 +231,7 @@ T_TRIES = _task.word()  # races for a page lock lost since it queued
 T_EXCLUSIVE = _task.word()  # 1: it waits for the page lock itself, 0: only for its release
 T_ACTOR = _task.word()  # 1: it is not part of the workload
 T_EVERY = _task.word()  # actor: mean ps between two rounds
-T_RANGE = _task.word()  # actor: pages of one round
+T_RANGE = _task.word()  # actor: pages of one round; replay: pages of its own region
 T_HOME_MM = _task.word()  # the mm it runs in (an actor's T_MM moves from mapping to mapping)
 T_FROM = _task.word()  # where the cursor was before it went to the head of the folio
 T_SMT = _task.word()  # 1: another task runs on the core: use the slower row of costs
@@ -251,6 +254,8 @@ T_GATHERED = _task.word()  # how many there are
 T_RELEASED = _task.word()  # first frame + 1 that it has taken off the LRU and not yet freed
 T_UNCHARGED = _task.word()  # pages that it has freed and not yet uncharged
 T_RSS = _task.word()  # pages that it has mapped or unmapped and not yet added to its mm's count
+# base of its accesses of a trace, less those of which it has fewer than the task with most
+T_TRACE = _task.word()
 T_WORDS = _task.end(multiple=8)
 
 # --- cache line, and the objects that begin with one --------------------------------------------
@@ -374,6 +379,7 @@ FLAG_LOCKED, FLAG_UPTODATE, FLAG_OURS, FLAG_READAHEAD = 1, 2, 4, 8
 
 LOOKS_FIRST, LOOKS_AGAIN, SLEEPS_ON_PAGE = 0, 1, 2
 ACCESS_SEQUENTIAL, ACCESS_RANDOM, ACCESS_ONE_PER_TABLE, ACCESS_OWN_REGION = 0, 1, 2, 3
+ACCESS_TRACE = 4
 LOCK_TICKET, LOCK_MCS, LOCK_TEST_AND_SET = 0, 1, 2
 HAND_OVER_RACING, HAND_OVER_FAIR, HAND_OVER_BOUNDED = 0, 1, 2
 LOCK_MMAP, LOCK_PAGE_TABLE, LOCK_PTL, LOCK_FREE_STANDING = 0, 1, 2, 3

@@ -25,6 +25,7 @@ from dessim.kernel.operation import (
     PAGE,
     RANGE,
     REGION,
+    REPLAY,
     TASK,
 )
 
@@ -1077,6 +1078,21 @@ OP_FLUSH_REGION = operation(
     quiet=about.QUIET_ALWAYS,
 )
 LAST_REGION = _table.last(REGION)
+
+# --- steps of a task that replays a trace -------------------------------------------------------
+
+OP_ARRIVE = operation(
+    "arrive",
+    REPLAY,
+    "wait for the next access",
+    own_delay=True,
+    category="think",
+    private=ALWAYS,
+    quiet=about.QUIET_ALWAYS,
+    leaves_page=True,
+    at_rest=True,
+)
+LAST_REPLAY = _table.last(REPLAY)
 
 OPERATIONS = _table.closed(globals())
 """All rows by number."""

@@ -149,7 +149,7 @@ def read_result(w: World, pages_declared: int) -> RunResult:
         first_finish_ps=first_ps,
         finish_ps=last_ps,
         completion_ps=int(w[lay.H_END]),
-        counters={name: int(w[base + i]) for i, name in enumerate(_counters(w))},
+        counters={name: int(w[base + lay.COUNTERS.index(name)]) for name in _counters(w)},
         time_ps=time_ps,
         total_time_ps=total,
         latency_counts=latencies.counts,
@@ -182,8 +182,13 @@ def _time_by_category(w: World) -> dict[str, int]:
 
 
 def _counters(w: World) -> tuple[str, ...]:
-    """Return the counters of a run: those of memory only where faults allocate any."""
-    return lay.COUNTERS if w[lay.H_FRAME] else lay.COUNTERS[: lay.N_FILE_COUNTERS]
+    """Return the counters of a run: those of memory and traces only where there is any."""
+    names = dict.fromkeys(lay.COUNTERS[: lay.N_FILE_COUNTERS])
+    if w[lay.H_FRAME]:
+        names |= dict.fromkeys(lay.COUNTERS[lay.N_FILE_COUNTERS : lay.N_MEMORY_COUNTERS])
+    if w[lay.H_TRACE]:
+        names |= dict.fromkeys(lay.COUNTERS[lay.N_MEMORY_COUNTERS :])
+    return tuple(names)
 
 
 def check_at_rest(w: World) -> None:

@@ -35,6 +35,7 @@ from dessim.kernel.operation import (
     PAGE,
     RANGE,
     REGION,
+    REPLAY,
     TASK,
     check_effects,
 )
@@ -50,6 +51,7 @@ from dessim.kernel.pages import (
     io_next,
     page_step,
 )
+from dessim.kernel.replaying import replay_step
 from dessim.kernel.windows import folio_step, next_page, open_window
 
 
@@ -61,6 +63,8 @@ def choose_page(w: World, task: int) -> int:
         return access
     if w[H_ACCESS] == ACCESS_ONE_PER_TABLE:
         return access << TABLE_SHIFT
+    if w[H_ACCESS] == ACCESS_TRACE:
+        return w[w[t + T_TRACE] + 2 * access]
     if w[H_ACCESS] == ACCESS_OWN_REGION:
         return w[t + T_FIRST] + access % w[H_REGION]
     who = 0 if w[H_SAME_DRAWS] else task
@@ -88,7 +92,7 @@ def touch(w: World, task: int, pc: int, done: int, target: int) -> int:
         count(w, N_TOUCHES, 1)
         w[t + T_ACCESS] += 1
         w[t + T_TOUCHED] += 1
-        if w[t + T_ACCESS] < w[H_ACCESSES] and w[H_UNMAP_EVERY] == 0:
+        if w[t + T_ACCESS] < w[H_ACCESSES] and w[H_UNMAP_EVERY] == 0 and w[H_TRACE] == 0:
             w[t + T_PAGE] = choose_page(w, task)
             w[t + T_CURSOR] = w[t + T_PAGE]
             w[t + T_PC] = pc
@@ -270,6 +274,8 @@ def step(w: World, task: int, pc: int, done: int) -> int:
         return charge_step(w, t, i)
     if op <= LAST_REGION:
         return region_step(w, task, i, done)
+    if op <= LAST_REPLAY:
+        return replay_step(w, t, i, done)
     return MEANINGLESS
 
 
@@ -293,6 +299,7 @@ EFFECTS: dict[str, tuple[Callable[..., int], ...]] = {
     FRAME: (frame_step,),
     CHARGE: (charge_step,),
     REGION: (region_step,),
+    REPLAY: (replay_step,),
 }
 """Which function carries out the operations of a group."""
 check_effects(OPERATIONS, step, EFFECTS)

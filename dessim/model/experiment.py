@@ -15,12 +15,30 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from dessim.model.document import Document
-from dessim.model.fields import Count, Model, Name, Text, Time, Unit, describe, refuse, yaml_form
+from dessim.model.fields import (
+    Count,
+    Model,
+    Name,
+    Text,
+    Time,
+    Unit,
+    describe,
+    refuse,
+    yaml_form,
+    yaml_key,
+)
 from dessim.model.growth import AUTO
 from dessim.model.machine import Machine
 from dessim.model.precision import wanted
 from dessim.model.units import SIZE, format_quantity
-from dessim.model.workload import PAGE_BYTES, WRITE_FIELDS, ThreadCount, Workload, foreign_keys
+from dessim.model.workload import (
+    PAGE_BYTES,
+    TRACE_FIELDS,
+    WRITE_FIELDS,
+    ThreadCount,
+    Workload,
+    foreign_keys,
+)
 
 Scalar = bool | int | float | str
 """A swept value as results carry it."""
@@ -219,6 +237,9 @@ class Point(Model):
             machine.pop("frames")
             for name in WRITE_FIELDS:
                 workload.pop(name, None)
+        if not self.workload.replays:
+            for name in TRACE_FIELDS:
+                workload.pop(yaml_key(name), None)
         result: dict[str, Any] = {
             "machine": machine,
             "workload": workload,

@@ -15,7 +15,7 @@ from dessim.model.locate import find, names, unknown_name
 from dessim.model.machine import Machine
 from dessim.model.overrides import apply_overrides
 from dessim.model.profile import Cell, profile
-from dessim.model.references import References, load_named
+from dessim.model.references import References, load_named, with_trace_beside
 from dessim.model.sweep import (
     Assignment,
     Sweep,
@@ -63,7 +63,7 @@ def load_workload(name_or_path: str | FilePath) -> Workload:
         With all errors of the file.
     """
     document, problems = load_named(find("workloads", str(name_or_path)))
-    workload, more = validate(Workload, document)
+    workload, more = validate(Workload, with_trace_beside(document))
     return _checked(workload, [*problems, *more])
 
 
@@ -199,7 +199,8 @@ def _point(
     if simulate == AUTO:
         cap = cap_bytes(workload, threads, experiment.simulate_cap_bytes)
         simulate = first_bytes(workload, cap)
-    if simulate is not None and (workload.kind != "faults" or simulate >= workload.file_size_bytes):
+    whole = workload.kind != "faults" or workload.replays
+    if simulate is not None and (whole or simulate >= workload.file_size_bytes):
         simulate = cap = None  # nothing to scale: the same run as without the key
     point = Point(
         experiment=experiment.name,

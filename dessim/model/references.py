@@ -81,6 +81,8 @@ class References:
         name, problems = variant[0], list[Problem]()
         if name not in self._workloads:
             document, problems = self._document("workloads", cell, experiment, "workload")
+            if document is not None:
+                document = with_trace_beside(document)
             self._workloads[name] = None if document is None else (document, problems)
         known, workload = self._workloads[name], None
         if known is not None:
@@ -145,6 +147,14 @@ def load_named(path: FilePath) -> tuple[Document, list[Problem]]:
     if isinstance(document.data, dict) and "name" not in document.data:
         document = _named(document, path.stem)
     return document, problems
+
+
+def with_trace_beside(document: Document) -> Document:
+    """The same workload; a relative path of a trace is one from the folder of its file."""
+    path, folder = document.get(("trace",)), FilePath(document.source.name).parent
+    if not isinstance(path, str) or not path or "\0" in path or FilePath(path).is_absolute():
+        return document
+    return document.set(("trace",), str(folder / path), document.place(("trace",)))
 
 
 def _named(document: Document, name: str) -> Document:

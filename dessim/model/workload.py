@@ -31,6 +31,8 @@ Distribution = Literal["fixed", "exponential"]
 
 WRITE_FIELDS = ("fault", "file", "sweeps", "memcg_depth")
 """What only workloads say whose faults write: others are as if they did not exist."""
+TRACE_FIELDS = ("trace", "trace_sha256", "replay", "fault_time_ps")
+"""What only workloads say that replay a trace."""
 _FAULT_FIELDS = (
     "start",
     "access",
@@ -45,6 +47,7 @@ _FAULT_FIELDS = (
     "unmap_every_pages",
     "actors",
     *WRITE_FIELDS,
+    *TRACE_FIELDS,
 )
 _LOCK_LOOP_FIELDS = (
     "think_ps",
@@ -93,8 +96,21 @@ class Workload(Model):
     start_jitter_ppm: Ratio = 1_000_000
     """Spread of the starts around their interval: 1 is exponential-like, 0 is regular."""
 
-    access: Literal["sequential", "random", "one_per_table"] = "sequential"
-    """Order of the pages: all in a row, words at random, or one page per 2 MiB page table."""
+    access: Literal["sequential", "random", "one_per_table", "trace"] = "sequential"
+    """Order of the pages: all in a row, words at random, one page per 2 MiB page table, or as a
+    trace recorded it."""
+    trace: Text = ""
+    """Access `trace`: the file that `dessim import` wrote; a relative path is one from the folder
+    of the workload's file."""
+    trace_sha256: Annotated[Text, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    """Access `trace`: SHA-256 of that file, so that a result says what was replayed."""
+    replay: Literal["closed", "open"] = "closed"
+    """Access `trace`. `closed`: what lay between two faults of a task is think time before the
+    second. `open`: faults arrive when they were recorded, or as soon as the task is through with
+    the one before."""
+    fault_time_ps: Time = 0
+    """Access `trace`, replay `closed`: how long a recorded fault and its tracing took, which is no
+    think time."""
     mapping: Literal["per_thread", "shared", "per_process"] = "per_thread"
     """Own mapping of each thread in one mm, one mapping for all, or one mm each."""
     file_size_bytes: FileSize = 0
@@ -151,6 +167,11 @@ class Workload(Model):
         return self.kind == "faults" and self.start == "pthread_create"
 
     @property
+    def replays(self) -> bool:
+        """Whether accesses are those of a trace."""
+        return self.kind == "faults" and self.access == "trace"
+
+    @property
     def maps_file(self) -> bool:
         """Whether each thread maps the file before it begins."""
         return self.creates_threads and self.mapping == "per_thread"
@@ -173,8 +194,12 @@ class Workload(Model):
         defaults: dict[str, object] = {}
         if data.get("access") == "random":
             defaults["touches_per_page"] = 512
-        if data.get("access") == "one_per_table":
+        if data.get("access") in ("one_per_table", "trace"):
             defaults["page_touch"] = "touch_word"
+        if data.get("access") == "trace":
+            defaults["start"] = "interval"
+            if data.get("fault", "read") == "read":
+                defaults["mapping"] = "shared"
         if data.get("fault", "read") != "read":
             defaults |= {"file": "own", "start_stagger": "1us", "page_touch": "touch_word"}
             if "start_stagger_ps" in data:
@@ -220,9 +245,38 @@ class Workload(Model):
             text = "start 'pthread_create' needs threads of one process; mapping 'per_process' has"
             problems.append((("start",), f"{text} one thread each: use 'interval'"))
         problems += self._check_writes()
+        problems += self._check_trace()
         if "iterations" in self.model_fields_set and self.iterations == 0:
             problems.append((("iterations",), "must be at least 1, found 0"))
         return problems
+
+    def _check_trace(self) -> list[tuple[tuple[str | int, ...], str]]:
+        """What does not go together with a trace."""
+        given = self.model_fields_set
+        if not self.replays:
+            only = [name for name in TRACE_FIELDS if name in given and self.kind == "faults"]
+            return [
+                _of(yaml_key(name), f"'{yaml_key(name)}' needs access 'trace'") for name in only
+            ]
+        name = "access 'trace'"
+        wrong = {
+            "trace": not self.trace and f"{name} needs 'trace', a file that `dessim import` wrote",
+            "fault_time": "fault_time_ps" in given
+            and self.replay == "open"
+            and "fault_time is for replay 'closed': open replay has arrival times",
+            "start": self.start != "interval"
+            and f"{name} begins tasks when they were recorded: start is 'interval'",
+            "start_stagger": "start_stagger_ps" in given
+            and not self.writes
+            and f"{name} begins tasks when they were recorded: leave it out",
+            "page_touch": self.page_touch != "touch_word"
+            and f"{name} touches one word of a page: page_touch is 'touch_word'",
+            "sweeps": self.sweeps > 1 and f"{name} is replayed once",
+            "mapping": self.mapping != ("per_thread" if self.writes else "shared")
+            and f"{name} has the processes of the trace: leave mapping out",
+            "actors": bool(self.actors) and f"{name} knows no actors yet",
+        }
+        return [_of(key, text) for key, text in wrong.items() if text]
 
     def _check_writes(self) -> list[tuple[tuple[str | int, ...], str]]:
         """What does not go together with the kind of fault."""
@@ -239,7 +293,8 @@ class Workload(Model):
             return problems
         name = f"fault '{self.fault}'"
         wrong = {
-            "access": self.access != "sequential" and f"{name} needs access 'sequential'",
+            "access": self.access not in ("sequential", "trace")
+            and f"{name} needs access 'sequential' or 'trace'",
             "file": self.file != "own" and f"{name} needs file 'own': one of each task",
             "mapping": self.mapping == "shared"
             and f"{name} needs a mapping of each task: 'per_thread' or 'per_process'",

@@ -140,10 +140,12 @@ def _problem(
 
 def _profile_text(experiment: Experiment) -> str:
     from dessim.model import find
+    from dessim.study.fidelity.fitted_profile import rebased
 
     if not isinstance(experiment.machine, str):
         raise click.UsageError("the experiment holds its machine in place: name one with --machine")
-    return read_text(find("machines", experiment.machine))
+    path = find("machines", experiment.machine)
+    return rebased(read_text(path), path.parent)
 
 
 def _silent(evaluation: Evaluation) -> None:

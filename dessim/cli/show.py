@@ -113,7 +113,32 @@ def _written_text(kind: str, name: str) -> str:
     loaded = load[kind](name)
     kinds = f"{kind}s"
     text = read_text(model.find(kinds, name))  # type: ignore[arg-type]
-    return text + _defaults_text(loaded) if isinstance(loaded, model.Machine) else text
+    if not isinstance(loaded, model.Machine):
+        return text
+    return text + _origins_text(loaded) + _defaults_text(loaded)
+
+
+def _origins_text(machine: Machine) -> str:
+    """Where each value of a machine with a base comes from, as comments."""
+    from dessim.model.machine import values_of
+    from dessim.model.units import shorten
+
+    named = dict.fromkeys(machine.origins.values())  # the lowest base first
+    bases = [name for name in reversed(named) if name != machine.name]
+    if not bases:
+        return ""
+    words = {name: f"base {n}" if len(bases) > 1 else "base" for n, name in enumerate(bases, 1)}
+    legend = [f"{word}: {name}" for name, word in words.items()]
+    words[machine.name] = "file"
+    rows = [("value", "is", "tag", "from")]
+    for path, value in values_of(machine):
+        known = machine.provenance.get(path)
+        origin = words.get(machine.origins.get(path, ""), "default")
+        rows.append((path, shorten(value, 14), (known and known.tag) or "-", origin))
+    a, b, c = (max(len(row[column]) for row in rows) for column in range(3))
+    table = [f"{row[0]:<{a}}  {row[1]:<{b}}  {row[2]:<{c}}  {row[3]}" for row in rows]
+    lines = ["\n# Where each value comes from:", *(f"#   {line}" for line in (*legend, *table))]
+    return "\n".join(lines) + "\n"
 
 
 def _defaults_text(machine: Machine) -> str:

@@ -86,6 +86,7 @@ class Lines:
 
     def __init__(self, path: str | Path) -> None:
         self.name = "standard input" if str(path) == STANDARD_INPUT else str(path)
+        self._raw: io.BufferedReader | None = None
         self._file = self._opened(path)
         self.size_bytes, self.ended, self._count = 0, True, 0
         self._digest = hashlib.sha256()
@@ -94,7 +95,7 @@ class Lines:
         if str(path) == STANDARD_INPUT:
             return sys.stdin.buffer
         descriptor, _ = open_regular(path)
-        raw = io.BufferedReader(io.FileIO(descriptor, "rb"), PIECE_BYTES)
+        raw = self._raw = io.BufferedReader(io.FileIO(descriptor, "rb"), PIECE_BYTES)
         if raw.peek(2)[:2] == GZIP_MAGIC:
             return gzip.GzipFile(fileobj=raw)
         return raw
@@ -107,6 +108,8 @@ class Lines:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+        if self._raw is not None:  # which a GzipFile leaves open
+            self._raw.close()
 
     def __iter__(self) -> Iterator[list[str]]:
         rest = b""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
+from dessim.model.bases import with_bases
 from dessim.model.document import Document, Path
 from dessim.model.errors import MAX_SHOWN, ConfigError, Problem, Source, in_order
 from dessim.model.experiment import Experiment, Point, SchemeChoice
@@ -15,7 +16,7 @@ from dessim.model.locate import find, names, unknown_name
 from dessim.model.machine import Machine
 from dessim.model.overrides import apply_overrides
 from dessim.model.profile import Cell, profile
-from dessim.model.references import References, load_named, with_trace_beside
+from dessim.model.references import References, load_named, with_trace_from
 from dessim.model.sweep import (
     Assignment,
     Sweep,
@@ -47,8 +48,9 @@ def load_machine(name_or_path: str | FilePath) -> Machine:
     ConfigError
         With all errors of the file.
     """
-    document, problems = load_named(find("machines", str(name_or_path)))
-    prepared = profile(document)
+    path = find("machines", str(name_or_path))
+    document, problems = load_named(path)
+    prepared = profile(with_bases(document, path.parent))
     prepared.problems += problems
     machine, problems = prepared.machine()
     return _checked(machine, problems)
@@ -62,8 +64,9 @@ def load_workload(name_or_path: str | FilePath) -> Workload:
     ConfigError
         With all errors of the file.
     """
-    document, problems = load_named(find("workloads", str(name_or_path)))
-    workload, more = validate(Workload, with_trace_beside(document))
+    path = find("workloads", str(name_or_path))
+    document, problems = load_named(path)
+    workload, more = validate(Workload, with_trace_from(document, path.parent))
     return _checked(workload, [*problems, *more])
 
 

@@ -75,6 +75,29 @@ def find(kind: FileKind, name: str) -> Path:
     )
 
 
+def find_from(kind: FileKind, name: str, folder: Path | None) -> Path | None:
+    """File that a configuration refers to: as `find`, but paths are first tried from its folder.
+
+    Returns
+    -------
+    pathlib.Path or None
+        None if there is no such file: `not_found` says what there is.
+    """
+    if not is_path(kind, name):
+        return find(kind, name) if name in names(kind) else None
+    for start in (folder, Path()):
+        if start is not None and "\0" not in name and (start / name).exists():
+            return start / name
+    return None
+
+
+def not_found(kind: FileKind, name: str) -> str:
+    """Sentence for a reference that leads nowhere."""
+    if is_path(kind, name):
+        return f"there is no file '{shorten(name)}'"
+    return unknown_name(kind, name)
+
+
 def is_path(kind: FileKind, name: str) -> bool:
     """Whether a reference is a path and not a name to look up."""
     return "/" in name or name.endswith((SUFFIXES[kind], ".yml"))

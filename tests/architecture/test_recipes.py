@@ -47,7 +47,7 @@ ROW = """OP_PEEK = operation(
     category="page_lines",
     order=about.loading(lay.IN_FLAGS),
 )
-LAST_PAGE = _table.last(PAGE)
+LAST_PAGE = TABLE.last(PAGE)
 """
 EFFECT = """    elif op == OP_PEEK:
         w[t + T_NOTED] = w[page_at(w, w[t + T_CURSOR]) + P_FLAGS] & FLAG_UPTODATE
@@ -128,7 +128,7 @@ def bullets(section: str) -> list[str]:
 
 def named(name: str) -> str:
     """Return a file of an operation as a path: two are named without their folder."""
-    return name if "/" in name else f"dessim/kernel/{name}"
+    return name.replace("FAMILY", "pages") if "/" in name else f"dessim/kernel/{name}"
 
 
 def put(folder: Path, name: str, old: str, new: str) -> str:
@@ -149,7 +149,7 @@ def test_a_scheme_an_actor_an_operation_and_a_machine_take_their_lists(tmp_path:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / room, tmp_path / room, ignore=ignored)
     touched = {
-        put(tmp_path, "dessim/kernel/ops.py", "LAST_PAGE = _table.last(PAGE)\n", ROW),
+        put(tmp_path, "dessim/kernel/ops/pages.py", "LAST_PAGE = TABLE.last(PAGE)\n", ROW),
         put(tmp_path, "dessim/kernel/pages.py", "    elif op == OP_BUG_ON:\n", EFFECT),
         put(tmp_path, "dessim/kernel/alphabet.py", "def forget() -> Step:\n", WORD),
     }
@@ -201,7 +201,10 @@ def test_every_figure_has_what_its_list_says() -> None:
 
 def test_every_file_of_a_list_exists() -> None:
     """What is named without a placeholder is there."""
-    titles = ("An operation", "A cost of a machine", "A metric", "A figure")
+    titles = (
+        *("An operation", "A family of operations", "A cost of a machine"),
+        *("A metric", "A figure"),
+    )
     names = [named(name) for title in titles for name in files_of(title)]
     missing = [n for n in names if "NAME" not in n and not (ROOT / n).exists()]
     assert len(names) > 8

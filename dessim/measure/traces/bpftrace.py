@@ -48,7 +48,8 @@ KNOWN = (*USUAL, *UNITS_NS, "")
 SEPARATORS = (",", ";", "|", "\t")
 PAIR = re.compile(r"([A-Za-z_]\w{0,30})[=:](.*)$")
 SAID = re.compile(
-    r"(?:Attach(?:ing|ed) \d|\s*$|@|WARNING|Tracing|Lost|stdin:|INFO|DEBUG|TIME\b|time\b|nsecs\b)"
+    r"(?:Attach(?:ing|ed) \d|\s*$|@|WARNING|Tracing|Lost|stdin:|INFO|DEBUG"
+    r"|(?:TIME|time|nsecs)(?![=:]))"
 )
 AS_HEXADECIMAL = 12  # digits of an address below 2^48
 
@@ -99,6 +100,13 @@ class Reader:
     def __init__(self, recording: Recording, fields: tuple[str, ...] = USUAL) -> None:
         self._recording, self._prefixes, self._fields = recording, Prefixes(), fields
         self._split: Callable[[str], list[str]] | None = None
+        self._pairs = False
+        times = [name for name in UNITS_NS if name in fields]
+        self._unit_ns = UNITS_NS[times[0]] if times else 1
+        self._time = fields.index(times[0]) if times else 0
+        self._address = fields.index("address") if "address" in fields else 0
+        self._code = fields.index("error_code") if "error_code" in fields else -1
+        self._who = [i for i, name in enumerate(fields) if name in ("pid", "tid", "comm")]
 
     def line(self, line: str) -> bool:
         """Take a line; False if it is none of this tool.
@@ -108,18 +116,20 @@ class Reader:
         BadFieldError
             If it begins as one, and cannot be used.
         """
-        if line.startswith("{"):
+        if line[0] == "{":
             return self._json(line)
-        if SAID.match(line):
+        if not line[0].isdecimal() and SAID.match(line):
             self._recording.counts.lost += lost_in(line)
             return True
         if self._split is None:
             self._split = splitter(line)
+            words = self._split(line)
+            self._pairs = len(words) > 1 and all(map(PAIR.match, words))
         words = self._split(line)
-        if len(words) > 1 and all(map(PAIR.match, words)):
+        if self._pairs:
             self._fault(self._named(words))
         else:
-            self._fault(self._placed(words))
+            self._placed_fault(words)
         return True
 
     def _json(self, line: str) -> bool:
@@ -130,17 +140,21 @@ class Reader:
         kind, data = found.get("type"), found.get("data")
         if kind == "printf" and isinstance(data, str):
             lines = data.rstrip("\n").split("\n")
-            return all(not part.startswith("{") and self.line(part) for part in lines)
+            return all(not part or (part[0] != "{" and self.line(part)) for part in lines)
         if kind == "lost_events" and isinstance(data, dict):
             lost = data.get("events", 0)
             self._recording.counts.lost += lost if isinstance(lost, int) and lost > 0 else 0
         return isinstance(kind, str)
 
     def _named(self, words: list[str]) -> dict[str, str]:
-        pairs = (word.split("=", 1) if "=" in word else word.split(":", 1) for word in words)
-        return {ALIASES.get(name.lower(), name.lower()): value.strip() for name, value in pairs}
+        found = [PAIR.match(word) for word in words]
+        if not all(found):
+            raise BadFieldError("not all fields are name=value, as those of the first line")
+        pairs = ((pair[1].lower(), pair[2].strip()) for pair in found if pair)
+        return {ALIASES.get(name, name): value for name, value in pairs}
 
-    def _placed(self, words: list[str]) -> dict[str, str]:
+    def _placed_fault(self, words: list[str]) -> None:
+        """Add a fault whose fields are told by their places: the way of nearly all lines."""
         fields, more = self._fields, len(words) - len(self._fields)
         if more > 0 and "comm" in fields:  # a name with separators in it
             at = fields.index("comm")
@@ -148,7 +162,17 @@ class Reader:
         elif more:
             wanted = " ".join(name or "-" for name in fields)
             raise BadFieldError(f"{len(words)} fields, not {len(fields)} ({wanted})")
-        return dict(zip(fields, words, strict=True))
+        who = "\t".join([words[i] for i in self._who])
+        task = self._prefixes.get(who)
+        if task is None:
+            named = dict(zip(fields, words, strict=True))
+            task = self._prefixes.put(who, self._task(named))
+        when, code = words[self._time], self._code
+        ns = in_ns(when, self._unit_ns)
+        access = UNKNOWN_ACCESS
+        if code >= 0:
+            access = access_of(whole_number(words[code], "error_code"))
+        self._recording.fault(task, ns, address_in(words[self._address]), access, TRACEPOINT)
 
     def _fault(self, found: dict[str, str]) -> None:
         times = [name for name in UNITS_NS if name in found]
@@ -174,6 +198,8 @@ class Reader:
 
 def in_ns(text: str, unit_ns: int) -> int:
     """Return a time in ns, whole or with decimals."""
+    if text.isdecimal() and len(text) < 20:
+        return int(text) * unit_ns
     before, point, after = text.partition(".")
     ns = whole_number(before, "the time") * unit_ns
     if point:

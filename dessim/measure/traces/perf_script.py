@@ -19,6 +19,7 @@ from dessim.measure.traces.fields import (
     software_fault,
     time_ns,
     tracepoint_fault,
+    whole_number,
 )
 from dessim.measure.traces.recording import BadFieldError, Recording
 
@@ -26,7 +27,7 @@ NAME = "perf-script"
 WHAT = "perf script"
 CPU = re.compile(r"\[\d{1,6}\]$")
 TASK = re.compile(r"(?:(-?\d{1,10})/)?(-?\d{1,10})$")
-FLAGS = re.compile(r"[A-Za-z.#+-]{1,12}$")
+FLAGS = re.compile(r"(?=\S{0,11}[A-Za-z.])[\w.#+-]{1,12}$")
 MMAP = re.compile(
     r"PERF_RECORD_MMAP2? (-?\d{1,10})/-?\d{1,10}: "
     r"\[(0x[0-9a-f]{1,16}|0)\((0x[0-9a-f]{1,16}|0)\)"
@@ -103,7 +104,7 @@ class Reader:
             if found is None:
                 raise BadFieldError("a record of a mapping that is not whole")
             if int(found[1]) >= 0:
-                start, length, offset = (int(found[i], 0) for i in (2, 3, 4))
+                start, length, offset = (whole_number(found[i], "a mapping") for i in (2, 3, 4))
                 backing = recording.backing_of(found[6])
                 recording.mappings_of(int(found[1])).put(start, length, offset, backing)
         elif "PERF_RECORD_FORK" in text:

@@ -196,15 +196,13 @@ class Workload(Model):
             defaults["touches_per_page"] = 512
         if data.get("access") in ("one_per_table", "trace"):
             defaults["page_touch"] = "touch_word"
-        if data.get("access") == "trace":
-            defaults["start"] = "interval"
-            if data.get("fault", "read") == "read":
-                defaults["mapping"] = "shared"
         if data.get("fault", "read") != "read":
             defaults |= {"file": "own", "start_stagger": "1us", "page_touch": "touch_word"}
             if "start_stagger_ps" in data:
                 del defaults["start_stagger"]
             return {**defaults, **data}
+        if data.get("access") == "trace":
+            return {"mapping": "shared", **defaults, **data}
         own = data.get("mapping", "per_thread") == "per_thread"
         given = data.get("start_stagger", data.get("start_stagger_ps"))
         if own and given is None:

@@ -87,7 +87,8 @@ def _compare_measured(
     from dessim.report.text.measured import compared, print_comparison
 
     results = load_results(place)
-    found = compared(results.document["points"], results.latencies, read_measured(file, unit_ns), **choice)
+    points, measured = results.document["points"], read_measured(file, unit_ns)
+    found = compared(points, results.latencies, measured, **choice)
     found = {"a": str(place), "b": file, **found}
     if form == "json":
         click.echo(json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False))

@@ -75,7 +75,7 @@ def import_trace(
         raise click.UsageError("--out names a workload: it ends in .yaml")
     names = bpftrace.fields_of(fields) if fields is not None else ()
     trace = read_trace(file, form or "", names, skip_damaged=skip_damaged)
-    choice = converting.Choice(pids, comms, by_comm=not each_a_process)
+    choice = converting.TaskChoice(pids, comms, by_comm=not each_a_process)
     found = converting.imported(trace, choice, Path(file).name)
     chosen = fault or converting.usual_fault(found.trace)
     fault_time = converting.fault_time_ns(found.trace)

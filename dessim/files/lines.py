@@ -1,4 +1,4 @@
-"""Lines of a text of any length: read once, in order, in a bounded amount of memory."""
+"""TextLines of a text of any length: read once, in order, in a bounded amount of memory."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Readable(Protocol):
         """Close it."""
 
 
-class Lines:
+class TextLines:
     """The lines of a file, or of standard input.
 
     Iterating gives lists of lines without their ends, a megabyte of text at a time. Bytes that are

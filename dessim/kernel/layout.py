@@ -231,6 +231,8 @@ T_TRIES = _task.word()  # races for a page lock lost since it queued
 T_EXCLUSIVE = _task.word()  # 1: it waits for the page lock itself, 0: only for its release
 T_ACTOR = _task.word()  # 1: it is not part of the workload
 T_EVERY = _task.word()  # actor: mean ps between two rounds
+# replay: base of its accesses, less those of which it has fewer than the task with most
+T_TRACE = T_EVERY
 T_RANGE = _task.word()  # actor: pages of one round; replay: pages of its own region
 T_HOME_MM = _task.word()  # the mm it runs in (an actor's T_MM moves from mapping to mapping)
 T_FROM = _task.word()  # where the cursor was before it went to the head of the folio
@@ -254,8 +256,6 @@ T_GATHERED = _task.word()  # how many there are
 T_RELEASED = _task.word()  # first frame + 1 that it has taken off the LRU and not yet freed
 T_UNCHARGED = _task.word()  # pages that it has freed and not yet uncharged
 T_RSS = _task.word()  # pages that it has mapped or unmapped and not yet added to its mm's count
-# base of its accesses of a trace, less those of which it has fewer than the task with most
-T_TRACE = _task.word()
 T_WORDS = _task.end(multiple=8)
 
 # --- cache line, and the objects that begin with one --------------------------------------------

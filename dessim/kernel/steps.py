@@ -84,8 +84,8 @@ def next_access(w: World, task: int, target: int) -> None:
 def touch(w: World, task: int, pc: int, done: int, target: int) -> int:
     """Use the page and touch the next one, or fault (to ``target``) if it is not mapped.
 
-    Goes on to the following step when all accesses are done or it is time to unmap. In user mode
-    the scheduler may give the CPU to somebody else.
+    Goes on to the following step when all accesses are done, or before the next one it is time to
+    unmap or to wait. In user mode the scheduler may give the CPU to somebody else.
     """
     t = w[H_TASK] + task * T_WORDS
     if pte_present(w, t, w[t + T_PAGE]):
@@ -321,9 +321,8 @@ def interrupt(w: World, t: int, now: int) -> int:
 def own_next_ps(w: World, task: int) -> int:
     """Return when a task goes on that cannot do so now: ASLEEP, or a time if it knows that itself.
 
-    A step can give its own task a time: a new one whose CPU is still being left by whoever had it
-    last. The engines hear of such a time as of any other of the acting task; the list is for those
-    that sleep.
+    A step can give its own task a time: a new one whose CPU is still being left. The engines hear
+    of it as of any other of the acting task; the list is for those that sleep.
     """
     base = w[H_WOKEN]
     woken = w[base]
@@ -360,8 +359,8 @@ def advance(w: World, task: int, now: int) -> int:
 def advance_at(w: World, task: int, pc: int, now: int) -> int:
     """Carry out one event of a task whose program counter is at hand: see ``advance``.
 
-    All that depends on the program hangs on this number, so that a loop for one program is made by
-    writing this function once for each of its values.
+    All that depends on the program hangs on this number: a loop for one program has this function
+    once for each of its values.
     """
     w[w[H_WOKEN]] = 0
     t = w[H_TASK] + task * T_WORDS

@@ -1,4 +1,4 @@
-"""Measured numbers beside those of a result: which belong together, and how far apart they are.
+"""Measurements numbers beside those of a result: which belong together, and how far apart they are.
 
 An error is the natural logarithm of simulated over measured: 0 where they agree, 0.69 where dessim
 says twice as much, -0.69 where it says half.
@@ -12,7 +12,13 @@ from typing import Any
 
 from dessim.measure.observed.histograms import merged
 from dessim.measure.observed.locks import category_of
-from dessim.measure.observed.values import Histogram, Lock, Measured, MeasuredError, Number
+from dessim.measure.observed.values import (
+    Histogram,
+    MeasuredError,
+    MeasuredLock,
+    MeasuredNumber,
+    Measurements,
+)
 
 Point = Mapping[str, Any]
 Row = dict[str, Any]
@@ -41,7 +47,7 @@ def ln_ratio(simulated: float | None, measured: float | None) -> float | None:
     return math.log(simulated / measured)
 
 
-def numbers_beside(points: Sequence[Point], numbers: Sequence[Number]) -> list[Row]:
+def numbers_beside(points: Sequence[Point], numbers: Sequence[MeasuredNumber]) -> list[Row]:
     """Return a row for each measured number and each point at the same setting.
 
     Raises
@@ -71,7 +77,7 @@ def numbers_beside(points: Sequence[Point], numbers: Sequence[Number]) -> list[R
     return rows
 
 
-def _belongs(point: Point, one: Number) -> bool:
+def _belongs(point: Point, one: MeasuredNumber) -> bool:
     threads = one.threads is None or one.threads == point["threads"]
     scheme = not one.scheme or one.scheme == point["scheme"]
     return threads and scheme and one.workload in ("", point["workload"])
@@ -86,7 +92,7 @@ def _setting(point: Point) -> Row:
     return {key: point[key] for key in ("scheme", "workload", "threads")}
 
 
-def _nothing_in_common(points: Sequence[Point], numbers: Sequence[Number]) -> str:
+def _nothing_in_common(points: Sequence[Point], numbers: Sequence[MeasuredNumber]) -> str:
     def listed(values: set[Any]) -> str:
         return ", ".join(str(value) for value in sorted(values, key=str)[:8]) or "(none)"
 
@@ -104,7 +110,7 @@ def _nothing_in_common(points: Sequence[Point], numbers: Sequence[Number]) -> st
     return text + ("; ".join(wrong) or "no combination of threads, scheme and workload is in both")
 
 
-def histogram_of(measured: Measured, key: str) -> Histogram:
+def histogram_of(measured: Measurements, key: str) -> Histogram:
     """Return the histogram of a file, all of them as one, or that whose name holds some text.
 
     Raises
@@ -188,10 +194,10 @@ def distance(bins: Sequence[Row]) -> float:
     return most
 
 
-def locks_beside(point: Point, locks: Sequence[Lock]) -> list[Row]:
+def locks_beside(point: Point, locks: Sequence[MeasuredLock]) -> list[Row]:
     """Return for each lock its share of all measured waits, and of a point's time with locks."""
     waits = dict.fromkeys(LOCKS, 0.0)
-    names: dict[str, list[Lock]] = {}
+    names: dict[str, list[MeasuredLock]] = {}
     for lock in locks:
         category = category_of(lock.name) or OTHER
         category = category if category in LOCKS else OTHER

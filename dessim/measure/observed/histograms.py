@@ -18,7 +18,7 @@ from dessim.measure.observed.values import (
     NS_OF,
     BadRowError,
     Histogram,
-    Measured,
+    Measurements,
     whole,
 )
 
@@ -46,18 +46,18 @@ def unit_in(name: str) -> float | None:
     return None
 
 
-class Reader:
+class HistogramReader:
     """Reads lines with histograms.
 
     Parameters
     ----------
-    measured : Measured
+    measured : Measurements
         Gets the histograms.
     unit_ns : float or None
         Of maps whose name does not say.
     """
 
-    def __init__(self, measured: Measured, unit_ns: float | None) -> None:
+    def __init__(self, measured: Measurements, unit_ns: float | None) -> None:
         self._measured, self._unit = measured, unit_ns
         self._current: Histogram | None = None
         self._scale, self._section, self._rows = 1.0, "", 0

@@ -14,8 +14,8 @@ from dessim.measure.observed.values import (
     MAX_ROWS,
     NS_OF,
     BadRowError,
-    Lock,
-    Measured,
+    MeasuredLock,
+    Measurements,
     number,
     whole,
 )
@@ -68,10 +68,10 @@ def category_of(name: str) -> str | None:
     return next((category for category, form in _KNOWN if form.search(name)), None)
 
 
-class Reader:
+class LockTableReader:
     """Reads lines of perf lock."""
 
-    def __init__(self, measured: Measured) -> None:
+    def __init__(self, measured: Measurements) -> None:
         self._measured = measured
         self._columns: list[str] | None = None
         self._separator = ""
@@ -121,7 +121,7 @@ class Reader:
         )
         return text.startswith(words) or re.match(r"^\S+\+0x[0-9a-f]{1,8}", text) is not None
 
-    def _separated(self, text: str) -> Lock | None:
+    def _separated(self, text: str) -> MeasuredLock | None:
         cells = [cell.strip() for cell in text.split(self._separator)]
         columns = self._columns or []
         if len(cells) < len(columns):
@@ -131,18 +131,19 @@ class Reader:
         if "contended" not in row or "total wait" not in row:
             raise BadRowError("no columns contended and total wait")
         names = [row[key] for key in ("symbol", "caller", "Name", "name", "comm") if row.get(key)]
-        return Lock(_plain(" ".join(names)), whole(row["contended"]), number(row["total wait"]))
+        wait_ns = number(row["total wait"])
+        return MeasuredLock(_plain(" ".join(names)), whole(row["contended"]), wait_ns)
 
-    def _spaced(self, line: str) -> Lock | None:
+    def _spaced(self, line: str) -> MeasuredLock | None:
         columns = self._columns or []
         name, text = "", line
         if columns[0] in ("Name", "name"):
             name, _, text = line.strip().partition("  ")
             if "acquired" in columns:
                 text = re.sub(r"^\s*\d{1,18}", " ", text, count=1)
+        if name and columns.index("total wait") != columns.index("contended") + 1:
+            return self._reported(name, text)  # perf lock report: the average comes first
         found = CONTENTION.match(text)
-        if found is None and name:  # perf lock report: average before total
-            return self._reported(name, text)
         if found is None:
             return None
         rest = found[4]
@@ -152,9 +153,9 @@ class Reader:
         if not words and not name:
             raise BadRowError("a row without the name of a lock, a caller or a task")
         wait = number(found[2]) * SECONDS[found[3]]
-        return Lock(_plain(name or " ".join(words)), whole(found[1]), wait)
+        return MeasuredLock(_plain(name or " ".join(words)), whole(found[1]), wait)
 
-    def _reported(self, name: str, text: str) -> Lock | None:
+    def _reported(self, name: str, text: str) -> MeasuredLock | None:
         columns = self._columns or []
         words = re.findall(r"(-?\d{1,18}(?:\.\d{1,9})?)\s?(ns|us|ms|s)?(?=\s|$)", text)
         numbers = [c for c in columns if c not in ("Name", "name", "acquired")]
@@ -162,7 +163,7 @@ class Reader:
             return None
         row = dict(zip(numbers, words, strict=False))
         wait = row["total wait"]
-        return Lock(
+        return MeasuredLock(
             _plain(name), whole(row["contended"][0]), number(wait[0]) * SECONDS[wait[1] or "ns"]
         )
 

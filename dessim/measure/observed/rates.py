@@ -21,8 +21,8 @@ from dessim.measure.observed.values import (
     NS_OF,
     PREFIX,
     BadRowError,
-    Measured,
-    Number,
+    MeasuredNumber,
+    Measurements,
     number,
     whole,
 )
@@ -111,7 +111,7 @@ def _rate(text: str) -> tuple[str, float] | None:
     return (COUNTED[last], per) if last in COUNTED else None
 
 
-def read_csv(measured: Measured, text: str, name: str) -> None:
+def read_csv(measured: Measurements, text: str, name: str) -> None:
     """Read will-it-scale's, hyperfine's or plain CSV.
 
     Raises
@@ -143,7 +143,7 @@ def _delimiter(text: str) -> str:
     return max(",;\t", key=first.count)
 
 
-def _row_reader(measured: Measured, header: list[str]) -> Any:
+def _row_reader(measured: Measurements, header: list[str]) -> Any:
     """Return what reads the rows below a header."""
     if len(set(header)) < len(header):
         raise BadRowError("two columns have one name")
@@ -166,19 +166,19 @@ def _row_reader(measured: Measured, header: list[str]) -> Any:
     return lambda row: _plain_row(measured, row, found)
 
 
-def _will_it_scale(measured: Measured, row: dict[str, str]) -> None:
+def _will_it_scale(measured: Measurements, row: dict[str, str]) -> None:
     tasks = whole(row["tasks"])
     for series in ("processes", "threads"):
         value = number(row[series]) if row[series] else 0.0
         if tasks and value > 0:  # row 0 has nothing; a mode that was left out has 0
-            measured.numbers.append(Number("operations_per_s", value, tasks, series=series))
+            measured.numbers.append(MeasuredNumber("operations_per_s", value, tasks, series=series))
 
 
 def _parameters(row: dict[str, str]) -> dict[str, Any]:
     return {k.removeprefix("parameter_"): v for k, v in row.items() if k.startswith("parameter_")}
 
 
-def _hyperfine(measured: Measured, command: str, mean: Any, parameters: dict[str, Any]) -> None:
+def _hyperfine(measured: Measurements, command: str, mean: Any, parameters: dict[str, Any]) -> None:
     threads = next((str(parameters[key]) for key in THREADS if parameters.get(key)), None)
     labels = {
         label: next((str(parameters[key]) for key in keys if parameters.get(key)), "")
@@ -188,13 +188,12 @@ def _hyperfine(measured: Measured, command: str, mean: Any, parameters: dict[str
     if value <= 0:
         raise BadRowError("a mean time that is not positive")
     series = "".join(c if c.isprintable() else "?" for c in command)[:60]
-    measured.numbers.append(
-        Number("completion_s", value, whole(threads) if threads else None, series=series, **labels)
-    )
+    count = whole(threads) if threads else None
+    measured.numbers.append(MeasuredNumber("completion_s", value, count, series=series, **labels))
 
 
 def _plain_row(
-    measured: Measured, row: dict[str, str], found: dict[str, tuple[str, float] | None]
+    measured: Measurements, row: dict[str, str], found: dict[str, tuple[str, float] | None]
 ) -> None:
     lower = {heading.lower(): cell for heading, cell in row.items()}
     count = next((lower[key] for key in THREADS if lower.get(key)), None)
@@ -209,10 +208,12 @@ def _plain_row(
         if value <= 0:
             raise BadRowError(f"{heading[:40]}: {row[heading][:30]} is not positive")
         threads = whole(count) if count else None
-        measured.numbers.append(Number(quantity[0], value, threads, series=heading[:60], **labels))
+        measured.numbers.append(
+            MeasuredNumber(quantity[0], value, threads, series=heading[:60], **labels)
+        )
 
 
-def read_hyperfine(measured: Measured, text: str) -> None:
+def read_hyperfine(measured: Measurements, text: str) -> None:
     """Read hyperfine's JSON.
 
     Raises

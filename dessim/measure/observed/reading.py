@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dessim.files.lines import DamagedLineError, Lines, shown
+from dessim.files.lines import DamagedLineError, TextLines, shown
 from dessim.files.reading import read_text
 from dessim.measure.observed import histograms, locks, rates
-from dessim.measure.observed.values import BadRowError, Measured, MeasuredError
+from dessim.measure.observed.values import BadRowError, MeasuredError, Measurements
 
 FORMATS = {
     "histogram": "histograms of bpftrace or bcc",
@@ -20,7 +20,7 @@ LOOKED_AT = 200
 REMEDY = "mend the file, or write it again with the tool"
 
 
-def read_measured(path: str | Path, unit_ns: float | None = None) -> Measured:
+def read_measured(path: str | Path, unit_ns: float | None = None) -> Measurements:
     """Read a file of measurements.
 
     Parameters
@@ -37,7 +37,7 @@ def read_measured(path: str | Path, unit_ns: float | None = None) -> Measured:
         If no tool is recognised, or there is nothing in it.
     """
     first, form = _recognised(path)
-    measured = Measured(form)
+    measured = Measurements(form)
     if form in ("histogram", "perf-lock"):
         _read_lines(path, measured, unit_ns)
     else:
@@ -59,7 +59,7 @@ def read_measured(path: str | Path, unit_ns: float | None = None) -> Measured:
 
 def _recognised(path: str | Path) -> tuple[str, str]:
     """Return the first line of a file, and which tool wrote it."""
-    lines = Lines(path)
+    lines = TextLines(path)
     try:
         some = next(iter(lines), [])[:LOOKED_AT]
     finally:
@@ -83,13 +83,13 @@ def _recognised(path: str | Path) -> tuple[str, str]:
     )
 
 
-def _read_lines(path: str | Path, measured: Measured, unit_ns: float | None) -> None:
-    reader: histograms.Reader | locks.Reader
+def _read_lines(path: str | Path, measured: Measurements, unit_ns: float | None) -> None:
+    reader: histograms.HistogramReader | locks.LockTableReader
     if measured.form == "histogram":
-        reader = histograms.Reader(measured, unit_ns)
+        reader = histograms.HistogramReader(measured, unit_ns)
     else:
-        reader = locks.Reader(measured)
-    lines, number = Lines(path), 0
+        reader = locks.LockTableReader(measured)
+    lines, number = TextLines(path), 0
     try:
         for some in lines:
             for line in some:

@@ -1,4 +1,4 @@
-"""Measured things, whatever tool printed them, and how their units are written."""
+"""Measurements things, whatever tool printed them, and how their units are written."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Histogram:
 
     @property
     def count(self) -> int:
-        """Number of latencies."""
+        """MeasuredNumber of latencies."""
         return sum(n for _, _, n in self.bins)
 
     def quantile(self, share: float) -> tuple[float, float, float]:
@@ -61,7 +61,7 @@ class Histogram:
 
 
 @dataclass(frozen=True)
-class Lock:
+class MeasuredLock:
     """Waits for one lock, or at one place that takes locks.
 
     Attributes
@@ -78,7 +78,7 @@ class Lock:
 
 
 @dataclass(frozen=True)
-class Number:
+class MeasuredNumber:
     """A number measured at some setting.
 
     Attributes
@@ -101,7 +101,7 @@ class Number:
 
 
 @dataclass
-class Measured:
+class Measurements:
     """What a file of measurements holds: one of three.
 
     Attributes
@@ -114,8 +114,8 @@ class Measured:
 
     form: str
     histograms: list[Histogram] = field(default_factory=list)
-    locks: list[Lock] = field(default_factory=list)
-    numbers: list[Number] = field(default_factory=list)
+    locks: list[MeasuredLock] = field(default_factory=list)
+    numbers: list[MeasuredNumber] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 

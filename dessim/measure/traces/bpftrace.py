@@ -27,7 +27,7 @@ from dessim.measure.traces.recording import (
     TRACEPOINT,
     UNKNOWN_ACCESS,
     BadFieldError,
-    Recording,
+    RecordedFaults,
     TraceError,
     access_of,
 )
@@ -94,10 +94,10 @@ def check_needed(names: Sequence[str], where: str) -> None:
         raise TraceError(f"{where}: {', '.join(missing)} is missing: print it, and name it")
 
 
-class Reader:
+class BpftraceReader:
     """Reads lines of bpftrace into a recording."""
 
-    def __init__(self, recording: Recording, fields: tuple[str, ...] = USUAL) -> None:
+    def __init__(self, recording: RecordedFaults, fields: tuple[str, ...] = USUAL) -> None:
         self._recording, self._prefixes, self._fields = recording, Prefixes(), fields
         self._split: Callable[[str], list[str]] | None = None
         self._pairs = False
@@ -225,6 +225,9 @@ def splitter(line: str) -> Callable[[str], list[str]]:
         if line.count(separator) >= 2:
             return lambda text: [word.strip() for word in text.split(separator)]
     return str.split
+
+
+READER = BpftraceReader
 
 
 def looks_like(line: str) -> bool:

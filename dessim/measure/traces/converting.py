@@ -7,22 +7,24 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from dessim.files.names import is_plain
 from dessim.kernel.replay import Replay, ReplayError, is_replayed, laid_out
 from dessim.measure.traces.importing import Trace
-from dessim.measure.traces.recording import Task, TraceError
+from dessim.measure.traces.recording import RecordedFaults, Task, TraceError
 from dessim.model.trace_file import Column, TraceFile, TraceTask
 from dessim.model.workload import MAX_THREADS
 
 TRACERS = ("perf", "perf-exec", "bpftrace", "trace-cmd", "trace_pipe")
 FAULTS = ("read", "anonymous", "write_shared", "write_private")
 SERVICE_QUANTILE = 0.05
+Flags = npt.NDArray[np.bool_]
 FAMILIES = ("tracepoint", "software", "minor or major")
 
 
 @dataclass(frozen=True)
-class Choice:
+class TaskChoice:
     """Which tasks are taken, and who shares an address space.
 
     Attributes
@@ -57,7 +59,7 @@ class Imported:
     guessed_processes: bool
 
 
-def imported(trace: Trace, choice: Choice, name: str) -> Imported:
+def imported(trace: Trace, choice: TaskChoice, name: str) -> Imported:
     """Return the faults of chosen tasks in order of time.
 
     Of a fault that several events recorded, that of the tracepoint is taken, which has the kind of
@@ -70,65 +72,70 @@ def imported(trace: Trace, choice: Choice, name: str) -> Imported:
     """
     recording = trace.recording
     task, kind = np.array(recording.task), np.array(recording.kind)
-    family = kind >> 2 & 3
-    best = int(family.min())
-    taken = np.array([_is_taken(t.pid, t.tid, t.comm, choice) for t in recording.tasks])
-    is_tracer = np.array([t.comm in TRACERS for t in recording.tasks])
-    if not choice.pids and not choice.comms and (taken & ~is_tracer)[task].any():
-        taken &= ~is_tracer
-    kept = taken[task] & (family == best)
-    left_out = {
-        "of other tasks": int((~taken[task]).sum()),
-        "recorded twice": int((taken[task] & (family != best)).sum()),
-    }
-    if not kept.any():
+    taken = _taken(recording, task, choice)[task]
+    if not taken.any():
         raise TraceError(_nobody(recording.tasks))
-    time_ns = np.array(recording.time_ns)[kept]
-    order = np.argsort(time_ns, kind="stable")
-    used, numbers = np.unique(task[kept][order], return_inverse=True)
-    if len(used) > MAX_THREADS:
-        raise TraceError(
-            f"faults of {len(used):,} tasks, and {MAX_THREADS:,} can be replayed: choose some with"
-            " --comm or --pid"
-        )
-    chosen = [recording.tasks[i] for i in used]
-    guessed = any(t.pid < 0 for t in chosen)
-    keys: list[object] = [
-        ("pid", t.pid) if t.pid >= 0 else ("comm", t.comm) if choice.by_comm else ("tid", t.tid)
-        for t in chosen
-    ]
-    process = {key: i for i, key in enumerate(dict.fromkeys(keys))}
-    access = (kind & 3)[kept][order].astype(np.int64)
-    about = {
-        "source": {
-            "name": name,
-            "sha256": trace.sha256,
-            "tool": trace.form,
-            "event": FAMILIES[best],
-        },
-        "counts": {**asdict(recording.counts), "left_out": left_out},
+    family = kind >> 2 & 3
+    best = int(family[taken].min())
+    kept = taken & (family == best)
+    left_out = {
+        "of other tasks": int((~taken).sum()),
+        "recorded twice": int((taken & (family != best)).sum()),
     }
-    file, files = _used_files(
-        np.array(recording.file)[kept][order].astype(np.int64), recording.files
-    )
+    order = np.flatnonzero(kept)[np.argsort(np.array(recording.time_ns)[kept], kind="stable")]
+    used, numbers = np.unique(task[order], return_inverse=True)
+    tasks, guessed = _processes([recording.tasks[i] for i in used], choice)
+    source = {"name": name, "sha256": trace.sha256, "tool": trace.form, "event": FAMILIES[best]}
+    counts = {**asdict(recording.counts), "left_out": left_out}
+    file, files = _used_files(np.array(recording.file)[order].astype(np.int64), recording.files)
     found = TraceFile(
         numbers.astype(np.int64),
-        time_ns[order],
-        np.array(recording.page)[kept][order],
+        np.array(recording.time_ns)[order],
+        np.array(recording.page)[order],
         file,
-        access,
-        (kind >> 4 & 1)[kept][order].astype(bool),
-        tuple(
-            TraceTask(t.tid, process[key], _plain(t.comm))
-            for t, key in zip(chosen, keys, strict=True)
-        ),
+        (kind & 3)[order].astype(np.int64),
+        (kind >> 4 & 1)[order].astype(bool),
+        tasks,
         files,
-        about,
+        {"source": source, "counts": counts},
     )
     return Imported(found, left_out, guessed)
 
 
-def _is_taken(pid: int, tid: int, comm: str, choice: Choice) -> bool:
+def _taken(recording: RecordedFaults, task: Column, choice: TaskChoice) -> Flags:
+    """Return which tasks are taken."""
+    taken = np.array([_is_taken(t.pid, t.tid, t.comm, choice) for t in recording.tasks])
+    is_tracer = np.array([t.comm in TRACERS for t in recording.tasks])
+    if not choice.pids and not choice.comms and (taken & ~is_tracer)[task].any():
+        taken &= ~is_tracer
+    return taken
+
+
+def _processes(chosen: Sequence[Task], choice: TaskChoice) -> tuple[tuple[TraceTask, ...], bool]:
+    """Return tasks with the numbers of their processes, and whether these had to be guessed.
+
+    Raises
+    ------
+    TraceError
+        If there are too many tasks.
+    """
+    if len(chosen) > MAX_THREADS:
+        raise TraceError(
+            f"faults of {len(chosen):,} tasks, and {MAX_THREADS:,} can be replayed: choose some"
+            " with --comm or --pid"
+        )
+    keys: list[object] = [
+        ("pid", t.pid) if t.pid >= 0 else ("comm", t.comm) if choice.by_comm else ("tid", t.tid)
+        for t in chosen
+    ]
+    number = {key: i for i, key in enumerate(dict.fromkeys(keys))}
+    tasks = tuple(
+        TraceTask(t.tid, number[key], _plain(t.comm)) for t, key in zip(chosen, keys, strict=True)
+    )
+    return tasks, any(t.pid < 0 for t in chosen)
+
+
+def _is_taken(pid: int, tid: int, comm: str, choice: TaskChoice) -> bool:
     if not choice.pids and not choice.comms:
         return True
     return pid in choice.pids or tid in choice.pids or comm in choice.comms

@@ -10,7 +10,7 @@ from dessim.measure.traces.recording import (
     TRACEPOINT,
     UNKNOWN_ACCESS,
     BadFieldError,
-    Recording,
+    RecordedFaults,
     access_of,
 )
 
@@ -57,7 +57,7 @@ def address_of(text: str) -> int | None:
     return None
 
 
-def tracepoint_fault(recording: Recording, task: int, ns: int, event: str) -> bool:
+def tracepoint_fault(recording: RecordedFaults, task: int, ns: int, event: str) -> bool:
     """Add a fault of exceptions:page_fault_user or page_fault_kernel, if the text is one."""
     found = FAULT_EVENT.search(event)
     if found is None:
@@ -73,7 +73,7 @@ def tracepoint_fault(recording: Recording, task: int, ns: int, event: str) -> bo
     return True
 
 
-def software_fault(recording: Recording, task: int, ns: int, event: str) -> bool:
+def software_fault(recording: RecordedFaults, task: int, ns: int, event: str) -> bool:
     """Add a fault of perf's software events page-faults, minor-faults, major-faults."""
     found = RATED.match(event)
     if found is None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 
 from dessim.measure.traces.fields import TIME, Prefixes, lost_in, time_ns, tracepoint_fault
-from dessim.measure.traces.recording import BadFieldError, Recording
+from dessim.measure.traces.recording import BadFieldError, RecordedFaults
 
 NAME = "ftrace"
 WHAT = "ftrace's trace, or trace-cmd report"
@@ -23,10 +23,10 @@ WRITTEN = re.compile(r"entries-in-buffer/entries-written: (\d{1,18})/(\d{1,18})"
 RAW_CLOCK = re.compile(r"\[\d{1,6}\]\s{1,20}(?:\S{1,12}\s{1,20})?\d{6,20}:\s")
 
 
-class Reader:
+class FtraceReader:
     """Reads lines of ftrace into a recording."""
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: RecordedFaults) -> None:
         self._recording, self._prefixes = recording, Prefixes()
 
     def comment(self, line: str) -> None:
@@ -86,6 +86,9 @@ class Reader:
         if RAW_CLOCK.search(line):
             raise BadFieldError("times without a unit: record with trace_clock local or mono")
         return words[0].startswith(("cpus=", "version", "CPU:", "cpu="))
+
+
+READER = FtraceReader
 
 
 def looks_like(line: str) -> bool:

@@ -6,18 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from dessim.files.lines import DamagedLineError, Lines, shown
+from dessim.files.lines import DamagedLineError, TextLines, shown
 from dessim.measure.traces import bpftrace, ftrace, perf_script, perf_trace
-from dessim.measure.traces.recording import BadFieldError, Recording, TraceError
+from dessim.measure.traces.recording import BadFieldError, RecordedFaults, TraceError
 
 LOOKED_AT = 400
-"""Lines after which the tool must be known."""
+"""TextLines after which the tool must be known."""
 SKIP = "mend the file, or count such lines and leave them out with --skip-damaged"
 MODULES = {module.NAME: module for module in (perf_script, perf_trace, ftrace, bpftrace)}
 FORMATS = tuple(MODULES)
 
 
-class Reader(Protocol):
+class TraceReader(Protocol):
     """Takes lines of one tool."""
 
     def line(self, line: str) -> bool:
@@ -31,14 +31,14 @@ class Trace:
     ----------
     form : str
         Which tool wrote it.
-    recording : Recording
+    recording : RecordedFaults
     whole : bool
         Whether its last line has an end.
     sha256 : str
         Of its text, unpacked.
     """
 
-    def __init__(self, form: str, recording: Recording, lines: Lines) -> None:
+    def __init__(self, form: str, recording: RecordedFaults, lines: TextLines) -> None:
         self.form, self.recording = form, recording
         self.whole, self.sha256 = lines.ended, lines.sha256
 
@@ -70,8 +70,8 @@ def read_trace(
     TraceError
         If no tool is recognised, or there is no fault.
     """
-    lines = Lines(path)
-    recording = Recording()
+    lines = TextLines(path)
+    recording = RecordedFaults()
     reading = _Reading(lines.name, recording, form or ("bpftrace" if fields else ""), fields)
     reading.skips = skip_damaged
     try:
@@ -87,17 +87,19 @@ def read_trace(
 class _Reading:
     """Where a reader stands in its lines."""
 
-    def __init__(self, name: str, recording: Recording, form: str, fields: tuple[str, ...]) -> None:
+    def __init__(
+        self, name: str, recording: RecordedFaults, form: str, fields: tuple[str, ...]
+    ) -> None:
         self.name, self.recording, self.form = name, recording, form
         self.fields, self.skips = fields, False
         self._kept: list[str] = []
         self._number = 0
         self._reader = self._made(form) if form else None
 
-    def _made(self, form: str) -> Reader:
+    def _made(self, form: str) -> TraceReader:
         if form == bpftrace.NAME:
-            return bpftrace.Reader(self.recording, self.fields or bpftrace.USUAL)
-        made: Reader = MODULES[form].Reader(self.recording)
+            return bpftrace.BpftraceReader(self.recording, self.fields or bpftrace.USUAL)
+        made: TraceReader = MODULES[form].READER(self.recording)
         return made
 
     def take(self, some: list[str]) -> None:
@@ -160,7 +162,7 @@ class _Reading:
         self.recording.counts.lines = self._number = number
 
 
-def _check(recording: Recording, name: str, form: str) -> None:
+def _check(recording: RecordedFaults, name: str, form: str) -> None:
     """Refuse a trace without faults: the remedy depends on what is there instead.
 
     Raises

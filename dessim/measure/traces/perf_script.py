@@ -21,7 +21,7 @@ from dessim.measure.traces.fields import (
     tracepoint_fault,
     whole_number,
 )
-from dessim.measure.traces.recording import BadFieldError, Recording
+from dessim.measure.traces.recording import BadFieldError, RecordedFaults
 
 NAME = "perf-script"
 WHAT = "perf script"
@@ -37,10 +37,10 @@ MMAP = re.compile(
 FORK = re.compile(r"PERF_RECORD_FORK\((-?\d{1,10}):-?\d{1,10}\):\((-?\d{1,10}):-?\d{1,10}\)")
 
 
-class Reader:
+class PerfScriptReader:
     """Reads lines of `perf script` into a recording."""
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: RecordedFaults) -> None:
         self._recording, self._prefixes = recording, Prefixes()
 
     def line(self, line: str) -> bool:
@@ -113,6 +113,9 @@ class Reader:
                 raise BadFieldError("a record of a fork that is not whole")
             recording.fork(int(found[1]), int(found[2]))
         return True
+
+
+READER = PerfScriptReader
 
 
 def looks_like(line: str) -> bool:

@@ -18,7 +18,7 @@ from dessim.measure.traces.recording import (
     PAGE_SHIFT,
     UNKNOWN_ACCESS,
     BadFieldError,
-    Recording,
+    RecordedFaults,
 )
 
 NAME = "perf-trace"
@@ -31,10 +31,10 @@ TARGET = re.compile(r"=>\s(.*)\s\(([dx?])(.)\)\s{0,20}$")
 TASK = re.compile(r"^(?:(.*)/)?(\d{1,10})$")
 
 
-class Reader:
+class PerfTraceReader:
     """Reads lines of `perf trace` into a recording."""
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: RecordedFaults) -> None:
         self._recording, self._prefixes = recording, Prefixes()
         self._symbols: dict[str, int] = {}
 
@@ -114,6 +114,9 @@ class Reader:
         if len(self._symbols) >= 1_000_000:
             raise BadFieldError("more than 1,000,000 symbols")
         return (1 << 40) + self._symbols.setdefault(name, len(self._symbols))
+
+
+READER = PerfTraceReader
 
 
 def looks_like(line: str) -> bool:

@@ -132,7 +132,7 @@ class Counts:
 
 
 @dataclass
-class Recording:
+class RecordedFaults:
     """Faults of a trace in the order of its lines, a column each.
 
     Attributes

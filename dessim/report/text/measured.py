@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from dessim.measure.observed import beside
-from dessim.measure.observed.values import Histogram, Measured, MeasuredError, Number
+from dessim.measure.observed.values import Histogram, MeasuredError, MeasuredNumber, Measurements
 from dessim.report.common.format import UNKNOWN, three_digits
 from dessim.report.text.console import say
 from dessim.report.text.table import new_table, print_fitting
@@ -51,7 +51,7 @@ def error_text(row: Row) -> str:
 def compared(
     points: Sequence[Row],
     latencies: Mapping[int, Any],
-    measured: Measured,
+    measured: Measurements,
     *,
     scheme: str | None = None,
     threads: int | None = None,
@@ -65,7 +65,7 @@ def compared(
     points : sequence of dict
     latencies : dict
         Of each point's index, as results hold them.
-    measured : Measured
+    measured : Measurements
     scheme, threads : optional
         Only such points.
     column : str, optional
@@ -125,7 +125,7 @@ def _histograms(
     found["notes"].append("in bin: the histogram cannot tell the two apart")
 
 
-def _of_column(measured: Measured, column: str | None) -> Sequence[Number]:
+def _of_column(measured: Measurements, column: str | None) -> Sequence[MeasuredNumber]:
     known = list(dict.fromkeys(one.series for one in measured.numbers))
     usual = "processes" if measured.form == "will-it-scale" and "processes" in known else None
     wanted = column or usual

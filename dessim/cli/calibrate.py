@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 @SIMULATION
 @click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="The new profile.")
 @click.option("--cross-validate", is_flag=True, help="Leave each number of threads out in turn.")
-@click.option("--sensitivity", is_flag=True, help="Fit nothing: tell what the data can tell.")
+@click.option("--sensitivity", is_flag=True, help="Fit nothing: report what the data determine.")
 @click.option(
     "--max-steps", type=click.IntRange(1, 1000), default=15, show_default=True, metavar="N"
 )

@@ -93,8 +93,7 @@ def touch(w: World, task: int, pc: int, done: int, target: int) -> int:
         w[t + T_ACCESS] += 1
         w[t + T_TOUCHED] += 1
         if w[t + T_ACCESS] < w[H_ACCESSES] and w[H_UNMAP_EVERY] == 0 and w[H_TRACE] == 0:
-            w[t + T_PAGE] = choose_page(w, task)
-            w[t + T_CURSOR] = w[t + T_PAGE]
+            w[t + T_PAGE] = w[t + T_CURSOR] = choose_page(w, task)
             w[t + T_PC] = pc
     else:
         w[t + T_PC] = target

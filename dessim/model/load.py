@@ -149,7 +149,7 @@ def resolve(experiment: Experiment) -> tuple[Point, ...]:
 def _points(
     experiment: Experiment, document: Document, references: References, sweep: Sweep
 ) -> tuple[list[Point], list[Problem]]:
-    """Build the points of a checked sweep, and tell which combinations are impossible."""
+    """Build the points of a checked sweep, and say which combinations are impossible."""
     points: list[Point] = []
     problems: list[Problem] = []
     seen: set[object] = set()
@@ -233,7 +233,7 @@ def _value(assignment: Assignment, key: str, default: Any) -> Any:
 
 
 def _key(point: Point) -> tuple[object, ...]:
-    """What tells two points of one sweep apart, cheaply: equal variants are the same objects."""
+    """What distinguishes two points of one sweep, cheaply: equal variants are the same objects."""
     scheme = repr(point.scheme.entry())
     numbers = (point.threads, point.fault_around_order, point.simulate_bytes)
     return (id(point.machine), id(point.workload), scheme, *numbers)

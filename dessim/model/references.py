@@ -53,7 +53,7 @@ class References:
         Returns
         -------
         Machine or None, list of Problem
-            The problems of a variant are told once: the first time that it is asked for.
+            The problems of a variant are reported once, the first time it is asked for.
         """
         variant = _variant(cell, settings)
         if variant in self._machines_built:
@@ -175,5 +175,5 @@ def _seen_from(cell: Cell, problem: Problem) -> Problem:
 
 
 def _variant(cell: Cell, settings: Settings) -> _Variant:
-    """What tells two builds of a referenced thing apart."""
+    """What distinguishes two builds of a referenced thing."""
     return repr(cell.value), tuple((path, repr(c.value)) for path, c in settings.items())

@@ -111,7 +111,7 @@ def _problems(error: ValidationError, model: type[Model], document: Document) ->
         if isinstance(value, Bad) or isinstance(document.get(path), Bad):
             continue
         if details["type"] == "too_short" and value:
-            continue  # its items were wrong, and that is told already
+            continue  # its items were wrong, and that is reported already
         if details["type"] == "dessim_check":
             for below, sentence in details["ctx"]["problems"]:
                 place = document.place((*path, *below))

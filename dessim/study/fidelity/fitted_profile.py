@@ -1,7 +1,7 @@
 """Write a calibrated profile: the old file, with the fitted numbers in their places.
 
 Everything that was not fitted stays as it was written, comments included. A fitted number keeps its
-source and range, its note tells the interval and what it was before.
+source and range, its note gives the interval and what it was before.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ def _record(record: Calibration) -> str:
 
 
 def _left_out(one: LeftOut) -> str:
-    """One line of what was left out, rounded to what it can tell."""
+    """One line of what was left out, rounded to what it supports."""
     words = [f"workload: {json.dumps(one.workload, ensure_ascii=False)}"]
     words += [f"{name}: {getattr(one, name)}" for name in ("largest", "threads", "cells")]
     words.append(f"seconds: {one.seconds:.6f}")

@@ -170,8 +170,7 @@ H_STRUCT_MISS = (
 )  # base, per node: ps to read one of its struct pages that is in no cache
 H_NODE_ZERO = _header.word()  # ps of node bandwidth that zeroing a page takes
 H_NODE_COPY = _header.word()  # ps of node bandwidth that copying a page takes
-# --- a trace that is replayed: 0 elsewhere ---
-H_TRACE = _header.word()  # base of all tasks' accesses: page, then ps of think time or of arrival
+H_TRACE = _header.word()  # base of a trace's accesses (page, ps of think time or arrival), or 0
 H_OPEN = _header.word()  # 1: accesses arrive at times of their own
 H_WORDS = _header.end(multiple=8)
 
@@ -233,8 +232,7 @@ T_TRIES = _task.word()  # races for a page lock lost since it queued
 T_EXCLUSIVE = _task.word()  # 1: it waits for the page lock itself, 0: only for its release
 T_ACTOR = _task.word()  # 1: it is not part of the workload
 T_EVERY = _task.word()  # actor: mean ps between two rounds
-# replay: base of its accesses, less those of which it has fewer than the task with most
-T_TRACE = T_EVERY
+T_TRACE = T_EVERY  # replay: base of its accesses, if it had as many as the task with most
 T_RANGE = _task.word()  # actor: pages of one round; replay: pages of its own region
 T_HOME_MM = _task.word()  # the mm it runs in (an actor's T_MM moves from mapping to mapping)
 T_FROM = _task.word()  # where the cursor was before it went to the head of the folio

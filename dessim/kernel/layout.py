@@ -231,8 +231,8 @@ T_READY = _task.word()  # since when it could run, if it had a CPU
 T_TRIES = _task.word()  # races for a page lock lost since it queued
 T_EXCLUSIVE = _task.word()  # 1: it waits for the page lock itself, 0: only for its release
 T_ACTOR = _task.word()  # 1: it is not part of the workload
-T_EVERY = _task.word()  # actor: mean ps between two rounds
-T_TRACE = T_EVERY  # replay: base of its accesses, if it had as many as the task with most
+# actor: mean ps between two rounds; replay: base of its accesses, as if it had the most of all
+T_EVERY = _task.word()
 T_RANGE = _task.word()  # actor: pages of one round; replay: pages of its own region
 T_HOME_MM = _task.word()  # the mm it runs in (an actor's T_MM moves from mapping to mapping)
 T_FROM = _task.word()  # where the cursor was before it went to the head of the folio

@@ -51,7 +51,7 @@ from dessim.kernel.pages import (
     io_next,
     page_step,
 )
-from dessim.kernel.replaying import replay_step
+from dessim.kernel.replaying import recorded_page, replay_step
 from dessim.kernel.windows import folio_step, next_page, open_window
 
 
@@ -64,7 +64,7 @@ def choose_page(w: World, task: int) -> int:
     if w[H_ACCESS] == ACCESS_ONE_PER_TABLE:
         return access << TABLE_SHIFT
     if w[H_ACCESS] == ACCESS_TRACE:
-        return w[w[t + T_TRACE] + 2 * access]
+        return recorded_page(w, t)
     if w[H_ACCESS] == ACCESS_OWN_REGION:
         return w[t + T_FIRST] + access % w[H_REGION]
     who = 0 if w[H_SAME_DRAWS] else task

@@ -281,7 +281,7 @@ def _lay_out_trace(w: Words, setup: Setup, replay: Replay) -> None:
     for task, count in enumerate(replay.counts):
         t = int(w[lay.H_TASK]) + task * lay.T_WORDS
         w[t + lay.T_ACCESS] = w[t + lay.T_TOUCHED] = most - count
-        w[t + lay.T_TRACE] = base + 2 * (done - (most - count))
+        w[t + lay.T_EVERY] = base + 2 * (done - (most - count))
         w[t + lay.T_RANGE] = replay.regions[task][1]
         w[t + lay.T_AT] = w[t + lay.T_CLOCK] = w[t + lay.T_START] = replay.starts_ps[task]
         done += count

@@ -56,7 +56,7 @@ def test_each_task_has_its_rows_in_order_of_time(tmp_path):
         t = w[lay.H_TASK] + task * lay.T_WORDS
         first, last = w[t + lay.T_ACCESS], w[lay.H_ACCESSES]
         assert last - first == len(pages)
-        assert [w[w[t + lay.T_TRACE] + 2 * i] for i in range(first, last)] == pages
+        assert [w[w[t + lay.T_EVERY] + 2 * i] for i in range(first, last)] == pages
 
 
 def test_tasks_begin_when_their_first_fault_was_recorded(tmp_path):

@@ -10,6 +10,7 @@ from dessim.kernel import layout as lay
 from dessim.kernel.costs import cost_row, cost_rows, line_costs
 from dessim.kernel.draws import draw_at, philox, scaled
 from dessim.kernel.memory import lay_out_memory
+from dessim.kernel.paging import lay_out_paging
 from dessim.kernel.regions import Sizes, Words, allocate, mm_of_mapping, sizes_of, walkers_of
 from dessim.kernel.replay import Replay
 from dessim.kernel.setup import ActorSetup, Setup, WorldError
@@ -33,6 +34,7 @@ ACCESS = {
     "sequential": lay.ACCESS_SEQUENTIAL,
     "random": lay.ACCESS_RANDOM,
     "one_per_table": lay.ACCESS_ONE_PER_TABLE,
+    "blocks": lay.ACCESS_BLOCKS,
     "trace": lay.ACCESS_TRACE,
 }
 
@@ -221,7 +223,7 @@ def _tasks(w: Words, setup: Setup, sizes: Sizes) -> None:
         worker = task < setup.threads
         if worker:
             mapping += mapping_of[task] * lay.M_WORDS
-        has_cpu = task < setup.threads + len(setup.actors)
+        has_cpu = task < setup.threads + len(setup.actors) + setup.kswapds
         others = sorted(on_core.get(cpu.core, set()) - {cpu.cpu}) if has_cpu else []
         mm = int(w[mapping + lay.M_MM])
         values = {
@@ -247,7 +249,7 @@ def _tasks(w: Words, setup: Setup, sizes: Sizes) -> None:
             lay.T_ACTOR: int(not worker),
             lay.T_FIRST: region_of[task][0] if setup.workload.writes and worker else 0,
         }
-        if has_cpu and not worker:
+        if 0 <= task - setup.threads < len(setup.actors):
             actor = setup.actors[task - setup.threads]
             values[lay.T_EVERY], values[lay.T_RANGE] = actor.every_ps, actor.range_pages
         for slot, value in values.items():
@@ -256,7 +258,7 @@ def _tasks(w: Words, setup: Setup, sizes: Sizes) -> None:
 
 def _users_of_tables(setup: Setup, sizes: Sizes) -> int:
     """Return whether every page table has one user, and whether every PMD page has, and a lock."""
-    if sizes.mappings < setup.threads or setup.actors:
+    if sizes.mappings < setup.threads or setup.actors or setup.finite:
         return lay.TABLES_SHARED
     own = sizes.pmd_locks and not sizes.shares_pmd_locks
     return lay.PMDS_OWN if own else lay.TABLES_OWN
@@ -267,8 +269,11 @@ def _kind_of(setup: Setup, task: int) -> int:
     actors = setup.threads + len(setup.actors)
     if task < actors:
         return max(0, task - setup.threads + 1)
-    slots = actors + setup.devices
-    return len(setup.actors) + 1 + (task >= slots and setup.devices > 0)
+    kswapds = actors + setup.kswapds
+    if task < kswapds:
+        return len(setup.actors) + 1
+    others = len(setup.actors) + 1 + (setup.kswapds > 0)
+    return others + (task >= kswapds + setup.devices and setup.devices > 0)
 
 
 def _lay_out_trace(w: Words, setup: Setup, replay: Replay) -> None:
@@ -370,6 +375,8 @@ def build_world(setup: Setup) -> Words:
     _tasks(w, setup, sizes)
     if setup.workload.writes:
         lay_out_memory(w, setup, sizes)
+    if setup.workload.commands:
+        lay_out_paging(w, setup, sizes)
     if setup.replay:
         _lay_out_trace(w, setup, setup.replay)
     else:

@@ -18,7 +18,7 @@ def check_trace(workload: Workload) -> list[tuple[tuple[str | int, ...], str]]:
     given = workload.model_fields_set
     if not workload.replays:
         only = [name for name in TRACE_FIELDS if name in given and workload.kind == "faults"]
-        return [_of(yaml_key(name), f"'{yaml_key(name)}' needs access 'trace'") for name in only]
+        return [((key,), f"'{key}' needs access 'trace'") for key in map(yaml_key, only)]
     name = "access 'trace'"
     wrong = {
         "trace": not workload.trace and f"{name} needs 'trace', a file that `dessim import` wrote",

@@ -8,8 +8,9 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from dessim.measure.statistics.scaling import usl
-from dessim.metrics import PAGES_RATE
+from dessim.metrics import FAULTS_RATE, PAGES_RATE
 from dessim.report.common.doubts import is_marked
+from dessim.report.common.format import is_lock_loop
 from dessim.report.common.results import Panel, Results
 from dessim.report.plot.drawing import Drawing
 from dessim.report.plot.style import (
@@ -25,13 +26,13 @@ from dessim.report.plot.style import (
 )
 from dessim.report.text.comparison import scheme_label, together
 
-METRIC = PAGES_RATE
 DECADE = 8
 """Where throughput grows by more than this factor the axis is logarithmic: linear scaling is then
 a straight line, and few threads are as easy to read as many."""
 
 
 COLUMNS = 3
+PAGES, TURNS = "pages mapped", "turns of the lock"
 NEAR = 1.25
 """Ratios of schemes that are as close as this to the reference fill their panel."""
 DISAGREE = 1.1
@@ -55,11 +56,11 @@ def draw(results: Results) -> Drawing | None:
     rows: list[dict[str, Any]] = []
     for k, chunk in enumerate(chunks):
         top = axes[each * k * columns :]
-        means = [point["metrics"][METRIC]["mean"] or 0 for panel in chunk for point in panel.points]
+        means = [_rate(point)["mean"] or 0 for panel in chunk for point in panel.points]
         unit, word = unit_of(means)
         for ax, panel in zip(top, chunk, strict=False):
             rows += _draw_panel(ax, panel, results, unit)
-            ax.set_ylabel(f"{word}pages mapped per second" if ax is top[0] else "")
+            ax.set_ylabel(f"{word}{_counted(results)} per second" if ax is top[0] else "")
         if ratios:
             below = top[columns : 2 * columns]
             for ax, panel in zip(below, chunk, strict=False):
@@ -75,16 +76,33 @@ def draw(results: Results) -> Drawing | None:
     return Drawing(figure, rows, _caption(results, rows, bool(ratios)))
 
 
+def _counted(results: Results) -> str:
+    """What a rate counts: in a lock loop there are no pages."""
+    loops = all(is_lock_loop(point) for panel in results.panels for point in panel.points)
+    return TURNS if loops else PAGES
+
+
+def _rate(point: dict[str, Any]) -> dict[str, Any]:
+    rate: dict[str, Any] = point["metrics"][FAULTS_RATE if is_lock_loop(point) else PAGES_RATE]
+    return rate
+
+
+def _metric(results: Results) -> str:
+    return PAGES_RATE if _counted(results) == PAGES else FAULTS_RATE
+
+
 def _caption(results: Results, rows: list[dict[str, Any]], ratios: bool) -> str:
-    methods = results.caption_of(results.methods_of(METRIC))
-    caption = f"Pages mapped per second by all threads together. {methods}"
+    metric = _metric(results)
+    methods = results.caption_of(results.methods_of(metric))
+    what = _counted(results)
+    caption = f"{what[0].upper()}{what[1:]} per second by all threads together. {methods}"
     if ratios:
         caption += (
             f" Lower panels: ratio to {results.series[0]}, median of paired replications, with 95 %"
             " intervals that hold for all ratios together; where one scheme is within 25 % of it,"
             " others may be off the scale."
         )
-    if any(row[f"usl_{METRIC}"] != "" for row in rows):
+    if any(row[f"usl_{metric}"] != "" for row in rows):
         caption += (
             " Thin lines: the Universal Scalability Law fitted to each scheme by least squares on"
             " relative errors."
@@ -98,13 +116,13 @@ def _caption(results: Results, rows: list[dict[str, Any]], ratios: bool) -> str:
 
 def _draw_panel(ax: Axes, panel: Panel, results: Results, unit: float) -> list[dict[str, Any]]:
     """Draw one panel; return its numbers."""
-    rows = []
+    metric, rows = _metric(results), []
     for index, name in enumerate(results.series):
         points = [p for p in panel.points if results.series_of(p) == name]
-        line = [(p["threads"], p["metrics"][METRIC]) for p in points]
+        line = [(p["threads"], _rate(p)) for p in points]
         draw_line(ax, line, index, name, unit, [p["threads"] for p in points if is_marked(p)])
         for point in filter(disagree, points):
-            values = [x / unit for x in point["metrics"][METRIC]["values"] if x is not None]
+            values = [x / unit for x in _rate(point)["values"] if x is not None]
             dots = {"color": line_style(index)["color"], "s": 4, "linewidths": 0, "alpha": 0.6}
             ax.scatter([point["threads"]] * len(values), values, **dots)
         fitted = _law_of(results, points)
@@ -118,16 +136,16 @@ def _draw_panel(ax: Axes, panel: Panel, results: Results, unit: float) -> list[d
                     "panel": panel.title,
                     "series": name,
                     "threads": threads,
-                    METRIC: estimate["mean"],
-                    f"{METRIC}_lo": low,
-                    f"{METRIC}_hi": high,
-                    f"usl_{METRIC}": "" if fitted is None else fitted(threads),
-                    f"linear_{METRIC}": "" if not linear else linear * threads,
+                    metric: estimate["mean"],
+                    f"{metric}_lo": low,
+                    f"{metric}_hi": high,
+                    f"usl_{metric}": "" if fitted is None else fitted(threads),
+                    f"linear_{metric}": "" if not linear else linear * threads,
                 }
             )
-    if any(row[f"usl_{METRIC}"] != "" for row in rows):
+    if any(row[f"usl_{metric}"] != "" for row in rows):
         ax.plot([], [], color="#606060", linewidth=0.7, label="USL")  # for the legend
-    if not any(row[METRIC] for row in rows):
+    if not any(row[metric] for row in rows):
         note_in(ax, "no steady rate")
     _draw_linear(ax, panel, results.series, results, unit)
     threads_axis(ax, panel.threads)
@@ -138,7 +156,7 @@ def _draw_panel(ax: Axes, panel: Panel, results: Results, unit: float) -> list[d
 
 def disagree(point: dict[str, Any]) -> bool:
     """Whether replications differ so much that their mean says little."""
-    values = [x for x in point["metrics"][METRIC].get("values") or [] if x]
+    values = [x for x in _rate(point).get("values") or [] if x]
     return len(values) > 1 and max(values) > DISAGREE * min(values)
 
 
@@ -156,7 +174,7 @@ def ratios_of(results: Results) -> dict[tuple[str, str, int], Ratio]:
         if labels.get(one["a"]) != results.series[0] or one["b"] not in labels:
             continue
         for row in one["rows"]:
-            if row["metric"] == METRIC and row["ratio"] is not None and _place(row) in places:
+            if row["metric"] == PAGES_RATE and row["ratio"] is not None and _place(row) in places:
                 low, high = together(row) or ("", "")
                 key = (places[_place(row)], labels[one["b"]], row["threads"])
                 found[key] = (row["ratio"], low, high)
@@ -200,7 +218,7 @@ def _linear(points: list[dict[str, Any]]) -> float | None:
     if not points:
         return None
     first = min(points, key=lambda point: int(point["threads"]))
-    mean = first["metrics"][METRIC]["mean"]
+    mean = _rate(first)["mean"]
     return None if mean is None else mean / first["threads"]
 
 
@@ -209,7 +227,7 @@ def _draw_linear(ax: Axes, panel: Panel, series: list[str], results: Results, un
     each = [
         _linear([p for p in panel.points if results.series_of(p) == name]) or 0.0 for name in series
     ]
-    means = [point["metrics"][METRIC]["mean"] or 0.0 for point in panel.points]
+    means = [_rate(point)["mean"] or 0.0 for point in panel.points]
     if min(means) > 0 and max(means) > DECADE * min(means):
         log_axis(ax, "y", min(means) / 1.4 / unit, max(means) * 1.5 / unit)
     else:

@@ -31,6 +31,7 @@ from dessim.report.common.format import (
     amount,
     estimate_text,
     form_of,
+    is_lock_loop,
     percent,
     scheme_of,
 )
@@ -160,7 +161,10 @@ def _chosen(points: list[Point], document: dict[str, Any], flags: set[str]) -> t
         columns += BESIDE
     else:
         shown = with_averages(columns_of(View.RUN), points)
-        columns += [(one.heading, _metric(one.name, form_of(one))) for one in shown]
+        turns = all(map(is_lock_loop, points))
+        for one in shown:
+            heading = one.heading.replace("faults", "turns") if turns else one.heading
+            columns.append((heading, _metric(one.name, form_of(one))))
     if flags:
         columns.append((FLAGS_HEADING, lambda point: _some_flags(point, flags)))
     return tuple(columns)

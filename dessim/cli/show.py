@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -65,19 +66,10 @@ def _registry(kind: str) -> tuple[list[str], Callable[[str], str]]:
         from dessim.report.paper import figures as paper
 
         return paper.names(), paper.title_of
-    from dessim import model
+    from dessim.model.locate import names
+    from dessim.model.summary import description_of
 
-    describe: dict[str, Callable[[str], str]] = {
-        "machines": lambda name: model.load_machine(name).description,
-        "workloads": lambda name: model.load_workload(name).description,
-        "experiments": lambda name: model.load_experiment(name).description,
-        "published": lambda name: _comment(model.find("published", name)),
-    }
-    return model.names(kind), describe[kind]  # type: ignore[arg-type]
-
-
-def _comment(path: Any) -> str:
-    return read_text(path).partition("\n")[0].lstrip("# ")
+    return names(kind), partial(description_of, kind)  # type: ignore[arg-type]
 
 
 def _first_sentence(text: str) -> str:

@@ -111,6 +111,7 @@ def _growing(points: int) -> str:
 def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
     """Remove damaged runs and leftovers of killed processes from the results folder DIR."""
     from dessim.files.atomic import clear, leftovers
+    from dessim.study.store.answers import forget
     from dessim.study.store.manifest import MANIFEST, manifests_of, store_of, unreadable_manifests
     from dessim.study.store.runs import all_runs
 
@@ -134,6 +135,7 @@ def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
     else:
         for digest in going:
             store.discard(digest)
+        forget(store)
         left = sum(clear(root) for root in set(roots))
     verb = "would remove" if dry_run else "removed"
     click.echo(f"{verb} {len(going)} runs and {left} leftovers of killed processes")

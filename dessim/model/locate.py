@@ -38,7 +38,7 @@ def names(kind: FileKind) -> list[str]:
     """
     suffix = SUFFIXES[kind]
     found: set[str] = set()
-    for root in _roots():
+    for root in roots():
         folder = root / kind
         if folder.is_dir():
             files = (p for p in folder.iterdir() if p.suffix == suffix and p.is_file())
@@ -69,7 +69,7 @@ def find(kind: FileKind, name: str) -> Path:
     known = names(kind)
     if name in known:
         file = name + SUFFIXES[kind]
-        return next(p for root in _roots() if (p := root / kind / file).is_file())
+        return next(p for root in roots() if (p := root / kind / file).is_file())
     raise ConfigError(
         [Problem(Place(Source(shorten(name, 200) or "''")), unknown_name(kind, name))]
     )
@@ -112,6 +112,7 @@ def unknown_name(kind: FileKind, name: str) -> str:
     return f"there is no {noun} named '{shorten(name)}'; {hint}{listed}"
 
 
-def _roots() -> list[Path]:
+def roots() -> list[Path]:
+    """Folders of configurations, the user's own first."""
     own, shipped = Path("configs"), config_root()
     return [own] if own.resolve() == shipped else [own, shipped]

@@ -5,27 +5,62 @@ directory belong to it. ``files`` finds them
 without running any, ``catalogue`` loads what is named, ``programs`` builds what tasks run.
 """
 
-from dessim.registry.catalogue import (
-    Actor,
-    Option,
-    Scheme,
-    UnknownScheme,
-    actor_names,
-    columns,
-    listed,
-    load,
-    load_actor,
-    names,
-    options_of,
-    own_files,
-    read_option,
-)
-from dessim.registry.files import SHORT_NAMES, Found, SchemeFileError
-from dessim.registry.programs import (
-    faulting_program,
-    program_of_actor,
-    thread_program,
-    whole_life,
+from typing import TYPE_CHECKING
+
+from dessim.lazy import exports
+
+if TYPE_CHECKING:
+    from dessim.registry.catalogue import (
+        Actor,
+        Option,
+        Scheme,
+        UnknownScheme,
+        actor_names,
+        columns,
+        load,
+        load_actor,
+        names,
+        options_of,
+        read_option,
+    )
+    from dessim.registry.files import SHORT_NAMES, Found, SchemeFileError, listed, own_files
+    from dessim.registry.programs import (
+        faulting_program,
+        program_of_actor,
+        thread_program,
+        whole_life,
+    )
+
+__getattr__, __dir__ = exports(
+    __name__,
+    {
+        "catalogue": (
+            "Actor",
+            "Option",
+            "Scheme",
+            "UnknownScheme",
+            "actor_names",
+            "columns",
+            "load",
+            "load_actor",
+            "names",
+            "options_of",
+            "read_option",
+        ),
+        "files": (
+            "SHORT_NAMES",
+            "Found",
+            "SchemeFileError",
+            "listed",
+            "own_files",
+        ),
+        "programs": (
+            "faulting_program",
+            "program_of_actor",
+            "thread_program",
+            "whole_life",
+        ),
+    },
 )
 
 __all__ = [

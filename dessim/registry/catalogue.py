@@ -99,16 +99,6 @@ class UnknownScheme(UserError):  # noqa: N818 - it says what is unknown, not tha
     """A scheme, an actor, or an option of one, that does not exist."""
 
 
-def own_files() -> list[Path]:
-    """Return the your own files that can be used, in ``./schemes`` and ``./actors``."""
-    return [one.path for one in files.found() if one.own and not one.problem]
-
-
-def listed(word: str) -> list[Found]:
-    """Return the files that define a word, those that cannot be used among them, by name."""
-    return sorted((one for one in files.found() if word in one.words), key=lambda one: one.name)
-
-
 def names() -> list[str]:
     """Return the names of all schemes, sorted; a file that cannot be used has none."""
     return _names("SLOW_PATH")

@@ -110,6 +110,16 @@ def _lacks(path: Path, name: str) -> str:
     return f"{path}: a scheme needs {name}, which is missing; docs/schemes.md shows one"
 
 
+def own_files() -> list[Path]:
+    """Return your own files that can be used, in ``./schemes`` and ``./actors``."""
+    return [one.path for one in found() if one.own and not one.problem]
+
+
+def listed(word: str) -> list[Found]:
+    """Return the files that define a word, those that cannot be used among them, by name."""
+    return sorted((one for one in found() if word in one.words), key=lambda one: one.name)
+
+
 def run(one: Found) -> ModuleType:
     """Run a file that was named, and return its module.
 

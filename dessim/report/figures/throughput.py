@@ -66,11 +66,13 @@ def draw(results: Results) -> Drawing | None:
             for ax, panel in zip(below, chunk, strict=False):
                 _draw_ratios(ax, panel, results, ratios)
                 ax.set_ylabel(f"ratio to {series[0]}" if ax is below[0] else "")
-        for row in range(each):
-            for spare in top[row * columns + len(chunk) : (row + 1) * columns]:
+        for line in range(each):
+            for spare in top[line * columns + len(chunk) : (line + 1) * columns]:
                 spare.set_visible(False)
     for row in rows:
-        found = ratios.get((row["panel"], row["series"], row["threads"]), ("", "", ""))
+        found: tuple[Any, ...] = ratios.get(
+            (row["panel"], row["series"], row["threads"]), ("", "", "")
+        )
         row.update(zip(("ratio", "ratio_lo", "ratio_hi"), found, strict=True))
     legend(figure, axes)
     return Drawing(figure, rows, _caption(results, rows, bool(ratios)))

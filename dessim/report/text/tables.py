@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dessim.metrics import BY_NAME, METRICS, Metric, Topic, View, columns_of, events_of
+from dessim.model.held_against import held_against_line
 from dessim.report.common.answer import answer_lines
 from dessim.report.common.doubts import (
     flag_lines,
@@ -236,6 +237,9 @@ def _remarks(document: dict[str, Any]) -> Iterator[str]:
         yield one_kind
     for note in note_lines(points):
         yield f"note: {note}"
+    real = [point for point in points if not is_lock_loop(point)]
+    machines = (point["machine"] for point in points)
+    yield held_against_line(machines, (point["scheme"] for point in real))
     yield from _measured_remarks(document)
 
 

@@ -33,7 +33,7 @@ FORM = click.option(
 )
 
 
-class Kind(click.Choice[str]):
+class KindOfThing(click.Choice[str]):
     """A kind of things, in the plural or the singular."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
@@ -42,7 +42,7 @@ class Kind(click.Choice[str]):
 
 
 @click.command("list")
-@click.argument("kind", required=False, type=Kind(KINDS))
+@click.argument("kind", required=False, type=KindOfThing(KINDS))
 @FORM
 def list_command(kind: str | None, form: str) -> None:
     """List what can be named: all kinds, or one.

@@ -11,8 +11,10 @@ import hashlib
 import json
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,16 @@ class UnreadableError(UserError):
         super().__init__(f"{path}: {reason}")
 
 
+STDIN = "-"
+"""Path of standard input."""
+
+
+@cache
+def _standard_input() -> bytes:
+    """Return what somebody pipes in, once read; no more than is looked at."""
+    return sys.stdin.buffer.read(MAX_TABLE_BYTES + 1)
+
+
 _watchers: list[dict[str, str]] = []
 
 
@@ -69,6 +81,11 @@ def open_regular(path: str | Path) -> tuple[int, os.stat_result]:
     UnreadableError
         If it cannot be opened or is no regular file.
     """
+    if str(path) == STDIN:
+        data = _standard_input()
+        if len(data) > most:
+            raise UnreadableError("standard input", f"larger than {_size(most)}")
+        return data
     try:
         # Not `open`: a FIFO without a writer would block for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

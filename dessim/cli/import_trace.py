@@ -62,7 +62,7 @@ def import_trace(
     """Turn the page-fault trace FILE into a workload that `dessim run` replays.
 
     FILE is what perf script, perf trace -F all, tracefs' trace, trace-cmd report or bpftrace's
-    printf wrote, also packed by gzip; - is standard input. Writes a workload and, beside it, the
+    printf wrote, also packed by gzip; - is standard input. Writes a workload and, next to it, the
     faults as Parquet.
     """
     from dessim.measure.traces import bpftrace, converting
@@ -202,5 +202,5 @@ def _show(summary: dict[str, Any], trace: Trace, place: Path) -> None:
     if not trace.whole:
         click.echo("note: the last line has no end: the file may have been cut", err=True)
     if summary["lost_events"]:
-        click.echo("note: events were lost: gaps beside them are too long", err=True)
+        click.echo("note: events were lost: gaps next to them are too long", err=True)
     click.echo(f"next: dessim run trace-replay --set workload={place}", err=True)

@@ -1,4 +1,4 @@
-"""What other tools measured is read as it was printed, and stands beside what was simulated."""
+"""What other tools measured is read as it was printed, and compared with what was simulated."""
 
 import json
 import math

@@ -154,7 +154,7 @@ class BpftraceReader:
         return {ALIASES.get(name, name): value for name, value in pairs}
 
     def _placed_fault(self, words: list[str]) -> None:
-        """Add a fault whose fields are told by their places: the way of nearly all lines."""
+        """Add a fault whose fields are known by their places: the way of nearly all lines."""
         fields, more = self._fields, len(words) - len(self._fields)
         if more > 0 and "comm" in fields:  # a name with separators in it
             at = fields.index("comm")

@@ -152,7 +152,7 @@ def _plain(text: str) -> str:
 
 
 def _used_files(file: Column, names: Sequence[str]) -> tuple[Column, tuple[str, ...]]:
-    """Return the files of faults numbered anew, without those that no fault is in."""
+    """Return the files of faults with new numbers, without those that no fault is in."""
     used = np.unique(file[file >= 0])
     place = np.full(max(len(names), 1), -1, dtype=np.int64)
     place[used] = np.arange(len(used))

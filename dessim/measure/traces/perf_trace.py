@@ -1,4 +1,4 @@
-"""What `perf trace -F all` prints: faults with file and offset, syscalls beside them.
+"""What `perf trace -F all` prints: faults with file and offset, syscalls among them.
 
 Source
 ------

@@ -1,4 +1,4 @@
-"""Measured beside simulated, for a terminal of 80 columns."""
+"""Measured against simulated, for a terminal of 80 columns."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def compared(
     column: str | None = None,
     key: str = "",
 ) -> dict[str, Any]:
-    """Return measured numbers beside those of the points of a result.
+    """Return measured numbers next to those of the points of a result.
 
     Parameters
     ----------

@@ -81,11 +81,6 @@ def open_regular(path: str | Path) -> tuple[int, os.stat_result]:
     UnreadableError
         If it cannot be opened or is no regular file.
     """
-    if str(path) == STDIN:
-        data = _standard_input()
-        if len(data) > most:
-            raise UnreadableError("standard input", f"larger than {_size(most)}")
-        return data
     try:
         # Not `open`: a FIFO without a writer would block for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -114,6 +109,11 @@ def read_file(path: str | Path, most: int = MAX_RESULT_BYTES) -> bytes:
     UnreadableError
         If it cannot be read, is no regular file, or is larger.
     """
+    if str(path) == STDIN:
+        data = _standard_input()
+        if len(data) > most:
+            raise UnreadableError("standard input", f"larger than {_size(most)}")
+        return data
     descriptor, status = open_regular(path)
     with open(descriptor, "rb", buffering=0) as file:
         try:

@@ -118,7 +118,7 @@ def test_names_with_separators_are_joined_again(tmp_path):
 
 
 def test_perf_trace_says_which_file(tmp_path):
-    """Offsets in files, anonymous memory, symbols, addresses of nothing, and syscalls among them."""
+    """Offsets in files, anonymous memory, symbols, addresses of nothing; syscalls among them."""
     head = "     4.{} ( 0.000 ms): pf/2977 {}fault [w+0x36] => "
     text = (
         head.format("001", "min")

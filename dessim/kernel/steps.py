@@ -192,16 +192,14 @@ def step(w: World, task: int, pc: int, done: int) -> int:
         The World.
     task : int
     pc : int
-        The task's program counter.
     done : int, ps
         When the step is over: what it hands over or wakes starts then.
 
     Returns
     -------
     int
-        GO_ON; BLOCKED if the task now waits for a lock or sleeps until somebody wakes it; OVER if
-        the task has ended; HALT if nothing can go on, because of a fatal BUG_ON; MEANINGLESS if no
-        branch knows the operation.
+        GO_ON; BLOCKED if the task waits or sleeps until somebody wakes it; OVER if it has ended;
+        HALT after a fatal BUG_ON; MEANINGLESS if no branch knows the operation.
     """
     t = w[H_TASK] + task * T_WORDS
     i = w[H_PROG] + pc * I_WORDS

@@ -1,4 +1,4 @@
-"""Measurements numbers beside those of a result: which belong together, and how far apart they are.
+"""Measured numbers and those of a result: which belong together, and how far apart they are.
 
 An error is the natural logarithm of simulated over measured: 0 where they agree, 0.69 where dessim
 says twice as much, -0.69 where it says half.

@@ -122,7 +122,7 @@ def _histograms(
         found["distance"] = beside.distance(found["bins"])
     else:
         found["notes"].append("--scheme and --threads choose one point: then bins are shown")
-    found["notes"].append("in bin: the histogram cannot tell the two apart")
+    found["notes"].append("in bin: both lie in one bin of the histogram")
 
 
 def _of_column(measured: Measurements, column: str | None) -> Sequence[MeasuredNumber]:

@@ -11,8 +11,10 @@ import hashlib
 import json
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,16 @@ class UnreadableError(UserError):
         super().__init__(f"{path}: {reason}")
 
 
+STDIN = "-"
+"""Path of standard input."""
+
+
+@cache
+def _standard_input() -> bytes:
+    """Return what somebody pipes in, once read; no more than is looked at."""
+    return sys.stdin.buffer.read(MAX_TABLE_BYTES + 1)
+
+
 _watchers: list[dict[str, str]] = []
 
 
@@ -56,13 +68,18 @@ def watched() -> Iterator[dict[str, str]]:
         _watchers.remove(read)
 
 
-def read_file(path: str | Path, most: int = MAX_RESULT_BYTES) -> bytes:
-    """Read a regular file of at most so many bytes.
+def open_regular(path: str | Path) -> tuple[int, os.stat_result]:
+    """Open a regular file for reading, without waiting for anybody.
+
+    Returns
+    -------
+    int, os.stat_result
+        Its descriptor, which the caller closes, and what it is.
 
     Raises
     ------
     UnreadableError
-        If it cannot be read, is no regular file, or is larger.
+        If it cannot be opened or is no regular file.
     """
     try:
         # Not `open`: a FIFO without a writer would block for ever.
@@ -81,6 +98,23 @@ def read_file(path: str | Path, most: int = MAX_RESULT_BYTES) -> bytes:
         raise UnreadableError(
             path, "this is a folder, not a file" if folder else "this is not a file"
         )
+    return descriptor, status
+
+
+def read_file(path: str | Path, most: int = MAX_RESULT_BYTES) -> bytes:
+    """Read a regular file of at most so many bytes.
+
+    Raises
+    ------
+    UnreadableError
+        If it cannot be read, is no regular file, or is larger.
+    """
+    if str(path) == STDIN:
+        data = _standard_input()
+        if len(data) > most:
+            raise UnreadableError("standard input", f"larger than {_size(most)}")
+        return data
+    descriptor, status = open_regular(path)
     with open(descriptor, "rb", buffering=0) as file:
         try:
             data = b"" if status.st_size > most else _all_of(file, status.st_size, most)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
+from dessim.files.reading import STDIN
 from dessim.model.bases import with_bases
 from dessim.model.document import Document, Path
 from dessim.model.errors import ConfigError, Problem
@@ -76,10 +77,10 @@ class References:
             return self._workloads_built[variant], []
         name, problems = variant[0], list[Problem]()
         if name not in self._workloads:
-            document, _, problems = self._referenced("workloads", cell, experiment, "workload")
+            document, folder, problems = self._referenced("workloads", cell, experiment, "workload")
             if document is not None:
                 document, more = self._with_settings(document, "workload")
-                problems = [*problems, *more]
+                document, problems = with_trace_from(document, folder), [*problems, *more]
             self._workloads[name] = None if document is None else (document, problems)
         known, workload = self._workloads[name], None
         if known is not None:
@@ -149,8 +150,16 @@ def load_named(path: FilePath) -> tuple[Document, list[Problem]]:
     """Read a document; a mapping without a name gets the file's."""
     document, problems = read_document(path)
     if isinstance(document.data, dict) and "name" not in document.data:
-        document = _named(document, path.stem)
+        document = _named(document, "stdin" if str(path) == STDIN else path.stem)
     return document, problems
+
+
+def with_trace_from(document: Document, folder: FilePath | None) -> Document:
+    """The same workload; a relative path of a trace is one from the folder of its file."""
+    path = document.get(("trace",))
+    if folder is None or not isinstance(path, str) or not path or "\0" in path:
+        return document
+    return document.set(("trace",), str(folder / path), document.place(("trace",)))
 
 
 def _named(document: Document, name: str) -> Document:

@@ -30,7 +30,7 @@ class Features:
 
     Attributes
     ----------
-    page_cache_changes, reads_ahead, unmaps, maps_file : bool
+    page_cache_changes, reads_ahead, unmaps, maps_file, replays : bool
         What the workload makes possible: steps that could never matter are left out.
     counts_tables : bool
         Whether page tables are counted near mmap_sem, as Linux does from 3.13 on.
@@ -54,6 +54,7 @@ class Features:
     counts_tables: bool = True
     vma_cache_of_mm: bool = True
     maps_file: bool = False
+    replays: bool = False
     fault: str = "read"
     memcg_depth: int = 0
     sweep_end: str = "munmap"
@@ -85,7 +86,7 @@ def thread_program(
         If a path through it keeps a lock or a reference.
     """
     what = Features(**features)
-    options = options_of(scheme, chosen)
+    options = options_of(scheme, chosen) | {"replays": what.replays}
     if what.fault != "read":
         return _writing(scheme, options, what)
     fault_lock = scheme.lock_of(options)

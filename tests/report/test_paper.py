@@ -19,7 +19,14 @@ from dessim.report.plot.style import COLUMN_IN, PAGE_IN
 
 ROOT = Path(__file__).parents[2]
 NAMES = [
-    *("ccdf", "gang_lookup_speedup", "latency", "lock_collapse", "page_lock_convoy"),
+    *(
+        "ccdf",
+        "fork_by_folio_size",
+        "gang_lookup_speedup",
+        "latency",
+        "lock_collapse",
+        "page_lock_convoy",
+    ),
     *("published_table", "race", "throughput", "time_share"),
 ]
 FORMS = ("csv", "pdf", "png", "svg", "txt")
@@ -29,6 +36,7 @@ SMALL = {
         "shared-mapping] --set max_replications=2 --replications 2"
     ),
     "fault-around-2014": "--set simulate=2MiB --replications 1",
+    "fork-by-folio-size": "--set workload.file_size=2MiB --replications 2",
     "gang-lookup-map": (
         "--set threads=[1,16] --set fault_around_order=[1,5] --set simulate=256KiB --replications 2"
     ),

@@ -10,6 +10,7 @@ from dessim.kernel import layout as lay
 from dessim.kernel.costs import cost_row, line_costs
 from dessim.kernel.draws import draw_at, philox, scaled
 from dessim.kernel.memory import lay_out_memory
+from dessim.kernel.placement import busy_cores
 from dessim.kernel.regions import Sizes, Words, allocate, sizes_of, walkers_of
 from dessim.kernel.setup import ActorSetup, Setup, WorldError
 from dessim.kernel.walk_misses import walk_miss_ps
@@ -129,7 +130,7 @@ def _machine_tables(w: Words, setup: Setup, sizes: Sizes) -> None:
     table[:, lay.C_SOCKET] = cores // topology.cores_per_l3 // topology.l3_per_socket
     base = int(w[lay.H_HOPS])
     w[base : base + topology.sockets**2] = np.array(topology.hops).ravel()
-    busy = len({cpu.core for cpu in sizes.cpus[: setup.threads + len(setup.actors)]})
+    busy = busy_cores(topology, sizes.cpus[: setup.threads + len(setup.actors)])
     base = int(w[lay.H_COST])
     for row in range(2):
         costs = cost_row(setup, busy, smt_busy=bool(row))

@@ -130,6 +130,7 @@ def take_rwsem(w: World, task: int, i: int, now: int) -> int:
         w[lock + K_HOLD] = -1
         if slept:
             w[mm + MM_HANDOFF] = 0
+            w[t + T_SINCE] = 0
         return GO_ON
     w[t + T_PC] = (i - w[H_PROG]) // I_WORDS
     if slept:

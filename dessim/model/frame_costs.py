@@ -63,7 +63,7 @@ ZONE = Default(
 )
 LINK = Default(
     "derived",
-    "65 ns a page and pass where the lock is saturated, with both siblings of each core busy: less a"
+    "65 ns a page and pass where the lock is saturated, both siblings of each core busy: less a"
     " tenth for hand-over, over the 1.5 by which a busy sibling slows the kernel",
     source=ICL,
     low=20_000,

@@ -30,7 +30,8 @@ class Topology(Model):
     """Capacity of one L3 domain."""
     placement: Literal["spread", "compact", "cores"] = "spread"
     """Where the next thread goes: `spread` over sockets, then L3s, then cores, then SMT siblings;
-    `compact` fills a core's siblings, then the L3, then the socket."""
+    `compact` fills a core's siblings, then the L3, then the socket; `cores` the cores of a socket,
+    then those of the next, then SMT siblings, as will-it-scale pins its tasks."""
 
     @model_validator(mode="after")
     def _check(self) -> Topology:

@@ -37,7 +37,7 @@ RMS_LOG_ERROR = {
     "mmap1": 0.27,
     "mmap2": 0.27,
 }
-"""Of `configs/published/will-it-scale.csv`, as `dessim validate --data will-it-scale` reports it."""
+"""Of the shipped table of rates, as `dessim validate --data will-it-scale` reports it."""
 Z = 1.96
 
 Row = dict[str, str]

@@ -90,7 +90,7 @@ class Rate:
 
 @cache
 def machine_of(name: str) -> Machine:
-    """Return a machine whose tasks are pinned as will-it-scale does: socket by socket, core by core."""
+    """Return a machine whose tasks are pinned as will-it-scale does: socket by socket, by cores."""
     return machine_with(load_machine(name), {"topology.placement": "cores"})
 
 

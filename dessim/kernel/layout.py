@@ -23,6 +23,7 @@ from dessim.kernel.frame_names import *
 from dessim.kernel.latency_names import *
 from dessim.kernel.mm_names import *
 from dessim.kernel.order_names import *
+from dessim.kernel.paging_names import *
 from dessim.kernel.record import Record
 
 World = MutableSequence[int]
@@ -56,7 +57,9 @@ H_MASKS = _header.word()  # words of a line's sharer mask
 H_TABLES = _header.word()  # page tables per mapping
 H_MM = _header.word()  # base of the mm records (MM_*)
 H_MAPPING = _header.word()  # base of the mapping records (M_*)
-H_COST = _header.word()  # base of the cost table: two rows of N_COSTS (SMT sibling idle, busy)
+H_COST = (
+    _header.word()
+)  # base of the cost table: rows of N_COSTS, by how many SMT siblings are busy
 H_LINE_COST = _header.word()  # base of the line cost table, [op][state][distance]
 H_HOPS = _header.word()  # base of the socket hop matrix
 H_SOCKETS = _header.word()
@@ -170,6 +173,7 @@ H_NODE_COPY = _header.word()  # ps of node bandwidth that copying a page takes
 H_BUDDY_MISS = _header.word()  # parts per million of a buddy's miss that its prefetch leaves
 H_SWEEP = _header.word()  # pages of a region that a sweep touches
 H_RWSEM = _header.word()  # 1: mmap_lock is an rwsem (`rwsem`), 0: it is granted in order
+H_PAGING = _header.word()  # base of the record of a file larger than memory (G_*), or 0
 H_WORDS = _header.end(multiple=8)
 
 # Words of the header that steps change. The others stay as setting up left them, and so do the
@@ -188,7 +192,7 @@ T_PC = _task.word()
 T_AT = _task.word()  # time of the task's next event, or ASLEEP
 T_CLOCK = _task.word()  # everything before this time is accounted
 T_WAIT = _task.word()  # category of the time between T_CLOCK and the next event
-T_COSTS = _task.word()  # base of its row of the cost table: SMT sibling idle or busy
+T_COSTS = _task.word()  # base of its row of the cost table: by how many SMT siblings are busy
 T_DUE = _task.word()  # DUE_*: what comes before its next shared step
 T_QUEUED = _task.word()  # line for which it waits, or 0
 T_GRANT = _task.word()  # service time granted by an arbiter, or -1
@@ -226,8 +230,9 @@ T_TRIED = _task.word()  # attempts at the current fault that waited for a page a
 T_VISITED = _task.word()  # mapping on which its steps act: an actor's visit, munmap, teardown
 T_SHARED_WANT = _task.word()  # 1: it waits for a lock as a reader
 T_READY = _task.word()  # since when it could run, if it had a CPU
-T_TRIES = _task.word()  # races for a page lock lost since it queued
-T_SINCE = T_TRIES  # or, of a writer that sleeps for mmap_lock: since when
+T_TRIES = _task.word()  # races for a page lock lost since it queued; or, of a writer that sleeps
+# for mmap_lock (`rwsem`): since when
+
 T_EXCLUSIVE = _task.word()  # 1: it waits for the page lock itself, 0: only for its release
 T_ACTOR = _task.word()  # 1: it is not part of the workload
 T_EVERY = _task.word()  # actor: mean ps between two rounds
@@ -262,7 +267,7 @@ L_OWN = _line.word()  # core << 2 | state
 L_FREE = _line.word()  # time from which another core may take the line
 L_QUEUE = _line.word()  # first waiting task + 1 | (last waiting task + 1) << 20
 L_HOME = _line.word()  # memory node
-_OBJECT = _line.words(4)  # of the object on the line
+_OBJECT = _line.words(4)  # of the object on the line: A_STATE
 L_ARRIVE = _line.word()  # when the last transfer arrives: an SMT sibling cannot use it before
 L_MASK = _line.end()  # sharers, MASK_BITS cores a word: as many words as a machine needs
 
@@ -360,9 +365,11 @@ ENDED = -2
 HALTED = -3  # nothing goes on: a BUG_ON that the run does not survive, or a step without meaning
 
 FLAG_LOCKED, FLAG_UPTODATE, FLAG_OURS, FLAG_READAHEAD = 1, 2, 4, 8
+FLAG_REFERENCED, FLAG_ACTIVE, FLAG_WORKINGSET = 16, 32, 64
 
 LOOKS_FIRST, LOOKS_AGAIN, SLEEPS_ON_PAGE = 0, 1, 2
 ACCESS_SEQUENTIAL, ACCESS_RANDOM, ACCESS_ONE_PER_TABLE, ACCESS_OWN_REGION = 0, 1, 2, 3
+ACCESS_BLOCKS = 4
 LOCK_TICKET, LOCK_MCS, LOCK_TEST_AND_SET = 0, 1, 2
 HAND_OVER_RACING, HAND_OVER_FAIR, HAND_OVER_BOUNDED = 0, 1, 2
 LOCK_MMAP, LOCK_PAGE_TABLE, LOCK_PTL, LOCK_FREE_STANDING = 0, 1, 2, 3
@@ -373,7 +380,7 @@ LOCK_ZONE, LOCK_LRU = 7, 8  # of the task's own node
 TABLES_SHARED, TABLES_OWN, PMDS_OWN = 0, 1, 2
 LINE_LOAD, LINE_STORE, LINE_RMW = 0, 1, 2
 NO_LINE, PAGE_LINE, PTE_LINE, LOCK_LINE, MMAP_LINE, VMA_LINE = 0, 1, 2, 3, 4, 5
-MEMCG_LINE, RSS_LINE = 6, 7
+MEMCG_LINE, RSS_LINE, FILE_LINE = 6, 7, 8
 OWN_RULE = 16  # with a line or without: a rule of its own says what comes after the line
 # distances, nearest first; memory rows use SAME_SOCKET for local memory
 SAME_CORE, SAME_L3, SAME_SOCKET, ONE_HOP, TWO_HOPS = 0, 1, 2, 3, 4

@@ -8,11 +8,13 @@ from __future__ import annotations
 import copy
 from typing import Any, Literal, get_args
 
+from dessim.model.cycles import CYCLES
 from dessim.model.experiment import Experiment
 from dessim.model.fields import Model, keys_of, submodel, unit_of
 from dessim.model.machine import Machine
 from dessim.model.provenance import Tag
 from dessim.model.sweep import SWEPT_KEYS
+from dessim.model.units import TIME
 from dessim.model.workload import Workload
 
 SchemaKind = Literal["experiment", "machine", "workload"]
@@ -153,8 +155,11 @@ def _allow_sources(model: type[Model], schema: dict[str, Any], definitions: dict
         plain = schema["properties"][key]
         if "oneOf" in plain:
             continue
+        unit = unit_of(field)
+        if unit is not None and unit.kind is TIME:
+            plain["pattern"] = f"{plain['pattern'].removesuffix('$')}$|{CYCLES}"
         head = {k: plain.pop(k) for k in ("title", "description", "default") if k in plain}
-        number = unit_of(field) is not None or plain.get("type") == "integer"
+        number = unit is not None or plain.get("type") == "integer"
         schema["properties"][key] = {**head, "oneOf": [plain, _sourced(plain, number)]}
 
 

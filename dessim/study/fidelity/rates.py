@@ -31,8 +31,8 @@ TESTS = ("page_fault1", "page_fault2", "page_fault3", "mmap1", "mmap2")
 MODES = {"processes": "per_process", "threads": "per_thread"}
 KERNELS = ("5.15", "6.1", "6.6", "6.12", "6.15", "6.17")
 REGION_PAGES, SWEEPS = 1024, 4
-PAIRS = 120
-MANY, REGION_OF_MANY = 48, 512  # from so many tasks on, regions of so many pages
+PAIRS = 60
+MANY, REGION_OF_MANY = 64, 512  # from so many tasks on, regions of so many pages
 PFT = "pft"  # C. Lameter's page fault test: as page_fault1, without munmap
 
 

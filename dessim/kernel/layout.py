@@ -22,6 +22,7 @@ from dessim.kernel.draw_names import *
 from dessim.kernel.frame_names import *
 from dessim.kernel.latency_names import *
 from dessim.kernel.line_names import *
+from dessim.kernel.mm_names import *
 from dessim.kernel.order_names import *
 from dessim.kernel.paging_names import *
 from dessim.kernel.record import Record
@@ -235,7 +236,9 @@ T_TRIED = _task.word()  # attempts at the current fault that waited for a page a
 T_VISITED = _task.word()  # mapping on which its steps act: an actor's visit, munmap, teardown
 T_SHARED_WANT = _task.word()  # 1: it waits for a lock as a reader
 T_READY = _task.word()  # since when it could run, if it had a CPU
-T_TRIES = _task.word()  # races for a page lock lost since it queued
+T_TRIES = _task.word()  # races for a page lock lost since it queued; or, of a writer that sleeps
+# for mmap_lock (`rwsem`): since when
+
 T_EXCLUSIVE = _task.word()  # 1: it waits for the page lock itself, 0: only for its release
 T_ACTOR = _task.word()  # 1: it is not part of the workload
 T_EVERY = _task.word()  # actor: mean ps between two rounds; replay: base of its accesses
@@ -254,7 +257,6 @@ T_ACCOUNT = _task.words(N_CATEGORIES)  # time by category
 T_FLUSHED = _task.word()  # shootdowns of its mm that its CPU knows of
 T_SLOTS_FROM = _task.word()  # first of the lines of radix-tree slots that are still at hand
 T_SLOTS = _task.word()  # last line of radix-tree slots that it read, or -2
-T_SINCE = _task.word()  # when it began to sleep for mmap_lock as a writer
 T_STREAM = _task.word()  # sequential lines up to T_LAST
 T_FIRST = _task.word()  # first page of its own region or file
 T_FRAME = _task.word()  # frame + 1 that it has allocated and not yet mapped
@@ -322,28 +324,6 @@ _core = Record()
 C_L3 = _core.word()
 C_SOCKET = _core.word()
 C_WORDS = _core.end()
-
-_mm = Record()
-MM_LIVE = _mm.word()  # tasks alive
-MM_MAPPINGS = _mm.word()  # number of mappings
-MM_FIRST = _mm.word()  # base of the first mapping record
-MM_TASK = _mm.word()  # its first task
-MM_TASKS = _mm.word()  # number of its tasks
-MM_FLUSHES = _mm.word()  # shootdowns of its translations
-MM_SEQ = _mm.word()  # mm_lock_seq: changes when the writer of its mappings is through
-MM_WRITER = _mm.word()  # core + 1 that changed its tree of mappings last
-MM_SPINS = _mm.word()  # mmap_lock as an rwsem: first writer + 1 that spins on its owner
-MM_LAST_SPIN = _mm.word()  # and the last
-MM_TRIES = _mm.word()  # writer + 1 that spun, and tries now
-MM_SPIN_UNTIL = _mm.word()  # when writers stop spinning on readers
-MM_NO_SPIN = _mm.word()  # 1: they have, and nobody spins until the readers are gone
-MM_AWAKE = _mm.word()  # writer + 1 that slept, and was woken to try
-MM_HANDOFF = _mm.word()  # 1: that writer, or the first sleeper, must not be overtaken
-# its lock records: LOCK_MMAP, then LOCK_PAGE_TABLE and LOCK_PTL if they are not split
-MM_LOCKS = _mm.end(multiple=8)
-MM_VMA_CACHE = 3  # after them the line that holds the mapping found last
-MM_RSS_LINE = 4  # and that of the count of its pages
-MM_LINES = 5
 
 _mapping = Record()
 M_PTE = _mapping.word()  # base of the pte bits

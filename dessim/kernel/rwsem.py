@@ -102,7 +102,7 @@ def give_spinning_up(w: World, mm: int, lock: int, now: int) -> None:
         if until > w[s + T_CLOCK]:
             account(w, s, w[s + T_WAIT], until - w[s + T_CLOCK])
             w[s + T_CLOCK] = until
-        w[s + T_SINCE] = until
+        w[s + T_TRIES] = until
         fall_asleep(w, s, now)
 
 
@@ -130,11 +130,12 @@ def take_rwsem(w: World, task: int, i: int, now: int) -> int:
         w[lock + K_HOLD] = -1
         if slept:
             w[mm + MM_HANDOFF] = 0
+            w[t + T_TRIES] = 0
         return GO_ON
     w[t + T_PC] = (i - w[H_PROG]) // I_WORDS
     if slept:
         back_to_head(w, task, lock)
-        if now - w[t + T_SINCE] > PATIENCE_PS:
+        if now - w[t + T_TRIES] > PATIENCE_PS:
             w[mm + MM_HANDOFF] = 1
         return fall_asleep(w, t, now)
     if hold != 0 and (hold < 0 or w[mm + MM_NO_SPIN] == 0):
@@ -142,7 +143,7 @@ def take_rwsem(w: World, task: int, i: int, now: int) -> int:
             spin_on_readers(w, mm, hold, now)
         return spin(w, task, mm, spun)
     queue_up(w, task, lock, 0)
-    w[t + T_SINCE] = now
+    w[t + T_TRIES] = now
     return fall_asleep(w, t, now)
 
 

@@ -11,6 +11,7 @@ from dessim.kernel.costs import cost_row, cost_rows, line_costs
 from dessim.kernel.draws import draw_at, philox, scaled
 from dessim.kernel.memory import lay_out_memory
 from dessim.kernel.paging import lay_out_paging
+from dessim.kernel.placement import busy_cores
 from dessim.kernel.regions import Sizes, Words, allocate, mm_of_mapping, sizes_of, walkers_of
 from dessim.kernel.replay import Replay
 from dessim.kernel.setup import ActorSetup, Setup, WorldError
@@ -148,7 +149,7 @@ def _machine_tables(w: Words, setup: Setup, sizes: Sizes) -> None:
     table[:, lay.C_SOCKET] = cores // topology.cores_per_l3 // topology.l3_per_socket
     base = int(w[lay.H_HOPS])
     w[base : base + topology.sockets**2] = np.array(topology.hops).ravel()
-    busy = len({cpu.core for cpu in sizes.cpus[: setup.threads + len(setup.actors)]})
+    busy = busy_cores(topology, sizes.cpus[: setup.threads + len(setup.actors)])
     base = int(w[lay.H_COST])
     for row in range(cost_rows(machine)):
         costs = cost_row(setup, busy, siblings=row)

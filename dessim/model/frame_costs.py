@@ -63,10 +63,10 @@ ZONE = Default(
 )
 LINK = Default(
     "derived",
-    "at most 65 ns a page and pass in a profile in which the lock is saturated; half of that for"
-    " what is not waiting",
+    "65 ns a page and pass where the lock is saturated, both siblings of each core busy: less a"
+    " tenth for hand-over, over the 1.5 by which a busy sibling slows the kernel",
     source=ICL,
-    low=10_000,
+    low=20_000,
     high=65_000,
 )
 FORK = "D. Hildenbrand, linux-mm, 25 Jan 2024: fork of 1 GiB of anonymous memory, Xeon Silver 4210R"
@@ -186,7 +186,7 @@ class FrameCosts(Model):
         _icl(70, "of 174 for the LRU per page, what is not under its lock", 10_000, 40_000),
     ] = 20_000
     """Put a page in the CPU's batch for the LRU: a reference and a store."""
-    lru_link_ps: Annotated[Time, Cost("lru_lock"), LINK] = 30_000
+    lru_link_ps: Annotated[Time, Cost("lru_lock"), LINK] = 39_000
     """Put a page on the LRU list, or take it off: with the LRU's lock held."""
     zap_page_ps: Annotated[Time, Cost("teardown"), _icl(274, "zap_pte_range", 40_000, 110_000)] = (
         78_000

@@ -1,4 +1,4 @@
-"""Steps of tasks that only map and unmap their regions, and the tree that they change."""
+"""Steps of tasks that only map and unmap their regions, and the tree of mappings they change."""
 
 from helpers import LINE_PS, a_lab, a_machine, a_workload
 

@@ -30,17 +30,17 @@ from dessim.model.fields import (
 )
 from dessim.model.growth import AUTO
 from dessim.model.machine import Machine
+from dessim.model.paging_rules import PAGING_FIELDS
 from dessim.model.precision import wanted
 from dessim.model.trace_rules import TRACE_FIELDS
 from dessim.model.units import SIZE, format_quantity
 from dessim.model.workload import (
     PAGE_BYTES,
-    PAGING_FIELDS,
-    WRITE_FIELDS,
     ThreadCount,
     Workload,
     foreign_keys,
 )
+from dessim.model.write_rules import WRITE_FIELDS
 
 Scalar = bool | int | float | str
 """A swept value as results carry it."""
@@ -239,7 +239,7 @@ class Point(Model):
             machine.pop("frames")
         if not self.workload.writes:
             for name in WRITE_FIELDS:
-                workload.pop(name, None)
+                workload.pop(yaml_key(name), None)
         if not self.workload.pages_file:
             for name in PAGING_FIELDS:
                 workload.pop(yaml_key(name), None)

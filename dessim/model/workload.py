@@ -20,8 +20,10 @@ from dessim.model.fields import (
     refuse,
     yaml_key,
 )
+from dessim.model.paging_rules import PAGING_FIELDS, check_paging
 from dessim.model.trace_rules import TRACE_FIELDS, check_trace
 from dessim.model.units import SIZE
+from dessim.model.write_rules import WRITE_FIELDS, check_writes
 
 PAGE_BYTES = 4096
 MAX_THREADS = 4096
@@ -30,20 +32,6 @@ FileSize = Annotated[int, Unit(SIZE, low=PAGE_BYTES, high=1 << 40, multiple=PAGE
 ThreadCount = Annotated[Count, Field(le=MAX_THREADS)]
 Distribution = Literal["fixed", "exponential"]
 
-WRITE_FIELDS = (
-    "fault",
-    "file",
-    "sweeps",
-    "phases",
-    "touched_ppm",
-    "memcg_depth",
-    "anon_order",
-    "after_sweep",
-    "calls",
-)
-"""What only workloads say whose faults write: others are as if they did not exist."""
-PAGING_FIELDS = ("advice", "memory_share_ppm", "touches", "block_pages")
-"""What belongs to files that may be larger than memory."""
 _FAULT_FIELDS = (
     "start",
     "access",
@@ -325,94 +313,12 @@ class Workload(Model):
         if self.start == "pthread_create" and self.mapping == "per_process":
             text = "start 'pthread_create' needs threads of one process; mapping 'per_process' has"
             problems.append((("start",), f"{text} one thread each: use 'interval'"))
-        problems += self._check_writes()
+        problems += check_writes(self)
         problems += check_trace(self)
-        problems += self._check_paging()
+        problems += check_paging(self)
         if "iterations" in self.model_fields_set and self.iterations == 0:
             problems.append((("iterations",), "must be at least 1, found 0"))
         return problems
-
-    def _check_writes(self) -> list[tuple[tuple[str | int, ...], str]]:
-        """What does not go together with the kind of fault."""
-        if self.kind != "faults":
-            return []
-        given = self.model_fields_set
-        if self.fault == "read":
-            only = [key for key in WRITE_FIELDS[2:] if key in given]
-            text = "belongs to faults that write: set fault to anonymous, write_shared or"
-            problems = [_of(key, f"'{yaml_key(key)}' {text} write_private") for key in only]
-            if self.file == "own":
-                text = "file 'own' needs a fault other than 'read': readers here share one file"
-                problems.append(_of("file", text))
-            return problems
-        name = f"fault '{self.fault}'"
-        wrong = {
-            "access": self.access not in ("sequential", "trace")
-            and f"{name} needs access 'sequential' or 'trace'",
-            "file": self.file != "own" and f"{name} needs file 'own': one of each task",
-            "mapping": self.mapping == "shared"
-            and f"{name} needs a mapping of each task: 'per_thread' or 'per_process'",
-            "start": self.start == "pthread_create" and f"{name} needs start 'interval'",
-            "unmap_every_pages": self.unmap_every_pages
-            and f"{name} unmaps the whole region after each sweep: leave it out",
-            "cached": self.cached_ppm < 1_000_000
-            and f"{name} needs a file that is wholly in the page cache",
-            "readahead_pages": self.readahead_pages and f"{name} reads nothing ahead",
-            "actors": bool(self.actors) and f"{name} knows no actors yet",
-            "page_touch": self.page_touch == "read_page"
-            and f"{name} stores to one word of a page: page_touch is 'touch_word'",
-            "memcg_depth": "memcg_depth" in given
-            and not self.allocates
-            and f"{name} allocates no memory that would be charged",
-            "after_sweep": self.after_sweep != "munmap"
-            and self.fault != "anonymous"
-            and f"after_sweep '{self.after_sweep}' needs fault 'anonymous'",
-            "calls": "calls" in given
-            and self.after_sweep != "fork"
-            and "calls says how often a task forks: it needs after_sweep 'fork'",
-            "anon_order": "anon_order" in given
-            and self.fault != "anonymous"
-            and f"{name} maps single pages: anon_order needs fault 'anonymous'",
-        }
-        return [_of(key, text) for key, text in wrong.items() if text]
-
-    def _check_paging(self) -> list[tuple[tuple[str | int, ...], str]]:
-        """What does not go together with a file that is read by windows."""
-        if self.kind != "faults":
-            return []
-        given = self.model_fields_set
-        found = []
-        if (self.access == "blocks") != bool(self.block_pages):
-            text = "access 'blocks' and block_pages belong together: give both, or neither"
-            found.append(_of("block_pages", text))
-        if not self.advice:
-            only = [name for name in PAGING_FIELDS[1:] if name in given]
-            text = "needs an advice: normal, random or sequential"
-            return found + [_of(yaml_key(name), f"'{yaml_key(name)}' {text}") for name in only]
-        name = f"advice '{self.advice}'"
-        wrong = {
-            "access": self.access == "one_per_table"
-            and f"{name} needs access 'sequential', 'random' or 'blocks'",
-            "fault": self.fault != "read" and f"{name} needs fault 'read'",
-            "start": self.start == "pthread_create" and f"{name} needs start 'interval'",
-            "page_touch": self.page_touch == "read_page"
-            and f"{name} counts the touch of a word of each page: page_touch is 'touch_word'",
-            "unmap_every_pages": self.unmap_every_pages and f"{name} unmaps nothing: leave it out",
-            "touches_per_page": self.touches_per_page > 1
-            and f"{name} takes the number of touches from 'touches'",
-            "random_sequence": self.random_sequence != "own" and f"{name} draws own pages",
-            "actors": bool(self.actors) and f"{name} knows no actors yet",
-            "readahead_pages": self.advice != "random"
-            and not 4 <= self.readahead_pages <= 4096
-            and f"{name} reads windows of 4 to 4096 pages",
-            "cached": self.cached_ppm > self.memory_share_ppm
-            and "more of the file is cached than memory has room for",
-        }
-        return found + [_of(key, text) for key, text in wrong.items() if text]
-
-
-def _of(key: str, text: str) -> tuple[tuple[str | int, ...], str]:
-    return (key,), text
 
 
 def foreign_keys(kind: Kind) -> tuple[str, ...]:

@@ -1,0 +1,70 @@
+"""What a workload whose faults write may say, and what not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dessim.model.fields import yaml_key
+
+if TYPE_CHECKING:
+    from dessim.model.workload import Workload
+
+WRITE_FIELDS = (
+    "fault",
+    "file",
+    "sweeps",
+    "phases",
+    "touched_ppm",
+    "memcg_depth",
+    "anon_order",
+    "after_sweep",
+    "calls",
+)
+"""What only workloads say whose faults write: others are as if they did not exist."""
+
+
+def check_writes(workload: Workload) -> list[tuple[tuple[str | int, ...], str]]:
+    """Return what does not go together with the kind of fault."""
+    if workload.kind != "faults":
+        return []
+    given = workload.model_fields_set
+    if workload.fault == "read":
+        only = [key for key in WRITE_FIELDS[2:] if key in given]
+        text = "belongs to faults that write: set fault to anonymous, write_shared or"
+        problems: list[tuple[tuple[str | int, ...], str]] = [
+            ((key,), f"'{key}' {text} write_private") for key in map(yaml_key, only)
+        ]
+        if workload.file == "own":
+            text = "file 'own' needs a fault other than 'read': readers here share one file"
+            problems.append((("file",), text))
+        return problems
+    name = f"fault '{workload.fault}'"
+    wrong = {
+        "access": workload.access not in ("sequential", "trace")
+        and f"{name} needs access 'sequential' or 'trace'",
+        "file": workload.file != "own" and f"{name} needs file 'own': one of each task",
+        "mapping": workload.mapping == "shared"
+        and f"{name} needs a mapping of each task: 'per_thread' or 'per_process'",
+        "start": workload.start == "pthread_create" and f"{name} needs start 'interval'",
+        "unmap_every_pages": workload.unmap_every_pages
+        and f"{name} unmaps the whole region after each sweep: leave it out",
+        "cached": workload.cached_ppm < 1_000_000
+        and f"{name} needs a file that is wholly in the page cache",
+        "readahead_pages": workload.readahead_pages and f"{name} reads nothing ahead",
+        "actors": bool(workload.actors) and f"{name} knows no actors yet",
+        "page_touch": workload.page_touch == "read_page"
+        and f"{name} stores to one word of a page: page_touch is 'touch_word'",
+        "memcg_depth": "memcg_depth" in given
+        and not workload.allocates
+        and f"{name} allocates no memory that would be charged",
+        "after_sweep": workload.after_sweep != "munmap"
+        and workload.fault != "anonymous"
+        and f"after_sweep '{workload.after_sweep}' needs fault 'anonymous'",
+        "calls": "calls" in given
+        and workload.after_sweep != "fork"
+        and "calls says how often a task forks: it needs after_sweep 'fork'",
+        "anon_order": "anon_order" in given
+        and workload.fault != "anonymous"
+        and f"{name} maps single pages: anon_order needs fault 'anonymous'",
+    }
+    return [((key,), text) for key, text in wrong.items() if text]

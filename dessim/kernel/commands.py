@@ -109,7 +109,7 @@ def commands_of_run(w: World, task: int) -> int:
 
 
 def direct_io(w: World, task: int, pages: int, direction: int, done: int) -> int:
-    """Submit a command of one's own for pages drawn at random, and sleep until it is over."""
+    """Submit a command of its own for pages drawn at random, and sleep until it is over."""
     t = w[H_TASK] + task * T_WORDS
     j = command_at(w, task + 1)
     rows = w[w[H_PAGING] + G_SPAN] // pages

@@ -39,7 +39,7 @@ RETRY = "retry"  # where a fault begins that has given its lock back: always und
 
 
 def sleep_for_page() -> tuple[Step, ...]:
-    """Wait for the page's lock as one of many who want it, pass it on, and begin anew.
+    """Wait for the page's lock as one of many who want it, pass it on, and begin again.
 
     ``__folio_lock_killable``: an exclusive waiter; its unlock wakes the next, a chain.
     """
@@ -47,7 +47,7 @@ def sleep_for_page() -> tuple[Step, ...]:
 
 
 def missing(advice: str, fault_lock: str, name: str) -> tuple[Step, ...]:
-    """Return what a fault does that finds no page: read a window, wait for the page, begin anew.
+    """Return what a fault does that finds no page: read a window, wait for the page, begin again.
 
     MADV_RANDOM puts its one page in the page cache before it gives the fault's lock back.
     """

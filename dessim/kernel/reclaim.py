@@ -72,7 +72,7 @@ def begin_scan(w: World, task: int, direct: int) -> None:
 
 
 def active_too_many(w: World, t: int) -> int:
-    """Return whether the inactive list is short beside the active one (``inactive_is_low``)."""
+    """Return whether the inactive list is short next to the active one (``inactive_is_low``)."""
     zone = zone_at(w, t)
     inactive = w[list_at(zone, LRU_INACTIVE) + LIST_COUNT]
     return inactive * w[w[H_PAGING] + G_RATIO] < w[list_at(zone, LRU_ACTIVE) + LIST_COUNT]

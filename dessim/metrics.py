@@ -152,27 +152,19 @@ def _quantile(percent: str, *views: View) -> Metric:
 
 def _rate(name: str, series: str, better: int, text: str, *views: View) -> tuple[Metric, Metric]:
     """Take a time series that only files larger than memory have: its steady rate, its average."""
-    head = name.replace("_", "\n") + "\n/s"
-    steady = Metric(
-        f"{name}_per_s",
-        head,
-        PER_S,
-        better,
-        Topic.PAGE_CACHE,
-        f"{text} per second while all threads are at work, less the warm-up",
-        views,
-        series=series,
-        words=text.lower(),
-    )
-    average = replace(
-        steady,
-        name=f"average_{name}_per_s",
-        heading=f"average\n{head}",
-        text=f"{text} per second from the first start to the last finish",
-        views=(),
-        whole_run=True,
-    )
-    return steady, average
+    head, topic = name.replace("_", "\n") + "\n/s", Topic.PAGE_CACHE
+    said = f"{text} per second while all threads are at work, less the warm-up"
+    steady = Metric(f"{name}_per_s", head, PER_S, better, topic, said, views, series=series)
+    steady = replace(steady, words=text.lower())
+    whole = f"{text} per second from the first start to the last finish"
+    average = replace(steady, name=f"average_{name}_per_s", text=whole, views=(), whole_run=True)
+    return steady, replace(average, heading=f"average\n{head}")
+
+
+def _amount(name: str, heading: str, text: str) -> Metric:
+    """Take an amount that only files larger than memory have."""
+    views = (View.RUN, View.PAGE)
+    return Metric(name, heading, EVENTS, LESS, Topic.PAGE_CACHE, text, views)
 
 
 def _latencies_of(name: str, whose: str) -> tuple[Metric, Metric]:
@@ -348,24 +340,8 @@ METRICS: tuple[Metric, ...] = (
     *_rate("touches", "series_touches", MORE, "Pages touched", View.RUN, View.PAGE),
     *_rate("device_pages", "series_read", MORE, "Pages of 4 KiB read by the device", View.RUN),
     *_rate("evictions", "series_evictions", LESS, "Pages taken out of memory", View.RUN),
-    Metric(
-        "device_bytes_read",
-        "device\nbytes",
-        EVENTS,
-        LESS,
-        Topic.PAGE_CACHE,
-        "Bytes that the device read",
-        (View.RUN, View.PAGE),
-    ),
-    Metric(
-        "read_amplification",
-        "read ampli-\nfication",
-        EVENTS,
-        LESS,
-        Topic.PAGE_CACHE,
-        "Pages read by the device per page touched",
-        (View.RUN, View.PAGE),
-    ),
+    _amount("device_bytes_read", "device\nbytes", "Bytes that the device read"),
+    _amount("read_amplification", "read ampli-\nfication", "Pages read per page touched"),
     _count("evictions", Topic.PAGE_CACHE, "Pages taken out of memory", View.PAGE),
     _count("refaults", Topic.PAGE_CACHE, "Pages that came back after that", View.PAGE),
     _count("device_commands", Topic.PAGE_CACHE, "Commands that the device served", View.RUN),

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path, PurePath
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dessim.files.names import folder_name
 from dessim.metrics import View, columns_of
+from dessim.report.common.differences import differences
 from dessim.report.common.doubts import flags_of, runs_alike
 from dessim.report.common.format import estimate_text, form_of, scheme_of
 from dessim.report.common.results import Results, load_results
@@ -110,22 +111,6 @@ class PointResult:
         return self.metrics[metric]
 
 
-def _distinguishing(points: Sequence[PointResult]) -> str:
-    """Keys in which points differ, with their values: `threads is 1, 4 or 8`."""
-    values: dict[str, dict[str, None]] = {}
-    for point in points:
-        own = {"scheme": point.scheme, "threads": point.threads, "workload": point.workload}
-        own |= {"machine": point.machine, "fault_around_order": point.fault_around_order}
-        for key, value in {**own, **point.parameters}.items():
-            values.setdefault(key, {})[repr(value)] = None
-    words = [
-        f"{key} is {', '.join(list(known)[:-1])} or {list(known)[-1]}"
-        for key, known in values.items()
-        if len(known) > 1
-    ]
-    return "; ".join(words) or "they differ in nothing that can be named"
-
-
 class Result:
     """Stored results of an experiment.
 
@@ -183,7 +168,7 @@ class Result:
             values = ", ".join(f"{key}={value!r}" for key, value in wanted.items())
             raise LookupError(
                 f"{len(found)} points of {self.name} have {values}; there must be one:"
-                f" {_distinguishing(found or self.points)}"
+                f" {differences(found or self.points)}"
             )
         return found[0]
 

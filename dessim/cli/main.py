@@ -57,6 +57,7 @@ COMMANDS = {
     "trace": "trace.trace",
     "check": "check.check",
     "machine": "machine.machine",
+    "measure": "measure.measure",
 }
 """Commands and where they are."""
 

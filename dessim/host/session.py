@@ -102,14 +102,14 @@ def measure_host(
     where = "a virtual machine" if found.hypervisor else "the machine itself"
     draft.sources[source] = (
         f"dessim measure, {today}, Linux {platform.release()} {platform.machine()}, {where},"
-        f" {len(cpus)} CPUs, {busy:.1f} other tasks per CPU; the least of the medians of groups of"
-        " trials, 5 to 75 % of the medians as the range"
+        f" {len(cpus)} CPUs, {busy:.1f} other tasks per CPU; 5 % of the medians of groups of"
+        " trials; range: the least to 75 % of them"
     )
     notes = [note.removeprefix("Note: ").removesuffix(".") for note in draft.notes]
     if busy > BUSY:
         notes.append(
-            f"{busy:.1f} other tasks per CPU ran meanwhile: caches and memory were shared with them,"
-            " and times are upper bounds; measure again when it is idle"
+            f"{busy:.1f} other tasks per CPU ran meanwhile: caches and memory were shared with"
+            " them, and times are upper bounds; measure again when it is idle"
         )
     window = read_window()
     if window not in (None, WINDOW_BYTES):

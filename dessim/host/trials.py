@@ -1,7 +1,8 @@
 """Repeat short trials on a machine that others use too, and say what they have in common.
 
 A trial during which the kernel took the CPU away is dropped. Those left are put in groups; the
-number is the least of the groups' medians: others can only make a trial longer.
+number is that of the best twentieth of the groups' medians, of less than twenty groups the least:
+others only make a trial longer, and a single odd group shall not decide.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ class Sample:
     Attributes
     ----------
     value : float
-        Least median of a group.
+        Of the groups' medians, 5 %.
     low, high : float
-        Of the groups' medians, the least 5 and 75 %: how far other times of the session were off.
+        The least of the medians, and 75 % of them: how far other times of the session were off.
     kept, tried : int
         Trials that were not disturbed, and all.
     """
@@ -94,14 +95,14 @@ def sample(trial: Callable[[], float | None], seconds: float) -> Sample | None:
     return of_values(values, tried)
 
 
-def of_values(values: Sequence[float], tried: int) -> Sample | None:
-    """What a row of trials said."""
+def of_values(values: Sequence[float], tried: int, at: float = 0.05) -> Sample | None:
+    """What a row of trials said; `at`: which part of the medians is the number."""
     groups = [values[at : at + GROUP] for at in range(0, len(values) - GROUP + 1, GROUP)]
     if len(groups) < ENOUGH:
         return None
     medians = sorted(median(group) for group in groups)
-    low, high = (medians[round(share * (len(medians) - 1))] for share in (0.05, 0.75))
-    return Sample(medians[0], low, high, len(values), tried)
+    value, high = (medians[round(share * (len(medians) - 1))] for share in (at, 0.75))
+    return Sample(value, medians[0], high, len(values), tried)
 
 
 @contextmanager

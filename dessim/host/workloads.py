@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from statistics import median
 
@@ -158,8 +158,8 @@ def run_case(case: Case, cpus: list[int], seconds: float) -> Rate:
     """Run a case on some CPUs for some seconds.
 
     Trials count in which all threads had their CPUs from first to last and met before they began.
-    The rate is the work of all over the time from the first begin to the last end; the number is
-    that of the best group of trials, as of `dessim measure`.
+    The rate is the work of all over the time from the first begin to the last end; of groups of
+    trials the same part counts as in `dessim measure`.
     """
     size = case.pages * PAGE
     loops()  # compiled before anybody waits
@@ -168,14 +168,20 @@ def run_case(case: Case, cpus: list[int], seconds: float) -> Rate:
         _shared(len(cpus) * MOST_ROUNDS * 24) as out,
         _shared(PAGE) as turns,
     ):
-        windows = COLD // size if case.file and size < COLD else 1
-        with file_in_memory(max(size, windows * size) if case.file else PAGE) as fd:
+        windows = COLD // size if case.file and case.action != WRITE and size < COLD else 1
+        with ExitStack() as files:
+            whole = windows * size
+            own = len(cpus) if case.action == WRITE else 1  # writers have a file each
+            fds = [
+                files.enter_context(file_in_memory(whole if case.file else PAGE))
+                for _ in range(own)
+            ]
             end = time.monotonic() + seconds
             workers = [
-                _Worker(case, n, len(cpus), fd, windows, meet, out, end) for n in range(len(cpus))
+                _Worker(case, n, len(cpus), fds[n % own], windows, meet, out, end)
+                for n in range(len(cpus))
             ]
-            whole = windows * size
-            common = map_bytes(whole, fd, shared=True) if case.shared else 0
+            common = map_bytes(whole, fds[0], shared=True) if case.shared else 0
             for worker in workers:
                 worker.common, worker.turns = common, turns
             try:

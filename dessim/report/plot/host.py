@@ -96,5 +96,6 @@ def _histogram(ax: Any, one: dict[str, Any]) -> None:
             color=style["color"],
             linestyle=style["linestyle"],
         )
-    ax.set_xscale("log")
+    ends = [low for side in ("measured", "simulated") for low, _ in one[f"{side}_log2"]]
+    log_axis(ax, "x", max(1, min(ends)) / 1.5, max(ends) * 3)
     ax.set(xlabel=f"{one['workload']}: fault, ns", ylabel="share of faults")

@@ -58,6 +58,7 @@ COMMANDS = {
     "check": "check.check",
     "machine": "machine.machine",
     "measure": "measure.measure",
+    "import": "import_trace.import_trace",
 }
 """Commands and where they are."""
 

@@ -74,25 +74,20 @@ def validate(
 
     With --host there is no table: workloads really run here, in trials of a millisecond with 1 to
     all CPUs, and are simulated with --profile (default: this machine, unmeasured). Files lie in
-    memory, at most a tenth of what is available is used, nothing is written but results, and
-    Ctrl-C ends it. --only then names workloads. Cells that informed the profile are left out of the
-    mean.
+    memory, nothing is written but results, and Ctrl-C ends it. --only then names workloads.
     """
+    foreign = {"--machine": machine, "--set": overrides, "--simulate": simulate}
     if host:
-        foreign = {"--data": data, "--machine": machine, "--set": overrides, "--simulate": simulate}
-        for option in (name for name, value in foreign.items() if value):
-            raise click.UsageError(f"{option} means nothing with --host: give --profile")
         from dessim.cli.on_host import validate_on_host
 
+        _refuse({"--data": data, **foreign}, "with --host: give --profile")
         shown = (out, form, no_figure, quiet)
         validate_on_host(profile, only, seconds, privileged, *shown)
         return
     if profile is not None or privileged:
         raise click.UsageError("--profile and --privileged need --host")
     if data is not None and _holds_curves(data):
-        foreign = {"--machine": machine, "--set": overrides, "--simulate": simulate}
-        for option in (name for name, value in foreign.items() if value):
-            raise click.UsageError(f"{option} means nothing for curves: they name their machines")
+        _refuse(foreign, "for curves: they name their machines")
         if jobs > 1:
             raise click.UsageError(
                 "-j means nothing for curves: their runs are short, and done here"
@@ -113,6 +108,12 @@ def validate(
     if not quiet:
         report_files(paths)
     report_failures(tally)
+
+
+def _refuse(foreign: dict[str, Any], why: str) -> None:
+    """Refuse options that were given and would do nothing."""
+    for option in (name for name, value in foreign.items() if value):
+        raise click.UsageError(f"{option} means nothing {why}")
 
 
 def _points(

@@ -16,7 +16,7 @@ from dessim.host.native import supported
 from dessim.host.new_profile import check, new_profile
 from dessim.host.probes import Bench, hardware
 from dessim.host.sysfs import read_sysfs
-from dessim.host.topology import UnusableError
+from dessim.host.topology import Description, UnusableError
 from dessim.host.trials import ahead_of_others, load, usable_cpus
 from dessim.host.writing import Draft
 from dessim.model import Machine, load_machine
@@ -97,15 +97,30 @@ def measure_host(
             for what in probes(bench):
                 tell(what)
     tell("nothing more: working out the profile")
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
     source = f"{name} measured"
+    draft.sources[source] = _conditions(found, len(cpus), busy)
+    notes = [note.removeprefix("Note: ").removesuffix(".") for note in draft.notes]
+    notes += _doubts(found, busy)
+    shaped = check(draft)
+    made = settled(bench, shaped, source)
+    draft = complete(draft, made, notes)
+    return Measured(draft, check(draft), load_machine(draft.base), busy)
+
+
+def _conditions(found: Description, cpus: int, busy: float) -> str:
+    """When and where it was measured."""
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
     where = "a virtual machine" if found.hypervisor else "the machine itself"
-    draft.sources[source] = (
+    return (
         f"dessim measure, {today}, Linux {platform.release()} {platform.machine()}, {where},"
-        f" {len(cpus)} CPUs, {busy:.1f} other tasks per CPU; 5 % of the medians of groups of"
+        f" {cpus} CPUs, {busy:.1f} other tasks per CPU; 5 % of the medians of groups of"
         " trials; range: the least to 75 % of them"
     )
-    notes = [note.removeprefix("Note: ").removesuffix(".") for note in draft.notes]
+
+
+def _doubts(found: Description, busy: float) -> list[str]:
+    """What makes the numbers less than certain."""
+    notes = []
     if busy > BUSY:
         notes.append(
             f"{busy:.1f} other tasks per CPU ran meanwhile: caches and memory were shared with"
@@ -119,7 +134,4 @@ def measure_host(
             "a virtual machine: its CPUs may move, an L3 may be shared with others, and interrupts"
             " cost more than on the metal"
         )
-    shaped = check(draft)
-    made = settled(bench, shaped, source)
-    draft = complete(draft, made, notes)
-    return Measured(draft, check(draft), load_machine(draft.base), busy)
+    return notes

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from dessim.host.session import Measured
+    from dessim.host.session import MeasuredHost
 
 _BUDGET = re.compile(r"(\d{1,4})\s*(s|min)?", re.ASCII)
 
@@ -71,7 +71,7 @@ def measure(
         click.echo(f"written: {out}", err=True)
 
 
-def _report(made: Measured) -> None:
+def _report(made: MeasuredHost) -> None:
     from dessim.host.writing import as_written
     from dessim.model.vary import value_at
 

@@ -81,17 +81,13 @@ def validate(
         from dessim.cli.on_host import validate_on_host
 
         _refuse({"--data": data, **foreign}, "with --host: give --profile")
-        shown = (out, form, no_figure, quiet)
-        validate_on_host(profile, only, seconds, privileged, *shown)
+        validate_on_host(profile, only, seconds, privileged, out, form, no_figure, quiet)
         return
     if profile is not None or privileged:
         raise click.UsageError("--profile and --privileged need --host")
     if data is not None and _holds_curves(data):
         _refuse(foreign, "for curves: they name their machines")
-        if jobs > 1:
-            raise click.UsageError(
-                "-j means nothing for curves: their runs are short, and done here"
-            )
+        _refuse({"-j": jobs > 1}, "for curves: their runs are short, and done here")
         _validate_curves(data, only, engine, seed, replications, out, form, no_figure, quiet)
         return
     chosen = load_with(experiment, machine, overrides, seed, replications)

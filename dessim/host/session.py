@@ -29,7 +29,7 @@ BUSY = 0.3
 
 
 @dataclass
-class Measured:
+class MeasuredHost:
     """What a session gave.
 
     Attributes
@@ -62,7 +62,7 @@ def measure_host(
     tell: Callable[[str], None],
     *,
     privileged: bool = False,
-) -> Measured:
+) -> MeasuredHost:
     """Measure the machine that this runs on.
 
     Parameters
@@ -104,7 +104,7 @@ def measure_host(
     shaped = check(draft)
     made = settled(bench, shaped, source)
     draft = complete(draft, made, notes)
-    return Measured(draft, check(draft), load_machine(draft.base), busy)
+    return MeasuredHost(draft, check(draft), load_machine(draft.base), busy)
 
 
 def _conditions(found: Description, cpus: int, busy: float) -> str:

@@ -25,7 +25,7 @@ MEASURED = "measured"
 
 
 @dataclass(frozen=True)
-class Plan:
+class HostPlan:
     """What is run.
 
     Attributes
@@ -43,7 +43,7 @@ class Plan:
     privileged: bool = False
 
 
-def plan_of(only: Sequence[str], seconds: float, *, privileged: bool) -> Plan:
+def plan_of(only: Sequence[str], seconds: float, *, privileged: bool) -> HostPlan:
     """The cases by name, on 1 to all CPUs.
 
     Raises
@@ -65,7 +65,7 @@ def plan_of(only: Sequence[str], seconds: float, *, privileged: bool) -> Plan:
     chosen = tuple(case for case in CASES if not only or case.name in only)
     room = allowed_bytes()
     fitting = tuple(case for case in chosen if case.pages * 4096 <= room)
-    return Plan(fitting, usable_cpus(), seconds, privileged)
+    return HostPlan(fitting, usable_cpus(), seconds, privileged)
 
 
 def counts_of(cpus: Sequence[int]) -> list[int]:
@@ -76,13 +76,13 @@ def counts_of(cpus: Sequence[int]) -> list[int]:
     return counts
 
 
-def validate_host(machine: Machine, plan: Plan, tell: Callable[[str], None]) -> dict[str, Any]:
+def validate_host(machine: Machine, plan: HostPlan, tell: Callable[[str], None]) -> dict[str, Any]:
     """Run every case, simulate it, and compare.
 
     Parameters
     ----------
     machine : Machine
-    plan : Plan
+    plan : HostPlan
     tell : callable
         Gets what runs next.
 

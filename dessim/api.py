@@ -166,10 +166,8 @@ class Result:
         found = [one for one in self.points if all(_has(one, *item) for item in wanted.items())]
         if len(found) != 1:
             values = ", ".join(f"{key}={value!r}" for key, value in wanted.items())
-            raise LookupError(
-                f"{len(found)} points of {self.name} have {values}; there must be one:"
-                f" {differences(found or self.points)}"
-            )
+            words = f"{len(found)} points of {self.name} have {values}; there must be one: "
+            raise LookupError(words + differences(found or self.points))
         return found[0]
 
     def rows(self) -> list[dict[str, Any]]:

@@ -58,6 +58,8 @@ H_MAPPING = _header.word()  # base of the mapping records (M_*)
 H_COST = _header.word()  # base of the cost table: two rows of N_COSTS (SMT sibling idle, busy)
 H_LINE_COST = _header.word()  # base of the line cost table, [op][state][distance]
 H_HOPS = _header.word()  # base of the socket hop matrix
+H_L3S = _header.word()  # L3 domains
+H_L3_DISTANCE = _header.word()  # base: distance of two L3 domains, SAME_L3 of one from itself
 H_SOCKETS = _header.word()
 H_QUANTILES = _header.word()  # base of the quantile tables
 H_WORK = _header.word()  # base of the factors of a step's own work
@@ -137,6 +139,7 @@ H_FLIGHT = _header.word()
 H_TRAIN = _header.word()  # sequential lines that miss before the prefetcher runs ahead
 H_SAME_DRAWS = _header.word()  # 1: all threads draw the same random pages
 # base, per L3: random words read so far by whoever is ahead, arrival of the last
+H_DRAWN = _header.word()  # base, by task and purpose: draws made ahead, DRAWN_AHEAD at a time
 H_LEAD = _header.word()
 # interval of the creating thread: the part that is the same for all, the mean of the random one
 H_CREATE = _header.word()
@@ -234,7 +237,7 @@ T_FROM = _task.word()  # where the cursor was before it went to the head of the 
 T_SMT = _task.word()  # 1: another task runs on the core: use the slower row of costs
 T_SLICE_FROM = _task.word()  # when its time slice began
 T_PENDING = _task.word()  # ps of interrupt handlers that it still has to run
-# by purpose: number of the next draw << 32 | its bits (of the first: not yet drawn)
+# by purpose: number of the next draw
 T_DRAW = _task.words(N_COUNTED_DRAWS)
 T_NOTED = _task.word()  # what a step noted, or what litmus tests loaded: 2 bits a register
 # pages on which a gang lookup holds a reference, 32 bits a word

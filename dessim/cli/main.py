@@ -56,6 +56,7 @@ COMMANDS = {
     "explain": "explain.explain",
     "trace": "trace.trace",
     "check": "check.check",
+    "machine": "machine.machine",
 }
 """Commands and where they are."""
 

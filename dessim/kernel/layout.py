@@ -22,6 +22,7 @@ from dessim.kernel.draw_names import *
 from dessim.kernel.frame_names import *
 from dessim.kernel.latency_names import *
 from dessim.kernel.order_names import *
+from dessim.kernel.paging_names import *
 from dessim.kernel.record import Record
 
 World = MutableSequence[int]
@@ -55,7 +56,9 @@ H_MASKS = _header.word()  # words of a line's sharer mask
 H_TABLES = _header.word()  # page tables per mapping
 H_MM = _header.word()  # base of the mm records (MM_*)
 H_MAPPING = _header.word()  # base of the mapping records (M_*)
-H_COST = _header.word()  # base of the cost table: two rows of N_COSTS (SMT sibling idle, busy)
+H_COST = (
+    _header.word()
+)  # base of the cost table: rows of N_COSTS, by how many SMT siblings are busy
 H_LINE_COST = _header.word()  # base of the line cost table, [op][state][distance]
 H_HOPS = _header.word()  # base of the socket hop matrix
 H_L3S = _header.word()  # L3 domains
@@ -171,6 +174,7 @@ H_STRUCT_MISS = (
 )  # base, per node: ps to read one of its struct pages that is in no cache
 H_NODE_ZERO = _header.word()  # ps of node bandwidth that zeroing a page takes
 H_NODE_COPY = _header.word()  # ps of node bandwidth that copying a page takes
+H_PAGING = _header.word()  # base of the record of a file larger than memory (G_*), or 0
 H_WORDS = _header.end(multiple=8)
 
 # Words of the header that steps change. The others stay as setting up left them, and so do the
@@ -189,7 +193,7 @@ T_PC = _task.word()
 T_AT = _task.word()  # time of the task's next event, or ASLEEP
 T_CLOCK = _task.word()  # everything before this time is accounted
 T_WAIT = _task.word()  # category of the time between T_CLOCK and the next event
-T_COSTS = _task.word()  # base of its row of the cost table: SMT sibling idle or busy
+T_COSTS = _task.word()  # base of its row of the cost table: by how many SMT siblings are busy
 T_DUE = _task.word()  # DUE_*: what comes before its next shared step
 T_QUEUED = _task.word()  # line for which it waits, or 0
 T_GRANT = _task.word()  # service time granted by an arbiter, or -1
@@ -262,7 +266,7 @@ L_OWN = _line.word()  # core << 2 | state
 L_FREE = _line.word()  # time from which another core may take the line
 L_QUEUE = _line.word()  # first waiting task + 1 | (last waiting task + 1) << 20
 L_HOME = _line.word()  # memory node
-_OBJECT = _line.words(4)  # of the object on the line
+_OBJECT = _line.words(4)  # of the object on the line: A_STATE
 L_ARRIVE = _line.word()  # when the last transfer arrives: an SMT sibling cannot use it before
 L_MASK = _line.end()  # sharers, MASK_BITS cores a word: as many words as a machine needs
 
@@ -374,9 +378,11 @@ ENDED = -2
 HALTED = -3  # nothing goes on: a BUG_ON that the run does not survive, or a step without meaning
 
 FLAG_LOCKED, FLAG_UPTODATE, FLAG_OURS, FLAG_READAHEAD = 1, 2, 4, 8
+FLAG_REFERENCED, FLAG_ACTIVE, FLAG_WORKINGSET = 16, 32, 64
 
 LOOKS_FIRST, LOOKS_AGAIN, SLEEPS_ON_PAGE = 0, 1, 2
 ACCESS_SEQUENTIAL, ACCESS_RANDOM, ACCESS_ONE_PER_TABLE, ACCESS_OWN_REGION = 0, 1, 2, 3
+ACCESS_BLOCKS = 4
 LOCK_TICKET, LOCK_MCS, LOCK_TEST_AND_SET = 0, 1, 2
 HAND_OVER_RACING, HAND_OVER_FAIR, HAND_OVER_BOUNDED = 0, 1, 2
 LOCK_MMAP, LOCK_PAGE_TABLE, LOCK_PTL, LOCK_FREE_STANDING = 0, 1, 2, 3
@@ -387,7 +393,7 @@ LOCK_ZONE, LOCK_LRU = 7, 8  # of the task's own node
 TABLES_SHARED, TABLES_OWN, PMDS_OWN = 0, 1, 2
 LINE_LOAD, LINE_STORE, LINE_RMW = 0, 1, 2
 NO_LINE, PAGE_LINE, PTE_LINE, LOCK_LINE, MMAP_LINE, VMA_LINE = 0, 1, 2, 3, 4, 5
-MEMCG_LINE, RSS_LINE = 6, 7
+MEMCG_LINE, RSS_LINE, FILE_LINE = 6, 7, 8
 OWN_RULE = 16  # with a line or without: a rule of its own says what comes after the line
 # distances, nearest first; memory rows use SAME_SOCKET for local memory
 SAME_CORE, SAME_L3, SAME_SOCKET, ONE_HOP, TWO_HOPS = 0, 1, 2, 3, 4

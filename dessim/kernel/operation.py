@@ -24,9 +24,11 @@ from dessim.kernel.order import storing as storing
 PAGE, CONDITION, LOCK, CACHE, NOTHING = "page", "condition", "lock", "cache", "nothing"
 TASK, FOLIO, RANGE, ACTOR = "task", "folio", "range", "actor"
 ASK, FRAME, CHARGE, REGION = "ask", "frame", "charge", "region"
+PRESSURE, READAHEAD, COMMAND, RECLAIM = "pressure", "readahead", "command", "reclaim"
 GROUPS = (
     *(PAGE, CONDITION, LOCK, NOTHING, TASK, CACHE, FOLIO, RANGE, ACTOR),
     *(ASK, FRAME, CHARGE, REGION),
+    *(PRESSURE, READAHEAD, COMMAND, RECLAIM),
 )
 
 # --- what an operation changes, for the invariants: one bit each --------------------------------

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dessim.model.cycles import in_time
 from dessim.model.document import Document, Path
 from dessim.model.fields import Model, keys_of, submodel, walk
 from dessim.model.machine import Machine
@@ -56,6 +57,7 @@ def nearest_first(
 def _values(document: Document) -> dict[Path, Any]:
     """What a document gives, as numbers where it is a number."""
     found: dict[Path, Any] = {}
+    document, _ = in_time(document)
     for path in walk(Machine):
         value = document.get(path)
         if isinstance(value, dict):

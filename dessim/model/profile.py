@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
 from dessim.model.bases import Based
+from dessim.model.cycles import CLOCK, in_time
 from dessim.model.document import Bad, Document, Path, dotted
 from dessim.model.errors import Place, Problem, suggest
 from dessim.model.fields import MAX_WORDS, describe, walk
@@ -41,6 +42,9 @@ class Profile:
     origins: dict[str, str] = field(default_factory=dict)
     """Which profile gives each value, by its dotted path; see `dessim.model.bases`."""
     problems: list[Problem] = field(default_factory=list)
+    based: Based | None = None
+    """What the profile was made from, if some of its times are cycles: with another clock they are
+    other times."""
 
     def machine(
         self, settings: Mapping[Path, Cell] | None = None
@@ -51,11 +55,18 @@ class Profile:
         -------
         Machine or None, list of Problem
         """
+        settings = dict(settings or {})
+        if self.based is not None and CLOCK in settings:
+            cell = settings.pop(CLOCK)
+            document = self.based.document.set(CLOCK, cell.value, cell.place)
+            again = profile(replace(self.based, document=document))
+            return again.machine(settings)
         document, provenance, origins = self.document, dict(self.provenance), dict(self.origins)
-        for path, cell in (settings or {}).items():
+        for path, cell in settings.items():
             document = document.set(path, cell.value, cell.place)
             provenance[dotted(path)] = _SET
             origins[dotted(path)] = EXPERIMENT
+        document, _ = in_time(document)  # what was set may be in cycles
         machine, problems = validate(Machine, document)
         if machine is None or self.problems:
             return None, [*self.problems, *problems]
@@ -75,9 +86,10 @@ def profile(based: Based) -> Profile:
     -------
     Profile
     """
-    document = based.document
+    document, cycles = in_time(based.document)
     set_outside = [path for path, _ in document.overlays if path]
     result = Profile(document, origins=dict(based.origins), problems=list(based.problems))
+    result.based = based if cycles else None
     for path in walk(Machine):
         value = document.get(path)
         outside = value is not None and any(path[: len(p)] == p for p in set_outside)

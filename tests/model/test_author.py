@@ -72,7 +72,7 @@ def test_a_cell_is_named_after_the_first_author(
             "another.yaml:6:11: error: expected 'workload', 'threads'",
         ),
         ("baseline: baseline", "basline: baseline", "did you mean 'baseline'?"),
-        ("{unpatched: no_fault_around, ", "{", "missing key 'unpatched'"),
+        ("{unpatched: no_fault_around, ", "{", "missing key 'schemes.unpatched'"),
         ("  threads: threads\n", "", "columns: missing threads"),
     ],
 )

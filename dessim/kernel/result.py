@@ -1,6 +1,7 @@
 """What a run leaves: plain integers, read out of the World when the last task has ended."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -48,6 +49,12 @@ class RunResult:
         Faults that ended, and pages that they mapped, per bin of simulated time.
     events : int
         Simulated steps.
+    series_touches, series_read, series_evictions : tuple of int
+        Of a file that may be larger than memory: pages touched, read by the device, and evicted,
+        per bin; empty for others.
+    major_counts : tuple of (int, int)
+        Histogram of the latencies of faults that waited for the device, out of those above.
+    major_max_ps, major_sum_ps, major_count : int
     """
 
     threads: int
@@ -69,6 +76,13 @@ class RunResult:
     series_faults: tuple[int, ...]
     series_pages: tuple[int, ...]
     events: int
+    series_touches: tuple[int, ...] = ()
+    series_read: tuple[int, ...] = ()
+    series_evictions: tuple[int, ...] = ()
+    major_counts: tuple[tuple[int, int], ...] = ()
+    major_max_ps: int = 0
+    major_sum_ps: int = 0
+    major_count: int = 0
 
     @property
     def scaled(self) -> bool:
@@ -150,7 +164,7 @@ def read_result(w: World, pages_declared: int) -> RunResult:
         first_finish_ps=first_ps,
         finish_ps=last_ps,
         completion_ps=int(w[lay.H_END]),
-        counters={name: int(w[base + i]) for i, name in enumerate(_counters(w))},
+        counters={name: int(w[base + lay.COUNTERS.index(name)]) for name in _counters(w)},
         time_ps=time_ps,
         total_time_ps=total,
         latency_counts=latencies.counts,
@@ -162,7 +176,25 @@ def read_result(w: World, pages_declared: int) -> RunResult:
         series_faults=tuple(faults[:used]),
         series_pages=tuple(pages[:used]),
         events=int(w[lay.H_EVENTS]),
+        **_of_paging(w, steady=steady),
     )
+
+
+def _of_paging(w: World, *, steady: bool) -> dict[str, Any]:
+    """Return the fields of a result that only files larger than memory have."""
+    if not w[lay.H_PAGING]:
+        return {}
+    first = int(w[lay.H_SERIES]) + 2 * lay.SERIES_BINS
+    found: dict[str, Any] = {}
+    for row, name in enumerate(("series_touches", "series_read", "series_evictions")):
+        begin = first + row * lay.SERIES_BINS
+        bins = [int(w[begin + i]) for i in range(lay.SERIES_BINS)]
+        found[name] = tuple(bins[: max((i + 1 for i, n in enumerate(bins) if n), default=0)])
+    hist = int(w[w[lay.H_PAGING] + lay.G_HIST])
+    inside, outside = (_latencies(w, hist + i * lay.Y_WORDS) for i in range(2))
+    major = inside if steady else inside + outside
+    found |= {"major_counts": major.counts, "major_max_ps": major.max_ps}
+    return found | {"major_sum_ps": major.sum_ps, "major_count": major.count}
 
 
 def _latencies(w: World, record: int) -> Latencies:
@@ -187,10 +219,14 @@ def _time_by_category(w: World) -> dict[str, int]:
 
 
 def _counters(w: World) -> tuple[str, ...]:
-    """Return the counters of a run: those of memory only where faults allocate any."""
-    if w[lay.H_PAGING]:
-        return lay.COUNTERS
-    return lay.COUNTERS[: lay.N_PAGING_COUNTERS if w[lay.H_FRAME] else lay.N_FILE_COUNTERS]
+    """Return the counters of a run: those of memory, paging and traces where there is any."""
+    parts = (
+        (0, lay.N_FILE_COUNTERS, True),
+        (lay.N_FILE_COUNTERS, lay.N_PAGING_COUNTERS, w[lay.H_FRAME] or w[lay.H_PAGING]),
+        (lay.N_PAGING_COUNTERS, lay.N_REPLAY_COUNTERS, w[lay.H_PAGING]),
+        (lay.N_REPLAY_COUNTERS, len(lay.COUNTERS), w[lay.H_TRACE]),
+    )
+    return tuple(name for i, j, there in parts if there for name in lay.COUNTERS[i:j])
 
 
 def check_at_rest(w: World) -> None:

@@ -32,6 +32,8 @@ CATEGORY_MEANINGS = {
     "zeroing": "zeroing and copying pages",
     "asleep": "asleep for a semaphore, in workloads whose faults write",
     "fork": "fork: page tables copied to a child, and the process itself",
+    "reclaim": "looking at pages to take back: references, reverse map, ptes",
+    "device": "waiting for a command of your own, without a page cache",
 }
 """Where the time of a task may go."""
 

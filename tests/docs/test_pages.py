@@ -17,7 +17,15 @@ pytestmark = pytest.mark.skipif(
 SMALL = "--set simulate=64KiB --engine reference"
 FEW = f"{SMALL} -q --replications 1 --set threads=2 --set workload=separate-processes"
 QUICKSTART = f"dessim run quickstart -q {SMALL} --replications 2"
-WHOLE = ("tutorial.md", "howto.md", "statistics.md", "scale.md", "check.md", "modern-faults.md")
+WHOLE = (
+    "tutorial.md",
+    "howto.md",
+    "statistics.md",
+    "scale.md",
+    "check.md",
+    "modern-faults.md",
+    "calls.md",
+)
 """Pages that are run here as they are, but for ..."""
 BEFORE = {"statistics.md": QUICKSTART, "scale.md": QUICKSTART}
 """... what must have been run before,"""

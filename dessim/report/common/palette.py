@@ -37,6 +37,8 @@ CATEGORY_LOOKS = {
     "zeroing": ("zeroing and copying", "#707070", "//////"),
     "asleep": ("asleep on mmap_lock", "#FFFFFF", "......"),
     "fork": ("fork", "#CC79A7", "//////"),
+    "reclaim": ("taking pages back", "#D55E00", "oo"),
+    "device": ("waiting for the device", "#56B4E9", "oo"),
 }
 UNSEEN = ("#FFFFFF", "++++++")
 """Colour and hatch of a category that is not in the list above."""

@@ -294,12 +294,13 @@ def _run_of(data: dict[str, Any]) -> RunResult:
 
     if data.keys() != set(_fields()):
         raise DamagedRunError("stats.json has other fields than a run")
-    data["latency_counts"] = _counts(data["latency_counts"])
+    for name in ("latency_counts", "major_counts"):
+        data[name] = _counts(data[name])
     data["calls"] = {
         name: Latencies(**(call | {"counts": _counts(call["counts"])}))
         for name, call in data["calls"].items()
     }
-    for name in ("series_faults", "series_pages"):
+    for name in (name for name in data if name.startswith("series_") and name != "series_bin_ps"):
         data[name] = tuple(data[name])
     return RunResult(**data)
 

@@ -300,16 +300,16 @@ def static_name(row: Operation) -> str:
 
 def check_effects(
     rows: Sequence[Operation],
-    step: Callable[..., int],
+    dispatch: tuple[Callable[..., int], ...],
     effects: Mapping[str, tuple[Callable[..., int], ...]],
 ) -> None:
-    """Check that every operation has an effect: a branch in a function that ``step`` reaches.
+    """Check that every operation has an effect: a branch in a function that is dispatched to.
 
     Parameters
     ----------
     rows : sequence of Operation
-    step : function
-        It distinguishes groups by their last operations, ``LAST_*``.
+    dispatch : tuple of functions
+        They distinguish groups by their last operations, ``LAST_*``.
     effects : dict
         Group -> functions that carry its operations out; none for those that change nothing.
 
@@ -318,11 +318,12 @@ def check_effects(
     OperationError
         With the operations that would do nothing.
     """
+    called = names_in(*dispatch)
     for group in dict.fromkeys(row.group for row in rows):
         functions = effects.get(group)
-        if functions is None or f"LAST_{group.upper()}" not in names_in(step):
+        if functions is None or f"LAST_{group.upper()}" not in called:
             raise OperationError(f"no dispatch of the group {group!r}")
-        if any(function.__name__ not in names_in(step) for function in functions):
+        if any(function.__name__ not in called for function in functions):
             raise OperationError(f"what carries out the group {group!r} is never called")
         own = [static_name(row) for row in rows if row.group == group and group != NOTHING]
         missing = [name for name in own if name not in names_in(*functions)]

@@ -10,7 +10,7 @@ of the queue is given the lock by whoever wakes it, and all other readers of the
 Each wake-up takes time of the CPU that wakes; the sleeper needs its CPU back.
 
 Who spins has no event until the lock is free. That its time is up is noticed by the next who uses
-the lock, since nobody else can tell.
+the lock: nobody else looks.
 
 Left out: the wait_lock, and the lines of those that wait to spin.
 

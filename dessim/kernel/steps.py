@@ -230,6 +230,13 @@ def step(w: World, task: int, pc: int, done: int) -> int:
         return range_step(w, task, i)
     if op <= LAST_ACTOR:
         return actor_step(w, task, i, pc, done)
+    return memory_step(w, task, i, pc, done)
+
+
+def memory_step(w: World, task: int, i: int, pc: int, done: int) -> int:
+    """Carry out a step about memory: see ``step``. Faults that only map pages have none."""
+    t = w[H_TASK] + task * T_WORDS
+    op = w[i + I_OP]
     if op <= LAST_ASK:
         return frame_branch(w, t, i)
     if op <= LAST_FRAME:
@@ -281,7 +288,8 @@ EFFECTS: dict[str, tuple[Callable[..., int], ...]] = {
     REPLAY: (replay_step,),
 }
 """Which function carries out the operations of a group."""
-check_effects(OPERATIONS, step, EFFECTS)
+DISPATCH = (step, memory_step)
+check_effects(OPERATIONS, DISPATCH, EFFECTS)
 
 
 # --- one event ----------------------------------------------------------------------------------

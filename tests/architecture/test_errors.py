@@ -12,7 +12,7 @@ from dessim.errors import UserError
 from dessim.model.errors import ConfigError, Place, Problem, Source
 
 ROOT = Path(__file__).parents[2]
-CAUGHT_INSIDE = {"SweepError", "DamagedRunError", "OperationError"}
+CAUGHT_INSIDE = {"SweepError", "DamagedRunError", "OperationError", "BadFieldError", "BadRowError"}
 """ValueErrors that no user meets: they are caught in their room, or refuse a row of our own."""
 
 

@@ -129,23 +129,23 @@ def with_row(**change):
 def test_a_row_without_effect_is_refused():
     """No branch of its group's function mentions it."""
     with pytest.raises(OperationError, match="no effect of OP_TRIAL"):
-        about.check_effects(with_row(), steps.step, steps.EFFECTS)
+        about.check_effects(with_row(), steps.DISPATCH, steps.EFFECTS)
 
 
 def test_a_group_without_dispatch_is_refused():
     """Neither a group that nothing carries out, nor one that `step` does not tell apart."""
     effects = {group: how for group, how in steps.EFFECTS.items() if group != about.FOLIO}
     with pytest.raises(OperationError, match="no dispatch of the group 'folio'"):
-        about.check_effects(OPERATIONS, steps.step, effects)
+        about.check_effects(OPERATIONS, steps.DISPATCH, effects)
     with pytest.raises(OperationError, match="no dispatch of the group 'page'"):
-        about.check_effects(OPERATIONS, steps.branch, steps.EFFECTS)
+        about.check_effects(OPERATIONS, (steps.branch,), steps.EFFECTS)
 
 
 def test_a_function_that_step_does_not_call_carries_nothing_out():
     """The function of a group must be reached."""
     effects = {**steps.EFFECTS, about.FOLIO: (page_waits.wait_for_page,)}
     with pytest.raises(OperationError, match="'folio' is never called"):
-        about.check_effects(OPERATIONS, steps.step, effects)
+        about.check_effects(OPERATIONS, steps.DISPATCH, effects)
 
 
 def test_a_row_with_a_delay_of_its_own_and_no_rule_for_it_is_refused():

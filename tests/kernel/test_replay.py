@@ -84,7 +84,7 @@ def test_gaps_are_think_time_in_a_closed_replay(tmp_path):
     assert first.finish_ps - less.finish_ps == 2 * 2_000_000
 
 
-def test_open_faults_arrive_when_they_were_recorded(tmp_path):
+def test_arrive_keeps_open_faults_to_the_times_recorded(tmp_path):
     """Faults far apart begin at their times: the run ends one fault after the last arrival."""
     run = run_setup(reads(tmp_path, replay="open"))
     latency = run.latency_max_ps

@@ -27,7 +27,7 @@ def lay_out_memory(w: Words, setup: Setup, sizes: Sizes) -> None:
     lay_out_frames(w, setup)
     lay_out_nodes(w, setup, sizes)
     _lines(w, setup, sizes)
-    if setup.workload.phases == "spread" and setup.workload.sweeps > 1:
+    if setup.workload.phases == "spread" and setup.workload.sweeps > 1 and not setup.replay:
         _phases(w, setup)
 
 
@@ -105,8 +105,8 @@ def _lines(w: Words, setup: Setup, sizes: Sizes) -> None:
     """Give lines their home: a task's own pages lie near to the task."""
     base, words = int(w[lay.H_PAGE]), sizes.page_words
     pages = w[base : base + setup.pages * words].reshape(-1, words)
-    for task in range(setup.threads):
-        own = slice(task * setup.stride, (task + 1) * setup.stride)
+    for task, (first, size) in enumerate(setup.region_of_task):
+        own = slice(first, first + size)
         pages[own, lay.L_HOME] = sizes.cpus[task].socket
     for i in range(int(w[lay.H_MAPPINGS])):
         mapping = int(w[lay.H_MAPPING]) + i * lay.M_WORDS

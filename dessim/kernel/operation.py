@@ -25,10 +25,11 @@ PAGE, CONDITION, LOCK, CACHE, NOTHING = "page", "condition", "lock", "cache", "n
 TASK, FOLIO, RANGE, ACTOR = "task", "folio", "range", "actor"
 ASK, FRAME, CHARGE, REGION = "ask", "frame", "charge", "region"
 PRESSURE, READAHEAD, COMMAND, RECLAIM = "pressure", "readahead", "command", "reclaim"
+REPLAY = "replay"
 GROUPS = (
     *(PAGE, CONDITION, LOCK, NOTHING, TASK, CACHE, FOLIO, RANGE, ACTOR),
     *(ASK, FRAME, CHARGE, REGION),
-    *(PRESSURE, READAHEAD, COMMAND, RECLAIM),
+    *(PRESSURE, READAHEAD, COMMAND, RECLAIM, REPLAY),
 )
 
 # --- what an operation changes, for the invariants: one bit each --------------------------------

@@ -1,4 +1,4 @@
-"""Measurements things, whatever tool printed them, and how their units are written."""
+"""Measured things, whatever tool printed them, and how their units are written."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Histogram:
 
     @property
     def count(self) -> int:
-        """MeasuredNumber of latencies."""
+        """Number of latencies."""
         return sum(n for _, _, n in self.bins)
 
     def quantile(self, share: float) -> tuple[float, float, float]:

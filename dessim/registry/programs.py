@@ -49,7 +49,7 @@ def thread_program(
     fault_around_order : int, 0..9
         0 is no fault-around: the kernel then does not call it, and every scheme that takes the
         mmap lock is ``no_fault_around``.
-    page_cache_changes, reads_ahead, unmaps, maps_file, replays : bool
+    page_cache_changes, reads_ahead, unmaps, maps_file, replays, maps_only : bool
         What the workload makes possible: steps that could never matter are left out.
     counts_tables : bool
         Whether page tables are counted near mmap_sem, as Linux does from 3.13 on.
@@ -59,8 +59,6 @@ def thread_program(
         What faults do: ``read``, or one of the scheme's own ``faults``.
     memcg_depth : int
         Page counters that memory is charged to.
-    maps_only : bool
-        Whether tasks map and unmap their regions and touch nothing.
     advice : str
         What madvise said of a file that is read by windows; empty: page by page.
 

@@ -22,6 +22,7 @@ from dessim.kernel.draw_names import *
 from dessim.kernel.frame_names import *
 from dessim.kernel.latency_names import *
 from dessim.kernel.order_names import *
+from dessim.kernel.protocol_names import *
 from dessim.kernel.record import Record
 
 World = MutableSequence[int]
@@ -168,6 +169,8 @@ H_STRUCT_MISS = (
 )  # base, per node: ps to read one of its struct pages that is in no cache
 H_NODE_ZERO = _header.word()  # ps of node bandwidth that zeroing a page takes
 H_NODE_COPY = _header.word()  # ps of node bandwidth that copying a page takes
+# --- a protocol of its own, for the explorer (Q_*); 0 elsewhere ---
+H_PROTOCOL = _header.word()
 H_WORDS = _header.end(multiple=8)
 
 # Words of the header that steps change. The others stay as setting up left them, and so do the
@@ -268,7 +271,6 @@ P_FLAGS = _page.word()
 P_MAPCOUNT = _page.word()  # number of mappings: the kernel's _mapcount + 1
 P_REFCOUNT = _page.word()
 P_NEXT = _page.word()  # next page + 1 in the device's queue
-P_DATA = P_NEXT  # or, where there is no device: a small number, for litmus tests
 
 _lock = Record(_OBJECT)
 K_HOLD = _lock.word()  # 0 free, -1 held exclusively, n > 0 readers
@@ -363,6 +365,8 @@ LOCKS_PAGE_FOR_DEVICE, LOCKS_NEXT_FOR_DEVICE, LOCKED_BY_DEVICE = 6, 7, 8
 DOWNGRADES_LOCK = 9  # a writer becomes a reader
 # What a task waits for that does not go on behind a step.
 WAITS_NEVER, WAITS_FOR_LOCK, WAITS_FOR_PAGE, WAITS_FOR_CPU, WAITS_FOR_DEVICE = 0, 1, 2, 3, 4
+# In protocols.
+WAITS_FOR_VALUE, WAITS_FOR_WAKE_UP, WAITS_FOR_READERS, WAITS_FOR_STORES = 5, 6, 7, 8
 
 NEVER_PS = 1 << 62  # a time that does not come
 
@@ -379,6 +383,8 @@ HAND_OVER_RACING, HAND_OVER_FAIR, HAND_OVER_BOUNDED = 0, 1, 2
 LOCK_MMAP, LOCK_PAGE_TABLE, LOCK_PTL, LOCK_FREE_STANDING = 0, 1, 2, 3
 LOCK_I_MMAP, LOCK_TREE, LOCK_VMA = 4, 5, 6
 LOCK_ZONE, LOCK_LRU = 7, 8  # of the task's own node
+# of a protocol, 16 of each kind: who waits for them sleeps, or spins
+LOCK_SLEEPING, LOCK_SPINNING, LOCKS_OF_A_KIND = 16, 32, 16
 
 # who uses a task's page tables; PMDS_OWN: nor has anybody else the locks of the PMD pages above
 TABLES_SHARED, TABLES_OWN, PMDS_OWN = 0, 1, 2

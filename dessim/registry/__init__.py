@@ -1,13 +1,14 @@
-"""Schemes and actors by name: their folders are the registry.
+"""Schemes, actors and protocols by name: their folders are the registry.
 
-Those are ``dessim/schemes`` and ``dessim/actors``; ``./schemes`` and ``./actors`` of the working
-directory belong to it. ``files`` finds them
+Those are ``dessim/schemes``, ``dessim/actors`` and ``dessim/protocols``; ``./schemes``,
+``./actors`` and ``./protocols`` of the working directory belong to it. ``files`` finds them
 without running any, ``catalogue`` loads what is named, ``programs`` builds what tasks run.
 """
 
 from dessim.registry.catalogue import (
     Actor,
     Option,
+    ProtocolFile,
     Scheme,
     UnknownScheme,
     actor_names,
@@ -15,9 +16,11 @@ from dessim.registry.catalogue import (
     listed,
     load,
     load_actor,
+    load_protocol,
     names,
     options_of,
     own_files,
+    protocol_names,
     read_option,
 )
 from dessim.registry.files import SHORT_NAMES, Found, SchemeFileError
@@ -33,6 +36,7 @@ __all__ = [
     "Actor",
     "Found",
     "Option",
+    "ProtocolFile",
     "Scheme",
     "SchemeFileError",
     "UnknownScheme",
@@ -42,10 +46,12 @@ __all__ = [
     "listed",
     "load",
     "load_actor",
+    "load_protocol",
     "names",
     "options_of",
     "own_files",
     "program_of_actor",
+    "protocol_names",
     "read_option",
     "thread_program",
     "whole_life",

@@ -47,6 +47,8 @@ def unpack(w: World, x: int, keys: World, place: int) -> None:
         else:
             w[address] = value + w[f + F_LOW]
         f += F_WORDS
+    if w[H_PROTOCOL]:
+        return
     for task in range(w[x + X_THREADS], w[H_TASKS]):
         t = w[H_TASK] + task * T_WORDS
         look_at(w, t, w[t + T_VISITED])

@@ -1,5 +1,14 @@
-"""Every order of steps in small scopes: what is explored (``scope``), and ``verdicts``."""
+"""Every order of steps in small scopes: what is explored (``scope``, ``protocols``), verdicts."""
 
+from dessim.study.check.protocols import (
+    ASLEEP,
+    ProtocolChecked,
+    ProtocolScope,
+    ProtocolVerdict,
+    check_protocol,
+    protocol_scope,
+    protocol_small_world,
+)
 from dessim.study.check.scope import (
     CheckError,
     Scope,
@@ -25,17 +34,24 @@ from dessim.study.check.verdicts import (
 )
 
 __all__ = [
+    "ASLEEP",
     "DEFAULT_BOUND",
     "CheckError",
     "Checked",
+    "ProtocolChecked",
+    "ProtocolScope",
+    "ProtocolVerdict",
     "Scope",
     "Verdict",
     "actor_of",
     "actors",
     "check",
+    "check_protocol",
     "core_scopes",
     "explore_core",
     "property_names",
+    "protocol_scope",
+    "protocol_small_world",
     "refuse_nonsense",
     "replay_on_reference",
     "setup_of",

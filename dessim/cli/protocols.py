@@ -1,0 +1,137 @@
+"""`dessim check` for protocols: a file of `./protocols`, or one that is shipped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from dessim.cli.exit_codes import FAILED, OK
+
+OF_SCHEMES = (
+    *("actor", "tables", "page", "pages", "attempts", "increment", "lock_page", "lookup"),
+    *("unmap_retry", "walk", "bug1", "bug2", "precheck", "fence", "reference"),
+    *("mapping_recheck", "recheck_order"),
+)
+"""Flags of `check` that only schemes have."""
+
+
+def is_protocol(name: str) -> bool:
+    """Return whether a name is that of a protocol, usable or not, and not of a scheme."""
+    from dessim import registry
+
+    return any(one.name == name for one in registry.listed("protocol"))
+
+
+def run(name: str, given: Mapping[str, Any]) -> int:
+    """Explore a protocol, or replay a schedule of it; return the exit code."""
+    from dessim.study import check as study
+
+    for flag in OF_SCHEMES:
+        if given[flag] is not None:
+            raise study.CheckError(
+                f"--{flag.replace('_', '-')} is for schemes, and {name} is a protocol: its options"
+                f" are set by --set KEY=VALUE ({_options_text(name)})"
+            )
+    if given["engine"] != "explorer":
+        raise study.CheckError("--engine reference replays schemes: a protocol has no times")
+    scope = study.protocol_scope(name, _options(name, given), given["memory"] or "sc")
+    if given["schedule"] is not None:
+        return _replay(scope, given)
+    bound = given["max_states"] or study.DEFAULT_BOUND
+    found = study.check_protocol(scope, tuple(dict.fromkeys(given["properties"])), bound)
+    _print(found, given)
+    if any(one.verdict == "unknown" for one in found.verdicts):
+        why = "; ".join(found.exploration.untried) or f"the bound was hit ({bound:,} states)"
+        click.echo(
+            f"not all was tried: {why}. 'unknown' is not 'never': make the protocol smaller, raise"
+            " --max-states, or take another --memory",
+            err=True,
+        )
+    return FAILED if any(one.verdict == "sometimes" for one in found.verdicts) else OK
+
+
+def _options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of `--set` and `--threads`."""
+    from dessim import registry
+    from dessim.study import check as study
+
+    one = registry.load_protocol(name)
+    chosen: dict[str, Any] = {}
+    for text in given["settings"]:
+        key, equals, value = (part.strip() for part in text.partition("="))
+        if not key or not equals:
+            raise study.CheckError(f"--set {text}: expected KEY=VALUE ({_options_text(name)})")
+        if key in chosen:
+            raise study.CheckError(f"--set {key} is given twice")
+        chosen[key] = registry.read_option(one, key, value)
+    if given["threads"] is not None:
+        if "threads" not in one.options:
+            raise study.CheckError(f"{name} has no option 'threads' ({_options_text(name)})")
+        if "threads" in chosen:
+            raise study.CheckError("threads is set by --threads and by --set")
+        chosen["threads"] = given["threads"]
+    return chosen
+
+
+def _options_text(name: str) -> str:
+    from dessim import registry
+
+    one = registry.load_protocol(name)
+    words = {True: "on", False: "off"}
+    said = [
+        f"{key}: {', '.join(one.choices[key])}"
+        if key in one.choices
+        else f"{key}: {words[value] if isinstance(value, bool) else value}"
+        for key, value in one.options.items()
+    ]
+    return "; ".join(said) or "it has none"
+
+
+def _print(found: Any, given: Mapping[str, Any]) -> None:
+    from dessim.report.text import check as text
+
+    rows = [one.row() for one in found.verdicts]
+    if given["form"] == "json":
+        click.echo(json.dumps(rows, indent=1))
+        return
+    click.echo(text.protocol_text(rows), nl=False)
+    violated = [one for one in found.verdicts if one.verdict == "sometimes"]
+    for one in violated if given["trace"] else violated[:1]:
+        _print_trace(found, one)
+    if len(violated) > 1 and not given["trace"]:
+        click.echo("\n--trace shows the others.")
+
+
+def _print_trace(found: Any, one: Any) -> None:
+    from dessim.report.text import check as text
+    from dessim.study import check as study
+
+    small = found.exploration.small
+    click.echo(f"\n{one.name} in {one.steps} steps:")
+    click.echo(text.story_text(study.told(small, one.schedule), small.titles), nl=False)
+    if one.name == study.ASLEEP:
+        click.echo("      nobody can go on, and not all have ended")
+    click.echo(f"replay: {one.schedule}")
+
+
+def _replay(scope: Any, given: Mapping[str, Any]) -> int:
+    """Replay a schedule; return the exit code."""
+    from dessim.report.text import check as text
+    from dessim.study import check as study
+
+    small = study.protocol_small_world(scope)
+    lines = study.told(small, given["schedule"])
+    wrong = [name for line in lines for name in line.wrong]
+    if given["form"] == "json":
+        told = [
+            {"actor": small.titles[line.task], "text": line.text, "wrong": line.wrong}
+            for line in lines
+        ]
+        click.echo(json.dumps(told, indent=1))
+    else:
+        click.echo(text.story_text(lines, small.titles), nl=False)
+        click.echo(f"violated: {', '.join(wrong) or 'nothing'}")
+    return FAILED if wrong else OK

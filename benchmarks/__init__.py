@@ -1,1 +1,1 @@
-"""Benchmarks: dessim beside other ways of doing the same work. ``python -m benchmarks --help``."""
+"""Benchmarks: dessim and other ways of doing the same work. ``python -m benchmarks --help``."""

@@ -1,4 +1,4 @@
-"""Benchmark 2: page faults under radix_walk_trylock, beside SimPy, the reference engine and C.
+"""Benchmark 2: page faults under radix_walk_trylock: dessim, SimPy, the reference engine, C.
 
 A small size, which all contenders run, and a large one for the two that are fast enough. C and the
 two engines must give the same result to the picosecond; SimPy, written independently, must agree.
@@ -76,7 +76,7 @@ def check_simpy_agrees(setup: Setup, seed: int) -> str:
             raise WorkDiffersError(
                 f"{setup.threads} threads: SimPy's {name} is {difference:+.1%} apart"
             )
-    return "SimPy beside dessim: " + ", ".join(f"{k} {v:+.2%}" for k, v in apart.items())
+    return "SimPy compared with dessim: " + ", ".join(f"{k} {v:+.2%}" for k, v in apart.items())
 
 
 def contenders(threads: int, size_bytes: int, repeats: int, *, slow: bool) -> list[Contender]:

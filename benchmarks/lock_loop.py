@@ -1,4 +1,4 @@
-"""Benchmark 1: the closed lock loop, beside SimPy, a bare heap, Ciw, cimba and C.
+"""Benchmark 1: the closed lock loop: dessim, SimPy, a bare heap, Ciw, cimba and C.
 
 N CPUs think Exp(1000 ns), take one FIFO lock, hold it Exp(50 ns). Everybody starts thinking at time
 zero; a run is a fixed number of rounds for each CPU. All mean waits must agree with the exact one.
@@ -121,7 +121,7 @@ def check_mean_waits(result: Comparison, cpus: int) -> None:
     """Check every contender's mean wait against the exact one.
 
     Each round is an independent replication. No warm-up is cut off, so that the first and the last
-    of a CPU's rounds, which may not wait at all, are allowed for beside the interval.
+    of a CPU's rounds, which may not wait at all, are allowed for in addition to the interval.
 
     Raises
     ------
@@ -134,10 +134,10 @@ def check_mean_waits(result: Comparison, cpus: int) -> None:
         waits = [sample.mean_wait_ns for sample in samples]
         mean, wide = statistics.mean(waits), half_width(waits)
         allowance = 2 * exact * cpus / samples[0].work
-        told = f"{name}: {mean:,.2f} ± {wide:,.2f} ns"
+        said = f"{name}: {mean:,.2f} ± {wide:,.2f} ns"
         if abs(mean - exact) > wide + allowance:
-            raise WorkDiffersError(f"{cpus} CPUs, mean wait: {told}, but exactly {exact:,.2f} ns")
-        result.notes.append(told)
+            raise WorkDiffersError(f"{cpus} CPUs, mean wait: {said}, but exactly {exact:,.2f} ns")
+        result.notes.append(said)
 
 
 def run(rounds: int, *, quick: bool) -> list[Comparison]:

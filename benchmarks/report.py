@@ -43,9 +43,9 @@ def environment() -> dict[str, str]:
     if cc is None:
         facts["C compiler"] = "none"
     else:
-        told = subprocess.run([cc, "--version"], capture_output=True, text=True, check=False)
+        said = subprocess.run([cc, "--version"], capture_output=True, text=True, check=False)
         flags = " ".join(c_programs.FLAGS[:2])
-        facts["C compiler"] = f"{told.stdout.splitlines()[0]}, {flags}"
+        facts["C compiler"] = f"{said.stdout.splitlines()[0]}, {flags}"
     return facts
 
 

@@ -128,7 +128,7 @@ class Machine:
         return Line(simpy.Resource(self.env), home)
 
     def work(self, *ps: int) -> simpy.Timeout:
-        """Return an event after some work of one's own."""
+        """Return an event after some private work."""
         return self.env.timeout(sum(ps))
 
     def line_cost(self, op: int, state: int, distance: int) -> int:

@@ -4,7 +4,7 @@
 last thousand, the parent's own share of it, memory of parent and workers, and resuming when all is
 done. ``scaling``: a sweep of two minutes with one worker and with two, in turns.
 
-Wall time means something on an idle machine only; the load average is printed beside it. Processor
+Wall time means something on an idle machine only; the load average is printed next to it. Processor
 time of all processes is read from `/proc` (Linux).
 """
 

@@ -1,7 +1,7 @@
 """dessim: a simulator of page-fault locking schemes on many-core machines.
 
 ``dessim.run("quickstart")`` runs an experiment and returns its results; ``dessim.load`` opens
-stored ones; ``dessim.setup`` and ``dessim.SimulatedMachine`` are for one's own SimPy scripts. They
+stored ones; ``dessim.setup`` and ``dessim.SimulatedMachine`` are for your own SimPy scripts. They
 are imported at their first use: ``import dessim`` is light.
 """
 

@@ -24,7 +24,7 @@ MORE, LESS = 1, -1
 
 
 class Topic(IntEnum):
-    """What a metric tells about, in the order in which tables for people tell it."""
+    """What a metric is about, in the order of tables for people."""
 
     THROUGHPUT = auto()
     LATENCY = auto()
@@ -46,7 +46,7 @@ class View(Enum):
     FIGURE = "the figures of throughput or latency"
     RESULTS = "the comparisons in every results document"
     COMPARE = "what `dessim compare` prints"
-    MEASURED = "beside measured numbers"
+    MEASURED = "compared with measurements"
 
 
 @dataclass(frozen=True)

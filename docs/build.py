@@ -1,7 +1,7 @@
 """Build the documentation site: ``python docs/build.py [FOLDER]``.
 
 The pages in ``docs/`` read as they are wherever Markdown is shown. Here they are copied to
-FOLDER/source, those that are made from the code are put beside them, links that leave the site are
+FOLDER/source, those that are made from the code are put next to them, links that leave the site are
 mended, and Sphinx turns all of it into FOLDER/html, with every warning an error. FOLDER is
 ``build/site`` if left out.
 """
@@ -21,7 +21,8 @@ def assemble(folder: Path) -> None:
     """Write the sources of the site: pages as they are, pages of elsewhere, pages from the code."""
     (folder / "reference").mkdir(parents=True, exist_ok=True)
     shutil.copy(DOCS / "conf.py", folder)
-    shutil.copytree(DOCS / "static", folder / "static")
+    for name in ("static", "pictures"):
+        shutil.copytree(DOCS / name, folder / name)
     for path, name in links.site_pages().items():
         text = links.mend(path.read_text(encoding="utf-8"), path)
         (folder / name).write_text(text, encoding="utf-8")

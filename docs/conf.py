@@ -1,4 +1,4 @@
-"""Settings of Sphinx; ``docs/build.py`` copies this file beside the pages that it assembles."""
+"""Settings of Sphinx; ``docs/build.py`` copies this file next to the pages that it assembles."""
 
 import dessim
 

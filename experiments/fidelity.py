@@ -59,9 +59,9 @@ def errors(document: Document) -> str:
             if parts["all"] is not None:
                 worst = parts["all"]["max_abs_log_error"]
                 where = parts["all"]["worst_cell"].partition(":")[2]
-                told = f"{worst * 100:.1f} % at {where}"
+                said = f"{worst * 100:.1f} % at {where}"
                 each = [mean(parts[name]) for name in ("all", "fitted", "unseen")]
-                rows.append([group["workload"], word, each[0], told, *each[1:]])
+                rows.append([group["workload"], word, each[0], said, *each[1:]])
     head = ["workload", "quantity", "mean abs. ln error (cells)", "greatest", "fitted", "unseen"]
     return f"Machine `{document['machine']}`.\n\n" + markdown(head, rows)
 
@@ -113,13 +113,13 @@ def curves(document: Document) -> str:
         if one is None:
             continue
         worst, threads = one["max_abs_log_error"], one["worst_cell"].rpartition(":")[2]
-        told = f"{worst * 100:.1f} % at {threads}"
+        said = f"{worst * 100:.1f} % at {threads}"
         (numbers,) = {
             settings(cell["settings"])
             for cell in document["cells"]
             if cell["curve"] == group["curve"]
         }
-        rows.append([group["curve"], mean(one), told, "yes" if unseen else "no", numbers])
+        rows.append([group["curve"], mean(one), said, "yes" if unseen else "no", numbers])
     head = ["curve", "mean abs. ln error (points)", "greatest", "unseen", "not as in the profile"]
     table = markdown(head, rows)
     missing = [f"`{name}`: {reason}." for name, reason in document["not_simulated"].items()]
@@ -203,8 +203,8 @@ def covered(what: str, found: list[Document]) -> list[list[str]]:
     rows = []
     for one in found:
         low, high = one["threads"]
-        told = f"{one['cells']} with {low}" + (f" to {high}" if high > low else "")
-        rows.append([what, one["workload"], str(one["largest"]), told])
+        said = f"{one['cells']} with {low}" + (f" to {high}" if high > low else "")
+        rows.append([what, one["workload"], str(one["largest"]), said])
         rows[-1] += [percent(one["max_abs_log_error"]).lstrip("+")]
         rows[-1] += [f"{one[f'held_{when}']} of {one['cells']}" for when in ("before", "after")]
         rows[-1] += [factors(one[f"half_width_{when}"]) for when in ("before", "after")]
@@ -233,8 +233,8 @@ def predictions(document: Document) -> str:
         low, high = seconds["ci95"]
         interval = f"{low:.4g} to {high:.4g}"
         known = one.get("measured")
-        told = f"{known['completion_s']:.4g} s{' *' * known['fitted']}" if known else ""
-        rows.append([one["cell"], f"{seconds['value']:.4g}", interval, f"{faults:.0f}", told])
+        said = f"{known['completion_s']:.4g} s{' *' * known['fitted']}" if known else ""
+        rows.append([one["cell"], f"{seconds['value']:.4g}", interval, f"{faults:.0f}", said])
     return markdown(["cell", "seconds", "95 % interval", "minor faults", "measured"], rows)
 
 

@@ -1,4 +1,4 @@
-"""Lock collapse: a ticket lock against an MCS lock, beside the Markov model of the ticket lock."""
+"""Lock collapse: ticket lock, MCS lock, and the Markov model of the ticket lock."""
 
 import json
 from collections.abc import Callable, Mapping

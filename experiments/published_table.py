@@ -1,4 +1,4 @@
-"""The published table of 2014: measured seconds beside simulated ones, a panel per workload."""
+"""The published table of 2014: measured and simulated seconds, a panel per workload."""
 
 from typing import Any
 
@@ -41,15 +41,15 @@ def draw(stored: Stored) -> Drawing:
         ax.set_xlabel("fault_around_order")
     legend(figure, axes)
     errors = results.document["measured"]["mean_absolute_error"]["completion_s"]
-    told = ", ".join(
+    said = ", ".join(
         f"{name} {e['ratio'] * 100:.0f} %" for name, e in errors.items() if e["ratio"] is not None
     )
     origin = results.caption_of(results.methods_of(*(metric for metric, _, _ in METRICS)))
     caption = (
         "Completion time and minor faults against the fault-around window, log2 of its pages (0:"
         " without the patches): simulated with"
-        " literature values only (filled) beside the measurements (open) of K. Shutemov, linux-mm,"
-        f" 27 February 2014. Mean absolute error of the seconds: {told}. {origin}"
+        " literature values only (filled) and the measurements (open) of K. Shutemov, linux-mm,"
+        f" 27 February 2014. Mean absolute error of the seconds: {said}. {origin}"
     )
     return Drawing(figure, [row_of(point) for point in points], caption)
 

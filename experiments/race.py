@@ -35,7 +35,7 @@ UNSEEN = 3.0
 
 
 def draw(stored: Stored) -> Drawing:
-    """Rates as bars with intervals, a panel per BUG_ON, the explorer's verdict beside each bar."""
+    """Rates as bars with intervals, a panel per BUG_ON, the explorer's verdict next to each bar."""
     results = stored.results("invalidate-race")
     verdicts = stored.json(VERDICTS)
     points = [p for p in results.document["points"] if p["workload"] in VARIANTS]
@@ -84,7 +84,7 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def verdict_of(point: Point, bug: str, verdicts: Any) -> tuple[str, str]:
-    """Return the explorer's verdict on a scheme beside one invalidator, over all its scopes.
+    """Return the explorer's verdict on a scheme against one invalidator, over all its scopes.
 
     One scope in which it happens is enough; it never happens if every scope was exhausted.
     """

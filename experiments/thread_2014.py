@@ -75,7 +75,7 @@ def microseconds(metric: Document) -> str:
 
 
 def throughput(document: Document) -> str:
-    """Pages mapped per second: the lockless scheme beside the others, and what its repair costs."""
+    """Pages mapped per second: the lockless scheme, the others, and what its repair costs."""
     pairs = ((MERGED, LOCKLESS), (LOCKED, LOCKLESS), (LOCKED, MERGED), (LOCKLESS, PRECHECK))
     columns = [changes(document, *pair, "pages_mapped_per_s") for pair in pairs]
     rows = [[w, str(n), *(one[w, n] for one in columns)] for w, n in columns[0]]
@@ -84,17 +84,17 @@ def throughput(document: Document) -> str:
 
 
 def tails(document: Document) -> str:
-    """Latencies of faults, us: the lockless scheme beside what was merged."""
+    """Latencies of faults, us: the lockless scheme and what was merged."""
     change_of = changes(document, MERGED, LOCKLESS, "fault_latency_ns_p99")
     safe = changes(document, MERGED, PRECHECK, "fault_latency_ns_p99")
     rows = []
-    for place, told in change_of.items():
+    for place, said in change_of.items():
         cells = [
             microseconds(values(document, scheme, metric)[place])
             for metric in ("fault_latency_ns_p50", "fault_latency_ns_p99", "fault_latency_ns_p999")
             for scheme in (MERGED, LOCKLESS)
         ]
-        rows.append([place[0], str(place[1]), *cells[:4], told, safe[place], *cells[4:]])
+        rows.append([place[0], str(place[1]), *cells[:4], said, safe[place], *cells[4:]])
     head = ["latency, us", "threads", "p50 merged", "p50 lockless", "p99 merged", "p99 lockless"]
     return markdown([*head, "change", "with pre-check", "p99.9 merged", "p99.9 lockless"], rows)
 

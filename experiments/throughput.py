@@ -32,11 +32,11 @@ def assumed(results: Results) -> str:
             continue
         if machine.topology.threads_per_core > 1 and source.tag == "assumed":
             ends = [end for end in (source.low, source.high) if end is not None]
-            told = f" ({' to '.join(map(format_ratio, ends))})" if ends else ""
+            said = f" ({' to '.join(map(format_ratio, ends))})" if ends else ""
             share = format_ratio(machine.cache_line.coalesce_ppm)
             return (
                 f" Beyond {machine.topology.n_cores} threads SMT siblings wait for the same lines:"
-                f" that one transfer serves both in {share}{told} of these cases is assumed, and"
+                f" that one transfer serves both in {share}{said} of these cases is assumed, and"
                 " decides whether no_fault_around goes on to grow there."
             )
     return ""

@@ -35,7 +35,7 @@ def race(
     actor_options: dict[str, Any] | None = None,
     **workload: Any,
 ) -> Setup:
-    """Return a run of a scheme beside actors that work on ranges of some pages."""
+    """Return a run of a scheme against actors that work on ranges of some pages."""
     options = options or {}
     choices = tuple(
         ActorChoice(

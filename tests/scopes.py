@@ -17,5 +17,5 @@ def changed(scope: Scope, options: dict[str, Any] | None = None, **changes: Any)
     own = {key: changes.pop(key) for key in list(changes) if key not in FIELDS}
     scope = replace(scope, **changes)
     if actor or own:
-        scope = scope.beside(actor, **own)
+        scope = scope.against(actor, **own)
     return scope.with_scheme(**options) if options else scope

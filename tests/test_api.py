@@ -31,7 +31,7 @@ def result(folder: Path) -> dessim.Result:
 
 
 def test_importing_it_is_light() -> None:
-    """No heavy library comes along, and what is offered is told by `dir`."""
+    """No heavy library comes along, and what is offered is reported by `dir`."""
     code = (
         "import sys, dessim; assert 'run' in dir(dessim);"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
@@ -63,7 +63,7 @@ def test_points_hold_numbers_with_intervals(result: dessim.Result) -> None:
 
 
 def test_a_point_must_be_the_only_one(result: dessim.Result) -> None:
-    """None and several are refused, and told by their number."""
+    """None and several are refused, and reported by their number."""
     with pytest.raises(LookupError, match="2 points of small have threads=1"):
         result.point(threads=1)
     with pytest.raises(LookupError, match="0 points of small have scheme='none'"):
@@ -192,7 +192,7 @@ def test_what_nobody_can_do_is_refused_at_once(folder: Path, wrong: dict, said: 
 def test_failed_runs_raise_and_the_others_are_stored(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first reason is told."""
+    """The first reason is reported."""
     from dessim.study.sweep import runner
 
     def fail(*anything: object) -> None:

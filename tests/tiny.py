@@ -35,7 +35,7 @@ def tiny(
     mapping: str = "shared",
     **rules: Any,
 ) -> Small:
-    """Return a World with threads that run one program and, beside them, a task with another."""
+    """Return a World with threads that run one program and, next to them, a task with another."""
     workload = Workload(
         name="tiny", access="sequential", file_size_bytes=pages * PAGE_BYTES, mapping=mapping
     )

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 @SIMULATION
 @click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="The new profile.")
 @click.option("--cross-validate", is_flag=True, help="Leave each number of threads out in turn.")
-@click.option("--sensitivity", is_flag=True, help="Fit nothing: tell what the data can tell.")
+@click.option("--sensitivity", is_flag=True, help="Fit nothing: report what the data determine.")
 @click.option(
     "--max-steps", type=click.IntRange(1, 1000), default=15, show_default=True, metavar="N"
 )
@@ -140,10 +140,12 @@ def _problem(
 
 def _profile_text(experiment: Experiment) -> str:
     from dessim.model import find
+    from dessim.study.fidelity.fitted_profile import rebased
 
     if not isinstance(experiment.machine, str):
         raise click.UsageError("the experiment holds its machine in place: name one with --machine")
-    return read_text(find("machines", experiment.machine))
+    path = find("machines", experiment.machine)
+    return rebased(read_text(path), path.parent)
 
 
 def _silent(evaluation: Evaluation) -> None:

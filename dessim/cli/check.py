@@ -92,8 +92,8 @@ def check(ctx: click.Context, /, scheme: str | None, **given: Any) -> None:
     else:
         found = [study.check(scope, properties, bound)]
     _print(found, given, single=scope is not None)
-    for name, told in left_out.items():
-        click.echo(f"left out: {name} cannot be used: {told}", err=True)
+    for name, why in left_out.items():
+        click.echo(f"left out: {name} cannot be used: {why}", err=True)
     verdicts = [verdict for one in found for verdict in one.verdicts]
     untried = [text for one in found for text in one.exploration.untried]
     if any(verdict.verdict == "unknown" for verdict in verdicts):
@@ -160,10 +160,10 @@ def _scope(scheme: str | None, given: dict[str, Any]) -> Any:
     if worker is None:
         for key in settings["actor"]:
             raise study.CheckError(f"--set actor.{key} needs an actor, and --actor is none")
-        scope = scope.beside(actor)
+        scope = scope.against(actor)
     else:
         kept = {key: value for key, value in flags.items() if key in worker.options}
-        scope = scope.beside(actor, **_options(worker, settings["actor"], kept))
+        scope = scope.against(actor, **_options(worker, settings["actor"], kept))
     study.refuse_nonsense(scope)
     return scope
 
@@ -260,7 +260,7 @@ def _print(found: list[Any], given: dict[str, Any], single: bool) -> None:
 
 
 def _without_promises(found: list[Any]) -> list[str]:
-    """Schemes of one's own that promise nothing: what was found of them is not judged."""
+    """Your own schemes that promise nothing: what was found of them is not judged."""
     from dessim import registry
 
     loaded = [registry.load(name) for name in dict.fromkeys(one.scope.scheme for one in found)]
@@ -271,7 +271,7 @@ def _print_trace(one: Any, verdict: Any) -> None:
     from dessim.report.text import check as text
     from dessim.study import check as study
 
-    lines = study.told(one.exploration.small, verdict.schedule)
+    lines = study.story(one.exploration.small, verdict.schedule)
     click.echo(f"\n{verdict.name} in {verdict.steps} steps: {text.scope_words(verdict.row())}")
     click.echo(text.trace_text(lines, study.task_names(one.scope), verdict.circle), nl=False)
     click.echo(f"replay: {verdict.schedule}")
@@ -284,13 +284,13 @@ def _replay(scope: Any, given: dict[str, Any]) -> int:
     from dessim.study import check as study
 
     small = study.small_world_of(scope)
-    lines = study.told(small, given["schedule"])
+    lines = study.story(small, given["schedule"])
     wrong = [name for line in lines for name in line.wrong]
     if given["engine"] == "reference":
         study.replay_on_reference(small, given["schedule"])
     if given["form"] == "json":
-        told = [{"task": line.task, "text": line.text, "wrong": line.wrong} for line in lines]
-        click.echo(json.dumps(told, indent=1))
+        rows = [{"task": line.task, "text": line.text, "wrong": line.wrong} for line in lines]
+        click.echo(json.dumps(rows, indent=1))
     else:
         click.echo(text.trace_text(lines, study.task_names(scope)), nl=False)
         click.echo(f"violated: {', '.join(wrong) or 'nothing'}")

@@ -1,4 +1,4 @@
-"""`dessim compare`: two schemes of a result, or two results, beside each other."""
+"""`dessim compare`: two schemes of a result, or two results, side by side."""
 
 from __future__ import annotations
 

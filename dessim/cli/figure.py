@@ -33,7 +33,7 @@ MAX_SHOWN = 10
 @click.option(
     "--out",
     type=FOLDER,
-    help="Where to draw to [default: `figures` beside the results].",
+    help="Where to draw to [default: `figures` next to the results].",
 )
 @RESULTS_DIR
 def figure(
@@ -122,7 +122,7 @@ def _draw_paper(
 
 
 def _report_seed(figure: PaperFigure, found: SeedCheck, seed: int) -> bool:
-    """Tell how another seed compares; return whether the expected numbers hold."""
+    """Report how another seed compares; return whether the expected numbers hold."""
     click.echo(
         f"{figure.name}: seed {seed} {'agrees' if found.holds else 'DIFFERS'}:"
         f" {len(found.differ)} of {found.compared} numbers differ (up to {found.borne} may by"

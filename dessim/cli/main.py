@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Any
 
 import click
 
 import dessim
 from dessim.cli import streams
-from dessim.cli.calibrate import calibrate
-from dessim.cli.check import check
-from dessim.cli.compare import compare
 from dessim.cli.exit_codes import FAILED, INTERRUPTED, NOBODY_READS, USAGE
-from dessim.cli.explain import explain
-from dessim.cli.figure import figure
-from dessim.cli.predict import predict
-from dessim.cli.report import report
-from dessim.cli.run import run
-from dessim.cli.show import list_command, schema, show
-from dessim.cli.store import clean, export, status
-from dessim.cli.trace import trace
-from dessim.cli.validate import validate
 from dessim.errors import UserError
 
 
@@ -47,6 +37,43 @@ def _refused(error: OSError) -> Refused:
         text = "nothing is half-written; make room, or choose another place, and repeat the command"
         return Failed(f"error: {error}; {text}")
     return Refused(f"error: {error}")
+
+
+COMMANDS = {
+    "run": "run.run",
+    "list": "show.list_command",
+    "show": "show.show",
+    "schema": "show.schema",
+    "figure": "figure.figure",
+    "report": "report.report",
+    "compare": "compare.compare",
+    "status": "store.status",
+    "clean": "store.clean",
+    "export": "store.export",
+    "validate": "validate.validate",
+    "calibrate": "calibrate.calibrate",
+    "predict": "predict.predict",
+    "explain": "explain.explain",
+    "trace": "trace.trace",
+    "check": "check.check",
+    "machine": "machine.machine",
+}
+"""Commands and where they are."""
+
+
+class _Modules(Mapping[str, click.Command]):
+    """The commands: the module of one is imported when it is asked for."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        module, _, attribute = COMMANDS[name].partition(".")
+        command: click.Command = getattr(import_module(f"dessim.cli.{module}"), attribute)
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
 
 
 class Commands(click.Group):
@@ -77,7 +104,9 @@ class Commands(click.Group):
         return result
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands, commands=_Modules(), context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(dessim.__version__, prog_name="dessim")
 def main() -> None:
     """Simulate page-fault locking schemes on many-core machines.
@@ -86,10 +115,3 @@ def main() -> None:
     standard error. Exit code 0: fine; 1: a run failed; 2: wrong usage or configuration;
     130: interrupted; 141: nobody reads the output any more.
     """
-
-
-for command in (
-    *(run, list_command, show, schema, figure, report, compare, status, clean, export),
-    *(validate, calibrate, predict, explain, trace, check),
-):
-    main.add_command(command)

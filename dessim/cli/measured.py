@@ -1,4 +1,4 @@
-"""What commands share that set measured tables beside simulated cells."""
+"""What commands share that compare measured tables with simulated cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that several commands have: told once, so that they mean the same everywhere."""
+"""Options that several commands have: declared once, so that they mean the same everywhere."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("predictions.csv"),
     show_default=True,
-    help="Where the table goes; the details go beside it as JSON.",
+    help="Where the table goes; the details go next to it as JSON.",
 )
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv")
 def predict(
@@ -58,7 +58,7 @@ def predict(
     and whether the machine was fitted to it.
 
     Cells are simulated in full and once unless --simulate and --replications say otherwise. The
-    measured table is simulated, too, as EXPERIMENT says: its unseen cells tell how wrong the model
+    measured table is simulated, too, as EXPERIMENT says: its unseen cells show how wrong the model
     is. Runs are kept in OUT/runs: an interrupted command goes on where it stopped.
     """
     if to.suffix != ".csv":

@@ -15,7 +15,7 @@ from dessim.cli.results import known_results, place_of
 @click.option(
     "--out",
     type=FILE,
-    help="The file [default: `report.html` beside the results].",
+    help="The file [default: `report.html` next to the results].",
 )
 @RESULTS_DIR
 def report(results: str, out: Path | None, results_dir: Path) -> None:

@@ -11,7 +11,7 @@ import click
 
 from dessim.cli.options import ENGINE, MAX_WORKERS, OUT, QUIET, REPLICATIONS, SEED, set_option
 from dessim.cli.progress import Progress
-from dessim.cli.results import report_files
+from dessim.cli.results import report_files, summary_of
 from dessim.cli.work import fail, report_failures, run_jobs, team_of
 
 if TYPE_CHECKING:
@@ -86,11 +86,20 @@ def run(
     Finished runs are kept in OUT/runs and used again; the tables go to OUT/EXPERIMENT.
     """
     from dessim.study.store.runs import Store
+
+    store = Store(out / "runs")
+    asked: dict[str, Any] = {"config": config, "overrides": overrides, "engine": engine}
+    asked |= {"seed": seed, "replications": replications, "narrow": narrow}
+    anew = dry_run or force or figures or queues
+    if not anew and _print_known(store, asked, form, quiet):
+        return
+    from dessim.files.reading import watched
+    from dessim.study.store.answers import keep
     from dessim.study.sweep.request import Request, run_request
 
-    request = Request(config, overrides, engine, seed, replications, narrow)  # type: ignore[arg-type]
-    experiment, points = request.load()
-    store = Store(out / "runs")
+    with watched() as read:
+        request = Request(**asked)
+        experiment, points = request.load()
     if dry_run:
         _print_plan(experiment, points, engine, store, form)
         return
@@ -103,13 +112,38 @@ def run(
             return run_request(request, experiment, points, out, do)
 
     done = _with_room(carry_out, store)
+    if not done.tally.failed:
+        keep(store, asked, read, done.files, done.runs)
+    _draw(done, figures=figures, queues=queues, quiet=quiet)
+    _report(done, form, quiet)
+
+
+def _draw(done: Outcome, *, figures: bool, queues: bool, quiet: bool) -> None:
+    """Write what was asked for besides the tables."""
     if queues:
         done.files.append(_write_queues(done.points, done.folder, quiet))
     if figures:
         from dessim.report.figures import draw_all
 
         done.files.extend(draw_all(done.folder, done.folder / "figures"))
-    _report(done, form, quiet)
+
+
+def _print_known(store: Store, asked: dict[str, Any], form: str, quiet: bool) -> bool:
+    """Print the results of what was asked before; False if they are to be made."""
+    from dessim.study.store.answers import known
+
+    answer = known(store, asked)
+    document = answer.document(store) if answer else None
+    if answer is None or document is None:
+        return False
+    runs = len(answer.runs)
+    if not quiet:
+        click.echo(f"{runs} runs, {runs} were stored already", err=True)
+    print_document(document, form)
+    if not quiet:
+        where = summary_of([Path(path) for path in answer.tables])
+        click.echo(f"unchanged: {where}", err=True)
+    return True
 
 
 def _report(done: Outcome, form: str, quiet: bool) -> None:
@@ -124,7 +158,7 @@ def _report(done: Outcome, form: str, quiet: bool) -> None:
 def _doing(
     team: int | Workers, store: Store, progress: Progress, *, force: bool
 ) -> Callable[[list[Job]], Tally]:
-    """Return what does the runs of each round; with ``force``, each is done anew, and once."""
+    """Return what does the runs of each round; with ``force``, each is done again, and once."""
     from dessim.study.sweep.jobs import Tally
 
     forced: set[str] = set()
@@ -149,7 +183,7 @@ def _report_damage(tally: Tally) -> None:
 
 
 def _with_room(carry_out: Callable[[], Outcome], store: Store) -> Outcome:
-    """Carry an experiment out; if the disk is too full for its tables, tell how to go on."""
+    """Carry an experiment out; if the disk is too full for its tables, say how to go on."""
     from dessim.files.writing import NO_ROOM
 
     try:

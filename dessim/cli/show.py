@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -65,19 +66,10 @@ def _registry(kind: str) -> tuple[list[str], Callable[[str], str]]:
         from dessim.report.paper import figures as paper
 
         return paper.names(), paper.title_of
-    from dessim import model
+    from dessim.model.locate import names
+    from dessim.model.summary import description_of
 
-    describe: dict[str, Callable[[str], str]] = {
-        "machines": lambda name: model.load_machine(name).description,
-        "workloads": lambda name: model.load_workload(name).description,
-        "experiments": lambda name: model.load_experiment(name).description,
-        "published": lambda name: _comment(model.find("published", name)),
-    }
-    return model.names(kind), describe[kind]  # type: ignore[arg-type]
-
-
-def _comment(path: Any) -> str:
-    return read_text(path).partition("\n")[0].lstrip("# ")
+    return names(kind), partial(description_of, kind)  # type: ignore[arg-type]
 
 
 def _first_sentence(text: str) -> str:
@@ -113,7 +105,32 @@ def _written_text(kind: str, name: str) -> str:
     loaded = load[kind](name)
     kinds = f"{kind}s"
     text = read_text(model.find(kinds, name))  # type: ignore[arg-type]
-    return text + _defaults_text(loaded) if isinstance(loaded, model.Machine) else text
+    if not isinstance(loaded, model.Machine):
+        return text
+    return text + _origins_text(loaded) + _defaults_text(loaded)
+
+
+def _origins_text(machine: Machine) -> str:
+    """Where each value of a machine with a base comes from, as comments."""
+    from dessim.model.machine import values_of
+    from dessim.model.units import shorten
+
+    named = dict.fromkeys(machine.origins.values())  # the lowest base first
+    bases = [name for name in reversed(named) if name != machine.name]
+    if not bases:
+        return ""
+    words = {name: f"base {n}" if len(bases) > 1 else "base" for n, name in enumerate(bases, 1)}
+    legend = [f"{word}: {name}" for name, word in words.items()]
+    words[machine.name] = "file"
+    rows = [("value", "is", "tag", "from")]
+    for path, value in values_of(machine):
+        known = machine.provenance.get(path)
+        origin = words.get(machine.origins.get(path, ""), "default")
+        rows.append((path, shorten(value, 14), (known and known.tag) or "-", origin))
+    a, b, c = (max(len(row[column]) for row in rows) for column in range(3))
+    table = [f"{row[0]:<{a}}  {row[1]:<{b}}  {row[2]:<{c}}  {row[3]}" for row in rows]
+    lines = ["\n# Where each value comes from:", *(f"#   {line}" for line in (*legend, *table))]
+    return "\n".join(lines) + "\n"
 
 
 def _defaults_text(machine: Machine) -> str:

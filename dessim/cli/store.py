@@ -21,7 +21,7 @@ def _existing(folder: Path) -> Path:
 @click.argument("folder", type=FOLDER, default=Path("results"), metavar="[DIR]")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
 def status(folder: Path, form: str) -> None:
-    """Tell what is finished in the results folder DIR, and what is not.
+    """List what is finished in the results folder DIR, and what is not.
 
     Every stored run and every table is read and checked; nothing is changed. Exit code 1 if one
     is not as it was written.
@@ -107,10 +107,11 @@ def _growing(points: int) -> str:
 @click.argument("folder", type=FOLDER, default=Path("results"), metavar="[DIR]")
 @click.option("--unused", is_flag=True, help="Runs that belong to no sweep of DIR, too.")
 @click.option("--all", "everything", is_flag=True, help="All runs; tables and figures stay.")
-@click.option("-n", "--dry-run", is_flag=True, help="Only tell what would be removed.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only list what would be removed.")
 def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
     """Remove damaged runs and leftovers of killed processes from the results folder DIR."""
     from dessim.files.atomic import clear, leftovers
+    from dessim.study.store.answers import forget
     from dessim.study.store.manifest import MANIFEST, manifests_of, store_of, unreadable_manifests
     from dessim.study.store.runs import all_runs
 
@@ -134,6 +135,7 @@ def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
     else:
         for digest in going:
             store.discard(digest)
+        forget(store)
         left = sum(clear(root) for root in set(roots))
     verb = "would remove" if dry_run else "removed"
     click.echo(f"{verb} {len(going)} runs and {left} leftovers of killed processes")

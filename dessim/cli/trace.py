@@ -35,7 +35,7 @@ FORMATS = ("both", "perfetto", "folded")
 @click.option(
     "--out",
     type=FILE,
-    help="File of the trace [default: results/EXPERIMENT/trace.pftrace]; stacks go beside it.",
+    help="File of the trace [default: results/EXPERIMENT/trace.pftrace]; stacks go next to it.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Only errors.")
 def trace(

@@ -1,4 +1,4 @@
-"""`dessim validate`: a measured table beside the simulation of each of its cells."""
+"""`dessim validate`: a measured table next to the simulation of each of its cells."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def validate(
     form: str,
     no_figure: bool,
 ) -> None:
-    """Simulate every cell of a measured table and tell the errors.
+    """Simulate every cell of a measured table and report the errors.
 
     EXPERIMENT says on which machine, how often, and how much of each file is simulated (default:
     fault-around-2014, with its table). --data takes any table of that form. Finished runs are kept
@@ -91,7 +91,7 @@ def _points(
     *,
     once: bool,
 ) -> list[Point]:
-    """Return the chosen cells; random reads of the whole file once, unless told how often."""
+    """Return the chosen cells; random reads of the whole file once, unless asked for more."""
     from dessim.study.fidelity.cells import chosen, once_in_full, points_of, simulating
 
     wanted = chosen(only, table.rows, "--only")
@@ -157,12 +157,12 @@ def _validate_curves(
     setup = setup_of(path)
     rows = chosen_rows(load_curves(path, setup), only)
 
-    def tell(done: int) -> None:
+    def progress(done: int) -> None:
         if not quiet and done % 25 == 0:
             click.echo(f"{done} of {len(rows)} points", err=True)
 
     times = (replications or 3, 1 if seed is None else seed)
-    document = curves_validation(rows, setup, path.stem, engine, *times, tell)  # type: ignore[arg-type]
+    document = curves_validation(rows, setup, path.stem, engine, *times, progress)  # type: ignore[arg-type]
     texts = {
         "validation.json": to_json(document),
         "validation.csv": csv_text(curve_rows(document)),

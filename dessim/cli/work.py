@@ -42,7 +42,7 @@ def run_points(
     store : Store
     quiet : bool
     config : str
-        What is kept beside a run as the experiment's text.
+        What is kept against a run as the experiment's text.
     """
     from dessim.study.sweep.jobs import jobs_of
 
@@ -141,6 +141,6 @@ def report_failures(tally: Tally) -> None:
 
 
 def fail(text: str) -> NoReturn:
-    """Tell what went wrong, and end with the exit code of failed runs."""
+    """Report what went wrong, and end with the exit code of failed runs."""
     click.echo(f"error: {text}", err=True)
     sys.exit(FAILED)

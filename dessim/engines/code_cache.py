@@ -3,7 +3,7 @@
 A file holds what was compiled from one state of the code, by one LLVM, for one kind of CPU; its
 name is a digest of all of them, so that what is found under the name is never stale. A process
 writes a file of its own and renames it when it is complete: others see all of it or nothing. It
-begins with its check sum: a damaged file is compiled anew.
+begins with its check sum: a damaged file is compiled again.
 """
 
 import fcntl

@@ -25,7 +25,8 @@ def check_costs(w: Any) -> None:
         If a time is above 4.4 s, or if its product with a quantile, with the factor of a far memory
         or of an MCS hand-over needs more than 62 bits.
     """
-    costs = w[w[lay.H_COST] :][: 2 * cost_table.N_COSTS].reshape(2, -1)
+    tables = (w[lay.H_LINE_COST] - w[lay.H_COST]) // cost_table.N_COSTS
+    costs = w[w[lay.H_COST] :][: tables * cost_table.N_COSTS].reshape(tables, -1)
     line_costs = w[w[lay.H_LINE_COST] :][: 9 * lay.N_DISTANCES]
     tasks = w[w[lay.H_TASK] :][: w[lay.H_TASKS] * lay.T_WORDS].reshape(-1, lay.T_WORDS)
     pauses = tasks[:, lay.T_EVERY]

@@ -1,8 +1,8 @@
 """A simulated machine as a component of somebody's own SimPy script.
 
-Its threads are processes of the reader's environment, beside the reader's own, who can look at it
-while it runs: how many threads sleep on page locks, what has been counted. Looking changes nothing:
-the result is that of any other run, bit for bit.
+Its threads are processes of the reader's environment, alongside the reader's own, which can look at
+it while it runs: how many threads sleep on page locks, what has been counted. Looking changes
+nothing: the result is that of any other run, bit for bit.
 """
 
 from __future__ import annotations

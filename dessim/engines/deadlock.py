@@ -10,7 +10,7 @@ class Deadlock(RuntimeError):  # noqa: N818 - the field's word for it
 
 
 class FatalBug(RuntimeError):  # noqa: N818 - the kernel's word for it
-    """A BUG_ON fired that the run was told not to survive."""
+    """A BUG_ON fired that ends the run."""
 
 
 class MeaninglessStep(RuntimeError):  # noqa: N818 - it says what was met
@@ -18,7 +18,7 @@ class MeaninglessStep(RuntimeError):  # noqa: N818 - it says what was met
 
 
 def why_halted(w: World) -> FatalBug | MeaninglessStep:
-    """Return the error that tells what ended a run before its end.
+    """Return the error that says what ended a run before its end.
 
     Of a BUG_ON it says when it fired, who met it and on which page; of a step without meaning
     which operation it is.

@@ -1,7 +1,7 @@
 """A long run goes on in a loop that is made for its program and machine, while it runs.
 
 The loop that all runs share (``build``) begins. If a loop for this very program is kept, it takes
-over after a moment; if a run is long, one is made in a thread beside it. Both keep all they know in
+over after a moment; if a run is long, one is made in another thread. Both keep all they know in
 the World and the tree, so that one follows the other between two chunks. Runs that differ in their
 random draws alone share what was made, in this process and in others.
 """

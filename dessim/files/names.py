@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 MOST_BYTES = 150
 """Of a folder's name: the system takes 255, and others are made of it."""
 RESERVED = ("", "runs")
+_STEERS = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe-\U0010ffff]"
+)
+"""Control characters, line ends, turns of the direction, lone surrogates, and what XML lacks."""
 
 
 def folder_name(experiment: str) -> str:
@@ -27,11 +32,4 @@ def is_plain(text: str) -> bool:
 
     These would steer a terminal, end a row of a table, and are not allowed in XML.
     """
-    return all(_is_plain(c) for c in text)
-
-
-def _is_plain(c: str) -> bool:
-    point = ord(c)
-    control = point < 0x20 or 0x7F <= point <= 0x9F or c in "\u2028\u2029"
-    turned = c in "\u200e\u200f" or 0x202A <= point <= 0x202E or 0x2066 <= point <= 0x2069
-    return not control and not turned and not 0xD800 <= point <= 0xDFFF and point < 0xFFFE
+    return _STEERS.search(text) is None

@@ -7,9 +7,12 @@ link: nothing here waits, and nothing reads more than its limit.
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +40,20 @@ class UnreadableError(UserError):
     def __init__(self, path: object, reason: str, *, missing: bool = False) -> None:
         self.path, self.reason, self.missing = str(path), reason, missing
         super().__init__(f"{path}: {reason}")
+
+
+_watchers: list[dict[str, str]] = []
+
+
+@contextmanager
+def watched() -> Iterator[dict[str, str]]:
+    """Note each file that is read meanwhile, and the SHA-256 of what it holds."""
+    read: dict[str, str] = {}
+    _watchers.append(read)
+    try:
+        yield read
+    finally:
+        _watchers.remove(read)
 
 
 def read_file(path: str | Path, most: int = MAX_RESULT_BYTES) -> bytes:
@@ -71,6 +88,8 @@ def read_file(path: str | Path, most: int = MAX_RESULT_BYTES) -> bytes:
             raise UnreadableError(path, f"cannot be read: {error.strerror}") from None
     if max(len(data), status.st_size) > most:  # a file of /proc has no size, and yet content
         raise UnreadableError(path, f"larger than {_size(most)}")
+    for read in _watchers:
+        read[str(path)] = hashlib.sha256(data).hexdigest()
     return data
 
 

@@ -1,7 +1,7 @@
 """Seals of results: who draws them notices when a file is not the one that was written.
 
-`seals.json` beside the results holds the SHA-256 of each file. It guards against edits, torn
-copies and files of two runs side by side, not against somebody who seals anew.
+`seals.json` next to the results holds the SHA-256 of each file. It guards against edits, torn
+copies and files of two runs side by side, not against somebody who seals again.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class UnwritableError(UserError):
 
 
 def write_all(files: Mapping[Path, bytes]) -> list[Path]:
-    """Write files: all lie complete beside their places before the first is renamed.
+    """Write files: all lie complete next to their places before the first is renamed.
 
     Leftovers of killed writers in the same folders are removed.
 

@@ -87,7 +87,7 @@ class _Walk:
                         came[after] = (state, answer)
                         todo.append(after)
             except Wrong as wrong:
-                return self.told(state, wrong, came)
+                return self.report(state, wrong, came)
         return ""
 
     # --- one step -------------------------------------------------------------------------------
@@ -214,7 +214,7 @@ class _Walk:
             if gang not in (None, in_hand):
                 raise Wrong(
                     "remembers a page with another number of references than those before it:"
-                    " nobody can tell whose to drop; forget() empties the array"
+                    " it is not clear whose to drop; forget() empties the array"
                 )
             state = state._replace(gang=in_hand, gang_skips=self.skips(visit.end))
             visit, in_hand = visit._replace(kept=True), 0
@@ -298,7 +298,9 @@ class _Walk:
 
     # --- what to say of it ----------------------------------------------------------------------
 
-    def told(self, state: State, wrong: Wrong, came: dict[State, tuple[State, str] | None]) -> str:
+    def report(
+        self, state: State, wrong: Wrong, came: dict[State, tuple[State, str] | None]
+    ) -> str:
         """Return the sentence: what is wrong, at which step, and on which way one comes there."""
         way: list[tuple[int, str]] = []
         here, link = state, came[state]

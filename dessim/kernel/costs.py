@@ -7,10 +7,17 @@ from dessim.model.machine import Distances, Machine
 from dessim.model.units import PPM
 
 
-def cost_row(setup: Setup, busy_cores: int, *, smt_busy: bool) -> list[int]:
-    """Return the cost table for a CPU, ps: stretched by the clock and by a busy SMT sibling.
+def cost_rows(machine: Machine) -> int:
+    """Return how many cost tables a World has: one by number of busy SMT siblings."""
+    return max(2, machine.topology.threads_per_core)
 
-    What waits for memory does not stretch with the clock.
+
+def cost_row(setup: Setup, busy_cores: int, *, siblings: int) -> list[int]:
+    """Return the cost table for a CPU, ps: stretched by the clock and by its busy SMT siblings.
+
+    What waits for memory does not stretch with the clock. Each further sibling adds as much time as
+    the first: with a slow-down of s by one, n threads of a core do n / (1 + (s - 1) (n - 1)) times
+    the work of one, at most 1 / (s - 1).
 
     The end of a process runs alone, at the clock of one busy core.
     """
@@ -23,8 +30,7 @@ def cost_row(setup: Setup, busy_cores: int, *, smt_busy: bool) -> list[int]:
             ps, cost = declared.ps(model), declared.cost
             if cost.clock:
                 ps = ps * stretch_ppm // PPM
-            if smt_busy:
-                ps = ps * slow_ppm[cost.smt] // PPM
+            ps = ps * (PPM + siblings * (slow_ppm[cost.smt] - PPM)) // PPM
             row.append(ps)
     return row
 

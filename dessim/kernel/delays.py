@@ -86,7 +86,7 @@ def slots_ps(w: World, t: int, window: int) -> int:
 
 
 def pte_line_ps(w: World, task: int, op: int, now: int) -> int:
-    """Ask for the line of the cursor's ptes: always at hand in page tables of one's own."""
+    """Ask for the line of the cursor's ptes: always at hand in its own page tables."""
     t = w[H_TASK] + task * T_WORDS
     if w[t + T_OWN_TABLES]:
         return local_cost(w, t, op)

@@ -77,7 +77,7 @@ def scaled(w: World, table: int, bits: int, mean_ps: int) -> int:
 def next_factor(w: World, t: int) -> None:
     """Go on to the task's next factor of own work.
 
-    The sequence begins anew, by philox, with each fault: it is the same under every scheme, however
+    The sequence restarts, by philox, with each fault: it is the same under every scheme, however
     many steps the fault before it had.
     """
     w[t + T_WORK] = (w[t + T_WORK] * WORK_MULTIPLIER + WORK_INCREMENT) & MASK_32

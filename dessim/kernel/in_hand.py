@@ -116,7 +116,7 @@ def lock_page(state: State, tries: bool) -> State | None:
     """Lock the page at which a task works; None if a try would find it busy."""
     if state.page.locked:
         if tries:
-            return None  # it is busy, for oneself as for others
+            return None  # it is busy, for its owner as for others
         raise Wrong("locks a page that it has locked already{taken}", locks_page())
     return state.having(locked="head" if state.at_head else "page")
 

@@ -56,7 +56,9 @@ H_MASKS = _header.word()  # words of a line's sharer mask
 H_TABLES = _header.word()  # page tables per mapping
 H_MM = _header.word()  # base of the mm records (MM_*)
 H_MAPPING = _header.word()  # base of the mapping records (M_*)
-H_COST = _header.word()  # base of the cost table: two rows of N_COSTS (SMT sibling idle, busy)
+H_COST = (
+    _header.word()
+)  # base of the cost table: rows of N_COSTS, by how many SMT siblings are busy
 H_LINE_COST = _header.word()  # base of the line cost table, [op][state][distance]
 H_HOPS = _header.word()  # base of the socket hop matrix
 H_SOCKETS = _header.word()
@@ -189,7 +191,7 @@ T_PC = _task.word()
 T_AT = _task.word()  # time of the task's next event, or ASLEEP
 T_CLOCK = _task.word()  # everything before this time is accounted
 T_WAIT = _task.word()  # category of the time between T_CLOCK and the next event
-T_COSTS = _task.word()  # base of its row of the cost table: SMT sibling idle or busy
+T_COSTS = _task.word()  # base of its row of the cost table: by how many SMT siblings are busy
 T_DUE = _task.word()  # DUE_*: what comes before its next shared step
 T_QUEUED = _task.word()  # line for which it waits, or 0
 T_GRANT = _task.word()  # service time granted by an arbiter, or -1

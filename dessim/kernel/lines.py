@@ -22,7 +22,7 @@ ARBITER_SCAN = 16  # requests an arbiter looks at: a home agent's queue is short
 
 
 def wake(w: World, task: int, at: int) -> None:
-    """Give a sleeping task its next event and tell the engine."""
+    """Give a sleeping task its next event and notify the engine."""
     w[w[H_TASK] + task * T_WORDS + T_AT] = at
     base = w[H_WOKEN]
     count = w[base] + 1

@@ -42,7 +42,7 @@ FREES_TABLES = 8
 # --- latencies ----------------------------------------------------------------------------------
 NO_LATENCY, FAULT_BEGINS, FAULT_ENDS, WAIT_BEGINS, WAIT_ENDS = 0, 1, 2, 3, 4
 
-# --- who sees it in the small World of the explorer, where page tables are never one's own ------
+# --- who sees it in the small World of the explorer, where page tables are never private ------
 QUIET_IF_PRIVATE, QUIET_ALWAYS, QUIET_IF_TABLES_STAY = 0, 1, 2
 
 Row = ParamSpec("Row")
@@ -313,7 +313,7 @@ def check_effects(
     ----------
     rows : sequence of Operation
     step : function
-        It tells groups apart by their last operations, ``LAST_*``.
+        It distinguishes groups by their last operations, ``LAST_*``.
     effects : dict
         Group -> functions that carry its operations out; none for those that change nothing.
 

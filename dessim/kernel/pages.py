@@ -111,7 +111,7 @@ def stop_devices(w: World, now: int) -> None:
 
 
 def freeze(w: World, t: int) -> int:
-    """Take the last two references, of the page cache and one's own, if there are no others."""
+    """Take the last two references, of the page cache and its own, if there are no others."""
     place = page_at(w, w[t + T_CURSOR]) + P_REFCOUNT
     if w[place] != 2:
         return 0

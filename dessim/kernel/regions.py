@@ -9,6 +9,7 @@ import numpy.typing as npt
 from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
 from dessim.kernel.assembler import Program, assemble, link
+from dessim.kernel.costs import cost_rows
 from dessim.kernel.placement import Cpu, cpu_of
 from dessim.kernel.programs import creator_program, device_program
 from dessim.kernel.setup import Setup, WorldError
@@ -145,7 +146,7 @@ def allocate(setup: Setup, sizes: Sizes) -> Words:
         lay.H_PROG: len(sizes.words),
         lay.H_CPU: topology.n_cpus * lay.U_WORDS,
         lay.H_CORE: topology.n_cores * lay.C_WORDS,
-        lay.H_COST: 2 * cost_table.N_COSTS,
+        lay.H_COST: cost_rows(setup.machine) * cost_table.N_COSTS,
         lay.H_LINE_COST: 9 * lay.N_DISTANCES,
         lay.H_HOPS: topology.sockets**2,
         lay.H_FAR_READ: 3,

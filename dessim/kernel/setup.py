@@ -94,7 +94,7 @@ class Setup:
     folio_order : int, 0..9
         log2 of the pages of a folio.
     actors : tuple of ActorSetup
-        Who works on the file beside the threads.
+        Who works on the file alongside the threads.
     batches : Batches
         Of the kernel that is simulated.
     """

@@ -7,7 +7,7 @@ import numpy as np
 
 from dessim.kernel import cost_table, quantiles
 from dessim.kernel import layout as lay
-from dessim.kernel.costs import cost_row, line_costs
+from dessim.kernel.costs import cost_row, cost_rows, line_costs
 from dessim.kernel.draws import draw_at, philox, scaled
 from dessim.kernel.memory import lay_out_memory
 from dessim.kernel.regions import Sizes, Words, allocate, sizes_of, walkers_of
@@ -131,8 +131,8 @@ def _machine_tables(w: Words, setup: Setup, sizes: Sizes) -> None:
     w[base : base + topology.sockets**2] = np.array(topology.hops).ravel()
     busy = len({cpu.core for cpu in sizes.cpus[: setup.threads + len(setup.actors)]})
     base = int(w[lay.H_COST])
-    for row in range(2):
-        costs = cost_row(setup, busy, smt_busy=bool(row))
+    for row in range(cost_rows(machine)):
+        costs = cost_row(setup, busy, siblings=row)
         w[base + row * cost_table.N_COSTS : base + (row + 1) * cost_table.N_COSTS] = costs
     base = int(w[lay.H_LINE_COST])
     w[base : base + 9 * lay.N_DISTANCES] = line_costs(machine)
@@ -219,7 +219,7 @@ def _tasks(w: Words, setup: Setup, sizes: Sizes) -> None:
             lay.T_L3: cpu.l3,
             lay.T_SOCKET: cpu.socket,
             lay.T_SMT: int(bool(others)),
-            lay.T_COSTS: w[lay.H_COST] + int(bool(others)) * cost_table.N_COSTS,
+            lay.T_COSTS: w[lay.H_COST] + len(others) * cost_table.N_COSTS,
             lay.T_CPU: w[lay.H_CPU] + cpu.cpu * lay.U_WORDS if has_cpu else 0,
             lay.T_SIBLING: w[lay.H_CPU] + others[0] * lay.U_WORDS if others else 0,
             lay.T_MM: mm,

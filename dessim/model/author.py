@@ -1,7 +1,7 @@
 """How the author of a patch writes a measured table: columns and names, and what they are here.
 
-A file `NAME.yaml` beside a table `NAME.csv` in configs/published that has `columns` says so. Such a
-table says `seconds` where ours says `completion_s`, and tells the kernel without the patch by a
+A file `NAME.yaml` next to a table `NAME.csv` in configs/published that has `columns` says so. Such
+a table says `seconds` where ours says `completion_s`, and marks the kernel without the patch by a
 word in the column of the order.
 """
 
@@ -62,7 +62,7 @@ class Author(Model):
         return self
 
     def scheme_at(self, order: int) -> str:
-        """Scheme of a cell that does not tell it: order 0 is the kernel without the patch."""
+        """Scheme of a cell that does not name one: order 0 is the kernel without the patch."""
         return self.schemes.patched if order else self.schemes.unpatched
 
     def wrote(self, header: list[str]) -> bool:
@@ -93,12 +93,12 @@ def authors(table: Path | None = None) -> tuple[Author, ...]:
     Parameters
     ----------
     table : Path, optional
-        The table that is asked about: only what is wrong with the file beside it is an error.
+        The table that is asked about: only what is wrong with the file next to it is an error.
 
     Raises
     ------
     ConfigError
-        With all errors of the file beside ``table``.
+        With all errors of the file next to ``table``.
     """
     files = (find("published", name).with_suffix(".yaml") for name in names("published"))
     found = []

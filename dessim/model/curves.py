@@ -1,6 +1,6 @@
 """How published curves of contended lines and locks are simulated: loops, machines, settings.
 
-A file `NAME.yaml` beside the table `NAME.csv` says so, see configs/published.
+A file `NAME.yaml` next to the table `NAME.csv` says so, see configs/published.
 """
 
 from __future__ import annotations

@@ -11,6 +11,11 @@ from dessim.model.errors import Place, Source
 Path = tuple[str | int, ...]
 
 
+def dotted(path: Path) -> str:
+    """A path as people write it: `kernel.find_vma`."""
+    return ".".join(map(str, path))
+
+
 class Bad:
     """Stands for a value that the loader has already complained about."""
 

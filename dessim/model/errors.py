@@ -105,7 +105,7 @@ def suggest(word: str, known: Iterable[str], *, plural: str) -> str:
     plural : str
         What the known words are, for the list: ``keys``, ``machines``.
     """
-    import difflib  # here, because most runs have no error to tell
+    import difflib  # here, because most runs have no error to report
 
     words = sorted(known)
     near = difflib.get_close_matches(word[:100], words, n=1, cutoff=0.6)

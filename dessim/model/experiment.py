@@ -141,7 +141,7 @@ class Experiment(Model):
     seed: Seed = 1
     """Seed of all random draws."""
     measured: Text | None = None
-    """Name of a table in configs/published to print beside the results."""
+    """Name of a table in configs/published to print next to the results."""
     precision: Annotated[dict[str, Any] | None, BeforeValidator(wanted)] = None
     """Wanted half-width of 95 % intervals by metric, relative: `{throughput: 1%,
     fault_latency_p99: 3%}`. Replications are added until it is met."""

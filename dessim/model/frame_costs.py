@@ -49,7 +49,7 @@ ZERO = Default(
 )
 COPY = Default(
     "estimated",
-    "a read of the source at 21 GB/s beside the store: 200 to 400 ns alone",
+    "a read of the source at 21 GB/s next to the store: 200 to 400 ns alone",
     source=MULTIKERNEL,
     low=200_000,
     high=600_000,

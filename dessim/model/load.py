@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
+from dessim.model.bases import with_bases
 from dessim.model.document import Document, Path
 from dessim.model.errors import MAX_SHOWN, ConfigError, Problem, Source, in_order
 from dessim.model.experiment import Experiment, Point, SchemeChoice
@@ -47,8 +48,9 @@ def load_machine(name_or_path: str | FilePath) -> Machine:
     ConfigError
         With all errors of the file.
     """
-    document, problems = load_named(find("machines", str(name_or_path)))
-    prepared = profile(document)
+    path = find("machines", str(name_or_path))
+    document, problems = load_named(path)
+    prepared = profile(with_bases(document, path.parent))
     prepared.problems += problems
     machine, problems = prepared.machine()
     return _checked(machine, problems)
@@ -146,7 +148,7 @@ def resolve(experiment: Experiment) -> tuple[Point, ...]:
 def _points(
     experiment: Experiment, document: Document, references: References, sweep: Sweep
 ) -> tuple[list[Point], list[Problem]]:
-    """Build the points of a checked sweep, and tell which combinations are impossible."""
+    """Build the points of a checked sweep, and say which combinations are impossible."""
     points: list[Point] = []
     problems: list[Problem] = []
     seen: set[object] = set()
@@ -229,7 +231,7 @@ def _value(assignment: Assignment, key: str, default: Any) -> Any:
 
 
 def _key(point: Point) -> tuple[object, ...]:
-    """What tells two points of one sweep apart, cheaply: equal variants are the same objects."""
+    """What distinguishes two points of one sweep, cheaply: equal variants are the same objects."""
     scheme = repr(point.scheme.entry())
     numbers = (point.threads, point.fault_around_order, point.simulate_bytes)
     return (id(point.machine), id(point.workload), scheme, *numbers)

@@ -38,7 +38,7 @@ def names(kind: FileKind) -> list[str]:
     """
     suffix = SUFFIXES[kind]
     found: set[str] = set()
-    for root in _roots():
+    for root in roots():
         folder = root / kind
         if folder.is_dir():
             files = (p for p in folder.iterdir() if p.suffix == suffix and p.is_file())
@@ -69,10 +69,33 @@ def find(kind: FileKind, name: str) -> Path:
     known = names(kind)
     if name in known:
         file = name + SUFFIXES[kind]
-        return next(p for root in _roots() if (p := root / kind / file).is_file())
+        return next(p for root in roots() if (p := root / kind / file).is_file())
     raise ConfigError(
         [Problem(Place(Source(shorten(name, 200) or "''")), unknown_name(kind, name))]
     )
+
+
+def find_from(kind: FileKind, name: str, folder: Path | None) -> Path | None:
+    """File that a configuration refers to: as `find`, but paths are first tried from its folder.
+
+    Returns
+    -------
+    pathlib.Path or None
+        None if there is no such file: `not_found` says what there is.
+    """
+    if not is_path(kind, name):
+        return find(kind, name) if name in names(kind) else None
+    for start in (folder, Path()):
+        if start is not None and "\0" not in name and (start / name).exists():
+            return start / name
+    return None
+
+
+def not_found(kind: FileKind, name: str) -> str:
+    """Sentence for a reference that leads nowhere."""
+    if is_path(kind, name):
+        return f"there is no file '{shorten(name)}'"
+    return unknown_name(kind, name)
 
 
 def is_path(kind: FileKind, name: str) -> bool:
@@ -89,6 +112,7 @@ def unknown_name(kind: FileKind, name: str) -> str:
     return f"there is no {noun} named '{shorten(name)}'; {hint}{listed}"
 
 
-def _roots() -> list[Path]:
+def roots() -> list[Path]:
+    """Folders of configurations, the user's own first."""
     own, shipped = Path("configs"), config_root()
     return [own] if own.resolve() == shipped else [own, shipped]

@@ -6,13 +6,15 @@ units, each with its source; see `dessim.model.fields` for the two spellings.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from dessim.model.calibration import Calibration
 from dessim.model.costs import Cost, Device, KernelCosts, Tlb, UserCosts
+from dessim.model.document import dotted
 from dessim.model.fields import (
     Count,
     Flag,
@@ -24,8 +26,10 @@ from dessim.model.fields import (
     ShareOrFlag,
     Text,
     Time,
+    keys_of,
     refuse,
     submodel,
+    yaml_form,
     yaml_key,
 )
 from dessim.model.frame_costs import FrameCosts
@@ -185,6 +189,9 @@ class Machine(Model):
     """What `dessim calibrate` fitted, and to what; nothing here can change a run."""
     provenance: dict[str, Provenance] = Field(default_factory=dict, exclude=True)
     """Where each number comes from, by its dotted YAML path; filled by the loader."""
+    origins: dict[str, str] = Field(default_factory=dict, exclude=True)
+    """Which profile gives each value, by its dotted YAML path: the machine's own name, or a base as
+    the key `base` names it; filled by the loader. What is not here is dessim's default."""
 
     @model_validator(mode="after")
     def _check_distances(self) -> Machine:
@@ -240,12 +247,29 @@ def left_out(model: Model, way: str = "") -> dict[str, Provenance]:
     return found
 
 
+def values_of(model: Model, way: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted path and text of each value of a profile, in order of definition.
+
+    Not of its words: name, description, sources and calibration.
+    """
+    written = yaml_form(model)
+    for key, field in keys_of(type(model)).items():
+        inner = submodel(field)
+        if inner is not None:
+            name = next(n for n in type(model).model_fields if yaml_key(n) == key)
+            yield from values_of(getattr(model, name), f"{way}{key}.")
+        elif way:
+            value = written[key]
+            text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+            yield f"{way}{key}", text
+
+
 def _missing(
     path: tuple[str, ...], model: Model, needed: Sequence[tuple[str, str]]
 ) -> list[tuple[tuple[str | int, ...], str]]:
     """Problems of the distances that the machine has and `model` does not price."""
     return [
-        (path, f"missing key '{name.removesuffix('_ps')}': this machine {why}")
+        (path, f"missing key '{dotted((*path, name.removesuffix('_ps')))}': this machine {why}")
         for name, why in needed
         if name not in model.model_fields_set
     ]

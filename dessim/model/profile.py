@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
-from dessim.model.document import Bad, Document, Path
+from dessim.model.bases import Based
+from dessim.model.cycles import CLOCK, in_time
+from dessim.model.document import Bad, Document, Path, dotted
 from dessim.model.errors import Place, Problem, suggest
-from dessim.model.fields import MAX_WORDS, describe, unit_of, walk
+from dessim.model.fields import MAX_WORDS, describe, walk
 from dessim.model.machine import Machine, left_out
 from dessim.model.provenance import Provenance, Tag
 from dessim.model.units import shorten
-from dessim.model.validate import field_at, validate
+from dessim.model.validate import read_number, validate
 
 NOTE_KEYS = ("value", "tag", "source", "range", "note")
 _OWN_MAPPINGS = {("sources",), ("calibration",)}
+EXPERIMENT = "the experiment"
+"""Origin of a value that an experiment sets."""
 _SET = Provenance(tag="assumed", source="set by the experiment")
 
 
@@ -35,7 +39,12 @@ class Profile:
 
     document: Document
     provenance: dict[str, Provenance] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+    """Which profile gives each value, by its dotted path; see `dessim.model.bases`."""
     problems: list[Problem] = field(default_factory=list)
+    based: Based | None = None
+    """What the profile was made from, if some of its times are cycles: with another clock they are
+    other times."""
 
     def machine(
         self, settings: Mapping[Path, Cell] | None = None
@@ -46,38 +55,50 @@ class Profile:
         -------
         Machine or None, list of Problem
         """
-        document, provenance = self.document, dict(self.provenance)
-        for path, cell in (settings or {}).items():
+        settings = dict(settings or {})
+        if self.based is not None and CLOCK in settings:
+            cell = settings.pop(CLOCK)
+            document = self.based.document.set(CLOCK, cell.value, cell.place)
+            again = profile(replace(self.based, document=document))
+            return again.machine(settings)
+        document, provenance, origins = self.document, dict(self.provenance), dict(self.origins)
+        for path, cell in settings.items():
             document = document.set(path, cell.value, cell.place)
-            provenance[".".join(map(str, path))] = _SET
+            provenance[dotted(path)] = _SET
+            origins[dotted(path)] = EXPERIMENT
+        document, _ = in_time(document)  # what was set may be in cycles
         machine, problems = validate(Machine, document)
         if machine is None or self.problems:
             return None, [*self.problems, *problems]
         provenance |= left_out(machine)
-        return machine.model_copy(update={"provenance": provenance}), []
+        return machine.model_copy(update={"provenance": provenance, "origins": origins}), []
 
 
-def profile(document: Document) -> Profile:
+def profile(based: Based) -> Profile:
     """Take `{value: …, tag: …, source: …, range: …, note: …}` apart, wherever it is written.
 
     Parameters
     ----------
-    document : Document
-        As loaded, possibly with values set from outside.
+    based : Based
+        As loaded and filled in by its bases, possibly with values set from outside.
 
     Returns
     -------
     Profile
     """
+    document, cycles = in_time(based.document)
     set_outside = [path for path, _ in document.overlays if path]
-    result = Profile(document)
+    result = Profile(document, origins=dict(based.origins), problems=list(based.problems))
+    result.based = based if cycles else None
     for path in walk(Machine):
         value = document.get(path)
-        dotted = ".".join(path)
+        outside = value is not None and any(path[: len(p)] == p for p in set_outside)
+        if outside:
+            result.origins[dotted(path)] = EXPERIMENT
         if isinstance(value, dict) and path not in _OWN_MAPPINGS:
             _take_apart(result, document, path, value)
-        elif value is not None and any(path[: len(p)] == p for p in set_outside):
-            result.provenance[dotted] = _SET
+        elif outside:
+            result.provenance[dotted(path)] = _SET
     return result
 
 
@@ -110,7 +131,7 @@ def _take_apart(result: Profile, document: Document, path: Path, value: dict[str
         sentence = f"unknown tag '{shorten(tag)}'; {hint}"
         result.problems.append(Problem(document.place((*path, "tag")), sentence))
         return
-    result.provenance[".".join(map(str, path))] = Provenance(
+    result.provenance[dotted(path)] = Provenance(
         tag=tag,
         source=texts["source"],
         low=low,
@@ -138,7 +159,7 @@ def _range(
         result.problems.append(Problem(here, "the low end of the range is above the high end"))
         return None, None
     try:
-        middle = _read(path, value.get("value"))
+        middle = read_number(Machine, path, value.get("value"))
     except ValueError:
         return low, high  # the value's own complaint comes from the model
     if not low <= middle <= high:
@@ -153,18 +174,7 @@ def _number(
     if isinstance(value, Bad):
         return None
     try:
-        return _read(path, value)
+        return read_number(Machine, path, value)
     except ValueError as error:
         result.problems.append(Problem(document.place(where), str(error)))
         return None
-
-
-def _read(path: Path, value: object) -> int:
-    """Read a number as the field at `path` would, without the field's own bounds on counts."""
-    model_field, _ = field_at(Machine, path)
-    unit = unit_of(model_field) if model_field else None
-    if unit is not None:
-        return unit.read(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    raise ValueError(f"expected a whole number, found {describe(value)}")

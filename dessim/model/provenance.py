@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 
 from dessim.model.fields import Model, Text
 
-Tag = Literal["read", "derived", "estimated", "recalled", "assumed", "fitted"]
+Tag = Literal["read", "derived", "estimated", "recalled", "assumed", "fitted", "measured"]
 
 
 class Provenance(Model):
@@ -17,7 +17,8 @@ class Provenance(Model):
 
     tag: Tag | None = None
     """How it is known: read in the source, derived from it by arithmetic, estimated between
-    neighbours, recalled without re-reading, assumed for want of data, or fitted."""
+    neighbours, recalled without re-reading, assumed for want of data, fitted, or measured on the
+    machine itself."""
     source: Text | None = None
     """A key of the machine's `sources`, or free text."""
     low: int | None = None

@@ -1,6 +1,6 @@
 """Measured tables, and the rows that belong to a point.
 
-A table is a CSV file, one of configs/published or anybody's. Lines that begin with `#` tell where
+A table is a CSV file, one of configs/published or anybody's. Lines that begin with `#` say where
 it comes from. The columns `workload`, `scheme`, `threads` and `fault_around_order` say what was
 measured; `doubtful` is empty or gives a reason not to trust the row; every other column is a metric
 named as ours.

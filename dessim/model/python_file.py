@@ -86,7 +86,7 @@ def run_file(path: Path, name: str, *, trusted: bool = False) -> ModuleType:
     path : Path
     name : str
     trusted : bool
-        Whether it came along with dessim: then it is not tried out first.
+        Whether it ships with dessim: then it is not tried out first.
 
     Raises
     ------
@@ -118,13 +118,13 @@ def _unfit(path: Path, changed_ns: int) -> str:
     """Run a file in a process of its own; return why it must not run in this one, or nothing."""
     if multiprocessing.parent_process() is not None:
         return ""  # a worker: whoever gave it its work has looked
-    done, told = os.pipe()
-    command = [sys.executable, "-c", PROBE, str(told), str(path), json.dumps(sys.path)]
+    done, reply = os.pipe()
+    command = [sys.executable, "-c", PROBE, str(reply), str(path), json.dumps(sys.path)]
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(
-        command, pass_fds=(told,), stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
+        command, pass_fds=(reply,), stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
     )
-    os.close(told)
+    os.close(reply)
     try:
         process.wait(PATIENCE_S)
     except subprocess.TimeoutExpired:

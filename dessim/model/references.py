@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
+from dessim.model.bases import with_bases
 from dessim.model.document import Document, Path
 from dessim.model.errors import ConfigError, Problem
 from dessim.model.fields import describe
-from dessim.model.locate import FileKind, find, is_path, names, unknown_name
+from dessim.model.locate import FileKind, find_from, not_found
 from dessim.model.machine import Machine
 from dessim.model.profile import Cell, Profile, profile
-from dessim.model.units import shorten
 from dessim.model.validate import validate
 from dessim.model.workload import Workload
 from dessim.model.yaml_loader import read_document
@@ -53,18 +53,14 @@ class References:
         Returns
         -------
         Machine or None, list of Problem
-            The problems of a variant are told once: the first time that it is asked for.
+            The problems of a variant are reported once, the first time it is asked for.
         """
         variant = _variant(cell, settings)
         if variant in self._machines_built:
             return self._machines_built[variant], []
         name, problems = variant[0], list[Problem]()
         if name not in self._profiles:
-            document, problems = self._document("machines", cell, experiment, "machine")
-            self._profiles[name] = None
-            if document is not None:
-                self._profiles[name] = prepared = profile(document)
-                prepared.problems += problems
+            self._profiles[name], problems = self._profile(cell, experiment)
         known, machine = self._profiles[name], None
         if known is not None:
             machine, problems = known.machine(settings)
@@ -80,7 +76,10 @@ class References:
             return self._workloads_built[variant], []
         name, problems = variant[0], list[Problem]()
         if name not in self._workloads:
-            document, problems = self._document("workloads", cell, experiment, "workload")
+            document, _, problems = self._referenced("workloads", cell, experiment, "workload")
+            if document is not None:
+                document, more = self._with_settings(document, "workload")
+                problems = [*problems, *more]
             self._workloads[name] = None if document is None else (document, problems)
         known, workload = self._workloads[name], None
         if known is not None:
@@ -101,26 +100,41 @@ class References:
             self._threaded[key] = workload.model_copy(update={"threads": threads})
         return self._threaded[key]
 
-    def _document(
+    def _profile(self, cell: Cell, experiment: Document) -> tuple[Profile | None, list[Problem]]:
+        document, folder, problems = self._referenced("machines", cell, experiment, "machine")
+        if document is None:
+            return None, problems
+        based = with_bases(document, folder)
+        based.document, more = self._with_settings(based.document, "machine")
+        prepared = profile(based)
+        prepared.problems += [*problems, *more]
+        return prepared, []
+
+    def _referenced(
         self, kind: FileKind, cell: Cell, experiment: Document, word: str
-    ) -> tuple[Document | None, list[Problem]]:
-        """Load what a cell refers to and set the leaves of `--set`."""
-        value, problems = cell.value, list[Problem]()
+    ) -> tuple[Document | None, FilePath | None, list[Problem]]:
+        """Load what a cell refers to, and the folder from which paths in it are tried."""
+        value = cell.value
         if isinstance(value, dict):
             document = experiment.part(cell.path)
             if "name" not in value:
                 document = _named(document, "inline")
-        elif isinstance(value, str):
-            try:
-                path = self._file(kind, value)
-                if path is None:
-                    return None, [Problem(cell.place, _no_file(kind, value))]
-                document, problems = load_named(path)
-            except ConfigError as error:
-                return None, [_seen_from(cell, problem) for problem in error.problems]
-        else:
+            return document, self.folder, []
+        if not isinstance(value, str):
             text = f"expected the name of a {word} or a mapping, found {describe(value)}"
-            return None, [Problem(cell.place, text)]
+            return None, None, [Problem(cell.place, text)]
+        try:
+            path = find_from(kind, value, self.folder)
+            if path is None:
+                return None, None, [Problem(cell.place, not_found(kind, value))]
+            document, problems = load_named(path)
+        except ConfigError as error:
+            return None, None, [_seen_from(cell, problem) for problem in error.problems]
+        return document, path.parent, problems
+
+    def _with_settings(self, document: Document, word: str) -> tuple[Document, list[Problem]]:
+        """Set the leaves of `--set`."""
+        problems = []
         for full_path, setting in self.settings.items():
             if full_path[0] != word:
                 continue
@@ -129,14 +143,6 @@ class References:
             except ValueError as error:
                 problems.append(Problem(setting.place, str(error)))
         return document, problems
-
-    def _file(self, kind: FileKind, value: str) -> FilePath | None:
-        if not is_path(kind, value):
-            return find(kind, value) if value in names(kind) else None
-        for folder in (self.folder, FilePath()):
-            if folder is not None and "\0" not in value and (folder / value).exists():
-                return folder / value
-        return None
 
 
 def load_named(path: FilePath) -> tuple[Document, list[Problem]]:
@@ -160,12 +166,6 @@ def _seen_from(cell: Cell, problem: Problem) -> Problem:
     return Problem(cell.place, f"{problem.place.source.name}: {problem.message}")
 
 
-def _no_file(kind: FileKind, value: str) -> str:
-    if is_path(kind, value):
-        return f"there is no file '{shorten(value)}'"
-    return unknown_name(kind, value)
-
-
 def _variant(cell: Cell, settings: Settings) -> _Variant:
-    """What tells two builds of a referenced thing apart."""
+    """What distinguishes two builds of a referenced thing."""
     return repr(cell.value), tuple((path, repr(c.value)) for path, c in settings.items())

@@ -8,11 +8,13 @@ from __future__ import annotations
 import copy
 from typing import Any, Literal, get_args
 
+from dessim.model.cycles import CYCLES
 from dessim.model.experiment import Experiment
 from dessim.model.fields import Model, keys_of, submodel, unit_of
 from dessim.model.machine import Machine
 from dessim.model.provenance import Tag
 from dessim.model.sweep import SWEPT_KEYS
+from dessim.model.units import TIME
 from dessim.model.workload import Workload
 
 SchemaKind = Literal["experiment", "machine", "workload"]
@@ -42,7 +44,44 @@ def _machine() -> dict[str, Any]:
     definitions = schema.get("$defs", {})
     definitions.pop("Provenance", None)
     _allow_sources(Machine, schema, definitions)
-    return _file_form(schema)
+    return _or_based(_file_form(schema))
+
+
+def _or_based(schema: dict[str, Any]) -> dict[str, Any]:
+    """A file with `base` may leave out everything; one without has to name what is required."""
+    schema["properties"].pop("origins", None)
+    text = "A machine to take all from that this file leaves out: its name, or a path."
+    base = {"type": "string", "minLength": 1, "description": text}
+    schema["properties"] = {"base": base, **schema["properties"]}
+    whole = {**_demands(Machine), "required": schema.pop("required")}
+    schema["anyOf"] = [{"required": ["base"]}, whole]
+    for section in _sections(Machine):
+        schema["$defs"][section].pop("required", None)
+    return schema
+
+
+def _sections(model: type[Model]) -> set[str]:
+    """Names of the models that a model is made of."""
+    found: set[str] = set()
+    for field in keys_of(model).values():
+        inner = submodel(field)
+        if inner is not None:
+            found |= {inner.__name__} | _sections(inner)
+    return found
+
+
+def _demands(model: type[Model]) -> dict[str, Any]:
+    """Which keys a model and the sections in it must have."""
+    demands: dict[str, Any] = {}
+    required = [key for key, field in keys_of(model).items() if field.is_required()]
+    if required:
+        demands["required"] = required
+    for key, field in keys_of(model).items():
+        inner = submodel(field)
+        below = _demands(inner) if inner is not None else {}
+        if below:
+            demands.setdefault("properties", {})[key] = below
+    return demands
 
 
 def _workload() -> dict[str, Any]:
@@ -116,8 +155,11 @@ def _allow_sources(model: type[Model], schema: dict[str, Any], definitions: dict
         plain = schema["properties"][key]
         if "oneOf" in plain:
             continue
+        unit = unit_of(field)
+        if unit is not None and unit.kind is TIME:
+            plain["pattern"] = f"{plain['pattern'].removesuffix('$')}$|{CYCLES}"
         head = {k: plain.pop(k) for k in ("title", "description", "default") if k in plain}
-        number = unit_of(field) is not None or plain.get("type") == "integer"
+        number = unit is not None or plain.get("type") == "integer"
         schema["properties"][key] = {**head, "oneOf": [plain, _sourced(plain, number)]}
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from dessim.model.cycles import TIMES, are_cycles
 from dessim.model.document import Bad, Document, Path
 from dessim.model.errors import Problem, suggest
 from dessim.model.experiment import Experiment, SchemeChoice
@@ -211,7 +212,10 @@ def check_value(key: str, value: object) -> str | None:
         return f"expected a single value, found {describe(value)}"
     first, _, rest = key.partition(".")
     if rest:
-        found, _ = field_at(PARTS[first], tuple(rest.split(".")))
+        way = tuple(rest.split("."))
+        if first == "machine" and way in TIMES and are_cycles(value):
+            return None
+        found, _ = field_at(PARTS[first], way)
     else:
         found, _ = field_at(Experiment, (key,))
     assert found is not None, key

@@ -94,6 +94,6 @@ class Smt(Model):
     """How much a busy SMT sibling slows the work of a CPU."""
 
     user_slowdown_ppm: SlowDown
-    """User work (reading pages) beside a busy sibling takes this many times as long."""
+    """User work (reading pages) against a busy sibling takes this many times as long."""
     kernel_slowdown_ppm: SlowDown
-    """Kernel work beside a busy sibling takes this many times as long."""
+    """Kernel work against a busy sibling takes this many times as long."""

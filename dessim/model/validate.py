@@ -9,9 +9,9 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from dessim.model.document import Bad, Document, Path
+from dessim.model.document import Bad, Document, Path, dotted
 from dessim.model.errors import Problem, suggest
-from dessim.model.fields import FROM_FILE, Model, describe, keys_of, submodel
+from dessim.model.fields import FROM_FILE, Model, describe, keys_of, submodel, unit_of
 from dessim.model.units import shorten
 
 M = TypeVar("M", bound=Model)
@@ -86,6 +86,23 @@ def field_at(model: type[Model], path: Path) -> tuple[FieldInfo | None, str]:
     return field, ""
 
 
+def read_number(model: type[Model], path: Path, value: object) -> int:
+    """Read a number as the field at `path` would, without the field's own bounds on counts.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or not in the unit of the field.
+    """
+    field, _ = field_at(model, path)
+    unit = unit_of(field) if field else None
+    if unit is not None:
+        return unit.read(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError(f"expected a whole number, found {describe(value)}")
+
+
 def _problems(error: ValidationError, model: type[Model], document: Document) -> list[Problem]:
     problems: list[Problem] = []
     for details in error.errors(include_url=False):
@@ -94,7 +111,7 @@ def _problems(error: ValidationError, model: type[Model], document: Document) ->
         if isinstance(value, Bad) or isinstance(document.get(path), Bad):
             continue
         if details["type"] == "too_short" and value:
-            continue  # its items were wrong, and that is told already
+            continue  # its items were wrong, and that is reported already
         if details["type"] == "dessim_check":
             for below, sentence in details["ctx"]["problems"]:
                 place = document.place((*path, *below))
@@ -139,7 +156,7 @@ def _sentence(
     if kind == "extra_forbidden":
         return _unknown_key(key, keys_of(owner) if owner else {})
     if kind == "missing":
-        return f"missing key '{key}'"
+        return f"missing key '{shorten(dotted(details['loc']), 100)}'"
     if kind == "value_error":
         return str(context["error"])
     if kind == "literal_error":

@@ -56,14 +56,14 @@ _LOCK_LOOP_FIELDS = (
 
 
 class ActorChoice(Model):
-    """Somebody beside the faulting threads: a program of `dessim/schemes` at a rate."""
+    """Somebody alongside the faulting threads: a program of `dessim/schemes` at a rate."""
 
     name: Annotated[Text, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]
     """Name of an actor's file in `dessim/schemes`."""
     every_ps: PositiveTime
     """Mean pause between two rounds, exponentially distributed."""
     range_pages: Annotated[Count, Field(le=1 << 28)] = 16
-    """Pages of one round: a range of the file, drawn anew each time."""
+    """Pages of one round: a range of the file, drawn again each time."""
     count: Annotated[Count, Field(le=64)] = 1
     """How many of them there are."""
     options: dict[Annotated[Text, Field(max_length=100)], Any] = Field(default_factory=dict)

@@ -5,30 +5,68 @@ Those are ``dessim/schemes``, ``dessim/actors`` and ``dessim/protocols``; ``./sc
 without running any, ``catalogue`` loads what is named, ``programs`` builds what tasks run.
 """
 
-from dessim.registry.catalogue import (
-    Actor,
-    Option,
-    ProtocolFile,
-    Scheme,
-    UnknownScheme,
-    actor_names,
-    columns,
-    listed,
-    load,
-    load_actor,
-    load_protocol,
-    names,
-    options_of,
-    own_files,
-    protocol_names,
-    read_option,
-)
-from dessim.registry.files import SHORT_NAMES, Found, SchemeFileError
-from dessim.registry.programs import (
-    faulting_program,
-    program_of_actor,
-    thread_program,
-    whole_life,
+from typing import TYPE_CHECKING
+
+from dessim.lazy import exports
+
+if TYPE_CHECKING:
+    from dessim.registry.catalogue import (
+        Actor,
+        Option,
+        ProtocolFile,
+        Scheme,
+        UnknownScheme,
+        actor_names,
+        columns,
+        load,
+        load_actor,
+        load_protocol,
+        names,
+        options_of,
+        protocol_names,
+        read_option,
+    )
+    from dessim.registry.files import SHORT_NAMES, Found, SchemeFileError, listed, own_files
+    from dessim.registry.programs import (
+        faulting_program,
+        program_of_actor,
+        thread_program,
+        whole_life,
+    )
+
+__getattr__, __dir__ = exports(
+    __name__,
+    {
+        "catalogue": (
+            "Actor",
+            "Option",
+            "ProtocolFile",
+            "Scheme",
+            "UnknownScheme",
+            "actor_names",
+            "columns",
+            "load",
+            "load_actor",
+            "load_protocol",
+            "names",
+            "options_of",
+            "protocol_names",
+            "read_option",
+        ),
+        "files": (
+            "SHORT_NAMES",
+            "Found",
+            "SchemeFileError",
+            "listed",
+            "own_files",
+        ),
+        "programs": (
+            "faulting_program",
+            "program_of_actor",
+            "thread_program",
+            "whole_life",
+        ),
+    },
 )
 
 __all__ = [

@@ -1,6 +1,6 @@
 """What schemes, actors and protocols there are, and loading one by name.
 
-A scheme's file has ``FAULT_AROUND``, ``SLOW_PATH`` and ``PROMISES`` (which one's own may lack);
+A scheme's file has ``FAULT_AROUND``, ``SLOW_PATH`` and ``PROMISES`` (which your own may lack);
 an actor's file has ``ACTOR``, a protocol's a function ``protocol``. All may have ``OPTIONS`` with
 defaults, ``CHOICES`` with the values that a text may take, and ``EXCLUDED`` with options that do
 not go together.
@@ -51,7 +51,7 @@ class Scheme:
     repairs : tuple of dict
         Options with which the core table of ``dessim check`` shows the scheme once more.
     file : str
-        Its path, if it is one's own.
+        Its path, if it is your own.
     faults : dict
         What faults do that write, by their kind: ``anonymous``, ``write_shared``,
         ``write_private``.
@@ -145,16 +145,6 @@ Named = Scheme | Actor | ProtocolFile
 
 class UnknownScheme(UserError):  # noqa: N818 - it says what is unknown, not that it is an error
     """A scheme, an actor, or an option of one, that does not exist."""
-
-
-def own_files() -> list[Path]:
-    """Return the files of one's own that can be used, in ``./schemes`` and ``./actors``."""
-    return [one.path for one in files.found() if one.own and not one.problem]
-
-
-def listed(word: str) -> list[Found]:
-    """Return the files that define a word, those that cannot be used among them, by name."""
-    return sorted((one for one in files.found() if word in one.words), key=lambda one: one.name)
 
 
 def names() -> list[str]:

@@ -19,7 +19,7 @@ from dessim.model.python_file import names_of, run_file, tree_of
 
 PACKAGE = Path(dessim.__file__).resolve().parent
 WORDS = {"schemes": "SLOW_PATH", "actors": "ACTOR", "protocols": "protocol"}
-"""Folders, and what a file there defines. An actor of one's own may lie in ``./schemes``, too."""
+"""Folders, and what a file there defines. Your own actor may lie in ``./schemes``, too."""
 SHORT_NAMES = {"invalidate": "invalidate_range"}
 """Actors that commands and results call by another name than that of their file."""
 RESERVED = {"none", *SHORT_NAMES}
@@ -32,7 +32,7 @@ class SchemeFileError(UserError):
 
 @dataclass(frozen=True)
 class Found:
-    """A file that defines a scheme, an actor or a protocol, as far as reading it tells.
+    """A file that defines a scheme, an actor or a protocol, as far as reading it shows.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Found:
     problem : str
         Why it cannot be used; empty if nothing is known against it.
     own : bool
-        Whether it is not one of those that come along.
+        Whether it is not one of those that ship with dessim.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Found:
 
 
 def found() -> list[Found]:
-    """Return all files that define a scheme or an actor: those that come along, then one's own."""
+    """Return all files that define a scheme or an actor: those of dessim, then your own."""
     files: list[Found] = []
     for folder, word in WORDS.items():
         files += _read_folder(PACKAGE / folder, word, own=False)
@@ -110,6 +110,16 @@ def _lacks(path: Path, name: str) -> str:
     return f"{path}: a scheme needs {name}, which is missing; docs/schemes.md shows one"
 
 
+def own_files() -> list[Path]:
+    """Return your own files that can be used, in ``./schemes`` and ``./actors``."""
+    return [one.path for one in found() if one.own and not one.problem]
+
+
+def listed(word: str) -> list[Found]:
+    """Return the files that define a word, those that cannot be used among them, by name."""
+    return sorted((one for one in found() if word in one.words), key=lambda one: one.name)
+
+
 def run(one: Found) -> ModuleType:
     """Run a file that was named, and return its module.
 
@@ -130,7 +140,7 @@ def run(one: Found) -> ModuleType:
 
 @lru_cache(maxsize=512)
 def _run(path: Path, changed_ns: int, own: bool) -> ModuleType:
-    """Run a file; one of one's own that was changed since is run again."""
+    """Run a file; one of your own that was changed since is run again."""
     if not own:
         return importlib.import_module(f"dessim.{path.parent.name}.{path.stem}")
     try:

@@ -146,7 +146,7 @@ def program_of_actor(
     chosen : dict
         Options that differ from the actor's defaults.
     fault_lock : str
-        The lock that faults hold in the scheme beside which it runs.
+        The lock that faults hold in the scheme alongside which it runs.
     counts_tables : bool
         As of threads; not for the explorer, in which what only takes time is left out.
 

@@ -63,8 +63,8 @@ def ordinary_path(
 
     A locked page makes the fault drop its lock, sleep until the page is unlocked and start again.
     A later attempt keeps its lock and sleeps for the page's: the second one under mmap_lock. Under
-    a VMA's lock it is the third, since the first one's repetition takes mmap_lock as if nothing had
-    been tried (Linux 6.11 ``do_user_addr_fault``, pages that were in the page cache).
+    a VMA's lock it is the third, since the repetition of the first takes mmap_lock as if nothing
+    had been tried (Linux 6.11 ``do_user_addr_fault``, pages that were in the page cache).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The command line, as click tells it."""
+"""The command line, as click describes it."""
 
 import click
 

@@ -124,7 +124,7 @@ def machine_page() -> str:
         "Keys of a file in `configs/machines/`. Every number may be written plainly or as `{value: 20ns, "
         f"tag: read, source: KEY, range: [10ns, 40ns], note: …}}`; tags are {_annotation(Tag)}. What "
         "the program does with each is in [the machine model](../machine.md); the profiles that "
-        "come along are [here](machines.md).\n"
+        "ship with dessim are [here](machines.md).\n"
     )
     more = {"calibration": Calibration, "calibration.left_out": LeftOut}
     return _reference(Machine, "Keys of a machine", more, head)
@@ -146,7 +146,7 @@ def experiment_page() -> str:
 
 
 def shipped_page() -> str:
-    """The workloads, experiments and published tables that come along."""
+    """The workloads, experiments and published tables that ship with dessim."""
     parts = ["# Shipped workloads, experiments and tables\n"]
     for kind, load in (
         ("workloads", model.load_workload),

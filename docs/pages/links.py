@@ -13,6 +13,7 @@ BORROWED = {
 """Pages of other folders that the site has, too, and their names in it."""
 HOME = {ROOT / "README.md": "index.md"}
 """Links to these lead to a page that says the same for readers of the site."""
+PICTURES = DOCS / "pictures"
 LINK = re.compile(r"(```.*?```|`[^`\n]*`)|\[([^\]]*)\]\(([^)\s]+)\)", re.DOTALL)
 
 
@@ -32,6 +33,8 @@ def mend(text: str, path: Path) -> str:
         if not name or re.match(r"[a-z]+:", name):
             return found[0]
         target = (path.parent / name).resolve()
+        if target.is_relative_to(PICTURES):
+            return f"[{found[2]}]({target.relative_to(DOCS)})"
         if target not in pages:
             return found[2]
         return f"[{found[2]}]({pages[target]}{'#' if part else ''}{part})"

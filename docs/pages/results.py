@@ -22,7 +22,7 @@ CATEGORY_MEANINGS = {
     "lock": "lock loop: waiting for the lock, and its hand-over",
     "run_queue": "waiting for a CPU that another thread has",
     "tlb": "misses of the TLB",
-    "shootdown": "flushing translations, one's own and those of others",
+    "shootdown": "flushing translations, the CPU's own and those of others",
     "page_cache": "adding pages to the page cache, and taking them out",
     "idle": "actors and slots of the device with nothing to do",
     "zone_lock": "a zone's lock: waiting for it, and moving pages between node and CPU under it",

@@ -1,7 +1,7 @@
 """The whole table: schemes x invalidations x threads x memory models, each in every order of steps.
 
 ``python experiments/every_order/study.py`` writes ``verdicts.csv``, ``table.md`` and
-``truncation.md`` beside itself in some ten minutes of processor time; ``--check`` compares with
+``truncation.md`` next to itself in some ten minutes of processor time; ``--check`` compares with
 what is there instead.
 ``docs/thread-2014.md`` says what it means.
 """
@@ -57,7 +57,7 @@ def variants(scheme: str) -> Iterator[Scope]:
     plain = Scope(scheme)
     checked = [plain.with_scheme(precheck=True)] if scheme == LOCKLESS else []
     for (retry, walk), whole in product(UNMAPPINGS, (plain, *checked)):
-        yield whole.beside(unmap_retry=retry, walk=walk)
+        yield whole.against(unmap_retry=retry, walk=walk)
 
 
 def scopes() -> Iterator[Scope]:
@@ -83,7 +83,7 @@ def scopes() -> Iterator[Scope]:
         for bug1, bug2 in ((False, True), (True, False), (False, False)):
             for threads, tables in CROWDS:
                 for attempts in ATTEMPTS:
-                    quiet = variant.beside(bug1=bug1, bug2=bug2)
+                    quiet = variant.against(bug1=bug1, bug2=bug2)
                     yield replace(quiet, threads=threads, tables=tables, attempts=attempts)
     yield from parts()
     yield from repairs()
@@ -93,7 +93,7 @@ def scopes() -> Iterator[Scope]:
 def parts() -> Iterator[Scope]:
     """Yield the lockless scheme without one of its parts, with the BUG_ONs and without."""
     for bugs in (True, False):
-        whole = Scope(LOCKLESS).beside(bug1=bugs, bug2=bugs)
+        whole = Scope(LOCKLESS).against(bug1=bugs, bug2=bugs)
         for memory, (threads, tables), page in product(MEMORY, CROWDS, PAGES):
             here = replace(whole, memory=memory, threads=threads, tables=tables, page=page)
             yield here
@@ -115,8 +115,8 @@ def repairs() -> Iterator[Scope]:
     """Yield the two combinations of small repairs, where they are hardest, and without parts."""
     checked = Scope(LOCKLESS).with_scheme(precheck=True)
     both = (
-        checked.beside(walk="every_table"),
-        checked.beside(unmap_retry="before_bug", bug2=False),
+        checked.against(walk="every_table"),
+        checked.against(unmap_retry="before_bug", bug2=False),
     )
     for repair, (threads, tables), page in product(both, CROWDS, PAGES):
         here = replace(repair, threads=threads, tables=tables, page=page, attempts="repeat")
@@ -136,13 +136,13 @@ def repairs() -> Iterator[Scope]:
 
 
 def truncations() -> Iterator[Scope]:
-    """Yield the lockless scheme beside truncation and beside a hole: each walk, pre-check, part.
+    """Yield the lockless scheme against truncation and against a hole: each walk, pre-check, part.
 
     What the repair of both sides needs is asked where it is hardest, too.
     """
     ways = [{"walk": walk, "punch_hole": hole} for walk, hole in product(WALKS, (False, True))]
     for way, precheck, bug2 in product(ways, (False, True), (True, False)):
-        whole = Scope(LOCKLESS).with_scheme(precheck=precheck).beside("truncate", bug2=bug2, **way)
+        whole = Scope(LOCKLESS).with_scheme(precheck=precheck).against("truncate", bug2=bug2, **way)
         yield whole
         yield replace(whole, attempts=2)
         for memory, (threads, tables), page in product(MEMORY, CROWDS, PAGES):
@@ -153,10 +153,10 @@ def truncations() -> Iterator[Scope]:
         yield (
             replace(Scope(LOCKLESS), threads=2, memory=memory)
             .with_scheme(**options)
-            .beside("truncate", bug2=False, **way)
+            .against("truncate", bug2=False, **way)
         )
     for way in ways:
-        both = Scope(LOCKLESS).with_scheme(precheck=True).beside("truncate", **way)
+        both = Scope(LOCKLESS).with_scheme(precheck=True).against("truncate", **way)
         yield replace(both, threads=3, tables="own")
         yield replace(both, threads=2, pages=2, tables="own")
         for (threads, tables), page in product(CROWDS, PAGES):
@@ -245,7 +245,7 @@ def as_table(rows: list[dict[str, Any]]) -> str:
 
 
 def as_truncation_table(rows: list[dict[str, Any]]) -> str:
-    """Return bug2 beside truncation and beside a hole as a table: shortest traces, or never."""
+    """Return bug2 against truncation and against a hole as a table: shortest traces, or never."""
     head = [f"{memory}, {who}" for memory in MEMORY for who in TRUNCATED]
     lines = [f"| what is done | walk | pre-check | {' | '.join(head)} |"]
     lines.append("|---" * (3 + len(head)) + "|")

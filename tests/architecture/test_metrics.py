@@ -39,7 +39,7 @@ run = call("run", "quickstart", "--engine", "reference", "-q", "--figures", "--r
            "--set", "threads=2", "--set", "precision.fault_latency_p95=99%", "--set",
            "max_replications=2")
 call("report", "quickstart")
-told = {
+said = {
     "dessim run": run,
     "results.csv": open("results/quickstart/results.csv").readline(),
     "dessim compare": call("compare", "lock_each_page", "gang_lookup_mapcount", "--in",
@@ -52,12 +52,12 @@ told = {
     "a notebook": dessim.load("quickstart")._repr_html_(),
     "the documentation": results.page(),
 }
-print(json.dumps(told))
+print(json.dumps(said))
 """
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def said(tmp_path_factory):
     """Everything that a copy of dessim tells whose table of metrics has two more rows."""
     folder = tmp_path_factory.mktemp("one-line")
     for room in ("dessim", "configs", "docs"):
@@ -87,29 +87,29 @@ needs_checkout = pytest.mark.skipif(
 
 
 @needs_checkout
-def test_a_quantile_is_one_line(told):
+def test_a_quantile_is_one_line(said):
     """It is computed, compared, shown, drawn, asked for with a precision, and documented."""
     name = "fault_latency_ns_p95"
-    for point in told["results.json"]["points"]:
+    for point in said["results.json"]["points"]:
         assert list(point["metrics"])[-1] == name
         assert point["metrics"][name]["mean"] > 0
         assert "met" in point["precision"][name]
-    compared = {row["metric"] for one in told["results.json"]["comparisons"] for row in one["rows"]}
+    compared = {row["metric"] for one in said["results.json"]["comparisons"] for row in one["rows"]}
     assert name in compared
     for where in ("dessim run", "the report", "a notebook", "a figure"):
-        assert "p95" in told[where], where
+        assert "p95" in said[where], where
     for where in ("results.csv", "dessim compare", "the documentation"):
-        assert name in told[where], where
-    assert "fault_latency_p95" in told["dessim explain"]
+        assert name in said[where], where
+    assert "fault_latency_p95" in said["dessim explain"]
 
 
 @needs_checkout
-def test_a_counter_is_one_line(told):
+def test_a_counter_is_one_line(said):
     """It is in results, can be compared, has a column where it is not 0, and is documented."""
-    for point in told["results.json"]["points"]:
+    for point in said["results.json"]["points"]:
         assert point["metrics"]["touches"]["mean"] > 0
     for where in ("results.csv", "the report", "dessim compare --metric", "the documentation"):
-        assert "touches" in told[where], where
+        assert "touches" in said[where], where
 
 
 def test_a_row_reads_what_exists():

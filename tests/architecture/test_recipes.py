@@ -98,17 +98,17 @@ for point in points:
     assert runs[0]["counters"]["minor_faults"] > 0
 assert runs[0]["time_ps"]["page_lines"] > 0
 
-def told(*words):
+def said(*words):
     done = CliRunner().invoke(main, words, catch_exceptions=False)
     assert done.exit_code == 0, (words, done.output)
     return done.stdout
 
-assert "trial_scheme" in told("list", "schemes")
-assert "trial_actor" in told("list", "actors")
-assert "trial" in told("list", "machines")
-assert "  peek\\n" in told("show", "scheme", "trial_operation")
-assert "name: trial" in told("show", "machine", "trial")
-assert "trial_operation" in told("check", "trial_operation", "--actor", "trial_actor")
+assert "trial_scheme" in said("list", "schemes")
+assert "trial_actor" in said("list", "actors")
+assert "trial" in said("list", "machines")
+assert "  peek\\n" in said("show", "scheme", "trial_operation")
+assert "name: trial" in said("show", "machine", "trial")
+assert "trial_operation" in said("check", "trial_operation", "--actor", "trial_actor")
 """
 
 

@@ -60,7 +60,7 @@ def test_a_profile_is_fitted_written_and_validated(small: Path) -> None:
 
 
 def test_json_holds_fit_and_validation(small: Path) -> None:
-    """One document on standard output: numbers, what can be told, folds, errors."""
+    """One document on standard output: numbers, what can be said, folds, errors."""
     words = ("--params", "user.read_page_dram", "--fit", "all", "--cross-validate", "-q")
     done = calibrate(small, *words, "--format", "json")
     document = json.loads(done.stdout)

@@ -174,9 +174,9 @@ def test_replay(engine):
     result = run(f"gang_lookup_mapcount --replay {BUG1} --engine {engine}")
     assert result.exit_code == 0
     assert result.output.splitlines()[-1] == "violated: bug1"
-    told = json.loads(run(f"gang_lookup_mapcount --replay {BUG1} --format json").stdout)
-    assert [line["task"] for line in told] == [0, 0, 0, 0, 1, 1, 1, 1, 0, 1]
-    assert told[-1]["wrong"] == ["bug1"]
+    said = json.loads(run(f"gang_lookup_mapcount --replay {BUG1} --format json").stdout)
+    assert [line["task"] for line in said] == [0, 0, 0, 0, 1, 1, 1, 1, 0, 1]
+    assert said[-1]["wrong"] == ["bug1"]
 
 
 def test_replay_of_a_part():
@@ -216,7 +216,7 @@ def test_a_bound_is_told():
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "said"),
     [
         ("gang_lookup", "did you mean 'gang_lookup_mapcount'?"),
         ("no_fault_around --precheck", "has no option 'precheck'"),
@@ -241,9 +241,9 @@ def test_a_bound_is_told():
         ),
     ],
 )
-def test_errors_name_the_place_and_the_remedy(line, told):
+def test_errors_name_the_place_and_the_remedy(line, said):
     """Bad input: one message, exit code 2, no traceback."""
     result = run(line)
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert said in result.stderr
     assert "Traceback" not in result.stderr

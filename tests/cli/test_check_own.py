@@ -108,7 +108,7 @@ def test_an_actor_of_ones_own_is_explored(folder: Path) -> None:
 
 @needs_docs
 def test_a_scheme_of_ones_own_is_explored_beside_it(folder: Path) -> None:
-    """Any scheme beside any actor; the sentence about promises stands below the verdicts."""
+    """Any scheme against any actor; the sentence about promises stands below the verdicts."""
     done = check("optimistic_example --actor remover --property bug2")
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith(
@@ -120,8 +120,8 @@ def test_a_scheme_of_ones_own_is_explored_beside_it(folder: Path) -> None:
 @pytest.mark.parametrize("actor", actors())
 def test_every_actor_is_taken_by_its_names(actor: str) -> None:
     """By the short name of the command line and by the name of its file: it is the same scope."""
-    scope = Scope("no_fault_around").beside(actor)
-    assert Scope("no_fault_around").beside(registry.SHORT_NAMES.get(actor, actor)) == scope
+    scope = Scope("no_fault_around").against(actor)
+    assert Scope("no_fault_around").against(registry.SHORT_NAMES.get(actor, actor)) == scope
     found = actor_of(actor)
     assert found is None or registry.load_actor(found.name) == found
 
@@ -136,14 +136,14 @@ def test_set_is_what_the_flags_are_short_for() -> None:
     name = "gang_lookup_mapcount"
     assert rows_of(f"{name} {flags}") == rows_of(f"{name} {settings}")
     plain = Scope(name)
-    assert plain.beside(walk="if_mapped").with_scheme(fence=True) == plain
+    assert plain.against(walk="if_mapped").with_scheme(fence=True) == plain
     (row,) = rows_of(f"{name} --set scheme.skip_mapped=yes --set actor.fatal=on --property bug1")
     assert row["scheme_options"] == {"skip_mapped": True}
     assert row["actor_options"] == {"fatal": True}
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "said"),
     [
         ("--set threads=2", "expected scheme.KEY=VALUE or actor.KEY=VALUE"),
         ("--set scheme.fence", "expected scheme.KEY=VALUE"),
@@ -160,11 +160,11 @@ def test_set_is_what_the_flags_are_short_for() -> None:
         ("--no-fence --set scheme.fence=on", "'fence' is set by --fence and by --set"),
     ],
 )
-def test_what_is_set_wrongly_is_told(line: str, told: str) -> None:
+def test_what_is_set_wrongly_is_told(line: str, said: str) -> None:
     """One sentence that says what there is; exit code 2."""
     done = check(f"gang_lookup_mapcount {line}")
     assert done.exit_code == 2
-    assert told in done.stderr
+    assert said in done.stderr
 
 
 def test_a_number_is_a_number_and_folios_are_refused() -> None:

@@ -15,7 +15,7 @@ from small import EXPERIMENT, experiment_file
 import dessim
 from dessim.cli import main
 
-HEAVY = ("llvmlite", "simpy", "scipy", "matplotlib", "pyarrow")
+HEAVY = ("llvmlite", "simpy", "scipy", "matplotlib", "pyarrow", "pandas", "distributed")
 OUTPUTS = ("results.json", "results.csv", "results.parquet", "latency.csv")
 
 
@@ -71,6 +71,32 @@ def test_looking_around_imports_nothing_heavy(words: list[str]) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout
+
+
+def test_a_stored_answer_imports_nothing_that_simulates(tmp_path: Path) -> None:
+    """Nor statistics, models or tables: what was made before is checked, read and printed."""
+    first = run_small(tmp_path)
+    assert first.exit_code == 0, first.output
+    (answer,) = (tmp_path / "results/.answers").glob("*.json")
+    heavy = (*HEAVY, "pydantic", "numpy", "dessim.kernel.steps")
+    script = (
+        "import sys; from dessim.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        f"found = [m for m in {heavy!r} if m in sys.modules]; assert not found, found"
+    )
+    words = ["run", tmp_path / "small.yaml", "--engine", "reference", "--out", tmp_path / "results"]
+    again = subprocess.run(
+        [sys.executable, "-c", script, *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "80"},
+    )
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == first.stdout
+    assert "16 were stored already\nunchanged: " in again.stderr
+    assert answer.is_file()
 
 
 def test_list_names_everything_that_is_shipped() -> None:
@@ -284,7 +310,7 @@ def test_an_experiment_s_name_leads_nowhere_else(tmp_path: Path) -> None:
     for name in ("../../up", "runs", "/etc"):
         assert run_small(tmp_path, "--set", f"name={name}", "--set", "threads=1").exit_code == 0
     found = {p.name for p in (tmp_path / "results").iterdir()}
-    assert {name.rpartition("-")[0] for name in found - {"runs"}} == {
+    assert {name.rpartition("-")[0] for name in found - {"runs", ".answers"}} == {
         "-..-up",
         "experiment",
         "-etc",

@@ -42,7 +42,7 @@ def typed(*words: str) -> Result:
 
 
 def test_a_file_is_a_scheme_by_its_name(folder: Path) -> None:
-    """It is listed with its sentence and shown with its steps, beside those that come along."""
+    """It is listed with its sentence and shown with its steps, next to dessim's own."""
     assert re.search(r"^mine +a sentence about it\.$", typed("list", "schemes").output, re.M)
     assert "work fault_around_setup" in typed("show", "scheme", "mine").output
     assert "lock_each_page" in registry.names()

@@ -14,7 +14,7 @@ COMMON = {
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
     "print_blob": True,
 }
-# Each day the same runs; a failing one is told as it was drawn, since to find a smaller one takes
+# Each day the same runs; a failing one is shown as it was drawn, since to find a smaller one takes
 # minutes. Thorough runs are others each time.
 QUICK = {"derandomize": True, "database": None, "phases": [Phase.generate]}
 settings.register_profile("quick", max_examples=200, **QUICK, **COMMON)

@@ -125,7 +125,7 @@ def writer(draw, workload, machine):
 
 
 class Run(Setup):
-    """A setup that is told in a few lines when it is the one on which engines differ."""
+    """A setup that is reported in a few lines when it is the one on which engines differ."""
 
     def _repr_pretty_(self, printer, cycle: bool) -> None:
         printer.text(repr(self))

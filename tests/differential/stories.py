@@ -1,4 +1,4 @@
-"""What a run leaves behind, told by each engine, and where two stories part."""
+"""What a run leaves behind, as each engine reports it, and where two stories part."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -148,14 +148,14 @@ def difference(setup: Setup, one: Story, other: Story) -> str | None:
         a, b = look(one), look(other)
         for place, (x, y) in enumerate(zip(a, b, strict=False)):
             if x != y:
-                return f"{name}: at {place} {told(setup, x)} and {told(setup, y)}"
+                return f"{name}: at {place} {said(setup, x)} and {said(setup, y)}"
         if len(a) != len(b):
             return f"{name}: {len(a)} and {len(b)} entries"
     results = [read_result(story.world, 1) for story in (one, other)]
     return None if results[0] == results[1] else "results differ"
 
 
-def told(setup: Setup, entry: Any) -> str:
+def said(setup: Setup, entry: Any) -> str:
     """Return a readable entry of a log or a World."""
     if isinstance(entry, int):
         return str(entry)

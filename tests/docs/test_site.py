@@ -102,7 +102,7 @@ def test_numbers_of_a_machine_stand_with_unit_range_and_source(pages) -> None:
 
 
 def test_categories_and_metrics_have_their_meanings(pages) -> None:
-    """Each is told in words, and nothing is told that does not exist."""
+    """Each is reported in words, and nothing is reported that does not exist."""
     from dessim.kernel.layout import CATEGORIES
     from dessim.metrics import NAMES
 

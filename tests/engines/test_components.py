@@ -1,4 +1,4 @@
-"""A simulated machine beside a reader's own SimPy processes."""
+"""A simulated machine against a reader's own SimPy processes."""
 
 import pytest
 import simpy

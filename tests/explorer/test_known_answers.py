@@ -23,7 +23,7 @@ from dessim.kernel.alphabet import (
     when,
 )
 from dessim.registry import Scheme
-from dessim.study.check import Scope, check, told
+from dessim.study.check import Scope, check, story
 
 LOCKLESS = Scope("gang_lookup_mapcount")
 SAFE = [name for name in registry.names() if registry.load(name).promises]
@@ -49,7 +49,7 @@ def test_the_lockless_scheme_meets_bug1_in_ten_steps():
     found = check(LOCKLESS, ("bug1",))
     verdict = found.verdicts[0]
     assert (verdict.verdict, verdict.steps) == ("sometimes", 10)
-    lines = told(found.exploration.small, verdict.schedule)
+    lines = story(found.exploration.small, verdict.schedule)
     thread = [line.text for line in lines if line.task == 0]
     actor = [line.text for line in lines if line.task == 1]
     assert thread == [
@@ -124,7 +124,7 @@ def test_unmapping_until_unmapped_may_never_end():
         walk.make(action)
     assert walk.key() == keys[-verdict.circle]
     assert steps_of(replace(scope, attempts=2), "livelock") == {}
-    assert steps_of(scope.beside(unmap_retry="always_bug"), "livelock") == {}
+    assert steps_of(scope.against(unmap_retry="always_bug"), "livelock") == {}
 
 
 # --- what is really wrong: with the BUG_ONs taken out ------------------------------------------
@@ -217,7 +217,7 @@ def test_blocking_on_a_page_under_the_ptl_deadlocks():
     page-table lock. Beside an invalidation that always takes it one thread is enough.
     """
     assert deadlocks(UNDER_PTL, EACH_ITS_TARGET)
-    assert deadlocks(UNDER_PTL, Scope("bad", page="target", pages=2).beside(walk="every_table"))
+    assert deadlocks(UNDER_PTL, Scope("bad", page="target", pages=2).against(walk="every_table"))
     assert not deadlocks(UNDER_PTL, replace(EACH_ITS_TARGET, threads=1))
 
 

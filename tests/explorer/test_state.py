@@ -168,5 +168,5 @@ def test_six_stores_on_their_way_are_enough():
     """In the widest scopes of the study no store buffer is ever full."""
     for pages in (1, 2):
         scope = Scope("gang_lookup_mapcount", pages=pages, memory="lkmm")
-        quiet = scope.beside(bug1=False, bug2=False)
+        quiet = scope.against(bug1=False, bug2=False)
         assert check(quiet, ("deadlock",)).exploration.complete

@@ -1,4 +1,4 @@
-"""Beside truncation and beside a hole: bug2, what heals a stale pte, and what both repairs need."""
+"""Against truncation and a hole: bug2, what heals a stale pte, and what both repairs need."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from dessim.engines.explorer.story import Walk
 from dessim.engines.explorer.watch import ptes_of
 from dessim.kernel import layout as lay
 from dessim.kernel.addressing import page_at
-from dessim.study.check import Scope, check, property_names, told
+from dessim.study.check import Scope, check, property_names, story
 
 LOCKLESS = Scope("gang_lookup_mapcount", actor="truncate")
 PRECHECK = {"precheck": True}
@@ -51,14 +51,14 @@ def test_neither_half_of_the_repair_keeps_bug2_away(walk, options, memory, steps
 def test_the_repair_of_both_sides_is_enough(memory, punch_hole):
     """Pre-check, and a walk over every page table in truncate_inode_page: nothing is violated."""
     whole = changed(LOCKLESS, options=PRECHECK, actor="truncate", walk="every_table")
-    scope = replace(whole.beside(punch_hole=punch_hole), memory=memory, threads=2)
+    scope = replace(whole.against(punch_hole=punch_hole), memory=memory, threads=2)
     assert steps_of(scope, *(name for name in property_names() if name != "livelock")) == {}
 
 
 def test_bug2_comes_between_the_look_and_the_deletion():
     """The trace of the note: the first walk, the pre-check, the lock, the look, the count."""
     found = check(changed(LOCKLESS, options=PRECHECK), ("bug2",))
-    lines = told(found.exploration.small, found.verdicts[0].schedule)
+    lines = story(found.exploration.small, found.verdicts[0].schedule)
     texts = [line.text for line in lines]
     walked = texts.index("mutex_unlock(i_mmap_mutex)")
     assert "spin_lock(ptl)" in texts[:walked]
@@ -89,7 +89,7 @@ def test_the_last_walk_of_a_truncation_heals_what_a_hole_leaves(options, changes
     """
     scope = changed(QUIET, options=options, **changes)
     assert steps_of(scope, "stale_mapping") == {}
-    assert steps_of(scope.beside(punch_hole=True), "stale_mapping") == {"stale_mapping": steps}
+    assert steps_of(scope.against(punch_hole=True), "stale_mapping") == {"stale_mapping": steps}
 
 
 def test_the_increment_is_the_fence_of_the_scheme():
@@ -107,8 +107,8 @@ def test_lkmm_decides_only_half_without_any_order():
     """
     bare = changed(QUIET, memory="lkmm", plain_increment=True)
     less = changed(bare, options={"fence": False})
-    assert steps_of(less.beside(punch_hole=True), "stale_mapping") == {"stale_mapping": 51}
-    for scope in (less, bare, bare.beside(punch_hole=True)):
+    assert steps_of(less.against(punch_hole=True), "stale_mapping") == {"stale_mapping": 51}
+    for scope in (less, bare, bare.against(punch_hole=True)):
         found = check(scope, ("stale_mapping",))
         assert found.verdicts[0].verdict == "unknown"
         assert any("load buffering" in text for text in found.exploration.untried)
@@ -118,7 +118,7 @@ def test_lkmm_decides_only_half_without_any_order():
 @pytest.mark.parametrize("memory", ["sc", "tso", "lkmm"])
 def test_a_bug_on_that_looked_at_page_tables_would_never_fire(memory, punch_hole):
     """Beside truncation and a hole, too, no state has a pte for a page that left the page cache."""
-    scope = replace(QUIET.beside(punch_hole=punch_hole), memory=memory)
+    scope = replace(QUIET.against(punch_hole=punch_hole), memory=memory)
     made = check(scope, ("deadlock",)).exploration
     walk = Walk(made.small)
     mapped = 0
@@ -148,14 +148,14 @@ def mistaken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         (tmp_path / "actors").mkdir()
         (tmp_path / "actors" / "mistaken.py").write_text(text.replace(written, instead))
         monkeypatch.chdir(tmp_path)
-        return Scope("gang_lookup_mapcount").beside("mistaken")
+        return Scope("gang_lookup_mapcount").against("mistaken")
 
     return make
 
 
 def test_a_last_walk_behind_a_guard_is_noticed(mistaken):
     """Asked for pages that are still in the page cache, the last walk never comes."""
-    scope = replace(mistaken(LAST, GUARDED).beside(bug2=False), threads=2)
+    scope = replace(mistaken(LAST, GUARDED).against(bug2=False), threads=2)
     for options, changes, _ in STALE:
         found = steps_of(changed(scope, options=options, **changes), "stale_mapping")
         assert set(found) == {"stale_mapping"}
@@ -183,12 +183,12 @@ def test_reclaim_meets_bug2_only_without_the_reference():
     assert steps_of(scope, "bug2", "use_after_free") == {}
     less = changed(scope, options={"reference": False})
     assert steps_of(less, "bug2", "use_after_free") == {"bug2": 13, "use_after_free": 11}
-    assert set(steps_of(less.beside(bug2=False), "bug2", "use_after_free")) == {"use_after_free"}
+    assert set(steps_of(less.against(bug2=False), "bug2", "use_after_free")) == {"use_after_free"}
 
 
 @pytest.mark.parametrize("walk", ["if_mapped", "every_table"])
 @pytest.mark.parametrize("name", [n for n in registry.names() if registry.load(n).promises])
 def test_schemes_that_lock_pages_meet_nothing_beside_a_hole(name, walk):
     """Without the last walk, too, who maps under the page lock leaves nothing behind."""
-    scope = Scope(name, threads=2).beside("truncate", punch_hole=True, walk=walk)
+    scope = Scope(name, threads=2).against("truncate", punch_hole=True, walk=walk)
     assert steps_of(scope, "bug2", "stale_mapping", "leak_at_rest", "deadlock") == {}

@@ -76,7 +76,7 @@ def test_standard_output_is_appended_to(tmp_path: Path) -> None:
 def test_all_are_written_before_the_first_is_renamed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A disk that is full at the second file leaves the first as it was, and nothing beside it."""
+    """A disk that is full at the second file leaves the first as it was, and nothing next to it."""
     (tmp_path / "a").write_text("old")
     real = writing.write_through
 

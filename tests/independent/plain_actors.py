@@ -11,7 +11,7 @@ from plain_scope import Page, Scope, World
 
 
 class Actor(Hands):
-    """The task beside the threads."""
+    """The task alongside the threads."""
 
     def bug_on_mapped(self, number: int, page: Page) -> Program:
         """BUG_ON(page_mapped(page)), unless the scope leaves it out."""

@@ -110,7 +110,7 @@ COMPARED = list(dict.fromkeys(BESIDE + STORE_BUFFERS + REPAIRS + PARTS + LARGER 
 independent = cache(plain_actors.verdicts)
 
 
-def told(scope: Scope) -> dict[str, str]:
+def said(scope: Scope) -> dict[str, str]:
     """Return the verdicts of `dessim check`."""
     wanted = [word for name in PROPERTIES for word in ("--property", name)]
     result = CliRunner().invoke(main, ["check", *scope.words(), *wanted, "--format", "json"])
@@ -126,7 +126,7 @@ def bad(scope: Scope) -> set[str]:
 @pytest.mark.parametrize("scope", COMPARED, ids=lambda scope: "_".join(scope.words()))
 def test_verdicts_agree(scope):
     """Both searches come to the same verdict on each property."""
-    assert told(scope) == independent(scope)
+    assert said(scope) == independent(scope)
 
 
 def test_what_is_compared_decides_something():

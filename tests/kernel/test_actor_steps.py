@@ -258,9 +258,9 @@ def test_note_may_be_taken_back():
 
 
 def test_when_noted_remembers_a_yes_or_no():
-    """What a task noted last is what it is told, for nothing."""
-    for told, place in ((True, "count pte_lost"), (False, "stop")):
-        lab = a_lab(note(not told), note(told), when("noted", AFTER))
+    """What a task noted last is what it is reported, for nothing."""
+    for said, place in ((True, "count pte_lost"), (False, "stop")):
+        lab = a_lab(note(not said), note(said), when("noted", AFTER))
         assert [lab.go(0, 0) for _ in range(3)] == [0, 0, 0]
         assert lab.place(0) == place
 

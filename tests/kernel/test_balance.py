@@ -1,4 +1,4 @@
-"""Every path through a scheme or an actor gives back what it takes; one that does not is told."""
+"""Every path through a scheme or an actor gives back what it takes; any other is reported."""
 
 import itertools
 from dataclasses import fields, replace
@@ -280,12 +280,12 @@ def refusal(one, options=None):
 def test_a_mistake_is_refused_with_its_sentence(name):
     """What is wrong, at which step, on which way: before anything runs."""
     one, sentence = MISTAKES[name]
-    told = refusal(one)
+    said = refusal(one)
     kind = "actor" if isinstance(one, registry.Actor) else "scheme"
-    assert told.startswith(f"{kind} 'bad' ")
-    assert sentence in told
-    assert ": at step " in told
-    assert told.endswith("on every way") or "on the way " in told
+    assert said.startswith(f"{kind} 'bad' ")
+    assert sentence in said
+    assert ": at step " in said
+    assert said.endswith("on every way") or "on the way " in said
 
 
 def test_a_mistake_in_an_option_is_refused_when_the_option_is_chosen():

@@ -26,7 +26,7 @@ FROM_MEMORY = {"read_page_dram", "touch_word", "random_word", "zero_page", "copy
 def test_the_first_cost_is_none() -> None:
     """A step without work of its own has cost 0, which costs nothing."""
     assert cost_table.COSTS[0] == "none"
-    assert cost_row(SETUP, 1, smt_busy=True)[0] == 0
+    assert cost_row(SETUP, 1, siblings=1)[0] == 0
 
 
 def test_drawn_costs_are_those_that_delays_draw() -> None:
@@ -39,13 +39,13 @@ def test_every_cost_has_one_place() -> None:
     """Names are places; a constant is the place of its name."""
     assert len(set(cost_table.COSTS)) == cost_table.N_COSTS
     assert cost_table.COSTS[cost_table.COST_SLEEP] == "page_lock_sleep"
-    assert len(cost_row(SETUP, 1, smt_busy=False)) == cost_table.N_COSTS
+    assert len(cost_row(SETUP, 1, siblings=0)) == cost_table.N_COSTS
 
 
 @pytest.mark.parametrize("cost", OF_MACHINE, ids=lambda cost: cost.name)
 def test_a_cost_alone_is_the_profiles_number(cost) -> None:
     """One busy core and an idle sibling: nothing is stretched."""
-    row = cost_row(SETUP, 1, smt_busy=False)
+    row = cost_row(SETUP, 1, siblings=0)
     assert row[cost_table.index(cost.name)] == cost.ps(MACHINE)
 
 
@@ -64,7 +64,18 @@ def test_a_cost_scales_as_it_is_declared(cost) -> None:
     if cost.name not in FIXED | {"page_walk"}:
         user = cost.path.startswith("user.")
         ps = ps * slow["user" if user else "kernel"] // 1_000_000
-    assert cost_row(SETUP, 30, smt_busy=True)[cost_table.index(cost.name)] == ps
+    assert cost_row(SETUP, 30, siblings=1)[cost_table.index(cost.name)] == ps
+
+
+@pytest.mark.parametrize(("threads", "work"), [(1, 1.0), (2, 1.25), (4, 1.43), (8, 1.54)])
+def test_siblings_of_a_core_never_do_more_than_its_slots_allow(threads: int, work: float) -> None:
+    """With a slow-down of 1.6, eight threads of one core do 1.54 times what one does, not 5.6."""
+    smt = MACHINE.smt.model_copy(update={"user_slowdown_ppm": 1_600_000})
+    setup = replace(SETUP, machine=MACHINE.model_copy(update={"smt": smt}))
+    place = cost_table.index("touch_word")
+    alone = cost_row(setup, 1, siblings=0)[place]
+    together = cost_row(setup, 1, siblings=threads - 1)[place]
+    assert threads * alone / together == pytest.approx(work, abs=0.005)
 
 
 def test_a_step_counts_as_its_cost_says() -> None:

@@ -115,7 +115,7 @@ SOME, MORE = Latencies(((5, 2),), 5, 10, 2), Latencies(((5, 1), (9, 1)), 9, 14, 
     ids=["a-fifth", "too-short", "no-overlap", "nothing-ended"],
 )
 def test_latencies_of_the_steady_part_speak_for_a_run_if_it_is_a_fifth_of_it(steady, times, chosen):
-    """Else those of the whole run do, and it is told."""
+    """Else those of the whole run do, and it is reported."""
     assert choose_latencies(steady, MORE, *times) == chosen
 
 

@@ -80,8 +80,8 @@ def test_every_mistake_that_a_row_can_have_is_tried():
     """The cases above are all that the check knows."""
     tree = ast.parse(Path(about.__file__).read_text())
     check = next(n for n in ast.walk(tree) if getattr(n, "name", "") == "mistakes")
-    told = next(n for n in ast.walk(check) if isinstance(n, ast.Dict))
-    assert len(told.keys) == len(BROKEN)
+    said = next(n for n in ast.walk(check) if isinstance(n, ast.Dict))
+    assert len(said.keys) == len(BROKEN)
 
 
 def test_two_operations_cannot_have_one_name():

@@ -89,7 +89,7 @@ def test_vma_written_of_another_mapping_does_not_hold():
 
 
 def test_end_vma_writes_takes_the_line_of_mmap_lock():
-    """mm_lock_seq lies beside mmap_lock: its store takes the line from who looked there."""
+    """mm_lock_seq lies next to mmap_lock: its store takes the line from who looked there."""
     lab = regions(use_mm(stores=True), end_vma_writes(), threads=3)
     now = lab.go(0, 0)
     lab.put(2, lay.T_PC, 1)

@@ -192,7 +192,7 @@ def test_shootdown_leaves_a_sleeper_no_translation_for_later(pcid):
     lab = asleep_in_a_shootdown(pcid=pcid)
     assert lab.counter("interrupts") == 0
     assert translate(lab, 5, task=1) == WALK
-    assert translate(lab, 6, task=1) == WALK  # it has not been told which page it was
+    assert translate(lab, 6, task=1) == WALK  # it has not been given which page it was
     assert lab.counter("tlb_flushes") == 1
 
 
@@ -206,7 +206,7 @@ def test_shootdown_of_another_mm_leaves_a_sleeper_its_translations():
 
 
 def test_shootdown_is_known_where_a_thread_of_the_mm_runs():
-    """Of two threads on a CPU the sleeping one need not flush what the running one was told."""
+    """Of two threads on a CPU the sleeping one need not flush what the running one flushed."""
     topology = {"sockets": 1, "l3_per_socket": 1, "cores_per_l3": 2, "threads_per_core": 1}
     lab = a_tlb_lab(threads=4, workload=a_workload(mapping="shared"), topology=topology)
     assert lab.get(3, lay.T_CPU) == lab.get(1, lay.T_CPU)  # 1 has it

@@ -60,7 +60,7 @@ def test_identical_schemes_do_not_cross(n: int) -> None:
 
 @pytest.mark.parametrize("n", [5, 20])
 def test_true_crossovers_are_inside_even_where_the_ratio_bends(n: int) -> None:
-    """The log ratio jumps at 23 threads; the brackets that are told hold it in 95 % and more."""
+    """The log ratio jumps at 23 threads; the brackets reported hold it in 95 % and more."""
     draws = np.random.default_rng(n)
     curve = np.array([0.15 * math.tanh(6 * math.log2(x / 23)) for x in THREADS])
     found = []

@@ -49,7 +49,7 @@ def test_few_runs_that_are_alike_are_covered_too(n: int) -> None:
 
 
 def test_five_runs_by_hand() -> None:
-    """Five runs: from the least to the greatest, 1 - 2 / 2^5 = 93.75 %; their median is told."""
+    """Five runs: from the least to the greatest, 1 - 2 / 2^5 = 93.75 %; the median is reported."""
     found = typical_run([3, 1, 2, 5, 4])
     assert (found.mean, found.ci95, found.n) == (3, (1, 5), 5)
 

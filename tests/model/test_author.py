@@ -16,7 +16,7 @@ WHOLE = FILE.read_text(encoding="utf-8")
 
 
 def folder_with(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, table: str) -> None:
-    """A working directory with a table of one's own, and a file beside it."""
+    """A working directory with a table of one's own, and a file next to it."""
     published = folder / "configs" / "published"
     published.mkdir(parents=True, exist_ok=True)
     (published / "another.yaml").write_text(text, encoding="utf-8")
@@ -55,7 +55,7 @@ def test_another_author_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_cell_is_named_after_the_first_author(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The usual scheme of a cell is what the first author's kernels are; then it is not told."""
+    """The usual scheme of a cell is what the first author's kernels are; then it is not said."""
     key = ("sequential-read", "folio_batch", 8, 4)
     assert cell_name(key) == "sequential-read:8:4@folio_batch"
     text = WHOLE.replace("patched: radix_walk_trylock", "patched: folio_batch")
@@ -72,7 +72,7 @@ def test_a_cell_is_named_after_the_first_author(
             "another.yaml:6:11: error: expected 'workload', 'threads'",
         ),
         ("baseline: baseline", "basline: baseline", "did you mean 'baseline'?"),
-        ("{unpatched: no_fault_around, ", "{", "missing key 'unpatched'"),
+        ("{unpatched: no_fault_around, ", "{", "missing key 'schemes.unpatched'"),
         ("  threads: threads\n", "", "columns: missing threads"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Files in valid/ load; each file in invalid/ is refused with exactly the message beside it."""
+"""Files in valid/ load; each file in invalid/ is refused with exactly the message next to it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_valid(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((HERE / "invalid").glob("*.yaml")), ids=lambda p: p.stem)
 def test_invalid(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An invalid file is refused with the message beside it, word for word."""
+    """An invalid file is refused with the message next to it, word for word."""
     monkeypatch.chdir(path.parent)
     with pytest.raises(ConfigError) as refusal:
         _load(Path(path.name))

@@ -37,7 +37,7 @@ def test_a_shipped_profile_is_named_like_its_file(name: str) -> None:
 
 
 def test_the_long_form_keeps_the_value_and_its_source() -> None:
-    """{value, tag, source, range, note} is the value to the model, the rest is kept beside it."""
+    """{value, tag, source, range, note} is the value to the model, the rest is kept next to it."""
     machine = load_machine(VALID / "machine-two-sockets.yaml")
     assert machine.cache_line.hold_ps == 20_000
     hold = machine.provenance["cache_line.hold"]

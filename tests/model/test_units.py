@@ -1,4 +1,4 @@
-"""Units: exact conversion, obligatory units, and messages that say what is expected."""
+"""Units: exact conversion, required units, and messages that say what is expected."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_fractions_of_a_picosecond_are_rounded_half_to_even(text: str, expected:
     ],
 )
 def test_a_wrong_quantity_says_what_is_expected(text: str, kind: Kind, part: str) -> None:
-    """Missing, wrong and unknown units, negative, huge and foreign numbers are told apart."""
+    """Missing, wrong and unknown units, negative, huge and foreign numbers are distinguished."""
     with pytest.raises(ValueError, match=r"\w") as refusal:
         parse_quantity(text, kind)
     assert part in str(refusal.value)

@@ -82,7 +82,7 @@ def test_hostile_text_is_refused_with_a_reason(name: str, load: object, tmp_path
 
 @pytest.mark.timeout(20)
 def test_what_is_not_a_text_file_is_refused(tmp_path: Path) -> None:
-    """Binary data, other encodings, folders, pipes, devices and nothing at all are told apart."""
+    """Binary data, other encodings, folders, pipes, devices and nothing are distinguished."""
     binary = tmp_path / "binary.yaml"
     binary.write_bytes(bytes(range(256)) * 10)
     wide = tmp_path / "wide.yaml"

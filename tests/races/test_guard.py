@@ -50,7 +50,7 @@ def lose_page(w, record):
 
 @pytest.mark.parametrize("change", [lose_mapcount, lose_references, lose_page])
 def test_the_reference_engine_stops_at_the_event_that_breaks_a_page(change):
-    """Step, task and time are told as soon as counts, ptes and page cache disagree."""
+    """Step, task and time are reported as soon as counts, ptes and page cache disagree."""
     with pytest.raises(BrokenError, match=r"page \d+: .*after set_pte of task \d+ at \d+ ps"):
         spoiled("set_pte", change)
 
@@ -99,7 +99,7 @@ def fatal(seed):
 
 
 def test_a_fatal_bug_ends_the_run_in_the_same_words_on_both_engines():
-    """Time, task and page of the first BUG_ON are told, and nothing happens afterwards."""
+    """Time, task and page of the first BUG_ON are reported, and nothing happens afterwards."""
     said = {}
     for seed in range(8):
         for engine in ("reference", "compiled"):

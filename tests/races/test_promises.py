@@ -1,4 +1,4 @@
-"""What schemes promise: no BUG_ON beside an invalidation or a truncation, in any of many runs."""
+"""What schemes promise: no BUG_ON against an invalidation or a truncation, in any of many runs."""
 
 import pytest
 from racing import race

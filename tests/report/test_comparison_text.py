@@ -1,4 +1,4 @@
-"""Schemes beside each other, as lines of text."""
+"""Schemes side by side, as lines of text."""
 
 from typing import Any
 

@@ -169,7 +169,7 @@ def test_results_without_intervals_and_with_many_workloads_are_drawn(tmp_path: P
 
 
 def test_panels_are_named_by_what_tells_them_apart(tmp_path: Path) -> None:
-    """One workload needs no title; two are told by their names."""
+    """One workload needs no title; two are reported by their names."""
     assert [p.title for p in load_results(stored(tmp_path / "1")).panels] == [""]
     two = load_results(stored(tmp_path / "2", workloads=2))
     assert [p.title for p in two.panels] == ["w0", "w1"]
@@ -320,11 +320,11 @@ def test_captions_tell_the_method_of_the_intervals_that_are_drawn(tmp_path: Path
     rows = [f"{head},longer_share_method", *(f"{row},t over shares" for row in rows)]
     (folder / "latency.csv").write_text("\n".join(rows) + "\n")
     draw_all(folder, tmp_path)
-    told = {name: (tmp_path / f"{name}.txt").read_text() for name in ALL}
-    assert f"Bands: 95 % intervals ({inverted}, or {inverted}, its upper" in told["latency"]
-    assert "Bands: 95 % intervals (t over shares); 5 to 10 replications." in told["ccdf"]
-    assert "Bands: 95 % intervals (t over replications); 5 to" in told["throughput"]
-    assert "Of 5 to 10 replications." in told["time_share"]
+    reported = {name: (tmp_path / f"{name}.txt").read_text() for name in ALL}
+    assert f"Bands: 95 % intervals ({inverted}, or {inverted}, its upper" in reported["latency"]
+    assert "Bands: 95 % intervals (t over shares); 5 to 10 replications." in reported["ccdf"]
+    assert "Bands: 95 % intervals (t over replications); 5 to" in reported["throughput"]
+    assert "Of 5 to 10 replications." in reported["time_share"]
 
 
 def test_ten_series_leave_the_axes_half_of_the_height() -> None:

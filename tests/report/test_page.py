@@ -54,7 +54,7 @@ def page(reported: Path) -> Reader:
 
 def test_the_page_says_all_that_was_asked_for(page: Reader) -> None:
     """Question, configuration with sources, tables, figures, comparison, warnings, provenance."""
-    for told in (
+    for said in (
         "Does the second scheme overtake the first?",
         "Scaled: at 16 of 16 points a part of the file was simulated",
         "machine.cache_line.hold 0ns, 20ns (swept)",
@@ -67,18 +67,18 @@ def test_the_page_says_all_that_was_asked_for(page: Reader) -> None:
         "llvmlite",
         "linux-mm, 27 Feb 2014",
     ):
-        assert told in page.text, told
+        assert said in page.text, said
 
 
 def test_every_point_has_its_row_with_the_interval_in_full(page: Reader, reported: Path) -> None:
-    """As many rows as points, and each mean is told to six digits with the ends of its interval."""
+    """As many rows as points, and each mean to six digits with the ends of its interval."""
     points = json.loads((reported / "results.json").read_text())["points"]
-    told = [attrs.get("title") or "" for tag, attrs in page.tags if tag == "td"]
+    said = [attrs.get("title") or "" for tag, attrs in page.tags if tag == "td"]
     for point in points:
         estimate = point["metrics"]["pages_mapped_per_s"]
         low, high = estimate["ci95"]
         sentence = f"{estimate['mean']:.6g}, 95 % interval [{low:.6g}, {high:.6g}]"
-        assert any(text.startswith(sentence) for text in told)
+        assert any(text.startswith(sentence) for text in said)
 
 
 def test_where_one_scheme_overtakes_another_is_a_table(reported: Path) -> None:
@@ -95,12 +95,12 @@ def test_where_one_scheme_overtakes_another_is_a_table(reported: Path) -> None:
     place = {"threads": 3.14159, "ci95": [2, 4], "between": [2, 4], "method": "interpolated"}
     one["crossovers"][0]["crossovers"] = [place | {"b_overtakes": True}]
     one["crossovers"][1]["crossovers"] = [place | {"b_overtakes": False}]
-    told = crossover_table(document)
-    assert told is not None
-    assert told.note.startswith(f"In 2 of {total} comparisons")
+    said = crossover_table(document)
+    assert said is not None
+    assert said.note.startswith(f"In 2 of {total} comparisons")
     where = "between 2 and 4 threads (interpolated: 3.14)"
-    columns = [told.columns.index(name) for name in ("scheme", "overtakes", "where")]
-    found = [[row[i].text for i in columns] for row in told.rows]
+    columns = [said.columns.index(name) for name in ("scheme", "overtakes", "where")]
+    found = [[row[i].text for i in columns] for row in said.rows]
     assert found == [
         ["gang_lookup_mapcount", "lock_each_page", where],
         ["lock_each_page", "gang_lookup_mapcount", where],
@@ -205,14 +205,14 @@ def test_warnings_are_told(reported: Path, tmp_path: Path) -> None:
     row |= {"tag": "fitted", "value": row["range"][1]}
     (folder / "configuration.json").write_text(json.dumps(configuration))
     text = Reader(report_html(folder)).text
-    for told in (
+    for said in (
         "1 runs failed and are missing from the numbers: lock_each_page, 1 thread",
         "The wanted precision was not met at 1 of 16 points: gang_lookup_mapcount, 1 thread",
         "something odd (1 of 16 points)",
         "1 of 16 points have one replication",
         f"lie at a bound of their range: {row['key']}",
     ):
-        assert told in text, told
+        assert said in text, said
 
 
 def flagged(folder: Path, to: Path) -> Path:
@@ -239,12 +239,12 @@ def flagged(folder: Path, to: Path) -> Path:
 def test_flags_are_told_first_and_mark_rows_and_points(reported: Path, tmp_path: Path) -> None:
     """Warnings, a column, hollow marks that captions name; without flags there is none of it."""
     text = report_html(flagged(reported, tmp_path / "flagged"))
-    told = Reader(text).text
-    warnings = told[told.index("Before you believe it") : told.index("Who is faster")]
+    said = Reader(text).text
+    warnings = said[said.index("Before you believe it") : said.index("Who is faster")]
     assert "3 of 40 runs are of another kind (7.5 %, 95 % interval 1.6 to 20 %)" in warnings
     assert warnings.index("mixture: ") < warnings.index("Scaled: ")
     assert "not_stationary: a longer simulation gives other numbers" in warnings
-    assert "Hollow marks: mixture (lock_each_page, " in told
+    assert "Hollow marks: mixture (lock_each_page, " in said
     drawn = re.findall(r'<(?:circle|polygon)[^>]*fill="#ffffff"[^>]*><title>([^<]*)', text)
     assert drawn
     assert all(title.endswith(("mixture", "not_stationary")) for title in drawn)

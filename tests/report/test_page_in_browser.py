@@ -29,22 +29,22 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def seen(chromium: Any, reported: Path) -> Iterator[Any]:
-    """The page at 1200 px, with all it said and asked for as `told` and `asked`."""
+    """The page at 1200 px, with all it said and asked for as `said` and `asked`."""
     yield from opened(chromium, write_report(reported), 1200)
 
 
 def opened(chromium: Any, path: Path, width: int) -> Iterator[Any]:
     """Open a page; when the test is done, it must have said nothing and asked for nothing."""
     page = chromium.new_page(viewport={"width": width, "height": 800})
-    told: list[str] = []
+    said: list[str] = []
     asked: list[str] = []
-    page.on("console", lambda message: told.append(message.text))
-    page.on("pageerror", lambda error: told.append(str(error)))
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
     page.goto(path.as_uri())
     yield page
     page.close()
-    assert told == []
+    assert said == []
     assert asked == [path.as_uri()]
 
 

@@ -147,7 +147,7 @@ def test_expected_numbers_belong_to_the_figure(results: Path, name: str) -> None
 def test_check_tells_what_differs_and_accept_ends_it(
     results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was accepted is as expected; a changed number is told, with exit code 1."""
+    """What was accepted is as expected; a changed number is reported, with exit code 1."""
     monkeypatch.chdir(tmp_path)
     own = tmp_path / "experiments"
     own.mkdir()
@@ -178,7 +178,7 @@ def test_missing_results_are_told_with_the_commands_that_make_them(tmp_path: Pat
 
 def test_wrong_words_are_refused_with_a_remedy(tmp_path: Path) -> None:
     """Names with --all, no name, --check of results, an unknown name: exit code 2, no traceback."""
-    for words, told in (
+    for words, reported in (
         (("--all", "race"), "give no names"),
         ((), "say --all"),
         (("races",), "no figure has that name"),
@@ -186,7 +186,7 @@ def test_wrong_words_are_refused_with_a_remedy(tmp_path: Path) -> None:
     ):
         done = typed("figure", *words)
         assert done.exit_code == 2
-        assert told in " ".join(done.stderr.replace("│", " ").split())
+        assert reported in " ".join(done.stderr.replace("│", " ").split())
 
 
 def test_a_file_that_is_no_figure_says_what_it_lacks(
@@ -211,7 +211,7 @@ def draw(stored):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         (FIGURE, "mine.py:6: ZeroDivisionError: division by zero"),
         (FIGURE.replace("1 / 0", "None"), "the stored results hold nothing for figure 'mine'"),
@@ -222,7 +222,7 @@ def draw(stored):
     ids=["draw", "nothing", "import", "syntax", "no figure"],
 )
 def test_a_figure_s_file_that_fails_is_told_with_its_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, reported: str
 ) -> None:
     """Exit code 2, file and line, no traceback."""
     monkeypatch.chdir(tmp_path)
@@ -230,7 +230,7 @@ def test_a_figure_s_file_that_fails_is_told_with_its_line(
     (tmp_path / "experiments" / "mine.py").write_text(text)
     done = typed("figure", "mine")
     assert done.exit_code == 2
-    assert told in " ".join(done.stderr.split())
+    assert reported in " ".join(done.stderr.split())
 
 
 def a_verdict(**changes: object) -> dict[str, object]:

@@ -49,8 +49,8 @@ def test_numbers_of_one_seed_only_are_counted_and_not_compared() -> None:
         found = rows(20)
         for row in found[:refused]:
             row |= {"rate": "", "rate_lo": "", "rate_hi": ""}
-        told = other_seed(rows(20), found, KEYS, Tolerance())
-        assert (told.one_sided, told.compared, told.holds) == (refused, 20 - refused, holds)
+        said = other_seed(rows(20), found, KEYS, Tolerance())
+        assert (said.one_sided, said.compared, said.holds) == (refused, 20 - refused, holds)
 
 
 def test_rows_and_words_are_no_matter_of_chance() -> None:

@@ -81,7 +81,7 @@ def test_a_number_without_an_interval_says_so_and_why() -> None:
 
 
 def test_a_dash_that_is_not_shown_needs_no_reason() -> None:
-    """Only metrics with a column are told about."""
+    """Only metrics with a column are reported about."""
     point = a_point()
     point["metrics"]["other"] = {"mean": None, "ci95": None, "n": 5, "reason": "too few"}
     assert not any("too few" in line for line in printed([point]))
@@ -119,8 +119,8 @@ def test_schemes_whose_sizes_differ_stay_in_one_table() -> None:
         ["a", "1024", "4", "32"],
         ["b", "1024", "4", "128"],
     ]
-    told = "scaled from 32 MiB to 128 MiB per thread; the size before each gives the same within"
-    assert lines[4] == f"{told} 2 %"
+    said = "scaled from 32 MiB to 128 MiB per thread; the size before each gives the same within"
+    assert lines[4] == f"{said} 2 %"
     alike = printed([grown(8, 32, 0.99, scheme="a"), grown(8, 32, 1.004, scheme="b")])
     assert "simulated" not in alike[1]
     assert alike[4] == "scaled from 32 MiB per thread; 8 MiB gives the same within 1 %"
@@ -223,7 +223,7 @@ def test_a_narrow_terminal_breaks_cells_and_cuts_no_digit(
 
 
 def test_measured_numbers_stand_beside_the_simulated() -> None:
-    """Seconds and faults, each with its error; doubt is marked; the source is told."""
+    """Seconds and faults, each with its error; doubt is marked; the source is reported."""
     point = a_point(
         measured={"completion_s": 2.0, "minor_faults": 100.0, "doubtful": "a misprint"},
         error={"completion_s": -0.25, "minor_faults": 0.01},

@@ -15,7 +15,7 @@ def changed(row: int, **cells: str) -> list[Row]:
 
 
 def test_equal_rows_do_not_differ() -> None:
-    """Nothing is told of the very numbers that are expected, in any order."""
+    """Nothing is reported of the very numbers that are expected, in any order."""
     assert differences(EXPECTED, EXPECTED[::-1], KEYS, Tolerance()) == []
 
 
@@ -42,16 +42,16 @@ def test_both_intervals_count(rate: str, fine: bool) -> None:
 
 
 def test_text_must_be_equal_and_numbers_must_stay_known() -> None:
-    """Another verdict, and a number that is not known any more, are told with their row."""
-    told = differences(EXPECTED, changed(1, why="sometimes", rate=""), KEYS, Tolerance(relative=9))
-    assert told == [
+    """Another verdict, and a number that is not known any more, are reported with their row."""
+    said = differences(EXPECTED, changed(1, why="sometimes", rate=""), KEYS, Tolerance(relative=9))
+    assert said == [
         "scheme a, threads 2: rate is empty, expected 200",
         "scheme a, threads 2: why is sometimes, expected never",
     ]
 
 
 def test_rows_and_columns_must_be_there() -> None:
-    """A row too few, one too many, and a column that is gone are told."""
+    """A row too few, one too many, and a column that is gone are reported."""
     found = [{"scheme": "a", "threads": "1", "rate": "100"}, {"scheme": "b", "threads": "1"}]
     assert differences(EXPECTED, found, KEYS, Tolerance()) == [
         "scheme a, threads 2: not drawn any more",

@@ -42,7 +42,7 @@ def results(made: Path, tmp_path: Path) -> Path:
 
 
 def test_status_counts_points_and_runs(results: Path) -> None:
-    """Four points, eight runs of either size; one less and one damaged are told: exit code 1."""
+    """Four points, eight runs of either size; a lost and a damaged one count: exit code 1."""
     assert "quickstart: 4 of 4 points, 16 of 16 runs\n" in typed("status", results).stdout
     runs = sorted(path for path in (results / "runs").iterdir() if path.is_dir())
     shutil.rmtree(runs[0])
@@ -162,8 +162,8 @@ def test_a_study_that_was_stopped_while_growing_says_so(results: Path) -> None:
     found = json.loads(manifest.read_text())
     found["points"] = [point | {"final": False} for point in found["points"] if not point["final"]]
     manifest.write_text(json.dumps(found))
-    told = typed("status", results).stdout
-    assert "0 of 4 points, 8 of 8 runs; 4 points may need larger parts of their file" in told
+    said = typed("status", results).stdout
+    assert "0 of 4 points, 8 of 8 runs; 4 points may need larger parts of their file" in said
     assert "0 of 0 runs; 8 runs of sizes" in typed("export", results).stderr
 
 

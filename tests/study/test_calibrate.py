@@ -167,7 +167,7 @@ def test_parameters_that_the_data_cannot_carry_are_refused(tmp_path: Path) -> No
     said = str(caught.value)
     assert "of these 3 parameters" in said
     assert "'user.random_word' changes less than the measurements scatter" in said
-    assert "'kernel.exception_entry' and 'kernel.exception_exit' cannot be told apart" in said
+    assert "'kernel.exception_entry' and 'kernel.exception_exit' cannot be distinguished" in said
     with pytest.raises(ConfigError, match="3 parameters are too many for 5 fitted cells"):
         check_enough_cells(5, 3)
     check_enough_cells(6, 3)

@@ -23,7 +23,7 @@ TABLE = load_published("fault-around-2014")
 
 
 def test_a_cell_is_named_by_workload_threads_and_order() -> None:
-    """The scheme is told only where it is not the usual one of its order."""
+    """The scheme is reported only where it is not the usual one of its order."""
     assert cell_name(("sequential-read", "no_fault_around", 8, 0)) == "sequential-read:8:0"
     assert cell_name(("w", "radix_walk_trylock", 1, 3)) == "w:1:3"
     assert cell_name(("w", "lock_each_page", 1, 3)) == "w:1:3@lock_each_page"

@@ -145,8 +145,8 @@ def test_a_study_runs_until_it_is_precise_or_capped(tmp_path) -> None:
         assert [point["replications"] for point in found] == [replications] * 2
         met = wanted == "99%"
         assert [point["precision"]["completion_s"]["met"] for point in found] == [met] * 2
-        told = {row["precision_met"] for row in table_rows(document) if row["threads"] == 2}
-        assert told == {"yes" if met else "no"}
+        said = {row["precision_met"] for row in table_rows(document) if row["threads"] == 2}
+        assert said == {"yes" if met else "no"}
     assert rounds[0] == 8
     assert 3 <= len(rounds) <= 5
 

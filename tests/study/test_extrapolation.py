@@ -148,13 +148,13 @@ def test_a_record_tells_its_own_and_few_are_pooled_with_the_literature() -> None
     record = Calibration(data="t", cells=("a",), parameters=("p",), covariance=((0.0,),))
     fitted = MACHINE.model_copy(update={"calibration": record})
     assert growths_of(validation, fitted)[SECONDS].threads == literature
-    told = [
+    said = [
         LeftOut(workload="w", largest=1, threads=threads, cells=3, seconds=0.09)
         for threads in (2, 4, 8)
     ]
-    record = record.model_copy(update={"left_out": tuple(told)})
+    record = record.model_copy(update={"left_out": tuple(said)})
     fitted = MACHINE.model_copy(update={"calibration": record})
-    assert growths_of(validation, fitted)[SECONDS].threads == with_threads(told, SECONDS)
+    assert growths_of(validation, fitted)[SECONDS].threads == with_threads(said, SECONDS)
 
 
 def test_the_literature_is_that_of_the_expected_table() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from dessim.model import Calibration, ConfigError, LeftOut, find, load_machine
 from dessim.study.fidelity.calibration import joined
-from dessim.study.fidelity.fitted_profile import Fitted, fitted_profile
+from dessim.study.fidelity.fitted_profile import Fitted, fitted_profile, rebased
 from dessim.study.fidelity.parameters import value_of
 
 MACHINE = load_machine("ivybridge-ex-4s")
@@ -84,14 +84,26 @@ def test_a_number_that_was_left_out_is_written_behind_the_others(tmp_path: Path)
     assert set(without.splitlines()) - set(text.splitlines()) == {"name: ivybridge-ex-4s"}
 
 
-def test_a_number_without_a_section_is_refused(tmp_path: Path) -> None:
-    """There is no place for it in the file, and the error says so."""
-    text = TEXT[: TEXT.index("\ntlb:")] + TEXT[TEXT.index("\ndevice:") :]
-    machine = load_machine(written(tmp_path, text, "without"))
-    known = machine.provenance | {"tlb.page_walk": MACHINE.provenance["tlb.page_walk"]}
-    machine = machine.model_copy(update={"provenance": known})
-    with pytest.raises(ConfigError, match=r"tlb.page_walk is not in its file"):
-        fitted_profile(text, machine, {"tlb.page_walk": Fitted(1000, None)}, "new", RECORD)
+def test_a_file_with_a_base_gets_what_was_fitted_and_no_more(tmp_path: Path) -> None:
+    """In a section in either style, in a new one, and in one within another; the base is found."""
+    (tmp_path / "below").mkdir()
+    base = written(tmp_path / "below", TEXT, "base")
+    based = "base: ./below/base.yaml\nkernel: {find_vma: 5ns}\nuser:\n  touch_word: 9ns\n"
+    machine = load_machine(written(tmp_path, based, "mine"))
+    paths = ("kernel.rmap", "user.random_word", "tlb.page_walk", "cache_line.rmw_shared.same_l3")
+    numbers = {path: Fitted(value_of(machine, path) + 1, None) for path in paths}
+    record = RECORD.model_copy(
+        update={"parameters": paths, "covariance": tuple((0.1,) * 4 for _ in paths)}
+    )
+    text = fitted_profile(rebased(based, tmp_path), machine, numbers, "new", record)
+    (tmp_path / "elsewhere").mkdir()
+    fitted = load_machine(written(tmp_path / "elsewhere", text))
+    for path in paths:
+        assert value_of(fitted, path) == value_of(machine, path) + 1, path
+        assert fitted.provenance[path].tag == "fitted"
+    own = {path for path, origin in fitted.origins.items() if origin == "new"}
+    assert own == {*paths, "kernel.find_vma", "user.touch_word"}
+    assert str(base) in text
 
 
 def test_a_record_must_fit_its_parameters(tmp_path: Path) -> None:

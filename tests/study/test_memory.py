@@ -36,7 +36,7 @@ def test_a_world_beyond_all_memory_is_estimated_without_building_it(tmp_path: Pa
 
 
 def test_some_memory_is_usable() -> None:
-    """More than nothing, and sizes are told for people."""
+    """More than nothing, and sizes are reported for people."""
     assert usable_bytes() > 0
     assert as_text(PROCESS_BYTES) == "250 MiB"
     assert as_text(5 << 30) == "5.0 GiB"

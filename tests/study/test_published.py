@@ -74,7 +74,7 @@ def test_wrong_lines_are_told_with_their_numbers(
 def test_a_header_without_the_keys_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a row stands for must be told."""
+    """What a row stands for must be said."""
     own_table(tmp_path, monkeypatch, "workload,scheme,seconds\na,b,1\n")
     with pytest.raises(ConfigError, match="the header lacks threads, fault_around_order"):
         load_published("own")

@@ -218,8 +218,8 @@ def test_the_manifest_says_which_size_results_use(tmp_path: Path) -> None:
     assert [(one["simulated_bytes"] // MIB, one["final"]) for one in first] == [(8, False)] * 2
     tally, did = carried_out(rounds, steady)
     entries = manifest_points([job for jobs in did for job in jobs], tally, rounds.growing)
-    told = [(one["index"], one["simulated_bytes"] // MIB, one["final"]) for one in entries]
-    assert sorted(told) == [(0, 8, False), (0, 32, True), (1, 8, False), (1, 32, True)]
+    said = [(one["index"], one["simulated_bytes"] // MIB, one["final"]) for one in entries]
+    assert sorted(said) == [(0, 8, False), (0, 32, True), (1, 8, False), (1, 32, True)]
     assert all(len(one["runs"]) == 6 for one in entries)
 
 
@@ -247,8 +247,8 @@ def test_runs_are_spent_inside_the_bracket_of_a_crossover(
     done = run_request(request, experiment, points, tmp_path / "out", doing(crossing))
     assert list(dict.fromkeys(one["threads"] for one in done.document["points"])) == threads
     [pair] = done.document["comparisons"]
-    [told] = [one for one in pair["crossovers"] if one["metric"] == "pages_mapped_per_s"]
-    [[low, high]] = [one["between"] for one in told["crossovers"]]
+    [said] = [one for one in pair["crossovers"] if one["metric"] == "pages_mapped_per_s"]
+    [[low, high]] = [one["between"] for one in said["crossovers"]]
     assert low < 13 < high
     assert not [n for n in threads if low < n < high]
     assert request.command.endswith(f"--narrow {narrow}") == bool(narrow)

@@ -1,4 +1,4 @@
-"""Long runs first, big ones not beside each other, and a death is not the end of a sweep."""
+"""Long runs first, big ones not side by side, and a death is not the end of a sweep."""
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -92,7 +92,7 @@ def test_long_runs_come_first(jobs: list[Job]) -> None:
 
 
 def test_a_job_that_kills_its_workers_is_given_up_and_the_others_are_done(jobs: list[Job]) -> None:
-    """One poisoned job of eight: five deaths, told as its reason; seven replies."""
+    """One poisoned job of eight: five deaths, reported as its reason; seven replies."""
     poisoned = jobs[5]
     team = Team(lambda job: job is poisoned)
     replies = carried_out(jobs, team)

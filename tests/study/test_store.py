@@ -109,7 +109,7 @@ def test_saving_replaces_what_was_damaged(tmp_path: Path, key: RunKey) -> None:
 def test_what_is_no_directory_is_damaged_and_replaced(
     tmp_path: Path, key: RunKey, link: bool
 ) -> None:
-    """A file or a broken link in the place of a run is told, not passed over, and makes room."""
+    """A file or a broken link in the place of a run is reported and makes room."""
     store = Store(tmp_path)
     if link:
         store.path(key).symlink_to(tmp_path / "nowhere")

@@ -80,7 +80,7 @@ def test_chains_lead_to_the_one_who_works() -> None:
 
 
 def test_a_recording_that_was_cut_off_says_so() -> None:
-    """Only the beginning is told, and it adds up as well."""
+    """Only the beginning is reported, and it adds up as well."""
     found = blame_of(a_point(), limit=300)
     assert not found["complete"]
     assert sum(row["waiting_ps"] for row in found["by_kind"]) == found["waiting_ps"]

@@ -209,7 +209,7 @@ class Crossing:
     A store waits for a load by a full barrier, by a release, by an acquire, by dropping a spinlock
     and taking another, by going to the same word, or if it is only carried out because of what was
     loaded (``ppo`` in the model). What others do with the store must come back to the load: else
-    nobody can tell. A lock under which one task stores and another loads orders all before the one
+    nobody sees it. A lock under which one task stores and another loads orders all before the one
     and all behind the other.
     """
 

@@ -103,7 +103,7 @@ def explore(
         Most states.
     symmetry : bool
         Whether of states that only differ in which thread is which one is enough. A search for
-        livelock never uses that, since it must tell threads apart.
+        livelock never uses that, since it must distinguish threads.
 
     Raises
     ------

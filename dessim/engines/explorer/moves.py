@@ -145,7 +145,7 @@ def look_up(w: World, x: int, task: int) -> int:
     """Carry out what belongs to the lookup of a page behind its first step; return 1 if it got it.
 
     Finding a page in the page cache and taking a reference is one move: Linux takes the reference
-    only if the count is not zero, then looks at the slot again and starts anew if it changed
+    only if the count is not zero, then looks at the slot again and starts again if it changed
     (``find_get_page``), so that both are true at one instant.
     """
     t = w[H_TASK] + task * T_WORDS

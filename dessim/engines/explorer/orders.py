@@ -12,7 +12,7 @@ from dessim.kernel.ops import OP_ADD, OP_STOP, OP_WHEN_FLAGS, OPERATIONS
 
 @dataclass(frozen=True)
 class Rules:
-    """What is explored, beside the programs.
+    """What is explored, apart from the programs.
 
     Attributes
     ----------

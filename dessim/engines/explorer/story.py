@@ -103,7 +103,7 @@ class Walk:
         return tuple([self.fired] * bool(self.fired) + names)
 
 
-def tell(small: Small, schedule: Sequence[int]) -> list[StoryLine]:
+def lines_of(small: Small, schedule: Sequence[int]) -> list[StoryLine]:
     """Return what happens in a schedule, step by step.
 
     Raises

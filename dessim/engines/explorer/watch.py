@@ -55,7 +55,7 @@ def inspect_page(w: World, x: int, page: int, rest: int) -> int:
     """Return the properties that a page violates, one bit each.
 
     A count that is still on its way counts for what its task has done: with delayed stores memory
-    alone may show a pte before its count, and nobody who holds the locks can tell.
+    alone may show a pte before its count, and nobody who holds the locks can see it.
     """
     record = page_at(w, page)
     mapcount = w[record + P_MAPCOUNT]

@@ -6,7 +6,7 @@ cost say how long it lasts, and a word in ``alphabet`` if programs use it. A new
 and its line below. ``operation.Operation`` says what a row can hold.
 
 The number of an operation is its position: families in the order of the imports below, which is
-why they are not sorted. Groups are contiguous: ``steps.step`` tells them apart by their last
+why they are not sorted. Groups are contiguous: ``steps.step`` distinguishes them by their last
 operations.
 """
 

@@ -11,7 +11,7 @@ RELEASES = about.Order(lay.IS_UNLOCK_SPIN)
 
 
 def _own_tables(which: int, _: int) -> int:
-    """Return who sees a lock: nobody, if it is one of page tables, and they are one's own."""
+    """Return who sees a lock: nobody, if it protects page tables of one task alone."""
     own = which in (lay.LOCK_PTL, lay.LOCK_PAGE_TABLE)
     return OWN_TABLES if own else lay.PRIVATE_NEVER
 

@@ -1,4 +1,4 @@
-"""Who holds what: followed from event to event, beside the kernel."""
+"""Who holds what: followed from event to event, outside the kernel."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def drift_of(runs: Sequence[Sequence[float]], tolerance: float = TOLERANCE) -> D
 
     Source
     ------
-    Halves beside each other: L. Schruben, H. Singh, L. Tierney, *Optimal tests for initialization
+    Halves side by side: L. Schruben, H. Singh, L. Tierney, *Optimal tests for initialization
     bias in simulation output*, Oper. Res. 31, 1983; here over replications instead of an estimate
     of the variance inside one run.
     """

@@ -14,7 +14,7 @@ CONFIDENCE = 0.95
 AT_BOUND = 0.01
 """A fitted value this near to an end of its range, as a share of the range, is at its bound."""
 ALIKE = 0.95
-"""Two parameters whose estimates are correlated more than this cannot be told apart."""
+"""Two parameters whose estimates are correlated more than this cannot be distinguished."""
 TOLERANCE = 5e-3
 """Relative change of cost or parameters below which the search ends: simulated counts are whole
 numbers, and a finer search would follow their noise."""
@@ -155,7 +155,7 @@ def summary(
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What a Jacobian says the data can tell.
+    """What a Jacobian says the data determine.
 
     Attributes
     ----------
@@ -181,7 +181,7 @@ class Knowledge:
         return sum(value >= 1 for value in self.strength)
 
     def alike(self) -> list[tuple[int, int, float]]:
-        """Pairs that cannot be told apart, with their correlations, the strongest first."""
+        """Pairs that cannot be distinguished, with their correlations, the strongest first."""
         n = len(self.norms)
         pairs = [(i, j, float(self.correlations[i, j])) for i, j in combinations(range(n), 2)]
         return sorted((p for p in pairs if abs(p[2]) > ALIKE), key=lambda p: -abs(p[2]))
@@ -192,7 +192,7 @@ class Knowledge:
 
 
 def knowledge(jacobian: Matrix, half_ranges: Sequence[float]) -> Knowledge:
-    """What residuals with this Jacobian can tell about parameters with these ranges.
+    """What residuals with this Jacobian determine about parameters with these ranges.
 
     Parameters
     ----------
@@ -217,7 +217,7 @@ def knowledge(jacobian: Matrix, half_ranges: Sequence[float]) -> Knowledge:
 def correlations(jacobian: Matrix) -> Matrix:
     """Correlations of estimates from a Jacobian, as if none were at its bound.
 
-    Where columns depend on each other, those that take part are told as fully correlated.
+    Where columns depend on each other, those that take part are reported as fully correlated.
     """
     norms = np.linalg.norm(jacobian, axis=0)
     known = norms > 0

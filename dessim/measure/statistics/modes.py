@@ -23,7 +23,7 @@ LEAST_FACTOR = 1.1
 CRITICAL = ((5, 10.4), (6, 6.9), (8, 5.3), (10, 4.5), (15, 3.65), (20, 3.3), (30, 3.0), (40, 2.9))
 """Number of runs, and the gap, in standard deviations of the greater part, that one of 20 sets of
 runs with one mode exceeds. The runs are drawn from the Gumbel distribution, whose skew (1.14) is
-that of the worst unimodal point that was looked at; `tests/measure/test_modes.py` finds it anew."""
+that of the worst unimodal point that was looked at; `tests/measure/test_modes.py` finds it."""
 FAR = 8.0
 """Robust standard deviations from the median from which on a run is of another kind, gap or not."""
 FEWEST_FOR_FAR = 10

@@ -108,7 +108,7 @@ def _coefficient(values: Sequence[float]) -> IntervalEstimate:
 
 
 def _peak(solved: Sequence[Sequence[float]]) -> IntervalEstimate:
-    """Threads at the peak of the USL, or why there is none to tell."""
+    """Threads at the peak of the USL, or why there is none."""
     peaks = [peak_threads(sigma, kappa) for _, sigma, kappa in solved]
     known = [peak for peak in peaks if peak is not None]
     if len(known) == len(peaks):

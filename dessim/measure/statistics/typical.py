@@ -3,7 +3,7 @@
 A run is the unit. Half of all runs of a point have a smaller value than its median, half a greater
 one, whatever their distribution: skewed, of two modes, or with a collapse in one run of thirteen.
 The mean over runs is not like that. Where one run in thirteen takes twenty times as long, five
-replications usually show none, and no method can tell the mean from them: docs/statistics.md.
+replications usually show none, and no method can estimate the mean from them: docs/statistics.md.
 """
 
 from __future__ import annotations

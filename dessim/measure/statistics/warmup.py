@@ -20,7 +20,7 @@ def mser5(series: Sequence[float]) -> int | None:
     -------
     int or None
         A multiple of 5; None if the best cut lies in the second half: then the series is too short
-        to tell warm-up from the rest.
+        to separate warm-up from the rest.
 
     Source
     ------

@@ -57,7 +57,7 @@ def ticket_lock(
         What one more waiter adds to a hand-over: c / 2, where c is the time of a read of the line.
     transfer : float, time, >= 0, optional
         What the next holder itself adds; left out: as much as any other waiter, as in the paper.
-        The simulator's machines tell the two apart.
+        The simulator's machines distinguish the two.
 
     Source
     ------

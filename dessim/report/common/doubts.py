@@ -51,7 +51,7 @@ AVERAGES = {
 """Steady rate -> the average of the whole run, which is reported where there is no such rate."""
 MAX_NAMED, MAX_MIXTURES = 5, 12
 ROUGH_PPM = 990_000
-"""Rank from which on quantiles of two sizes are told apart from other metrics."""
+"""Rank from which on quantiles of two sizes are kept apart from other metrics."""
 
 
 def flags_of(point: Point) -> list[str]:
@@ -70,7 +70,7 @@ def is_marked(point: Point) -> bool:
 
 
 def telling_flags(points: Sequence[Point]) -> set[str]:
-    """Flags that belong beside each point: those of marked points, and what not all of them have.
+    """Flags that belong next to each point: those of marked points, and what not all of them have.
 
     What all points have alike is said once, in a line (``flag_lines``).
     """

@@ -9,7 +9,7 @@ from dessim.metrics import BY_NAME, NS, SECONDS, Metric
 
 UNKNOWN = "–"  # noqa: RUF001 - a dash that cannot be read as a sign
 NO_INTERVAL = "±?"
-"""Beside a number that runs give, but whose interval they do not support."""
+"""Next to a number that runs give, but whose interval they do not support."""
 LOPSIDED_SHARE, LOPSIDED_RATIO = 1 / 3, 0.02
 """How far the ends of an interval may lie from those that a ± says: of its half-width, and of the
 number. What is further off is printed as an interval."""
@@ -82,19 +82,19 @@ def plus_minus(estimate: dict[str, Any]) -> str:
     return "±<1%" if relative < 0.01 else f"±{relative * 100:.0f}%"
 
 
-def interval(ci95: Sequence[float], form: Callable[[float], str], beside: str = "") -> str:
+def interval(ci95: Sequence[float], form: Callable[[float], str], mean_text: str = "") -> str:
     """Both ends of an interval: `[1.20us, 3.40us]`.
 
     Parameters
     ----------
     ci95 : sequence of float, shape (2,)
     form : callable
-    beside : str
+    mean_text : str
         The number before it, as text: a unit that all three have is not said again.
     """
     ends = [form(end) for end in ci95]
-    units = {text.lstrip("-0123456789.") for text in (*ends, beside)}
-    if beside and len(units) == 1 and (unit := units.pop()).isalpha():
+    units = {text.lstrip("-0123456789.") for text in (*ends, mean_text)}
+    if mean_text and len(units) == 1 and (unit := units.pop()).isalpha():
         ends = [end.removesuffix(unit) for end in ends]
     return f"[{ends[0]}, {ends[1]}]"
 

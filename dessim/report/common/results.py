@@ -47,7 +47,7 @@ class Panel:
     Attributes
     ----------
     title : str
-        What tells it from the other panels; empty if it is the only one.
+        What distinguishes it from the other panels; empty if it is the only one.
     points : tuple of dict
         Each with its place in the results as ``index``.
     """
@@ -184,7 +184,7 @@ def _methods(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _distinguishing(keys: list[tuple[str, ...]]) -> list[str]:
-    """Short titles: as many words of the keys as are needed to tell them apart."""
+    """Short titles: as many words of the keys as are needed to distinguish them."""
     words = max((len(key) for key in keys), default=0)
     for n in range(words + 1):
         titles = [key[:n] for key in keys]

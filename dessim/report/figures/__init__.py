@@ -2,7 +2,7 @@
 
 A figure's file has ``draw(results)``, which returns a ``Drawing``, or None if the results hold
 nothing for it. Every figure is written as PDF, SVG and PNG with its numbers as CSV and its caption
-as text beside it, all under one name. The same results give the same bytes.
+as text next to it, all under one name. The same results give the same bytes.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def draw(results: Results, name: str) -> Drawing | None:
 
 
 def check_names(wanted: Sequence[str], known: Sequence[str]) -> None:
-    """Refuse names of figures that do not exist, and tell the nearest.
+    """Refuse names of figures that do not exist, and suggest the nearest.
 
     Raises
     ------

@@ -31,7 +31,7 @@ from dessim.report.page.warnings import kinds_of, warnings_of
 
 HERE = Path(__file__).parent
 SURROUNDINGS = ("python", "system", "numpy", "scipy", "llvmlite", "simpy", "pydantic", "PyYAML")
-"""What a stored run tells of what made it (``study.runner``)."""
+"""What a stored run says about what made it (``study.runner``)."""
 Entry = dict[str, Any]
 
 
@@ -43,7 +43,7 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
     folder : Path
         Where `dessim run` put them.
     out : Path, optional
-        The file; left out: `report.html` beside them.
+        The file; left out: `report.html` next to them.
 
     Returns
     -------
@@ -173,7 +173,7 @@ def _surroundings(folder: Path) -> dict[str, str]:
 
 
 def _digests(path: Path) -> list[Any]:
-    """Names of the runs that a sweep's manifest tells; none if they are damaged."""
+    """Names of the runs that a sweep's manifest lists; none if they are damaged."""
     with suppress(ValueError, KeyError, TypeError):
         manifest = _json(path)
         return [digest for point in (manifest or {})["points"] for _, digest in point["runs"]]

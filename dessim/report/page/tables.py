@@ -137,7 +137,7 @@ def _mean(point: Point, metric: str) -> float:
 
 
 def _varied(points: Sequence[Point]) -> list[tuple[str, Callable[[Point], str]]]:
-    """Columns of what differs between points, beside scheme, threads and order."""
+    """Columns of what differs between points, other than scheme, threads and order."""
     found: list[tuple[str, Callable[[Point], str]]] = []
     for key in ("workload", "machine"):
         if len({point[key] for point in points}) > 1:

@@ -3,7 +3,7 @@
 The folder is the registry. A figure's file holds
 
 * ``NEEDS``: experiment, or file below the results folder -> command that makes it;
-* ``KEYS``: columns that tell the rows of its numbers apart;
+* ``KEYS``: columns that distinguish the rows of its numbers;
 * ``TOLERANCE``: how far each number may be from the expected one (`expected/NAME.csv`);
 * ``draw(stored)``: returns a ``Drawing``;
 * if wanted, ``checked(rows)``: the numbers to compare, where they are not the very ones drawn.
@@ -61,7 +61,7 @@ class FigureFileError(UserError):
 
 @contextmanager
 def _blaming(path: Path) -> Iterator[None]:
-    """Tell file and line of whatever a figure's file may raise; errors of its results pass."""
+    """Name file and line of whatever a figure's file may raise; errors of its results pass."""
     try:
         yield
     except (UserError, OSError):
@@ -327,7 +327,7 @@ def load(name: str) -> PaperFigure:
 
 
 def check_needs(figures: Sequence[PaperFigure], stored: Stored) -> None:
-    """Refuse figures whose results are not there, and tell the commands that make them.
+    """Refuse figures whose results are not there, and name the commands that make them.
 
     Raises
     ------

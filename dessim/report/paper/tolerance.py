@@ -1,4 +1,4 @@
-"""Numbers of a figure beside expected ones."""
+"""Numbers of a figure compared with expected ones."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class SeedCheck:
-    """Numbers of another seed beside the expected ones.
+    """Numbers of another seed compared with the expected ones.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ def differences(
     ----------
     expected, found : sequence of dict
     keys : sequence of str
-        Columns that tell rows apart. Columns that end in `_lo` or `_hi` are intervals, which are
+        Columns that distinguish rows. Columns that end in `_lo` or `_hi` are intervals, which are
         not compared themselves; of the others, numbers may differ by the tolerance, text may not.
     tolerance : Tolerance
 

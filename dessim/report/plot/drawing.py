@@ -17,7 +17,7 @@ class UnknownFigureError(UserError):
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure with what is written beside it.
+    """A figure with what is written next to it.
 
     Attributes
     ----------

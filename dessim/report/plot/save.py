@@ -15,7 +15,7 @@ from dessim.report.plot.drawing import Drawing
 
 
 def _metadata(name: str, caption: str) -> dict[str, dict[str, Any]]:
-    """What each form tells about itself: the caption travels along, and nothing tells the time."""
+    """Metadata of each form: the caption is in the file, and nothing says the time."""
     return {
         "pdf": {"Title": name, "Subject": caption, "CreationDate": None, "ModDate": None},
         "svg": {"Title": name, "Description": caption, "Date": None},

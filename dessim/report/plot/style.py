@@ -1,4 +1,4 @@
-"""How figures look: colours that colour-blind readers tell apart, with markers and dashes."""
+"""How figures look: colours that colour-blind readers can distinguish, with markers and dashes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_TICKS = 8
 LEGEND_LINE_IN = 0.14
 """Height of a line of a legend, inches: 7 pt letters with their spacing."""
 INCHES_A_LETTER, TITLE_MARGIN_IN = 0.055, 0.35
-"""Of a title: 8 pt letters, and what the axis labels beside a panel take."""
+"""Of a title: 8 pt letters, and what the axis labels against a panel take."""
 
 
 def paper_style() -> AbstractContextManager[None]:
@@ -76,7 +76,7 @@ def grid(
 def entitle(ax: Axes, text: str) -> None:
     """Put a title over a panel, in as many lines as its width asks for.
 
-    Of a swept key the last part is enough: the whole of it is in the data beside the figure.
+    Of a swept key the last part is enough: the whole of it is in the data next to the figure.
     """
     short = re.sub(r"\b(?:machine|workload)(?:\.\w+)*\.(\w+ )", r"\1", text)
     spec = ax.get_subplotspec()

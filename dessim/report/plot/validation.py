@@ -38,7 +38,7 @@ def draw_validation(document: Entry, out: Path) -> list[Path]:
 
 
 def draw_curves(document: Entry, out: Path) -> list[Path]:
-    """Draw published curves beside simulated ones, a panel each.
+    """Draw published and simulated curves, a panel each.
 
     Parameters
     ----------

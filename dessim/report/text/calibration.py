@@ -14,7 +14,7 @@ Entry = dict[str, Any]
 
 
 def print_calibration(document: Entry, file: TextIO | None = None) -> None:
-    """Print the fitted numbers, what the data cannot tell apart, and the cross-validation.
+    """Print the fitted numbers, what the data cannot distinguish, and the cross-validation.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def print_calibration(document: Entry, file: TextIO | None = None) -> None:
 
 
 def print_knowledge(document: Entry, file: TextIO | None = None) -> None:
-    """Print what the data can tell about parameters that were not fitted.
+    """Print what the data determine about parameters that were not fitted.
 
     Parameters
     ----------

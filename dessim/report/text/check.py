@@ -41,7 +41,7 @@ def option_words(row: dict[str, Any]) -> str:
 
 
 def silent_text(names: Sequence[str]) -> str:
-    """Return the sentence about schemes of one's own that promise nothing."""
+    """Return the sentence about Your own schemes that promise nothing."""
     many = len(names) > 1
     return (
         f"{', '.join(names)} promise{'' if many else 's'} nothing (PROMISES):"

@@ -1,4 +1,4 @@
-"""Two schemes beside each other, as the kernel test robot prints them."""
+"""Two schemes side by side, as the kernel test robot prints them."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ COMPARED = columns_of(View.RESULTS)
 
 
 def summary_lines(document: dict[str, Any], width: int = PIPE_WIDTH) -> Iterator[str]:
-    """What a run says about its schemes: each beside the first one, at every number of threads.
+    """Compare each scheme of a run with the first one, at every number of threads.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ from dessim.report.text.table import new_table, print_fitting, title_of
 
 Entry = dict[str, Any]
 SIDE_BY_SIDE = 4
-"""Points beside each other in one table."""
+"""Points side by side in one table."""
 NO_EFFECT = 1e-9
 
 

@@ -17,7 +17,7 @@ GAP = 2
 
 
 def title_of(point: Entry) -> str:
-    """One line that tells a point from others."""
+    """One line that distinguishes a point from others."""
     words = [
         scheme_of(point),
         threads_word(point["threads"]),

@@ -125,7 +125,7 @@ def _shown(document: dict[str, Any]) -> tuple[Metric, ...]:
 def _groups(points: list[Point]) -> Iterator[tuple[str, list[Point]]]:
     """Points of one workload, machine and set of other parameters, under their heading.
 
-    Sizes are no part of it: `simulate: auto` gives each scheme its own, and schemes belong beside
+    Sizes are no part of it: `simulate: auto` gives each scheme its own, and schemes belong next to
     each other.
     """
     groups: dict[str, list[Point]] = {}

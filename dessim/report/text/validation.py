@@ -1,4 +1,4 @@
-"""Measured beside simulated, as text."""
+"""Measured and simulated, as text."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def print_validation(document: Entry, file: TextIO | None = None) -> None:
 
 
 def print_curves(document: Entry, file: TextIO | None = None) -> None:
-    """Print published curves beside simulated ones: a table each, then the errors.
+    """Print published and simulated curves: a table each, then the errors.
 
     Parameters
     ----------

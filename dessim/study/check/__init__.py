@@ -30,7 +30,7 @@ from dessim.study.check.verdicts import (
     replay_on_reference,
     setup_of,
     small_world_of,
-    told,
+    story,
 )
 
 __all__ = [
@@ -58,6 +58,6 @@ __all__ = [
     "shipped_actors",
     "short_name",
     "small_world_of",
+    "story",
     "task_names",
-    "told",
 ]

@@ -34,7 +34,7 @@ class Scope:
     actor : str
         One of `actors`.
     actor_options : tuple of (str, value)
-        Options of the actor that differ from its defaults; `beside` sets them.
+        Options of the actor that differ from its defaults; `against` sets them.
     threads : int, 1..3
     tables : str
         ``shared``: one page table for all threads; ``own``: a process each.
@@ -65,7 +65,7 @@ class Scope:
     split_lookup: bool = False
 
     def with_scheme(self, **options: Option) -> Scope:
-        """Return the scope with options of its scheme, beside those that it has.
+        """Return the scope with options of its scheme, in addition to those that it has.
 
         Raises
         ------
@@ -76,7 +76,7 @@ class Scope:
         kept = _chosen(registry.load(self.scheme), chosen)
         return replace(self, scheme_options=kept)
 
-    def beside(self, actor: str = "", **options: Option) -> Scope:
+    def against(self, actor: str = "", **options: Option) -> Scope:
         """Return the scope with another actor, or with options of the one that it has.
 
         Raises
@@ -124,7 +124,7 @@ def actors() -> list[str]:
 
 
 def shipped_actors() -> list[str]:
-    """Return the short names of the actors that come along."""
+    """Return the short names of the actors that ship with dessim."""
     shipped = [one.name for one in registry.listed("ACTOR") if not one.own and not one.problem]
     return list(map(short_name, shipped))
 
@@ -191,7 +191,7 @@ def task_names(scope: Scope) -> list[str]:
 
 
 def core_scopes(name: str) -> list[Scope]:
-    """Return the scopes of a scheme in the core table: beside every way to unmap.
+    """Return the scopes of a scheme in the core table: against every way to unmap.
 
     A scheme that promises nothing is shown with one thread, too, and with each of its repairs.
     """
@@ -199,8 +199,8 @@ def core_scopes(name: str) -> list[Scope]:
     plain = Scope(name)
     actor = actor_of(plain.actor)
     assert actor is not None
-    ways = [plain.beside(unmap_retry=retry) for retry in actor.choices["unmap_retry"]]
-    ways += [plain.beside(walk=walk) for walk in actor.choices["walk"][1:]]
+    ways = [plain.against(unmap_retry=retry) for retry in actor.choices["unmap_retry"]]
+    ways += [plain.against(walk=walk) for walk in actor.choices["walk"][1:]]
     repaired = [way.with_scheme(**repair) for repair in scheme.repairs for way in ways]
     crowds = (2,) if scheme.promises else (1, 2)
     return [replace(way, threads=threads) for threads in crowds for way in (*ways, *repaired)]

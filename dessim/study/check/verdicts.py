@@ -187,7 +187,7 @@ def check(
     return Checked(scope, tuple(verdicts), made)
 
 
-def told(small: Any, schedule: str) -> list[Any]:
+def story(small: Any, schedule: str) -> list[Any]:
     """Return the lines of a written schedule: task, text, properties violated.
 
     Raises
@@ -195,9 +195,9 @@ def told(small: Any, schedule: str) -> list[Any]:
     ScopeError
         If it cannot be read, or a step of it is not possible.
     """
-    from dessim.engines.explorer.story import read_schedule, tell
+    from dessim.engines.explorer.story import lines_of, read_schedule
 
-    return tell(small, read_schedule(small, schedule))
+    return lines_of(small, read_schedule(small, schedule))
 
 
 def replay_on_reference(small: Any, schedule: str) -> dict[str, int]:
@@ -227,7 +227,7 @@ def explore_core(
     -------
     list of Checked
     dict
-        Schemes of one's own that cannot be explored, with what is wrong with them: they stop
+        Your own schemes that cannot be explored, with what is wrong with them: they stop
         nobody else.
     """
     listed = registry.listed("SLOW_PATH")

@@ -75,7 +75,7 @@ def _sum(parts: dict[str, float | None]) -> float | None:
 BLAME_SPANS = 300_000
 """Spans from which blame is made if nothing else is asked for: some ten seconds."""
 TOP = 20
-"""Chains and single locks or lines that are told."""
+"""Chains and single locks or lines that are reported."""
 
 
 def blame_of(point: Point, limit: int = BLAME_SPANS) -> Entry:
@@ -85,7 +85,7 @@ def blame_of(point: Point, limit: int = BLAME_SPANS) -> Entry:
     ----------
     point : Point
     limit : int
-        Spans after which recording ends: then only the beginning of the run is told.
+        Spans after which recording ends: then only the beginning of the run is reported.
 
     Returns
     -------

@@ -97,7 +97,7 @@ def values_of(
 
 
 def place_of(point: Point) -> Entry:
-    """What tells a point from others, as results carry it."""
+    """What distinguishes a point from others, as results carry it."""
     return {
         "point": label_of(point),
         "scheme": point.scheme.name,

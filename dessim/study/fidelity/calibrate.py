@@ -3,7 +3,7 @@
 Residuals are logarithms of simulated over measured, in units of the spread that such measurements
 have from run to run; every evaluation draws the same random numbers, so that differences come from
 the parameters alone. Evaluations are ordinary runs: they are in the store, so that an interrupted
-fit, started again, takes the same steps without computing them anew.
+fit, started again, takes the same steps without computing them again.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class FitProblem:
     with_faults : bool
         Whether excess faults are fitted, too.
     on_evaluation : callable
-        Told about every evaluation.
+        Called with every evaluation.
     """
 
     points: list[Point]
@@ -197,7 +197,7 @@ def check_carried(known: Knowledge, parameters: Sequence[Parameter]) -> None:
     Raises
     ------
     ConfigError
-        It names those that cannot be told apart, and those that hardly change anything.
+        It names those that cannot be distinguished, and those that hardly change anything.
     """
     if known.carried >= len(parameters):
         return
@@ -207,9 +207,9 @@ def check_carried(known: Knowledge, parameters: Sequence[Parameter]) -> None:
 
 
 def unclear(known: Knowledge, parameters: Sequence[Parameter]) -> list[str]:
-    """What the data cannot tell, in sentences."""
+    """What the data do not determine, in sentences."""
     words = [
-        f"'{parameters[i].name}' and '{parameters[j].name}' cannot be told apart"
+        f"'{parameters[i].name}' and '{parameters[j].name}' cannot be distinguished"
         f" (correlation {value:+.3f})"
         for i, j, value in known.alike()
     ]
@@ -219,7 +219,7 @@ def unclear(known: Knowledge, parameters: Sequence[Parameter]) -> list[str]:
 
 
 def knowledge_at(problem: FitProblem, x: Sequence[float]) -> Knowledge:
-    """What the data can tell about the parameters near a point."""
+    """What the data determine about the parameters near a point."""
     jacobian = problem.jacobian(np.asarray(x, float))
     return knowledge(jacobian, [parameter.half_range for parameter in problem.parameters])
 

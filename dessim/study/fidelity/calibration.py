@@ -56,7 +56,7 @@ def joined(earlier: Calibration | None, new: Calibration) -> Calibration:
 
     Each fit may have parameters of its own: those of the earlier one that were not fitted again
     keep their covariance, and are taken as independent of the new ones. Cells of both are fitted
-    cells. What a cross-validation found stays until another one finds it anew.
+    cells. What a cross-validation found stays until another one finds it again.
     """
     if earlier is None or earlier.data != new.data:
         return new
@@ -106,7 +106,7 @@ def document_of(
     problem : FitProblem
     found : Fit
     before, after : Knowledge
-        What the data can tell at the profile's own values, and at the fitted ones.
+        What the data determine at the profile's own values, and at the fitted ones.
     folds : sequence of (int, list of dict)
         Of a cross-validation; empty without.
     name : str
@@ -185,7 +185,7 @@ def _number(number: Number, centre: float, half: float | None) -> Entry:
 
 
 def knowledge_entry(known: Knowledge, parameters: Sequence[Parameter]) -> Entry:
-    """What the data can tell, as part of a document."""
+    """What the data determine, as part of a document."""
     return {
         "carried": known.carried,
         "strength": list(known.strength),
@@ -221,13 +221,13 @@ def _fold(threads: int, cells: Sequence[Entry]) -> Entry:
 
 
 def sensitivity_of(problem: FitProblem) -> Entry:
-    """What the data can tell about parameters at the profile's own values, without a fit.
+    """What the data determine about parameters at the profile's own values, without a fit.
 
     Returns
     -------
     dict
         JSON-able: for each parameter its elasticities (relative change of a cell's seconds for one
-        of the parameter) and its strength; correlations and what cannot be told apart.
+        of the parameter) and its strength; correlations and what cannot be distinguished.
     """
     import numpy as np
 

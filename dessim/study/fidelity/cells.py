@@ -190,7 +190,7 @@ def points_of(
     for key in keys:
         try:
             points.append(_point(key, templates))
-        except ConfigError as error:  # of a workload's file: it tells its own place
+        except ConfigError as error:  # of a workload's file: it names its own place
             problems += error.problems
         except ValueError as error:
             place = (places or {}).get(key, Place(Source(cell_name(key))))

@@ -58,7 +58,7 @@ LITERATURE = tuple(
     )
 )
 """Drifts of ivybridge-ex-4s, where nothing is fitted, in the table of 2014: for profiles whose
-record does not tell their own, and pooled with too few others."""
+record does not give their own, and pooled with too few others."""
 LITERATURE_ORDERS = {
     SECONDS: (0.005228, 0.003289, 0.017035, 0.004771, 0.000278, 0.002891, 0.003042),
     FAULTS: (0.000012, 0.006950, 0.008344, 0.059139, 0.011307, 0.000013, 0.000001),
@@ -263,7 +263,7 @@ def growths_of(validation: Entry, machine: Machine) -> dict[str, Growths]:
     validation : dict
         Of the machine, on all measured cells.
     machine : Machine
-        If it was calibrated, its record tells what fits to few threads got wrong with more.
+        If it was calibrated, its record shows what fits to few threads got wrong with more.
     """
     cells = validation["cells"] if machine.calibration is None else []
     own = splits(cells) if machine.calibration is None else machine.calibration.left_out or ()

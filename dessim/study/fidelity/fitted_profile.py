@@ -1,7 +1,7 @@
 """Write a calibrated profile: the old file, with the fitted numbers in their places.
 
 Everything that was not fitted stays as it was written, comments included. A fitted number keeps its
-source and range, its note tells the interval and what it was before.
+source and range, its note gives the interval and what it was before.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from dessim.model import Calibration, ConfigError, LeftOut, Machine
-from dessim.model.errors import Place, Problem, Source
+from dessim.model import Calibration, LeftOut, Machine
+from dessim.model.locate import find_from, is_path
 from dessim.study.fidelity.parameters import as_text, value_of
 
 _BEFORE = re.compile(r"\bwas (.*)\Z", re.DOTALL)
@@ -51,25 +52,18 @@ def fitted_profile(
     name : str
         Of the new profile.
     record : Calibration
-
-    Raises
-    ------
-    ConfigError
-        If neither a number nor a section for it stands in the file.
     """
     root = yaml.compose(text, Loader=yaml.SafeLoader)
-    edits = []
+    edits, sections = [], dict[str, Any]()
     for path, fitted in numbers.items():
-        *way, key = path.split(".")
-        node, entry = _node(root, [*way, key]), _entry(machine, path, fitted)
+        way, entry = path.split("."), _entry(machine, path, fitted)
+        node = _node(root, way)
         if node is not None:
             edits.append((*_extent(node), entry))
-            continue
-        section = _node(root, way)
-        if not isinstance(section, yaml.MappingNode) or section.flow_style or not section.value:
-            raise ConfigError([Problem(Place(Source(machine.name)), f"{path} is not in its file")])
-        end, indent = _extent(section)[1], " " * section.value[0][0].start_mark.column
-        edits.append((end, end, f"\n{indent}{key}: {entry}"))  # left out: it goes behind the others
+        elif isinstance(_node(root, way[:1]), yaml.MappingNode):
+            edits.append(_behind(root, way, entry))
+        else:
+            _put(sections, way, entry)
     own = _node(root, ["name"])
     if own is not None:
         edits.append((*_extent(own), name))
@@ -79,7 +73,56 @@ def fitted_profile(
     for begin, end, new in sorted(edits, reverse=True):
         text = text[:begin] + new + text[end:]
     head = "" if own is not None else f"name: {name}\n"
-    return f"{head}{text.rstrip()}\n\n{_record(record)}"
+    added = f"\n\n{_block(sections)}" if sections else ""
+    return f"{head}{text.rstrip()}{added}\n\n{_record(record)}"
+
+
+def _behind(root: Any, way: list[str], entry: str) -> tuple[int, int, str]:
+    """The edit that puts a number which a file leaves out behind the others of its section."""
+    depth = max(n for n in range(len(way)) if _node(root, way[:n]) is not None)
+    section, left = _node(root, way[:depth]), way[depth:]
+    text = (
+        "".join(f"{key}: {{" for key in left[:-1]) + f"{left[-1]}: {entry}" + "}" * (len(left) - 1)
+    )
+    if section.flow_style:
+        end = section.end_mark.index - 1
+        return end, end, f", {text}" if section.value else text
+    end, indent = _extent(section)[1], " " * section.value[0][0].start_mark.column
+    return end, end, f"\n{indent}{text}"
+
+
+def _put(sections: dict[str, Any], way: list[str], entry: str) -> None:
+    for key in way[:-1]:
+        sections = sections.setdefault(key, {})
+    sections[way[-1]] = entry
+
+
+def _block(sections: Mapping[str, Any], indent: str = "") -> str:
+    """Sections that a file with a base does not have itself."""
+    lines = []
+    for key, value in sections.items():
+        inner = value if isinstance(value, str) else f"\n{_block(value, indent + '  ')}"
+        lines.append(f"{indent}{key}:{' ' if isinstance(value, str) else ''}{inner}")
+    return "\n".join(lines)
+
+
+def rebased(text: str, folder: Path) -> str:
+    """The text of a profile whose base is found from any folder.
+
+    Parameters
+    ----------
+    text : str
+    folder : pathlib.Path
+        In which the profile lies.
+    """
+    node = _node(yaml.compose(text, Loader=yaml.SafeLoader), ["base"])
+    if node is None or not is_path("machines", node.value):
+        return text
+    path = find_from("machines", node.value, folder)
+    if path is None:
+        return text  # it cannot be loaded either, and that says why
+    begin, end = _extent(node)
+    return f"{text[:begin]}{json.dumps(str(path.resolve()), ensure_ascii=False)}{text[end:]}"
 
 
 def _pair(node: Any, key: str) -> tuple[Any, Any] | None:
@@ -162,7 +205,7 @@ def _record(record: Calibration) -> str:
 
 
 def _left_out(one: LeftOut) -> str:
-    """One line of what was left out, rounded to what it can tell."""
+    """One line of what was left out, rounded to what it supports."""
     words = [f"workload: {json.dumps(one.workload, ensure_ascii=False)}"]
     words += [f"{name}: {getattr(one, name)}" for name in ("largest", "threads", "cells")]
     words.append(f"seconds: {one.seconds:.6f}")

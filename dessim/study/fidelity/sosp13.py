@@ -1,7 +1,7 @@
-"""Published curves of contended lines and locks beside simulated ones: the figures of SOSP 2013.
+"""Published and simulated curves of contended lines and locks: the figures of SOSP 2013.
 
 Each thread does one operation after another on the same line or lock and pauses in between. What it
-does, where and with which numbers stands beside the table, in a file of the same name; a table
+does, where and with which numbers stands next to the table, in a file of the same name; a table
 without such a file is simulated as the shipped one is.
 
 Source
@@ -30,7 +30,7 @@ from dessim.model.workload import MAX_THREADS, Workload
 from dessim.study.fidelity.cells import refuse
 from dessim.study.fidelity.loops import loop
 from dessim.study.fidelity.parameters import machine_with
-from dessim.study.fidelity.validation import beside, errors_by
+from dessim.study.fidelity.validation import compared, errors_by
 from dessim.study.store.version import model_version
 
 COLUMNS = ("figure", "machine", "quantity", "threads", "value", "unit")
@@ -183,7 +183,7 @@ def curves_validation(
     seed: int,
     on_row: Callable[[int], None] = lambda done: None,
 ) -> Entry:
-    """Every point of the curves beside its simulation.
+    """Every point of the curves next to its simulation.
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ def curves_validation(
     replications : int, >= 1
     seed : int
     on_row : callable
-        Told how many rows are done.
+        Called with the number of rows done.
 
     Returns
     -------
@@ -242,7 +242,7 @@ def _cell(row: Row, setup: CurveSetup, engine: EngineName, replications: int, se
         "fitted": row.machine in curve.chosen_for,
         "doubtful": setup.too_few_threads if row.threads < curve.min_threads else "",
         "settings": setup.settings_of(row.quantity, row.machine),
-        "value": beside(row.value, found.mean, found.ci95),
+        "value": compared(row.value, found.mean, found.ci95),
     }
 
 

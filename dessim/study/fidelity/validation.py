@@ -1,4 +1,4 @@
-"""A measured table beside the simulation of each of its cells, and how far they are apart.
+"""A measured table next to the simulation of each of its cells, and how far they are apart.
 
 The error of a cell is the logarithm of simulated over measured: +0.05 is about 5 % too much, and
 half as much is as bad as twice. Excess faults are those above the ideal count, of which there would
@@ -39,7 +39,7 @@ def validation_of(
     engine: str,
     sizes: Sequence[Stationarity | None] = (),
 ) -> dict[str, Any]:
-    """Every point beside its measured row.
+    """Every point next to its measured row.
 
     Parameters
     ----------
@@ -133,13 +133,13 @@ def _cell(
         if quantity in measured.values:
             estimate = summary.metrics[quantity].as_dict()
             interval = estimate["ci95"]
-            entry[quantity] = beside(measured.values[quantity], estimate["mean"], interval)
+            entry[quantity] = compared(measured.values[quantity], estimate["mean"], interval)
     if FAULTS in entry:
         entry["excess_faults"] = _excess(point, entry[FAULTS])
     return entry
 
 
-def beside(measured: float, simulated: float | None, interval: Sequence[float] | None) -> Entry:
+def compared(measured: float, simulated: float | None, interval: Sequence[float] | None) -> Entry:
     """A measured and a simulated number, and the error where both are positive.
 
     Returns
@@ -165,7 +165,7 @@ def _excess(point: Point, faults: Entry) -> Entry:
     """Faults above the ideal count; compared only where they are enough to mean something."""
     ideal = ideal_faults(point)
     simulated, interval = faults["simulated"], faults["ci95"]
-    entry = beside(
+    entry = compared(
         faults["measured"] - ideal,
         None if simulated is None else simulated - ideal,
         None if interval is None else [end - ideal for end in interval],
@@ -188,7 +188,7 @@ def errors_by(
     cells : iterable of dict
         As in a validation.
     keys : sequence of str
-        What tells the groups apart.
+        What distinguishes the groups.
     quantities : sequence of str
         What is compared.
 

@@ -19,19 +19,28 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dessim.files.atomic import flush, workspace, write_through
 from dessim.files.reading import UnreadableError, parse_json, read_file
-from dessim.kernel.result import RunResult
-from dessim.model import Point
 from dessim.study.store.version import model_version
+
+if TYPE_CHECKING:
+    from dessim.kernel.result import RunResult
+    from dessim.model import Point
 
 FILES = ("config.yaml", "resolved.yaml", "stats.json", "provenance.json")
 STORE_FORMAT = 2
 CHECKSUM = re.compile(rb',\n"sha256":"([0-9a-f]{64})"}\n\Z')
 _NAME = re.compile(r"[0-9a-f]{64}\Z")
-_FIELDS = tuple(field.name for field in fields(RunResult))
+
+
+@lru_cache
+def _fields() -> tuple[str, ...]:
+    """Fields of a run's result."""
+    from dessim.kernel.result import RunResult  # here: the kernel takes long to import
+
+    return tuple(field.name for field in fields(RunResult))
 
 
 class DamagedRunError(ValueError):
@@ -130,22 +139,36 @@ class Store:
         """Read a stored run by its name: as ``load``."""
         folder = f"{self.root}/{digest}"
         try:
-            config, resolved, stats, provenance = (_read(folder, name) for name in FILES)
-            body = _checked(stats, "stats.json")
-            origin = _checked(provenance, "provenance.json")
-            if body["key"] != digest:
-                raise DamagedRunError("stats.json belongs to another run")
-            if body["resolved_sha256"] != _sha256(resolved):
-                raise DamagedRunError("resolved.yaml does not agree with its checksum")
-            if origin["config_sha256"] != _sha256(config):
-                raise DamagedRunError("config.yaml does not agree with its checksum")
-            return _run_of(body["run"])
+            return _run_of(self._body(digest))
         except DamagedRunError as error:
             if not os.path.lexists(folder):
                 return None
             raise DamagedRunError(f"{folder}: {error}") from error.__cause__
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedRunError(f"{folder}: stats.json is no result of a run") from error
+
+    def is_whole(self, digest: str) -> bool:
+        """Whether a run is there, every byte of it as it was written."""
+        try:
+            self._body(digest)
+        except (KeyError, TypeError, ValueError):  # DamagedRunError is one
+            return False
+        return True
+
+    def _body(self, digest: str) -> dict[str, Any]:
+        """Read the result of a run as plain data, after a check of all its files."""
+        folder = f"{self.root}/{digest}"
+        config, resolved, stats, provenance = (_read(folder, name) for name in FILES)
+        body = _checked(stats, "stats.json")
+        origin = _checked(provenance, "provenance.json")
+        if body["key"] != digest:
+            raise DamagedRunError("stats.json belongs to another run")
+        if body["resolved_sha256"] != _sha256(resolved):
+            raise DamagedRunError("resolved.yaml does not agree with its checksum")
+        if origin["config_sha256"] != _sha256(config):
+            raise DamagedRunError("config.yaml does not agree with its checksum")
+        run: dict[str, Any] = body["run"]
+        return run
 
     def save(
         self, key: RunKey, run: RunResult, config: str, provenance: dict[str, Any]
@@ -231,7 +254,7 @@ def _stats(key: RunKey, run: RunResult, resolved: str) -> dict[str, Any]:
         "engine": key.engine,
         "model_version": key.model_version,
         "resolved_sha256": _sha256(resolved.encode()),
-        "run": {name: getattr(run, name) for name in _FIELDS},
+        "run": {name: getattr(run, name) for name in _fields()},
     }
 
 
@@ -261,7 +284,9 @@ def _checked(data: bytes, name: str) -> dict[str, Any]:
 
 
 def _run_of(data: dict[str, Any]) -> RunResult:
-    if data.keys() != set(_FIELDS):
+    from dessim.kernel.result import RunResult
+
+    if data.keys() != set(_fields()):
         raise DamagedRunError("stats.json has other fields than a run")
     data["latency_counts"] = tuple((bucket, n) for bucket, n in data["latency_counts"])
     for name in ("series_faults", "series_pages"):

@@ -27,7 +27,7 @@ def model_version() -> str:
 
 @lru_cache
 def _version(own: tuple[tuple[Path, int], ...]) -> str:
-    """Hash of the package and of files of one's own, each with the time of its last change."""
+    """Hash of the package and of your own files, each with the time of its last change."""
     return hash_of(Path(dessim.__file__).resolve().parent, [path for path, _ in own])
 
 

@@ -1,4 +1,4 @@
-"""Schemes, or whole results, beside each other: paired ratios, what is significant, crossovers.
+"""Schemes, or whole results, side by side: paired ratios, what is significant, crossovers.
 
 It works on results documents alone (``results.json``), which hold the values of every replication.
 """
@@ -39,7 +39,7 @@ class Pair:
 
 
 def scheme_label(point: Entry) -> str:
-    """Scheme with its options, as text that tells it from the others."""
+    """Scheme with its options, as text that distinguishes it from the others."""
     options = point["scheme_options"]
     if not options:
         return str(point["scheme"])
@@ -48,7 +48,7 @@ def scheme_label(point: Entry) -> str:
 
 
 def place_of(point: Entry) -> tuple[Any, ...]:
-    """All that tells a point from others but its scheme and its number of threads."""
+    """All that distinguishes a point from others but its scheme and its number of threads."""
     swept = tuple(sorted((key, str(value)) for key, value in point["parameters"].items()))
     return (point["workload"], point["machine"], point["fault_around_order"], swept)
 

@@ -1,6 +1,6 @@
 """The configuration of an experiment as it was run: every value with its unit and its source.
 
-`configuration.json` lies beside the results, so that a reader of them needs no other file.
+`configuration.json` lies next to the results, so that a reader of them needs no other file.
 """
 
 from __future__ import annotations
@@ -153,5 +153,5 @@ def _leaves(model: Model, prefix: str = "") -> Iterator[tuple[str, str, Any, str
 
 
 def configuration_text(configuration: Entry) -> str:
-    """The configuration as it lies beside the results."""
+    """The configuration as it lies next to the results."""
     return json.dumps(configuration, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

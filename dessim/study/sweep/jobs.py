@@ -59,7 +59,7 @@ def _unpacked_job(index: int, point: bytes, key: RunKey, store: Path, config: st
 
 @dataclass(frozen=True)
 class Reply:
-    """What a worker tells about a run.
+    """What a worker reports about a run.
 
     Attributes
     ----------

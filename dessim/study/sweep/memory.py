@@ -72,7 +72,7 @@ def run_bytes(point: Point, engine: str) -> int:
     int, bytes
     """
     words = world_words(setup_of(point, 0))
-    # Building and checking the pages takes a few columns of them beside the World.
+    # Building and checking the pages takes a few columns of them in addition to the World.
     each = WORD_BYTES + (LIST_WORD_BYTES if engine == "reference" else WORD_BYTES // 4)
     return PROCESS_BYTES + words * each
 

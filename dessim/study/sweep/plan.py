@@ -62,12 +62,12 @@ def _program(
     features: tuple[tuple[str, Any], ...],
     own: tuple[tuple[Path, int], ...],
 ) -> Program:
-    """Assemble a program once, as long as files of one's own stay as they are."""
+    """Assemble a program once, as long as your own files stay as they are."""
     return registry.thread_program(registry.load(name), dict(chosen), int(around), **dict(features))
 
 
 def actors_of(point: Point) -> tuple[ActorSetup, ...]:
-    """Assemble the actors of a point's workload, which run beside threads of its scheme.
+    """Assemble the actors of a point's workload, which run alongside threads of its scheme.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def accesses_of(point: Point) -> int:
 
 
 def label_of(point: Point) -> str:
-    """One line that tells a point from the others of its experiment."""
+    """One line that distinguishes a point from the others of its experiment."""
     scheme = point.scheme.name
     if point.scheme.options:
         chosen = ", ".join(f"{k}={str(v).lower()}" for k, v in sorted(point.scheme.options.items()))

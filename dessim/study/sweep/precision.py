@@ -49,7 +49,7 @@ def _reached(metric: str, wanted: float, estimate: IntervalEstimate) -> Reached:
 
 
 def reached_by(summary: Summary, wanted: dict[str, float]) -> list[Reached]:
-    """How precise a point's metrics are, beside what was wanted.
+    """How precise a point's metrics are, and what was wanted.
 
     Of a point with two kinds of runs nothing is precise: its numbers are those of either kind.
     """

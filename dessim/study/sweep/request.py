@@ -114,6 +114,8 @@ class Outcome:
     tally : Tally
     points : list of Point
         With the sizes that they have reached.
+    runs : set of str
+        Names of all runs behind the document in the store.
     """
 
     document: dict[str, Any]
@@ -121,6 +123,7 @@ class Outcome:
     files: list[Path]
     tally: Tally
     points: list[Point]
+    runs: set[str]
 
 
 def run_request(
@@ -186,4 +189,5 @@ def _run(
         folder,
     )
     write_manifest(manifest_points(done, tally), request.engine, folder)
-    return Outcome(document, folder, files, tally, rounds.points)
+    runs = {job.key.digest for job in done}
+    return Outcome(document, folder, files, tally, rounds.points, runs)

@@ -54,7 +54,7 @@ def run_all(
     on_outcome : callable
         Called after each run, in the order in which they end.
     watch : Watch, optional
-        Told what is planned, what was started, and that time passes.
+        Notified of the plan, of each start, and as time passes.
 
     Raises
     ------

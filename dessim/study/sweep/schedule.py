@@ -149,8 +149,8 @@ def _next_that_fits(
     limit = workers.memory_bytes
     if limit is None or not flying:
         return len(source) - 1
-    beside = sorted((costs.bytes(job) for job in flying), reverse=True)[: workers.count - 1]
-    left = limit - sum(beside)
+    running = sorted((costs.bytes(job) for job in flying), reverse=True)[: workers.count - 1]
+    left = limit - sum(running)
     return next((i for i in reversed(range(len(source))) if costs.bytes(source[i]) <= left), None)
 
 

@@ -86,7 +86,7 @@ class Stationarity:
     whole : bool
         Whether the last is the whole file: nothing is scaled.
     metrics : dict
-        Metric -> the last two sizes beside each other.
+        Metric -> the last two sizes side by side.
     """
 
     sizes: tuple[int, ...]

@@ -1,0 +1,125 @@
+"""`dessim machine new`: a profile of a machine from what its tools print."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dessim.files.reading import MAX_TABLE_BYTES, read_text
+
+if TYPE_CHECKING:
+    from dessim.host.new_profile import NewProfile
+    from dessim.host.topology import Description
+
+INPUT = "FILE, or - for standard input"
+
+
+@click.group()
+def machine() -> None:
+    """Make machine profiles."""
+
+
+@machine.command()
+@click.argument("name")
+@click.option("--lscpu", metavar="FILE|-", help="Output of `lscpu -J` or `LC_ALL=C lscpu`.")
+@click.option("--hwloc", metavar="FILE", help="XML of hwloc: `lstopo topology.xml`.")
+@click.option("--numactl", metavar="FILE", help="Output of `numactl -H`: distances of nodes.")
+@click.option("--latency", metavar="CSV", help="Lower triangle in ns, of core-to-core-latency.")
+@click.option("--base", metavar="NAME", help="Profile for all that is not said [default: nearest].")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="File [default: configs/machines/NAME.yaml]."
+)
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+def new(
+    name: str,
+    lscpu: str | None,
+    hwloc: str | None,
+    numactl: str | None,
+    latency: str | None,
+    base: str | None,
+    out: Path | None,
+    force: bool,
+) -> None:
+    """Write a profile NAME: the topology as described, all else from a base.
+
+    Without --lscpu and --hwloc it describes the machine that it runs on, from /sys. With --latency,
+    costs of lines are medians over pairs of CPUs at the same distance; how much of the matrix these
+    classes explain is printed, and a warning if it is little. Each number of the file says whether
+    it is read, measured or estimated; `dessim show machine` reports what comes from the base.
+    """
+    from dessim.files.writing import write_all
+    from dessim.host.latency import read_matrix
+    from dessim.host.new_profile import new_profile, written
+
+    if lscpu and hwloc:
+        raise click.UsageError("--lscpu and --hwloc both describe the topology: give one")
+    if sum(source == "-" for source in (lscpu, hwloc, numactl, latency)) > 1:
+        raise click.UsageError("standard input can be one of the files only")
+    path = out or Path("configs/machines") / f"{name}.yaml"
+    if path.exists() and not force:
+        raise click.UsageError(f"{path} is there: give another NAME, or --force to replace it")
+    found = _described(lscpu, hwloc)
+    if numactl:
+        from dessim.host.numactl import read_numactl
+
+        read_numactl(_text(numactl), found, _called(numactl))
+    matrix = read_matrix(_text(latency), _called(latency)) if latency else None
+    made = new_profile(name, found, matrix, _called(latency or ""), base)
+    text = written(made.draft)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_all({path: text.encode()})
+    _report(made, path)
+
+
+def _described(lscpu: str | None, hwloc: str | None) -> Description:
+    if lscpu:
+        from dessim.host.lscpu import read_lscpu
+
+        return read_lscpu(_text(lscpu), _called(lscpu))
+    if hwloc:
+        from dessim.host.hwloc import read_hwloc
+
+        return read_hwloc(_text(hwloc), _called(hwloc))
+    from dessim.host.sysfs import read_sysfs
+
+    return read_sysfs()
+
+
+def _called(name: str) -> str:
+    return "standard input" if name == "-" else name
+
+
+def _text(name: str) -> str:
+    if name != "-":
+        return read_text(name)
+    from dessim.host.topology import UnusableError
+
+    data = sys.stdin.buffer.read(MAX_TABLE_BYTES + 1)
+    if len(data) > MAX_TABLE_BYTES:
+        raise UnusableError(f"standard input: larger than {MAX_TABLE_BYTES >> 20} MiB")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise UnusableError("standard input: not a text") from None
+
+
+def _report(made: NewProfile, path: Path) -> None:
+    shape = made.shape
+    click.echo(
+        f"{made.draft.name}: {shape.n_cpus} CPUs: sockets {shape.sockets}, L3 domains of a socket"
+        f" {shape.l3_per_socket}, cores of an L3 domain {shape.cores_per_l3}, threads of a core"
+        f" {shape.threads_per_core}; base {made.draft.base}"
+    )
+    if made.latencies is not None:
+        click.echo(f"{'distance':<12}  {'pairs':>7}  {'median':>9}  {'5 %':>9}  {'95 %':>9}")
+        for one in made.latencies.classes.values():
+            times = "  ".join(f"{t:>6.1f} ns" for t in (one.median, one.low, one.high))
+            click.echo(f"{one.name:<12}  {one.pairs:>7}  {times}")
+        if len(made.latencies.classes) > 1:
+            click.echo(f"These classes explain {made.latencies.explained:.0%} of the variance.")
+    for note in made.notes:
+        click.echo(f"Note: {note}.", err=True)
+    click.echo(f"written: {path}", err=True)

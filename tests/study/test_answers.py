@@ -1,0 +1,106 @@
+"""What was asked before is answered from its tables, until anything behind them changes."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from small import experiment_file
+
+from dessim.cli import main
+from dessim.study.store import answers
+
+WORDS = ("run", "small.yaml", "--engine", "reference", "--replications", "4")
+
+
+def typed(*words: str) -> Result:
+    """What happens when somebody types `dessim` and these words."""
+    return CliRunner().invoke(main, list(words))
+
+
+def again() -> Result:
+    """The same command once more."""
+    done = typed(*WORDS)
+    assert done.exit_code == 0, done.output
+    return done
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Result:
+    """A small experiment that was run once, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    experiment_file(tmp_path)
+    return again()
+
+
+def test_the_same_question_has_the_same_answer(asked: Result) -> None:
+    """Nothing is written; the text is the same."""
+    before = Path("results").stat().st_mtime_ns, Path("results/runs").stat().st_mtime_ns
+    done = again()
+    assert done.stdout == asked.stdout
+    assert "unchanged: results/" in done.stderr
+    assert before == (Path("results").stat().st_mtime_ns, Path("results/runs").stat().st_mtime_ns)
+
+
+def _damage(pattern: str) -> None:
+    path = sorted(Path("results").glob(pattern))[0]
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+
+
+def _new_scheme() -> None:
+    Path("schemes").mkdir()
+    Path("schemes/mine.py").write_text('"""Mine."""\n')
+
+
+def _new_machine() -> None:
+    Path("configs/machines").mkdir(parents=True)
+    Path("configs/machines/mine.yaml").write_text("name: mine\n")
+
+
+def _longer_comment() -> None:
+    with Path("small.yaml").open("a") as file:
+        file.write("# more\n")
+
+
+CHANGES: dict[str, Callable[[], None]] = {
+    "a run is damaged": lambda: _damage("runs/*/stats.json"),
+    "a run is gone": lambda: os.remove(next(Path("results").glob("runs/*/stats.json"))),
+    "a table is changed": lambda: _damage("*/results.csv"),
+    "the document is gone": lambda: os.remove(next(Path("results").glob("*/results.json"))),
+    "the experiment says more": _longer_comment,
+    "a scheme is new": _new_scheme,
+    "a machine is new": _new_machine,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_whatever_changes_is_seen(asked: Result, change: Callable[[], None]) -> None:
+    """It is done as if for the first time, and is known again afterwards."""
+    change()
+    done = again()
+    assert "wrote " in done.stderr
+    assert done.stdout == asked.stdout
+    assert "unchanged: " in again().stderr
+
+
+def test_other_words_are_another_question(asked: Result) -> None:
+    """Another seed, and then the first once more: its tables were written over."""
+    assert "wrote " in typed(*WORDS, "--seed", "5").stderr
+    assert "wrote " in again().stderr
+    assert "unchanged: " in again().stderr
+
+
+def test_dessim_s_own_sources_count(asked: Result, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another version of dessim does not take an old answer."""
+    monkeypatch.setattr(answers, "surroundings", lambda: "other")
+    assert "wrote " in again().stderr
+
+
+def test_clean_takes_answers_that_hold_no_more(asked: Result) -> None:
+    """With their runs; others stay."""
+    folder = Path("results") / answers.FOLDER
+    assert typed("clean").exit_code == 0
+    assert len(list(folder.glob("*.json"))) == 1
+    assert typed("clean", "--all").exit_code == 0
+    assert not list(folder.glob("*.json"))

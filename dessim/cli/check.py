@@ -70,11 +70,14 @@ def _bugs_first(names: list[str]) -> list[str]:
 def check(ctx: click.Context, /, scheme: str | None, **given: Any) -> None:
     """Explore every order of steps of SCHEME in a small scope; without SCHEME, the core table.
 
-    SCHEME may be a protocol, too: a file in ./protocols, or one that is shipped. Exit code 1 if
-    something happens that the scheme promises never to happen, or the protocol forbids.
+    SCHEME may be a protocol, too: a file in ./protocols, or one that is shipped; or FILE.litmus, a
+    litmus test. Exit code 1 if something happens that the scheme promises never to happen, or the
+    protocol forbids, or if a litmus test's claim is wrong.
     """
     from dessim.study import check as study
 
+    if scheme is not None and scheme.endswith(".litmus"):
+        ctx.exit(protocols.run_litmus(scheme, given))
     if scheme is not None and protocols.is_protocol(scheme):
         ctx.exit(protocols.run(scheme, given))
     scope = _scope(scheme, given)

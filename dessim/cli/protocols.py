@@ -1,9 +1,10 @@
-"""`dessim check` for protocols: a file of `./protocols`, or one that is shipped."""
+"""`dessim check` for protocols, of `./protocols` or shipped, and for litmus tests."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -111,27 +112,83 @@ def _print_trace(found: Any, one: Any) -> None:
 
     small = found.exploration.small
     click.echo(f"\n{one.name} in {one.steps} steps:")
-    click.echo(text.story_text(study.told(small, one.schedule), small.titles), nl=False)
+    click.echo(text.story_text(study.story(small, one.schedule), small.titles), nl=False)
     if one.name == study.ASLEEP:
         click.echo("      nobody can go on, and not all have ended")
     click.echo(f"replay: {one.schedule}")
 
 
 def _replay(scope: Any, given: Mapping[str, Any]) -> int:
-    """Replay a schedule; return the exit code."""
+    """Replay a schedule of a protocol; return the exit code."""
+    from dessim.study import check as study
+
+    return _replay_in(study.protocol_small_world(scope), given, fails=True)
+
+
+def _replay_in(small: Any, given: Mapping[str, Any], *, fails: bool) -> int:
+    """Replay a schedule; return the exit code: ``fails`` if a violated property is a failure."""
     from dessim.report.text import check as text
     from dessim.study import check as study
 
-    small = study.protocol_small_world(scope)
-    lines = study.told(small, given["schedule"])
+    lines = study.story(small, given["schedule"])
     wrong = [name for line in lines for name in line.wrong]
     if given["form"] == "json":
-        told = [
+        rows = [
             {"actor": small.titles[line.task], "text": line.text, "wrong": line.wrong}
             for line in lines
         ]
-        click.echo(json.dumps(told, indent=1))
+        click.echo(json.dumps(rows, indent=1))
     else:
         click.echo(text.story_text(lines, small.titles), nl=False)
-        click.echo(f"violated: {', '.join(wrong) or 'nothing'}")
-    return FAILED if wrong else OK
+        click.echo(f"violated: {', '.join(wrong) or 'nothing'}" if fails else "replayed")
+    return FAILED if wrong and fails else OK
+
+
+def run_litmus(name: str, given: Mapping[str, Any]) -> int:
+    """Explore a litmus test, or replay a schedule of it; return the exit code."""
+    from dessim.study import check as study
+
+    for flag in (*OF_SCHEMES, "threads"):
+        if given[flag] is not None:
+            raise study.CheckError(f"--{flag.replace('_', '-')} is not for litmus tests")
+    for flag in ("settings", "properties"):
+        if given[flag]:
+            shown = {"settings": "set", "properties": "property"}[flag]
+            raise study.CheckError(f"--{shown} is not for litmus tests")
+    if given["engine"] != "explorer":
+        raise study.CheckError("--engine reference replays schemes: a litmus test has no times")
+    memory = given["memory"] or "lkmm"
+    if given["schedule"] is not None:
+        test = study.read_litmus(Path(name))
+        return _replay_in(study.litmus_small_world(test, memory), given, fails=False)
+    found = study.check_litmus(Path(name), memory, given["max_states"] or study.DEFAULT_BOUND)
+    if given["form"] == "json":
+        click.echo(json.dumps(found.row(), indent=1))
+    else:
+        _print_litmus(found)
+    if found.result == "Unknown":
+        why = "; ".join(found.exploration.untried) or "the bound was hit"
+        click.echo(f"not all was tried: {why}. 'Unknown' is not 'Never'", err=True)
+    wrong = found.agrees is False
+    if wrong:
+        documented = found.test.result
+        click.echo(f"{name} says Result: {documented}, and it is {found.result}", err=True)
+    broken = found.test.quantifier != "exists" and found.holds is False
+    return FAILED if wrong or broken else OK
+
+
+def _print_litmus(found: Any) -> None:
+    from dessim.report.text import check as text
+    from dessim.study import check as study
+
+    states = f"{found.exploration.states:,} states"
+    click.echo(f"{found.test.name}: {found.result} (memory {found.memory}, {states})")
+    click.echo(found.test.condition)
+    if found.schedule:
+        small = found.exploration.small
+        met = "where it is not so" if found.test.quantifier == "forall" else "where it is so"
+        click.echo(f"\na shortest way to an end {met}:")
+        lines = study.story(small, found.schedule)
+        plain = [type(line)(line.task, line.text) for line in lines]
+        click.echo(text.story_text(plain, small.titles), nl=False)
+        click.echo(f"replay: {found.schedule}")

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dessim.kernel import layout as lay
 from dessim.kernel.protocol_compiled import Compiled
 from dessim.kernel.protocol_compiler import Compiler
-from dessim.kernel.protocol_expressions import Fact, made
+from dessim.kernel.protocol_expressions import Fact
 from dessim.kernel.protocol_expressions import ProtocolError as ProtocolError
+from dessim.kernel.protocol_expressions import made as made
 from dessim.kernel.protocol_parts import *
 from dessim.kernel.protocol_waits import *
 from dessim.kernel.protocol_words import *

@@ -68,7 +68,7 @@ class Compiler:
         self.labels = 0
         self.tasks: dict[int, list[int]] = {}
         self.shares_cpu = False
-        self.last_loaded = ""  # the local that the last load has set, if that is sure
+        self.last_loaded: set[str] = set()  # locals that hold what the last load has found
 
     # --- names ------------------------------------------------------------------------------------
 
@@ -218,7 +218,7 @@ class Compiler:
     def add(self, op: str, a: int = 0, b: int = 0, text: str = "", **more: Any) -> None:
         """Append a step."""
         if op == "label" or (op in NUMBERS and row_of(op).finds):
-            self.last_loaded = ""
+            self.last_loaded = set()
         self.steps.append(Step(op, a, b, text=text, **more))
 
     def run(self, statements: Iterable[Any]) -> None:
@@ -278,12 +278,12 @@ class Compiler:
         a = self.where(what)
         if into.name in mentioned:
             raise ProtocolError(f"'{into} = {text}': load into another local than the index")
-        if order == "once" and self.last_loaded in mentioned:
+        if order == "once" and self.last_loaded & set(mentioned):
             order = "dependent"
         how = WordOperand(self.order("load", order), self.local(into))
         verb = "smp_load_acquire" if order == "acquire" else "READ_ONCE"
         self.add("read_variable", a, how.operand, f"{verb}({text})")
-        self.last_loaded = into.name
+        self.last_loaded = {into.name}
 
     def store(self, what: Variable | Element, value: Expression, order: str = "once") -> None:
         """Append a store."""
@@ -335,7 +335,7 @@ class Compiler:
     def loop(self, body: Iterable[Any]) -> None:
         """Append a loop without an end of its own."""
         again, behind = self.fresh(), self.fresh()
-        self.last_loaded = ""
+        self.last_loaded = set()
         self.loops.append((again, behind))
         inside = self.block(body)
         self.loops.pop()
@@ -359,7 +359,7 @@ class Compiler:
 
     def actor(self, statements: Sequence[Any]) -> tuple[Program, dict[str, tuple[int, int]]]:
         """Return the program of an actor, and its locals."""
-        self.steps, self.own, self.temps, self.last_loaded = [], {}, 0, ""
+        self.steps, self.own, self.temps, self.last_loaded = [], {}, 0, set()
         self.run(statements)
         self.add("label", label="the end")
         self.add("stop", text="ends")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dessim.kernel import layout as lay
+from dessim.kernel.protocol_compiler import Compiler, Node
 from dessim.kernel.protocol_expressions import (
     MOST,
     Element,
@@ -37,6 +38,7 @@ __all__ = [
     "holders",
     "local",
     "mutex",
+    "numbered",
     "queued",
     "rwsem",
     "spinlock",
@@ -118,6 +120,16 @@ def array(name: str, start: Sequence[int], most: int = MOST) -> Variable:
 def local(name: str, most: int = MOST) -> Local:
     """Return a local: each actor that uses it has its own, 0 at first."""
     return Local(name, most)
+
+
+def numbered(variables: Sequence[Variable]) -> Node:
+    """Give variables numbers in their order, so that pointers can hold these."""
+
+    def emit(c: Compiler) -> None:
+        for one in variables:
+            c.variable(one)
+
+    return Node(emit)
 
 
 def spinlock(name: str) -> ProtocolLock:

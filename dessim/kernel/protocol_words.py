@@ -125,8 +125,8 @@ def let(into: Local, value: Any) -> Node:
 
     def emit(c: Compiler) -> None:
         how = WordOperand(0, value=c.coded(c.loaded(what)))
-        if c.last_loaded == into.name:
-            c.last_loaded = ""
+        copied = str(what) in c.last_loaded
+        c.last_loaded = c.last_loaded - {into.name} | ({into.name} if copied else set())
         c.add("set_local", c.local(into), how.operand, f"{into} = {what}")
 
     return Node(emit)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from dessim import registry
-from dessim.study.check import check_protocol, protocol_scope, protocol_small_world, told
+from dessim.study.check import check_protocol, protocol_scope, protocol_small_world, story
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def test_a_known_race_has_its_verdict(case):
             assert one.verdict == "never", memory
             continue
         assert one.verdict == "sometimes", memory
-        lines = told(protocol_small_world(scope), one.schedule)
+        lines = story(protocol_small_world(scope), one.schedule)
         assert len(lines) == one.steps
         violated = {name for line in lines for name in line.wrong}
         assert case.wrong in violated or case.wrong == "deadlock"

@@ -32,6 +32,9 @@ def protocol_world(protocol: Compiled, rules: Rules) -> Small:
     w = _world(protocol)
     rows = program_of(w)
     rows[rows[:, lay.I_OP] == OP_STOP, lay.I_PRIVATE] = lay.PRIVATE_ALWAYS
+    for row in rows:
+        if not operation_of(row).decides:
+            row[lay.I_TARGET] = 0  # linking has made it the program's beginning
     groups = {operation_of(row).group for row in rows}
     _refuse_what_a_model_lacks(groups, protocol, rules)
     shape = _shape(w, protocol, groups)

@@ -1,5 +1,8 @@
 """Every order of steps in small scopes: what is explored (``scope``, ``protocols``), verdicts."""
 
+from dessim.study.check.litmus import Litmus, read_litmus
+from dessim.study.check.litmus_run import LitmusChecked, check_litmus, litmus_small_world
+from dessim.study.check.litmus_text import LitmusError
 from dessim.study.check.protocols import (
     ASLEEP,
     ProtocolChecked,
@@ -38,6 +41,9 @@ __all__ = [
     "DEFAULT_BOUND",
     "CheckError",
     "Checked",
+    "Litmus",
+    "LitmusChecked",
+    "LitmusError",
     "ProtocolChecked",
     "ProtocolScope",
     "ProtocolVerdict",
@@ -46,12 +52,15 @@ __all__ = [
     "actor_of",
     "actors",
     "check",
+    "check_litmus",
     "check_protocol",
     "core_scopes",
     "explore_core",
+    "litmus_small_world",
     "property_names",
     "protocol_scope",
     "protocol_small_world",
+    "read_litmus",
     "refuse_nonsense",
     "replay_on_reference",
     "setup_of",

@@ -10,8 +10,14 @@
 reads what these commands (and `dessim predict`) wrote under RESULTS (default:
 results) and replaces what stands between `<!-- table NAME -->` and `<!-- end NAME -->` in PAGE.
 A table whose results are not there stays as it is.
+
+    python experiments/fidelity.py --literature
+
+writes the errors by which predictions of a profile without a record of its own are widened, from
+the expected numbers of the figure `published_table` (machine `ivybridge-ex-4s`, nothing fitted).
 """
 
+import csv
 import json
 import math
 import re
@@ -21,9 +27,12 @@ from pathlib import Path
 from typing import Any
 
 from dessim.study.fidelity.coverage import of_curves, of_fits, of_table
+from dessim.study.fidelity.extrapolation import LITERATURE
+from dessim.study.fidelity.validation import FAULTS, SECONDS
 
 Document = dict[str, Any]
 TABLE = "validate-fault-around-2014/validation.json"
+EXPECTED = Path(__file__).with_name("expected") / "published_table.csv"
 PREDICTIONS = Path(__file__).with_name("fault-around-2014") / "predictions.json"
 QUANTITIES = {
     "completion_s": "seconds",
@@ -270,6 +279,39 @@ def put(page: str, name: str, table: str) -> str:
     return place.sub(lambda found: f"{found[1]}{table}\n{found[2]}", page)
 
 
+def literature(expected: Path) -> list[Document]:
+    """Errors of the cells of a drawn table; empty where the simulation refuses a number."""
+    with expected.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    place = ("workload", "threads", "fault_around_order")
+    return [
+        {name: row[name] for name in place}
+        | {
+            name: log_error(row[f"simulated_{name}"], row[f"measured_{name}"])
+            for name in (SECONDS, FAULTS)
+        }
+        | {"doubtful": row["doubtful"]}
+        for row in rows
+    ]
+
+
+def log_error(simulated: str, measured: str) -> str:
+    """Logarithm of simulated over measured; empty where one of them is."""
+    if not simulated or not measured:
+        return ""
+    return f"{math.log(float(simulated) / float(measured)):.6f}"
+
+
+def write_literature() -> None:
+    """Write them where predictions look for them."""
+    found = literature(EXPECTED)
+    with LITERATURE.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(found[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(found)
+    print(f"{LITERATURE}: {len(found)} cells")
+
+
 def main(results: Path, page: Path) -> None:
     """Replace the tables of a page."""
     found = tables(results)
@@ -283,6 +325,9 @@ def main(results: Path, page: Path) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["--literature"]:
+        write_literature()
+        sys.exit()
     given = [Path(word) for word in sys.argv[1:]]
     defaults = [Path("results"), Path(__file__).parents[1] / "docs" / "fidelity.md"]
     main(*[*given, *defaults[len(given) :]])

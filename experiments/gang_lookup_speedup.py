@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
+from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
 from dessim.measure.statistics.ratios import compare_family
@@ -35,9 +36,13 @@ def draw(stored: Stored) -> Drawing:
     rows = []
     for ax, workload in zip(axes, workloads, strict=True):
         cells = cells_of([p for p in points if p["workload"] == workload])
-        draw_map(ax, cells)
+        image = draw_map(ax, cells)
         ax.set(title=workload, xlabel="threads", ylabel="fault_around_order")
         rows += [{"workload": workload, **cell} for cell in cells.values()]
+    bar = figure.colorbar(image, ax=axes, extend="both", pad=0.02, aspect=25)
+    ticks = (ENDS[0], 0.7, 1.0, 1.4, ENDS[1])
+    bar.set_ticks([math.log2(tick) for tick in ticks], labels=[f"{tick:g}" for tick in ticks])
+    bar.set_label(f"{OTHER} over\n{BASE}")
     n = rows[0]["n"]
     caption = (
         f"Pages mapped per second of {OTHER} over those of {BASE}, median ratio of {n} pairs of"
@@ -79,15 +84,15 @@ def checked(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{k: v for k, v in row.items() if k not in ("significant", "n")} for row in rows]
 
 
-def draw_map(ax: Axes, cells: dict[tuple[int, int], dict[str, Any]]) -> None:
-    """Draw cells with their numbers, and the line at 1."""
+def draw_map(ax: Axes, cells: dict[tuple[int, int], dict[str, Any]]) -> AxesImage:
+    """Draw cells with their numbers, and the line at 1; return what has the colours."""
     orders, threads = (sorted({place[i] for place in cells}) for i in (0, 1))
     table = [[cells[order, n]["speedup"] or math.nan for n in threads] for order in orders]
     logs = np.ma.masked_invalid(np.log2(table))
     unclear = [[cells[order, n]["significant"] != "true" for n in threads] for order in orders]
     clear = np.ma.masked_where(unclear, logs)  # no line where a cell may be on either side
     norm = TwoSlopeNorm(0.0, math.log2(ENDS[0]), math.log2(ENDS[1]))
-    ax.imshow(logs, cmap="PuOr_r", norm=norm, origin="lower", aspect="auto", alpha=0.75)
+    image = ax.imshow(logs, cmap="PuOr_r", norm=norm, origin="lower", aspect="auto", alpha=0.75)
     for y, order in enumerate(orders):
         for x, n in enumerate(threads):
             write_cell(ax, x, y, cells[order, n])
@@ -96,6 +101,7 @@ def draw_map(ax: Axes, cells: dict[tuple[int, int], dict[str, Any]]) -> None:
     ax.set_xticks(range(len(threads)), [str(n) for n in threads])
     ax.set_yticks(range(len(orders)), [str(order) for order in orders])
     ax.grid(visible=False)
+    return image
 
 
 def write_cell(ax: Axes, x: int, y: int, cell: dict[str, Any]) -> None:

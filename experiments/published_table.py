@@ -49,7 +49,8 @@ def draw(stored: Stored) -> Drawing:
         "Completion time and minor faults against the fault-around window, log2 of its pages (0:"
         " without the patches): simulated with"
         " literature values only (filled) and the measurements (open) of K. Shutemov, linux-mm,"
-        f" 27 February 2014. Mean absolute error of the seconds: {said}. {origin}"
+        f" 27 February 2014. Mean absolute error of the seconds, without the doubtful measurement"
+        f" (crossed): {said}. {origin}"
     )
     return Drawing(figure, [row_of(point) for point in points], caption)
 
@@ -75,6 +76,18 @@ def draw_threads(ax: Axes, points: list[Point], index: int, metric: str, unit: f
         linestyle="none",
         markerfacecolor="none",
     )
+    doubtful = [p for p in points if p["measured"].get("doubtful")]
+    if doubtful:
+        ax.plot(
+            [p["fault_around_order"] for p in doubtful],
+            [p["measured"][metric] / unit for p in doubtful],
+            label="doubtful measurement",
+            color="#202020",
+            marker="x",
+            markersize=8,
+            linestyle="none",
+            zorder=4,
+        )
 
 
 def row_of(point: Point) -> dict[str, Any]:

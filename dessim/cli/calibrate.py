@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dessim.cli.complete import experiments
 from dessim.cli.measured import (
     load_with,
     show_validation,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("config")
+@click.argument("config", shell_complete=experiments)
 @DATA
 @click.option(
     "--fit",

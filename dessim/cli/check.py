@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from dessim.cli import protocols
+from dessim.cli.complete import schemes
 from dessim.cli.exit_codes import FAILED, OK
 
 ON_OFF = click.Choice(["on", "off"])
@@ -20,7 +21,7 @@ def _bugs_first(names: list[str]) -> list[str]:
 
 
 @click.command()
-@click.argument("scheme", required=False)
+@click.argument("scheme", required=False, shell_complete=schemes)
 @click.option(
     "--actor",
     help="Who else works on the pages: invalidate, truncate, reclaim, munmap, your own, none.",

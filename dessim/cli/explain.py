@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from dessim.cli.complete import experiments
 from dessim.cli.options import ENGINE, FOLDER, MAX_WORKERS, POINTS, QUIET, REPLICATIONS
 from dessim.cli.select import Selection, busiest, select
 from dessim.cli.work import report_failures, run_points
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("config", required=False)
+@click.argument("config", required=False, shell_complete=experiments)
 @POINTS
 @REPLICATIONS
 @click.option("--blame", is_flag=True, help="Who held what others waited for (slow engine).")

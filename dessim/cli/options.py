@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from dessim.cli.complete import machines, schemes, settings, workloads
+
 Command = Callable[..., Any]
 MAX_WORKERS = 1024
 ENGINES = click.Choice(["compiled", "reference"])
@@ -47,7 +49,14 @@ DATA = click.option(
 
 def set_option(help: str) -> Callable[[Command], Command]:
     """Give a command `--set`, which may be repeated."""
-    return click.option("--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help=help)
+    return click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="KEY.PATH=VALUE",
+        help=help,
+        shell_complete=settings,
+    )
 
 
 def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -62,7 +71,12 @@ def together(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
 
 
 SIMULATION = together(
-    click.option("--machine", metavar="NAME|FILE", help="Instead of the experiment's."),
+    click.option(
+        "--machine",
+        metavar="NAME|FILE",
+        help="Instead of the experiment's.",
+        shell_complete=machines,
+    ),
     set_option("Change a value."),
     click.option(
         "--simulate",
@@ -83,8 +97,20 @@ POINTS = together(
     click.option(
         "--threads", multiple=True, type=click.IntRange(1), help="Only points with N threads."
     ),
-    click.option("--scheme", "schemes", multiple=True, help="Only points of this scheme."),
-    click.option("--workload", "workloads", multiple=True, help="Only points of this workload."),
+    click.option(
+        "--scheme",
+        "schemes",
+        multiple=True,
+        help="Only points of this scheme.",
+        shell_complete=schemes,
+    ),
+    click.option(
+        "--workload",
+        "workloads",
+        multiple=True,
+        help="Only points of this workload.",
+        shell_complete=workloads,
+    ),
     click.option(
         "--order", "orders", multiple=True, type=click.IntRange(0, 9), help="Only this window."
     ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dessim.cli.complete import experiments
 from dessim.cli.measured import DEFAULT, load_with, simulator, table_of
 from dessim.cli.options import DATA, SIMULATION
 from dessim.cli.results import report_files
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("experiment", default=DEFAULT)
+@click.argument("experiment", default=DEFAULT, shell_complete=experiments)
 @DATA
 @click.option(
     "--cells",

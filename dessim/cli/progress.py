@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections import Counter
@@ -31,6 +32,8 @@ class Progress:
 
     def __init__(self, jobs: Sequence[Job], *, quiet: bool, verbose: bool) -> None:
         self.total = self.rounds = 0
+        self.why = ""
+        self._sizes: set[tuple[int, int | None]] = set()
         self.may_grow = False
         self.good = self.failed = self.reused = self.faults = 0
         self.quiet, self.verbose = quiet, verbose
@@ -38,8 +41,10 @@ class Progress:
         self.bar: Any = None
         self.task: Any = None
         self._runs_left: Counter[int] = Counter()
-        self._work_left = self._work_done = 0
         self._running: dict[str, tuple[float, Job]] = {}
+        self._planned: dict[str, Job] = {}
+        self._cost: dict[tuple[str, int], tuple[float, int]] = {}
+        self._most_running = 1
         self._work_of: dict[tuple[int, int | None], int] = {}
         self.expect(jobs)
 
@@ -48,6 +53,9 @@ class Progress:
         if not jobs:
             return
         self.rounds += 1
+        sizes = {(job.point_index, job.point.simulate_bytes) for job in jobs}
+        self.why = "more replications" if sizes <= self._sizes else "larger parts of the file"
+        self._sizes |= sizes
         self.may_grow = any(job.point.simulate_bytes is not None for job in jobs)
         self.total += len(jobs)
         self._runs_left.update(job.point_index for job in jobs)
@@ -76,9 +84,9 @@ class Progress:
             self.bar.stop()
         if kind is None and not self.quiet:
             seconds = time.monotonic() - self.begin
-            words = [f"{self.total} runs in {seconds:.1f} s"]
+            words = [f"{counted(self.total, 'run')} in {seconds:.1f} s"]
             if self.rounds > 1:
-                words.append(f"{self.rounds} rounds")
+                words.append(f"{self.rounds} rounds (larger sizes, or more replications, each)")
             if self.reused:
                 words.append(f"{self.reused} were stored already")
             if self.failed:
@@ -87,18 +95,21 @@ class Progress:
 
     def planned(self, jobs: Sequence[Job], reused: int) -> None:
         """Take into account what is left to do."""
-        self._work_left += sum(self._work(job) for job in jobs)
+        self._planned.update({job.key.digest: job for job in jobs})
 
     def started(self, job: Job) -> None:
         """Take into account what a worker was given."""
         self._running[job.key.digest] = (time.monotonic(), job)
+        self._most_running = max(self._most_running, len(self._running))
 
     def note(self, outcome: RunOutcome) -> None:
         """Take an ended run into account."""
         job = outcome.job
         self._runs_left[job.point_index] -= 1
-        if self._running.pop(job.key.digest, None) is not None:
-            self._work_done += self._work(job)
+        self._planned.pop(job.key.digest, None)
+        begun = self._running.pop(job.key.digest, None)
+        if begun is not None:
+            self._learn(job, time.monotonic() - begun[0])
         if outcome.run is None:
             self.failed += 1
         else:
@@ -136,10 +147,10 @@ class Progress:
         now = time.monotonic()
         seconds = max(now - self.begin, 1e-3)
         done = sum(left == 0 for left in self._runs_left.values())
-        words = [f"round {self.rounds}"] if self.rounds > 1 else []
+        words = [f"round {self.rounds}, {self.why}"] if self.rounds > 1 else []
         words.append(f"{done} of {len(self._runs_left)} points")
-        if self._work_done:  # of the rounds that are known: what comes out decides about others
-            left_s = seconds * max(self._work_left - self._work_done, 0) / self._work_done
+        left_s = self._left_s(now)
+        if left_s is not None:  # of the rounds that are known: what comes out decides about others
             words.append(f"about {_as_time(left_s)} left" + self._of_round())
         words.append(f"{self.faults / seconds:,.0f} simulated faults per second")
         if self._running:
@@ -148,6 +159,32 @@ class Progress:
             since, job = min(self._running.values(), key=lambda pair: pair[0])
             words.append(f"longest {_as_time(now - since)}: {sized_label(job.point)}")
         return ", ".join(words)
+
+    def _learn(self, job: Job, seconds: float) -> None:
+        """Note what an access costs in runs of this scheme and number of threads, the last most."""
+        kind = job.point.scheme.name, job.point.threads
+        spent, work = self._cost.get(kind, (0.0, 0))
+        self._cost[kind] = spent / 2 + seconds, work // 2 + self._work(job)
+
+    def _seconds_of(self, job: Job) -> float:
+        """What a run should take: as runs of its scheme and about as many threads."""
+        kind = job.point.scheme.name, job.point.threads
+        if kind not in self._cost:
+            near = [one for one in self._cost if one[0] == kind[0]] or list(self._cost)
+            kind = min(near, key=lambda one: abs(math.log(one[1] / job.point.threads)))
+        spent, work = self._cost[kind]
+        return spent / work * self._work(job)
+
+    def _left_s(self, now: float) -> float | None:
+        """Seconds until all known runs have ended; None as long as none has."""
+        if not self._cost:
+            return None
+        begun = {digest: now - since for digest, (since, _) in self._running.items()}
+        each = [
+            max(self._seconds_of(job) - begun.get(digest, 0.0), 0.0)
+            for digest, job in self._planned.items()
+        ]
+        return max(math.fsum(each) / self._most_running, max(each, default=0.0))
 
     def _of_round(self) -> str:
         """A word on further rounds, where there may be some."""
@@ -159,6 +196,11 @@ class Progress:
         what = "stored" if outcome.reused else "ran" if outcome.run is not None else "FAILED"
         name = f"{sized_label(outcome.job.point)} replication={outcome.job.key.replication}"
         click.echo(f"{self.good + self.failed}/{self.total} {what}: {name}", err=True)
+
+
+def counted(n: int, noun: str) -> str:
+    """`1 run`, `8 runs`."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _as_time(seconds: float) -> str:

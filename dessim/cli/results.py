@@ -32,7 +32,10 @@ def known_results(results_dir: Path) -> str:
 
 def report_files(paths: Sequence[Path]) -> None:
     """Say on standard error which files were written."""
-    click.echo(f"wrote {summary_of(paths)}", err=True)
+    if paths:
+        click.echo(f"wrote {summary_of(paths)}", err=True)
+    else:
+        click.echo("wrote no tables: no run gave a result", err=True)
 
 
 def summary_of(paths: Sequence[Path]) -> str:

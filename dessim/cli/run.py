@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from dessim.cli.complete import experiments
 from dessim.cli.options import ENGINE, MAX_WORKERS, OUT, QUIET, REPLICATIONS, SEED, set_option
-from dessim.cli.progress import Progress
+from dessim.cli.progress import Progress, counted
 from dessim.cli.results import report_files, summary_of
 from dessim.cli.work import fail, report_failures, run_jobs, team_of
+from dessim.files.names import folder_name
+from dessim.files.reading import STDIN
 
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point
     from dessim.study.store.runs import Store
     from dessim.study.sweep.executors import Workers
     from dessim.study.sweep.jobs import Job, Tally
-    from dessim.study.sweep.request import Outcome
+    from dessim.study.sweep.request import Outcome, Request
 
 FORMATS = ("table", "json", "csv")
 
 
 @click.command()
-@click.argument("config")
+@click.argument("config", shell_complete=experiments)
 @set_option("Change a value (YAML; a list sweeps it). May be given several times.")
 @ENGINE
 @click.option(
@@ -81,7 +85,8 @@ def run(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Run the experiment CONFIG: a name (see `dessim list experiments`) or a YAML file.
+    """Run the experiment CONFIG: a name (see `dessim list experiments`), a YAML file, or
+    `-` for standard input.
 
     Finished runs are kept in OUT/runs and used again; the tables go to OUT/EXPERIMENT.
     """
@@ -90,7 +95,7 @@ def run(
     store = Store(out / "runs")
     asked: dict[str, Any] = {"config": config, "overrides": overrides, "engine": engine}
     asked |= {"seed": seed, "replications": replications, "narrow": narrow}
-    anew = dry_run or force or figures or queues
+    anew = dry_run or force or figures or queues or config == STDIN
     if not anew and _print_known(store, asked, form, quiet):
         return
     from dessim.files.reading import watched
@@ -105,6 +110,8 @@ def run(
         return
     store.root.mkdir(parents=True, exist_ok=True)  # a wrong --out shows before anything runs
 
+    replaced = _replaced(request, out / folder_name(experiment.name))
+
     def carry_out() -> Outcome:
         progress = Progress([], quiet=quiet, verbose=verbose)
         with team_of(jobs or 1, cluster, plain=cluster_plain) as team, progress:
@@ -112,10 +119,24 @@ def run(
             return run_request(request, experiment, points, out, do)
 
     done = _with_room(carry_out, store)
-    if not done.tally.failed:
+    if not done.tally.failed and config != STDIN:
         keep(store, asked, read, done.files, done.runs)
     _draw(done, figures=figures, queues=queues, quiet=quiet)
+    if replaced and not quiet:
+        click.echo(f"replaces the results of `{replaced}`", err=True)
     _report(done, form, quiet)
+
+
+def _replaced(request: Request, folder: Path) -> str:
+    """The command whose results a run is about to replace; empty if it is the same, or none."""
+    from dessim.files.reading import UnreadableError, read_json
+
+    path = folder / "configuration.json"
+    with suppress(UnreadableError):
+        before = read_json(path) if path.is_file() else None
+        if isinstance(before, dict) and before.get("written") != request.text:
+            return str(before.get("command") or "an earlier version of the experiment's file")
+    return ""
 
 
 def _draw(done: Outcome, *, figures: bool, queues: bool, quiet: bool) -> None:
@@ -237,7 +258,8 @@ def _print_plan(
         there = f" ({row['stored']} stored)" if row["stored"] else ""
         needed = as_text(row["memory_bytes"])
         click.echo(f"{row['point']}{_sizes(row)} x {row['replications']}, {needed} each{there}")
-    click.echo(f"{len(points)} points, {runs} runs, {stored} of them stored" + _more(rows))
+    counts = f"{counted(len(points), 'point')}, {counted(runs, 'run')}"
+    click.echo(f"{counts}, {stored} of them stored" + _more(rows))
     usable, most = usable_bytes(), max((row["memory_bytes"] for row in rows), default=0)
     if most > usable:
         click.echo(

@@ -10,19 +10,54 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dessim.cli.complete import names_of_kind
 from dessim.files.reading import read_text
 
 if TYPE_CHECKING:
     from dessim.model import Machine
 
+SINGULAR = {
+    "machine": "machines",
+    "workload": "workloads",
+    "scheme": "schemes",
+    "actor": "actors",
+    "experiment": "experiments",
+    "figure": "figures",
+}
 KINDS = ("machines", "workloads", "schemes", "actors", "experiments", "published", "figures")
 UNUSABLE = "cannot be used:"
 
 
+FORM = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+
+
+class KindOfThing(click.Choice[str]):
+    """A kind of things, in the plural or the singular."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the kind in the plural."""
+        return super().convert(SINGULAR.get(value, value), param, ctx)
+
+
 @click.command("list")
-@click.argument("kind", required=False, type=click.Choice(KINDS))
-def list_command(kind: str | None) -> None:
-    """List what can be named: all kinds, or one."""
+@click.argument("kind", required=False, type=KindOfThing(KINDS))
+@FORM
+def list_command(kind: str | None, form: str) -> None:
+    """List what can be named: all kinds, or one.
+
+    Machines and schemes that have been compared with measurements say with which.
+    """
+    from dessim.model.held_against import KINDS as HELD
+
+    if form == "json":
+        found = {
+            one: [_as_json(name, text, HELD.get(one)) for name, text in _entries(one)]
+            for one in ([kind] if kind else KINDS)
+        }
+        click.echo(json.dumps(found[kind] if kind else found, indent=1, ensure_ascii=False))
+        return
     for index, one in enumerate([kind] if kind else KINDS):
         if kind is None:
             click.echo(("\n" if index else "") + f"{one}:")
@@ -32,6 +67,13 @@ def list_command(kind: str | None) -> None:
         for name, text in entries:
             summary = text if text.startswith(UNUSABLE) else _first_sentence(text)
             click.echo(f"{indent}{name:<{width}}  {summary}".rstrip())
+            if name in HELD.get(one, {}):
+                click.echo(f"{indent}{'':<{width}}  compared with {HELD[one][name]}")
+
+
+def _as_json(name: str, text: str, held: dict[str, str] | None) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": name, "description": " ".join(text.split())}
+    return entry if held is None else entry | {"compared_with": held.get(name)}
 
 
 def _entries(kind: str) -> list[tuple[str, str]]:
@@ -81,16 +123,37 @@ def _first_sentence(text: str) -> str:
 
 @click.command()
 @click.argument("kind", type=click.Choice(["machine", "workload", "scheme", "experiment"]))
-@click.argument("name")
+@click.argument("name", shell_complete=names_of_kind)
 @click.option("--resolved", is_flag=True, help="With every default filled in and no lists.")
-def show(kind: str, name: str, resolved: bool) -> None:
+@FORM
+def show(kind: str, name: str, resolved: bool, form: str) -> None:
     """Show the machine, workload, scheme or experiment NAME."""
-    if kind == "scheme":
+    if form == "json":
+        click.echo(_json_text(kind, name))
+    elif kind == "scheme":
         click.echo(_scheme_text(name), nl=False)
     elif resolved:
         click.echo(_resolved_text(kind, name), nl=False)
     else:
         click.echo(_written_text(kind, name), nl=False)
+
+
+def _json_text(kind: str, name: str) -> str:
+    """The same with every default filled in, for programs."""
+    import yaml
+
+    if kind != "scheme":
+        return json.dumps(yaml.safe_load(_resolved_text(kind, name)), indent=1, ensure_ascii=False)
+    from dessim import registry
+
+    known = registry.load(name)
+    found = {
+        "name": name,
+        "description": known.description,
+        "options": dict(known.options),
+        "steps": _scheme_text(name).partition("\n\n")[2].splitlines(),
+    }
+    return json.dumps(found, indent=1, ensure_ascii=False)
 
 
 def _written_text(kind: str, name: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dessim.cli.complete import experiments
 from dessim.cli.options import FILE, POINTS
 from dessim.cli.select import busiest, select
 
@@ -18,7 +19,7 @@ FORMATS = ("both", "perfetto", "folded")
 
 
 @click.command()
-@click.argument("config")
+@click.argument("config", shell_complete=experiments)
 @POINTS
 @click.option(
     "--replication", type=click.IntRange(0), default=0, show_default=True, help="Which one to run."

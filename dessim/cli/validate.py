@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dessim.cli.complete import experiments
 from dessim.cli.measured import (
     DEFAULT,
     load_with,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("experiment", default=DEFAULT)
+@click.argument("experiment", default=DEFAULT, shell_complete=experiments)
 @DATA
 @click.option(
     "--only", multiple=True, metavar="WORKLOAD[:THREADS[:ORDERS]]", help="Some cells; repeatable."

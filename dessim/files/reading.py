@@ -11,8 +11,10 @@ import hashlib
 import json
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,16 @@ class UnreadableError(UserError):
         super().__init__(f"{path}: {reason}")
 
 
+STDIN = "-"
+"""Path of standard input."""
+
+
+@cache
+def _standard_input() -> bytes:
+    """Return what somebody pipes in, once read; no more than is looked at."""
+    return sys.stdin.buffer.read(MAX_TABLE_BYTES + 1)
+
+
 _watchers: list[dict[str, str]] = []
 
 
@@ -64,6 +76,11 @@ def read_file(path: str | Path, most: int = MAX_RESULT_BYTES) -> bytes:
     UnreadableError
         If it cannot be read, is no regular file, or is larger.
     """
+    if str(path) == STDIN:
+        data = _standard_input()
+        if len(data) > most:
+            raise UnreadableError("standard input", f"larger than {_size(most)}")
+        return data
     try:
         # Not `open`: a FIFO without a writer would block for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

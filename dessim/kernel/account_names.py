@@ -26,6 +26,8 @@ CATEGORIES = (
     "frames",
     "zeroing",
     "asleep",
+    "reclaim",
+    "device",
 )
 N_FILE_CATEGORIES = CATEGORIES.index("zone_lock")  # those of workloads that allocate no memory
 N_CATEGORIES = len(CATEGORIES)
@@ -46,6 +48,9 @@ CAT_MEMCG = CATEGORIES.index("memcg")
 CAT_FRAMES = CATEGORIES.index("frames")
 CAT_ZEROING = CATEGORIES.index("zeroing")
 CAT_ASLEEP = CATEGORIES.index("asleep")
+CAT_RECLAIM = CATEGORIES.index("reclaim")
+CAT_DEVICE = CATEGORIES.index("device")
+N_PAGING_CATEGORIES = CATEGORIES.index("reclaim")  # from here on: of files larger than memory
 
 COUNTERS = (
     "minor_faults",
@@ -77,6 +82,15 @@ COUNTERS = (
     "lru_flushes",
     "lru_removals",
     "frames_filled",
+    "device_commands",
+    "windows_read",
+    "windows_ahead",
+    "evictions",
+    "refaults",
+    "activations",
+    "reclaim_rounds",
+    "direct_reclaims",
+    "kswapd_wakeups",
 )
 N_FILE_COUNTERS = COUNTERS.index("zone_refills")  # those of workloads that allocate no memory
 N_MINOR_FAULTS = COUNTERS.index("minor_faults")
@@ -99,5 +113,16 @@ N_ZONE_DRAINS = COUNTERS.index("zone_drains")
 N_LRU_FLUSHES = COUNTERS.index("lru_flushes")
 N_LRU_REMOVALS = COUNTERS.index("lru_removals")
 N_FRAMES_FILLED = COUNTERS.index("frames_filled")
+N_PAGING_COUNTERS = COUNTERS.index("device_commands")  # those of files larger than memory
+N_DEVICE_COMMANDS = COUNTERS.index("device_commands")
+N_WINDOWS_READ = COUNTERS.index("windows_read")
+N_WINDOWS_AHEAD = COUNTERS.index("windows_ahead")
+N_EVICTIONS = COUNTERS.index("evictions")
+N_REFAULTS = COUNTERS.index("refaults")
+N_ACTIVATIONS = COUNTERS.index("activations")
+N_RECLAIM_ROUNDS = COUNTERS.index("reclaim_rounds")
+N_DIRECT_RECLAIMS = COUNTERS.index("direct_reclaims")
+N_KSWAPD_WAKEUPS = COUNTERS.index("kswapd_wakeups")
+N_MAJOR_FAULTS = COUNTERS.index("major_faults")
 N_BUG1 = COUNTERS.index("bug1")
 N_COUNTERS = len(COUNTERS)

@@ -65,12 +65,28 @@ def record_latency(w: World, t: int) -> None:
     w[record + Y_SUM] += latency_ps
     if latency_ps > w[record + Y_MAX]:
         w[record + Y_MAX] = latency_ps
+    if w[H_PAGING]:
+        record_major(w, t, latency_ps, record - w[H_HIST])
+
+
+def record_major(w: World, t: int, latency_ps: int, part: int) -> None:
+    """Add the latency of a fault that had to wait for the device to those of such faults alone."""
+    g = w[H_PAGING]
+    task = (t - w[H_TASK]) // T_WORDS
+    if w[w[g + G_TASK] + task * X_WORDS + X_MAJOR] == 0:
+        return
+    record = w[g + G_HIST] + part
+    w[record + Y_BUCKETS + bucket_of(latency_ps)] += 1
+    w[record + Y_COUNT] += 1
+    w[record + Y_SUM] += latency_ps
+    if latency_ps > w[record + Y_MAX]:
+        w[record + Y_MAX] = latency_ps
 
 
 def halve_series(w: World) -> None:
     """Double the width of the time bins: merge them in pairs."""
     base = w[H_SERIES]
-    for row in range(2):
+    for row in range(2 + N_PAGING_SERIES if w[H_PAGING] else 2):
         start = base + row * SERIES_BINS
         for i in range(SERIES_BINS // 2):
             w[start + i] = w[start + 2 * i] + w[start + 2 * i + 1]
@@ -86,3 +102,10 @@ def record_in_series(w: World, now: int, pages: int) -> None:
     place = w[H_SERIES] + (now >> w[H_SERIES_SHIFT])
     w[place] += 1
     w[place + SERIES_BINS] += pages
+
+
+def record_more(w: World, now: int, row: int, by: int) -> None:
+    """Add to one of the time series of files larger than memory: touches, pages read, evictions."""
+    while now >> w[H_SERIES_SHIFT] >= SERIES_BINS:
+        halve_series(w)
+    w[w[H_SERIES] + (2 + row) * SERIES_BINS + (now >> w[H_SERIES_SHIFT])] += by

@@ -16,6 +16,7 @@ from dessim.kernel.operands import LOCKS as LOCKS
 from dessim.kernel.operands import WORDS as WORDS
 from dessim.kernel.operation import CONDITION
 from dessim.kernel.ops import OP_WHEN_FLAGS, OPERATIONS
+from dessim.model.errors import suggest
 
 
 class ProgramError(UserError):
@@ -53,11 +54,11 @@ def known(name: str, names: Iterable[str], kind: str) -> str:
     Raises
     ------
     ProgramError
-        Otherwise; the message lists what there is.
+        Otherwise; the message has the nearest name, or what there is.
     """
     names = tuple(names)
     if name not in names:
-        raise ProgramError(f"unknown {kind} {name!r}; there are {', '.join(names)}")
+        raise ProgramError(f"unknown {kind} {name!r}; {suggest(name, names, plural=f'{kind}s')}")
     return name
 
 
@@ -285,10 +286,11 @@ def when(condition: str, *then: Step, otherwise: tuple[Step, ...] = (), cost: st
     if flags is not None:
         return Step("when_flags", *flags, cost, body=then, otherwise=otherwise)
     if condition not in OTHER_CONDITIONS:
-        flag_words = (word for flag in FLAGS for word in (flag.name, flag.opposite))
+        flag_words = [word for flag in FLAGS for word in (flag.name, flag.opposite)]
+        known_words = (*OTHER_CONDITIONS, *(f"page.{word}" for word in flag_words))
+        hint = suggest(condition, known_words, plural="conditions")
         raise ProgramError(
-            f"unknown condition {condition!r}; there are {', '.join(OTHER_CONDITIONS)}, and 'page.'"
-            f" with flags joined by '_': {', '.join(flag_words)}"
+            f"unknown condition {condition!r}; {hint} (flags of a page are joined by '_')"
         )
     return Step(OTHER_CONDITIONS[condition], cost=cost, body=then, otherwise=otherwise)
 

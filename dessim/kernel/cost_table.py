@@ -95,6 +95,12 @@ COST_LRU_LINK = index("lru_link")
 COST_FREE_PAGE = index("free_page")
 COST_UNCHARGE_PAGE = index("uncharge_page")
 COST_ZAP_PAGE = index("zap_page")
+COST_DEVICE_WRITE = index("device_write")
+COST_SUBMIT = index("submit_command")
+COST_COMPLETE = index("complete_command")
+COST_COMPLETE_PAGE = index("complete_page")
+COST_ISOLATE = index("isolate_page")
+COST_PUTBACK = index("putback_page")
 
 # A line at hand costs COST_LOCAL + LINE_*: these three stand in the order of the accesses.
 assert index("local_store") == COST_LOCAL + LINE_STORE

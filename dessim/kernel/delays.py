@@ -33,6 +33,7 @@ from dessim.kernel.operation import check_delays
 from dessim.kernel.ops import *
 from dessim.kernel.page_waits import only_looks, wait_ps, wake_walk_ps
 from dessim.kernel.pages import free_for_reading
+from dessim.kernel.paging_delays import paging_delay_ps
 from dessim.kernel.teardown import teardown_ps
 from dessim.kernel.tlb import pages_to_flush, shootdown_ps, translate_ps
 
@@ -273,6 +274,8 @@ def rare_delay_ps(w: World, task: int, op: int, now: int) -> int:
     if op == OP_PAUSE:
         return scaled(w, QUANTILES_EXPONENTIAL, draw(w, task, DRAW_THINK), w[t + T_EVERY])
     ps = frame_delay_ps(w, task, op, now)
+    if ps == NO_RULE:
+        ps = paging_delay_ps(w, task, op, now)
     return no_rule(w, t, op) if ps == NO_RULE else ps
 
 
@@ -309,6 +312,8 @@ def mm_line_ps(w: World, task: int, line: int, op: int, now: int) -> int:
         place = vma_cache_at(w, t)
     elif line == RSS_LINE:
         place = rss_at(w, t)
+    elif line == FILE_LINE:
+        place = w[w[H_PAGING] + G_FILE]
     else:
         place = memcg_at(w, w[w[H_PROG] + w[t + T_PC] * I_WORDS + I_A])
     return access_ps(w, task, place, op, now, 0)
@@ -335,6 +340,8 @@ def delay_ps(w: World, task: int, pc: int, now: int) -> int:
         ps = lock_line_ps(w, task, w[i + I_A], w[i + I_ACCESS], now)
     elif line == MMAP_LINE or line == VMA_LINE or line == MEMCG_LINE or line == RSS_LINE:
         ps = mm_line_ps(w, task, line, w[i + I_ACCESS], now)
+    elif line == FILE_LINE:
+        ps = mm_line_ps(w, task, line, w[i + I_ACCESS], now)
     else:
         return no_rule(w, t, w[i + I_OP])
     if timed < OWN_RULE or ps < 0:
@@ -343,4 +350,5 @@ def delay_ps(w: World, task: int, pc: int, now: int) -> int:
     return own if own < 0 else ps + own
 
 
-check_delays(OPERATIONS, (own_delay_ps, rare_delay_ps, frame_delay_ps), delay_ps)
+RULES = (own_delay_ps, rare_delay_ps, frame_delay_ps, paging_delay_ps)
+check_delays(OPERATIONS, RULES, delay_ps)

@@ -2,6 +2,7 @@
 
 from dessim.kernel.accounting import count
 from dessim.kernel.addressing import head_of, page_at
+from dessim.kernel.commands import stop_slots
 from dessim.kernel.layout import *
 from dessim.kernel.pages import stop_devices
 
@@ -15,6 +16,8 @@ def finish(w: World, task: int, now: int, target: int) -> None:
     w[H_LIVE] -= 1
     if w[H_LIVE] == 0:
         stop_devices(w, now)
+        if w[H_PAGING]:
+            stop_slots(w, now)
     mm = w[t + T_MM]
     w[mm + MM_LIVE] -= 1
     if w[mm + MM_LIVE]:

@@ -22,6 +22,7 @@ from dessim.kernel.draw_names import *
 from dessim.kernel.frame_names import *
 from dessim.kernel.latency_names import *
 from dessim.kernel.order_names import *
+from dessim.kernel.paging_names import *
 from dessim.kernel.protocol_names import *
 from dessim.kernel.record import Record
 
@@ -171,8 +172,8 @@ H_STRUCT_MISS = (
 )  # base, per node: ps to read one of its struct pages that is in no cache
 H_NODE_ZERO = _header.word()  # ps of node bandwidth that zeroing a page takes
 H_NODE_COPY = _header.word()  # ps of node bandwidth that copying a page takes
-# --- a protocol of its own, for the explorer (Q_*); 0 elsewhere ---
-H_PROTOCOL = _header.word()
+H_PAGING = _header.word()  # base of the record of a file larger than memory (G_*), or 0
+H_PROTOCOL = _header.word()  # base of a protocol, for the explorer (Q_*); 0 elsewhere
 H_WORDS = _header.end(multiple=8)
 
 # Words of the header that steps change. The others stay as setting up left them, and so do the
@@ -264,7 +265,7 @@ L_OWN = _line.word()  # core << 2 | state
 L_FREE = _line.word()  # time from which another core may take the line
 L_QUEUE = _line.word()  # first waiting task + 1 | (last waiting task + 1) << 20
 L_HOME = _line.word()  # memory node
-_OBJECT = _line.words(4)  # of the object on the line
+_OBJECT = _line.words(4)  # of the object on the line: A_STATE
 L_ARRIVE = _line.word()  # when the last transfer arrives: an SMT sibling cannot use it before
 L_MASK = _line.end()  # sharers, MASK_BITS cores a word: as many words as a machine needs
 
@@ -367,8 +368,6 @@ LOCKS_PAGE_FOR_DEVICE, LOCKS_NEXT_FOR_DEVICE, LOCKED_BY_DEVICE = 6, 7, 8
 DOWNGRADES_LOCK = 9  # a writer becomes a reader
 # What a task waits for that does not go on behind a step.
 WAITS_NEVER, WAITS_FOR_LOCK, WAITS_FOR_PAGE, WAITS_FOR_CPU, WAITS_FOR_DEVICE = 0, 1, 2, 3, 4
-# In protocols.
-WAITS_FOR_VALUE, WAITS_FOR_WAKE_UP, WAITS_FOR_READERS, WAITS_FOR_STORES = 5, 6, 7, 8
 
 NEVER_PS = 1 << 62  # a time that does not come
 
@@ -377,22 +376,22 @@ ENDED = -2
 HALTED = -3  # nothing goes on: a BUG_ON that the run does not survive, or a step without meaning
 
 FLAG_LOCKED, FLAG_UPTODATE, FLAG_OURS, FLAG_READAHEAD = 1, 2, 4, 8
+FLAG_REFERENCED, FLAG_ACTIVE, FLAG_WORKINGSET = 16, 32, 64
 
 LOOKS_FIRST, LOOKS_AGAIN, SLEEPS_ON_PAGE = 0, 1, 2
 ACCESS_SEQUENTIAL, ACCESS_RANDOM, ACCESS_ONE_PER_TABLE, ACCESS_OWN_REGION = 0, 1, 2, 3
+ACCESS_BLOCKS = 4
 LOCK_TICKET, LOCK_MCS, LOCK_TEST_AND_SET = 0, 1, 2
 HAND_OVER_RACING, HAND_OVER_FAIR, HAND_OVER_BOUNDED = 0, 1, 2
 LOCK_MMAP, LOCK_PAGE_TABLE, LOCK_PTL, LOCK_FREE_STANDING = 0, 1, 2, 3
 LOCK_I_MMAP, LOCK_TREE, LOCK_VMA = 4, 5, 6
 LOCK_ZONE, LOCK_LRU = 7, 8  # of the task's own node
-# of a protocol, 16 of each kind: who waits for them sleeps, or spins
-LOCK_SLEEPING, LOCK_SPINNING, LOCKS_OF_A_KIND = 16, 32, 16
 
 # who uses a task's page tables; PMDS_OWN: nor has anybody else the locks of the PMD pages above
 TABLES_SHARED, TABLES_OWN, PMDS_OWN = 0, 1, 2
 LINE_LOAD, LINE_STORE, LINE_RMW = 0, 1, 2
 NO_LINE, PAGE_LINE, PTE_LINE, LOCK_LINE, MMAP_LINE, VMA_LINE = 0, 1, 2, 3, 4, 5
-MEMCG_LINE, RSS_LINE = 6, 7
+MEMCG_LINE, RSS_LINE, FILE_LINE = 6, 7, 8
 OWN_RULE = 16  # with a line or without: a rule of its own says what comes after the line
 # distances, nearest first; memory rows use SAME_SOCKET for local memory
 SAME_CORE, SAME_L3, SAME_SOCKET, ONE_HOP, TWO_HOPS = 0, 1, 2, 3, 4

@@ -143,6 +143,15 @@ def sleeps(which: int) -> int:
     return which == LOCK_MMAP or which == LOCK_I_MMAP or which == LOCK_VMA
 
 
+def turn_interrupts(w: World, task: int, which: int, off: int) -> None:
+    """Turn a task's interrupts off, or on, with a lock that is taken so (``spin_lock_irqsave``).
+
+    Only where pages are taken back: elsewhere a handler runs before the task's next step.
+    """
+    if w[H_PAGING] and (which == LOCK_TREE or which >= LOCK_ZONE):
+        w[w[w[H_PAGING] + G_TASK] + task * X_WORDS + X_IRQS_OFF] = off
+
+
 def lock_step(w: World, task: int, i: int, done: int) -> int:
     """Take a lock or queue for it, or drop it and hand it over."""
     t = w[H_TASK] + task * T_WORDS
@@ -151,6 +160,7 @@ def lock_step(w: World, task: int, i: int, done: int) -> int:
     if op == OP_LOCK:
         if own_lock(w, t, which):
             return GO_ON
+        turn_interrupts(w, task, which, 1)
         taken = take_lock(w, task, lock_at(w, t, which), w[i + I_B])
         if taken == 0 and sleeps(which):
             give_up_cpu(w, t, done)
@@ -158,6 +168,7 @@ def lock_step(w: World, task: int, i: int, done: int) -> int:
                 w[t + T_WAIT] = CAT_ASLEEP
         return taken
     if op == OP_UNLOCK:
+        turn_interrupts(w, task, which, 0)
         if not own_lock(w, t, which):
             sleeping = sleeps(which)
             kind = LOCK_MCS if sleeping else w[H_PTL_KIND]

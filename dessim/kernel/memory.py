@@ -23,7 +23,8 @@ def lay_out_memory(w: Words, setup: Setup, sizes: Sizes) -> None:
     sizes : Sizes
     """
     _scalars(w, setup, sizes)
-    _frames(w, setup)
+    lay_out_frames(w, setup)
+    lay_out_nodes(w, setup, sizes)
     _lines(w, setup, sizes)
 
 
@@ -63,7 +64,7 @@ def struct_page_miss_ps(setup: Setup, sizes: Sizes, socket: int) -> int:
     return machine.cache_line.l3_hit_ps if fits else machine.memory.local_ps
 
 
-def _frames(w: Words, setup: Setup) -> None:
+def lay_out_frames(w: Words, setup: Setup) -> None:
     """Put all frames on the free lists of their nodes, in order of their addresses."""
     sockets, each = setup.machine.topology.sockets, int(w[lay.H_FRAMES])
     base = int(w[lay.H_FRAME])
@@ -77,12 +78,16 @@ def _frames(w: Words, setup: Setup) -> None:
         w[zone + lay.Z_FREE] = each
 
 
-def _lines(w: Words, setup: Setup, sizes: Sizes) -> None:
-    """Give lines their home: a node's locks lie on it, a task's own pages near to the task."""
+def lay_out_nodes(w: Words, setup: Setup, sizes: Sizes) -> None:
+    """Give the lines of a node's locks their home on it."""
     for socket in range(setup.machine.topology.sockets):
         zone = int(w[lay.H_ZONE] + socket * w[lay.H_ZONE_WORDS])
         w[zone + lay.L_HOME] = w[zone + sizes.line_words + lay.L_HOME] = socket
         w[int(w[lay.H_STRUCT_MISS]) + socket] = struct_page_miss_ps(setup, sizes, socket)
+
+
+def _lines(w: Words, setup: Setup, sizes: Sizes) -> None:
+    """Give lines their home: a task's own pages lie near to the task."""
     base, words = int(w[lay.H_PAGE]), sizes.page_words
     pages = w[base : base + setup.pages * words].reshape(-1, words)
     for task in range(setup.threads):

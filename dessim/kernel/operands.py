@@ -42,6 +42,7 @@ LOCKS = {
     "vma_lock": Lock(_VMA, 1, "mmap_lock", "vma_start_read()", "vma_end_read()"),
     "vma_lock_write": Lock(_VMA, 0, "mmap_lock", "vma_start_write()", "vma_end_write()"),
     "i_mmap_mutex": Lock(_I_MMAP, 0, "page_cache", *_MUTEX),
+    "i_mmap_read": Lock(_I_MMAP, 1, "reclaim", "down_read(i_mmap_rwsem)", "up_read(i_mmap_rwsem)"),
     "tree_lock": _spinlock(lay.LOCK_TREE, "page_cache", "tree_lock"),
     "page_table_lock": _spinlock(lay.LOCK_PAGE_TABLE, "page_table", "page_table_lock"),
     "ptl": _spinlock(lay.LOCK_PTL, "ptl", "ptl"),

@@ -19,6 +19,9 @@ def set_pte(w: World, t: int) -> None:
     """Map the cursor's page in the task's page tables."""
     page = w[t + T_CURSOR]
     w[w[t + T_PTE] + (page >> PTE_SHIFT)] |= 1 << (page & (PTE_BITS - 1))
+    if w[H_PAGING]:  # x86 makes a pte of a file young, also one that is mapped around
+        young = w[t + T_PTE] + w[w[H_PAGING] + G_YOUNG] + (page >> PTE_SHIFT)
+        w[young] |= 1 << (page & (PTE_BITS - 1))
     w[t + T_MAPPED] += 1
     w[t + T_FOLIO_REFS] += 1
     count(w, N_PAGES_MAPPED, 1)

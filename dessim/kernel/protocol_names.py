@@ -31,6 +31,11 @@ Q_BUG = _protocol.word()  # number of the bug_on() that fired, or 0
 Q_WORDS = _protocol.end(multiple=8)
 NO_SUCH_ELEMENT = 63  # Q_BUG: an index was outside its array
 
+# locks of a protocol, 16 of each kind: who waits for them sleeps, or spins
+LOCK_SLEEPING, LOCK_SPINNING, LOCKS_OF_A_KIND = 16, 32, 16
+# what a task of a protocol waits for (``layout.WAITS_*``)
+WAITS_FOR_VALUE, WAITS_FOR_WAKE_UP, WAITS_FOR_READERS, WAITS_FOR_STORES = 5, 6, 7, 8
+
 # a pte of a protocol: bits, and the frame above them
 PTE_PRESENT, PTE_WRITE, PTE_DIRTY, PTE_FRAME_SHIFT = 1, 2, 4, 3
 

@@ -10,9 +10,11 @@ from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
 from dessim.kernel.assembler import Program, assemble, link
 from dessim.kernel.costs import cost_rows
+from dessim.kernel.paging_programs import kswapd_program, slot_program
 from dessim.kernel.placement import Cpu, cpu_of
 from dessim.kernel.programs import creator_program, device_program
 from dessim.kernel.setup import Setup, WorldError
+from dessim.model.units import PPM
 from dessim.model.workload import PAGE_BYTES
 
 Words = npt.NDArray[np.int64]
@@ -77,8 +79,12 @@ class Sizes:
 def programs_of(setup: Setup) -> list[Program]:
     """Return all programs: of threads, of each actor, of the device, of who creates the threads."""
     programs = [setup.program, *(actor.program for actor in setup.actors)]
+    if setup.kswapds:
+        programs.append(assemble(kswapd_program()))
     if setup.devices:
-        programs.append(assemble(device_program()))
+        commands, file = setup.workload.commands, setup.workload.pages_file
+        slot = slot_program(has_pages=file) if commands else device_program()
+        programs.append(assemble(slot))
     if setup.creators:
         programs.append(assemble(creator_program()))
     return programs
@@ -93,7 +99,9 @@ def sizes_of(setup: Setup) -> Sizes:
         If pages have to be read and the machine has no device.
     """
     topology = setup.machine.topology
-    if setup.page_cache_changes and setup.machine.device.read_latency_ps == 0:
+    if (
+        setup.page_cache_changes or setup.workload.commands
+    ) and setup.machine.device.read_latency_ps == 0:
         raise WorldError(
             f"pages of workload {setup.workload.name!r} have to be read, but machine"
             f" {setup.machine.name!r} has no device: give it device.read_latency"
@@ -110,7 +118,7 @@ def sizes_of(setup: Setup) -> Sizes:
         words,
         entries,
         setup.tasks,
-        tuple(cpu_of(topology, i) for i in range(setup.tasks)),
+        tuple(_cpu_of(setup, i) for i in range(setup.tasks)),
         masks,
         line_words,
         line_words + topology.n_l3,
@@ -119,6 +127,16 @@ def sizes_of(setup: Setup) -> Sizes:
         mms,
         pmd_locks_of(setup, tables, mappings, mms) if split else (),
     )
+
+
+def _cpu_of(setup: Setup, task: int) -> Cpu:
+    """Return the CPU of a task: kswapd's is the last on its node."""
+    topology = setup.machine.topology
+    node = task - setup.threads - len(setup.actors)
+    if 0 <= node < setup.kswapds:
+        cpus = (cpu_of(topology, i) for i in reversed(range(topology.n_cpus)))
+        return next(cpu for cpu in cpus if cpu.socket == node)
+    return cpu_of(topology, task)
 
 
 def pmd_locks_of(setup: Setup, tables: int, mappings: int, mms: int) -> tuple[PmdLocks, ...]:
@@ -138,10 +156,9 @@ def pmd_locks_of(setup: Setup, tables: int, mappings: int, mms: int) -> tuple[Pm
     return tuple(found)
 
 
-def allocate(setup: Setup, sizes: Sizes) -> Words:
-    """Reserve all regions and note in the header where they begin."""
+def _header(setup: Setup, sizes: Sizes) -> dict[int, int]:
+    """Return the regions of which the header says where they begin, and their words."""
     topology = setup.machine.topology
-    regions = _Regions()
     header = {
         lay.H_PROG: len(sizes.words),
         lay.H_CPU: topology.n_cpus * lay.U_WORDS,
@@ -170,20 +187,33 @@ def allocate(setup: Setup, sizes: Sizes) -> Words:
         lay.H_SERIES: 2 * lay.SERIES_BINS,
         lay.H_PAGE: sizes.tables * lay.TABLE_PAGES * sizes.page_words,
     }
-    if setup.workload.writes:
+    if setup.workload.uses_frames:
         header |= frame_regions(setup, sizes)
-    bases = {slot: regions.take(words) for slot, words in header.items()}
+    if setup.workload.commands:
+        header |= {lay.H_PAGING: lay.G_WORDS}
+        header[lay.H_SERIES] += lay.N_PAGING_SERIES * lay.SERIES_BINS
+    return header
+
+
+def allocate(setup: Setup, sizes: Sizes) -> Words:
+    """Reserve all regions and note in the header where they begin."""
+    regions = _Regions()
+    bases = {slot: regions.take(words) for slot, words in _header(setup, sizes).items()}
     tables = regions.take(sizes.mappings * sizes.tables * 2 * sizes.line_words)
     ptes = regions.take(sizes.mappings * sizes.tables * (lay.TABLE_PAGES >> lay.PTE_SHIFT))
     vma_locks = regions.take(sizes.mappings * sizes.line_words)
     pmd_locks = regions.take(sizes.n_pmd_locks * sizes.line_words)
+    paging = paging_regions(setup, sizes)
+    behind = {slot: regions.take(words) for slot, words in paging.items()}
     tlb_words = _tlb_words(setup)
-    tlb = regions.take(topology.n_cores * tlb_words)
+    tlb = regions.take(setup.machine.topology.n_cores * tlb_words)
     w = np.zeros(regions.size, dtype=np.int64)
     if tlb_words:
         w[lay.H_TLB], w[lay.H_TLB_WORDS] = tlb, tlb_words
     for slot, base in bases.items():
         w[slot] = base
+    for slot, base in behind.items():
+        w[bases[lay.H_PAGING] + slot] = base if slot != lay.G_YOUNG else base - ptes
     per_table = lay.TABLE_PAGES >> lay.PTE_SHIFT
     for i in range(sizes.mappings):
         record = bases[lay.H_MAPPING] + i * lay.M_WORDS
@@ -199,12 +229,45 @@ def allocate(setup: Setup, sizes: Sizes) -> Words:
 
 def frames_of(setup: Setup, sizes: Sizes) -> int:
     """Return the frames of each node: enough for all regions of its tasks and all its lists."""
+    if setup.workload.pages_file:
+        return _frames_for_file(setup, sizes)
     if not setup.workload.allocates:
         return 1
     batches, places = setup.batches, [cpu.socket for cpu in sizes.cpus[: setup.threads]]
     most = max(places.count(socket) for socket in set(places))
     spare = pcp_high(setup) + 2 * batches.pcp_batch + batches.lru_release + 1
     return most * (setup.region_pages + spare) + batches.pcp_batch
+
+
+def nodes_used(setup: Setup, sizes: Sizes) -> list[int]:
+    """Return the nodes on which threads run: each allocates on its own."""
+    return sorted({cpu.socket for cpu in sizes.cpus[: setup.threads]})
+
+
+def _frames_for_file(setup: Setup, sizes: Sizes) -> int:
+    """Return the frames of each node for a file: its share, or more than anybody can use."""
+    if setup.finite:
+        share = setup.pages * setup.workload.memory_share_ppm // PPM
+        return max(1, share // len(nodes_used(setup, sizes)))
+    return setup.pages + (setup.threads + 1) * (pcp_high(setup) + setup.batches.pcp_batch)
+
+
+def paging_regions(setup: Setup, sizes: Sizes) -> dict[int, int]:
+    """Return the regions behind the record of a file larger than memory, and their words."""
+    if not setup.workload.commands:
+        return {}
+    commands = sizes.tasks
+    found = {
+        lay.G_TASK: sizes.tasks * lay.X_WORDS,
+        lay.G_DEVICE: setup.machine.device.devices * lay.Q_WORDS,
+        lay.G_FILE: sizes.line_words,
+        lay.G_HIST: 2 * lay.Y_WORDS,
+    }
+    if setup.workload.pages_file:
+        commands = max(commands, setup.machine.topology.sockets * frames_of(setup, sizes))
+        found[lay.G_SHADOW] = sizes.tables * lay.TABLE_PAGES
+    found[lay.G_YOUNG] = sizes.mappings * sizes.tables * (lay.TABLE_PAGES >> lay.PTE_SHIFT)
+    return {**found, lay.G_COMMAND: commands * lay.J_WORDS}
 
 
 def pcp_high(setup: Setup) -> int:

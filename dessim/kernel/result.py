@@ -8,6 +8,7 @@ from dessim.kernel import layout as lay
 from dessim.kernel.histogram import merge
 from dessim.kernel.layout import World
 from dessim.kernel.memory_invariants import check_memory_at_rest
+from dessim.kernel.paging_invariants import check_paging_at_rest
 
 MIN_SHARE = 5
 """Smallest part of a run that speaks for it, as a divisor: one fifth."""
@@ -175,7 +176,11 @@ def _time_by_category(w: World) -> dict[str, int]:
     first = int(w[lay.H_TASK]) + lay.T_ACCOUNT
     tasks = [first + task * lay.T_WORDS for task in range(int(w[lay.H_WORKERS]))]
     found = {name: sum(int(w[t + i]) for t in tasks) for i, name in enumerate(lay.CATEGORIES)}
-    of_memory = lay.CATEGORIES[lay.N_FILE_CATEGORIES :]
+    if not w[lay.H_PAGING]:
+        found = {
+            n: ps for n, ps in found.items() if n not in lay.CATEGORIES[lay.N_PAGING_CATEGORIES :]
+        }
+    of_memory = lay.CATEGORIES[lay.N_FILE_CATEGORIES : lay.N_PAGING_CATEGORIES]
     if not w[lay.H_FRAME] and not any(found[name] for name in of_memory):
         return {name: ps for name, ps in found.items() if name not in of_memory}
     return found
@@ -183,7 +188,9 @@ def _time_by_category(w: World) -> dict[str, int]:
 
 def _counters(w: World) -> tuple[str, ...]:
     """Return the counters of a run: those of memory only where faults allocate any."""
-    return lay.COUNTERS if w[lay.H_FRAME] else lay.COUNTERS[: lay.N_FILE_COUNTERS]
+    if w[lay.H_PAGING]:
+        return lay.COUNTERS
+    return lay.COUNTERS[: lay.N_PAGING_COUNTERS if w[lay.H_FRAME] else lay.N_FILE_COUNTERS]
 
 
 def check_at_rest(w: World) -> None:
@@ -217,7 +224,9 @@ def check_at_rest(w: World) -> None:
             raise InvariantError(f"{name} at the end: held {w[lock + lay.K_HOLD]}, or waited for")
     if any(w[int(w[lay.H_BUCKET]) + i] for i in range(int(w[lay.H_BUCKETS]))):
         raise InvariantError("somebody sleeps on a page at the end")
-    if w[lay.H_FRAME]:
+    if w[lay.H_FRAME] and w[lay.H_PAGING]:
+        check_paging_at_rest(w if isinstance(w, list) else [int(word) for word in w])
+    elif w[lay.H_FRAME]:
         check_memory_at_rest(w if isinstance(w, list) else [int(word) for word in w])
     if w[lay.H_IO_HEAD]:
         raise InvariantError("a page waits for the device at the end")

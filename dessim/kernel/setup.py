@@ -7,6 +7,7 @@ from dessim.errors import UserError
 from dessim.kernel import layout as lay
 from dessim.kernel.assembler import Program
 from dessim.model.machine import Machine
+from dessim.model.units import PPM
 from dessim.model.workload import PAGE_BYTES, Workload
 
 
@@ -74,7 +75,10 @@ class Batches:
 
 def changes_page_cache(workload: Workload) -> bool:
     """Return whether pages of the file can be missing from the page cache."""
-    return workload.cached_ppm < 1_000_000 or bool(workload.actors)
+    return workload.cached_ppm < 1_000_000 or bool(workload.actors) or workload.pages_file
+
+
+SLOTS_A_THREAD = 8
 
 
 @dataclass(frozen=True)
@@ -113,10 +117,32 @@ class Setup:
 
     @property
     def devices(self) -> int:
-        """Number of reads that the device serves at once: none if every page stays in the cache."""
+        """Number of reads that the device serves at once: none if every page stays in the cache.
+
+        Of a device that serves commands no more than its threads can keep busy: a window may be cut
+        into some commands by pages that are there.
+        """
+        if self.workload.commands:
+            device = self.machine.device
+            return min(device.queue_depth * device.devices, SLOTS_A_THREAD * (self.threads + 1))
         if not self.page_cache_changes:
             return 0
         return self.machine.device.queue_depth
+
+    @property
+    def finite(self) -> bool:
+        """Whether memory may run out."""
+        return self.workload.pages_file and self.workload.memory_share_ppm < PPM
+
+    @property
+    def kswapds(self) -> int:
+        """Number of tasks that take pages back: one for each node, if memory may run out."""
+        return self.machine.topology.sockets if self.finite else 0
+
+    @property
+    def device_span(self) -> int:
+        """Pages of the device to which commands without a page cache go."""
+        return 1 << 24
 
     @property
     def creators(self) -> int:
@@ -125,8 +151,8 @@ class Setup:
 
     @property
     def tasks(self) -> int:
-        """Number of tasks: threads, then actors, slots of the device, and who creates threads."""
-        return self.threads + len(self.actors) + self.devices + self.creators
+        """Number of tasks: threads, actors, kswapds, slots of the device, who creates threads."""
+        return self.threads + len(self.actors) + self.kswapds + self.devices + self.creators
 
     @property
     def page_cache_changes(self) -> bool:
@@ -149,7 +175,7 @@ class Setup:
     @property
     def pages(self) -> int:
         """Number of pages that are simulated: of one file, or of all tasks' own."""
-        if self.workload.kind == "lock_loop":
+        if self.workload.kind != "faults":
             return 1
         if self.workload.writes:
             return self.threads * self.stride
@@ -159,8 +185,12 @@ class Setup:
     def accesses(self) -> int:
         """Number of accesses of each thread."""
         workload = self.workload
-        if workload.kind == "lock_loop":
+        if workload.kind != "faults":
             return workload.iterations
+        if workload.touches:
+            return workload.touches
+        if workload.access == "blocks":
+            return max(1, self.pages // self.threads)
         if workload.access == "one_per_table":
             return (self.pages + lay.TABLE_PAGES - 1) // lay.TABLE_PAGES
         if workload.access == "random":

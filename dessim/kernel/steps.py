@@ -12,13 +12,15 @@ the end for every word that lives on the line; ``docs/design.md`` says why it is
 from collections.abc import Callable
 
 from dessim.kernel import operation as about
+from dessim.kernel.accesses import next_access, touch
 from dessim.kernel.accounting import account, count, end_latency, record_in_series, record_latency
 from dessim.kernel.actors import covers_table, pause, range_step, start_thread
 from dessim.kernel.address_spaces import region_step
 from dessim.kernel.addressing import gang_bit, page_at, pte_present, table_at, vma_cache_at
-from dessim.kernel.cpus import begin, give_up_cpu, slice_is_over, yield_cpu
+from dessim.kernel.commands import command_step
+from dessim.kernel.cpus import begin, give_up_cpu
 from dessim.kernel.delays import delay_ps
-from dessim.kernel.draws import draw_at, next_factor, own_work_ps
+from dessim.kernel.draws import next_factor, own_work_ps
 from dessim.kernel.endings import finish, teardown_table
 from dessim.kernel.frames import charge_step, frame_branch, frame_step
 from dessim.kernel.layout import *
@@ -36,54 +38,9 @@ from dessim.kernel.pages import (
     page_step,
 )
 from dessim.kernel.protocols import section_step, translation_step, variable_step, wait_step
+from dessim.kernel.readahead import readahead_step
+from dessim.kernel.reclaim import pressure_branch, reclaim_step
 from dessim.kernel.windows import folio_step, next_page, open_window
-
-
-def choose_page(w: World, task: int) -> int:
-    """Return the page of the task's next access."""
-    t = w[H_TASK] + task * T_WORDS
-    access = w[t + T_ACCESS]
-    if w[H_ACCESS] == ACCESS_SEQUENTIAL:
-        return access
-    if w[H_ACCESS] == ACCESS_ONE_PER_TABLE:
-        return access << TABLE_SHIFT
-    if w[H_ACCESS] == ACCESS_OWN_REGION:
-        return w[t + T_FIRST] + access % w[H_REGION]
-    who = 0 if w[H_SAME_DRAWS] else task
-    return (draw_at(w, who, DRAW_ACCESS, access) * w[H_PAGES]) >> 32
-
-
-def next_access(w: World, task: int, target: int) -> None:
-    """Choose the next page, or jump to the end when all accesses are done."""
-    t = w[H_TASK] + task * T_WORDS
-    if w[t + T_ACCESS] >= w[H_ACCESSES]:
-        w[t + T_PC] = target
-        return
-    w[t + T_PAGE] = choose_page(w, task)
-    w[t + T_CURSOR] = w[t + T_PAGE]
-
-
-def touch(w: World, task: int, pc: int, done: int, target: int) -> int:
-    """Use the page and touch the next one, or fault (to ``target``) if it is not mapped.
-
-    Goes on to the following step when all accesses are done or it is time to unmap. In user mode
-    the scheduler may give the CPU to somebody else.
-    """
-    t = w[H_TASK] + task * T_WORDS
-    if pte_present(w, t, w[t + T_PAGE]):
-        count(w, N_TOUCHES, 1)
-        w[t + T_ACCESS] += 1
-        w[t + T_TOUCHED] += 1
-        if w[t + T_ACCESS] < w[H_ACCESSES] and w[H_UNMAP_EVERY] == 0:
-            w[t + T_PAGE] = choose_page(w, task)
-            w[t + T_CURSOR] = w[t + T_PAGE]
-            w[t + T_PC] = pc
-    else:
-        w[t + T_PC] = target
-    if slice_is_over(w, t, done):
-        yield_cpu(w, task, done)
-        return BLOCKED
-    return GO_ON
 
 
 def fault_end(w: World, task: int, now: int) -> None:
@@ -254,6 +211,14 @@ def step(w: World, task: int, pc: int, done: int) -> int:
         return charge_step(w, t, i)
     if op <= LAST_REGION:
         return region_step(w, task, i, done)
+    if op <= LAST_PRESSURE:
+        return pressure_branch(w, task, i)
+    if op <= LAST_READAHEAD:
+        return readahead_step(w, task, i, done)
+    if op <= LAST_COMMAND:
+        return command_step(w, task, i, pc, done)
+    if op <= LAST_RECLAIM:
+        return reclaim_step(w, task, i, pc, done)
     if op <= LAST_VARIABLE:
         return variable_step(w, task, i)
     if op <= LAST_WAITING:
@@ -285,6 +250,10 @@ EFFECTS: dict[str, tuple[Callable[..., int], ...]] = {
     about.FRAME: (frame_step,),
     about.CHARGE: (charge_step,),
     about.REGION: (region_step,),
+    about.PRESSURE: (pressure_branch,),
+    about.READAHEAD: (readahead_step,),
+    about.COMMAND: (command_step,),
+    about.RECLAIM: (reclaim_step,),
     about.VARIABLE: (variable_step,),
     about.WAITING: (wait_step,),
     about.SECTION: (section_step,),
@@ -305,6 +274,12 @@ def interrupt(w: World, t: int, now: int) -> int:
     account(w, t, CAT_SHOOTDOWN, ps)
     w[t + T_CLOCK] = now + ps
     return now + ps
+
+
+def irqs_on(w: World, task: int) -> int:
+    """Return whether a task's CPU takes interrupts now."""
+    g = w[H_PAGING]
+    return g == 0 or w[w[g + G_TASK] + task * X_WORDS + X_IRQS_OFF] == 0
 
 
 def own_next_ps(w: World, task: int) -> int:
@@ -361,7 +336,7 @@ def advance_at(w: World, task: int, pc: int, now: int) -> int:
     if w[t + T_DUE] and w[i + I_PRIVATE] == PRIVATE_NEVER:
         if w[t + T_DUE] & DUE_LATENCY:
             record_latency(w, t)
-        if w[t + T_DUE] and w[t + T_QUEUED] == 0 and w[t + T_GRANT] < 0:
+        if w[t + T_DUE] and w[t + T_QUEUED] == 0 and w[t + T_GRANT] < 0 and irqs_on(w, task):
             return interrupt(w, t, now)
     done = now
     if w[i + I_TIMED]:

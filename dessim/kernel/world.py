@@ -10,6 +10,7 @@ from dessim.kernel import layout as lay
 from dessim.kernel.costs import cost_row, cost_rows, line_costs
 from dessim.kernel.draws import draw_at, philox, scaled
 from dessim.kernel.memory import lay_out_memory
+from dessim.kernel.paging import lay_out_paging
 from dessim.kernel.regions import Sizes, Words, allocate, sizes_of, walkers_of
 from dessim.kernel.setup import ActorSetup, Setup, WorldError
 from dessim.kernel.walk_misses import walk_miss_ps
@@ -32,6 +33,7 @@ ACCESS = {
     "sequential": lay.ACCESS_SEQUENTIAL,
     "random": lay.ACCESS_RANDOM,
     "one_per_table": lay.ACCESS_ONE_PER_TABLE,
+    "blocks": lay.ACCESS_BLOCKS,
 }
 
 
@@ -205,7 +207,7 @@ def _tasks(w: Words, setup: Setup, sizes: Sizes) -> None:
         if sizes.mappings > 1 and task < setup.threads:
             mapping += task * lay.M_WORDS
         worker = task < setup.threads
-        has_cpu = task < setup.threads + len(setup.actors)
+        has_cpu = task < setup.threads + len(setup.actors) + setup.kswapds
         others = sorted(on_core.get(cpu.core, set()) - {cpu.cpu}) if has_cpu else []
         mm = int(w[mapping + lay.M_MM])
         values = {
@@ -231,7 +233,7 @@ def _tasks(w: Words, setup: Setup, sizes: Sizes) -> None:
             lay.T_ACTOR: int(not worker),
             lay.T_FIRST: task * setup.stride if setup.workload.writes and worker else 0,
         }
-        if has_cpu and not worker:
+        if 0 <= task - setup.threads < len(setup.actors):
             actor = setup.actors[task - setup.threads]
             values[lay.T_EVERY], values[lay.T_RANGE] = actor.every_ps, actor.range_pages
         for slot, value in values.items():
@@ -240,7 +242,7 @@ def _tasks(w: Words, setup: Setup, sizes: Sizes) -> None:
 
 def _users_of_tables(setup: Setup, sizes: Sizes) -> int:
     """Return whether every page table has one user, and whether every PMD page has, and a lock."""
-    if sizes.mappings < setup.threads or setup.actors:
+    if sizes.mappings < setup.threads or setup.actors or setup.finite:
         return lay.TABLES_SHARED
     own = sizes.pmd_locks and not sizes.shares_pmd_locks
     return lay.PMDS_OWN if own else lay.TABLES_OWN
@@ -251,8 +253,11 @@ def _kind_of(setup: Setup, task: int) -> int:
     actors = setup.threads + len(setup.actors)
     if task < actors:
         return max(0, task - setup.threads + 1)
-    slots = actors + setup.devices
-    return len(setup.actors) + 1 + (task >= slots and setup.devices > 0)
+    kswapds = actors + setup.kswapds
+    if task < kswapds:
+        return len(setup.actors) + 1
+    others = len(setup.actors) + 1 + (setup.kswapds > 0)
+    return others + (task >= kswapds + setup.devices and setup.devices > 0)
 
 
 def _starts(w: Words, setup: Setup) -> None:
@@ -336,5 +341,7 @@ def build_world(setup: Setup) -> Words:
     _tasks(w, setup, sizes)
     if setup.workload.writes:
         lay_out_memory(w, setup, sizes)
+    if setup.workload.commands:
+        lay_out_paging(w, setup, sizes)
     _starts(w, setup)
     return w

@@ -64,7 +64,7 @@ def with_bases(document: Document, folder: FilePath | None) -> Based:
     Based
         Without the key `base`. A document that stays far from complete has a problem that names the
         profiles nearest to it, and the numbers of the nearest, so that what is wrong besides can be
-        told.
+        reported.
     """
     own = document.get(("name",))
     found = _based(document, folder, own if isinstance(own, str) else "the file", ())

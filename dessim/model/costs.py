@@ -17,10 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from dessim.model.devices import PROFILES as DEVICES
 from dessim.model.fields import (
     Count,
     Flag,
@@ -28,11 +29,13 @@ from dessim.model.fields import (
     PositiveTime,
     Ratio,
     Time,
+    Unit,
     refuse,
     submodel,
     yaml_key,
 )
 from dessim.model.provenance import FREE, Default, default_of
+from dessim.model.units import RATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,13 +320,53 @@ class Tlb(Model):
 
 
 class Device(Model):
-    """What reads pages that are not in the page cache."""
+    """What reads pages that are not in the page cache.
 
+    The ceilings hold for workloads that name an `advice`; those that read page by page know only
+    latency and depth.
+    """
+
+    profile: Literal["", "nvme_pm1733", "cloud_volume", "disk"] = ""
+    """A device of `dessim.model.devices`, which has a value for each key that is left out."""
     read_latency_ps: Annotated[
         Time, Cost(name="device_read", clock=False, smt="none", drawn=True), FREE
     ] = 0
     """Mean time of one read of a page; 0: there is no device."""
     read_latency_cv_ppm: Ratio = 0
-    """Coefficient of variation of a read (lognormal)."""
+    """Coefficient of variation of a read, and of a write (lognormal)."""
     queue_depth: Annotated[Count, Field(le=1024)] = 1
-    """Reads that are served at the same time."""
+    """Commands that one device serves at the same time."""
+    read_iops: Annotated[int, Field(strict=True, ge=0, le=10**9)] = 0
+    """Reads that one device begins a second at most; 0: no ceiling."""
+    read_bandwidth_bytes_per_s: Annotated[int, Unit(RATE)] = 0
+    """What one device delivers at most; 0: no ceiling."""
+    write_latency_ps: Annotated[
+        Time, Cost(name="device_write", clock=False, smt="none", drawn=True), FREE
+    ] = 0
+    """Mean time of a write of a page."""
+    write_iops: Annotated[int, Field(strict=True, ge=0, le=10**9)] = 0
+    """Writes that one device begins a second at most; 0: no ceiling."""
+    write_bandwidth_bytes_per_s: Annotated[int, Unit(RATE)] = 0
+    """What one device takes in at most; 0: no ceiling."""
+    devices: Annotated[Count, Field(le=64)] = 1
+    """Equal devices side by side that look like one (RAID 0)."""
+    stripe_pages: Annotated[Count, Field(le=1 << 20)] = 128
+    """Pages on one of several devices before the next one's turn; 512 KiB as md has it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_from_profile(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.get("profile") not in DEVICES:
+            return data
+        row = DEVICES[data["profile"]].fields
+        names = {yaml_key(name): name for name in cls.model_fields}
+        left = {key: value for key, value in row.items() if names[key] not in data}
+        return {**left, **data}
+
+
+COMMAND_FIELDS = tuple(
+    name
+    for name in Device.model_fields
+    if name not in ("profile", "read_latency_ps", "read_latency_cv_ppm", "queue_depth")
+)
+"""What is asked of a device only where it serves commands: by others as if it did not exist."""

@@ -94,6 +94,10 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
     )
 
 
+MIN_PART, MAX_NEAR, MAX_LISTED = 3, 3, 25
+"""Letters from which on a part of a name finds it; names suggested; names listed at most."""
+
+
 def suggest(word: str, known: Iterable[str], *, plural: str) -> str:
     """Sentence part that helps after an unknown word: the nearest one, or what exists.
 
@@ -107,12 +111,17 @@ def suggest(word: str, known: Iterable[str], *, plural: str) -> str:
     """
     import difflib  # here, because most runs have no error to report
 
-    words = sorted(known)
-    near = difflib.get_close_matches(word[:100], words, n=1, cutoff=0.6)
+    words, cut = sorted(known), word[:100]
+    near = difflib.get_close_matches(cut, words, n=1, cutoff=0.6)
+    if not near and len(cut) >= MIN_PART:
+        near = [one for one in words if cut.lower() in one.lower()]
     if near:
-        return f"did you mean '{near[0]}'?"
+        return f"did you mean {' or '.join(map(repr, near[:MAX_NEAR]))}?"
     if not words:
         return f"there are no {plural}"
+    if len(words) > MAX_LISTED:
+        nearest = difflib.get_close_matches(cut, words, n=MAX_NEAR, cutoff=0.0)
+        return f"the nearest of {len(words)} {plural}: {', '.join(nearest)}"
     return f"{plural}: {', '.join(words)}"
 
 

@@ -14,13 +14,32 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
+from dessim.model.costs import COMMAND_FIELDS
 from dessim.model.document import Document
-from dessim.model.fields import Count, Model, Name, Text, Time, Unit, describe, refuse, yaml_form
+from dessim.model.fields import (
+    Count,
+    Model,
+    Name,
+    Text,
+    Time,
+    Unit,
+    describe,
+    refuse,
+    yaml_form,
+    yaml_key,
+)
 from dessim.model.growth import AUTO
 from dessim.model.machine import Machine
 from dessim.model.precision import wanted
 from dessim.model.units import SIZE, format_quantity
-from dessim.model.workload import PAGE_BYTES, WRITE_FIELDS, ThreadCount, Workload, foreign_keys
+from dessim.model.workload import (
+    PAGE_BYTES,
+    PAGING_FIELDS,
+    WRITE_FIELDS,
+    ThreadCount,
+    Workload,
+    foreign_keys,
+)
 
 Scalar = bool | int | float | str
 """A swept value as results carry it."""
@@ -215,10 +234,19 @@ class Point(Model):
             part.pop("calibration", None)
         for name in foreign_keys(self.workload.kind):
             workload.pop(name)
-        if not self.workload.writes:  # nothing of it is paid, and nothing of it is asked
+        if not self.workload.uses_frames:  # nothing of it is paid, and nothing of it is asked
             machine.pop("frames")
+        if not self.workload.writes:
             for name in WRITE_FIELDS:
                 workload.pop(name, None)
+        if not self.workload.pages_file:
+            for name in PAGING_FIELDS:
+                workload.pop(yaml_key(name), None)
+        if not self.workload.commands:
+            machine.pop("paging")
+            for name in COMMAND_FIELDS:
+                machine["device"].pop(yaml_key(name))
+        machine["device"].pop("profile", None)  # its numbers are there
         result: dict[str, Any] = {
             "machine": machine,
             "workload": workload,

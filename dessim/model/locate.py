@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from dessim.files.reading import STDIN
 from dessim.model.errors import ConfigError, Place, Problem, Source, suggest
 from dessim.model.units import shorten
 
@@ -100,7 +101,7 @@ def not_found(kind: FileKind, name: str) -> str:
 
 def is_path(kind: FileKind, name: str) -> bool:
     """Whether a reference is a path and not a name to look up."""
-    return "/" in name or name.endswith((SUFFIXES[kind], ".yml"))
+    return "/" in name or name == STDIN or name.lower().endswith((SUFFIXES[kind], ".yml", ".json"))
 
 
 def unknown_name(kind: FileKind, name: str) -> str:

@@ -33,6 +33,7 @@ from dessim.model.fields import (
     yaml_key,
 )
 from dessim.model.frame_costs import FrameCosts
+from dessim.model.paging_costs import PagingCosts
 from dessim.model.provenance import FREE, Provenance, default_of
 from dessim.model.topology import Clock, Smt, Topology
 
@@ -181,6 +182,7 @@ class Machine(Model):
     kernel: KernelCosts
     user: UserCosts
     frames: FrameCosts = Field(default_factory=FrameCosts)
+    paging: PagingCosts = Field(default_factory=PagingCosts)
     tlb: Tlb = Field(default_factory=Tlb)
     device: Device = Field(default_factory=Device)
     sources: dict[str, Text] = Field(default_factory=dict)
@@ -228,7 +230,7 @@ class Machine(Model):
 
     def _key(self) -> tuple[Any, ...]:
         costs = (self.cache_line, self.memory, self.locks, self.kernel, self.user, self.tlb)
-        rest = (self.device, self.frames)
+        rest = (self.device, self.frames, self.paging)
         return (self.name, self.topology, self.clock, self.smt, *costs, *rest)
 
 

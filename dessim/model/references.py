@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
+from dessim.files.reading import STDIN
 from dessim.model.bases import with_bases
 from dessim.model.document import Document, Path
 from dessim.model.errors import ConfigError, Problem
@@ -149,7 +150,7 @@ def load_named(path: FilePath) -> tuple[Document, list[Problem]]:
     """Read a document; a mapping without a name gets the file's."""
     document, problems = read_document(path)
     if isinstance(document.data, dict) and "name" not in document.data:
-        document = _named(document, path.stem)
+        document = _named(document, "stdin" if str(path) == STDIN else path.stem)
     return document, problems
 
 

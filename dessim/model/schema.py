@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from dessim.model.cycles import CYCLES
 from dessim.model.experiment import Experiment
-from dessim.model.fields import Model, keys_of, submodel, unit_of
+from dessim.model.fields import Model, keys_of, submodel, unit_of, yaml_form
 from dessim.model.machine import Machine
 from dessim.model.provenance import Tag
 from dessim.model.sweep import SWEPT_KEYS
@@ -39,7 +39,7 @@ def json_schema(kind: SchemaKind) -> dict[str, Any]:
 
 
 def _machine() -> dict[str, Any]:
-    schema = Machine.model_json_schema()
+    schema = _as_written(Machine)
     schema["properties"].pop("provenance", None)
     definitions = schema.get("$defs", {})
     definitions.pop("Provenance", None)
@@ -57,6 +57,23 @@ def _or_based(schema: dict[str, Any]) -> dict[str, Any]:
     schema["anyOf"] = [{"required": ["base"]}, whole]
     for section in _sections(Machine):
         schema["$defs"][section].pop("required", None)
+    return schema
+
+
+def _as_written(model: type[Model]) -> dict[str, Any]:
+    """Schema of a model, with defaults in the units that people write."""
+    schema = model.model_json_schema()
+    pending = [(model, schema)]
+    while pending:
+        one, own = pending.pop()
+        for key, field in keys_of(one).items():
+            unit, inner = unit_of(field), submodel(field)
+            if unit is not None and isinstance(field.default, int):
+                own["properties"][key]["default"] = unit.write(field.default)
+            elif inner is not None:
+                if "default" in own["properties"][key]:
+                    own["properties"][key]["default"] = yaml_form(field.get_default())
+                pending.append((inner, schema["$defs"][inner.__name__]))
     return schema
 
 
@@ -85,11 +102,11 @@ def _demands(model: type[Model]) -> dict[str, Any]:
 
 
 def _workload() -> dict[str, Any]:
-    return _file_form(Workload.model_json_schema())
+    return _file_form(_as_written(Workload))
 
 
 def _experiment() -> dict[str, Any]:
-    schema = _file_form(Experiment.model_json_schema())
+    schema = _file_form(_as_written(Experiment))
     definitions = schema.setdefault("$defs", {})
     properties = schema["properties"]
     for word, part in (("machine", _machine()), ("workload", _workload())):

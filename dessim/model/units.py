@@ -77,6 +77,9 @@ def parse_quantity(text: str, kind: Kind) -> int:
         raise ValueError(f"'{shorten(text)}' is too large: {kind.noun} is at most {kind.largest}")
     if kind.whole and value.denominator != 1:
         raise ValueError(f"'{shorten(text)}' is not a whole number of bytes")
+    if value and not round(value):
+        smallest = format_quantity(1, kind) if kind is not TIME else "1ps"
+        raise ValueError(f"'{shorten(text)}' is less than {smallest}: write 0, or more")
     return round(value)
 
 
@@ -111,6 +114,8 @@ def parse_ratio(value: int | Decimal | str) -> int:
         raise ValueError(f"a ratio must not be negative, found {shorten(str(value))}")
     if ratio > PPM:
         raise ValueError(f"a ratio is at most {PPM}, found {shorten(str(value))}")
+    if ratio and not round(ratio * PPM):
+        raise ValueError(f"{shorten(str(value))} is less than one millionth: write 0, or more")
     return round(ratio * PPM)
 
 

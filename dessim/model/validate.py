@@ -166,6 +166,11 @@ def _sentence(
         return f"must be {words} {context[name]}, found {describe(value)}"
     if kind in ("model_type", "model_attributes_type", "dataclass_type"):
         return _not_a_mapping(value, details, owner, document)
+    if kind in _WANTED and key == "include" and isinstance(value, str):
+        return (
+            f"'include' lists further points; a file cannot include {describe(value)}: name a"
+            " machine or workload by its file, or start a machine from another one with 'base'"
+        )
     if kind in _WANTED:
         return f"expected {_WANTED[kind]}, found {describe(value)}"
     if kind == "too_short" and isinstance(value, (list, tuple)):

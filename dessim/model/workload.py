@@ -31,6 +31,8 @@ Distribution = Literal["fixed", "exponential"]
 
 WRITE_FIELDS = ("fault", "file", "sweeps", "memcg_depth")
 """What only workloads say whose faults write: others are as if they did not exist."""
+PAGING_FIELDS = ("advice", "memory_share_ppm", "touches", "block_pages")
+"""What belongs to files that may be larger than memory."""
 _FAULT_FIELDS = (
     "start",
     "access",
@@ -45,6 +47,7 @@ _FAULT_FIELDS = (
     "unmap_every_pages",
     "actors",
     *WRITE_FIELDS,
+    *PAGING_FIELDS,
 )
 _LOCK_LOOP_FIELDS = (
     "think_ps",
@@ -53,6 +56,14 @@ _LOCK_LOOP_FIELDS = (
     "hold_distribution",
     "iterations",
 )
+_DEVICE_LOOP_FIELDS = ("command_pages", "direction", "iterations")
+KINDS = {
+    "faults": _FAULT_FIELDS,
+    "lock_loop": _LOCK_LOOP_FIELDS,
+    "device_loop": _DEVICE_LOOP_FIELDS,
+}
+"""Kind of a workload -> the keys that belong to it."""
+Kind = Literal["faults", "lock_loop", "device_loop"]
 
 
 class ActorChoice(Model):
@@ -77,8 +88,9 @@ class Workload(Model):
     """Name of the workload, as in results."""
     description: Text = ""
     """What it stands for."""
-    kind: Literal["faults", "lock_loop"] = "faults"
-    """`faults` reads a file; `lock_loop` knows no pages: a closed queue, for theory."""
+    kind: Kind = "faults"
+    """`faults` reads a file; `lock_loop` knows no pages: a closed queue, for theory; `device_loop`
+    knows no page cache: commands to the device, one after the other (O_DIRECT)."""
     threads: ThreadCount = 8
     """Number of threads when the experiment does not say."""
     start: Literal["pthread_create", "interval"] = "interval"
@@ -93,8 +105,9 @@ class Workload(Model):
     start_jitter_ppm: Ratio = 1_000_000
     """Spread of the starts around their interval: 1 is exponential-like, 0 is regular."""
 
-    access: Literal["sequential", "random", "one_per_table"] = "sequential"
-    """Order of the pages: all in a row, words at random, or one page per 2 MiB page table."""
+    access: Literal["sequential", "random", "one_per_table", "blocks"] = "sequential"
+    """Order of the pages: all in a row, words at random, one page per 2 MiB page table, or blocks
+    of which each thread takes the next that nobody has taken, round and round."""
     mapping: Literal["per_thread", "shared", "per_process"] = "per_thread"
     """Own mapping of each thread in one mm, one mapping for all, or one mm each."""
     file_size_bytes: FileSize = 0
@@ -133,6 +146,17 @@ class Workload(Model):
     task's memory cgroup and its ancestors, the root included; 0: memory cgroups are off."""
     actors: tuple[ActorChoice, ...] = ()
     """Who else works on the file while threads fault."""
+    advice: Literal["", "normal", "random", "sequential"] = ""
+    """What madvise said of the file. With it, faults read as Linux does: windows of
+    `readahead_pages` around a miss or ahead of it, each a command of the device; and memory may run
+    out. Without it a miss reads page by page, and memory does not."""
+    memory_share_ppm: Share = 1_000_000
+    """With `advice`: share of the file's pages that memory has room for. All of it: memory never
+    runs out."""
+    touches: Annotated[int, Field(strict=True, ge=0, le=1 << 40)] = 0
+    """With `advice`: pages that each thread touches; 0: as many as `access` says."""
+    block_pages: Annotated[int, Field(strict=True, ge=0, le=1 << 28)] = 0
+    """Access `blocks`: pages of a block."""
 
     think_ps: Annotated[Time, Cost(clock=False, smt="none", drawn=True)] = 0
     """Lock loop: (mean) time between giving the lock back and asking for it again."""
@@ -143,7 +167,11 @@ class Workload(Model):
     hold_distribution: Distribution = "exponential"
     """Lock loop: distribution of the hold time."""
     iterations: Annotated[int, Field(strict=True, ge=0, le=10**9)] = 0
-    """Lock loop: how often each thread takes the lock."""
+    """Lock loop: how often each thread takes the lock. Device loop: commands of each thread."""
+    command_pages: Annotated[Count, Field(le=4096)] = 1
+    """Device loop: pages of a command."""
+    direction: Literal["read", "write"] = "read"
+    """Device loop: what the commands do."""
 
     @property
     def creates_threads(self) -> bool:
@@ -161,6 +189,21 @@ class Workload(Model):
         return self.kind == "faults" and self.fault != "read"
 
     @property
+    def pages_file(self) -> bool:
+        """Whether the file's pages are read by windows, and memory may run out."""
+        return self.kind == "faults" and bool(self.advice)
+
+    @property
+    def commands(self) -> bool:
+        """Whether the device serves commands of several pages, under ceilings."""
+        return self.pages_file or self.kind == "device_loop"
+
+    @property
+    def uses_frames(self) -> bool:
+        """Whether frames of memory are counted."""
+        return self.writes or self.pages_file
+
+    @property
     def allocates(self) -> bool:
         """Whether faults allocate memory."""
         return self.kind == "faults" and self.fault in ("anonymous", "write_private")
@@ -171,6 +214,12 @@ class Workload(Model):
         if not isinstance(data, dict) or data.get("kind", "faults") != "faults":
             return data
         defaults: dict[str, object] = {}
+        if data.get("advice"):
+            defaults |= {"readahead_pages": 32, "start_stagger": "1us", "page_touch": "touch_word"}
+            for key in ("readahead_pages", "start_stagger"):
+                if f"{key}_ps" in data:
+                    del defaults[key]
+            return {**defaults, **data}
         if data.get("access") == "random":
             defaults["touches_per_page"] = 512
         if data.get("access") == "one_per_table":
@@ -189,7 +238,7 @@ class Workload(Model):
     @model_validator(mode="after")
     def _check_kind(self) -> Workload:
         problems: list[tuple[tuple[str | int, ...], str]] = []
-        own_keys = foreign_keys("faults" if self.kind == "lock_loop" else "lock_loop")
+        own_keys = tuple(yaml_key(name) for name in KINDS[self.kind])
         for key in foreign_keys(self.kind):
             if key in {yaml_key(name) for name in self.model_fields_set}:
                 text = f"'{key}' does not belong to kind '{self.kind}', which knows "
@@ -197,6 +246,8 @@ class Workload(Model):
         required: tuple[str, ...] = ("access", "file_size_bytes")
         if self.kind == "lock_loop":
             required = ("think_ps", "hold_ps", "iterations")
+        if self.kind == "device_loop":
+            required = ("iterations",)
         for name in required:
             if name not in self.model_fields_set:
                 problems.append(((), f"missing key '{yaml_key(name)}'"))
@@ -220,6 +271,7 @@ class Workload(Model):
             text = "start 'pthread_create' needs threads of one process; mapping 'per_process' has"
             problems.append((("start",), f"{text} one thread each: use 'interval'"))
         problems += self._check_writes()
+        problems += self._check_paging()
         if "iterations" in self.model_fields_set and self.iterations == 0:
             problems.append((("iterations",), "must be at least 1, found 0"))
         return problems
@@ -258,12 +310,47 @@ class Workload(Model):
         }
         return [_of(key, text) for key, text in wrong.items() if text]
 
+    def _check_paging(self) -> list[tuple[tuple[str | int, ...], str]]:
+        """What does not go together with a file that is read by windows."""
+        if self.kind != "faults":
+            return []
+        given = self.model_fields_set
+        found = []
+        if (self.access == "blocks") != bool(self.block_pages):
+            text = "access 'blocks' and block_pages belong together: give both, or neither"
+            found.append(_of("block_pages", text))
+        if not self.advice:
+            only = [name for name in PAGING_FIELDS[1:] if name in given]
+            text = "needs an advice: normal, random or sequential"
+            return found + [_of(yaml_key(name), f"'{yaml_key(name)}' {text}") for name in only]
+        name = f"advice '{self.advice}'"
+        wrong = {
+            "access": self.access == "one_per_table"
+            and f"{name} needs access 'sequential', 'random' or 'blocks'",
+            "fault": self.fault != "read" and f"{name} needs fault 'read'",
+            "start": self.start == "pthread_create" and f"{name} needs start 'interval'",
+            "page_touch": self.page_touch == "read_page"
+            and f"{name} counts the touch of a word of each page: page_touch is 'touch_word'",
+            "unmap_every_pages": self.unmap_every_pages and f"{name} unmaps nothing: leave it out",
+            "touches_per_page": self.touches_per_page > 1
+            and f"{name} takes the number of touches from 'touches'",
+            "random_sequence": self.random_sequence != "own" and f"{name} draws own pages",
+            "actors": bool(self.actors) and f"{name} knows no actors yet",
+            "readahead_pages": self.advice != "random"
+            and not 4 <= self.readahead_pages <= 4096
+            and f"{name} reads windows of 4 to 4096 pages",
+            "cached": self.cached_ppm > self.memory_share_ppm
+            and "more of the file is cached than memory has room for",
+        }
+        return found + [_of(key, text) for key, text in wrong.items() if text]
+
 
 def _of(key: str, text: str) -> tuple[tuple[str | int, ...], str]:
     return (key,), text
 
 
-def foreign_keys(kind: Literal["faults", "lock_loop"]) -> tuple[str, ...]:
-    """YAML keys that a workload of this kind may not hold, because they belong to the other."""
-    fields = _LOCK_LOOP_FIELDS if kind == "faults" else _FAULT_FIELDS
-    return tuple(yaml_key(name) for name in fields)
+def foreign_keys(kind: Kind) -> tuple[str, ...]:
+    """YAML keys that a workload of this kind may not hold, because they belong to others."""
+    own = KINDS[kind]
+    others = {name: None for fields in KINDS.values() for name in fields if name not in own}
+    return tuple(yaml_key(name) for name in others)

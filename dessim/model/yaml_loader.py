@@ -1,9 +1,11 @@
 """YAML text into plain data with places, guarded against hostile input.
 
 PyYAML only parses; what a plain scalar means is decided here by the YAML 1.2 core schema: `on` is
-text, `010` is ten, `1e-6` is a number (kept as an exact `Decimal`). Refused: tags, duplicate keys,
-numbers that are not finite or absurdly long, deep nesting, many or self-containing aliases, more
-than one document, control characters, and anything too large to be a configuration.
+text, `1e-6` is a number (kept as an exact `Decimal`). Of YAML 1.1 only merge keys, `<<`, are known.
+Keys of the document that begin with `x-` are left out: they hold what others refer to. Refused:
+`010`, which is eight to some and ten to others, keys of the document without a value, tags,
+duplicate keys, numbers that are not finite or absurdly long, deep nesting, many or self-containing
+aliases, more than one document, control characters, and anything too large to be a configuration.
 """
 
 from __future__ import annotations
@@ -35,6 +37,8 @@ _LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 """What PyYAML counts as the end of a line."""
 _INTEGER = re.compile(r"[-+]?[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
+_LEADING_ZERO = re.compile(r"[-+]?0[0-9]+", re.ASCII)
+MERGE, OWN = "<<", "x-"
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", re.ASCII)
 _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -173,11 +177,22 @@ class _Reader:
         import yaml
 
         result: dict[str, Any] = {}
+        merged: list[yaml.MappingNode] = []
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 self.complain(key_node.start_mark, "a key must be a plain word")
                 continue
             key = key_node.value
+            if key == MERGE and not key_node.style:
+                merged += self._merged(value_node)
+                continue
+            if not path and key.startswith(OWN):
+                self._value(value_node, (key,))
+                continue
+            if not path and _is_empty(value_node):
+                text = f"'{shorten(key)}' has no value: write one, or leave the line out"
+                self.complain(key_node.start_mark, text)
+                continue
             if key in result:
                 first = self.keys[(*path, key)]
                 where = "" if first.line is None else f" (first in line {first.line + 1})"
@@ -186,7 +201,25 @@ class _Reader:
                 continue
             self.keys[(*path, key)] = self._place(key_node.start_mark)
             result[key] = self._value(value_node, (*path, key))
+        for one in merged:
+            for key, value in self._mapping(one, path).items():
+                result.setdefault(key, value)
         return result
+
+    def _merged(self, node: yaml.Node) -> list[yaml.MappingNode]:
+        """The mappings that a merge key names, nearest first: their keys are taken where missing.
+
+        Source
+        ------
+        https://yaml.org/type/merge.html
+        """
+        import yaml
+
+        parts = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        kept = [part for part in parts if isinstance(part, yaml.MappingNode)]
+        if len(kept) < len(parts):
+            self.complain(node.start_mark, f"'{MERGE}' takes a mapping, or a list of mappings")
+        return kept
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
         text: str = node.value
@@ -203,6 +236,11 @@ class _Reader:
         if len(text) > MAX_TEXT:
             self.complain(node.start_mark, f"a number of {len(text)} characters is too long")
             return BAD
+        if _LEADING_ZERO.fullmatch(text):
+            plain = text.lstrip("+-0") or "0"
+            instead = f"write {plain}, or 0o{plain} for base 8"
+            self.complain(node.start_mark, f"{text} reads as base 8 or as base 10: {instead}")
+            return BAD
         if integer:
             return int(text, {"0x": 16, "0o": 8}.get(text[:2], 10))
         exponent = (number and number[3]) or ""
@@ -212,6 +250,11 @@ class _Reader:
             self.complain(node.start_mark, f"{text} is out of any sensible range")
             return BAD
         return value
+
+
+def _is_empty(node: yaml.Node) -> bool:
+    """Whether nothing is written where a value is expected."""
+    return not node.value and isinstance(node.value, str) and not getattr(node, "style", None)
 
 
 @cache

@@ -11,6 +11,7 @@ from dessim.kernel.balance import UnbalancedError, find_imbalance
 from dessim.kernel.memory_words import MAX_LEVELS
 from dessim.kernel.operation import OF_PROTOCOLS
 from dessim.kernel.ops import OPERATIONS
+from dessim.kernel.paging_programs import paging_program
 from dessim.kernel.programs import actor_program, attempt_program, fault_program
 from dessim.kernel.write_programs import writing_program
 from dessim.registry.catalogue import (
@@ -37,6 +38,7 @@ def thread_program(
     maps_file: bool = False,
     fault: str = "read",
     memcg_depth: int = 0,
+    advice: str = "",
 ) -> Program:
     """Return the whole program of a faulting thread under a scheme.
 
@@ -58,6 +60,8 @@ def thread_program(
         What faults do: ``read``, or one of the scheme's own ``faults``.
     memcg_depth : int
         Page counters that memory is charged to.
+    advice : str
+        What madvise said of a file that is read by windows; empty: page by page.
 
     Raises
     ------
@@ -73,12 +77,12 @@ def thread_program(
     around, slow_path = scheme.fault_around, scheme.slow_path
     if fault_around_order == 0:
         around = ()
-        if fault_lock == "mmap_lock":
-            slow_path = no_fault_around.SLOW_PATH
+        slow_path = no_fault_around.SLOW_PATH if fault_lock == "mmap_lock" else slow_path
     options.update(page_cache_changes=page_cache_changes, reads_ahead=reads_ahead, unmaps=unmaps)
     options.update(vma_locks=fault_lock == "vma_lock", counts_tables=counts_tables)
     options.update(vma_cache_of_mm=vma_cache_of_mm, maps_file=maps_file, second_attempts=True)
-    return _balanced(scheme, assemble(whole_life(around, slow_path, fault_lock), options))
+    steps = whole_life(around, slow_path, fault_lock, advice)
+    return _balanced(scheme, assemble(steps, options))
 
 
 def _writing(
@@ -123,9 +127,17 @@ def faulting_program(scheme: Scheme, chosen: Mapping[str, Option]) -> Program:
 
 
 def whole_life(
-    fault_around: tuple[Step, ...], slow_path: tuple[Step, ...], fault_lock: str = "mmap_lock"
+    fault_around: tuple[Step, ...],
+    slow_path: tuple[Step, ...],
+    fault_lock: str = "mmap_lock",
+    advice: str = "",
 ) -> tuple[Step, ...]:
-    """Return a thread's steps around the two parts of a scheme, its munmap and exit included."""
+    """Return a thread's steps around the two parts of a scheme, its munmap and exit included.
+
+    A file that is read by windows has a slow path of its own, the same for all schemes.
+    """
+    if advice:
+        return paging_program(fault_around, fault_lock, advice, leave=exit.EXIT)
     return fault_program(
         fault_around, slow_path, fault_lock, munmap=munmap.AFTER_TOUCHING, leave=exit.EXIT
     )

@@ -83,7 +83,7 @@ def test_runs_become_stale_when_it_changes_but_not_when_it_is_explained(folder: 
         (
             "mine",
             SCHEME.replace("fault_around_setup", "nothing"),
-            "mine.py:7: ProgramError: unknown cost 'nothing'; there are none, ",
+            "mine.py:7: ProgramError: unknown cost 'nothing'; ",
         ),
         (
             "mine",

@@ -19,7 +19,10 @@ from tests.helpers import scheme_setup
 SETUP = scheme_setup("lock_each_page", 2, 1, load_machine("ivybridge-ex-4s"))
 MACHINE = SETUP.machine
 BY_NAME = {cost.name: cost for cost in OF_MACHINE}
-FIXED = {"teardown_per_pte", "teardown_per_table", "process_exit", "device_read"}
+FIXED = {
+    *("teardown_per_pte", "teardown_per_table", "process_exit", "device_read", "device_write"),
+    *("complete_command", "complete_page"),
+}
 FROM_MEMORY = {"read_page_dram", "touch_word", "random_word", "zero_page", "copy_page"}
 
 
@@ -32,7 +35,9 @@ def test_the_first_cost_is_none() -> None:
 def test_drawn_costs_are_those_that_delays_draw() -> None:
     """Reads of pages and of the device, pauses and hold times: the engine bounds their products."""
     names = {cost_table.COSTS[place] for place in cost_table.DRAWN}
-    assert names == {"read_page_dram", "read_page_l3", "device_read", "think", "hold"}
+    assert names == {
+        *("read_page_dram", "read_page_l3", "device_read", "device_write", "think", "hold")
+    }
 
 
 def test_every_cost_has_one_place() -> None:

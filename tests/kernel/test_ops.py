@@ -13,7 +13,7 @@ from tiny import seen, tiny
 
 from dessim.engines import compiled, deadlock, reference
 from dessim.engines.explorer.world import ScopeError
-from dessim.kernel import cost_table, delays, frame_delays, page_waits, pages, steps
+from dessim.kernel import cost_table, delays, page_waits, pages, steps
 from dessim.kernel import layout as lay
 from dessim.kernel import operation as about
 from dessim.kernel.alphabet import ProgramError, Step, get_page, work
@@ -150,7 +150,7 @@ def test_a_function_that_step_does_not_call_carries_nothing_out():
 
 def test_a_row_with_a_delay_of_its_own_and_no_rule_for_it_is_refused():
     """No branch of the delays mentions it."""
-    rules = (delays.own_delay_ps, delays.rare_delay_ps, frame_delays.frame_delay_ps)
+    rules = delays.RULES
     with pytest.raises(OperationError, match="no delay of OP_TRIAL"):
         about.check_delays(with_row(own_delay=True), rules, delays.delay_ps)
 

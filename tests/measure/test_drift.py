@@ -78,4 +78,6 @@ def test_the_middle_bin_of_an_odd_run_is_left_out() -> None:
 )
 def test_sizes_agree_differ_or_need_more_runs(large: list[float | None], verdict: str) -> None:
     """Within 5 % in the whole interval, outside with the whole of it, or neither."""
-    assert agreement([1.0] * len(large), large, 0.05) == verdict
+    found = agreement([1.0] * len(large), large, 0.05)
+    assert found.verdict == verdict
+    assert (found.ci95 is None) == (sum(x is not None for x in large) < 2)

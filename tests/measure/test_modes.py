@@ -118,6 +118,8 @@ def test_the_metric_of_the_widest_gap_is_told() -> None:
     found = mixture_of(values)
     assert found is not None
     assert found.metric == "fault_latency_ns_p99"
+    assert found.shown_by == ("completion_s", "fault_latency_ns_p99")
+    assert found.as_dict()["shown_by"] == ["completion_s", "fault_latency_ns_p99"]
     assert mixture_of({"completion_s": alike}) is None
 
 
@@ -197,4 +199,12 @@ def test_shares_at_the_ends() -> None:
 
 def test_suspicion_asks_for_thirty_runs_and_then_for_forty() -> None:
     """Runs are spent on modes first; at forty the question is settled."""
-    assert [replications_for_modes(n) for n in (5, 29, 30, 39, 40, 77)] == [30, 30, 40, 40, 40, 77]
+    shown_by = ("completion_s", "fault_latency_ns_p99")
+    wanted = [replications_for_modes(n, shown_by) for n in (5, 29, 30, 39, 40, 77)]
+    assert wanted == [30, 30, 40, 40, 40, 77]
+
+
+def test_modes_of_the_tail_alone_are_worth_twenty_runs() -> None:
+    """Where completion and throughput are of one kind, less hangs on the share of the rarer one."""
+    wanted = [replications_for_modes(n, ("fault_latency_ns_p99",)) for n in (5, 11, 12, 19, 20, 30)]
+    assert wanted == [12, 12, 20, 20, 20, 30]

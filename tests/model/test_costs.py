@@ -63,17 +63,20 @@ def test_a_new_cost_is_in_the_schema() -> None:
     assert "zap" not in schema["required"]
 
 
+OF_MEMORY = ("frames.", "paging.", "device.write_latency")
+
+
 @pytest.mark.parametrize("name", names("machines"))
 def test_a_shipped_profile_names_all_costs(name: str) -> None:
     """Only the variation of work, and what memory costs, is left to defaults: they are shown."""
     machine = load_machine(name)
-    memory = {path for path in left_out(machine) if path.startswith("frames.")}
+    memory = {path for path in left_out(machine) if path.startswith(OF_MEMORY)}
     known = {p: v for p, v in left_out(machine).items() if p not in memory}
     if machine.kernel.work_cv_ppm == 0:  # as fitted: named
         assert known == {}
         return
     assert known == {"kernel.work_cv": WORK_CV.provenance()}
-    named = {cost.path for cost in DECLARED if not cost.path.startswith("frames.")}
+    named = {cost.path for cost in DECLARED if not cost.path.startswith(OF_MEMORY)}
     assert named <= set(machine.provenance)
     _, _, defaults = shown(name).partition("defaults of dessim:\n")
     assert len(defaults.splitlines()) == 1 + len(memory)

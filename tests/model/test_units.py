@@ -50,9 +50,7 @@ def test_a_quantity_is_read_exactly(text: str, kind: Kind, expected: int) -> Non
     assert parse_quantity(text, kind) == expected
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"), [("0.5ps", 0), ("1.5ps", 2), ("2.5ps", 2), ("2.5000001ps", 3)]
-)
+@pytest.mark.parametrize(("text", "expected"), [("1.5ps", 2), ("2.5ps", 2), ("2.5000001ps", 3)])
 def test_fractions_of_a_picosecond_are_rounded_half_to_even(text: str, expected: int) -> None:
     """What is not a whole number of ps goes to the nearest, and ties to the even one."""
     assert parse_quantity(text, TIME) == expected

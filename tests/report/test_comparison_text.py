@@ -142,10 +142,10 @@ def test_flags_and_precision_stand_beside_the_numbers_of_both_schemes() -> None:
     assert not plain[2].endswith("precision")
 
 
-def test_the_robots_layout_marks_a_mixture_instead_of_a_deviation() -> None:
+def test_a_mixture_has_its_interval_in_full_and_is_named() -> None:
     """The spread of two kinds of runs says nothing of either."""
     row = a_row(1.06, [1.05, 1.07])
     row["b"]["flags"] = ["mixture"]
     [line] = [line for line in lines_of("a", "b", [row], []) if "8t.pages" in line]
-    assert "100 ± 2%" in line
-    assert "100, mixture" in line
+    assert "100 ±1%" in line
+    assert "100 [99.0, 101], mixture" in line

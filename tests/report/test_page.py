@@ -76,8 +76,10 @@ def test_every_point_has_its_row_with_the_interval_in_full(page: Reader, reporte
     said = [attrs.get("title") or "" for tag, attrs in page.tags if tag == "td"]
     for point in points:
         estimate = point["metrics"]["pages_mapped_per_s"]
-        low, high = estimate["ci95"]
-        sentence = f"{estimate['mean']:.6g}, 95 % interval [{low:.6g}, {high:.6g}]"
+        sentence = f"{estimate['mean']:.6g}, no interval: perhaps not stationary: "
+        if estimate["ci95"] is not None:
+            low, high = estimate["ci95"]
+            sentence = f"{estimate['mean']:.6g}, 95 % interval [{low:.6g}, {high:.6g}]"
         assert any(text.startswith(sentence) for text in said)
 
 
@@ -219,7 +221,9 @@ def flagged(folder: Path, to: Path) -> Path:
     """Results of which one point has runs of two kinds, and one is not stationary."""
     shutil.copytree(folder, to)
     document = json.loads((to / "results.json").read_text())
-    first, second = document["points"][:2]
+    first, second, *others = document["points"]
+    for point in others:
+        point["flags"] = []
     modes = [
         {"runs": 37, "share": 0.925, "share_ci95": [0.8, 0.98], "mean": 5e6, "ci95": [4e6, 6e6]},
         {"runs": 3, "share": 0.075, "share_ci95": [0.016, 0.2], "mean": 1e6, "ci95": None},

@@ -15,7 +15,6 @@ from dessim.model.published import Key, load_published
 from dessim.study.fidelity.extrapolation import (
     CROWDED_DEGREES,
     CROWDED_SPREAD,
-    LITERATURE,
     Distance,
     Growths,
     between_orders,
@@ -23,6 +22,7 @@ from dessim.study.fidelity.extrapolation import (
     distance_of,
     growths_of,
     left_out,
+    literature,
     scheduler_terms,
     splits,
     with_threads,
@@ -141,13 +141,13 @@ def test_a_record_tells_its_own_and_few_are_pooled_with_the_literature() -> None
     """Three left-out numbers of threads stand alone, fewer do not; a fit without takes those."""
     validation = {"cells": CELLS}
     own = with_threads(splits(CELLS), SECONDS)
-    literature = with_threads(LITERATURE, SECONDS)
+    published = with_threads(splits(literature()), SECONDS)
     assert growths_of(validation, MACHINE)[SECONDS].threads == own
     few = growths_of({"cells": CELLS[:4]}, MACHINE)[SECONDS].threads
-    assert few.degrees == literature.degrees
+    assert few.degrees == published.degrees
     record = Calibration(data="t", cells=("a",), parameters=("p",), covariance=((0.0,),))
     fitted = MACHINE.model_copy(update={"calibration": record})
-    assert growths_of(validation, fitted)[SECONDS].threads == literature
+    assert growths_of(validation, fitted)[SECONDS].threads == published
     said = [
         LeftOut(workload="w", largest=1, threads=threads, cells=3, seconds=0.09)
         for threads in (2, 4, 8)
@@ -158,22 +158,32 @@ def test_a_record_tells_its_own_and_few_are_pooled_with_the_literature() -> None
 
 
 def test_the_literature_is_that_of_the_expected_table() -> None:
-    """Within a factor of two: renew them if the model's errors have changed more than this."""
+    """To the last digit written: `python experiments/fidelity.py --literature` makes it anew."""
     if not EXPECTED.exists():
         pytest.skip("only a checkout has the expected tables")
-    rows = csv.DictReader(EXPECTED.read_text().splitlines())
-    cells = [
-        cell(
-            f"{row['workload']}:{row['threads']}:{row['fault_around_order']}",
-            math.log(float(row["simulated_completion_s"]) / float(row["measured_completion_s"])),
-            row["doubtful"],
-        )
-        for row in rows
-        if row["simulated_completion_s"] and int(row["threads"]) <= 32  # as those of the record
-    ]
-    now, kept = with_threads(splits(cells), SECONDS), with_threads(LITERATURE, SECONDS)
-    assert now.degrees == kept.degrees == 4
-    assert 0.5 < now.slope / kept.slope < 2
+    rows = list(csv.DictReader(EXPECTED.read_text().splitlines()))
+    assert len(literature()) == len(rows) > 40
+    for row, cell in zip(rows, literature(), strict=True):
+        assert (cell["workload"], str(cell["threads"])) == (row["workload"], row["threads"])
+        assert str(cell["fault_around_order"]) == row["fault_around_order"]
+        assert bool(cell["doubtful"]) == bool(row["doubtful"])
+        for name in (SECONDS, "minor_faults"):
+            simulated, measured = row[f"simulated_{name}"], row[f"measured_{name}"]
+            error = cell[name]["log_error"]
+            assert (error is None) == (not simulated or not measured)
+            if error is not None:
+                expected = math.log(float(simulated) / float(measured))
+                assert error == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_literature_speaks_where_a_record_does_not() -> None:
+    """Drifts over three pairs of threads and more, changes over orders, means of workloads."""
+    cells = literature()
+    alone = growths_of({"cells": []}, MACHINE)
+    for quantity in (SECONDS, "minor_faults"):
+        assert alone[quantity].threads == with_threads(splits(cells), quantity)
+        assert alone[quantity].order.degrees == len(between_orders(cells, quantity))
+        assert alone[quantity].workloads.degrees == len(between_workloads(cells, quantity)) - 1
 
 
 def test_a_full_machine_scatters_more() -> None:

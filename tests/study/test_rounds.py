@@ -105,6 +105,41 @@ def test_what_goes_on_changing_is_refused_at_the_cap(tmp_path: Path) -> None:
     assert "minor_faults" in found.different
 
 
+def drifting(shift: float) -> Make:
+    """Return runs whose faults scatter by some 5 % and shift with each doubling of the size."""
+
+    def make(job: Job) -> RunResult:
+        doublings = (size_of(job) // MIB).bit_length()
+        scatter = 1 + (job.key.replication * (doublings - 3) % 7 - 3) / 100
+        faults = round(10_000 * scatter * (1 + shift) ** doublings)
+        return a_run(pages_declared=1000, counters=steady(job).counters | {"minor_faults": faults})
+
+    return make
+
+
+def test_sizes_that_may_differ_get_twice_as_many_runs(tmp_path: Path) -> None:
+    """6 % from size to size in the noise of six runs: both sizes again with twelve, once."""
+    rounds = Rounds(*some_points(tmp_path), "compiled", Store(tmp_path))
+    tally, did = carried_out(rounds, drifting(0.06))
+    sizes = [size_of(jobs[0]) // MIB for jobs in did]
+    assert sizes == [8, 32, 64, 32, 64]
+    assert [len(jobs) // 2 for jobs in did] == [6, 6, 6, 12, 12]
+    found = rounds.found[0]
+    assert found is not None
+    assert found.doubtful or found.refused
+    assert found.sizes == (8 * MIB, 32 * MIB, 64 * MIB)
+    assert {size_of(one.job) for one in tally.of_point(0)} == {64 * MIB}
+    assert len(tally.of_point(0)) == 12
+
+
+def test_two_runs_are_not_doubled(tmp_path: Path) -> None:
+    """Whoever asks for two runs wants it quick: the point says what they cannot."""
+    text = TEXT.replace("replications: 6", "replications: 2")
+    rounds = Rounds(*some_points(tmp_path, text), "compiled", Store(tmp_path))
+    _, did = carried_out(rounds, drifting(0.06))
+    assert [len(jobs) // 2 for jobs in did] == [2, 2, 2]
+
+
 def test_the_whole_file_needs_no_second_opinion(tmp_path: Path) -> None:
     """A file of 16 MiB is simulated whole after 8 MiB: nothing is scaled, nothing refused."""
     experiment, points = some_points(tmp_path, TEXT.replace("threads: 2", FILE_16))

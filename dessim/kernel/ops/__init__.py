@@ -24,6 +24,8 @@ from dessim.kernel.ops.actors import *
 from dessim.kernel.ops.frames import *
 from dessim.kernel.ops.charges import *
 from dessim.kernel.ops.regions import *
+from dessim.kernel.ops.paging import *
+from dessim.kernel.ops.reclaim import *
 from dessim.kernel.ops.protocols import *
 from dessim.kernel.ops.table import TABLE
 

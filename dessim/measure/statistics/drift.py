@@ -111,11 +111,28 @@ def halves_of(run: Sequence[float]) -> tuple[float, float]:
     return math.fsum(run[:half]), math.fsum(run[len(run) - half :])
 
 
+@dataclass(frozen=True)
+class Agreement:
+    """How a metric compares between two sizes of a simulation.
+
+    Attributes
+    ----------
+    verdict : str
+        "agree" if the whole interval of the ratio is inside what is borne, "differ" if it is
+        outside, "unsure" if it is neither, or there is none: then more replications are needed.
+    ci95 : (float, float) or None
+        Of the ratio, larger size over smaller, in the typical run; None from fewer than two pairs.
+    """
+
+    verdict: Verdict
+    ci95: Ends | None = None
+
+
 def agreement(
     small: Sequence[float | int | None],
     large: Sequence[float | int | None],
     tolerance: float = TOLERANCE,
-) -> Verdict:
+) -> Agreement:
     """Whether a metric is the same from two sizes of a simulation.
 
     Parameters
@@ -127,9 +144,7 @@ def agreement(
 
     Returns
     -------
-    str
-        "agree" if the whole interval of the ratio is inside what is borne, "differ" if it is
-        outside, "unsure" if it is neither, or there is none: then more replications are needed.
+    Agreement
 
     Source
     ------
@@ -137,12 +152,10 @@ def agreement(
     and Noninferiority*, 2nd ed., 2010, ch. 3.
     """
     logs = log_ratios(small, large)
-    if len(logs) < 2:
-        return "unsure"
-    ends = typical_run([math.exp(x) for x in logs]).ci95
+    ends = typical_run([math.exp(x) for x in logs]).ci95 if len(logs) > 1 else None
     if ends is None:
-        return "unsure"
+        return Agreement("unsure")
     low, high = 1 / (1 + tolerance), 1 + tolerance
     if low <= ends[0] and ends[1] <= high:
-        return "agree"
-    return "differ" if ends[1] < low or ends[0] > high else "unsure"
+        return Agreement("agree", ends)
+    return Agreement("differ" if ends[1] < low or ends[0] > high else "unsure", ends)

@@ -6,9 +6,12 @@ FLAGS = {
     "no_overlap": "in a run the threads do not all run together long enough for a steady rate",
     "drift": "the rate still changes after the warm-up",
     "not_stationary": "a longer simulation gives other numbers: none are scaled up",
+    "size_unsure": "perhaps a longer simulation gives other numbers: the runs are too few to say",
     "unresolved": "an interval goes further than a factor of four: its number is not reported",
 }
 """Flag -> what it means. A point without any is as sure as its intervals say."""
 
 NOT_STATIONARY = "not stationary"
 """How the reason of a number begins that depends on how much was simulated."""
+PERHAPS_NOT = f"perhaps {NOT_STATIONARY}"
+"""How it begins where two sizes may differ, and the runs are too few to be sure."""

@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from dessim.measure.statistics import flags
 from dessim.measure.statistics.drift import TOLERANCE
-from dessim.measure.statistics.flags import FLAGS
 from dessim.measure.statistics.modes import nothing_seen
 from dessim.measure.statistics.typical import FEWEST
 from dessim.metrics import BY_NAME, METRICS, Metric
@@ -26,7 +26,8 @@ from dessim.report.common.format import (
 
 Point = dict[str, Any]
 MIXTURE, NOT_STATIONARY, NO_OVERLAP = "mixture", "not_stationary", "no_overlap"
-MARKED = (MIXTURE, NOT_STATIONARY)
+SIZE_UNSURE = "size_unsure"
+MARKED = (MIXTURE, NOT_STATIONARY, SIZE_UNSURE)
 """Flags of points whose numbers do not stand for all runs, or not for the whole file."""
 REMEDIES = {
     MIXTURE: "look at each kind alone: `values` of results.json has every run",
@@ -34,12 +35,14 @@ REMEDIES = {
     NO_OVERLAP: "simulate more of the file, or read the averages of the whole run",
     "drift": "simulate more, or set a longer `warmup`",
     NOT_STATIONARY: "a greater `simulate_cap`, or the whole file, may help",
+    SIZE_UNSURE: "ask for more `replications`, a greater `simulate_cap`, or the whole file",
     "unresolved": "ask for more `replications`",
 }
 """Flag -> what a reader can do about it."""
 IN_NOTES = {
     MIXTURE: "runs are of another kind",
-    NOT_STATIONARY: "not stationary:",
+    NOT_STATIONARY: f"{flags.NOT_STATIONARY}:",
+    SIZE_UNSURE: f"{flags.PERHAPS_NOT}:",
     NO_OVERLAP: "all threads run together for too short",
 }
 """Flag -> words of the note that says the same: whoever shows the flag leaves the note out."""
@@ -122,7 +125,7 @@ def some_of(points: Sequence[Point]) -> str:
 
 def flag_lines(points: Sequence[Point]) -> Iterator[str]:
     """A line for each flag that a point has: what it means, where, and what can be done."""
-    for flag, meaning in FLAGS.items():
+    for flag, meaning in flags.FLAGS.items():
         having = [point for point in points if flag in flags_of(point)]
         if having:
             where = f"all {len(points)} points" if len(having) == len(points) else some_of(having)
@@ -189,8 +192,9 @@ def refusals(
                 kinds.setdefault(_kind(reason), []).append((heading_of(metric.name), reason))
     for reasons in kinds.values():
         first = reasons[0][1]
-        if first.startswith(IN_NOTES[NOT_STATIONARY]):
-            first += f"; {REMEDIES[NOT_STATIONARY]}"
+        for flag in (NOT_STATIONARY, SIZE_UNSURE):
+            if first.startswith(IN_NOTES[flag]):
+                first += f"; {REMEDIES[flag]}"
         yield len(reasons), ", ".join(dict.fromkeys(name for name, _ in reasons)), first
 
 

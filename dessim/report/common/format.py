@@ -147,8 +147,18 @@ def threads_word(n: int) -> str:
     return f"{n} thread" if n == 1 else f"{n} threads"
 
 
+LOCK_LOOP = "lock loop"
+
+
+def is_lock_loop(point: dict[str, Any]) -> bool:
+    """Whether threads take one lock in turn: a point counts turns, and no scheme takes part."""
+    return bool(point.get("time_share", {}).get("think"))
+
+
 def scheme_of(point: dict[str, Any]) -> str:
     """Scheme of a point with its options: `name` or `name+option`, `name option=3`."""
+    if is_lock_loop(point):
+        return LOCK_LOOP
     words = [point["scheme"]]
     for key, value in point.get("scheme_options", {}).items():
         if value is True:

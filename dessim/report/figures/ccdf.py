@@ -13,6 +13,7 @@ from dessim.report.plot.drawing import Drawing
 from dessim.report.plot.style import entitle, grid, legend, line_style, log_axis
 
 NS_PER_US = 1000.0
+THIN = " Thin where the runs support no interval."
 
 
 def draw(results: Results, threads: Sequence[int] = ()) -> Drawing | None:
@@ -56,6 +57,7 @@ def draw(results: Results, threads: Sequence[int] = ()) -> Drawing | None:
         f"Share of page faults that take longer than a time, at {at}: the histograms of all"
         " replications together, buckets of 1/128 of their latency."
         f" {results.caption_of(results.latency_methods)}"
+        f"{THIN if results.latency_methods else ''}"
     )
     return Drawing(figure, rows, caption)
 
@@ -79,8 +81,11 @@ def _line(ax: Axes, tail: list[dict[str, float | None]], index: int, label: str)
     if kept and kept[0]["longer_share"] != 1:
         x, shares = [x[0], *x], [1.0, *shares]
         kept = [kept[0], *kept]
-    ax.plot(x, shares, drawstyle="steps-post", label=label, **style)
     banded = [(at, row) for at, row in zip(x, kept, strict=True) if row["longer_share_lo"]]
+    sure = max((i for i, row in enumerate(kept) if row["longer_share_lo"]), default=len(x) - 1) + 1
+    ax.plot(x[:sure], shares[:sure], drawstyle="steps-post", label=label, **style)
+    thin = {**style, "linewidth": 0.6, "alpha": 0.8}
+    ax.plot(x[sure - 1 :], shares[sure - 1 :], drawstyle="steps-post", **thin)
     if banded:
         low = [row["longer_share_lo"] or 0.0 for _, row in banded]
         high = [row["longer_share_hi"] or 0.0 for _, row in banded]

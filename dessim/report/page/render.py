@@ -30,7 +30,10 @@ from dessim.report.page.tables import (
 from dessim.report.page.warnings import kinds_of, warnings_of
 
 HERE = Path(__file__).parent
-SURROUNDINGS = ("python", "system", "numpy", "scipy", "llvmlite", "simpy", "pydantic", "PyYAML")
+SURROUNDINGS = (
+    *("commit", "python", "system", "numpy", "scipy", "llvmlite", "simpy", "pydantic", "PyYAML"),
+    *("click", "Jinja2", "matplotlib", "pyarrow", "quantiphy", "rich"),
+)
 """What a stored run says about what made it (``study.runner``)."""
 Entry = dict[str, Any]
 

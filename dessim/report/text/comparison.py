@@ -1,4 +1,4 @@
-"""Two schemes side by side, as the kernel test robot prints them."""
+"""Two schemes side by side, and the change between them in the middle."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ from typing import Any
 
 from dessim.metrics import View, columns_of
 from dessim.report.common.doubts import MARKED, MIXTURE, flags_of, heading_of
-from dessim.report.common.format import UNKNOWN, form_of, form_of_name, three_digits
+from dessim.report.common.format import (
+    UNKNOWN,
+    estimate_text,
+    form_of,
+    form_of_name,
+    three_digits,
+)
 from dessim.report.text.console import PIPE_WIDTH
 
 Row = dict[str, Any]
-SIDES, CHANGE = (22, 15), 26
-"""Columns of a number with its spread, where there is room and where not; and of a change."""
+CHANGE = 26
+"""Columns of a change."""
 NOT_SIGNIFICANT = "~"
 
 
@@ -22,14 +28,11 @@ AS_FACTORS = 4.0
 
 
 def _value(row: Row, side: str) -> str:
+    """A number with its interval, as tables of `dessim run` have it."""
     estimate = row[side]
-    if estimate is None or estimate["mean"] is None:
-        return UNKNOWN
-    text = form_of_name(row["metric"])(estimate["mean"])
-    if MIXTURE in estimate.get("flags", ()):
-        return f"{text}, {MIXTURE}"
-    spread = estimate.get("stddev_ratio")
-    return text if spread is None else f"{text} ± {spread * 100:.0f}%"
+    mixed = estimate is not None and MIXTURE in estimate.get("flags", ())
+    text = estimate_text(estimate, form_of_name(row["metric"]), alike=not mixed)
+    return f"{text}, {MIXTURE}" if mixed else text
 
 
 def together(row: Row) -> list[float] | None:
@@ -85,22 +88,28 @@ def lines_of(
         Columns of the console: in a narrow one a row's name has a line of its own.
     """
     names = [f"{_threads(row)}.{row['metric']}" for row in rows]
-    longest = max(map(len, names), default=0)
-    side = SIDES[0] if width >= 2 * SIDES[0] + CHANGE + 4 else SIDES[1]
-    own_line = 2 * side + CHANGE + 6 + longest > width
-    yield from _heads(a, b, side)
+    values = [(_value(row, "a"), _value(row, "b")) for row in rows]
+    side = max((len(text) for pair in values for text in pair), default=0)
+    used = 2 * side + CHANGE + 4
+    own_line = used + 2 + max(map(len, names), default=0) > width
+    stacked = used > width
+    yield from _heads(a, b, 0 if stacked else side)
     title = ""
-    for row, name in zip(rows, names, strict=True):
+    for row, name, (first, second) in zip(rows, names, values, strict=True):
         if (place := _place(row)) != title:
             title = place
             yield f"  {title}:"
-        values = f"{_value(row, 'a'):>{side}}  {change(row):^{CHANGE}}  {_value(row, 'b'):>{side}}"
         if own_line:
             yield f"{name}:"
-        yield values.rstrip() if own_line else f"{values}  {name}"
+        if stacked:
+            yield from (f"  A {first}", f"  B {second}", f"  {change(row)}")
+            continue
+        line = f"{first:>{side}}  {change(row):^{CHANGE}}  {second:>{side}}"
+        yield line.rstrip() if own_line else f"{line}  {name}"
     yield ""
-    for entry in crossings:
-        yield f"crossover of {entry['metric']}, {_place(entry)}: {crossover_word(entry, a, b)}"
+    yield from _crossover_lines(a, b, crossings)
+    if any(row[side]["ci95"] for row in rows for side in "ab" if row[side] is not None):
+        yield "± and [ ]: 95 % interval of the typical run, the median over replications"
     yield from _remarks(rows)
 
 
@@ -110,11 +119,19 @@ def _heads(a: str, b: str, side: int) -> Iterator[str]:
         yield f"A = {a}"
         yield f"B = {b}"
         a, b = "A", "B"
-    yield f"{a:>{side}}  {'':^{CHANGE}}  {b:>{side}}"
-    yield f"{'-' * side}  {'':^{CHANGE}}  {'-' * side}"
-    yield f"{'%stddev':>{side}}  {'%change':^{CHANGE}}  {'%stddev':>{side}}"
-    slash = f"{chr(92):>{side - 6}}"
-    yield f"{slash}        {'|':^{CHANGE}}  {slash}"
+    if side:
+        yield f"{a:>{side}}  {'change':^{CHANGE}}  {b:>{side}}"
+        yield f"{'-' * side}  {'-' * CHANGE}  {'-' * side}"
+
+
+def _crossover_lines(a: str, b: str, crossings: list[Row]) -> Iterator[str]:
+    """Where one overtakes the other: a line for all metrics of a place of which it is the same."""
+    metrics: dict[tuple[str, str], list[str]] = {}
+    for entry in crossings:
+        key = (_place(entry), crossover_word(entry, a, b))
+        metrics.setdefault(key, []).append(entry["metric"])
+    for (place, word), names in metrics.items():
+        yield f"crossover of {', '.join(names)}, {place}: {word}"
 
 
 def _threads(row: Row) -> str:

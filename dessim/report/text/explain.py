@@ -71,7 +71,10 @@ def _print_time(console: Console, document: Entry) -> None:
         for i in range(0, len(own), SIDE_BY_SIDE):
             print_fitting(console, _time_table(own[i : i + SIDE_BY_SIDE]))
             console.print()
-    console.print("share of all threads' time for the whole file, and time per fault; ± 95 %")
+    console.print(
+        "share of all threads' time for the whole file, and time per fault; ± 95 %\n"
+        "kernel: all but user"
+    )
 
 
 def _time_table(points: Sequence[Entry]) -> Table:
@@ -86,6 +89,8 @@ def _time_table(points: Sequence[Entry]) -> Table:
     for row, name in enumerate(names):
         cells = [_time_cell(p, name, texts[i][row]) for i, p in enumerate(points)]
         table.add_row(name, *cells)
+    if "user" in names:
+        table.add_row("kernel", *(_kernel_cell(point) for point in points))
     totals = [_per_fault(point["total_ns_per_fault"]) for point in points]
     table.add_row("total", *(f"100.0%        {total}" for total in totals))
     return table
@@ -107,6 +112,16 @@ def _time_cell(point: Entry, name: str, text: str) -> str:
     ci95 = found["share"]["ci95"]
     spread = "" if ci95 is None else f"±{(ci95[1] - ci95[0]) * 50:.1f}"
     return f"{text} {spread:<5} {_per_fault(found['ns_per_fault'])}"
+
+
+def _kernel_cell(point: Entry) -> str:
+    """All but `user`, which can be most of the time and then hides the rest."""
+    own = [found for found in point["categories"] if found["category"] != "user"]
+    share = math.fsum(found["share"]["mean"] for found in own)
+    per_fault = [found["ns_per_fault"]["mean"] for found in own]
+    known = [x for x in per_fault if x is not None]
+    mean = math.fsum(known) if known else None
+    return f"{share * 100:.1f}% {'':<5} {_per_fault({'mean': mean})}"
 
 
 def _per_fault(estimate: Entry) -> str:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dessim.metrics import BY_NAME, METRICS, Metric, Topic, View, columns_of, events_of
+from dessim.model.held_against import held_against_line
 from dessim.report.common.answer import answer_lines
 from dessim.report.common.doubts import (
     flag_lines,
@@ -31,6 +32,7 @@ from dessim.report.common.format import (
     amount,
     estimate_text,
     form_of,
+    is_lock_loop,
     percent,
     scheme_of,
 )
@@ -160,7 +162,10 @@ def _chosen(points: list[Point], document: dict[str, Any], flags: set[str]) -> t
         columns += BESIDE
     else:
         shown = with_averages(columns_of(View.RUN), points)
-        columns += [(one.heading, _metric(one.name, form_of(one))) for one in shown]
+        turns = all(map(is_lock_loop, points))
+        for one in shown:
+            heading = one.heading.replace("faults", "turns") if turns else one.heading
+            columns.append((heading, _metric(one.name, form_of(one))))
     if flags:
         columns.append((FLAGS_HEADING, lambda point: _some_flags(point, flags)))
     return tuple(columns)
@@ -232,6 +237,9 @@ def _remarks(document: dict[str, Any]) -> Iterator[str]:
         yield one_kind
     for note in note_lines(points):
         yield f"note: {note}"
+    real = [point for point in points if not is_lock_loop(point)]
+    machines = (point["machine"] for point in points)
+    yield held_against_line(machines, (point["scheme"] for point in real))
     yield from _measured_remarks(document)
 
 

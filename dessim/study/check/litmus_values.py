@@ -190,8 +190,9 @@ class ValueReader:
 
     def made(self, known: Call, given: list[Any], name: Word) -> Expression:
         """Append the statements of a call; return its value."""
-        into = self.process.temp() if known.value is not VOID else None
-        self.out += known.make(into, *given)
-        if into is None:
+        if known.value is None:
+            self.out += known.make(None, *given)
             return Number(0)
-        return known.value(into, *given)  # type: ignore[operator]
+        into = self.process.temp()
+        self.out += known.make(into, *given)
+        return known.value(into, *given)

@@ -1,8 +1,8 @@
 """What was asked before, and the tables that answer it.
 
 An experiment whose runs are all stored has tables already; to find that out by building its points
-and their statistics anew takes longer than to read them. An answer, in the folder ``.answers``
-beside the store, names all that it was made from, with checksums: dessim's own sources, the
+and their statistics again takes longer than to read them. An answer, in the folder ``.answers``
+next to the store, names all that it was made from, with checksums: dessim's own sources, the
 folders of configurations, schemes and actors, each file that was read, the runs, the tables. Where
 any of them is not what it was, nothing is known, and the experiment is done as if for the first
 time.
@@ -27,7 +27,7 @@ from dessim.model.locate import SUFFIXES, roots
 from dessim.study.store.runs import Store
 
 FOLDER = ".answers"
-"""Beside the folder of runs."""
+"""Next to the folder of runs."""
 OWN_PROGRAMS = ("schemes", "actors")
 """Folders of the working directory with Python files that can be named."""
 

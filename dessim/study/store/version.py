@@ -2,7 +2,9 @@
 
 import ast
 import hashlib
+import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,6 +25,30 @@ def model_version() -> str:
     str, 64 hexadecimal digits
     """
     return _version(tuple((path, path.stat().st_mtime_ns) for path in own_files()))
+
+
+@lru_cache
+def commit() -> str:
+    """Commit of the checkout that dessim runs from, `+changes` if files differ; else empty."""
+    package = Path(dessim.__file__).resolve().parent
+
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(package), *words]
+        with suppress(OSError, subprocess.TimeoutExpired):
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=10,
+                check=False,
+            )
+            return done.stdout.strip() if done.returncode == 0 else ""
+        return ""
+
+    found = git("ls-files", "--error-unmatch", "__init__.py") and git("rev-parse", "HEAD")
+    dirty = found and git("status", "--porcelain", "--untracked-files=no")
+    return f"{found}+changes" if dirty else found
 
 
 @lru_cache

@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import Any
 
 from dessim.measure.statistics.brackets import brackets
-from dessim.measure.statistics.flags import NOT_STATIONARY
+from dessim.measure.statistics.flags import NOT_STATIONARY, PERHAPS_NOT
 from dessim.measure.statistics.ratios import compare_family, log_ratios
 from dessim.measure.statistics.scaling import fit
 from dessim.measure.statistics.typical import typical_run
@@ -80,12 +80,12 @@ def pairs_of_results(a: Iterable[Entry], b: Iterable[Entry]) -> list[Pair]:
 def values_of(point: Entry, metric: str) -> list[float | None]:
     """Values of a metric for each replication, by which schemes are paired.
 
-    None where there is no number, or where it depends on how much was simulated: the ratio of two
-    such numbers does, too.
+    None where there is no number, or where it depends, or may depend, on how much was simulated:
+    the ratio of two such numbers does, too.
     """
     found = point["metrics"].get(metric, {})
     values = list(found.get("paired_values", found.get("values", [])))
-    depends_on_size = str(found.get("reason", "")).startswith(NOT_STATIONARY)
+    depends_on_size = str(found.get("reason", "")).startswith((NOT_STATIONARY, PERHAPS_NOT))
     return [None] * len(values) if found.get("mean") is None or depends_on_size else values
 
 

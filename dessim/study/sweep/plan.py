@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from dessim import registry
+from dessim.kernel import layout as lay
+from dessim.kernel.alphabet import Step
 from dessim.kernel.assembler import Program, assemble
+from dessim.kernel.paging_programs import device_loop_program
 from dessim.kernel.programs import lock_loop_program
 from dessim.kernel.setup import ActorSetup, Batches, Setup, WorldError, changes_page_cache
 from dessim.model import ConfigError, Experiment, Point, SchemeChoice
@@ -28,16 +31,24 @@ def program_of(point: Point) -> Program:
     UnknownScheme
         If the scheme or one of its options does not exist.
     """
-    if point.workload.kind == "lock_loop":
+    if point.workload.kind != "faults":
         # It has no use for the scheme, but results name it: one that does not exist is an error.
         registry.options_of(registry.load(point.scheme.name), point.scheme.options)
-        return assemble(lock_loop_program())
+        return assemble(loop_of(point.workload))
     chosen = tuple(sorted(point.scheme.options.items()))
     around = point.fault_around_order > 0
     own = tuple((path, path.stat().st_mtime_ns) for path in registry.own_files())
     return _program(
         point.scheme.name, chosen, around, features_of(point.workload, point.machine), own
     )
+
+
+def loop_of(workload: Workload) -> tuple[Step, ...]:
+    """Return the program of a workload that knows no faults."""
+    if workload.kind == "lock_loop":
+        return lock_loop_program()
+    direction = lay.WRITES if workload.direction == "write" else lay.READS
+    return device_loop_program(workload.command_pages, direction)
 
 
 def features_of(workload: Workload, machine: Machine) -> tuple[tuple[str, Any], ...]:
@@ -50,6 +61,7 @@ def features_of(workload: Workload, machine: Machine) -> tuple[tuple[str, Any], 
         ("counts_tables", machine.locks.pmd_locks),
         ("vma_cache_of_mm", machine.locks.vma_cache == "mm"),
         *((("fault", workload.fault),) if workload.writes else ()),
+        *((("advice", workload.advice),) if workload.pages_file else ()),
         *((("memcg_depth", workload.memcg_depth),) if workload.allocates else ()),
     )
 
@@ -118,7 +130,7 @@ def setup_of(point: Point, replication: int) -> Setup:
 
 def batches_of(point: Point) -> Batches:
     """Return how many pages the kernel of a point's scheme moves at once."""
-    if not point.workload.writes:
+    if not point.workload.uses_frames:
         return Batches()
     scheme = registry.load(point.scheme.name)
     return Batches.among(registry.options_of(scheme, point.scheme.options))
@@ -178,7 +190,8 @@ def check(experiment: Experiment, points: Iterable[Point]) -> None:
                 " folio_order must be 0"
             )
             problems.setdefault(("folio",), Problem(_place_of_scheme(document, point.scheme), text))
-        if changes_page_cache(point.workload) and point.machine.device.read_latency_ps == 0:
+        reads = changes_page_cache(point.workload) or point.workload.commands
+        if reads and point.machine.device.read_latency_ps == 0:
             text = (
                 f"pages of workload '{point.workload.name}' have to be read, but machine"
                 f" '{point.machine.name}' has no device: set machine.device.read_latency"

@@ -1,5 +1,7 @@
 """Which runs a study does next: larger parts of a file until two agree, then more replications.
 
+Where the last two sizes may differ, and six runs are too few to be sure, both get twice as many.
+
 Everything here follows from finished runs, whose seeds and sizes follow from the experiment: the
 same experiment makes the same rounds wherever it runs, and a killed one goes on where it stopped.
 """
@@ -12,12 +14,13 @@ from dessim.engines import EngineName
 from dessim.kernel.result import RunResult
 from dessim.measure.statistics.modes import replications_for_modes
 from dessim.measure.statistics.summary import Summary
+from dessim.measure.statistics.typical import FEWEST
 from dessim.model import Experiment, Point
 from dessim.model.growth import next_bytes
 from dessim.model.workload import PAGE_BYTES
 from dessim.study.store.runs import Store, keys_of
 from dessim.study.sweep.jobs import Job, Tally
-from dessim.study.sweep.precision import reached_by, replications_wanted, summary_of
+from dessim.study.sweep.precision import GROWTH, reached_by, replications_wanted, summary_of
 from dessim.study.sweep.stationary import Stationarity, compare_sizes, half_of
 
 
@@ -51,7 +54,7 @@ class Rounds:
             None if point.simulate_bytes is None else Stationarity((point.simulate_bytes,))
             for point in self.points
         ]
-        self._before: dict[int, Summary] = {}
+        self._before: dict[int, tuple[Point, Summary]] = {}
         self._compared = _compared(points)
 
     def first(self) -> list[Job]:
@@ -77,7 +80,7 @@ class Rounds:
                 continue
             summary = summary_of(self.points[index], runs, self.experiment.warmup_ps)
             if self.growing[index]:
-                jobs += self._grown(index, summary, tally)
+                jobs += self._grown(index, summary, len(runs), tally)
             if not self.growing[index]:
                 needs[index] = len(runs), self._needed(index, summary, len(runs))
         for together in self._compared:
@@ -88,25 +91,37 @@ class Rounds:
                         jobs += self._jobs(index, self.points[index], needs[index][0], most)
         return jobs
 
-    def _grown(self, index: int, summary: Summary, tally: Tally) -> list[Job]:
+    def _grown(self, index: int, summary: Summary, done: int, tally: Tally) -> list[Job]:
         """Compare a size with the one before it; return the runs of the next, if it must grow."""
         point, found = self.points[index], self.found[index]
         assert found is not None
         before = self._before.get(index)
         if before is not None:
-            pairs = compare_sizes(before, summary, self.experiment.precision)
+            pairs = compare_sizes(before[1], summary, self.experiment.precision)
             found = Stationarity(found.sizes, found.whole, pairs)
             self.found[index] = found
         size = None if found.settled and "no_overlap" not in summary.flags else self._next(index)
         if size is None:
+            if before is not None and found.undecided and FEWEST <= done <= point.replications:
+                return self._again(index, before[0], tally)
             self.growing[index] = False
             return []
         whole = size >= point.workload.file_size_bytes
-        self._before[index] = summary
+        self._before[index] = point, summary
         self.found[index] = Stationarity((*found.sizes, size), whole)
         self.points[index] = point.model_copy(update={"simulate_bytes": None if whole else size})
         tally.forget(index)
-        return self._jobs(index, self.points[index], 0)
+        return self._jobs(index, self.points[index], 0, done)
+
+    def _again(self, index: int, smaller: Point, tally: Tally) -> list[Job]:
+        """Return to the size before the last, with twice as many runs; those of now are stored."""
+        found = self.found[index]
+        assert found is not None
+        del self._before[index]
+        self.found[index] = Stationarity(found.sizes[:-1])
+        self.points[index] = smaller
+        tally.forget(index)
+        return self._jobs(index, smaller, 0, GROWTH * smaller.replications)
 
     def _next(self, index: int) -> int | None:
         """Return the size to try next, bytes; None if there is none."""
@@ -121,12 +136,14 @@ class Rounds:
     def _needed(self, index: int, summary: Summary, done: int) -> int:
         """Return the replications that precision or two kinds of runs still ask for.
 
-        No precision is bought where sizes differ: more runs of the same size do not help there.
+        No precision is bought where sizes differ or may, nor of two kinds of runs: more of the same
+        do not help.
         """
         need, found = done, self.found[index]
         if summary.mixture is not None:
-            need = replications_for_modes(done)
-        if self.experiment.precision and not (found is not None and found.refused):
+            need = replications_for_modes(done, summary.mixture.shown_by)
+        firm = found is None or found.whole or not (found.refused or found.doubtful)
+        if self.experiment.precision and firm and summary.mixture is None:
             cap = self.experiment.max_replications
             reached = reached_by(summary, self.experiment.precision)
             need = max(need, replications_wanted(reached, done, cap))

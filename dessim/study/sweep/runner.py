@@ -21,13 +21,16 @@ from dessim.files.atomic import clear
 from dessim.files.writing import NO_ROOM
 from dessim.kernel.result import RunResult
 from dessim.study.store.runs import DamagedRunError, Store
-from dessim.study.store.version import model_version
+from dessim.study.store.version import commit, model_version
 from dessim.study.sweep.executors import LocalWorkers, Workers
 from dessim.study.sweep.jobs import Job, Reply, RunOutcome, Silence, Tally, Watch, pack, unpack
 from dessim.study.sweep.plan import label_of, setup_of
 from dessim.study.sweep.schedule import carry_out
 
-LIBRARIES = ("numpy", "scipy", "llvmlite", "simpy", "pydantic", "PyYAML")
+LIBRARIES = (
+    *("numpy", "scipy", "llvmlite", "simpy", "pydantic", "PyYAML"),
+    *("click", "Jinja2", "matplotlib", "pyarrow", "quantiphy", "rich"),
+)
 
 
 class StoreFullError(OSError):
@@ -189,4 +192,5 @@ def _provenance(job: Job, run: RunResult, seconds: float) -> dict[str, Any]:
 @lru_cache
 def _surroundings() -> dict[str, Any]:
     versions = {name: metadata.version(name) for name in LIBRARIES}
-    return {"python": platform.python_version(), "system": platform.platform(), **versions}
+    here = {"commit": commit() or "none: not run from a checkout"}
+    return {**here, "python": platform.python_version(), "system": platform.platform(), **versions}

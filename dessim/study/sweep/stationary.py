@@ -2,7 +2,8 @@
 
 The second size is at least twice the first (``model.growth``). Where they differ, what would be
 scaled up is refused, and what needs no scaling loses its interval: both depend on how much was
-simulated.
+simulated. Where they may differ, and the runs are too few to be sure, whatever may differ has no
+interval: a slow drift looks like this.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dessim.measure.statistics.drift import TOLERANCE, Verdict, agreement
-from dessim.measure.statistics.flags import NOT_STATIONARY
-from dessim.measure.statistics.intervals import IntervalEstimate
+from dessim.measure.statistics.drift import TOLERANCE, Agreement, Verdict, agreement
+from dessim.measure.statistics.flags import NOT_STATIONARY, PERHAPS_NOT
 from dessim.measure.statistics.summary import Summary
+from dessim.measure.statistics.typical import Ends
 from dessim.metrics import BY_NAME, METRICS, NS, Topic
 from dessim.model.units import SIZE, format_quantity
 
@@ -28,9 +29,14 @@ AGREEING = (
     *("completion_s", "steady_faults_per_s", "pages_mapped_per_s", "minor_faults"),
     *("fault_latency_ns_mean", "fault_latency_ns_p50"),
 )
-"""Metrics that must agree before growing ends; of all others it is enough that none differs."""
+"""Metrics that must agree before growing ends; of all others it is enough that none may differ."""
 SUPPORTED = (*AGREEING, "fault_latency_ns_p99")
 """Metrics that both sizes must have before growing ends, if one of them has."""
+FLAGGED = (
+    *("completion_s", "steady_faults_per_s", "pages_mapped_per_s", "minor_faults"),
+    "fault_latency_ns_p99",
+)
+"""Metrics that flag a point if they may differ; any other that may just loses its interval."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +50,15 @@ class SizePair:
     tolerance : float
         Difference that is borne.
     verdict : "agree", "differ" or "unsure"
+    ci95 : (float, float) or None
+        Of the ratio of the typical run, by pairs of replications.
     """
 
     smaller: float | None
     larger: float | None
     tolerance: float
     verdict: Verdict
+    ci95: Ends | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -58,11 +67,16 @@ class SizePair:
 
     @property
     def perhaps(self) -> bool:
-        """Whether the runs are too few to say that the sizes differ, though their medians do."""
+        """Whether the sizes may well differ, and the runs are too few to be sure.
+
+        Their medians differ by more than is borne; or they change for certain, and perhaps by more.
+        """
         ratio = self.ratio
         if self.verdict != "unsure" or ratio is None:
             return False
-        return not 1 / (1 + self.tolerance) <= ratio <= 1 + self.tolerance
+        if not 1 / (1 + self.tolerance) <= ratio <= 1 + self.tolerance:
+            return True
+        return self.ci95 is not None and not self.ci95[0] <= 1 <= self.ci95[1]
 
     def as_dict(self) -> dict[str, Any]:
         """The form of results."""
@@ -70,6 +84,7 @@ class SizePair:
             "smaller": self.smaller,
             "larger": self.larger,
             "ratio": self.ratio,
+            "ratio_ci95": None if self.ci95 is None else list(self.ci95),
             "tolerance": self.tolerance,
             "verdict": self.verdict,
         }
@@ -95,21 +110,35 @@ class Stationarity:
 
     @property
     def settled(self) -> bool:
-        """Whether growing may end: what must agree does, what must be there is, nothing differs."""
+        """Whether growing may end: what must agree does, what must be there is, none may differ."""
         if self.whole:
             return True
-        if not self.metrics:
+        if not self.metrics or self.different or self.doubtful:
             return False
-        if self.different or any(pair.larger is None for pair in self.metrics.values()):
-            return False
-        agree = [pair.verdict == "agree" for name, pair in self.metrics.items() if name in AGREEING]
-        missing = [pair for name, pair in self.metrics.items() if pair.smaller is None]
-        return all(agree) and not missing
+        held = [pair for name, pair in self.metrics.items() if name in AGREEING]
+        there = [pair for name, pair in self.metrics.items() if name in SUPPORTED]
+        lacking = any(pair.smaller is None or pair.larger is None for pair in there)
+        return not lacking and all(pair.verdict == "agree" for pair in held)
 
     @property
     def different(self) -> list[str]:
         """Metrics in which two sizes differ by more than is borne, and more than chance does."""
         return [name for name, pair in self.metrics.items() if pair.verdict == "differ"]
+
+    @property
+    def doubtful(self) -> list[str]:
+        """Metrics that flag the point, because two sizes may differ in them."""
+        return [name for name in FLAGGED if name in self.metrics and self.metrics[name].perhaps]
+
+    @property
+    def unconfirmed(self) -> list[str]:
+        """Metrics for which the smaller size is too little, so that no second one confirms them."""
+        return [name for name, p in self.metrics.items() if p.smaller is None and p.larger]
+
+    @property
+    def undecided(self) -> bool:
+        """Whether more runs of the same sizes may say whether they differ."""
+        return bool(self.doubtful) and not self.whole and not self.refused
 
     @property
     def refused(self) -> bool:
@@ -123,7 +152,7 @@ class Stationarity:
         return {
             "sizes_bytes": list(self.sizes),
             "whole_file": self.whole,
-            "stationary": not self.refused,
+            "stationary": self.whole or not (self.refused or self.doubtful),
             "metrics": {name: pair.as_dict() for name, pair in self.metrics.items()},
         }
 
@@ -142,8 +171,8 @@ def compare_sizes(
     Returns
     -------
     dict of metric -> SizePair
-        Those of ``SUPPORTED`` if either size has them, others if both do. Counts of rare events are
-        left out: few of them say little about any size.
+        Those of ``SUPPORTED`` and tails if either size has them, others if both do. Counts of rare
+        events are left out: few of them say little about any size.
     """
     found = {}
     for metric in METRICS:
@@ -151,15 +180,15 @@ def compare_sizes(
         if name in LEFT_OUT or metric.whole_run or (metric.is_event and metric.scales):
             continue
         a, b = smaller.metrics[name].mean, larger.metrics[name].mean
-        if a is None or b is None:
-            if name in SUPPORTED and (a is not None or b is not None):
-                found[name] = SizePair(a, b, TOLERANCE, "unsure")
-            continue
         tolerance = (wanted or {}).get(name, TAIL_TOLERANCE if name in TAILS else TOLERANCE)
-        verdict: Verdict = "agree"
+        if a is None or b is None:
+            if name in (*SUPPORTED, *TAILS) and (a is not None or b is not None):
+                found[name] = SizePair(a, b, tolerance, "unsure")
+            continue
+        one = Agreement("agree")
         if a != b:
-            verdict = agreement(smaller.values[name], larger.values[name], tolerance)
-        found[name] = SizePair(a, b, tolerance, verdict)
+            one = agreement(smaller.values[name], larger.values[name], tolerance)
+        found[name] = SizePair(a, b, tolerance, one.verdict, one.ci95)
     return found
 
 
@@ -175,34 +204,51 @@ def refuse(summary: Summary, found: Stationarity) -> Summary:
     Returns
     -------
     Summary
-        Scaled numbers are gone if sizes differ; other metrics that differ have no interval, nor has
-        a scaled number whose medians differ where the runs are too few to be sure.
+        Scaled numbers are gone if sizes differ; other metrics that differ have no interval. Where
+        sizes may differ, neither what may differ nor a scaled number that is not shown to agree has
+        one.
     """
     if found.whole or not summary.scaled:
         return summary
     metrics = dict(summary.metrics)
     for name, estimate in summary.metrics.items():
-        pair = found.metrics.get(name)
-        if BY_NAME[name].scales and found.refused:
-            metrics[name] = estimate.unsure(_why(found, name, estimate), number=False)
-        elif pair is not None and pair.verdict == "differ":
-            metrics[name] = estimate.unsure(_why(found, name, estimate), number=True)
-        elif pair is not None and BY_NAME[name].scales and pair.perhaps:
-            reason = f"perhaps {NOT_STATIONARY}: {_sizes(found, name, pair)}"
-            metrics[name] = estimate.unsure(reason, number=True)
-    if not found.refused:
-        return replace(summary, metrics=metrics)
-    remedy = "nothing is scaled up (a greater `simulate_cap` may help)"
-    note = f"{NOT_STATIONARY}: {_cause(found)}; {remedy}"
-    return replace(
-        summary,
-        metrics=metrics,
-        flags=(*summary.flags, "not_stationary"),
-        notes=(*summary.notes, note),
-    )
+        scales, pair = BY_NAME[name].scales, found.metrics.get(name)
+        if (scales and found.refused) or (pair is not None and pair.verdict == "differ"):
+            gone = scales and found.refused
+            metrics[name] = estimate.unsure(_why(found, name), number=not gone)
+        elif estimate.mean and (_may_differ(pair) or (scales and _not_shown(found, pair))):
+            metrics[name] = estimate.unsure(_why_perhaps(found, name), number=True)
+    notes = [*summary.notes, *_unconfirmed(found)]
+    flags = list(summary.flags)
+    if found.refused:
+        remedy = "nothing is scaled up (a greater `simulate_cap` may help)"
+        flags.append("not_stationary")
+        notes.append(f"{NOT_STATIONARY}: {_cause(found)}; {remedy}")
+    elif found.doubtful:
+        remedy = "what may differ has no interval (a greater `simulate_cap` may help)"
+        flags.append("size_unsure")
+        notes.append(f"{PERHAPS_NOT}: {_cause(found)}; {remedy}")
+    return replace(summary, metrics=metrics, flags=tuple(flags), notes=tuple(notes))
 
 
-def _why(found: Stationarity, name: str, estimate: IntervalEstimate) -> str:
+def _unconfirmed(found: Stationarity) -> list[str]:
+    """Say which quantiles only one size has."""
+    if not found.unconfirmed:
+        return []
+    names = " and ".join(found.unconfirmed)
+    return [f"no second size confirms {names}: {_size(found.sizes[-2])} is too little"]
+
+
+def _may_differ(pair: SizePair | None) -> bool:
+    return pair is not None and pair.perhaps
+
+
+def _not_shown(found: Stationarity, pair: SizePair | None) -> bool:
+    """Whether, at a point whose sizes may differ, nothing shows that a number is the same."""
+    return bool(found.doubtful) and (pair is None or pair.verdict != "agree")
+
+
+def _why(found: Stationarity, name: str) -> str:
     """Why a number is refused: itself at two sizes, or the metric that differs most."""
     pair = found.metrics.get(name)
     if pair is not None and pair.verdict == "differ":
@@ -210,10 +256,19 @@ def _why(found: Stationarity, name: str, estimate: IntervalEstimate) -> str:
     return f"{NOT_STATIONARY}: {_cause(found)}"
 
 
+def _why_perhaps(found: Stationarity, name: str) -> str:
+    """Why an interval is missing: itself at two sizes, or the metric that may differ most."""
+    pair = found.metrics.get(name)
+    if pair is not None and pair.perhaps:
+        return f"{PERHAPS_NOT}: {_sizes(found, name, pair)}"
+    return f"{PERHAPS_NOT}: {_cause(found)}"
+
+
 def _cause(found: Stationarity) -> str:
     if len(found.sizes) < 2:
         return f"only {_size(found.sizes[-1])} were simulated, and no second size"
-    pairs = {name: found.metrics[name] for name in found.different}
+    names = found.different if found.refused else found.doubtful
+    pairs = {name: found.metrics[name] for name in names}
     name = max(pairs, key=lambda name: _distance(pairs[name]))
     return _sizes(found, name, pairs[name])
 

@@ -167,9 +167,8 @@ H_RELEASE = _header.word()  # pages taken off the LRU under its lock at once
 H_MEMCG_BATCH = _header.word()  # pages charged at once: what is not used is the CPU's stock
 H_UNCHARGE = _header.word()  # pages freed before they are uncharged
 H_RSS_BATCH = _header.word()  # pages that are counted apart before they are added to the mm's count
-H_STRUCT_MISS = (
-    _header.word()
-)  # base, per node: ps to read one of its struct pages that is in no cache
+# base, per node: ps to read one of its struct pages that is in no cache
+H_STRUCT_MISS = _header.word()
 H_NODE_ZERO = _header.word()  # ps of node bandwidth that zeroing a page takes
 H_NODE_COPY = _header.word()  # ps of node bandwidth that copying a page takes
 H_PAGING = _header.word()  # base of the record of a file larger than memory (G_*), or 0

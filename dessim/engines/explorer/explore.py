@@ -278,7 +278,7 @@ def what_failed(small: Small, error: int) -> str:
     if error >= NO_MEANING:
         return f"no branch of the kernel knows the operation {name_of(error - NO_MEANING)!r}"
     if error >= TOO_NARROW:
-        row = int(small.w[small.x + ex.X_FIELD]) + (error - TOO_NARROW) * ex.F_WORDS
+        row = int(small.w[small.x + ex.X_FIELD]) + (error - TOO_NARROW) * ex.FIELD_WORDS
         return f"{small.name_at(int(small.w[row]))} gets a value that does not fit"
     if error == ENDLESS:
         return "a task goes round for ever without a step that others can see"

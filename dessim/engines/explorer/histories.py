@@ -169,7 +169,7 @@ def known_fields(
     first += tasks * ex.VIEWS_OF_TASK
     others += [value(first + k, 0, highest) for k in range(len(plan.locks) * ex.VIEWS_OF_LOCK)]
     for number, (_, _, _, kind) in enumerate(wheres):
-        base = histories + number * ex.G_WORDS
+        base = histories + number * ex.HISTORY_WORDS
         others.append(value(base + ex.G_COUNT, 0, ex.DEEPEST))
         for k in range(1, ex.DEEPEST + 1):
             low = -1 if kind in (lay.IN_MAPCOUNT, lay.IN_REFCOUNT) else 0
@@ -185,7 +185,7 @@ def begin_histories(w: Any, x: int, plan: Plan) -> None:
     for number, (address, mask, shift, kind) in enumerate(plan.wheres):
         r = int(w[x + ex.X_WHERE]) + number * ex.W_WORDS
         w[r : r + ex.W_WORDS] = (address, mask, shift, kind)
-        g = int(w[x + ex.X_HISTORY]) + number * ex.G_WORDS
+        g = int(w[x + ex.X_HISTORY]) + number * ex.HISTORY_WORDS
         w[g + ex.G_COUNT] = 1
         w[g + ex.G_GLUED + 1] = 1  # nothing comes before what is there at first
         w[g + ex.G_VALUE + 1] = (int(w[address]) & mask) >> shift

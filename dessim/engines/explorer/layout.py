@@ -65,7 +65,7 @@ X_PROPERTIES = _header.word()  # expressions of a protocol's properties
 X_PROPERTY = _header.word()
 X_LIVE = _header.word()  # base, per instruction: locals that matter from there on, a bit each
 X_FACTS = _header.word()  # first of the locks that stand for RCU: what is known, in lkmm; or -1
-X_WORDS = _header.end(multiple=8)
+EXPLORER_WORDS = _header.end(multiple=8)
 
 # --- a field: bits of a word of the World, and where they are packed ----------------------------
 _field = Record()
@@ -76,7 +76,7 @@ F_MASK = _field.word()
 F_WORD = _field.word()  # key word
 F_SHIFT = _field.word()
 F_EXTRA = _field.word()  # cursor: where the task's target stands
-F_WORDS = _field.end(multiple=8)
+FIELD_WORDS = _field.end(multiple=8)
 
 FIELD_VALUE, FIELD_BITS, FIELD_CURSOR = 0, 1, 2
 
@@ -120,7 +120,7 @@ G_COUNT = _past.word()
 G_VALUE = _past.words(DEEPEST + 1)  # [1] is the oldest
 G_VIEW = _past.words(DEEPEST + 1)  # what is known to who loads it
 G_GLUED = _past.words(DEEPEST + 1)  # 1: an RMW found the value before it: nothing comes between
-G_WORDS = _past.end()
+HISTORY_WORDS = _past.end()
 
 VIEWS_OF_TASK = 6
 SEES, KNOWS, CARRIES, OWN, UNLOCKED, LAST = range(6)

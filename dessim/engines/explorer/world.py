@@ -210,7 +210,7 @@ def _sizes(rows: int, tasks: int, shared: int, plan: Plan) -> dict[int, int]:
         ex.X_USES: rows,
         ex.X_CARRIED: rows,
         ex.X_WHERE: len(plan.wheres) * ex.W_WORDS,
-        ex.X_HISTORY: len(plan.wheres) * ex.G_WORDS,
+        ex.X_HISTORY: len(plan.wheres) * ex.HISTORY_WORDS,
         ex.X_VIEWS: _views(tasks, plan),
         ex.X_LOCKS: 3 * len(plan.locks),
         ex.X_PICK: 2 * 7,
@@ -234,7 +234,7 @@ def with_explorer(w: Any, shape: Shape, rules: Rules, small: Small) -> Small:
     rows = program_of(w)
     tasks, x = int(w[lay.H_TASKS]), len(w)
     plan = plan_of(w, shape, rules)
-    end = x + ex.X_WORDS
+    end = x + ex.EXPLORER_WORDS
     places: dict[int, int] = {}
     sizes = _sizes(len(rows), tasks, len(shape.shared), plan)
     sizes[ex.X_WITNESS] = 2 * len(small.properties)
@@ -244,7 +244,7 @@ def with_explorer(w: Any, shape: Shape, rules: Rules, small: Small) -> Small:
     known = known_fields(w, plan, places[ex.X_HISTORY], places[ex.X_VIEWS])
     packing, block = pack_fields(tasks, shape, rules.memory, places[ex.X_BUFFER], known)
     places[ex.X_FIELD] = end
-    w = np.concatenate([w, np.zeros(end + len(packing.rows) * ex.F_WORDS - x, dtype=np.int64)])
+    w = np.concatenate([w, np.zeros(end + len(packing.rows) * ex.FIELD_WORDS - x, dtype=np.int64)])
     header = {
         **places,
         ex.X_KEYS: packing.word + 1,

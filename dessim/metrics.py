@@ -295,6 +295,22 @@ METRICS: tuple[Metric, ...] = (
         words="pages mapped, average of the whole run",
         whole_run=True,
     ),
+    _count(
+        "late_faults",
+        Topic.CPU,
+        "Faults of a trace, replayed open, whose task was not through with the one before",
+        View.RUN,
+        heading="late\nfaults",
+    ),
+    Metric(
+        "late_ns_mean",
+        "late by",
+        NS,
+        LESS,
+        Topic.CPU,
+        "Mean time by which these were late: what queued behind slower faults than recorded",
+        (View.RUN,),
+    ),
 )
 """All metrics, in the order of results."""
 

@@ -1,4 +1,4 @@
-"""`dessim compare`: two schemes of a result, or two results, side by side."""
+"""`dessim compare`: two schemes of a result, two results, or a result and what was measured."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dessim.cli.options import RESULTS_DIR
 from dessim.cli.results import place_of
 from dessim.metrics import Topic, View, columns_of
 
+UNITS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
 USUAL = sorted(columns_of(View.COMPARE), key=lambda metric: metric.topic is Topic.LATENCY)
 """What is compared unless somebody chooses: the run as a whole, then its single faults."""
 
@@ -25,23 +26,74 @@ USUAL = sorted(columns_of(View.COMPARE), key=lambda metric: metric.topic is Topi
 @click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
+@click.option("--scheme", help="B measured: only points of this scheme.")
+@click.option("--threads", type=click.IntRange(1), help="B measured: only points with N threads.")
+@click.option(
+    "--column", help="B measured: only this column or command [will-it-scale: processes]."
+)
+@click.option("--key", default="", help="B measured: only histograms with this in their name.")
+@click.option("--unit", type=click.Choice(list(UNITS)), help="B measured: unit of histograms.")
 @RESULTS_DIR
 def compare(
-    a: str, b: str, within: str | None, metrics: tuple[str, ...], form: str, results_dir: Path
+    a: str,
+    b: str,
+    *,
+    within: str | None,
+    metrics: tuple[str, ...],
+    form: str,
+    results_dir: Path,
+    unit: str | None,
+    **choice: Any,
 ) -> None:
     """Compare A with B, paired by seed and replication: how much more or less B is.
 
     A and B are results (folders that `dessim run` wrote, or names of experiments); with --in, two
     schemes of one result. Prints `~` where a change is not significant, and the crossover.
+
+    B may also be a file of measurements: histograms of bpftrace or bcc, tables of perf lock, CSV of
+    will-it-scale, hyperfine's JSON or CSV, or CSV with units in its header. Errors are then
+    ln(simulated/measured).
     """
     from dessim.report.common.results import doubting
 
+    if within is None and _is_file(b, results_dir):
+        place = _place(a, results_dir)
+        with doubting(place, click.ClickException):
+            _compare_measured(place, b, form, UNITS.get(unit or ""), choice)
+        return
     names = (a, b) if within is None else (within,)
     places = [_place(name, results_dir) for name in names]
     with ExitStack() as stack:
         for place in places:
             stack.enter_context(doubting(place, click.ClickException))
         _compare(a, b, within, metrics, form, places)
+
+
+def _is_file(name: str, results_dir: Path) -> bool:
+    """Whether a name is that of something that is there, and no result."""
+    try:
+        there = Path(name).exists() and not Path(name).is_dir()
+    except (OSError, ValueError):
+        return False
+    return there and place_of(name, results_dir) is None
+
+
+def _compare_measured(
+    place: Path, file: str, form: str, unit_ns: float | None, choice: dict[str, Any]
+) -> None:
+    from dessim.measure.observed.reading import read_measured
+    from dessim.report.common.results import load_results
+    from dessim.report.text.console import console_for
+    from dessim.report.text.measured import compared, print_comparison
+
+    results = load_results(place)
+    points, measured = results.document["points"], read_measured(file, unit_ns)
+    found = compared(points, results.latencies, measured, **choice)
+    found = {"a": str(place), "b": file, **found}
+    if form == "json":
+        click.echo(json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False))
+        return
+    print_comparison(console_for(None), found)
 
 
 def _compare(
@@ -92,7 +144,8 @@ def _place(name: str, results_dir: Path) -> Path:
         return folder
     raise click.UsageError(
         f"there are no results in {name!r}; make them with `dessim run {name}`,"
-        " or compare two schemes of one result with --in RESULTS"
+        " or compare two schemes of one result with --in RESULTS, or a result with a file of"
+        " measurements"
     )
 
 

@@ -68,19 +68,19 @@ def watched() -> Iterator[dict[str, str]]:
         _watchers.remove(read)
 
 
-def read_file(path: str | Path, most: int = MAX_RESULT_BYTES) -> bytes:
-    """Read a regular file of at most so many bytes.
+def open_regular(path: str | Path) -> tuple[int, os.stat_result]:
+    """Open a regular file for reading, without waiting for anybody.
+
+    Returns
+    -------
+    int, os.stat_result
+        Its descriptor, which the caller closes, and what it is.
 
     Raises
     ------
     UnreadableError
-        If it cannot be read, is no regular file, or is larger.
+        If it cannot be opened or is no regular file.
     """
-    if str(path) == STDIN:
-        data = _standard_input()
-        if len(data) > most:
-            raise UnreadableError("standard input", f"larger than {_size(most)}")
-        return data
     try:
         # Not `open`: a FIFO without a writer would block for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -98,6 +98,23 @@ def read_file(path: str | Path, most: int = MAX_RESULT_BYTES) -> bytes:
         raise UnreadableError(
             path, "this is a folder, not a file" if folder else "this is not a file"
         )
+    return descriptor, status
+
+
+def read_file(path: str | Path, most: int = MAX_RESULT_BYTES) -> bytes:
+    """Read a regular file of at most so many bytes.
+
+    Raises
+    ------
+    UnreadableError
+        If it cannot be read, is no regular file, or is larger.
+    """
+    if str(path) == STDIN:
+        data = _standard_input()
+        if len(data) > most:
+            raise UnreadableError("standard input", f"larger than {_size(most)}")
+        return data
+    descriptor, status = open_regular(path)
     with open(descriptor, "rb", buffering=0) as file:
         try:
             data = b"" if status.st_size > most else _all_of(file, status.st_size, most)

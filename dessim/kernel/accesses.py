@@ -7,6 +7,7 @@ from dessim.kernel.draws import draw_at
 from dessim.kernel.layout import *
 from dessim.kernel.pages import BLOCKED, GO_ON
 from dessim.kernel.reclaim import young_at
+from dessim.kernel.replaying import recorded_page
 
 
 def choose_page(w: World, task: int) -> int:
@@ -21,6 +22,8 @@ def choose_page(w: World, task: int) -> int:
         return w[t + T_FIRST] + access % w[H_REGION]
     if w[H_ACCESS] == ACCESS_BLOCKS:
         return page_of_block(w, task)
+    if w[H_ACCESS] == ACCESS_TRACE:
+        return recorded_page(w, t)
     who = 0 if w[H_SAME_DRAWS] else task
     return (draw_at(w, who, DRAW_ACCESS, access) * w[H_PAGES]) >> 32
 
@@ -58,8 +61,8 @@ def next_access(w: World, task: int, target: int) -> None:
 def touch(w: World, task: int, pc: int, done: int, target: int) -> int:
     """Use the page and touch the next one, or fault (to ``target``) if it is not mapped.
 
-    Goes on to the following step when all accesses are done or it is time to unmap. In user mode
-    the scheduler may give the CPU to somebody else.
+    Goes on to the following step when all accesses are done, or before the next one it is time to
+    unmap or to wait. In user mode the scheduler may give the CPU to somebody else.
     """
     t = w[H_TASK] + task * T_WORDS
     if pte_present(w, t, w[t + T_PAGE]):
@@ -68,7 +71,7 @@ def touch(w: World, task: int, pc: int, done: int, target: int) -> int:
             use_page(w, t, done)
         w[t + T_ACCESS] += 1
         w[t + T_TOUCHED] += 1
-        if w[t + T_ACCESS] < w[H_ACCESSES] and w[H_UNMAP_EVERY] == 0:
+        if w[t + T_ACCESS] < w[H_ACCESSES] and w[H_UNMAP_EVERY] == 0 and w[H_TRACE] == 0:
             w[t + T_PAGE] = choose_page(w, task)
             w[t + T_CURSOR] = w[t + T_PAGE]
             w[t + T_PC] = pc

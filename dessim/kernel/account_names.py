@@ -91,6 +91,8 @@ COUNTERS = (
     "reclaim_rounds",
     "direct_reclaims",
     "kswapd_wakeups",
+    "late_faults",
+    "late_ps",
 )
 N_FILE_COUNTERS = COUNTERS.index("zone_refills")  # those of workloads that allocate no memory
 N_MINOR_FAULTS = COUNTERS.index("minor_faults")
@@ -124,5 +126,8 @@ N_RECLAIM_ROUNDS = COUNTERS.index("reclaim_rounds")
 N_DIRECT_RECLAIMS = COUNTERS.index("direct_reclaims")
 N_KSWAPD_WAKEUPS = COUNTERS.index("kswapd_wakeups")
 N_MAJOR_FAULTS = COUNTERS.index("major_faults")
+N_REPLAY_COUNTERS = COUNTERS.index("late_faults")  # those of traces
+N_LATE_FAULTS = COUNTERS.index("late_faults")
+N_LATE_PS = COUNTERS.index("late_ps")
 N_BUG1 = COUNTERS.index("bug1")
 N_COUNTERS = len(COUNTERS)

@@ -76,9 +76,16 @@ def pick_mapping(w: World, task: int) -> None:
 
 
 def pick_touched(w: World, t: int) -> None:
-    """Let the range be the pages that the thread touched since its last munmap."""
-    w[t + T_STOP] = w[t + T_PAGE] + 1
-    w[t + T_PAGE] = w[t + T_STOP] - w[t + T_TOUCHED]
+    """Let the range be the pages that the thread touched since its last munmap.
+
+    One that replays a trace touches pages of its region in any order, and unmaps all of it.
+    """
+    if w[H_TRACE]:
+        w[t + T_PAGE] = w[t + T_FIRST]
+        w[t + T_STOP] = w[t + T_FIRST] + w[t + T_RANGE]
+    else:
+        w[t + T_STOP] = w[t + T_PAGE] + 1
+        w[t + T_PAGE] = w[t + T_STOP] - w[t + T_TOUCHED]
     w[t + T_CURSOR] = w[t + T_PAGE]
     w[t + T_TOUCHED] = 0
     w[t + T_VISITED] = w[t + T_MAPPING]

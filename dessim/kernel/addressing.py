@@ -76,6 +76,11 @@ def own_lock(w: World, t: int, which: int) -> int:
     return which == LOCK_PTL and w[H_SPLIT_PTL] and w[t + T_OWN_TABLES]
 
 
+def recorded_at(w: World, t: int) -> int:
+    """Return where the task's next access of a trace stands: its page, then its time in ps."""
+    return w[t + T_EVERY] + 2 * w[t + T_ACCESS]
+
+
 def bucket_at(w: World, page: int) -> int:
     """Return where the hashed wait queue of a page begins (Fibonacci hashing, as hash_ptr)."""
     hashed = (page * 0x9E3779B1) & 0xFFFFFFFF

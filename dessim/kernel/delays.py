@@ -34,6 +34,7 @@ from dessim.kernel.ops import *
 from dessim.kernel.page_waits import only_looks, wait_ps, wake_walk_ps
 from dessim.kernel.pages import free_for_reading
 from dessim.kernel.paging_delays import paging_delay_ps
+from dessim.kernel.replaying import arrive_ps
 from dessim.kernel.teardown import teardown_ps
 from dessim.kernel.tlb import pages_to_flush, shootdown_ps, translate_ps
 
@@ -273,6 +274,8 @@ def rare_delay_ps(w: World, task: int, op: int, now: int) -> int:
         return create_ps(w, t)
     if op == OP_PAUSE:
         return scaled(w, QUANTILES_EXPONENTIAL, draw(w, task, DRAW_THINK), w[t + T_EVERY])
+    if op == OP_ARRIVE:
+        return arrive_ps(w, t, now)
     ps = frame_delay_ps(w, task, op, now)
     if ps == NO_RULE:
         ps = paging_delay_ps(w, task, op, now)

@@ -167,10 +167,11 @@ H_RELEASE = _header.word()  # pages taken off the LRU under its lock at once
 H_MEMCG_BATCH = _header.word()  # pages charged at once: what is not used is the CPU's stock
 H_UNCHARGE = _header.word()  # pages freed before they are uncharged
 H_RSS_BATCH = _header.word()  # pages that are counted apart before they are added to the mm's count
-# base, per node: ps to read one of its struct pages that is in no cache
-H_STRUCT_MISS = _header.word()
+H_STRUCT_MISS = _header.word()  # base, per node: ps to read one of its struct pages, uncached
 H_NODE_ZERO = _header.word()  # ps of node bandwidth that zeroing a page takes
 H_NODE_COPY = _header.word()  # ps of node bandwidth that copying a page takes
+H_TRACE = _header.word()  # base of a trace's accesses (page, ps of think time or arrival), or 0
+H_OPEN = _header.word()  # 1: accesses arrive at times of their own
 H_PAGING = _header.word()  # base of the record of a file larger than memory (G_*), or 0
 H_PROTOCOL = _header.word()  # base of a protocol, for the explorer (Q_*); 0 elsewhere
 H_WORDS = _header.end(multiple=8)
@@ -232,8 +233,8 @@ T_READY = _task.word()  # since when it could run, if it had a CPU
 T_TRIES = _task.word()  # races for a page lock lost since it queued
 T_EXCLUSIVE = _task.word()  # 1: it waits for the page lock itself, 0: only for its release
 T_ACTOR = _task.word()  # 1: it is not part of the workload
-T_EVERY = _task.word()  # actor: mean ps between two rounds
-T_RANGE = _task.word()  # actor: pages of one round
+T_EVERY = _task.word()  # actor: mean ps between two rounds; replay: base of its accesses
+T_RANGE = _task.word()  # actor: pages of one round; replay: pages of its own region
 T_HOME_MM = _task.word()  # the mm it runs in (an actor's T_MM moves from mapping to mapping)
 T_FROM = _task.word()  # where the cursor was before it went to the head of the folio
 T_SMT = _task.word()  # 1: another task runs on the core: use the slower row of costs
@@ -379,7 +380,7 @@ FLAG_REFERENCED, FLAG_ACTIVE, FLAG_WORKINGSET = 16, 32, 64
 
 LOOKS_FIRST, LOOKS_AGAIN, SLEEPS_ON_PAGE = 0, 1, 2
 ACCESS_SEQUENTIAL, ACCESS_RANDOM, ACCESS_ONE_PER_TABLE, ACCESS_OWN_REGION = 0, 1, 2, 3
-ACCESS_BLOCKS = 4
+ACCESS_BLOCKS, ACCESS_TRACE = 4, 5
 LOCK_TICKET, LOCK_MCS, LOCK_TEST_AND_SET = 0, 1, 2
 HAND_OVER_RACING, HAND_OVER_FAIR, HAND_OVER_BOUNDED = 0, 1, 2
 LOCK_MMAP, LOCK_PAGE_TABLE, LOCK_PTL, LOCK_FREE_STANDING = 0, 1, 2, 3

@@ -90,8 +90,8 @@ def _lines(w: Words, setup: Setup, sizes: Sizes) -> None:
     """Give lines their home: a task's own pages lie near to the task."""
     base, words = int(w[lay.H_PAGE]), sizes.page_words
     pages = w[base : base + setup.pages * words].reshape(-1, words)
-    for task in range(setup.threads):
-        own = slice(task * setup.stride, (task + 1) * setup.stride)
+    for task, (first, size) in enumerate(setup.region_of_task):
+        own = slice(first, first + size)
         pages[own, lay.L_HOME] = sizes.cpus[task].socket
     for i in range(int(w[lay.H_MAPPINGS])):
         mapping = int(w[lay.H_MAPPING]) + i * lay.M_WORDS

@@ -25,13 +25,14 @@ PAGE, CONDITION, LOCK, CACHE, NOTHING = "page", "condition", "lock", "cache", "n
 TASK, FOLIO, RANGE, ACTOR = "task", "folio", "range", "actor"
 ASK, FRAME, CHARGE, REGION = "ask", "frame", "charge", "region"
 PRESSURE, READAHEAD, COMMAND, RECLAIM = "pressure", "readahead", "command", "reclaim"
+REPLAY = "replay"
 VARIABLE, WAITING, SECTION, TRANSLATION = "variable", "waiting", "section", "translation"
 OF_PROTOCOLS = (VARIABLE, WAITING, SECTION, TRANSLATION)
 """Groups that only the explorer can use."""
 GROUPS = (
     *(PAGE, CONDITION, LOCK, NOTHING, TASK, CACHE, FOLIO, RANGE, ACTOR),
     *(ASK, FRAME, CHARGE, REGION),
-    *(PRESSURE, READAHEAD, COMMAND, RECLAIM),
+    *(PRESSURE, READAHEAD, COMMAND, RECLAIM, REPLAY),
     *OF_PROTOCOLS,
 )
 

@@ -43,6 +43,7 @@ READS_AHEAD = "reads_ahead"
 UNMAPS = "unmaps"
 SECOND_ATTEMPTS = "second_attempts"  # not in the explorer: who waits how makes no difference to it
 MAPS_FILE = "maps_file"
+REPLAYS = "replays"
 VMA_LOCKS = "vma_locks"  # of the scheme: munmap must exclude faults that hold no mmap_lock
 VMA_CACHE_OF_MM = "vma_cache_of_mm"  # up to Linux 3.14 (mm->mmap_cache; 615d6e8756c8 ends it)
 COUNTS_TABLES = "counts_tables"  # Linux 3.13, e1f56c89b040: nr_ptes is atomic, near mmap_sem
@@ -242,6 +243,7 @@ def fault_program(
         label("next"),
         option(UNMAPS, *munmap),
         jump("next_access", "exit"),
+        option(REPLAYS, Step("arrive")),
         label("access"),
         jump("touch", "fault"),
         go_to("next"),

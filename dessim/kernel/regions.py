@@ -109,9 +109,7 @@ def sizes_of(setup: Setup) -> Sizes:
     words, entries = link(programs_of(setup))
     masks = -(-topology.n_cores // lay.MASK_BITS)
     line_words = lay.L_MASK + masks
-    own = setup.workload.mapping != "shared" and setup.workload.kind == "faults"
-    mappings = setup.threads if own else 1
-    mms = setup.threads if setup.workload.mapping == "per_process" else 1
+    mappings, mms = setup.mapping_of_task[-1] + 1, setup.mm_of_task[-1] + 1
     tables = -(-setup.pages // lay.TABLE_PAGES)
     split = setup.machine.locks.pmd_locks
     return Sizes(
@@ -125,7 +123,7 @@ def sizes_of(setup: Setup) -> Sizes:
         tables,
         mappings,
         mms,
-        pmd_locks_of(setup, tables, mappings, mms) if split else (),
+        pmd_locks_of(setup, tables) if split else (),
     )
 
 
@@ -139,20 +137,27 @@ def _cpu_of(setup: Setup, task: int) -> Cpu:
     return cpu_of(topology, task)
 
 
-def pmd_locks_of(setup: Setup, tables: int, mappings: int, mms: int) -> tuple[PmdLocks, ...]:
+def mm_of_mapping(setup: Setup) -> tuple[int, ...]:
+    """Return the number of the address space of each mapping: ascending."""
+    pairs = zip(setup.mapping_of_task, setup.mm_of_task, strict=True)
+    return tuple(mm for _, mm in sorted(dict(pairs).items()))
+
+
+def pmd_locks_of(setup: Setup, tables: int) -> tuple[PmdLocks, ...]:
     """Return the PMD locks of each mapping: those of one mm lie one behind the other.
 
     What counts is how far apart they lie, so the whole file, of which a part may be simulated.
     """
     whole = -(-setup.workload.file_size_bytes // (PAGE_BYTES * lay.TABLE_PAGES))
-    each, found, end, reached = mappings // mms, list[PmdLocks](), 0, (-1, -1)
-    for i in range(mappings):
-        first = i % each * whole
+    found, end, reached, number_in_mm = list[PmdLocks](), 0, (-1, -1), 0
+    for mm in mm_of_mapping(setup):
+        number_in_mm = number_in_mm + 1 if mm == reached[0] else 0
+        first = number_in_mm * whole
         last = (first + tables - 1) >> lay.PMD_SHIFT
-        start = end - (reached == (i // each, first >> lay.PMD_SHIFT))  # the neighbour's last one
+        start = end - (reached == (mm, first >> lay.PMD_SHIFT))  # the neighbour's last one
         number = last - (first >> lay.PMD_SHIFT) + 1
         found.append(PmdLocks(start, number, first % (1 << lay.PMD_SHIFT)))
-        end, reached = start + number, (i // each, last)
+        end, reached = start + number, (mm, last)
     return tuple(found)
 
 
@@ -189,6 +194,8 @@ def _header(setup: Setup, sizes: Sizes) -> dict[int, int]:
     }
     if setup.workload.uses_frames:
         header |= frame_regions(setup, sizes)
+    if setup.replay:
+        header[lay.H_TRACE] = setup.replay.rows.size
     if setup.workload.commands:
         header |= {lay.H_PAGING: lay.G_WORDS}
         header[lay.H_SERIES] += lay.N_PAGING_SERIES * lay.SERIES_BINS

@@ -150,7 +150,7 @@ def read_result(w: World, pages_declared: int) -> RunResult:
         first_finish_ps=first_ps,
         finish_ps=last_ps,
         completion_ps=int(w[lay.H_END]),
-        counters={name: int(w[base + i]) for i, name in enumerate(_counters(w))},
+        counters={name: int(w[base + lay.COUNTERS.index(name)]) for name in _counters(w)},
         time_ps=time_ps,
         total_time_ps=total,
         latency_counts=latencies.counts,
@@ -187,10 +187,14 @@ def _time_by_category(w: World) -> dict[str, int]:
 
 
 def _counters(w: World) -> tuple[str, ...]:
-    """Return the counters of a run: those of memory only where faults allocate any."""
-    if w[lay.H_PAGING]:
-        return lay.COUNTERS
-    return lay.COUNTERS[: lay.N_PAGING_COUNTERS if w[lay.H_FRAME] else lay.N_FILE_COUNTERS]
+    """Return the counters of a run: those of memory, paging and traces where there is any."""
+    parts = (
+        (0, lay.N_FILE_COUNTERS, True),
+        (lay.N_FILE_COUNTERS, lay.N_PAGING_COUNTERS, w[lay.H_FRAME] or w[lay.H_PAGING]),
+        (lay.N_PAGING_COUNTERS, lay.N_REPLAY_COUNTERS, w[lay.H_PAGING]),
+        (lay.N_REPLAY_COUNTERS, len(lay.COUNTERS), w[lay.H_TRACE]),
+    )
+    return tuple(name for i, j, there in parts if there for name in lay.COUNTERS[i:j])
 
 
 def check_at_rest(w: World) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from dessim.errors import UserError
 from dessim.kernel import layout as lay
 from dessim.kernel.assembler import Program
+from dessim.kernel.replay import Replay, replay_of
 from dessim.model.machine import Machine
 from dessim.model.units import PPM
 from dessim.model.workload import PAGE_BYTES, Workload
@@ -160,8 +161,38 @@ class Setup:
         return changes_page_cache(self.workload)
 
     @property
+    def replay(self) -> Replay | None:
+        """What tasks do that replay a trace."""
+        return replay_of(self.workload)
+
+    @property
+    def mapping_of_task(self) -> tuple[int, ...]:
+        """Number of each thread's mapping."""
+        if self.replay and not self.workload.writes:
+            return self.replay.processes
+        own = self.workload.mapping != "shared" and self.workload.kind == "faults"
+        return tuple(i if own else 0 for i in range(self.threads))
+
+    @property
+    def mm_of_task(self) -> tuple[int, ...]:
+        """Number of each thread's address space: ascending."""
+        if self.replay:
+            return self.replay.processes
+        each = self.workload.mapping == "per_process"
+        return tuple(i if each else 0 for i in range(self.threads))
+
+    @property
+    def region_of_task(self) -> tuple[tuple[int, int], ...]:
+        """First page and pages of each thread's own region or file."""
+        if self.replay:
+            return self.replay.regions
+        return tuple((i * self.stride, self.stride) for i in range(self.threads))
+
+    @property
     def region_pages(self) -> int:
         """Number of simulated pages of one file, or of one task's region."""
+        if self.replay:
+            return self.replay.region_pages
         size = self.workload.file_size_bytes
         if self.simulate_bytes is not None:
             size = min(size, self.simulate_bytes)
@@ -177,6 +208,8 @@ class Setup:
         """Number of pages that are simulated: of one file, or of all tasks' own."""
         if self.workload.kind != "faults":
             return 1
+        if self.replay:
+            return self.replay.pages
         if self.workload.writes:
             return self.threads * self.stride
         return self.region_pages
@@ -187,6 +220,8 @@ class Setup:
         workload = self.workload
         if workload.kind != "faults":
             return workload.iterations
+        if self.replay:
+            return max(self.replay.counts)
         if workload.touches:
             return workload.touches
         if workload.access == "blocks":

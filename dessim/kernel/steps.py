@@ -40,6 +40,7 @@ from dessim.kernel.pages import (
 from dessim.kernel.protocols import section_step, translation_step, variable_step, wait_step
 from dessim.kernel.readahead import readahead_step
 from dessim.kernel.reclaim import pressure_branch, reclaim_step
+from dessim.kernel.replaying import replay_step
 from dessim.kernel.windows import folio_step, next_page, open_window
 
 
@@ -170,16 +171,14 @@ def step(w: World, task: int, pc: int, done: int) -> int:
         The World.
     task : int
     pc : int
-        The task's program counter.
     done : int, ps
         When the step is over: what it hands over or wakes starts then.
 
     Returns
     -------
     int
-        GO_ON; BLOCKED if the task now waits for a lock or sleeps until somebody wakes it; OVER if
-        the task has ended; HALT if nothing can go on, because of a fatal BUG_ON; MEANINGLESS if no
-        branch knows the operation.
+        GO_ON; BLOCKED if the task waits or sleeps until somebody wakes it; OVER if it has ended;
+        HALT after a fatal BUG_ON; MEANINGLESS if no branch knows the operation.
     """
     t = w[H_TASK] + task * T_WORDS
     i = w[H_PROG] + pc * I_WORDS
@@ -219,6 +218,8 @@ def step(w: World, task: int, pc: int, done: int) -> int:
         return command_step(w, task, i, pc, done)
     if op <= LAST_RECLAIM:
         return reclaim_step(w, task, i, pc, done)
+    if op <= LAST_REPLAY:
+        return replay_step(w, t, i, done)
     if op <= LAST_VARIABLE:
         return variable_step(w, task, i)
     if op <= LAST_WAITING:
@@ -254,6 +255,7 @@ EFFECTS: dict[str, tuple[Callable[..., int], ...]] = {
     about.READAHEAD: (readahead_step,),
     about.COMMAND: (command_step,),
     about.RECLAIM: (reclaim_step,),
+    about.REPLAY: (replay_step,),
     about.VARIABLE: (variable_step,),
     about.WAITING: (wait_step,),
     about.SECTION: (section_step,),
@@ -285,9 +287,8 @@ def irqs_on(w: World, task: int) -> int:
 def own_next_ps(w: World, task: int) -> int:
     """Return when a task goes on that cannot do so now: ASLEEP, or a time if it knows that itself.
 
-    A step can give its own task a time: a new one whose CPU is still being left by whoever had it
-    last. The engines hear of such a time as of any other of the acting task; the list is for those
-    that sleep.
+    A step can give its own task a time: a new one whose CPU is still being left. The engines hear
+    of it as of any other of the acting task; the list is for those that sleep.
     """
     base = w[H_WOKEN]
     woken = w[base]
@@ -324,8 +325,8 @@ def advance(w: World, task: int, now: int) -> int:
 def advance_at(w: World, task: int, pc: int, now: int) -> int:
     """Carry out one event of a task whose program counter is at hand: see ``advance``.
 
-    All that depends on the program hangs on this number, so that a loop for one program is made by
-    writing this function once for each of its values.
+    All that depends on the program hangs on this number: a loop for one program has this function
+    once for each of its values.
     """
     w[w[H_WOKEN]] = 0
     t = w[H_TASK] + task * T_WORDS

@@ -11,7 +11,8 @@ from dessim.kernel.costs import cost_row, cost_rows, line_costs
 from dessim.kernel.draws import draw_at, philox, scaled
 from dessim.kernel.memory import lay_out_memory
 from dessim.kernel.paging import lay_out_paging
-from dessim.kernel.regions import Sizes, Words, allocate, sizes_of, walkers_of
+from dessim.kernel.regions import Sizes, Words, allocate, mm_of_mapping, sizes_of, walkers_of
+from dessim.kernel.replay import Replay
 from dessim.kernel.setup import ActorSetup, Setup, WorldError
 from dessim.kernel.walk_misses import walk_miss_ps
 from dessim.model.costs import Tlb
@@ -34,6 +35,7 @@ ACCESS = {
     "random": lay.ACCESS_RANDOM,
     "one_per_table": lay.ACCESS_ONE_PER_TABLE,
     "blocks": lay.ACCESS_BLOCKS,
+    "trace": lay.ACCESS_TRACE,
 }
 
 
@@ -77,14 +79,15 @@ def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
         lay.H_SLICE: machine.kernel.time_slice_ps,
         lay.H_FOLIO: 1 << setup.folio_order,
         lay.H_READAHEAD: workload.readahead_pages,
-        lay.H_UNMAP_EVERY: setup.region_pages if workload.writes else workload.unmap_every_pages,
+        lay.H_UNMAP_EVERY: _unmap_every(setup),
         lay.H_WALKERS: walkers_of(setup),
         **_translation(machine.tlb),
         lay.H_MCS_PPM: locks.mcs_transfers_ppm,
         lay.H_SPLIT_PTL: int(locks.split_page_table_locks),
         lay.H_SPLIT_PMD: int(locks.pmd_locks),
         lay.H_ORDER: setup.fault_around_order,
-        lay.H_ACCESS: lay.ACCESS_OWN_REGION if workload.writes else ACCESS[workload.access],
+        lay.H_ACCESS: _access(workload),
+        lay.H_OPEN: int(workload.replays and workload.replay == "open"),
         lay.H_ACCESSES: setup.accesses,
         lay.H_SAME_DRAWS: int(workload.random_sequence == "same"),
         lay.H_ACCESS_COST: cost_table.COSTS.index(_access_cost(workload)),
@@ -106,6 +109,19 @@ def _translation(tlb: Tlb) -> dict[int, int]:
         lay.H_FLUSH_CEILING: tlb.flush_ceiling_pages,
         lay.H_PCID: int(tlb.pcid),
     }
+
+
+def _access(workload: Workload) -> int:
+    if workload.writes and not workload.replays:
+        return lay.ACCESS_OWN_REGION
+    return ACCESS[workload.access]
+
+
+def _unmap_every(setup: Setup) -> int:
+    """Return after how many touches a region is unmapped: in a replay at the end."""
+    if not setup.workload.writes:
+        return setup.workload.unmap_every_pages
+    return setup.accesses if setup.replay else setup.region_pages
 
 
 def _access_cost(workload: Workload) -> str:
@@ -182,31 +198,31 @@ def _drawn_by_page(w: Words, pages: int) -> Words:
 def _mms(w: Words, setup: Setup, sizes: Sizes) -> None:
     """Fill the mm and mapping records."""
     mm_words = lay.MM_LOCKS + lay.MM_LINES * sizes.line_words
-    each = sizes.mappings // sizes.mms
+    of_task, of_mapping = setup.mm_of_task, mm_of_mapping(setup)
     for i in range(sizes.mms):
         mm = int(w[lay.H_MM]) + i * mm_words
-        w[mm + lay.MM_LIVE] = setup.threads // sizes.mms
-        w[mm + lay.MM_MAPPINGS] = each
-        w[mm + lay.MM_FIRST] = w[lay.H_MAPPING] + i * each * lay.M_WORDS
-        w[mm + lay.MM_TASK] = i * (setup.threads // sizes.mms)
-        w[mm + lay.MM_TASKS] = setup.threads // sizes.mms
-    for i in range(sizes.mappings):
+        w[mm + lay.MM_LIVE] = w[mm + lay.MM_TASKS] = of_task.count(i)
+        w[mm + lay.MM_MAPPINGS] = of_mapping.count(i)
+        w[mm + lay.MM_FIRST] = w[lay.H_MAPPING] + of_mapping.index(i) * lay.M_WORDS
+        w[mm + lay.MM_TASK] = of_task.index(i)
+    for i, mm_number in enumerate(of_mapping):
         mapping = int(w[lay.H_MAPPING]) + i * lay.M_WORDS
         w[mapping + lay.M_INDEX] = i
-        w[mapping + lay.M_MM] = w[lay.H_MM] + i // each * mm_words
+        w[mapping + lay.M_MM] = w[lay.H_MM] + mm_number * mm_words
 
 
 def _tasks(w: Words, setup: Setup, sizes: Sizes) -> None:
     """Fill the records of all tasks: threads, actors, slots of the device, who creates threads."""
     on_core: dict[int, set[int]] = {}
+    mapping_of, region_of = setup.mapping_of_task, setup.region_of_task
     for cpu in sizes.cpus[: setup.threads + len(setup.actors)]:
         on_core.setdefault(cpu.core, set()).add(cpu.cpu)
     for task, cpu in enumerate(sizes.cpus):
         t = int(w[lay.H_TASK]) + task * lay.T_WORDS
         mapping = int(w[lay.H_MAPPING])
-        if sizes.mappings > 1 and task < setup.threads:
-            mapping += task * lay.M_WORDS
         worker = task < setup.threads
+        if worker:
+            mapping += mapping_of[task] * lay.M_WORDS
         has_cpu = task < setup.threads + len(setup.actors) + setup.kswapds
         others = sorted(on_core.get(cpu.core, set()) - {cpu.cpu}) if has_cpu else []
         mm = int(w[mapping + lay.M_MM])
@@ -231,7 +247,7 @@ def _tasks(w: Words, setup: Setup, sizes: Sizes) -> None:
             lay.T_MAPPING: mapping,
             lay.T_OWN_TABLES: _users_of_tables(setup, sizes) if worker else lay.TABLES_SHARED,
             lay.T_ACTOR: int(not worker),
-            lay.T_FIRST: task * setup.stride if setup.workload.writes and worker else 0,
+            lay.T_FIRST: region_of[task][0] if setup.workload.writes and worker else 0,
         }
         if 0 <= task - setup.threads < len(setup.actors):
             actor = setup.actors[task - setup.threads]
@@ -258,6 +274,24 @@ def _kind_of(setup: Setup, task: int) -> int:
         return len(setup.actors) + 1
     others = len(setup.actors) + 1 + (setup.kswapds > 0)
     return others + (task >= kswapds + setup.devices and setup.devices > 0)
+
+
+def _lay_out_trace(w: Words, setup: Setup, replay: Replay) -> None:
+    """Fill in the accesses of all tasks, and let each begin when its first fault was recorded.
+
+    All end with the same number of accesses done: who has fewer begins with some of them done.
+    """
+    base, most, done = int(w[lay.H_TRACE]), setup.accesses, 0
+    w[base : base + replay.rows.size] = replay.rows.ravel()
+    for task, count in enumerate(replay.counts):
+        t = int(w[lay.H_TASK]) + task * lay.T_WORDS
+        w[t + lay.T_ACCESS] = w[t + lay.T_TOUCHED] = most - count
+        w[t + lay.T_EVERY] = base + 2 * (done - (most - count))
+        w[t + lay.T_RANGE] = replay.regions[task][1]
+        w[t + lay.T_AT] = w[t + lay.T_CLOCK] = w[t + lay.T_START] = replay.starts_ps[task]
+        done += count
+    w[lay.H_STEADY_FROM] = max(replay.starts_ps)
+    w[lay.H_STEADY_TO] = lay.NEVER_PS
 
 
 def _starts(w: Words, setup: Setup) -> None:
@@ -343,5 +377,8 @@ def build_world(setup: Setup) -> Words:
         lay_out_memory(w, setup, sizes)
     if setup.workload.commands:
         lay_out_paging(w, setup, sizes)
-    _starts(w, setup)
+    if setup.replay:
+        _lay_out_trace(w, setup, setup.replay)
+    else:
+        _starts(w, setup)
     return w

@@ -12,7 +12,7 @@ Linux 6.1, 6.6, 6.12, 6.15 and 6.17: ``arch/x86/mm/fault.c`` (``handle_page_faul
 
 from dessim.kernel.alphabet import Step, go_to, jump, label, lock, option, unlock, when, work
 from dessim.kernel.memory_words import use_mm, when_vma_written
-from dessim.kernel.programs import POPULATE
+from dessim.kernel.programs import POPULATE, REPLAYS
 
 MM_LOCK = "lock=mmap_lock"
 FALLS_BACK = "file_faults=mmap_lock"
@@ -79,6 +79,7 @@ def writing_program(
         label("next"),
         *remap,
         jump("next_access", "exit"),
+        option(REPLAYS, Step("arrive")),
         label("access"),
         jump("touch", "fault"),
         go_to("next"),

@@ -31,6 +31,7 @@ from dessim.model.fields import (
 from dessim.model.growth import AUTO
 from dessim.model.machine import Machine
 from dessim.model.precision import wanted
+from dessim.model.trace_rules import TRACE_FIELDS
 from dessim.model.units import SIZE, format_quantity
 from dessim.model.workload import (
     PAGE_BYTES,
@@ -247,6 +248,9 @@ class Point(Model):
             for name in COMMAND_FIELDS:
                 machine["device"].pop(yaml_key(name))
         machine["device"].pop("profile", None)  # its numbers are there
+        if not self.workload.replays:
+            for name in TRACE_FIELDS:
+                workload.pop(yaml_key(name), None)
         result: dict[str, Any] = {
             "machine": machine,
             "workload": workload,

@@ -16,7 +16,7 @@ from dessim.model.locate import find, names, unknown_name
 from dessim.model.machine import Machine
 from dessim.model.overrides import apply_overrides
 from dessim.model.profile import Cell, profile
-from dessim.model.references import References, load_named
+from dessim.model.references import References, load_named, with_trace_from
 from dessim.model.sweep import (
     Assignment,
     Sweep,
@@ -64,8 +64,9 @@ def load_workload(name_or_path: str | FilePath) -> Workload:
     ConfigError
         With all errors of the file.
     """
-    document, problems = load_named(find("workloads", str(name_or_path)))
-    workload, more = validate(Workload, document)
+    path = find("workloads", str(name_or_path))
+    document, problems = load_named(path)
+    workload, more = validate(Workload, with_trace_from(document, path.parent))
     return _checked(workload, [*problems, *more])
 
 
@@ -201,7 +202,8 @@ def _point(
     if simulate == AUTO:
         cap = cap_bytes(workload, threads, experiment.simulate_cap_bytes)
         simulate = first_bytes(workload, cap)
-    if simulate is not None and (workload.kind != "faults" or simulate >= workload.file_size_bytes):
+    whole = workload.kind != "faults" or workload.replays
+    if simulate is not None and (whole or simulate >= workload.file_size_bytes):
         simulate = cap = None  # nothing to scale: the same run as without the key
     point = Point(
         experiment=experiment.name,

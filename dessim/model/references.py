@@ -77,10 +77,10 @@ class References:
             return self._workloads_built[variant], []
         name, problems = variant[0], list[Problem]()
         if name not in self._workloads:
-            document, _, problems = self._referenced("workloads", cell, experiment, "workload")
+            document, folder, problems = self._referenced("workloads", cell, experiment, "workload")
             if document is not None:
                 document, more = self._with_settings(document, "workload")
-                problems = [*problems, *more]
+                document, problems = with_trace_from(document, folder), [*problems, *more]
             self._workloads[name] = None if document is None else (document, problems)
         known, workload = self._workloads[name], None
         if known is not None:
@@ -152,6 +152,14 @@ def load_named(path: FilePath) -> tuple[Document, list[Problem]]:
     if isinstance(document.data, dict) and "name" not in document.data:
         document = _named(document, "stdin" if str(path) == STDIN else path.stem)
     return document, problems
+
+
+def with_trace_from(document: Document, folder: FilePath | None) -> Document:
+    """The same workload; a relative path of a trace is one from the folder of its file."""
+    path = document.get(("trace",))
+    if folder is None or not isinstance(path, str) or not path or "\0" in path:
+        return document
+    return document.set(("trace",), str(folder / path), document.place(("trace",)))
 
 
 def _named(document: Document, name: str) -> Document:

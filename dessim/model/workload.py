@@ -20,6 +20,7 @@ from dessim.model.fields import (
     refuse,
     yaml_key,
 )
+from dessim.model.trace_rules import TRACE_FIELDS, check_trace
 from dessim.model.units import SIZE
 
 PAGE_BYTES = 4096
@@ -47,6 +48,7 @@ _FAULT_FIELDS = (
     "unmap_every_pages",
     "actors",
     *WRITE_FIELDS,
+    *TRACE_FIELDS,
     *PAGING_FIELDS,
 )
 _LOCK_LOOP_FIELDS = (
@@ -105,9 +107,22 @@ class Workload(Model):
     start_jitter_ppm: Ratio = 1_000_000
     """Spread of the starts around their interval: 1 is exponential-like, 0 is regular."""
 
-    access: Literal["sequential", "random", "one_per_table", "blocks"] = "sequential"
-    """Order of the pages: all in a row, words at random, one page per 2 MiB page table, or blocks
-    of which each thread takes the next that nobody has taken, round and round."""
+    access: Literal["sequential", "random", "one_per_table", "blocks", "trace"] = "sequential"
+    """Order of the pages: all in a row, words at random, one page per 2 MiB page table, blocks of
+    which each thread takes the next that nobody has taken, round and round, or as a trace recorded
+    it."""
+    trace: Text = ""
+    """Access `trace`: the file that `dessim import` wrote; a relative path is one from the folder
+    of the workload's file."""
+    trace_sha256: Annotated[Text, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    """Access `trace`: SHA-256 of that file, so that a result says what was replayed."""
+    replay: Literal["closed", "open"] = "closed"
+    """Access `trace`. `closed`: what lay between two faults of a task is think time before the
+    second. `open`: faults arrive when they were recorded, or as soon as the task is through with
+    the one before."""
+    fault_time_ps: Time = 0
+    """Access `trace`, replay `closed`: how long a recorded fault and its tracing took, which is no
+    think time."""
     mapping: Literal["per_thread", "shared", "per_process"] = "per_thread"
     """Own mapping of each thread in one mm, one mapping for all, or one mm each."""
     file_size_bytes: FileSize = 0
@@ -179,6 +194,11 @@ class Workload(Model):
         return self.kind == "faults" and self.start == "pthread_create"
 
     @property
+    def replays(self) -> bool:
+        """Whether accesses are those of a trace."""
+        return self.kind == "faults" and self.access == "trace"
+
+    @property
     def maps_file(self) -> bool:
         """Whether each thread maps the file before it begins."""
         return self.creates_threads and self.mapping == "per_thread"
@@ -222,13 +242,15 @@ class Workload(Model):
             return {**defaults, **data}
         if data.get("access") == "random":
             defaults["touches_per_page"] = 512
-        if data.get("access") == "one_per_table":
+        if data.get("access") in ("one_per_table", "trace"):
             defaults["page_touch"] = "touch_word"
         if data.get("fault", "read") != "read":
             defaults |= {"file": "own", "start_stagger": "1us", "page_touch": "touch_word"}
             if "start_stagger_ps" in data:
                 del defaults["start_stagger"]
             return {**defaults, **data}
+        if data.get("access") == "trace":
+            return {"mapping": "shared", **defaults, **data}
         own = data.get("mapping", "per_thread") == "per_thread"
         given = data.get("start_stagger", data.get("start_stagger_ps"))
         if own and given is None:
@@ -271,6 +293,7 @@ class Workload(Model):
             text = "start 'pthread_create' needs threads of one process; mapping 'per_process' has"
             problems.append((("start",), f"{text} one thread each: use 'interval'"))
         problems += self._check_writes()
+        problems += check_trace(self)
         problems += self._check_paging()
         if "iterations" in self.model_fields_set and self.iterations == 0:
             problems.append((("iterations",), "must be at least 1, found 0"))
@@ -291,7 +314,8 @@ class Workload(Model):
             return problems
         name = f"fault '{self.fault}'"
         wrong = {
-            "access": self.access != "sequential" and f"{name} needs access 'sequential'",
+            "access": self.access not in ("sequential", "trace")
+            and f"{name} needs access 'sequential' or 'trace'",
             "file": self.file != "own" and f"{name} needs file 'own': one of each task",
             "mapping": self.mapping == "shared"
             and f"{name} needs a mapping of each task: 'per_thread' or 'per_process'",

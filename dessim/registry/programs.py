@@ -36,6 +36,7 @@ def thread_program(
     counts_tables: bool = True,
     vma_cache_of_mm: bool = True,
     maps_file: bool = False,
+    replays: bool = False,
     fault: str = "read",
     memcg_depth: int = 0,
     advice: str = "",
@@ -50,7 +51,7 @@ def thread_program(
     fault_around_order : int, 0..9
         0 is no fault-around: the kernel then does not call it, and every scheme that takes the
         mmap lock is ``no_fault_around``.
-    page_cache_changes, reads_ahead, unmaps, maps_file : bool
+    page_cache_changes, reads_ahead, unmaps, maps_file, replays : bool
         What the workload makes possible: steps that could never matter are left out.
     counts_tables : bool
         Whether page tables are counted near mmap_sem, as Linux does from 3.13 on.
@@ -70,7 +71,7 @@ def thread_program(
     UnbalancedError
         If a path through it keeps a lock or a reference.
     """
-    options = options_of(scheme, chosen)
+    options = options_of(scheme, chosen) | {"replays": replays}
     if fault != "read":
         return _writing(scheme, options, fault, memcg_depth, counts_tables=counts_tables)
     fault_lock = scheme.lock_of(options)

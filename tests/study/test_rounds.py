@@ -132,6 +132,28 @@ def test_sizes_that_may_differ_get_twice_as_many_runs(tmp_path: Path) -> None:
     assert len(tally.of_point(0)) == 12
 
 
+def calming(job: Job) -> RunResult:
+    """Return runs of which the first six seem to drift, and twelve show nothing."""
+    away = (7, 7, 7, 7, 7, -1)[job.key.replication] if job.key.replication < 6 else -7
+    faults = 10_000 * (1 if size_of(job) < 32 * MIB else 1 + away / 100)
+    counters = steady(job).counters | {"minor_faults": round(faults)}
+    return a_run(pages_declared=1000, counters=counters)
+
+
+def test_a_suspicion_is_cleared_by_agreement_alone(tmp_path: Path) -> None:
+    """Twelve runs that happen to lie around 1, and leave more than 5 % open, clear nothing."""
+    text = TEXT.replace("simulate_cap: 64MiB", "simulate_cap: 32MiB")
+    rounds = Rounds(*some_points(tmp_path, text), "compiled", Store(tmp_path))
+    _, did = carried_out(rounds, calming)
+    assert sizes_in(did) == [8, 32]
+    found = rounds.found[0]
+    assert found is not None
+    pair = found.metrics["minor_faults"]
+    assert pair.ci95 is not None
+    assert pair.ci95[0] < 1 < pair.ci95[1]
+    assert (pair.verdict, found.doubtful) == ("unsure", ["minor_faults"])
+
+
 def test_two_runs_are_not_doubled(tmp_path: Path) -> None:
     """Whoever asks for two runs wants it quick: the point says what they cannot."""
     text = TEXT.replace("replications: 6", "replications: 2")

@@ -23,12 +23,14 @@ MIB = 1 << 20
         (SizePair(100.0, 104.0, 0.05, "unsure", (1.01, 1.07)), True),
         (SizePair(100.0, 96.0, 0.05, "unsure", (0.92, 0.99)), True),
         (SizePair(100.0, 104.0, 0.05, "unsure", (0.97, 1.09)), False),
+        (SizePair(100.0, 104.0, 0.05, "unsure", (0.97, 1.09), suspected=True), True),
+        (SizePair(100.0, 101.0, 0.05, "agree", (0.99, 1.03), suspected=True), False),
         (SizePair(None, 104.0, 0.05, "unsure"), False),
         (SizePair(100.0, None, 0.05, "unsure"), False),
     ],
 )
 def test_sizes_that_may_differ(pair: SizePair, perhaps: bool) -> None:
-    """Unsure, and: further apart than is borne, or certain to change."""
+    """Unsure, and: further apart than is borne, certain to change, or suspected before."""
     assert pair.perhaps is perhaps
 
 

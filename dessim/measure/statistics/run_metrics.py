@@ -302,7 +302,9 @@ def run_metrics(run: RunResult, fixed_exit_ps: int = 0, warmup_ps: int | None = 
         "fault_latency_ns_max": None,
     }
     for metric, counter in COUNTERS.items():
-        values[metric] = round(run.counters[counter] * factor)
+        values[metric] = round(run.counters.get(counter, 0) * factor)
+    late = run.counters.get("late_faults", 0)
+    values["late_ns_mean"] = run.counters["late_ps"] / late / PS_PER_NS if late else None
     if not run.counters["minor_faults"]:  # a lock loop counts its waits only
         values["minor_faults"] = round(run.faults * factor)
     if run.latency_count:

@@ -31,15 +31,13 @@ def world_words(setup: Setup) -> int:
 
     Small tables of the machine are left out; pages, page tables and TLBs, which decide, are exact.
     """
-    topology, workload = setup.machine.topology, setup.workload
+    topology = setup.machine.topology
     line_words = lay.L_MASK + -(-topology.n_cores // lay.MASK_BITS)
     page_words = line_words + topology.n_l3
     tables = -(-setup.pages // lay.TABLE_PAGES)
-    own = workload.mapping != "shared" and workload.kind == "faults"
-    mappings = setup.threads if own else 1
-    processes = setup.threads if workload.mapping == "per_process" else 1
+    mappings, processes = setup.mapping_of_task[-1] + 1, setup.mm_of_task[-1] + 1
     split = setup.machine.locks.pmd_locks
-    pmd_locks = pmd_locks_of(setup, tables, mappings, processes) if split else ()
+    pmd_locks = pmd_locks_of(setup, tables) if split else ()
     per_mapping = tables * (2 * line_words + (lay.TABLE_PAGES >> lay.PTE_SHIFT)) + line_words
     return (
         tables * lay.TABLE_PAGES * page_words
@@ -47,6 +45,7 @@ def world_words(setup: Setup) -> int:
         + processes * (lay.MM_LOCKS + 3 * line_words)
         + sum(locks.number for locks in pmd_locks) * line_words
         + setup.tasks * lay.T_WORDS
+        + (setup.replay.rows.size if setup.replay else 0)
         + lay.HIST_BUCKETS
         + 2 * lay.SERIES_BINS
         + lay.N_QUANTILES * lay.QUANTILE_WORDS

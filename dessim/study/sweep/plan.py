@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from dessim import registry
+from dessim.errors import UserError
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import Step
 from dessim.kernel.assembler import Program, assemble
 from dessim.kernel.paging_programs import device_loop_program
 from dessim.kernel.programs import lock_loop_program
+from dessim.kernel.replay import replay_of
 from dessim.kernel.setup import ActorSetup, Batches, Setup, WorldError, changes_page_cache
 from dessim.model import ConfigError, Experiment, Point, SchemeChoice
 from dessim.model.document import Document
@@ -20,7 +22,7 @@ from dessim.model.errors import Place, Problem, Source
 from dessim.model.machine import Machine
 from dessim.model.published import load_published
 from dessim.model.units import SIZE, format_quantity
-from dessim.model.workload import Workload
+from dessim.model.workload import PAGE_BYTES, Workload
 
 
 def program_of(point: Point) -> Program:
@@ -60,6 +62,7 @@ def features_of(workload: Workload, machine: Machine) -> tuple[tuple[str, Any], 
         ("maps_file", workload.maps_file),
         ("counts_tables", machine.locks.pmd_locks),
         ("vma_cache_of_mm", machine.locks.vma_cache == "mm"),
+        *((("replays", True),) if workload.replays else ()),
         *((("fault", workload.fault),) if workload.writes else ()),
         *((("advice", workload.advice),) if workload.pages_file else ()),
         *((("memcg_depth", workload.memcg_depth),) if workload.allocates else ()),
@@ -197,6 +200,10 @@ def check(experiment: Experiment, points: Iterable[Point]) -> None:
                 f" '{point.machine.name}' has no device: set machine.device.read_latency"
             )
             problems.setdefault(("device",), Problem(document.place(("machine",)), text))
+        if point.workload.replays:
+            problem = _unlike_trace(point)
+            if problem:
+                problems.setdefault(("trace",), Problem(document.place(("workload",)), problem))
         try:
             actors_of(point)
         except registry.UnknownScheme as error:
@@ -209,6 +216,28 @@ def check(experiment: Experiment, points: Iterable[Point]) -> None:
             problems[("measured",)] = Problem(document.place(("measured",)), text)
     if problems:
         raise ConfigError(problems.values())
+
+
+def _unlike_trace(point: Point) -> str:
+    """Return how a point contradicts the trace that it replays, or nothing."""
+    workload = point.workload
+    try:
+        replay = replay_of(workload)
+    except UserError as error:
+        return str(error)
+    assert replay is not None
+    if point.threads != len(replay.tasks):
+        return (
+            f"workload '{workload.name}' replays the {len(replay.tasks)} tasks of its trace, not"
+            f" {point.threads}: leave threads out, or import other tasks (--comm, --pid)"
+        )
+    size_bytes = replay.region_pages * PAGE_BYTES
+    if workload.file_size_bytes != size_bytes:
+        return (
+            f"faults '{workload.fault}' of the trace of workload '{workload.name}' need file_size:"
+            f" {format_quantity(size_bytes, SIZE)}"
+        )
+    return ""
 
 
 def _place_of_scheme(document: Document, scheme: SchemeChoice) -> Place:

@@ -55,6 +55,7 @@ class Rounds:
             for point in self.points
         ]
         self._before: dict[int, tuple[Point, Summary]] = {}
+        self._suspected: dict[int, list[str]] = {}
         self._compared = _compared(points)
 
     def first(self) -> list[Job]:
@@ -97,7 +98,8 @@ class Rounds:
         assert found is not None
         before = self._before.get(index)
         if before is not None:
-            pairs = compare_sizes(before[1], summary, self.experiment.precision)
+            wanted, suspected = self.experiment.precision, self._suspected.get(index, ())
+            pairs = compare_sizes(before[1], summary, wanted, suspected)
             found = Stationarity(found.sizes, found.whole, pairs)
             self.found[index] = found
         size = None if found.settled and "no_overlap" not in summary.flags else self._next(index)
@@ -118,6 +120,7 @@ class Rounds:
         found = self.found[index]
         assert found is not None
         del self._before[index]
+        self._suspected[index] = found.doubtful
         self.found[index] = Stationarity(found.sizes[:-1])
         self.points[index] = smaller
         tally.forget(index)

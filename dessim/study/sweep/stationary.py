@@ -9,7 +9,7 @@ interval: a slow drift looks like this.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -52,6 +52,9 @@ class SizePair:
     verdict : "agree", "differ" or "unsure"
     ci95 : (float, float) or None
         Of the ratio of the typical run, by pairs of replications.
+    suspected : bool
+        Whether the sizes seemed to differ before there were as many runs: only agreement that is
+        shown clears that. Else the runs that happen to look alike would be believed.
     """
 
     smaller: float | None
@@ -59,6 +62,7 @@ class SizePair:
     tolerance: float
     verdict: Verdict
     ci95: Ends | None = None
+    suspected: bool = False
 
     @property
     def ratio(self) -> float | None:
@@ -74,7 +78,7 @@ class SizePair:
         ratio = self.ratio
         if self.verdict != "unsure" or ratio is None:
             return False
-        if not 1 / (1 + self.tolerance) <= ratio <= 1 + self.tolerance:
+        if self.suspected or not 1 / (1 + self.tolerance) <= ratio <= 1 + self.tolerance:
             return True
         return self.ci95 is not None and not self.ci95[0] <= 1 <= self.ci95[1]
 
@@ -158,7 +162,10 @@ class Stationarity:
 
 
 def compare_sizes(
-    smaller: Summary, larger: Summary, wanted: Mapping[str, float] | None
+    smaller: Summary,
+    larger: Summary,
+    wanted: Mapping[str, float] | None,
+    suspected: Collection[str] = (),
 ) -> dict[str, SizePair]:
     """Compare the metrics of two sizes, replication by replication.
 
@@ -167,6 +174,8 @@ def compare_sizes(
     smaller, larger : Summary
     wanted : mapping of metric -> float, or None
         Precision that was asked for: no greater difference is borne.
+    suspected : collection of str
+        Metrics that seemed to differ with fewer runs.
 
     Returns
     -------
@@ -188,7 +197,7 @@ def compare_sizes(
         one = Agreement("agree")
         if a != b:
             one = agreement(smaller.values[name], larger.values[name], tolerance)
-        found[name] = SizePair(a, b, tolerance, one.verdict, one.ci95)
+        found[name] = SizePair(a, b, tolerance, one.verdict, one.ci95, name in suspected)
     return found
 
 

@@ -1,0 +1,1 @@
+"""Page-fault traces of Linux's tools, read line by line into columns."""

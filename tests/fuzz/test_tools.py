@@ -1,0 +1,106 @@
+"""Whatever a tool, or somebody in its place, wrote: it is read, or refused in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import strategies as st
+from mutants import EDITS, edited, quick_and_thorough
+
+from dessim.cli import main
+from dessim.errors import UserError
+from dessim.measure.observed.reading import read_measured
+from dessim.measure.traces.converting import TaskChoice, fault_time_ns, imported, usual_fault
+from dessim.measure.traces.importing import FORMATS, read_trace
+from dessim.model.trace_file import load_trace
+
+SAMPLES = Path(__file__).parents[1] / "traces" / "samples"
+TRACES = sorted(path.name for path in SAMPLES.glob("*.txt"))
+RECORDS = (
+    b"pf 1/1 [000]  5.000001: PERF_RECORD_MMAP2 1/1: [0x7fb8d8ed0000(0x8000) @ 0x2000 fe:00 7 0]:"
+    b" r--p /lib/l.so\npf 1/1 [000]  5.000002: PERF_RECORD_FORK(2:2):(1:1)\n"
+    b"pf 1/1 [000]  5.000003: PERF_RECORD_LOST lost 5\n"
+    b"pf 2/2 [000]  5.000004: page-faults:     7fb8d8ed3e06     7f3f041b47ad\n"
+)
+MEASURED = {
+    "hist": b"@usecs[pf]:\n[0]     12 |@@|\n[2, 4)   155 |@|\n[1K, 2K)      1 | |\n",
+    "bcc": b"     nsecs               : count     distribution\n"
+    b"       512 -> 1023       : 8  |*|\n",
+    "lock": b" contended   total wait     max wait     avg wait         type   caller\n\n"
+    b"        12     67.13 us     24.01 us      5.59 us     spinlock   rmqueue_bulk+0x5c\n",
+    "locks.csv": b"# output: contended, total wait, max wait, avg wait, type, caller\n"
+    b"3, 1200000, 900010, 400390, rwsem:W, __vm_munmap+0x6d\n",
+    "wis": b"tasks,processes,processes_idle,threads,threads_idle,linear\n1,523,50,519,50,523\n",
+    "hyperfine": b'{"results": [{"command": "a", "mean": 0.5, "parameters": {"threads": "2"}}]}',
+    "csv": b"threads,kernel,throughput (kfaults/s),p99 [us]\n3,linux_6_1,300,7.1\n",
+}
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> dict[str, bytes]:
+    """What is mutated, by name."""
+    return {name: (SAMPLES / name).read_bytes() for name in TRACES} | {"records": RECORDS}
+
+
+def refused_or_done(attempt: Any) -> Any:
+    """Return what came out, or None if it was refused in one printable line."""
+    try:
+        return attempt()
+    except UserError as error:
+        text = error.message()
+    assert text.isprintable(), text
+    return None
+
+
+@quick_and_thorough(
+    st.tuples(
+        st.sampled_from([*TRACES, "records"]), EDITS, st.sampled_from(["", *FORMATS]), st.booleans()
+    ),
+    60,
+    20_000,
+)
+def _traces(whole: dict[str, bytes], drawn: Any) -> None:
+    """Mutated traces, also read as those of another tool: what is taken can be kept."""
+    name, edits, form, skips = drawn
+    path = Path("own.txt")
+    path.write_bytes(edited(whole[name], edits))
+    trace = refused_or_done(lambda: read_trace(path, form, skip_damaged=skips))
+    if trace is None:
+        return
+    found = refused_or_done(lambda: imported(trace, TaskChoice(), "own.txt"))
+    if found is not None:
+        Path("own.parquet").write_bytes(found.trace.packed())
+        again = load_trace.__wrapped__("own.parquet", "")
+        assert (again.tasks, again.files) == (found.trace.tasks, found.trace.files)
+        assert usual_fault(again) == usual_fault(found.trace)
+        assert fault_time_ns(again) >= 0
+
+
+test_quick_traces, test_thorough_traces = _traces
+
+
+@quick_and_thorough(st.tuples(st.sampled_from(sorted(MEASURED)), EDITS), 80, 20_000)
+def _measured(whole: dict[str, bytes], drawn: Any) -> None:
+    """Mutated measurements."""
+    name, edits = drawn
+    path = Path("own.txt")
+    path.write_bytes(edited(MEASURED[name], edits))
+    refused_or_done(lambda: read_measured(path))
+
+
+test_quick_measured, test_thorough_measured = _measured
+
+
+@quick_and_thorough(EDITS, 40, 5_000)
+def _columns(whole: dict[str, bytes], drawn: Any) -> None:
+    """Mutated files of faults."""
+    done = CliRunner().invoke(main, ["import", str(SAMPLES / TRACES[0]), "--out", "kept.yaml"])
+    assert done.exit_code == 0, done.output
+    Path("own.parquet").write_bytes(edited(Path("kept.parquet").read_bytes(), drawn))
+    refused_or_done(lambda: load_trace.__wrapped__("own.parquet", ""))
+
+
+test_quick_columns, test_thorough_columns = _columns

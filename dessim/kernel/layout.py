@@ -361,7 +361,6 @@ I_WORDS = _instruction.end(multiple=8)
 PRIVATE_NEVER, PRIVATE_ALWAYS, PRIVATE_OWN_TABLES = 0, 1, 2
 PRIVATE_BEHIND_STORES = 3  # in the explorer: nobody sees it, and it waits for the task's stores
 
-# What a step does with locks.
 NO_LOCKING, TAKES_LOCK, DROPS_LOCK, TAKES_PAGE, DROPS_PAGE = 0, 1, 2, 3, 4
 MAY_LOCK_PAGE = 5  # it changes the page's flags
 LOCKS_PAGE_FOR_DEVICE, LOCKS_NEXT_FOR_DEVICE, LOCKED_BY_DEVICE = 6, 7, 8

@@ -22,8 +22,8 @@ from dessim.kernel.protocol_expressions import (
     Local,
     LocalOf,
     Negation,
-    Number,
     Old,
+    PlainNumber,
     ProtocolError,
     Variable,
     depth,
@@ -134,7 +134,7 @@ class Compiler:
         return place
 
     def _postfix(self, one: Expression, copies: dict[int, int] | None) -> list[tuple[int, int]]:
-        if isinstance(one, Number):
+        if isinstance(one, PlainNumber):
             return [(lay.E_NUMBER, one.value)]
         if isinstance(one, Local):
             if copies is not None:
@@ -158,7 +158,7 @@ class Compiler:
         if isinstance(one, Variable):
             return (lay.E_VARIABLE, self.variable(one))
         if isinstance(one, Element):
-            if one.array is None or not isinstance(one.index, Number):
+            if one.array is None or not isinstance(one.index, PlainNumber):
                 raise ProtocolError(f"properties take elements by number, not '{one}'")
             if not 0 <= one.index.value < one.array.size:
                 raise ProtocolError(f"'{one}': the array has {one.array.size} elements")
@@ -255,7 +255,7 @@ class Compiler:
             raise ProtocolError(f"expected a variable, found '{what}'")
         if what.array is None:
             return self.coded(self.loaded(what.index)) << 8 | MOST_VARIABLES << 24
-        if isinstance(what.index, Number):
+        if isinstance(what.index, PlainNumber):
             if not 0 <= what.index.value < what.array.size:
                 raise ProtocolError(f"'{what}': the array has {what.array.size} elements")
             return self.variable(what.array) + what.index.value

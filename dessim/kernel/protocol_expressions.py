@@ -93,7 +93,7 @@ class Expression:
 
 
 @dataclass(eq=False, frozen=True)
-class Number(Expression):
+class PlainNumber(Expression):
     """A number."""
 
     value: int
@@ -220,7 +220,7 @@ def made(value: Any) -> Expression:
     if isinstance(value, Expression):
         return value
     if isinstance(value, int):  # True and False are 1 and 0
-        return Number(int(value))
+        return PlainNumber(int(value))
     raise ProtocolError(f"expected a variable, a local or a whole number, found {value!r}")
 
 

@@ -15,8 +15,8 @@ from dessim.kernel.protocol_expressions import (
     Fact,
     Local,
     LocalOf,
-    Number,
     Old,
+    PlainNumber,
     ProtocolError,
     Variable,
 )
@@ -161,7 +161,7 @@ def translated(pte: Place) -> tuple[Variable, int]:
     """Return the variable of a pte, and which element of it."""
     if isinstance(pte, Variable) and pte.size == 1:
         return pte, 0
-    if isinstance(pte, Element) and pte.array is not None and isinstance(pte.index, Number):
+    if isinstance(pte, Element) and pte.array is not None and isinstance(pte.index, PlainNumber):
         return pte.array, pte.index.value
     raise ProtocolError(f"a user access goes through one pte, not '{pte}'")
 

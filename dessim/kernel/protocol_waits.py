@@ -8,7 +8,7 @@ from typing import Any
 from dessim.kernel import layout as lay
 from dessim.kernel.operands import WordOperand
 from dessim.kernel.protocol_compiler import Compiler, Node
-from dessim.kernel.protocol_expressions import Local, Number, Variable, made
+from dessim.kernel.protocol_expressions import Local, PlainNumber, Variable, made
 from dessim.kernel.protocol_parts import Place, ProtocolActor, WaitQueue, translated
 from dessim.kernel.protocol_words import load, smp_rmb, smp_wmb, store, wait_until, when
 
@@ -213,7 +213,7 @@ def flush_tlb(pte: Place, cpus: int | None = None) -> Node:
     def emit(c: Compiler) -> None:
         one, index = translated(pte)
         entry = c.pte_number(one, index)
-        how = WordOperand(0, value=c.coded(Number((1 << 8) - 1 if cpus is None else cpus)))
+        how = WordOperand(0, value=c.coded(PlainNumber((1 << 8) - 1 if cpus is None else cpus)))
         c.add("flush_tlb", entry | 1 << 24, how.operand, f"flush_tlb({pte})")
 
     return Node(emit)

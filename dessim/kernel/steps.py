@@ -165,20 +165,9 @@ def task_step(w: World, task: int, i: int, pc: int, done: int) -> int:
 def step(w: World, task: int, pc: int, done: int) -> int:
     """Carry out the task's current step and move on to the next one.
 
-    Parameters
-    ----------
-    w : flat sequence of int
-        The World.
-    task : int
-    pc : int
-    done : int, ps
-        When the step is over: what it hands over or wakes starts then.
-
-    Returns
-    -------
-    int
-        GO_ON; BLOCKED if the task waits or sleeps until somebody wakes it; OVER if it has ended;
-        HALT after a fatal BUG_ON; MEANINGLESS if no branch knows the operation.
+    ``done``, in ps, is when the step is over: what it hands over or wakes starts then. Returns
+    GO_ON; BLOCKED if the task waits or sleeps until somebody wakes it; OVER if it has ended; HALT
+    after a fatal BUG_ON; MEANINGLESS if no branch knows the operation.
     """
     t = w[H_TASK] + task * T_WORDS
     i = w[H_PROG] + pc * I_WORDS

@@ -28,48 +28,52 @@ OPTIONS = {"version": "before", "threads": 1, "one_writer": True}
 CHOICES = {"version": ("before", "after", "test_again", "mmap_lock", "in_rcu")}
 FREED = 2
 
+mm_seq, vma_seq, neighbour_seq = (
+    variable("mm_lock_seq", 1),
+    variable("v.seq"),
+    variable("x.seq"),
+)
+has, linked, neighbour = variable("v.anon_vma", 1), variable("x linked", 1), variable("x", 1)
+mmap_lock, v_lock, x_lock = rwsem("mmap_lock"), rwsem("v.lock"), rwsem("x.lock")
+anon, there, found = local("anon"), local("x is linked"), local("x read")
+adopted, dead = local("adopted"), local("x was unlinked")
+seen, own = local("mm seq"), local("v seq")
+
+
+def locked(*then):
+    """Return some statements with the VMA locked for reading."""
+    return (
+        load(own, vma_seq),
+        load(seen, mm_seq),
+        when(own == seen, rcu_read_unlock(), end()),
+        down_read_trylock(
+            v_lock,
+            load_acquire(seen, mm_seq),
+            load(own, vma_seq),
+            when(own == seen, up_read(v_lock), rcu_read_unlock(), end()),
+            *then,
+            busy=(rcu_read_unlock(), end()),
+        ),
+    )
+
+
+def look(*behind):
+    """Return a look at the neighbour."""
+    return (
+        load(there, linked),
+        *behind,
+        when(
+            there == 1,
+            load(found, neighbour),
+            bug_on(found == FREED, "the neighbour was freed"),
+            let(adopted, 1),
+            when(linked == 0, let(dead, 1)),
+        ),
+    )
+
 
 def protocol(version, threads, one_writer):
     """Return the protocol."""
-    mm_seq, vma_seq, neighbour_seq = (
-        variable("mm_lock_seq", 1),
-        variable("v.seq"),
-        variable("x.seq"),
-    )
-    has, linked, neighbour = variable("v.anon_vma", 1), variable("x linked", 1), variable("x", 1)
-    mmap_lock, v_lock, x_lock = rwsem("mmap_lock"), rwsem("v.lock"), rwsem("x.lock")
-    anon, there, found = local("anon"), local("x is linked"), local("x read")
-    adopted, dead = local("adopted"), local("x was unlinked")
-    seen, own = local("mm seq"), local("v seq")
-
-    def locked(*then):
-        return (
-            load(own, vma_seq),
-            load(seen, mm_seq),
-            when(own == seen, rcu_read_unlock(), end()),
-            down_read_trylock(
-                v_lock,
-                load_acquire(seen, mm_seq),
-                load(own, vma_seq),
-                when(own == seen, up_read(v_lock), rcu_read_unlock(), end()),
-                *then,
-                busy=(rcu_read_unlock(), end()),
-            ),
-        )
-
-    def look(*behind):
-        return (
-            load(there, linked),
-            *behind,
-            when(
-                there == 1,
-                load(found, neighbour),
-                bug_on(found == FREED, "the neighbour was freed"),
-                let(adopted, 1),
-                when(linked == 0, let(dead, 1)),
-            ),
-        )
-
     check = (load(anon, has), when(anon == 0, rcu_read_unlock(), end()))
     check_locked = (load(anon, has), when(anon == 0, up_read(v_lock), rcu_read_unlock(), end()))
     prepare = when(has == 0, *look())

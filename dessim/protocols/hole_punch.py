@@ -27,40 +27,40 @@ CHOICES = {
 ABSENT, LOCKED, UPTODATE = 0, 1, 2  # the page in the cache
 HOLE, BLOCK = 0, 1
 ZEROS, OURS, OTHERS = 0, 1, 2
+cache, data = variable("page"), variable("data")
+mapped = variable("block map", BLOCK)
+block, is_free = variable("block", OURS), variable("block is free")
+pte = variable("pte")
+tree, page_lock = spinlock("tree_lock"), mutex("page lock")
+invalidate, mmap_lock = rwsem("invalidate_lock"), rwsem("mmap_lock")
+inode = rwsem("i_rwsem")
+is_there, where, read = local("cached"), local("where"), local("read")
+REMOVE = (
+    store(pte, 0),
+    lock(page_lock),  # waits for a read in flight: the page is locked until it is uptodate
+    lock(tree),
+    store(cache, ABSENT),
+    unlock(tree),
+    unlock(page_lock),
+)
 
 
 def protocol(version, threads):
     """Return the protocol."""
-    cache, data = variable("page"), variable("data")
-    mapped = variable("block map", BLOCK)
-    block, is_free = variable("block", OURS), variable("block is free")
-    pte = variable("pte")
-    tree, page_lock = spinlock("tree_lock"), mutex("page lock")
-    invalidate, mmap_lock = rwsem("invalidate_lock"), rwsem("mmap_lock")
-    inode = rwsem("i_rwsem")
-    is_there, where, read = local("cached"), local("where"), local("read")
     guarded = version in ("after", "submitted", "early_lookup", "removal_only")
 
     def when_guarded(*statements):
         return statements if guarded else ()
 
-    remove = (
-        store(pte, 0),
-        lock(page_lock),  # waits for a read in flight: the page is locked until it is uptodate
-        lock(tree),
-        store(cache, ABSENT),
-        unlock(tree),
-        unlock(page_lock),
-    )
     hole = (store(mapped, HOLE), store(is_free, 1))
     if version == "removal_only":
-        punch = (down_write(invalidate), *remove, up_write(invalidate), *hole)
+        punch = (down_write(invalidate), *REMOVE, up_write(invalidate), *hole)
     elif version == "inode_lock":
-        punch = (down_write(inode), *remove, *hole, up_write(inode))
+        punch = (down_write(inode), *REMOVE, *hole, up_write(inode))
     else:
         punch = (
             *when_guarded(down_write(invalidate)),
-            *remove,
+            *REMOVE,
             *hole,
             *when_guarded(up_write(invalidate)),
         )

@@ -193,7 +193,7 @@ def program_of(w: Any) -> Any:
 
 
 @dataclass
-class Shape:
+class StateShape:
     """What the explorer has to know of a World: which of its words belong to a state.
 
     Attributes
@@ -229,12 +229,12 @@ class Shape:
     code: Sequence[tuple[int, int]] = ((lay.E_END, 0),)
 
 
-def shape_of(w: Any, setup: Setup, rules: Rules) -> Shape:
+def shape_of(w: Any, setup: Setup, rules: Rules) -> StateShape:
     """Return the shape of a setup's World."""
     steps = len(program_of(w))
     own_tables = int(w[lay.H_MAPPINGS]) > 1
     same_target = rules.neighbour or setup.pages == 1
-    return Shape(
+    return StateShape(
         setup.threads,
         setup.pages,
         [list(_thread_fields(w, t, setup, rules, steps)) for t in range(setup.threads)],
@@ -291,7 +291,7 @@ def _locks(w: Any) -> dict[int, list[int]]:
 
 def pack_fields(
     tasks: int,
-    shape: Shape,
+    shape: StateShape,
     memory: str,
     buffers: int,
     known: tuple[list[list[Part]], list[Part]],

@@ -13,7 +13,7 @@ from dessim.engines.explorer.ahead import (
     loads_ahead,
     ways_on,
 )
-from dessim.engines.explorer.fields import Part, Shape, Where, program_of, task_at, value
+from dessim.engines.explorer.fields import Part, StateShape, Where, program_of, task_at, value
 from dessim.engines.explorer.orders import Rules, operation_of, order_of
 from dessim.errors import UserError
 from dessim.kernel import layout as lay
@@ -65,7 +65,7 @@ class Plan:
     numbers: bool = False
 
 
-def plan_of(w: Any, shape: Shape, rules: Rules) -> Plan:
+def plan_of(w: Any, shape: StateShape, rules: Rules) -> Plan:
     """Return the plan of a small World; an empty one for other models.
 
     Raises
@@ -131,7 +131,7 @@ def _loads(orders: list[Order], places: set[int]) -> int:
     return words
 
 
-def _locks(w: Any, shape: Shape) -> list[tuple[int, bool, bool]]:
+def _locks(w: Any, shape: StateShape) -> list[tuple[int, bool, bool]]:
     """Return the locks that the programs take, as a plan lists them."""
     taken = [
         lock_of(int(row[lay.I_A]), int(row[lay.I_B]))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from dessim.engines.explorer import layout as ex
-from dessim.engines.explorer.fields import Part, Shape, program_of, task_at, value
+from dessim.engines.explorer.fields import Part, StateShape, program_of, task_at, value
 from dessim.engines.explorer.locals import locals_of
 from dessim.engines.explorer.orders import Rules, following, operation_of
 from dessim.engines.explorer.world import ScopeError, Small, with_explorer
@@ -147,7 +147,7 @@ def _world(protocol: Compiled) -> Any:
     return w
 
 
-def _shape(w: Any, protocol: Compiled, groups: set[str]) -> Shape:
+def _shape(w: Any, protocol: Compiled, groups: set[str]) -> StateShape:
     """Return which words belong to a state."""
     q = int(w[lay.H_PROTOCOL])
     tasks = len(protocol.names)
@@ -167,7 +167,7 @@ def _shape(w: Any, protocol: Compiled, groups: set[str]) -> Shape:
     shared = [(first + number, 0) for number in range(protocol.cells)]
     shared += [(place + lay.K_HOLD, 0) for places in locks.values() for place in places]
     wheres = [(first + number, -1, 0, lay.IN_DATA) for number in range(protocol.cells)]
-    return Shape(
+    return StateShape(
         alike, 0, own[:alike], common, shared, wheres, locks, alike > 1, tuple(protocol.code)
     )
 

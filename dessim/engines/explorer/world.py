@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from dessim.engines.explorer import layout as ex
-from dessim.engines.explorer.fields import Shape, pack_fields, program_of, shape_of, task_at
+from dessim.engines.explorer.fields import StateShape, pack_fields, program_of, shape_of, task_at
 from dessim.engines.explorer.histories import Plan, begin_histories, known_fields, plan_of
 from dessim.engines.explorer.orders import Rules, class_of, lookup_from, needs_of, operation_of
 from dessim.errors import UserError
@@ -223,7 +223,7 @@ def _sizes(rows: int, tasks: int, shared: int, plan: Plan) -> dict[int, int]:
     }
 
 
-def with_explorer(w: Any, shape: Shape, rules: Rules, small: Small) -> Small:
+def with_explorer(w: Any, shape: StateShape, rules: Rules, small: Small) -> Small:
     """Append the explorer's words to a World.
 
     Raises

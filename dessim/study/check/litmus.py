@@ -18,7 +18,7 @@ from dessim.kernel.protocol_expressions import (
     Expression,
     Local,
     LocalOf,
-    Number,
+    PlainNumber,
     Variable,
 )
 from dessim.study.check.litmus_text import LitmusError
@@ -92,7 +92,7 @@ class Reader(ValueReader):
         if text.next.kind != "end":
             raise text.error(text.next, f"expected the end of the file, found '{text.next.text}'")
         told = " ".join(text.source[start.at :].split())
-        within = Number(1) if wanted is None else wanted
+        within = PlainNumber(1) if wanted is None else wanted
         protocol = p.Protocol(
             actors,
             at_rest={
@@ -222,9 +222,9 @@ class Reader(ValueReader):
         variables = [self.globals[name] for name in self.names]
         return [p.numbered(variables)]
 
-    def start_of(self, value: int | str) -> Number:
+    def start_of(self, value: int | str) -> PlainNumber:
         """Return what a register holds at first."""
-        return self.address(value) if isinstance(value, str) else Number(value)
+        return self.address(value) if isinstance(value, str) else PlainNumber(value)
 
     # --- statements -----------------------------------------------------------------------------
 
@@ -355,7 +355,7 @@ class Reader(ValueReader):
             text.need(")")
             return inner
         if text.next.text in ("true", "false"):
-            return Number(int(text.take().text == "true"))
+            return PlainNumber(int(text.take().text == "true"))
         word = text.next
         if text.next.kind == "number":
             which = int(text.take().text)
@@ -377,7 +377,7 @@ class Reader(ValueReader):
             raise text.error(sign, f"expected '=', found '{sign.text}'")
         text.takes("&")
         value = text.take()
-        right = self.address_of(value) if value.kind == "name" else Number(self.number(value))
+        right = self.address_of(value) if value.kind == "name" else PlainNumber(self.number(value))
         return Binary("!=" if sign.text == "!=" else "==", left, right)
 
 

@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from dessim.kernel import protocol as p
-from dessim.kernel.protocol_expressions import Binary, Element, Expression, Local, Number, Variable
+from dessim.kernel.protocol_expressions import (
+    Binary,
+    Element,
+    Expression,
+    Local,
+    PlainNumber,
+    Variable,
+)
 from dessim.study.check.litmus_calls import CALLS, VOID, Call
 from dessim.study.check.litmus_text import Text, Word
 
@@ -67,9 +74,9 @@ class ValueReader:
             raise self.text.error(word, f"numbers are 0 to {MOST_NUMBER} here, found {value}")
         return value
 
-    def address(self, name: str) -> Number:
+    def address(self, name: str) -> PlainNumber:
         """Return the address of a variable."""
-        return Number(FIRST_ADDRESS + self.names.index(name))
+        return PlainNumber(FIRST_ADDRESS + self.names.index(name))
 
     def local(self, name: str) -> Local:
         """Return a local of the present process."""
@@ -106,7 +113,7 @@ class ValueReader:
             text.need(")")
             return inner
         if word.kind == "number":
-            return Number(self.number(word))
+            return PlainNumber(self.number(word))
         if word.text == "&":
             return self.address_of(text.need_name("a variable"))
         if word.text == "*":
@@ -116,14 +123,14 @@ class ValueReader:
         if text.next.text == "(":
             return self.call(word, used=True)
         if word.text in ("true", "false", "NULL"):
-            return Number(int(word.text == "true"))
+            return PlainNumber(int(word.text == "true"))
         if word.text in self.process.pointers:
             return self.address_of(word)
         if word.text in self.process.locals:
             return self.process.locals[word.text]
         raise text.error(word, f"'{word.text}' is neither a parameter nor a local of the process")
 
-    def address_of(self, word: Word) -> Number:
+    def address_of(self, word: Word) -> PlainNumber:
         """Return the address of a variable."""
         if word.text not in self.globals:
             raise self.text.error(word, f"'{word.text}' is no variable")
@@ -192,7 +199,7 @@ class ValueReader:
         """Append the statements of a call; return its value."""
         if known.value is None:
             self.out += known.make(None, *given)
-            return Number(0)
+            return PlainNumber(0)
         into = self.process.temp()
         self.out += known.make(into, *given)
         return known.value(into, *given)

@@ -12,7 +12,7 @@ leaves stored runs as they are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, IntEnum, auto
 
 from dessim.errors import UserError
@@ -147,6 +147,32 @@ def _quantile(percent: str, *views: View) -> Metric:
         views,
         rank_ppm=round(float(percent) * 10_000),
         asked=f"fault_latency_p{digits}",
+    )
+
+
+def _rate(name: str, series: str, better: int, text: str, *views: View) -> tuple[Metric, Metric]:
+    """Take a time series that only files larger than memory have: its steady rate, its average."""
+    head, topic = name.replace("_", "\n") + "\n/s", Topic.PAGE_CACHE
+    said = f"{text} per second while all threads are at work, less the warm-up"
+    steady = Metric(f"{name}_per_s", head, PER_S, better, topic, said, views, series=series)
+    steady = replace(steady, words=text.lower())
+    whole = f"{text} per second from the first start to the last finish"
+    average = replace(steady, name=f"average_{name}_per_s", text=whole, views=(), whole_run=True)
+    return steady, replace(average, heading=f"average\n{head}")
+
+
+def _amount(name: str, heading: str, text: str) -> Metric:
+    """Take an amount that only files larger than memory have."""
+    views = (View.RUN, View.PAGE)
+    return Metric(name, heading, EVENTS, LESS, Topic.PAGE_CACHE, text, views)
+
+
+def _latencies_of(name: str, whose: str) -> tuple[Metric, Metric]:
+    """Take mean and p99 of the latency of some faults of a file that is read by windows."""
+    mean, p99 = f"{name}_latency_ns_mean", f"{name}_latency_ns_p99"
+    return (
+        Metric(mean, f"{name}\nmean", NS, LESS, Topic.PAGE_CACHE, f"Mean latency of {whose}"),
+        Metric(p99, f"{name}\np99", NS, LESS, Topic.PAGE_CACHE, f"99 % of {whose} took no longer"),
     )
 
 
@@ -311,6 +337,17 @@ METRICS: tuple[Metric, ...] = (
         "Mean time by which these were late: what queued behind slower faults than recorded",
         (View.RUN,),
     ),
+    *_rate("touches", "series_touches", MORE, "Pages touched", View.RUN, View.PAGE),
+    *_rate("device_pages", "series_read", MORE, "Pages of 4 KiB read by the device", View.RUN),
+    *_rate("evictions", "series_evictions", LESS, "Pages taken out of memory", View.RUN),
+    _amount("device_bytes_read", "device\nbytes", "Bytes that the device read"),
+    _amount("read_amplification", "read ampli-\nfication", "Pages read per page touched"),
+    _count("evictions", Topic.PAGE_CACHE, "Pages taken out of memory", View.PAGE),
+    _count("refaults", Topic.PAGE_CACHE, "Pages that came back after that", View.PAGE),
+    _count("device_commands", Topic.PAGE_CACHE, "Commands that the device served", View.RUN),
+    _count("direct_reclaims", Topic.PAGE_CACHE, "Faults that took pages back themselves"),
+    *_latencies_of("major", "faults that waited for the device"),
+    *_latencies_of("minor", "faults that did not wait for the device"),
 )
 """All metrics, in the order of results."""
 

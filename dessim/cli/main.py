@@ -57,6 +57,7 @@ COMMANDS = {
     "trace": "trace.trace",
     "check": "check.check",
     "machine": "machine.machine",
+    "measure": "measure.measure",
     "import": "import_trace.import_trace",
 }
 """Commands and where they are."""

@@ -35,6 +35,16 @@ if TYPE_CHECKING:
 @SIMULATION
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table")
 @click.option("--no-figure", is_flag=True, help="Do not draw predicted against measured.")
+@click.option("--host", is_flag=True, help="Run workloads on this machine and compare with them.")
+@click.option("--profile", metavar="NAME|FILE", help="With --host: profile of this machine.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0.2, 600),
+    default=3.0,
+    show_default=True,
+    help="With --host: for each workload and number of CPUs.",
+)
+@click.option("--privileged", is_flag=True, help="With --host: go before other processes (root).")
 def validate(
     experiment: str,
     data: str | None,
@@ -50,6 +60,10 @@ def validate(
     quiet: bool,
     form: str,
     no_figure: bool,
+    host: bool,
+    profile: str | None,
+    seconds: float,
+    privileged: bool,
 ) -> None:
     """Simulate every cell of a measured table and report the errors.
 
@@ -57,15 +71,23 @@ def validate(
     fault-around-2014, with its table). --data takes any table of that form. Finished runs are kept
     in OUT/runs and used again. A table of curves of contended lines and locks
     (sosp13-synchronization) is compared as well; --only then names quantities.
+
+    With --host there is no table: workloads really run here, in trials of a millisecond with 1 to
+    all CPUs, and are simulated with --profile (default: this machine, unmeasured). Files lie in
+    memory, nothing is written but results, and Ctrl-C ends it. --only then names workloads.
     """
+    foreign = {"--machine": machine, "--set": overrides, "--simulate": simulate}
+    if host:
+        from dessim.cli.on_host import validate_on_host
+
+        _refuse({"--data": data, **foreign}, "with --host: give --profile")
+        validate_on_host(profile, only, seconds, privileged, out, form, no_figure, quiet)
+        return
+    if profile is not None or privileged:
+        raise click.UsageError("--profile and --privileged need --host")
     if data is not None and _holds_curves(data):
-        foreign = {"--machine": machine, "--set": overrides, "--simulate": simulate}
-        for option in (name for name, value in foreign.items() if value):
-            raise click.UsageError(f"{option} means nothing for curves: they name their machines")
-        if jobs > 1:
-            raise click.UsageError(
-                "-j means nothing for curves: their runs are short, and done here"
-            )
+        _refuse(foreign, "for curves: they name their machines")
+        _refuse({"-j": jobs > 1}, "for curves: their runs are short, and done here")
         _validate_curves(data, only, engine, seed, replications, out, form, no_figure, quiet)
         return
     chosen = load_with(experiment, machine, overrides, seed, replications)
@@ -82,6 +104,12 @@ def validate(
     if not quiet:
         report_files(paths)
     report_failures(tally)
+
+
+def _refuse(foreign: dict[str, Any], why: str) -> None:
+    """Refuse options that were given and would do nothing."""
+    for option in (name for name, value in foreign.items() if value):
+        raise click.UsageError(f"{option} means nothing {why}")
 
 
 def _points(

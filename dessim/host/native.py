@@ -17,8 +17,6 @@ CHAIN_CYCLES = 4
 """Cycles of a step of `chain` on x86-64: a multiplication (3) and an exclusive or (1)."""
 CHAIN_STEPS = 8
 LINE = 64
-_FUTEX = {"x86_64": 202, "aarch64": 98}
-_MUNMAP = {"x86_64": 11, "aarch64": 215}
 
 _ENTRIES = {
     "clock": 0,
@@ -35,10 +33,11 @@ _ENTRIES = {
     "futex": 6,
     "spin": 3,
     "timed": 4,
+    "each": 5,
 }
 NUMBERS = {
-    "x86_64": {"munmap": 11, "madvise": 28, "getppid": 110, "mprotect": 10},
-    "aarch64": {"munmap": 215, "madvise": 233, "getppid": 173, "mprotect": 226},
+    "x86_64": {"munmap": 11, "madvise": 28, "getppid": 110, "futex": 202, "getrusage": 98},
+    "aarch64": {"munmap": 215, "madvise": 233, "getppid": 173, "futex": 98, "getrusage": 165},
 }
 """System calls by architecture: Linux arch/x86/entry/syscalls/syscall_64.tbl,
 include/uapi/asm-generic/unistd.h."""
@@ -65,6 +64,7 @@ def loops() -> dict[str, Callable[..., int]]:
     machine = platform.machine()
     source = Path(__file__).with_name("native.ll").read_text(encoding="utf-8")
     text = source.replace("STEPS", "\n".join(steps))
-    text = text.replace("FUTEX", str(_FUTEX[machine])).replace("MUNMAP", str(_MUNMAP[machine]))
+    for word, number in NUMBERS[machine].items():
+        text = text.replace(word.upper(), str(number))
     entries = {name: (False,) * n for name, n in _ENTRIES.items()}
     return dict(objects.Loaded(objects.emit(text), entries).functions)

@@ -1,6 +1,7 @@
 """What a run leaves: plain integers, read out of the World when the last task has ended."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -48,6 +49,12 @@ class RunResult:
         Faults that ended, and pages that they mapped, per bin of simulated time.
     events : int
         Simulated steps.
+    series_touches, series_read, series_evictions : tuple of int
+        Of a file that may be larger than memory: pages touched, read by the device, and evicted,
+        per bin; empty for others.
+    major_counts : tuple of (int, int)
+        Histogram of the latencies of faults that waited for the device, out of those above.
+    major_max_ps, major_sum_ps, major_count : int
     """
 
     threads: int
@@ -69,6 +76,13 @@ class RunResult:
     series_faults: tuple[int, ...]
     series_pages: tuple[int, ...]
     events: int
+    series_touches: tuple[int, ...] = ()
+    series_read: tuple[int, ...] = ()
+    series_evictions: tuple[int, ...] = ()
+    major_counts: tuple[tuple[int, int], ...] = ()
+    major_max_ps: int = 0
+    major_sum_ps: int = 0
+    major_count: int = 0
 
     @property
     def scaled(self) -> bool:
@@ -162,7 +176,25 @@ def read_result(w: World, pages_declared: int) -> RunResult:
         series_faults=tuple(faults[:used]),
         series_pages=tuple(pages[:used]),
         events=int(w[lay.H_EVENTS]),
+        **_of_paging(w, steady=steady),
     )
+
+
+def _of_paging(w: World, *, steady: bool) -> dict[str, Any]:
+    """Return the fields of a result that only files larger than memory have."""
+    if not w[lay.H_PAGING]:
+        return {}
+    first = int(w[lay.H_SERIES]) + 2 * lay.SERIES_BINS
+    found: dict[str, Any] = {}
+    for row, name in enumerate(("series_touches", "series_read", "series_evictions")):
+        begin = first + row * lay.SERIES_BINS
+        bins = [int(w[begin + i]) for i in range(lay.SERIES_BINS)]
+        found[name] = tuple(bins[: max((i + 1 for i, n in enumerate(bins) if n), default=0)])
+    hist = int(w[w[lay.H_PAGING] + lay.G_HIST])
+    inside, outside = (_latencies(w, hist + i * lay.Y_WORDS) for i in range(2))
+    major = inside if steady else inside + outside
+    found |= {"major_counts": major.counts, "major_max_ps": major.max_ps}
+    return found | {"major_sum_ps": major.sum_ps, "major_count": major.count}
 
 
 def _latencies(w: World, record: int) -> Latencies:

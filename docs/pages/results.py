@@ -31,6 +31,8 @@ CATEGORY_MEANINGS = {
     "frames": "allocating and freeing pages of memory, besides the locks",
     "zeroing": "zeroing and copying pages",
     "asleep": "asleep for a semaphore, in workloads whose faults write",
+    "reclaim": "looking at pages to take back: references, reverse map, ptes",
+    "device": "waiting for a command of your own, without a page cache",
 }
 """Where the time of a task may go."""
 

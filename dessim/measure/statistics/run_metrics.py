@@ -13,6 +13,7 @@ from dessim.kernel.histogram import Counts, bucket_high, bucket_low
 from dessim.kernel.result import MIN_SHARE, RunResult
 from dessim.measure.statistics.warmup import batch_means, mser5
 from dessim.metrics import METRICS, NAMES
+from dessim.model.workload import PAGE_BYTES
 
 MIN_BINS = 8
 """Fewest time bins from which a steady rate is taken."""
@@ -118,6 +119,9 @@ def coarse(run: RunResult) -> RunResult:
         series_bin_ps=run.series_bin_ps * width,
         series_faults=_added(run.series_faults, width),
         series_pages=_added(run.series_pages, width),
+        series_touches=_added(run.series_touches, width),
+        series_read=_added(run.series_read, width),
+        series_evictions=_added(run.series_evictions, width),
     )
 
 
@@ -199,6 +203,9 @@ def _rates(run: RunResult, warmup_ps: int | None = None) -> RunMetrics:
     batches = {}
     for name, source in SERIES.items():
         whole = getattr(run, source)
+        if not whole:
+            rates[name] = 0.0
+            continue
         bins = _bins(whole, first, end)
         dry = any(whole) and not any(bins)
         rates[name] = None if dry else sum(bins) * PS_PER_S / ((end - first) * run.series_bin_ps)
@@ -312,6 +319,7 @@ def run_metrics(run: RunResult, fixed_exit_ps: int = 0, warmup_ps: int | None = 
         values["fault_latency_ns_max"] = run.latency_max_ps / PS_PER_NS
     for metric, per_million in QUANTILES_PPM.items():
         values[metric] = run_quantile_ns(run.latency_counts, per_million)
+    values |= paging_values(run)
     notes = rates.notes if run.latency_steady else (*rates.notes, STARTS_AND_ENDS)
     return replace(
         rates,
@@ -319,3 +327,29 @@ def run_metrics(run: RunResult, fixed_exit_ps: int = 0, warmup_ps: int | None = 
         notes=notes,
         latency_steady=run.latency_steady,
     )
+
+
+def minor_latencies(run: RunResult) -> Counts:
+    """Latencies of faults that did not wait for the device: all, less those that did."""
+    major = dict(run.major_counts)
+    left = ((bucket, n - major.get(bucket, 0)) for bucket, n in run.latency_counts)
+    return tuple((bucket, n) for bucket, n in left if n)
+
+
+def paging_values(run: RunResult) -> dict[str, float | int | None]:
+    """Return the metrics of a file that may be larger than memory; of others none or 0."""
+    read, touched = run.counters.get("pages_read", 0), run.counters.get("touches", 0)
+    by_windows = bool(run.series_read)
+    values: dict[str, float | int | None] = {
+        "device_bytes_read": read * PAGE_BYTES if by_windows else 0,
+        "read_amplification": read / touched if by_windows and touched else 0.0,
+    }
+    minor = (run.latency_count - run.major_count, run.latency_sum_ps - run.major_sum_ps)
+    parts = {
+        "major": (run.major_counts, run.major_count, run.major_sum_ps),
+        "minor": (minor_latencies(run), *minor) if by_windows else ((), 0, 0),
+    }
+    for name, (counts, count, total) in parts.items():
+        values[f"{name}_latency_ns_mean"] = total / count / PS_PER_NS if count else None
+        values[f"{name}_latency_ns_p99"] = run_quantile_ns(counts, 990_000) if count else None
+    return values

@@ -36,6 +36,8 @@ CATEGORY_LOOKS = {
     "frames": ("allocating and freeing", "#0072B2", "......"),
     "zeroing": ("zeroing and copying", "#707070", "//////"),
     "asleep": ("asleep on mmap_lock", "#FFFFFF", "......"),
+    "reclaim": ("taking pages back", "#D55E00", "oo"),
+    "device": ("waiting for the device", "#56B4E9", "oo"),
 }
 UNSEEN = ("#FFFFFF", "++++++")
 """Colour and hatch of a category that is not in the list above."""

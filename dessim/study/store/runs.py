@@ -288,8 +288,9 @@ def _run_of(data: dict[str, Any]) -> RunResult:
 
     if data.keys() != set(_fields()):
         raise DamagedRunError("stats.json has other fields than a run")
-    data["latency_counts"] = tuple((bucket, n) for bucket, n in data["latency_counts"])
-    for name in ("series_faults", "series_pages"):
+    for name in ("latency_counts", "major_counts"):
+        data[name] = tuple((bucket, n) for bucket, n in data[name])
+    for name in (name for name in data if name.startswith("series_") and name != "series_bin_ps"):
         data[name] = tuple(data[name])
     return RunResult(**data)
 

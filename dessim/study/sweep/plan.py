@@ -193,6 +193,12 @@ def check(experiment: Experiment, points: Iterable[Point]) -> None:
                 " folio_order must be 0"
             )
             problems.setdefault(("folio",), Problem(_place_of_scheme(document, point.scheme), text))
+        if point.workload.pages_file and point.simulate_bytes is not None:
+            text = (
+                f"workload '{point.workload.name}' has an advice: its file is simulated as a whole,"
+                " so leave out 'simulate', and make the file smaller"
+            )
+            problems.setdefault(("simulate",), Problem(document.place(("simulate",)), text))
         reads = changes_page_cache(point.workload) or point.workload.commands
         if reads and point.machine.device.read_latency_ps == 0:
             text = (

@@ -1,0 +1,137 @@
+"""One session of measuring: what is measured, in which order, and under which conditions."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dessim.files.reading import UnreadableError, read_text
+from dessim.host.fault_probes import WINDOW_PAGES, faults
+from dessim.host.measured_profile import complete, settled
+from dessim.host.memory import PAGE, allowed_bytes
+from dessim.host.native import supported
+from dessim.host.new_profile import check, new_profile
+from dessim.host.probes import Bench, hardware
+from dessim.host.sysfs import read_sysfs
+from dessim.host.topology import Description, UnusableError
+from dessim.host.trials import ahead_of_others, load, usable_cpus
+from dessim.host.writing import Draft
+from dessim.model import Machine, load_machine
+
+SHARES = 34.0
+"""Parts of the time that a number gets, over all numbers."""
+WINDOW_BYTES = WINDOW_PAGES * PAGE
+BUSY = 0.3
+"""Other tasks per CPU from which on a session says that the machine was not its own."""
+
+
+@dataclass
+class MeasuredHost:
+    """What a session gave.
+
+    Attributes
+    ----------
+    draft : Draft
+    machine, base : Machine
+    busy : float
+        Other tasks that wanted a CPU, per CPU.
+    """
+
+    draft: Draft
+    machine: Machine
+    base: Machine
+    busy: float
+
+
+def read_window() -> int | None:
+    """fault_around_bytes, if this user may read it."""
+    try:
+        text = read_text(Path("/sys/kernel/debug/fault_around_bytes"), 64).strip()
+    except UnreadableError:
+        return None
+    return int(text) if text.isdecimal() else None
+
+
+def measure_host(
+    name: str,
+    budget: float,
+    base: str | None,
+    tell: Callable[[str], None],
+    *,
+    privileged: bool = False,
+) -> MeasuredHost:
+    """Measure the machine that this runs on.
+
+    Parameters
+    ----------
+    name : str
+        Of the profile.
+    budget : float, s
+    base : str or None
+        None: a modern profile of the same vendor.
+    tell : callable
+        Gets what is measured next.
+    privileged : bool
+        Go before other processes of the machine.
+
+    Raises
+    ------
+    UnusableError
+        If it cannot be measured: no Linux, another architecture, too little memory.
+    """
+    if platform.system() != "Linux" or not supported():
+        raise UnusableError(
+            f"{platform.system()} on {platform.machine()} cannot be measured: Linux on x86-64 or"
+            " aarch64 can; describe it by `dessim machine new`"
+        )
+    found = read_sysfs()
+    draft = new_profile(name, found, None, "", base).draft
+    cpus, busy = usable_cpus(), load() / len(usable_cpus())
+    bench = Bench(cpus, {c.cpu: c for c in found.cpus}, allowed_bytes(), budget / SHARES)
+    bench.busy = 0.0 if privileged else busy
+    with ahead_of_others(wanted=privileged):
+        for probes in (hardware, faults):
+            for what in probes(bench):
+                tell(what)
+    tell("nothing more: working out the profile")
+    source = f"{name} measured"
+    draft.sources[source] = _conditions(found, len(cpus), busy)
+    notes = [note.removeprefix("Note: ").removesuffix(".") for note in draft.notes]
+    notes += _doubts(found, busy)
+    shaped = check(draft)
+    made = settled(bench, shaped, source)
+    draft = complete(draft, made, notes)
+    return MeasuredHost(draft, check(draft), load_machine(draft.base), busy)
+
+
+def _conditions(found: Description, cpus: int, busy: float) -> str:
+    """When and where it was measured."""
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    where = "a virtual machine" if found.hypervisor else "the machine itself"
+    return (
+        f"dessim measure, {today}, Linux {platform.release()} {platform.machine()}, {where},"
+        f" {cpus} CPUs, {busy:.1f} other tasks per CPU; 5 % of the medians of groups of"
+        " trials; range: the least to 75 % of them"
+    )
+
+
+def _doubts(found: Description, busy: float) -> list[str]:
+    """What makes the numbers less than certain."""
+    notes = []
+    if busy > BUSY:
+        notes.append(
+            f"{busy:.1f} other tasks per CPU ran meanwhile: caches and memory were shared with"
+            " them, and times are upper bounds; measure again when it is idle"
+        )
+    window = read_window()
+    if window not in (None, WINDOW_BYTES):
+        notes.append(f"fault_around_bytes is {window}: the costs of a page suppose {WINDOW_BYTES}")
+    if found.hypervisor:
+        notes.append(
+            "a virtual machine: its CPUs may move, an L3 may be shared with others, and interrupts"
+            " cost more than on the metal"
+        )
+    return notes

@@ -27,7 +27,7 @@ def lay_out_memory(w: Words, setup: Setup, sizes: Sizes) -> None:
     lay_out_frames(w, setup)
     lay_out_nodes(w, setup, sizes)
     _lines(w, setup, sizes)
-    if setup.workload.phases == "spread" and setup.workload.sweeps > 1:
+    if setup.workload.phases == "spread" and setup.workload.sweeps > 1 and not setup.replay:
         _phases(w, setup)
 
 

@@ -11,8 +11,8 @@ from dessim.study.fidelity.rates import (
     KERNELS,
     MODES,
     TESTS,
-    Rate,
     RatePoint,
+    TestRate,
     machine_of,
     rate_of,
     task_counts,
@@ -60,7 +60,7 @@ def key_of(row: Mapping[str, str]) -> Key:
     return tuple(row[name] for name in COLUMNS[:5])
 
 
-def row_of(point: RatePoint, rate: Rate, alone: Rate) -> Row:
+def row_of(point: RatePoint, rate: TestRate, alone: TestRate) -> Row:
     """Return the row of a point: its rate, with the interval that the model's errors leave."""
     spread = math.exp(Z * RMS_LOG_ERROR[point.test])
     values = (rate.per_s, rate.per_s / spread, rate.per_s * spread)
@@ -96,9 +96,9 @@ def predict(
     engine : "compiled" or "reference"
     seed : int
     """
-    rows, runs = {key_of(row): row for row in known}, dict[RatePoint, Rate]()
+    rows, runs = {key_of(row): row for row in known}, dict[RatePoint, TestRate]()
 
-    def run(point: RatePoint) -> Rate:
+    def run(point: RatePoint) -> TestRate:
         shared = point.simulated()
         if shared not in runs:
             runs[shared] = rate_of(shared, engine, seed)

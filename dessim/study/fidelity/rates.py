@@ -73,7 +73,7 @@ class RatePoint:
 
 
 @dataclass(frozen=True)
-class Rate:
+class TestRate:
     """What came out.
 
     Attributes
@@ -128,12 +128,12 @@ def setup_of(point: RatePoint, seed: int = 1, region_pages: int | None = None) -
     )
 
 
-def rate_of(point: RatePoint, engine: EngineName = "compiled", seed: int = 1) -> Rate:
+def rate_of(point: RatePoint, engine: EngineName = "compiled", seed: int = 1) -> TestRate:
     """Simulate a point; its own run, also if another one stands for it."""
     run = run_setup(setup_of(point, seed), engine)
     found = run_metrics(run, warmup_ps=0).values["steady_faults_per_s"]
     busy = sum(run.time_ps.values()) - run.time_ps["teardown"] * (run.counters["minor_faults"] == 0)
-    return Rate(float(found or 0.0), run.time_ps.get("asleep", 0) / busy)
+    return TestRate(float(found or 0.0), run.time_ps.get("asleep", 0) / busy)
 
 
 def task_counts(machine: Machine) -> list[int]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dessim.files.names import folder_name
 from dessim.metrics import View, columns_of
+from dessim.report.common.differences import differences
 from dessim.report.common.doubts import flags_of, runs_alike
 from dessim.report.common.format import estimate_text, form_of, scheme_of
 from dessim.report.common.results import Results, load_results
@@ -165,9 +166,8 @@ class Result:
         found = [one for one in self.points if all(_has(one, *item) for item in wanted.items())]
         if len(found) != 1:
             values = ", ".join(f"{key}={value!r}" for key, value in wanted.items())
-            raise LookupError(
-                f"{len(found)} points of {self.name} have {values}; there must be one"
-            )
+            words = f"{len(found)} points of {self.name} have {values}; there must be one: "
+            raise LookupError(words + differences(found or self.points))
         return found[0]
 
     def rows(self) -> list[dict[str, Any]]:

@@ -50,14 +50,15 @@ def draw(stored: Stored) -> Drawing:
 
 
 def caption_of(results: Results) -> str:
-    """Return the caption."""
+    """Return the caption; the course is that of one run, whatever the number of replications."""
+    origin = results.caption_of(bands=False).replace(f" Of {results.replications}.", "")
     return (
         "Tasks asleep on page locks over time: 16 threads that fault and eight that invalidate the"
         " same 16 pages; thin lines: asleep on the page with the longest queue. The lock is raced"
         " for, handed over, or handed over after five lost races. One run each (the first"
         " replication) watched on the reference engine; time-weighted means over 1/400 of the run,"
         " smoothed over nine of them: one random path, no interval."
-        f" {results.caption_of(bands=False)}"
+        f" {origin}"
     )
 
 

@@ -64,7 +64,7 @@ def test_points_hold_numbers_with_intervals(result: dessim.Result) -> None:
 
 def test_a_point_must_be_the_only_one(result: dessim.Result) -> None:
     """None and several are refused, and reported by their number."""
-    with pytest.raises(LookupError, match="2 points of small have threads=1"):
+    with pytest.raises(LookupError, match=r"2 points of small have threads=1; .*scheme is"):
         result.point(threads=1)
     with pytest.raises(LookupError, match="0 points of small have scheme='none'"):
         result.point(scheme="none")

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from dessim.report.common.palette import CATEGORY_LOOKS, UNSEEN, place_of
 
-WIDTH, ROW, BAR = 700, 46, 15
+WIDTH, ROW, BAR, AXIS = 700, 46, 15, 24
 SMALLEST = 0.005
 """A category that nowhere reaches this share is drawn as a part of `other`."""
 PATTERNS = {
@@ -88,12 +88,26 @@ def bars(rows: Sequence[tuple[str, dict[str, float]]], categories: Sequence[str]
             at, wide = round(left * WIDTH, 2), round(width * WIDTH, 2)
             body.append(form.format(place, at, y + 23, wide, BAR, fill, text, width))
             left += width
+    body += _axis(ROW * len(rows))
     head = Markup('<svg class="bars" viewBox="0 0 {} {}" role="img" aria-label="{}">')
     return (
-        head.format(WIDTH, max(ROW * len(rows), 1), "Where the time goes")
+        head.format(WIDTH, max(ROW * len(rows), 1) + AXIS, "Where time goes, percent")
         + Markup("").join(body)
         + Markup("</svg>")
     )
+
+
+def _axis(y: int) -> list[Markup]:
+    """Ticks below the bars, in percent of all threads' time."""
+    rule = Markup('<line x1="{0}" y1="{1}" x2="{0}" y2="{2}" class="axis"/>')
+    text = Markup('<text x="{}" y="{}" text-anchor="{}" class="tick">{}</text>')
+    body = []
+    for percent in range(0, 101, 25):
+        x = WIDTH * percent / 100
+        anchor = {0: "start", 100: "end"}.get(percent, "middle")
+        body.append(rule.format(min(max(x, 0.5), WIDTH - 0.5), y, y + 5))
+        body.append(text.format(x, y + 19, anchor, f"{percent} %"))
+    return body
 
 
 def swatch(category: str) -> Markup:

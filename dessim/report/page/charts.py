@@ -202,7 +202,7 @@ def _grid(chart: Chart, across: Scale, up: Scale) -> list[Markup]:
 def _line(line: Polyline, across: Scale, up: Scale) -> Markup:
     places = [(across.at(dot.x), up.at(dot.y)) for dot in line.dots]
     if line.steps:
-        places = [places[0], *(p for a, b in pairwise(places) for p in ((b[0], a[1]), b))]
+        places = _stepped(places)
     colour = COLOURS[line.series % len(COLOURS)]
     body = [] if line.thin else _band(line, across, up, colour)
     path = Markup('<polyline points="{}" fill="none" stroke="{}" stroke-width="{}"{}/>')
@@ -215,6 +215,11 @@ def _line(line: Polyline, across: Scale, up: Scale) -> Markup:
             body.append(marker(line.series, x, y, dot.tooltip, hollow=dot.hollow))
     group = Markup('<g class="series" data-series="{}">').format(line.series)
     return group + Markup("").join(body) + Markup("</g>")
+
+
+def _stepped(places: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Corners of a step function through some places."""
+    return [places[0], *(p for a, b in pairwise(places) for p in ((b[0], a[1]), b))]
 
 
 def _points(places: Sequence[tuple[float, float]]) -> str:
@@ -232,8 +237,11 @@ def _band(line: Polyline, across: Scale, up: Scale, colour: str) -> list[Markup]
             wide = Markup(' stroke-width="1.2"')
             found.append(form.format(across.at(x), up.at(low), up.at(high), colour, wide))
         elif ends:
-            outline = [(across.at(x), up.at(high)) for x, _, high in ends]
-            outline += [(across.at(x), up.at(low)) for x, low, _ in reversed(ends)]
+            upper = [(across.at(x), up.at(high)) for x, _, high in ends]
+            lower = [(across.at(x), up.at(low)) for x, low, _ in ends]
+            if line.steps:
+                upper, lower = _stepped(upper), _stepped(lower)
+            outline = [*upper, *reversed(lower)]
             band = Markup('<polygon points="{}" fill="{}" fill-opacity="0.18"/>')
             found.append(band.format(_points(outline), colour))
     return found

@@ -159,7 +159,13 @@ def _tails(results: Results, panel: Panel) -> Iterator[Chart]:
         rows = [row for row in tail if row["longer_share"] and row["latency_ns"]]
         rows = rows[:: max(1, len(rows) // MAX_STEPS)]
         dots = tuple(
-            Dot((row["latency_ns"] or 0.0) / NS_PER_US, row["longer_share"] or 0.0) for row in rows
+            Dot(
+                (row["latency_ns"] or 0.0) / NS_PER_US,
+                row["longer_share"] or 0.0,
+                row["longer_share_lo"] or None,
+                row["longer_share_hi"] if row["longer_share_lo"] else None,
+            )
+            for row in rows
         )
         if dots:
             index = results.series.index(results.series_of(point))

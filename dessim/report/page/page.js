@@ -52,6 +52,27 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   });
 }
+// Long tables are filtered by what their rows say.
+const LONG = 8;
+for (const table of document.querySelectorAll("table.sortable")) {
+  const rows = Array.from(table.tBodies[0].rows);
+  if (rows.length < LONG) {
+    continue;
+  }
+  const field = document.createElement("input");
+  field.type = "search";
+  field.className = "filter";
+  field.placeholder = "filter rows";
+  field.setAttribute("aria-label", "filter rows");
+  field.addEventListener("input", () => {
+    const words = field.value.toLowerCase().split(/\s+/);
+    for (const row of rows) {
+      const text = row.textContent.toLowerCase();
+      row.classList.toggle("out", !words.every((word) => text.includes(word)));
+    }
+  });
+  table.parentElement.before(field);
+}
 // On paper everything is open.
 const closed = [];
 addEventListener("beforeprint", () => {

@@ -12,190 +12,24 @@ leaves stored runs as they are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from enum import Enum, IntEnum, auto
-
 from dessim.errors import UserError
-
-PER_S, NS, SECONDS, EVENTS = "1/s", "ns", "s", "count"
-"""Units."""
-MORE, LESS = 1, -1
-"""Which is better."""
-
-
-class Topic(IntEnum):
-    """What a metric is about, in the order of tables for people."""
-
-    THROUGHPUT = auto()
-    LATENCY = auto()
-    WHOLE = auto()
-    BUG = auto()
-    PAGE_CACHE = auto()
-    SHOOTDOWN = auto()
-    TLB = auto()
-    CPU = auto()
-    PAGE_LOCK = auto()
-    CALL = auto()
-
-
-class View(Enum):
-    """Where a metric is shown without being asked for."""
-
-    RUN = "the tables that `dessim run` prints"
-    PAGE = "the table of the report"
-    NOTEBOOK = "the table of a result in a notebook"
-    FIGURE = "the figures of throughput or latency"
-    RESULTS = "the comparisons in every results document"
-    COMPARE = "what `dessim compare` prints"
-    MEASURED = "compared with measurements"
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A row of the table.
-
-    Attributes
-    ----------
-    name : str
-        Key in results, its unit in it.
-    heading : str
-        Of a column; a line break is one.
-    unit : str
-        ``PER_S``, ``NS``, ``SECONDS`` or ``EVENTS``; it decides how numbers are written.
-    better : int
-        ``MORE`` or ``LESS``.
-    topic : Topic
-    text : str
-        What it is, for the documentation.
-    views : tuple of View
-    counter : str
-        The run's counter that it reads; empty if it reads none.
-    rank_ppm : int, parts per million
-        Of a quantile of the latency; 0 if it is none.
-    series : str
-        The run's time series whose steady phase gives it its rate; empty if it is none.
-    asked : str
-        Short name under which precision can be asked for, or its own; empty if it cannot.
-    words : str
-        What is counted or measured, at an axis.
-    reveals : bool
-        Whether the table of events is shown where this one is not 0.
-    call : str
-        The kind of system call whose latency it is; empty if it is none.
-    whole_run : bool
-        Whether the rate of ``series`` is that of the whole run, its starts and ends included.
-    scales : bool
-        Whether it grows with the file: extrapolated where a part was simulated.
-    """
-
-    name: str
-    heading: str
-    unit: str
-    better: int
-    topic: Topic
-    text: str
-    views: tuple[View, ...] = ()
-    counter: str = ""
-    rank_ppm: int = 0
-    series: str = ""
-    asked: str = ""
-    words: str = ""
-    reveals: bool = False
-    call: str = ""
-    whole_run: bool = False
-    scales: bool = False
-
-    @property
-    def is_event(self) -> bool:
-        """Whether it counts what only some workloads know: tables show it where it is not 0."""
-        return self.topic > Topic.WHOLE
-
-
-def _count(
-    name: str,
-    topic: Topic,
-    text: str,
-    *views: View,
-    heading: str = "",
-    words: str = "",
-    reveals: bool = False,
-) -> Metric:
-    """Count events by the counter of the same name; few are better than many."""
-    head = heading or "\n".join(name.rpartition("_")[::2])
-    return Metric(
-        name,
-        head,
-        EVENTS,
-        LESS,
-        topic,
-        text,
-        views,
-        counter=name,
-        words=words,
-        reveals=reveals,
-        scales=True,
-    )
-
-
-def _quantile(percent: str, *views: View) -> Metric:
-    """Take the quantile of fault latencies that so many per cent of faults do not exceed."""
-    digits = percent.replace(".", "")
-    text = f"{percent} % of these faults took no longer; a dash where fewer than ten took longer"
-    return Metric(
-        f"fault_latency_ns_p{digits}",
-        f"p{percent}",
-        NS,
-        LESS,
-        Topic.LATENCY,
-        text,
-        views,
-        rank_ppm=round(float(percent) * 10_000),
-        asked=f"fault_latency_p{digits}",
-    )
-
-
-def _call(name: str, heading: str, call: str, text: str, *views: View, rank: int = 0) -> Metric:
-    """Take the mean, or a quantile, of the latency of a kind of system call."""
-    return Metric(
-        name,
-        heading,
-        NS,
-        LESS,
-        Topic.CALL,
-        text,
-        views,
-        rank_ppm=rank,
-        reveals=View.RUN in views,
-        call=call,
-        scales=call == "region",
-    )
-
-
-def _rate(name: str, series: str, better: int, text: str, *views: View) -> tuple[Metric, Metric]:
-    """Take a time series that only files larger than memory have: its steady rate, its average."""
-    head, topic = name.replace("_", "\n") + "\n/s", Topic.PAGE_CACHE
-    said = f"{text} per second while all threads are at work, less the warm-up"
-    steady = Metric(f"{name}_per_s", head, PER_S, better, topic, said, views, series=series)
-    steady = replace(steady, words=text.lower())
-    whole = f"{text} per second from the first start to the last finish"
-    average = replace(steady, name=f"average_{name}_per_s", text=whole, views=(), whole_run=True)
-    return steady, replace(average, heading=f"average\n{head}")
-
-
-def _amount(name: str, heading: str, text: str) -> Metric:
-    """Take an amount that only files larger than memory have."""
-    views = (View.RUN, View.PAGE)
-    return Metric(name, heading, EVENTS, LESS, Topic.PAGE_CACHE, text, views)
-
-
-def _latencies_of(name: str, whose: str) -> tuple[Metric, Metric]:
-    """Take mean and p99 of the latency of some faults of a file that is read by windows."""
-    mean, p99 = f"{name}_latency_ns_mean", f"{name}_latency_ns_p99"
-    return (
-        Metric(mean, f"{name}\nmean", NS, LESS, Topic.PAGE_CACHE, f"Mean latency of {whose}"),
-        Metric(p99, f"{name}\np99", NS, LESS, Topic.PAGE_CACHE, f"99 % of {whose} took no longer"),
-    )
-
+from dessim.metric_rows import EVENTS as EVENTS
+from dessim.metric_rows import LESS as LESS
+from dessim.metric_rows import MORE as MORE
+from dessim.metric_rows import NS as NS
+from dessim.metric_rows import PER_S as PER_S
+from dessim.metric_rows import SECONDS as SECONDS
+from dessim.metric_rows import Metric as Metric
+from dessim.metric_rows import Topic as Topic
+from dessim.metric_rows import View as View
+from dessim.metric_rows import (
+    amount,
+    call_latency,
+    counted,
+    latencies,
+    quantile,
+    rates,
+)
 
 METRICS: tuple[Metric, ...] = (
     Metric(
@@ -235,7 +69,7 @@ METRICS: tuple[Metric, ...] = (
         asked="pages_mapped_per_s",
         words="pages mapped",
     ),
-    _count(
+    counted(
         "minor_faults",
         Topic.WHOLE,
         "All faults, of the whole file; extrapolated if scaled",
@@ -253,9 +87,9 @@ METRICS: tuple[Metric, ...] = (
         "Mean time from exception entry to exit, of faults that ended while all threads ran",
         asked="fault_latency_mean",
     ),
-    _quantile("50", View.RUN, View.PAGE, View.NOTEBOOK, View.FIGURE, View.COMPARE),
-    _quantile("90"),
-    _quantile(
+    quantile("50", View.RUN, View.PAGE, View.NOTEBOOK, View.FIGURE, View.COMPARE),
+    quantile("90"),
+    quantile(
         "99",
         View.RUN,
         View.PAGE,
@@ -264,28 +98,28 @@ METRICS: tuple[Metric, ...] = (
         View.RESULTS,
         View.COMPARE,
     ),
-    _quantile("99.9", View.RUN, View.PAGE, View.NOTEBOOK, View.FIGURE, View.COMPARE),
-    _quantile("99.99"),
+    quantile("99.9", View.RUN, View.PAGE, View.NOTEBOOK, View.FIGURE, View.COMPARE),
+    quantile("99.99"),
     Metric("fault_latency_ns_max", "max", NS, LESS, Topic.LATENCY, "The longest of these"),
-    _count("trylock_lost", Topic.PAGE_LOCK, "Neighbours left out because their page was locked"),
-    _count("recheck_lost", Topic.PAGE_LOCK, "Neighbours undone after a check"),
-    _count("page_lock_waits", Topic.PAGE_LOCK, "Sleeps on a page lock", View.PAGE),
-    _count("wake_ups", Topic.PAGE_LOCK, "Sleepers woken"),
-    _count(
+    counted("trylock_lost", Topic.PAGE_LOCK, "Neighbours left out because their page was locked"),
+    counted("recheck_lost", Topic.PAGE_LOCK, "Neighbours undone after a check"),
+    counted("page_lock_waits", Topic.PAGE_LOCK, "Sleeps on a page lock", View.PAGE),
+    counted("wake_ups", Topic.PAGE_LOCK, "Sleepers woken"),
+    counted(
         "hand_offs",
         Topic.PAGE_LOCK,
         "Sleepers who were handed the lock",
         View.RUN,
         heading="hand-\noffs",
     ),
-    _count(
+    counted(
         "context_switches",
         Topic.CPU,
         "A CPU went to another thread",
         View.RUN,
         heading="CPU\nswitches",
     ),
-    _count(
+    counted(
         "major_faults",
         Topic.PAGE_CACHE,
         "Faults that started a read",
@@ -293,9 +127,9 @@ METRICS: tuple[Metric, ...] = (
         View.PAGE,
         reveals=True,
     ),
-    _count("pages_read", Topic.PAGE_CACHE, "Pages that the device read", View.RUN),
-    _count("tlb_misses", Topic.TLB, "Page walks", View.RUN, heading="TLB\nmisses"),
-    _count(
+    counted("pages_read", Topic.PAGE_CACHE, "Pages that the device read", View.RUN),
+    counted("tlb_misses", Topic.TLB, "Page walks", View.RUN, heading="TLB\nmisses"),
+    counted(
         "shootdowns",
         Topic.SHOOTDOWN,
         "Flushes of other CPUs",
@@ -304,22 +138,22 @@ METRICS: tuple[Metric, ...] = (
         heading="shoot-\ndowns",
         reveals=True,
     ),
-    _count("interrupts", Topic.SHOOTDOWN, "CPUs interrupted by them"),
-    _count("invalidations", Topic.PAGE_CACHE, "Rounds of actors", reveals=True),
-    _count(
+    counted("interrupts", Topic.SHOOTDOWN, "CPUs interrupted by them"),
+    counted("invalidations", Topic.PAGE_CACHE, "Rounds of actors", reveals=True),
+    counted(
         "pages_removed",
         Topic.PAGE_CACHE,
         "Pages that actors took out of the page cache",
         View.PAGE,
     ),
-    _count(
+    counted(
         "bug1",
         Topic.BUG,
         "Times that the first BUG_ON(page_mapped) was met",
         View.RUN,
         View.PAGE,
     ),
-    _count("bug2", Topic.BUG, "Times that the second one was met", View.RUN, View.PAGE),
+    counted("bug2", Topic.BUG, "Times that the second one was met", View.RUN, View.PAGE),
     Metric(
         "average_faults_per_s",
         "average\nfaults/s",
@@ -342,7 +176,7 @@ METRICS: tuple[Metric, ...] = (
         words="pages mapped, average of the whole run",
         whole_run=True,
     ),
-    _count(
+    counted(
         "late_faults",
         Topic.CPU,
         "Faults of a trace, replayed open, whose task was not through with the one before",
@@ -358,7 +192,7 @@ METRICS: tuple[Metric, ...] = (
         "Mean time by which these were late: what queued behind slower faults than recorded",
         (View.RUN,),
     ),
-    _call(
+    call_latency(
         "call_latency_ns_mean",
         "call\nmean",
         "region",
@@ -367,23 +201,23 @@ METRICS: tuple[Metric, ...] = (
         View.RUN,
         View.PAGE,
     ),
-    _call("call_latency_ns_p50", "call\np50", "region", "Median of that", rank=500_000),
-    _call(
+    call_latency("call_latency_ns_p50", "call\np50", "region", "Median of that", rank=500_000),
+    call_latency(
         "call_latency_ns_p99", "call\np99", "region", "99 % took no longer", View.RUN, rank=990_000
     ),
-    _call("mmap_latency_ns_mean", "mmap\nmean", "mmap", "Mean latency of mmap", View.RUN),
-    _call("mmap_latency_ns_p99", "mmap\np99", "mmap", "99 % took no longer", rank=990_000),
-    *_rate("touches", "series_touches", MORE, "Pages touched", View.RUN, View.PAGE),
-    *_rate("device_pages", "series_read", MORE, "Pages of 4 KiB read by the device", View.RUN),
-    *_rate("evictions", "series_evictions", LESS, "Pages taken out of memory", View.RUN),
-    _amount("device_bytes_read", "device\nbytes", "Bytes that the device read"),
-    _amount("read_amplification", "read ampli-\nfication", "Pages read per page touched"),
-    _count("evictions", Topic.PAGE_CACHE, "Pages taken out of memory", View.PAGE),
-    _count("refaults", Topic.PAGE_CACHE, "Pages that came back after that", View.PAGE),
-    _count("device_commands", Topic.PAGE_CACHE, "Commands that the device served", View.RUN),
-    _count("direct_reclaims", Topic.PAGE_CACHE, "Faults that took pages back themselves"),
-    *_latencies_of("major", "faults that waited for the device"),
-    *_latencies_of("minor", "faults that did not wait for the device"),
+    call_latency("mmap_latency_ns_mean", "mmap\nmean", "mmap", "Mean latency of mmap", View.RUN),
+    call_latency("mmap_latency_ns_p99", "mmap\np99", "mmap", "99 % took no longer", rank=990_000),
+    *rates("touches", "series_touches", MORE, "Pages touched", View.RUN, View.PAGE),
+    *rates("device_pages", "series_read", MORE, "Pages of 4 KiB read by the device", View.RUN),
+    *rates("evictions", "series_evictions", LESS, "Pages taken out of memory", View.RUN),
+    amount("device_bytes_read", "device\nbytes", "Bytes that the device read"),
+    amount("read_amplification", "read ampli-\nfication", "Pages read per page touched"),
+    counted("evictions", Topic.PAGE_CACHE, "Pages taken out of memory", View.PAGE),
+    counted("refaults", Topic.PAGE_CACHE, "Pages that came back after that", View.PAGE),
+    counted("device_commands", Topic.PAGE_CACHE, "Commands that the device served", View.RUN),
+    counted("direct_reclaims", Topic.PAGE_CACHE, "Faults that took pages back themselves"),
+    *latencies("major", "faults that waited for the device"),
+    *latencies("minor", "faults that did not wait for the device"),
 )
 """All metrics, in the order of results."""
 

@@ -58,11 +58,11 @@ def measure(
     if out.exists() and not force:
         raise click.UsageError(f"{out} is there: give another --out, or --force to replace it")
 
-    def tell(what: str) -> None:
+    def note(what: str) -> None:
         if not quiet:
             click.echo(f"measuring: {what}", err=True)
 
-    made = measure_host(out.stem, budget, base, tell, privileged=privileged)
+    made = measure_host(out.stem, budget, base, note, privileged=privileged)
     from dessim.files.writing import write_all
 
     write_all({out: made.draft.text().encode()})

@@ -1,4 +1,4 @@
-"""`dessim validate --host`: workloads that run on this machine beside their simulation."""
+"""`dessim validate --host`: workloads that run on this machine next to their simulation."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def validate_on_host(
             " give a profile of this machine (`dessim measure`, `dessim machine new`)"
         )
 
-    def tell(what: str) -> None:
+    def note(what: str) -> None:
         if not quiet:
             click.echo(f"running: {what}", err=True)
 
-    document = validate_host(machine, plan, tell)
+    document = validate_host(machine, plan, note)
     texts = {
         "validation.json": json.dumps(document, indent=1, allow_nan=False) + "\n",
         "validation.csv": csv_text([_row(cell) for cell in document["cells"]]),

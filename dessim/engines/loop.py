@@ -98,7 +98,7 @@ def next_key(tree: World, leaves: int, bits: int, task: int, key: int, hand: int
 def run_chunk(w: World, tree: World, leaves: int, bits: int, budget: int, log: World) -> int:
     """Carry out up to ``budget`` events; return how many of the budget are left (0: go on).
 
-    Returns TOO_LATE as soon as a time does not fit in a key beside the task, and STOPPED after a
+    Returns TOO_LATE as soon as a time does not fit in a key next to the task, and STOPPED after a
     fatal BUG_ON or a step without meaning. There is one call of
     ``advance``, so that the compiler can put it in place.
     """

@@ -59,7 +59,7 @@ def measure_host(
     name: str,
     budget: float,
     base: str | None,
-    tell: Callable[[str], None],
+    note: Callable[[str], None],
     *,
     privileged: bool = False,
 ) -> MeasuredHost:
@@ -72,7 +72,7 @@ def measure_host(
     budget : float, s
     base : str or None
         None: a modern profile of the same vendor.
-    tell : callable
+    note : callable
         Gets what is measured next.
     privileged : bool
         Go before other processes of the machine.
@@ -95,8 +95,8 @@ def measure_host(
     with ahead_of_others(wanted=privileged):
         for probes in (hardware, faults):
             for what in probes(bench):
-                tell(what)
-    tell("nothing more: working out the profile")
+                note(what)
+    note("nothing more: working out the profile")
     source = f"{name} measured"
     draft.sources[source] = _conditions(found, len(cpus), busy)
     notes = [note.removeprefix("Note: ").removesuffix(".") for note in draft.notes]

@@ -1,4 +1,4 @@
-"""Measured beside simulated: the workloads that run on this machine, and what the model says."""
+"""Measured next to simulated: the workloads that run on this machine, and what the model says."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ def counts_of(cpus: Sequence[int]) -> list[int]:
     return counts
 
 
-def validate_host(machine: Machine, plan: HostPlan, tell: Callable[[str], None]) -> dict[str, Any]:
+def validate_host(machine: Machine, plan: HostPlan, note: Callable[[str], None]) -> dict[str, Any]:
     """Run every case, simulate it, and compare.
 
     Parameters
     ----------
     machine : Machine
     plan : HostPlan
-    tell : callable
+    note : callable
         Gets what runs next.
 
     Returns
@@ -96,13 +96,13 @@ def validate_host(machine: Machine, plan: HostPlan, tell: Callable[[str], None])
     latencies: list[dict[str, Any]] = []
     for case in plan.cases:
         for n in counts_of(plan.cpus):
-            tell(f"{case.name}, {n} CPU{'s' if n > 1 else ''}")
+            note(f"{case.name}, {n} CPU{'s' if n > 1 else ''}")
             with ahead_of_others(wanted=plan.privileged):
                 rate = run_case(case, plan.cpus[:n], plan.seconds)
             runs = [simulate(machine, case.workload, n, replication=r) for r in range(REPLICATIONS)]
             cells.append(_cell(case, n, rate.sample, rate.kept, rate.tried, runs, machine))
         if case.action in (READ, WRITE) and not case.shared and not case.processes:
-            tell(f"{case.name}, latencies")
+            note(f"{case.name}, latencies")
             with ahead_of_others(wanted=plan.privileged):
                 times = fault_latencies(case, plan.cpus[0], plan.seconds / 2)
             latencies.append(_latency(case, times, simulate(machine, case.workload)))

@@ -120,7 +120,7 @@ class Operation:
     remembers : int
         The word of the task in which it leaves something for later steps.
     finds : bool
-        Whether it leaves what it found in a local of a protocol.
+        Whether it leaves the outcome in a local of a protocol.
     listing : function or None
         How a listing of the program shows it, given operands and cost.
     """

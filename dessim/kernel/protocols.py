@@ -51,7 +51,7 @@ def keep_found(w: World, task: int, operand: int, value: int) -> None:
 
 
 def succeeds(w: World, task: int, operand: int, found: int) -> int:
-    """Return whether a conditional RMW succeeds with what it found."""
+    """Return whether a conditional RMW succeeds with the value there."""
     place = condition_code(operand)
     return 1 if place == 0 or evaluate(w, task, place, found) != 0 else 0
 

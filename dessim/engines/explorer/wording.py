@@ -100,7 +100,7 @@ def wording(walk: "Walk", action: int) -> str:
 
 
 def wording_of_protocol(walk: "Walk", action: int) -> str:
-    """Make a move of a protocol's task and return what it did: its text, and what it found."""
+    """Make a move of a protocol's task and return what it did: its text, and what it met."""
     from dessim.engines.explorer.moves import carry_out_alone
 
     w, x = walk.w, walk.x

@@ -68,7 +68,7 @@ class Special(Module):
         return None
 
     def mark(self, access: Any, pointer: Any, index: Value, node: ast.expr) -> None:
-        """Tell LLVM in which of the regions that never overlap a word lies."""
+        """Name to LLVM in which of the regions that never overlap a word lies."""
         if getattr(pointer, "name", "") == WORLD:
             access.set_metadata("tbaa", self.regions[self._region(index, node)])
 

@@ -78,7 +78,7 @@ UNARY: dict[str, Any] = {"inc": OLD + 1, "dec": OLD - 1}
 
 
 def _new_of(name: str, into: Any, *given: Any) -> Expression:
-    """Return what an operation has stored, from what it found."""
+    """Return what an operation has stored, from the value there."""
     if name == "inc":
         return into + 1  # type: ignore[no-any-return]
     if name == "dec":

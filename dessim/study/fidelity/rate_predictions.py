@@ -56,7 +56,7 @@ def points(machines: Iterable[str]) -> Iterator[RatePoint]:
 
 
 def key_of(row: Mapping[str, str]) -> Key:
-    """Return what tells a row from others."""
+    """Return what distinguishes a row from others."""
     return tuple(row[name] for name in COLUMNS[:5])
 
 

@@ -8,7 +8,7 @@ from dessim.kernel import layout as lay
 from dessim.kernel import steps
 from dessim.kernel.alphabet import Step
 from dessim.kernel.assembler import Program, assemble
-from dessim.kernel.draws import draw_at
+from dessim.kernel.draws import draw_block
 from dessim.kernel.programs import lock_loop_program
 from dessim.kernel.world import ActorSetup, Setup, build_world
 from dessim.model.machine import Machine
@@ -281,8 +281,11 @@ class Lab:
 
     def go_to_draw(self, task: int, purpose: int, index: int) -> None:
         """Let a task's next draw for a purpose be one with a given number."""
-        bits = draw_at(self.w, task, purpose, index)
-        self.put(task, lay.T_DRAW + purpose, index << 32 | bits)
+        ahead = lay.DRAWN_AHEAD
+        self.put(task, lay.T_DRAW + purpose, index)
+        place = (task * lay.N_COUNTED_DRAWS + purpose) * ahead
+        block = self.w[lay.H_DRAWN] + place
+        draw_block(self.w, block, task, purpose, index - index % ahead)
 
     def latencies(self, part: int = 0) -> tuple[int, int, int]:
         """Return count, sum and maximum of latencies: while all threads run (0), or not (1)."""

@@ -51,8 +51,8 @@ def test_points_hold_numbers_with_intervals(result: dessim.Result) -> None:
     """A metric is an estimate; a number that the runs do not support says why."""
     assert len(result) == len(result.points) == 4
     point = result.point(scheme="lock_each_page", threads=2)
-    rate = point["pages_mapped_per_s"]
-    stored = result.document["points"][2]["metrics"]["pages_mapped_per_s"]
+    rate = point["average_pages_per_s"]
+    stored = result.document["points"][2]["metrics"]["average_pages_per_s"]
     assert rate.mean == stored["mean"]
     assert [rate.low, rate.high] == stored["ci95"]
     assert rate.low < rate.mean < rate.high

@@ -53,7 +53,7 @@ def _chunks(w: Any, budget: int, log: Any, *, logged: bool = False) -> Iterator[
     check_costs(w)
     entries = build.entries(logged=logged)
     tasks = int(w[lay.H_TASKS])
-    bits = max(1, (tasks - 1).bit_length())
+    bits = loop.task_bits(tasks)
     leaves = 1 << bits
     tree: Any = np.full(2 * leaves, loop.NEVER, dtype=np.int64)
     words = w

@@ -10,6 +10,11 @@ INLINED = frozenset(
     (
         "run_chunk",
         "set_key",
+        "wake",
+        "core_distance",
+        "own_next_ps",
+        "keys_of_woken",
+        "next_key",
         "advance",
         "advance_at",
         "delay_ps",

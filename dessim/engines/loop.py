@@ -17,14 +17,19 @@ LOG_ROW = 3
 FUSE_AT_MOST = 4096  # private steps in one go: bounds the time between two looks at the clock
 
 
-def set_key(tree: World, leaf: int, key: int) -> None:
+def task_bits(tasks: int) -> int:
+    """Return the bits of a key that name the task."""
+    return max(1, (tasks - 1).bit_length())
+
+
+def set_key(tree: World, leaf: int, key: int, bits: int) -> None:
     """Set the key of a leaf of the winner tree and replay its matches up to the root.
 
     The winner so far stays in a register, and only its opponent is read at each level.
     """
     node = leaf
     tree[node] = key
-    while node > 1:
+    for _ in range(bits):
         other = tree[node ^ 1]
         key = other if other < key else key
         node >>= 1
@@ -35,7 +40,7 @@ def first_keys(w: World, tree: World, leaves: int, bits: int) -> None:
     """Give every task its first event, but those that somebody else will wake."""
     for task in range(w[H_TASKS]):
         at = w[w[H_TASK] + task * T_WORDS + T_AT]
-        set_key(tree, leaves + task, NEVER if at == ASLEEP else at << bits | task)
+        set_key(tree, leaves + task, NEVER if at == ASLEEP else at << bits | task, bits)
 
 
 def write_log(w: World, log: World, key: int, bits: int) -> None:
@@ -49,43 +54,85 @@ def write_log(w: World, log: World, key: int, bits: int) -> None:
     log[place + 2] = w[w[H_TASK] + task * T_WORDS + T_PC]
 
 
+def counter_of(w: World, task: int) -> int:
+    """Return the program counter of a task."""
+    return w[w[H_TASK] + task * T_WORDS + T_PC]
+
+
+def keys_of_woken(w: World, tree: World, leaves: int, bits: int, hand: int) -> int:
+    """Give keys to the tasks that the last event woke; one of them is kept in hand.
+
+    Who is woken is often next: then it need not go through the tree. ``hand`` is the key that is
+    in hand already, or NEVER.
+
+    Returns
+    -------
+    int
+        The key in hand; TOO_LATE if a time does not fit in a key.
+    """
+    base = w[H_WOKEN]
+    for i in range(w[base]):
+        woken = w[base + 1 + i]
+        when = w[w[H_TASK] + woken * T_WORDS + T_AT]
+        if when >= NEVER >> bits:
+            return TOO_LATE
+        key = when << bits | woken
+        if (hand == NEVER and tree[leaves + woken] == NEVER) or hand & ((1 << bits) - 1) == woken:
+            hand = key
+        else:
+            set_key(tree, leaves + woken, key, bits)
+    return hand
+
+
+def next_key(tree: World, leaves: int, bits: int, task: int, key: int, hand: int) -> int:
+    """Set the acting task's key; return that of the next event, from the tree or from the hand."""
+    set_key(tree, leaves + task, key, bits)
+    key = tree[1]
+    if hand <= key:
+        return hand
+    if hand != NEVER:
+        set_key(tree, leaves + (hand & ((1 << bits) - 1)), hand, bits)
+    return key
+
+
 def run_chunk(w: World, tree: World, leaves: int, bits: int, budget: int, log: World) -> int:
     """Carry out up to ``budget`` events; return how many of the budget are left (0: go on).
 
-    Returns TOO_LATE as soon as a time does not fit in a key next to the task, and STOPPED after a
+    Returns TOO_LATE as soon as a time does not fit in a key beside the task, and STOPPED after a
     fatal BUG_ON or a step without meaning. There is one call of
     ``advance``, so that the compiler can put it in place.
     """
     mask = (1 << bits) - 1
-    end_of_time = NEVER >> bits
     key = tree[1]
+    hand = NEVER
     fused = 0
     while key != NEVER:
         if LOGGING:
             write_log(w, log, key, bits)
         task = key & mask
         at = advance(w, task, key >> bits)
-        base = w[H_WOKEN]
-        for i in range(w[base]):
-            woken = w[base + 1 + i]
-            when = w[w[H_TASK] + woken * T_WORDS + T_AT]
-            if when >= end_of_time:
-                return TOO_LATE
-            set_key(tree, leaves + woken, when << bits | woken)
+        hand = keys_of_woken(w, tree, leaves, bits, hand)
+        if hand < 0 or at >= NEVER >> bits:
+            return TOO_LATE
         key = at << bits | task
         fused += 1
-        if at >= end_of_time:
-            return TOO_LATE
         if at >= 0 and fused < FUSE_AT_MOST and is_private(w, task):
             continue
         if at < 0:
             if at == HALTED:
                 return STOPPED
             key = NEVER
-        set_key(tree, leaves + task, key)
-        key = tree[1]
+        key = next_key(tree, leaves, bits, task, key, hand)
+        hand = NEVER
         fused = 0
         budget -= 1
         if budget == 0:
+            lay_down(tree, leaves, bits, key)
             return 0
     return budget
+
+
+def lay_down(tree: World, leaves: int, bits: int, key: int) -> None:
+    """Put a key into the tree before the loop is left: it may have been in hand."""
+    if key != NEVER:
+        set_key(tree, leaves + (key & ((1 << bits) - 1)), key, bits)

@@ -26,7 +26,12 @@ def _machine(llvm: Any, level: int) -> Any:
     """Return what LLVM knows about this machine's code."""
     features = llvm.get_host_cpu_features().flatten()
     return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=features, opt=level, reloc="pic", jit=True
+        cpu=llvm.get_host_cpu_name(),
+        features=features,
+        opt=level,
+        reloc="pic",
+        codemodel="small",
+        jit=True,
     )
 
 

@@ -114,12 +114,12 @@ def _kept(name: str) -> Loop | None:
 
 def _made(name: str, w: Any) -> Loop:
     """Return the loop of a name, made now unless somebody else was faster."""
-    from dessim.engines.translate.special import translate_special
+    from dessim.engines.translate.threaded import translate_threaded
 
     with code_cache.alone():
         found = _kept(name)
         if found is None:
-            code = objects.emit(translate_special(w))
+            code = objects.emit(translate_threaded(w))
             code_cache.publish(name, code)
             found = _load(code)
             _loaded(name).append(found)

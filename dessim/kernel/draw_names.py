@@ -4,6 +4,7 @@
 DRAW_START, DRAW_READ, DRAW_ACCESS, DRAW_THINK, DRAW_HOLD = 0, 1, 2, 4, 5
 DRAW_ARBITRATE = 3  # at a line: whom an arbiter serves, who joins the request of its SMT sibling
 DRAW_ACTOR = 6  # an actor's rounds, the device's latency, a test-and-set lock's winner
+DRAWN_AHEAD = 16  # draws of a purpose that a task makes at once: a power of 2
 N_COUNTED_DRAWS = 7  # a task counts its draws for each purpose up to here
 DRAW_CACHED = 7  # by page: whether it is in the page cache at first
 DRAW_WORK = 8  # by access: where a task's factors of own work begin

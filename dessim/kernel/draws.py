@@ -37,23 +37,28 @@ def draw_at(w: World, task: int, purpose: int, index: int) -> int:
     return philox(w[H_KEY], index & MASK_32, (index >> 32) << 20 | task << 4 | purpose)
 
 
-def first_draw(w: World, task: int, purpose: int) -> int:
-    """Return the first draw of a task for a purpose: nothing before it has drawn it."""
-    return draw_at(w, task, purpose, 0)
+def draw_block(w: World, block: int, task: int, purpose: int, first: int) -> None:
+    """Write a block of draws that follow each other: a vector unit makes several at once."""
+    key = w[H_KEY]
+    high = task << 4 | purpose
+    for lane in range(DRAWN_AHEAD):
+        w[block + lane] = philox(key, first + lane, high)
 
 
 def draw(w: World, task: int, purpose: int) -> int:
-    """Return the task's next 32-bit draw for a purpose, and draw the one after it.
+    """Return the task's next 32-bit draw for a purpose; after 2**32 draws they begin again.
 
-    A draw is a chain of thirty operations, and the time of the task's next event waits for it.
-    Drawn one ahead it is at hand when it is wanted, and the processor draws aside, while it carries
-    out the events that follow. After 2**32 draws they begin again.
+    A draw is a chain of thirty operations, and the time of the task's next event waits for it. A
+    block of them is made at once when the one before is used up.
     """
     place = w[H_TASK] + task * T_WORDS + T_DRAW + purpose
-    word = w[place]
-    index = (word >> 32) & MASK_32
-    w[place] = (index + 1) << 32 | draw_at(w, task, purpose, index + 1)
-    return word & MASK_32 if index else first_draw(w, task, purpose)
+    index = w[place]
+    lane = index & (DRAWN_AHEAD - 1)
+    block = w[H_DRAWN] + (task * N_COUNTED_DRAWS + purpose) * DRAWN_AHEAD
+    if lane == 0:
+        draw_block(w, block, task, purpose, index)
+    w[place] = (index + 1) & MASK_32
+    return w[block + lane]
 
 
 def scaled(w: World, table: int, bits: int, mean_ps: int) -> int:

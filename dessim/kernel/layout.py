@@ -61,6 +61,8 @@ H_COST = (
 )  # base of the cost table: rows of N_COSTS, by how many SMT siblings are busy
 H_LINE_COST = _header.word()  # base of the line cost table, [op][state][distance]
 H_HOPS = _header.word()  # base of the socket hop matrix
+H_L3S = _header.word()  # L3 domains
+H_L3_DISTANCE = _header.word()  # base: distance of two L3 domains, SAME_L3 of one from itself
 H_SOCKETS = _header.word()
 H_QUANTILES = _header.word()  # base of the quantile tables
 H_WORK = _header.word()  # base of the factors of a step's own work
@@ -113,8 +115,7 @@ H_IO_HEAD = _header.word()  # first page that waits for the device + 1
 H_IO_TAIL = _header.word()
 H_IO_IDLE = _header.word()  # first idle device slot's task + 1
 H_READAHEAD = _header.word()  # pages read ahead of a miss
-# HAND_OVER_*: what unlock_page does for a waiter that wants the lock
-H_PAGE_HAND_OVER = _header.word()
+H_PAGE_HAND_OVER = _header.word()  # HAND_OVER_*: what unlock_page does for who wants the lock
 H_PAGE_RETRIES = _header.word()  # bounded: after so many lost races a waiter is handed the lock
 H_SHARED_FIRST = _header.word()  # 1: who waits for a page's release queues at the head
 H_SLICE = _header.word()  # ps of a time slice
@@ -140,6 +141,7 @@ H_FLIGHT = _header.word()
 H_TRAIN = _header.word()  # sequential lines that miss before the prefetcher runs ahead
 H_SAME_DRAWS = _header.word()  # 1: all threads draw the same random pages
 # base, per L3: random words read so far by whoever is ahead, arrival of the last
+H_DRAWN = _header.word()  # base, by task and purpose: draws made ahead, DRAWN_AHEAD at a time
 H_LEAD = _header.word()
 # interval of the creating thread: the part that is the same for all, the mean of the random one
 H_CREATE = _header.word()
@@ -238,11 +240,9 @@ T_FROM = _task.word()  # where the cursor was before it went to the head of the 
 T_SMT = _task.word()  # 1: another task runs on the core: use the slower row of costs
 T_SLICE_FROM = _task.word()  # when its time slice began
 T_PENDING = _task.word()  # ps of interrupt handlers that it still has to run
-# by purpose: number of the next draw << 32 | its bits (of the first: not yet drawn)
-T_DRAW = _task.words(N_COUNTED_DRAWS)
+T_DRAW = _task.words(N_COUNTED_DRAWS)  # by purpose: number of the next draw
 T_NOTED = _task.word()  # what a step noted, or what litmus tests loaded: 2 bits a register
-# pages on which a gang lookup holds a reference, 32 bits a word
-T_GANG = _task.words(TABLE_PAGES >> PTE_SHIFT)
+T_GANG = _task.words(TABLE_PAGES >> PTE_SHIFT)  # pages that a gang lookup holds: 32 a word
 T_ACCOUNT = _task.words(N_CATEGORIES)  # time by category
 T_FLUSHED = _task.word()  # shootdowns of its mm that its CPU knows of
 T_SLOTS_FROM = _task.word()  # first of the lines of radix-tree slots that are still at hand

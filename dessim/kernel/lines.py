@@ -39,10 +39,8 @@ def core_distance(w: World, t: int, core: int) -> int:
     """Return the distance between a task's core and another core."""
     if core == w[t + T_CORE]:
         return SAME_CORE
-    record = w[H_CORE] + core * C_WORDS
-    if w[record + C_L3] == w[t + T_L3]:
-        return SAME_L3
-    return socket_distance(w, w[t + T_SOCKET], w[record + C_SOCKET])
+    other = w[w[H_CORE] + core * C_WORDS + C_L3]
+    return w[w[H_L3_DISTANCE] + w[t + T_L3] * w[H_L3S] + other]
 
 
 def line_cost(w: World, op: int, state: int, distance: int) -> int:

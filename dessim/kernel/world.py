@@ -147,6 +147,12 @@ def _machine_tables(w: Words, setup: Setup, sizes: Sizes) -> None:
     table[:, lay.C_SOCKET] = cores // topology.cores_per_l3 // topology.l3_per_socket
     base = int(w[lay.H_HOPS])
     w[base : base + topology.sockets**2] = np.array(topology.hops).ravel()
+    sockets = np.arange(topology.n_l3) // topology.l3_per_socket
+    apart = lay.SAME_SOCKET + np.array(topology.hops)[np.ix_(sockets, sockets)]
+    np.fill_diagonal(apart, lay.SAME_L3)
+    base = int(w[lay.H_L3_DISTANCE])
+    w[lay.H_L3S] = topology.n_l3
+    w[base : base + apart.size] = apart.ravel()
     busy = len({cpu.core for cpu in sizes.cpus[: setup.threads + len(setup.actors)]})
     base = int(w[lay.H_COST])
     for row in range(cost_rows(machine)):

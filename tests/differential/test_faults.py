@@ -67,7 +67,7 @@ def test_quick_no_fault():
 def ties_the_other_way(space, bits):
     """Of simultaneous events the higher task is first."""
 
-    def set_key(tree, leaf, key):
+    def set_key(tree, leaf, key, bits):
         tree[leaf] = key
         node = leaf >> 1
         while node:
@@ -146,7 +146,7 @@ def start_unsorted(space, bits):
 
     def first_keys(w, tree, leaves, bits):
         right(w, tree, leaves, bits)
-        space["set_key"](tree, leaves, NEVER)
+        space["set_key"](tree, leaves, NEVER, bits)
 
     space["first_keys"] = first_keys
 

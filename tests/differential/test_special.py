@@ -13,7 +13,8 @@ from dessim import registry
 from dessim.engines import build, code_cache, compiled, loop, objects, specialise
 from dessim.engines.translate import special
 from dessim.engines.translate.source import NotTranslatable
-from dessim.engines.translate.special import constant_words, translate_special
+from dessim.engines.translate.special import constant_words
+from dessim.engines.translate.threaded import translate_threaded
 from dessim.kernel import layout as lay
 from dessim.kernel.world import build_world
 
@@ -21,7 +22,7 @@ from dessim.kernel.world import build_world
 def own_loop(w, level=0):
     """Return a loop made for a World, with little done for its speed."""
     arrays = {"run_chunk": build.arrays_of(loop.run_chunk)}
-    return objects.Loaded(objects.emit(translate_special(w), level), arrays).functions["run_chunk"]
+    return objects.Loaded(objects.emit(translate_threaded(w), level), arrays).functions["run_chunk"]
 
 
 def run_in(w, go_on, monkeypatch):
@@ -179,7 +180,7 @@ def test_a_changing_word_that_is_declared_constant_is_refused(monkeypatch):
     changing = tuple(place for place in lay.H_CHANGING if place != lay.H_EVENTS)
     monkeypatch.setattr(lay, "H_CHANGING", changing)
     with pytest.raises(NotTranslatable, match=r"steps\.py:\d+: .*declared constant"):
-        translate_special(build_world(LOOP_OF_MANY))
+        translate_threaded(build_world(LOOP_OF_MANY))
 
 
 def test_a_word_that_changed_all_the_same_is_noticed():

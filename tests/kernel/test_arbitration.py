@@ -147,7 +147,7 @@ def test_the_share_is_the_frequency_of_riding(share_ppm):
 def test_only_an_open_question_is_drawn(share_ppm, drawn):
     """Never and always need no draw, so that they leave the arbiters' draws as they are."""
     lab, _ = contended([4, 5], a_machine(cache_line={"coalesce_ppm": share_ppm}))
-    assert lab.get(5, lay.T_DRAW + lay.DRAW_ARBITRATE) >> 32 == drawn
+    assert lab.get(5, lay.T_DRAW + lay.DRAW_ARBITRATE) == drawn
 
 
 def test_a_rider_passes_nobody_elses_riders():

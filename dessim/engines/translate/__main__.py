@@ -64,7 +64,7 @@ def code_of(w: Any, pc: int, *, as_written: bool = False) -> str:
     as_written : bool
         As the translator writes it, instead of what LLVM has made of that.
     """
-    module = Special(constant_words(w), ())
+    module = Special(constant_words(w))
     known: dict[str, int | None] = {"w": None, "task": None, "pc": pc, "now": None}
     name = f"step {pc}"
     module.declare(read(advance_at), known, name).linkage = "external"

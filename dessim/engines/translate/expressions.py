@@ -1,14 +1,14 @@
 """Expressions: what is written for each kind of them."""
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from llvmlite import ir
 
 from dessim.engines.translate.blocks import RESULT, Names, Way, meet
-from dessim.engines.translate.integers import WORD, Integers, Value, constant
+from dessim.engines.translate.integers import WORD, Integers, Value
 from dessim.engines.translate.source import EXTREMES, POINTERS, KernelFunction, read
 
 WORD_BYTES = 8
@@ -69,21 +69,25 @@ class Expressions:
         words = self.pointer(node)
         return self.builder.gep(words, [self.numbers.word(index)], source_etype=WORD)
 
-    def load(self, node: ast.expr, index: Value) -> Value:
+    def load(self, node: ast.Subscript, index: Value) -> Value:
         """Return a word: a number if it is known never to change."""
-        known = self.module.known_word(self.pointer(node), index)
+        words = self.pointer(node.value)
+        known = self.module.known_word(words, index)
         if known is not None:
             return known
-        loaded = self.builder.load(self.place(node, index), typ=WORD)
+        loaded = self.builder.load(self.place(node.value, index), typ=WORD)
         loaded.align = WORD_BYTES
+        self.module.mark(loaded, words, index, node.slice)
         return loaded
 
     def store(self, node: ast.Subscript, index: Value, value: Value) -> None:
         """Store a word."""
-        if self.module.known_word(self.pointer(node.value), index) is not None:
+        words = self.pointer(node.value)
+        if self.module.known_word(words, index) is not None:
             raise self.frame.source.refuse(node, "stores to a word that is declared constant")
         stored = self.builder.store(self.numbers.word(value), self.place(node.value, index))
         stored.align = WORD_BYTES
+        self.module.mark(stored, words, index, node.slice)
 
     # --- values -----------------------------------------------------------------------------------
 
@@ -107,7 +111,7 @@ class Expressions:
 
     def value_subscript(self, node: ast.Subscript) -> Value:
         """Return a word of a World."""
-        return self.load(node.value, self.value(node.slice))
+        return self.load(node, self.value(node.slice))
 
     def value_binop(self, node: ast.BinOp) -> Value:
         """Return the result of an operation."""
@@ -196,32 +200,8 @@ class Expressions:
         if len(set(worlds)) < len(worlds):  # LLVM may assume that they do not overlap
             raise self.frame.source.refuse(node, "passes one World twice")
         if self.module.in_place(source, arguments):
-            name, numbers = self.module.cases(source)
-            if numbers and not isinstance(arguments[name], int):
-                return self.case_by_case(source, arguments, name, numbers)
             return self.put_in_place(source, arguments)
         return self.call(source, arguments)
-
-    def case_by_case(
-        self, source: KernelFunction, arguments: Names, name: str, numbers: Iterable[int]
-    ) -> Value:
-        """Put a function in place once for each number that an argument may be; else call it."""
-        otherwise = self.block("otherwise")
-        choice = self.builder.switch(arguments[name], otherwise)
-        before, ways = self.frame.names, []
-        for number in (*numbers, None):
-            block = otherwise if number is None else self.block(f"{name}{number}")
-            self.builder.position_at_end(block)
-            self.frame.names = dict(before)
-            if number is None:
-                value = self.call(source, arguments)
-            else:
-                choice.add_case(constant(number), block)
-                value = self.put_in_place(source, {**arguments, name: number})
-            names = {**self.frame.names, RESULT: self.numbers.kept(value)}
-            ways.append(Way(self.builder.block, names))
-        self.frame.names = meet(self.builder, ways, "done") or {}
-        return self.frame.names.pop(RESULT)
 
     def extreme(self, least: bool, values: list[Value]) -> Value:
         """Return the least or the greatest of some values, all of which are evaluated."""

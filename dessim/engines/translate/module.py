@@ -1,5 +1,6 @@
 """Translate functions and all that they call into one module of LLVM's language."""
 
+import ast
 import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -14,6 +15,8 @@ from dessim.engines.translate.statements import Statements
 
 POINTER = ir.PointerType()
 TURNS_UNROLLED = 10  # philox has ten rounds
+CALLED_OFTEN = frozenset(("draw_block", "enqueue", "arbitrate", "farthest_sharer"))
+"""Functions of their own that are no ways aside: too long to be put in place of each call."""
 SMALL = 60  # nodes of a tree: a call costs as much as what such a function does
 
 
@@ -52,13 +55,12 @@ class Module:
         """Return the number that a word always is, or None."""
         return None
 
+    def mark(self, access: Any, pointer: Any, index: Value, node: ast.expr) -> None:
+        """Note at a load or a store which others it cannot meet; here nothing is known of that."""
+
     def in_place(self, source: KernelFunction, arguments: Names) -> bool:
         """Return whether a function is put in the place of a call."""
         return source.name in self.inlined or (bool(self.inlined) and source.size <= SMALL)
-
-    def cases(self, source: KernelFunction) -> tuple[str, tuple[int, ...]]:
-        """Return the argument for whose numbers a function is written one by one, and these."""
-        return "", ()
 
     def turns(self, first: Value, stop: Value, step: Value) -> range | None:
         """Return the numbers of a loop that is written turn by turn, or None."""
@@ -96,7 +98,8 @@ class Module:
         function.linkage = "internal"
         function.attributes.add("nounwind")
         if self.inlined:
-            for attribute in ("noinline", "cold", "optsize"):
+            often = source.name in CALLED_OFTEN
+            for attribute in ("noinline",) if often else ("noinline", "cold", "optsize"):
                 function.attributes.add(attribute)
         for argument, parameter in zip(function.args, passed, strict=True):
             argument.name = parameter

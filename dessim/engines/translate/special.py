@@ -1,21 +1,20 @@
-"""A loop for one program on one machine: words that never change are numbers while it is written.
+"""Code for one program on one machine: words that never change are numbers while it is written.
 
 What is left of ``advance_at`` for one program counter is what the step does: that it is a step of
 this operation, with these operands and costs, is known, and ways that it cannot go are not written.
 """
 
-import types
-from collections.abc import Callable, Iterable
+import ast
 from typing import Any
 
-from dessim.engines.inlined import INLINED
-from dessim.engines.loop import run_chunk
-from dessim.engines.translate.integers import Value
-from dessim.engines.translate.module import Module
-from dessim.engines.translate.source import KernelFunction
-from dessim.kernel import layout as lay
-from dessim.kernel.steps import advance_at
+from llvmlite import ir
 
+from dessim.engines.inlined import INLINED
+from dessim.engines.translate.integers import WORD, Value
+from dessim.engines.translate.module import Module
+from dessim.kernel import layout as lay
+
+REGIONS = ("header", "counter", "rest")
 WORLD = "w"
 """The name of the parameter that is the World, in all of the kernel."""
 
@@ -55,14 +54,12 @@ class Special(Module):
     ----------
     known : dict
         Place -> number.
-    counters : tuple of int
-        Program counters for which ``advance_at`` is written; others find a function.
     """
 
-    def __init__(self, known: dict[int, int], counters: Iterable[int]) -> None:
+    def __init__(self, known: dict[int, int]) -> None:
         super().__init__("special", inlined=INLINED, constants={"LOGGING": 0})
         self.known = known
-        self.counters = tuple(counters)
+        self.regions = self._regions()
 
     def known_word(self, pointer: Any, index: Value) -> int | None:
         """Return the number that a word of the World always is, or None."""
@@ -70,21 +67,27 @@ class Special(Module):
             return self.known.get(index)
         return None
 
-    def cases(self, source: KernelFunction) -> tuple[str, tuple[int, ...]]:
-        """Return the program counters for ``advance_at``."""
-        return ("pc", self.counters) if source.function is advance_at else ("", ())
+    def mark(self, access: Any, pointer: Any, index: Value, node: ast.expr) -> None:
+        """Tell LLVM in which of the regions that never overlap a word lies."""
+        if getattr(pointer, "name", "") == WORLD:
+            access.set_metadata("tbaa", self.regions[self._region(index, node)])
+
+    def _region(self, index: Value, node: ast.expr) -> str:
+        """Return the region of a word: the header with the list of the woken, T_PC, or the rest."""
+        if isinstance(index, int):
+            return "header" if index < lay.H_WORDS or index == self.known[lay.H_WOKEN] else "rest"
+        last = node.right if isinstance(node, ast.BinOp) else node
+        return "counter" if isinstance(last, ast.Name) and last.id == "T_PC" else "rest"
+
+    def _regions(self) -> dict[str, Any]:
+        """Return LLVM's names of the regions: accesses of two of them never meet."""
+        root = self.ir.add_metadata(["World"])
+        kinds = {name: self.ir.add_metadata([name, root]) for name in REGIONS}
+        zero = ir.Constant(WORD, 0)
+        return {name: self.ir.add_metadata([kind, kind, zero]) for name, kind in kinds.items()}
 
 
 def counters_of(w: Any) -> tuple[int, ...]:
     """Return the program counters of a World's programs."""
     first, last = program_of(w)
     return tuple(range((last - first) // lay.I_WORDS))
-
-
-def translate_special(w: Any, function: Callable[..., Any] = run_chunk) -> str:
-    """Return the event loop for a World's program and machine, in LLVM's language."""
-    assert isinstance(function, types.FunctionType)
-    module = Special(constant_words(w), counters_of(w))
-    module.entry(function)
-    module.write_all()
-    return str(module.ir)

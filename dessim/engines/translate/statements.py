@@ -86,7 +86,7 @@ class Statements(Expressions):
             return True
         assert isinstance(target, ast.Subscript)
         index = self.value(target.slice)
-        old = self.load(target.value, index)
+        old = self.load(target, index)
         self.store(target, index, self.numbers.binary(node.op, old, self.value(node.value)))
         return True
 

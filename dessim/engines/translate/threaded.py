@@ -1,0 +1,207 @@
+"""An event loop without a centre: each step goes on to the next one by itself.
+
+In ``run_chunk`` all steps come back to one place, from which one jump leads to all: a processor
+guesses badly where to, and what was known about the step that is over is lost. Here each program
+counter of a program has a function of its own, which carries out the step, finds the next event
+and jumps to the function of its program counter. A private step that follows is jumped to at once.
+Nothing is kept on a stack, since each of these calls is the last thing that its caller does.
+
+What a function does between these jumps is put together from the functions that ``run_chunk``
+calls.
+"""
+
+import types
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+
+from dessim.engines import loop
+from dessim.engines.translate.expressions import CallFrame
+from dessim.engines.translate.integers import WORD, Value
+from dessim.engines.translate.module import POINTER
+from dessim.engines.translate.source import read
+from dessim.engines.translate.special import Special, constant_words, counters_of
+from dessim.engines.translate.statements import Statements
+from dessim.kernel import layout as lay
+from dessim.kernel.steps import advance_at
+
+SIGNATURE = ir.FunctionType(WORD, [POINTER, POINTER, WORD, WORD, WORD, WORD])
+"""World, tree, key of the event, budget, steps since the last look at the tree, key in hand."""
+SELDOM = 2000
+"""How much more often a way is not taken."""
+CONVENTION = "preserve_nonecc"
+"""No register belongs to the caller: none is saved on the way from step to step."""
+
+
+def word(number: int) -> ir.Constant:
+    """Return a word."""
+    return ir.Constant(WORD, number)
+
+
+class Threaded(Special):
+    """The loop of one program, a function for each of its program counters.
+
+    Parameters
+    ----------
+    w : int64 array
+        A World with the program and the machine.
+    """
+
+    def __init__(self, w: Any) -> None:
+        super().__init__(constant_words(w))
+        self.counters = counters_of(w)
+        self.bits = loop.task_bits(int(w[lay.H_TASKS]))
+        self.leaves = 1 << self.bits
+        self.program = int(w[lay.H_PROG])
+        self.steps = {pc: self.step_function(pc) for pc in self.counters}
+        kind = ir.ArrayType(POINTER, len(self.counters))
+        self.table = ir.GlobalVariable(self.ir, kind, "steps")
+        self.table.global_constant, self.table.linkage = True, "internal"
+        self.table.initializer = ir.Constant(kind, [self.steps[pc] for pc in self.counters])
+
+    def step_function(self, pc: int) -> Any:
+        """Return the function of a program counter; its body is written later."""
+        function = ir.Function(self.ir, SIGNATURE, f"step{pc}")
+        function.linkage, function.calling_convention = "internal", CONVENTION
+        function.attributes.add("nounwind")
+        for argument, name in zip(
+            function.args, ("w", "tree", "key", "budget", "fused", "hand"), strict=True
+        ):
+            argument.name = name
+        for pointer in function.args[:2]:
+            pointer.add_attribute("noalias")
+        return function
+
+    def instruction(self, pc: int, part: int) -> int:
+        """Return a word of an instruction."""
+        return self.known[self.program + pc * lay.I_WORDS + part]
+
+    def private_behind(self, pc: int) -> list[int]:
+        """Return the private steps that a step names as those that may follow it."""
+        behind = {self.instruction(pc, lay.I_NEXT), self.instruction(pc, lay.I_TARGET)}
+        return sorted(
+            other for other in behind & set(self.counters) if self.instruction(other, lay.I_PRIVATE)
+        )
+
+    def write_threads(self) -> None:
+        """Write all steps and the entry."""
+        for pc in self.counters:
+            _Step(self, self.steps[pc]).write(pc)
+        self.write_entry()
+        self.write_all()
+
+    def write_entry(self) -> None:
+        """Write ``run_chunk`` as it is called from outside: it begins with the first event."""
+        kinds = [POINTER, POINTER, WORD, WORD, WORD, POINTER]
+        name = loop.run_chunk.__name__
+        function = ir.Function(self.ir, ir.FunctionType(WORD, kinds), name)
+        writer = _Step(self, function)
+        w, tree, _, _, budget, _ = function.args
+        root = writer.builder.gep(tree, [word(1)], source_etype=WORD)
+        key = writer.builder.load(root, typ=WORD)
+        writer.go_to_next(w, tree, key, budget, tail="")
+
+
+class _Step(Statements):
+    """Writes the function of one program counter."""
+
+    module: Threaded
+
+    def __init__(self, module: Threaded, function: Any) -> None:
+        super().__init__(module, function)
+        self.frame = CallFrame(read(loop.run_chunk), {})
+
+    def inline(self, function: Callable[..., Any], *values: Value) -> Value:
+        """Put a function of the loop in place."""
+        assert isinstance(function, types.FunctionType)
+        source = read(function)
+        return self.put_in_place(source, dict(zip(source.parameters, values, strict=True)))
+
+    def leave_if(self, test: Any, result: Value) -> None:
+        """Return from the loop if a test holds; go on behind it otherwise."""
+        leaving, staying = self.block("leave"), self.block("stay")
+        self.builder.cbranch(test, leaving, staying).set_weights([1, SELDOM])
+        self.builder.position_at_end(leaving)
+        self.builder.ret(self.numbers.word(result))
+        self.builder.position_at_end(staying)
+
+    def write(self, pc: int) -> None:
+        """Write the step, and the ways on from it."""
+        w, tree, key, budget, fused, hand = self.builder.function.args
+        bits, leaves = self.module.bits, self.module.leaves
+        b = self.builder
+        task = b.and_(key, word((1 << bits) - 1))
+        at = self.inline(advance_at, w, task, pc, b.ashr(key, word(bits)))
+        at = self.numbers.word(at)
+        hand = self.inline(loop.keys_of_woken, w, tree, leaves, bits, hand)
+        hand = self.numbers.word(hand)
+        late = b.icmp_signed(">=", at, word(loop.NEVER >> bits))
+        self.leave_if(b.or_(late, b.icmp_signed("<", hand, word(0))), loop.TOO_LATE)
+        mine = b.or_(b.shl(at, word(bits)), task)
+        fused = b.add(fused, word(1))
+        self.fuse(pc, task, at, (w, tree, mine, budget, fused, hand))
+        self.leave_if(b.icmp_signed("==", at, word(lay.HALTED)), loop.STOPPED)
+        mine = b.select(b.icmp_signed("<", at, word(0)), word(loop.NEVER), mine)
+        following = self.inline(loop.next_key, tree, leaves, bits, task, mine, hand)
+        left = b.sub(budget, word(1))
+        self.stop_at_the_end(tree, following, left)
+        self.go_to_next(w, tree, following, left)
+
+    def fuse(self, pc: int, task: Any, at: Any, passed: tuple[Any, ...]) -> None:
+        """Go on with a private step of the same task at once, if one follows."""
+        private = self.module.private_behind(pc)
+        if not private:
+            return
+        b = self.builder
+        seen, follows = self.block("seen"), self.block("follows")
+        few = b.icmp_signed("<", passed[4], word(loop.FUSE_AT_MOST))
+        b.cbranch(b.and_(few, b.icmp_signed(">=", at, word(0))), follows, seen)
+        b.position_at_end(follows)
+        choice = b.switch(self.counter_of(passed[0], task), seen)
+        for other in private:
+            block = self.block(f"fused{other}")
+            choice.add_case(word(other), block)
+            b.position_at_end(block)
+            self.jump(self.module.steps[other], passed)
+        b.position_at_end(seen)
+
+    def stop_at_the_end(self, tree: Any, key: Any, left: Any) -> None:
+        """Leave the loop when the budget is used up."""
+        b = self.builder
+        ending, going = self.block("ending"), self.block("going")
+        b.cbranch(b.icmp_signed("==", left, word(0)), ending, going).set_weights([1, SELDOM])
+        b.position_at_end(ending)
+        tree_of = {"tree": tree, "leaves": self.module.leaves, "bits": self.module.bits}
+        self.call(read(loop.lay_down), {**tree_of, "key": key})
+        b.ret(word(0))
+        b.position_at_end(going)
+
+    def go_to_next(self, w: Any, tree: Any, key: Any, left: Any, tail: str = "musttail") -> None:
+        """Jump to the function of the next event, or leave the loop if there is none."""
+        b = self.builder
+        self.leave_if(b.icmp_signed("==", key, word(loop.NEVER)), left)
+        task = b.and_(key, word((1 << self.module.bits) - 1))
+        place = b.gep(
+            self.module.table,
+            [word(0), self.counter_of(w, task)],
+            source_etype=self.module.table.value_type,
+        )
+        step = b.load(place, typ=SIGNATURE.as_pointer())
+        self.jump(step, (w, tree, key, left, word(0), word(loop.NEVER)), tail)
+
+    def counter_of(self, w: Any, task: Any) -> Any:
+        """Return the program counter of a task."""
+        return self.numbers.word(self.inline(loop.counter_of, w, task))
+
+    def jump(self, step: Any, passed: tuple[Any, ...], tail: str = "musttail") -> None:
+        """Call a step as the last thing that is done here."""
+        result = self.builder.call(step, passed, cconv=CONVENTION, tail=tail or None)
+        self.builder.ret(result)
+
+
+def translate_threaded(w: Any) -> str:
+    """Return the event loop for a World's program and machine, in LLVM's language."""
+    module = Threaded(w)
+    module.write_threads()
+    return str(module.ir)

@@ -3,95 +3,118 @@
 from itertools import permutations
 from typing import Any
 
-from tiny import STOP
-
 from dessim.engines.explorer.buffers import buffers_are_empty
 from dessim.engines.explorer.explore import Exploration, explore
 from dessim.engines.explorer.moves import carry_out
 from dessim.engines.explorer.orders import Rules
+from dessim.engines.explorer.protocol_world import protocol_world
 from dessim.engines.explorer.story import Walk
 from dessim.engines.explorer.watch import all_ended
-from dessim.engines.explorer.world import Small, small_world
+from dessim.engines.explorer.world import Small
 from dessim.kernel import layout as lay
-from dessim.kernel.addressing import page_at
-from dessim.kernel.alphabet import (
-    Step,
-    exchange_data,
-    fence,
-    load_data,
+from dessim.kernel.expressions import local_at
+from dessim.kernel.protocol import (
+    OLD,
+    Protocol,
+    actor,
+    atomic,
+    compiled,
+    load,
+    load_acquire,
+    local,
     lock,
-    store_data,
+    mutex,
+    smp_mb,
+    smp_rmb,
+    smp_wmb,
+    spinlock,
+    store,
+    store_release,
     unlock,
-    when_loaded,
+    variable,
+    when,
 )
-from dessim.kernel.assembler import assemble
-from dessim.kernel.setup import ActorSetup, Setup
-from dessim.model import load_machine
-from dessim.model.workload import PAGE_BYTES, Workload
+from dessim.kernel.protocol_compiler import Node
 
 NUMBERS = "xyz"
-LOCKS = {"s": "tree_lock", "t": "page_table_lock", "m": "i_mmap_mutex"}  # spin, spin, sleep
+REGISTERS = [local(f"r{number}", most=3) for number in range(4)]
+FENCES = {"mb": smp_mb, "rmb": smp_rmb, "wmb": smp_wmb}
 
 
-def one(word: str) -> Step:
-    """Return the step that a word says.
+class Words:
+    """The variables and locks of one test."""
 
-    ``r0=x``, ``r0=acquire x``, ``r0=dependent x``; ``x=1``, ``x=release 1``; ``mb``, ``rmb``,
-    ``wmb``; ``lock s``, ``unlock s``; ``r0=x:=1 full`` (xchg), ``r0=x:0=1 full`` (cmpxchg).
-    """
-    if word in ("mb", "rmb", "wmb"):
-        return fence(word)
-    if word.startswith(("lock ", "unlock ")):
-        verb, name = word.split()
-        return (lock if verb == "lock" else unlock)(LOCKS[name])
-    left, _, right = word.partition("=")
-    if not left.startswith("r"):
-        *order, number = right.split()
-        return store_data(NUMBERS.index(left), int(number), *order)
-    register = int(left[1:])
-    if ":" not in right:
-        *order, name = right.split()
-        return load_data(NUMBERS.index(name), register, *order)
-    name, _, rest = right.partition(":")
-    compared, _, rest = rest.rpartition("=")
-    number, order_of_it = rest.split()
-    expected = {"expected": int(compared)} if compared else {}
-    return exchange_data(NUMBERS.index(name), register, int(number), order_of_it, **expected)
+    def __init__(self, start: dict[str, int]) -> None:
+        self.numbers = {name: variable(name, start.get(name, 0), most=3) for name in NUMBERS}
+        self.locks = {"s": spinlock("s"), "t": spinlock("t"), "m": mutex("m")}
 
+    def one(self, word: str) -> Node:
+        """Return the statement that a word says.
 
-def steps_of(text: str) -> tuple[Step, ...]:
-    """Return the steps of a task: words behind ``;``; ``if r0==1 {…}`` is a control dependency."""
-    if "{" in text:
-        before, _, rest = text.partition("if ")
-        condition, _, rest = rest.partition(" {")
-        inside, _, after = rest.partition("}")
-        register, number = condition.split("==")
-        branch = when_loaded(int(register[1:]), int(number), *steps_of(inside))
-        return (*steps_of(before), branch, *steps_of(after))
-    return tuple(one(word.strip()) for word in text.split(";") if word.strip())
+        ``r0=x``, ``r0=acquire x``, ``r0=dependent x``; ``x=1``, ``x=release 1``; ``mb``, ``rmb``,
+        ``wmb``; ``lock s``, ``unlock s``; ``r0=x:=1 full`` (xchg), ``r0=x:0=1 full`` (cmpxchg).
+        """
+        if word in FENCES:
+            return FENCES[word]()
+        if word.startswith(("lock ", "unlock ")):
+            verb, name = word.split()
+            return (lock if verb == "lock" else unlock)(self.locks[name])
+        left, _, right = word.partition("=")
+        if not left.startswith("r"):
+            *order, number = right.split()
+            return (store_release if order else store)(self.numbers[left], int(number))
+        register = REGISTERS[int(left[1:])]
+        if ":" not in right:
+            *order, name = right.split()
+            number = self.numbers[name]
+            if order == ["dependent"]:
+                return Node(lambda c: c.load(register, number, "dependent"))
+            return (load_acquire if order else load)(register, number)
+        name, _, rest = right.partition(":")
+        compared, _, rest = rest.rpartition("=")
+        value, order_of_it = rest.split()
+        order_of_it = "relaxed" if order_of_it == "void" else order_of_it
+        only_if = int(compared) == OLD if compared else None
+        what = self.numbers[name]
+        return atomic(what, int(value), register, order=order_of_it, only_if=only_if)
+
+    def steps_of(self, text: str) -> tuple[Node, ...]:
+        """Return the steps of a task: words behind ``;``; ``if r0==1 {…}`` is a branch."""
+        if "{" in text:
+            before, _, rest = text.partition("if ")
+            condition, _, rest = rest.partition(" {")
+            inside, _, after = rest.partition("}")
+            register, number = condition.split("==")
+            holds = REGISTERS[int(register[1:])] == int(number)
+            branch = when(holds, *self.steps_of(inside))
+            return (*self.steps_of(before), branch, *self.steps_of(after))
+        return tuple(self.one(word.strip()) for word in text.split(";") if word.strip())
 
 
 def world(*tasks: str, start: dict[str, int] | None = None, **rules: Any) -> Small:
     """Return a World in which tasks run what their texts say."""
-    programs = [assemble((*steps_of(text), STOP)) for text in tasks]
-    pages = len(NUMBERS)
-    workload = Workload(
-        name="litmus", access="sequential", file_size_bytes=pages * PAGE_BYTES, mapping="shared"
-    )
-    actors = tuple(ActorSetup(program, 1, pages) for program in programs[1:])
-    machine = load_machine("ivybridge-ex-4s")
-    setup = Setup(machine, workload, programs[0], 1, 3, None, 1, 0, actors)
-    return small_world(
-        setup, Rules(**rules), numbers=tuple((start or {}).get(n, 0) for n in NUMBERS)
-    )
+    words = Words(start or {})
+    actors = [actor(f"P{number}", *words.steps_of(text)) for number, text in enumerate(tasks)]
+    mentioned = {f"{name} is kept": words.numbers[name] == 4 for name in NUMBERS}
+    for number, one in enumerate(actors):
+        used = [r for r in REGISTERS if f"{r}=" in tasks[number].replace(" ", "")]
+        mentioned |= {f"{number}:{r} is kept": one[r] == 4 for r in used}
+    return protocol_world(compiled(Protocol(actors, never=mentioned)), Rules(**rules))
 
 
 def ending_of(w: Any, small: Small) -> tuple[int, ...]:
     """Return the registers of each task (``2 bits`` each), then the numbers."""
     tasks = range(w[lay.H_TASKS])
-    registers = [w[w[lay.H_TASK] + task * lay.T_WORDS + lay.T_NOTED] for task in tasks]
-    numbers = [w[page_at(w, page) + lay.P_DATA] for page in range(small.setup.pages)]
-    return (*registers, *numbers)
+    registers = []
+    for task in tasks:
+        packed = 0
+        for name, (number, _) in small.locals[task].items():
+            if name.startswith("r"):
+                packed |= w[local_at(w, task, number)] << 2 * int(name[1:])
+        registers.append(packed)
+    q = w[lay.H_PROTOCOL]
+    found = {name: w[w[q + lay.Q_VARIABLE] + at] for name, at in small.variables.items()}
+    return (*registers, *(found[name] for name in NUMBERS))
 
 
 def outcomes(small: Small) -> tuple[set[tuple[int, ...]], Exploration]:

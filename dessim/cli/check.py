@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from dessim.cli import protocols
 from dessim.cli.complete import schemes
 from dessim.cli.exit_codes import FAILED, OK
 
@@ -29,8 +30,8 @@ def _bugs_first(names: list[str]) -> list[str]:
     "--set",
     "settings",
     multiple=True,
-    metavar="scheme.KEY=VALUE|actor.KEY=VALUE",
-    help="Set any option of the scheme or of the actor. Repeatable.",
+    metavar="[scheme.|actor.]KEY=VALUE",
+    help="Set an option of the scheme, of the actor, or of the protocol. Repeatable.",
 )
 @click.option("--unmap-retry", help="none, before_bug, always_bug, until_unmapped.")
 @click.option("--walk", help="if_mapped, every_table.")
@@ -41,16 +42,16 @@ def _bugs_first(names: list[str]) -> list[str]:
 @click.option("--reference/--no-reference", default=None, help="References in the gang lookup.")
 @click.option("--mapping-recheck/--no-mapping-recheck", default=None, help="Is it still ours?")
 @click.option("--recheck-order", help="flags_first, mapping_first.")
-@click.option("--threads", type=int, help="Faulting threads, 1 to 3.")
+@click.option("--threads", type=int, help="Faulting threads, 1 to 3; or a protocol's.")
 @click.option("--tables", type=click.Choice(["shared", "own"]), help="Page tables.")
 @click.option("--attempts", type=click.Choice(["1", "2", "repeat"]), help="Faults of a thread.")
 @click.option("--page", type=click.Choice(["target", "neighbour"]), help="What the pages are.")
 @click.option("--pages", type=int, help="Pages in common, 1 or 2.")
 @click.option(
     "--memory",
-    type=click.Choice(["sc", "tso", "lkmm", "weak"]),
+    type=click.Choice(["sc", "tso", "pso", "lkmm", "weak"]),
     callback=lambda *given: "lkmm" if given[2] == "weak" else given[2],
-    help="Memory model: sequential consistency, x86, Linux' own (once called weak).",
+    help="Memory model: sequential consistency, x86, stores that pass each other, Linux' own.",
 )
 @click.option("--increment", type=click.Choice(["locked", "plain"]), help="How mapcount is raised.")
 @click.option("--lock-page", type=click.Choice(["full", "acquire"]), help="Barrier of lock_page.")
@@ -70,10 +71,16 @@ def _bugs_first(names: list[str]) -> list[str]:
 def check(ctx: click.Context, /, scheme: str | None, **given: Any) -> None:
     """Explore every order of steps of SCHEME in a small scope; without SCHEME, the core table.
 
-    Exit code 1 if something happens that the scheme promises never to happen.
+    SCHEME may be a protocol, too: a file in ./protocols, or one that is shipped; or FILE.litmus, a
+    litmus test. Exit code 1 if something happens that the scheme promises never to happen, or the
+    protocol forbids, or if a litmus test's claim is wrong.
     """
     from dessim.study import check as study
 
+    if scheme is not None and scheme.endswith(".litmus"):
+        ctx.exit(protocols.run_litmus(scheme, given))
+    if scheme is not None and protocols.is_protocol(scheme):
+        ctx.exit(protocols.run(scheme, given))
     scope = _scope(scheme, given)
     properties = _properties(given["properties"], bool(scheme))
     if given["schedule"] is not None:

@@ -39,6 +39,9 @@ def lock_at(w: World, t: int, which: int) -> int:
     if which == LOCK_VMA:
         return w[w[t + T_MAPPING] + M_VMA_LOCK]
     if which >= LOCK_ZONE:
+        if which >= LOCK_SLEEPING:
+            number = which - LOCK_SLEEPING
+            return w[w[H_PROTOCOL] + Q_LOCK] + number * w[H_LINE_WORDS]
         node = w[H_ZONE] + w[t + T_SOCKET] * w[H_ZONE_WORDS]
         return node + (which - LOCK_ZONE) * w[H_LINE_WORDS]
     if which >= LOCK_I_MMAP:

@@ -12,7 +12,6 @@ from dessim.errors import UserError
 from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
 from dessim.kernel.flags import FLAGS, flag_mask
-from dessim.kernel.operands import ANY, Data
 from dessim.kernel.operands import LOCKS as LOCKS
 from dessim.kernel.operands import WORDS as WORDS
 from dessim.kernel.operation import CONDITION
@@ -28,7 +27,7 @@ class ProgramError(UserError):
 class Step:
     """One word of a program: an operation, its operands, and the steps it governs.
 
-    Without a cost or a category it has those of its operation.
+    Without a cost, a category or a text it has those of its operation.
     """
 
     op: str
@@ -39,6 +38,7 @@ class Step:
     label: str = ""
     body: tuple["Step", ...] = ()
     otherwise: tuple["Step", ...] = ()
+    text: str = ""
 
 
 OTHER_CONDITIONS = {
@@ -257,10 +257,6 @@ def note(what: bool) -> Step:
 
 
 FENCES = {"mb": lay.IS_MB, "rmb": lay.IS_RMB, "wmb": lay.IS_WMB}
-LOADS = {"once": lay.IS_LOAD, "acquire": lay.IS_LOAD_ACQUIRE, "dependent": lay.IS_LOAD_DEPENDENT}
-STORES = {"once": lay.IS_STORE, "release": lay.IS_STORE_RELEASE}
-ATOMICS = {"full": lay.IS_RMW_FULL, "void": lay.IS_RMW_VOID, "relaxed": lay.IS_RMW_VOID}
-ATOMICS |= {"acquire": lay.IS_RMW_ACQUIRE, "release": lay.IS_RMW_RELEASE}
 
 
 def fence(kind: str = "mb") -> Step:
@@ -269,31 +265,6 @@ def fence(kind: str = "mb") -> Step:
     A locked RMW before it is a full barrier already, and on x86 the others order nothing more.
     """
     return Step("fence", FENCES[known(kind, FENCES, "fence")])
-
-
-def load_data(page: int, register: int, order: str = "once") -> Step:
-    """Load the number of a page into a register, for litmus tests."""
-    how = Data(LOADS[known(order, LOADS, "order of a load")], register)
-    return Step("load_data", page, how.operand)
-
-
-def store_data(page: int, number: int, order: str = "once") -> Step:
-    """Store a number to a page, for litmus tests."""
-    how = Data(STORES[known(order, STORES, "order of a store")], value=number)
-    return Step("store_data", page, how.operand)
-
-
-def exchange_data(
-    page: int, register: int, number: int, order: str = "full", expected: int = ANY
-) -> Step:
-    """Load the number of a page and, if it is as expected, replace it, for litmus tests."""
-    how = Data(ATOMICS[known(order, ATOMICS, "order of an atomic")], register, number, expected)
-    return Step("exchange_data", page, how.operand)
-
-
-def when_loaded(register: int, number: int, *then: Step, otherwise: tuple[Step, ...] = ()) -> Step:
-    """Do some steps if a register holds a number, for litmus tests: a control dependency."""
-    return Step("when_loaded", register, number, body=then, otherwise=otherwise)
 
 
 def count(counter: str) -> Step:

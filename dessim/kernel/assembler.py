@@ -186,6 +186,8 @@ def instruction(step: Step) -> list[int]:
 
 def describe(step: Step) -> str:
     """Return a readable form of one instruction."""
+    if step.text:
+        return step.text
     if step.op not in NUMBERS:
         return step.op.replace("_", " ")
     row = row_of(step.op)

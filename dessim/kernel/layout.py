@@ -23,6 +23,7 @@ from dessim.kernel.frame_names import *
 from dessim.kernel.latency_names import *
 from dessim.kernel.order_names import *
 from dessim.kernel.paging_names import *
+from dessim.kernel.protocol_names import *
 from dessim.kernel.record import Record
 
 World = MutableSequence[int]
@@ -174,6 +175,7 @@ H_NODE_COPY = _header.word()  # ps of node bandwidth that copying a page takes
 H_TRACE = _header.word()  # base of a trace's accesses (page, ps of think time or arrival), or 0
 H_OPEN = _header.word()  # 1: accesses arrive at times of their own
 H_PAGING = _header.word()  # base of the record of a file larger than memory (G_*), or 0
+H_PROTOCOL = _header.word()  # base of a protocol, for the explorer (Q_*); 0 elsewhere
 H_WORDS = _header.end(multiple=8)
 
 # Words of the header that steps change. The others stay as setting up left them, and so do the
@@ -272,7 +274,6 @@ P_FLAGS = _page.word()
 P_MAPCOUNT = _page.word()  # number of mappings: the kernel's _mapcount + 1
 P_REFCOUNT = _page.word()
 P_NEXT = _page.word()  # next page + 1 in the device's queue
-P_DATA = P_NEXT  # or, where there is no device: a small number, for litmus tests
 
 _lock = Record(_OBJECT)
 K_HOLD = _lock.word()  # 0 free, -1 held exclusively, n > 0 readers
@@ -360,7 +361,6 @@ I_WORDS = _instruction.end(multiple=8)
 PRIVATE_NEVER, PRIVATE_ALWAYS, PRIVATE_OWN_TABLES = 0, 1, 2
 PRIVATE_BEHIND_STORES = 3  # in the explorer: nobody sees it, and it waits for the task's stores
 
-# What a step does with locks.
 NO_LOCKING, TAKES_LOCK, DROPS_LOCK, TAKES_PAGE, DROPS_PAGE = 0, 1, 2, 3, 4
 MAY_LOCK_PAGE = 5  # it changes the page's flags
 LOCKS_PAGE_FOR_DEVICE, LOCKS_NEXT_FOR_DEVICE, LOCKED_BY_DEVICE = 6, 7, 8

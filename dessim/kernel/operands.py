@@ -52,39 +52,34 @@ LOCKS = {
 }
 """All locks by the names that programs use."""
 
-REGISTERS, VALUES = 4, 4  # of litmus tests: loaded values are 0 to 3
-ANY = 4  # an exchange that does not compare
 
-
-class Data(NamedTuple):
-    """The second operand of an access to a page's number, for litmus tests.
+class WordOperand(NamedTuple):
+    """The second operand of an access to a variable of a protocol.
 
     Attributes
     ----------
     kind : int
         How it is ordered, ``IS_*``.
-    register : int
-        Where what is loaded is kept.
-    value : int
-        What is stored.
-    expected : int
-        What an exchange must find; ``ANY``: whatever it is.
+    local : int
+        Where what is found is kept, or ``NO_LOCAL``.
+    value, condition : int
+        Expressions: what is stored, and what must hold of what is found; 0: nothing.
     """
 
     kind: int
-    register: int = 0
+    local: int = lay.NO_LOCAL
     value: int = 0
-    expected: int = ANY
+    condition: int = 0
 
     @property
     def operand(self) -> int:
-        """All of it in one number, six bits each."""
-        return self.kind | self.register << 6 | self.value << 12 | self.expected << 18
+        """All of it in one number: 6, 6, 16 and 16 bits."""
+        return self.kind | self.local << 6 | self.value << 12 | self.condition << 28
 
 
-def data_of(operand: int) -> Data:
-    """Return what an operand says about an access to a page's number."""
-    return Data(*((operand >> place) & 63 for place in (0, 6, 12, 18)))
+def word_operand(operand: int) -> WordOperand:
+    """Return what an operand says about an access to a variable."""
+    return WordOperand(operand & 63, (operand >> 6) & 63, (operand >> 12) & 0xFFFF, operand >> 28)
 
 
 WORDS = {"page.mapcount": lay.P_MAPCOUNT, "page.refcount": lay.P_REFCOUNT}
@@ -95,7 +90,15 @@ NAMES_OF_LOCKS = {(lock.which, lock.shared): name for name, lock in LOCKS.items(
 
 def lock_of(which: int, shared: int) -> Lock:
     """Return the lock that two operands name."""
+    if lay.LOCK_SLEEPING <= which < lay.LOCK_SPINNING + lay.LOCKS_OF_A_KIND:
+        return _of_a_protocol(which, shared)
     return LOCKS[name_of_lock(which, shared)]
+
+
+def _of_a_protocol(which: int, shared: int) -> Lock:
+    """Return a lock of a protocol, whose steps have words of their own."""
+    spins = which >= lay.LOCK_SPINNING
+    return Lock(which, shared, "lock", "lock", "unlock", spins)
 
 
 def name_of_lock(which: int, shared: int) -> str:
@@ -106,6 +109,8 @@ def name_of_lock(which: int, shared: int) -> str:
     LookupError
         If there is none.
     """
+    if lay.LOCK_SLEEPING <= which < lay.LOCK_SPINNING + lay.LOCKS_OF_A_KIND:
+        return f"lock {which - lay.LOCK_SLEEPING}"
     if (which, shared) not in NAMES_OF_LOCKS:
         raise LookupError(f"no lock has the operands {which}, {shared}")
     return NAMES_OF_LOCKS[which, shared]

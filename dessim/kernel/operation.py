@@ -26,10 +26,14 @@ TASK, FOLIO, RANGE, ACTOR = "task", "folio", "range", "actor"
 ASK, FRAME, CHARGE, REGION = "ask", "frame", "charge", "region"
 PRESSURE, READAHEAD, COMMAND, RECLAIM = "pressure", "readahead", "command", "reclaim"
 REPLAY = "replay"
+VARIABLE, WAITING, SECTION, TRANSLATION = "variable", "waiting", "section", "translation"
+OF_PROTOCOLS = (VARIABLE, WAITING, SECTION, TRANSLATION)
+"""Groups that only the explorer can use."""
 GROUPS = (
     *(PAGE, CONDITION, LOCK, NOTHING, TASK, CACHE, FOLIO, RANGE, ACTOR),
     *(ASK, FRAME, CHARGE, REGION),
     *(PRESSURE, READAHEAD, COMMAND, RECLAIM, REPLAY),
+    *OF_PROTOCOLS,
 )
 
 # --- what an operation changes, for the invariants: one bit each --------------------------------
@@ -115,6 +119,8 @@ class Operation:
         On what a task that does not go on behind it is blamed: ``WAITS_FOR_*``.
     remembers : int
         The word of the task in which it leaves something for later steps.
+    finds : bool
+        Whether it leaves what it found in a local of a protocol.
     listing : function or None
         How a listing of the program shows it, given operands and cost.
     """
@@ -147,6 +153,7 @@ class Operation:
     locking: int = lay.NO_LOCKING
     waits_for: int = lay.WAITS_NEVER
     remembers: int = 0
+    finds: bool = False
     listing: Callable[[int, int, str], str] | None = None
 
     @property

@@ -55,6 +55,8 @@ CLASSES = {
     lay.IS_WMB: lay.CLASS_LOAD,
     lay.IS_UNLOCK_SPIN: lay.CLASS_DELAYED,
     lay.IS_UNSEEN: lay.CLASS_LOAD,
+    lay.IS_RCU_LOCK: lay.CLASS_LOAD,
+    lay.IS_RCU_UNLOCK: lay.CLASS_LOAD,
 }
 """Kinds that are no full barriers on x86. A spinlock there is dropped by a store that releases."""
 

@@ -144,23 +144,6 @@ def remove(w: World, t: int) -> None:
     count(w, N_PAGES_REMOVED, 1)
 
 
-def stores_number(op: int, how: int, found: int) -> int:
-    """Return whether an access to a page's number stores: an exchange may find what it must not."""
-    expected = (how >> 18) & 63
-    return op == OP_STORE_DATA or (op == OP_EXCHANGE_DATA and (expected >= 4 or found == expected))
-
-
-def exchange_data(w: World, t: int, page: int, how: int, op: int) -> None:
-    """Load a page's number into a register, store it, or exchange it (``operands.Data``)."""
-    place = page_at(w, page) + P_DATA
-    found = w[place]
-    if op != OP_STORE_DATA:
-        register = 2 * ((how >> 6) & 63)
-        w[t + T_NOTED] = (w[t + T_NOTED] & ~(3 << register)) | found << register
-    if stores_number(op, how, found):
-        w[place] = (how >> 12) & 63
-
-
 def page_step(w: World, task: int, i: int, pc: int, done: int) -> int:
     """Carry out a step that acts on the cursor's page or its pte."""
     t = w[H_TASK] + task * T_WORDS
@@ -223,8 +206,6 @@ def cache_step(w: World, task: int, i: int, done: int) -> int:
         w[t + T_FOLIO_REFS] = 0
     elif op == OP_REMOVE:
         remove(w, t)
-    elif op == OP_LOAD_DATA or op == OP_STORE_DATA or op == OP_EXCHANGE_DATA:
-        exchange_data(w, t, w[i + I_A], w[i + I_B], op)
     else:
         return MEANINGLESS
     return GO_ON

@@ -11,6 +11,7 @@ the end for every word that lives on the line; ``docs/design.md`` says why it is
 
 from collections.abc import Callable
 
+from dessim.kernel import operation as about
 from dessim.kernel.accesses import next_access, touch
 from dessim.kernel.accounting import account, count, end_latency, record_in_series, record_latency
 from dessim.kernel.actors import covers_table, pause, range_step, start_thread
@@ -24,27 +25,6 @@ from dessim.kernel.endings import finish, teardown_table
 from dessim.kernel.frames import charge_step, frame_branch, frame_step
 from dessim.kernel.layout import *
 from dessim.kernel.locks import lock_step
-from dessim.kernel.operation import (
-    ACTOR,
-    ASK,
-    CACHE,
-    CHARGE,
-    COMMAND,
-    CONDITION,
-    FOLIO,
-    FRAME,
-    LOCK,
-    NOTHING,
-    PAGE,
-    PRESSURE,
-    RANGE,
-    READAHEAD,
-    RECLAIM,
-    REGION,
-    REPLAY,
-    TASK,
-    check_effects,
-)
 from dessim.kernel.ops import *
 from dessim.kernel.pages import (
     BLOCKED,
@@ -57,6 +37,7 @@ from dessim.kernel.pages import (
     io_next,
     page_step,
 )
+from dessim.kernel.protocols import section_step, translation_step, variable_step, wait_step
 from dessim.kernel.readahead import readahead_step
 from dessim.kernel.reclaim import pressure_branch, reclaim_step
 from dessim.kernel.replaying import replay_step
@@ -100,8 +81,6 @@ def branch(w: World, t: int, i: int) -> int:
         holds = w[t + T_TRIED] > w[i + I_A]
     elif op == OP_WHEN_VMA_CACHED:
         holds = w[vma_cache_at(w, t) + V_FOUND] == w[w[t + T_MAPPING] + M_INDEX] + 1
-    elif op == OP_WHEN_LOADED:
-        holds = (w[t + T_NOTED] >> (2 * w[i + I_A])) & 3 == w[i + I_B]
     elif op == OP_WHEN_WINDOW_OPEN:
         open_window(w, t, 1)
         holds = w[t + T_CURSOR] < w[t + T_STOP]
@@ -186,20 +165,9 @@ def task_step(w: World, task: int, i: int, pc: int, done: int) -> int:
 def step(w: World, task: int, pc: int, done: int) -> int:
     """Carry out the task's current step and move on to the next one.
 
-    Parameters
-    ----------
-    w : flat sequence of int
-        The World.
-    task : int
-    pc : int
-    done : int, ps
-        When the step is over: what it hands over or wakes starts then.
-
-    Returns
-    -------
-    int
-        GO_ON; BLOCKED if the task waits or sleeps until somebody wakes it; OVER if it has ended;
-        HALT after a fatal BUG_ON; MEANINGLESS if no branch knows the operation.
+    ``done``, in ps, is when the step is over: what it hands over or wakes starts then. Returns
+    GO_ON; BLOCKED if the task waits or sleeps until somebody wakes it; OVER if it has ended; HALT
+    after a fatal BUG_ON; MEANINGLESS if no branch knows the operation.
     """
     t = w[H_TASK] + task * T_WORDS
     i = w[H_PROG] + pc * I_WORDS
@@ -241,6 +209,14 @@ def step(w: World, task: int, pc: int, done: int) -> int:
         return reclaim_step(w, task, i, pc, done)
     if op <= LAST_REPLAY:
         return replay_step(w, t, i, done)
+    if op <= LAST_VARIABLE:
+        return variable_step(w, task, i)
+    if op <= LAST_WAITING:
+        return wait_step(w, task, i)
+    if op <= LAST_SECTION:
+        return section_step(w, task, i)
+    if op <= LAST_TRANSLATION:
+        return translation_step(w, task, i)
     return MEANINGLESS
 
 
@@ -251,27 +227,31 @@ def without_meaning(w: World, i: int) -> int:
 
 
 EFFECTS: dict[str, tuple[Callable[..., int], ...]] = {
-    PAGE: (page_step,),
-    CONDITION: (branch,),
-    LOCK: (lock_step,),
-    NOTHING: (),
-    TASK: (task_step,),
-    CACHE: (cache_step,),
-    FOLIO: (folio_step,),
-    RANGE: (range_step,),
-    ACTOR: (actor_step,),
-    ASK: (frame_branch,),
-    FRAME: (frame_step,),
-    CHARGE: (charge_step,),
-    REGION: (region_step,),
-    PRESSURE: (pressure_branch,),
-    READAHEAD: (readahead_step,),
-    COMMAND: (command_step,),
-    RECLAIM: (reclaim_step,),
-    REPLAY: (replay_step,),
+    about.PAGE: (page_step,),
+    about.CONDITION: (branch,),
+    about.LOCK: (lock_step,),
+    about.NOTHING: (),
+    about.TASK: (task_step,),
+    about.CACHE: (cache_step,),
+    about.FOLIO: (folio_step,),
+    about.RANGE: (range_step,),
+    about.ACTOR: (actor_step,),
+    about.ASK: (frame_branch,),
+    about.FRAME: (frame_step,),
+    about.CHARGE: (charge_step,),
+    about.REGION: (region_step,),
+    about.PRESSURE: (pressure_branch,),
+    about.READAHEAD: (readahead_step,),
+    about.COMMAND: (command_step,),
+    about.RECLAIM: (reclaim_step,),
+    about.REPLAY: (replay_step,),
+    about.VARIABLE: (variable_step,),
+    about.WAITING: (wait_step,),
+    about.SECTION: (section_step,),
+    about.TRANSLATION: (translation_step,),
 }
 """Which function carries out the operations of a group."""
-check_effects(OPERATIONS, step, EFFECTS)
+about.check_effects(OPERATIONS, step, EFFECTS)
 
 
 # --- one event ----------------------------------------------------------------------------------

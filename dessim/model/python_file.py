@@ -58,13 +58,15 @@ def tree_of(path: Path) -> ast.Module:
 
 
 def names_of(tree: ast.Module) -> set[str]:
-    """Names that a module imports from others or assigns at its top."""
+    """Names that a module imports from others, assigns or defines as functions at its top."""
     found: set[str] = set()
     for node in tree.body:
         if isinstance(node, ast.ImportFrom):
             found.update(one.asname or one.name for one in node.names)
         elif isinstance(node, ast.Assign):
             found.update(one.id for one in node.targets if isinstance(one, ast.Name))
+        elif isinstance(node, ast.FunctionDef):
+            found.add(node.name)
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             found.add(node.target.id)
     return found

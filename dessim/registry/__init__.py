@@ -1,7 +1,7 @@
-"""Schemes and actors by name: their folders are the registry.
+"""Schemes, actors and protocols by name: their folders are the registry.
 
-Those are ``dessim/schemes`` and ``dessim/actors``; ``./schemes`` and ``./actors`` of the working
-directory belong to it. ``files`` finds them
+Those are ``dessim/schemes``, ``dessim/actors`` and ``dessim/protocols``; ``./schemes``,
+``./actors`` and ``./protocols`` of the working directory belong to it. ``files`` finds them
 without running any, ``catalogue`` loads what is named, ``programs`` builds what tasks run.
 """
 
@@ -13,14 +13,17 @@ if TYPE_CHECKING:
     from dessim.registry.catalogue import (
         Actor,
         Option,
+        ProtocolFile,
         Scheme,
         UnknownScheme,
         actor_names,
         columns,
         load,
         load_actor,
+        load_protocol,
         names,
         options_of,
+        protocol_names,
         read_option,
     )
     from dessim.registry.files import SHORT_NAMES, Found, SchemeFileError, listed, own_files
@@ -37,14 +40,17 @@ __getattr__, __dir__ = exports(
         "catalogue": (
             "Actor",
             "Option",
+            "ProtocolFile",
             "Scheme",
             "UnknownScheme",
             "actor_names",
             "columns",
             "load",
             "load_actor",
+            "load_protocol",
             "names",
             "options_of",
+            "protocol_names",
             "read_option",
         ),
         "files": (
@@ -68,6 +74,7 @@ __all__ = [
     "Actor",
     "Found",
     "Option",
+    "ProtocolFile",
     "Scheme",
     "SchemeFileError",
     "UnknownScheme",
@@ -77,10 +84,12 @@ __all__ = [
     "listed",
     "load",
     "load_actor",
+    "load_protocol",
     "names",
     "options_of",
     "own_files",
     "program_of_actor",
+    "protocol_names",
     "read_option",
     "thread_program",
     "whole_life",

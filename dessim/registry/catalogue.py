@@ -1,8 +1,9 @@
-"""What schemes and actors there are, and loading one by name.
+"""What schemes, actors and protocols there are, and loading one by name.
 
 A scheme's file has ``FAULT_AROUND``, ``SLOW_PATH`` and ``PROMISES`` (which your own may lack);
-an actor's file has ``ACTOR``. Both may have ``OPTIONS`` with defaults, ``CHOICES`` with the values
-that a text may take, and ``EXCLUDED`` with options that do not go together.
+an actor's file has ``ACTOR``, a protocol's a function ``protocol``. All may have ``OPTIONS`` with
+defaults, ``CHOICES`` with the values that a text may take, and ``EXCLUDED`` with options that do
+not go together.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +15,8 @@ from typing import Any
 
 from dessim.errors import UserError
 from dessim.kernel.alphabet import Step
-from dessim.model.python_file import doc_of
+from dessim.kernel.protocol import Protocol, ProtocolError
+from dessim.model.python_file import doc_of, line_of
 from dessim.registry import files
 from dessim.registry.files import Found, SchemeFileError
 from dessim.schemes import linux
@@ -93,6 +95,52 @@ class Actor:
     choices: dict[str, tuple[str, ...]]
     excluded: tuple[dict[str, Option], ...] = ()
     file: str = ""
+
+
+@dataclass(frozen=True)
+class ProtocolFile:
+    """A protocol of the explorer: what it is, and how it is built with options.
+
+    Attributes
+    ----------
+    name, description, options, choices, excluded, file
+        As of a scheme.
+    build : callable
+        Returns the protocol, given all options by name.
+    """
+
+    name: str
+    description: str
+    build: Callable[..., Protocol]
+    options: dict[str, Option]
+    choices: dict[str, tuple[str, ...]]
+    excluded: tuple[dict[str, Option], ...] = ()
+    file: str = ""
+
+    def made(self, chosen: Mapping[str, Option]) -> Protocol:
+        """Return the protocol with some options.
+
+        Raises
+        ------
+        UnknownScheme
+            If there is no such option, or no such value of it.
+        SchemeFileError
+            If it cannot be built; the message names the line.
+        """
+        options = options_of(self, chosen)
+        try:
+            found = self.build(**options)
+            if not isinstance(found, Protocol):
+                raise ProtocolError(f"protocol() returns {found!r}, and no Protocol(...)")
+        except Exception as error:  # a person's own file: anything may happen in it
+            path = Path(self.file or self.build.__code__.co_filename)
+            kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+            told = f"{kind}{error}"
+            raise SchemeFileError(f"{path}:{line_of(error, path)}: {told}") from error
+        return found
+
+
+Named = Scheme | Actor | ProtocolFile
 
 
 class UnknownScheme(UserError):  # noqa: N818 - it says what is unknown, not that it is an error
@@ -187,6 +235,33 @@ def load_actor(name: str) -> Actor:
     )
 
 
+def protocol_names() -> list[str]:
+    """Return the names of all protocols, sorted; a file that cannot be used has none."""
+    return _names("protocol")
+
+
+def load_protocol(name: str) -> ProtocolFile:
+    """Return a protocol by name.
+
+    Raises
+    ------
+    UnknownScheme
+        If there is no such file.
+    SchemeFileError
+        If its file cannot be used.
+    """
+    found, module = _find(name, "protocol", "protocol")
+    return ProtocolFile(
+        name,
+        doc_of(module),
+        module.protocol,
+        dict(getattr(module, "OPTIONS", {})),
+        dict(getattr(module, "CHOICES", {})),
+        tuple(getattr(module, "EXCLUDED", ())),
+        str(found.path) if found.own else "",
+    )
+
+
 # --- what the parts of a file must be ------------------------------------------------------------
 
 
@@ -227,6 +302,7 @@ PARTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "CHOICES": ("a dict, of tuples of texts", _are_choices),
     "EXCLUDED": ("a tuple of dicts", _are_combinations),
     "FAULTS": ("a dict of tuples of steps, by the kind of fault", _are_faults),
+    "protocol": ("a function that returns a Protocol", callable),
     "REPAIRS": ("a tuple of dicts", _are_combinations),
     "FAULT_LOCK": (" or ".join(map(repr, FAULT_LOCKS)), lambda value: value in FAULT_LOCKS),
 }
@@ -245,7 +321,7 @@ def _check_kinds(module: ModuleType, path: Path) -> None:
 # --- options ------------------------------------------------------------------------------------
 
 
-def options_of(scheme: Scheme | Actor, chosen: Mapping[str, Option]) -> dict[str, Option]:
+def options_of(scheme: Named, chosen: Mapping[str, Option]) -> dict[str, Option]:
     """Return a scheme's options: its defaults overridden by what was chosen.
 
     Raises
@@ -284,7 +360,7 @@ def _instead(key: str, options: Iterable[str]) -> str:
     return f"(it has {has or 'none'}{hint})"
 
 
-def read_option(scheme: Scheme | Actor, key: str, text: str) -> Option:
+def read_option(scheme: Named, key: str, text: str) -> Option:
     """Return the value of an option that was written as text, by the type of its default.
 
     Raises

@@ -1,4 +1,4 @@
-"""Files of schemes and actors: those that ship with dessim, and your own in the working directory.
+"""Files of schemes, actors and protocols: shipped ones, and your own in the working directory.
 
 Finding what there is runs nothing: a file is read for its docstring and for the names that it
 defines. Only a file that somebody names is run. Whoever names a file of ``./schemes`` runs the
@@ -18,7 +18,7 @@ from dessim.errors import UserError
 from dessim.model.python_file import names_of, run_file, tree_of
 
 PACKAGE = Path(dessim.__file__).resolve().parent
-WORDS = {"schemes": "SLOW_PATH", "actors": "ACTOR"}
+WORDS = {"schemes": "SLOW_PATH", "actors": "ACTOR", "protocols": "protocol"}
 """Folders, and what a file there defines. Your own actor may lie in ``./schemes``, too."""
 SHORT_NAMES = {"invalidate": "invalidate_range"}
 """Actors that commands and results call by another name than that of their file."""
@@ -27,19 +27,19 @@ REMEDY = "mend it, or take the file out of its folder: docs/schemes.md"
 
 
 class SchemeFileError(UserError):
-    """A file of a scheme or an actor that cannot be used; the message names the line."""
+    """A file of a scheme, actor or protocol that cannot be used; the message names the line."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A file that defines a scheme or an actor, as far as reading it shows.
+    """A file that defines a scheme, an actor or a protocol, as far as reading it shows.
 
     Attributes
     ----------
     name : str
     path : Path
     words : frozenset of str
-        ``SLOW_PATH``, ``ACTOR``: which of them it defines.
+        ``SLOW_PATH``, ``ACTOR``, ``protocol``: which of them it defines.
     description : str
         Its docstring.
     problem : str
@@ -164,5 +164,6 @@ def why_not(name: str, word: str) -> str:
             continue
         if not "a" <= name[0] <= "z":
             return f"found ./{path}, but its name does not begin with a small letter"
-        return f"found ./{path}, but it defines no {word} (docs/schemes.md)"
+        page = "protocols" if folder == "protocols" else "schemes"
+        return f"found ./{path}, but it defines no {word} (docs/{page}.md)"
     return ""

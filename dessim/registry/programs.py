@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from dessim.actors import exit, munmap, remap
+from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import Step
 from dessim.kernel.assembler import Program, assemble
 from dessim.kernel.balance import UnbalancedError, find_imbalance
 from dessim.kernel.memory_words import MAX_LEVELS
+from dessim.kernel.operation import OF_PROTOCOLS
+from dessim.kernel.ops import OPERATIONS
 from dessim.kernel.paging_programs import paging_program
 from dessim.kernel.programs import actor_program, attempt_program, fault_program
 from dessim.kernel.write_programs import writing_program
@@ -177,7 +180,17 @@ _imbalance = lru_cache(maxsize=512)(find_imbalance)
 
 
 def _balanced(whose: Scheme | Actor, program: Program) -> Program:
-    """Return a program if each path through it releases what it takes."""
+    """Return a program if each path through it releases what it takes.
+
+    Steps of protocols are refused: no timed engine knows their words.
+    """
+    for place in range(0, len(program.words), lay.I_WORDS):
+        row = OPERATIONS[program.words[place + lay.I_OP]]
+        if row.group in OF_PROTOCOLS:
+            raise UnknownScheme(
+                f"{whose.file or whose.name}: step {row.name!r} is for protocols, which only"
+                " dessim check can explore: docs/protocols.md"
+            )
     found = _imbalance(program)
     if found:
         kind = "scheme" if isinstance(whose, Scheme) else "actor"

@@ -103,3 +103,12 @@ def test_a_bound_that_is_not_hit_changes_nothing():
     made = explore(tiny((INC,) * 2, (INC,) * 3, pages=1), ("deadlock",), bound=13)
     assert made.complete
     assert made.findings["deadlock"].verdict == "never"
+
+
+def test_words_of_the_explorer_have_names_of_their_own():
+    """A module that takes both layouts by the star would take one for the other."""
+    from dessim.engines.explorer import layout as ex
+    from dessim.kernel import layout as lay
+
+    shared = {name for name in vars(ex) if name.isupper()} & set(vars(lay))
+    assert shared == set()

@@ -45,7 +45,7 @@ def tracked(small) -> set[int]:
     """Return the addresses of all words that belong to a state."""
     w, x = small.w, small.x
     base = int(w[x + ex.X_FIELD])
-    fields = range(base, base + int(w[x + ex.X_FIELDS]) * ex.F_WORDS, ex.F_WORDS)
+    fields = range(base, base + int(w[x + ex.X_FIELDS]) * ex.FIELD_WORDS, ex.FIELD_WORDS)
     found = {int(w[f + ex.F_ADDRESS]) for f in fields}
     for task in range(small.setup.threads, int(w[lay.H_TASKS])):  # follow from T_VISITED
         t = int(w[lay.H_TASK]) + task * lay.T_WORDS

@@ -166,7 +166,7 @@ def test_such_a_table_cannot_be_imported():
     code = (
         "from dessim.kernel import operation, layout as lay\n"
         "closed = operation.OperationTable.closed\n"
-        "row = operation.Operation('trial', 'replay', 'trial()', order=operation.FULL)\n"
+        "row = operation.Operation('trial', 'translation', 'trial()', order=operation.FULL)\n"
         "def half_declared(table, names):\n"
         "    return closed(table, {**names, 'OP_TRIAL': table.add(row)})\n"
         "operation.OperationTable.closed = half_declared\n"

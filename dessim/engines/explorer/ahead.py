@@ -5,25 +5,27 @@ and which plain loads a later store may overtake, so that another task's answer 
 back to the load (load buffering).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from dessim.engines.explorer.depends import Dependencies, meeting, reached_in_order
 from dessim.engines.explorer.orders import following
 from dessim.kernel import layout as lay
-from dessim.kernel.operands import data_of, lock_of
+from dessim.kernel.operands import lock_of
 from dessim.kernel.operation import LOADS, Order
 from dessim.kernel.ops import (
     OP_BUG_ON,
-    OP_EXCHANGE_DATA,
-    OP_LOAD_DATA,
     OP_LOCK,
     OP_NEXT_ACCESS,
     OP_NOTE,
-    OP_WHEN_LOADED,
+    OP_WHEN_LOCALS,
     OP_WHEN_NOTED,
 )
 
-BARRIERS = (lay.IS_MB, lay.IS_RMW_FULL, lay.IS_RMW_RELEASE_MB)
+BARRIERS = (
+    *(lay.IS_MB, lay.IS_RMW_FULL, lay.IS_RMW_RELEASE_MB),
+    *(lay.IS_GRACE_BEGIN, lay.IS_GRACE_END),
+)
 USES = (
     *(lay.IS_UNLOCK, lay.IS_UNLOCK_SPIN, lay.IS_STORE_RELEASE, lay.IS_RMW_RELEASE),
     *(lay.IS_RMW_RELEASE_MB, lay.IS_RMB, lay.IS_LOAD_THEN_RMB),
@@ -126,7 +128,10 @@ Word = tuple[str, int]  # a kind of word, or the number of a page, or a lock
 def words_of(bits: int, row: Any) -> set[Word]:
     """Return the words that bits ``IN_*`` of an instruction name."""
     found = {("word", 1 << k) for k in range(6) if (bits >> k) & 1}
-    return found | ({("number", int(row[lay.I_A]))} if bits & lay.IN_DATA else set())
+    if bits & lay.IN_DATA:
+        first, size = int(row[lay.I_A]) & 255, max(1, int(row[lay.I_A]) >> 24)
+        found |= {("number", first + k) for k in range(size)}
+    return found
 
 
 def read_by(row: Any, order: Order) -> set[Word]:
@@ -161,6 +166,7 @@ def held_at(rows: Any, ways: list[list[int]], orders: list[Order], start: int) -
         row = rows[place]
         lock = (int(row[lay.I_A]), int(row[lay.I_B]))
         behind = held[place, noted]
+        without = behind
         if orders[place].kind == lay.IS_LOCK:
             behind |= {lock}
         elif orders[place].kind in (lay.IS_UNLOCK, lay.IS_UNLOCK_SPIN):
@@ -170,9 +176,11 @@ def held_at(rows: Any, ways: list[list[int]], orders: list[Order], start: int) -
             noted = int(row[lay.I_A])
         elif row[lay.I_OP] == OP_WHEN_NOTED and len(after) == 2:
             after = [after[0 if noted else 1]]
-        for other in after:
+        for number, other in enumerate(after):
             known = held.get((other, noted))
-            found = behind if known is None else known & behind
+            failed = orders[place].conditional and number == 1  # a lock that was not free
+            now = without if failed else behind
+            found = now if known is None else known & now
             if known != found:
                 held[other, noted] = found
                 todo.append((other, noted))
@@ -206,9 +214,15 @@ class Crossing:
     """
 
     def __init__(
-        self, rows: Any, ways: list[list[int]], orders: list[Order], starts: list[int]
+        self,
+        rows: Any,
+        ways: list[list[int]],
+        orders: list[Order],
+        starts: list[int],
+        code: Sequence[tuple[int, int]],
     ) -> None:
         self.rows, self.ways, self.orders = rows, ways, orders
+        self.depends = Dependencies(rows, code)
         self.within = ways_within_a_fault(rows, ways)
         self.held = [held_at(rows, ways, orders, start) for start in starts]
         self.later: dict[int, list[int]] = {}
@@ -228,8 +242,11 @@ class Crossing:
         if self.rows[place, lay.I_OP] == OP_BUG_ON:  # what follows is there only if it passes
             return False
         loaded = {word for word in words_of(order.loads, self.rows[place]) if word[0] == "number"}
-        starts = set(_joins(self.rows, self.within, self.orders, place))
-        reached = {other for other, _ in _reach(self.rows, self.within, self.orders, starts)}
+        if order.loads & lay.IN_DATA:
+            reached = self.independent(place)
+        else:
+            starts = set(_joins(self.rows, self.within, self.orders, place))
+            reached = {other for other, _ in _reach(self.rows, self.within, self.orders, starts)}
         stores = [
             (task, other, word)
             for other in reached
@@ -237,6 +254,37 @@ class Crossing:
             for word in words_of(self.orders[other].stores, self.rows[other]) - loaded
         ]
         return self.comes_back(stores, task, place)
+
+    def independent(self, place: int) -> set[int]:
+        """Return the instructions behind a load of a variable that do not depend on it.
+
+        By what they store, or where, or by a branch that decides whether they are carried out: then
+        they wait for the load (``dep`` and ``ctrl`` in the model).
+        """
+        how = self.depends
+        taints = how.behind(self.ways, place)
+        todo = [
+            (other, False) for other in ways_without_barrier(self.ways[place], self.orders[place])
+        ]
+        seen = set(todo)
+        found = set()
+        while todo:
+            at, dropped = todo.pop()
+            tainted = taints.get(at, 0)
+            if not how.used[at] & tainted:
+                found.add(at)
+            after = ways_without_barrier(self.ways[at], self.orders[at])
+            if dropped and self.orders[at].kind == lay.IS_LOCK and _spins(self.rows[at]):
+                continue
+            dropped = dropped or self.orders[at].kind == lay.IS_UNLOCK_SPIN
+            if self.rows[at, lay.I_OP] == OP_WHEN_LOCALS and how.used[at] & tainted:
+                join = meeting(self.ways, at)
+                after = [] if join is None else [join]
+            for other in after:
+                if (other, dropped) not in seen:
+                    seen.add((other, dropped))
+                    todo.append((other, dropped))
+        return found
 
     def comes_back(self, stores: list[tuple[int, int, Word]], task: int, place: int) -> bool:
         """Return whether some stores can be answered, by one task after the other, at a load."""
@@ -303,56 +351,8 @@ def _joins(rows: Any, ways: list[list[int]], orders: list[Order], place: int) ->
 
     Nothing if a full barrier comes before that on all ways.
     """
-    if rows[place, lay.I_OP] not in (OP_LOAD_DATA, OP_EXCHANGE_DATA):
-        join = _meeting(ways, place)
-        behind = ways[place][1:] if orders[place].conditional else ways[place]
-        for other, dropped in _reach(rows, ways, orders, {(start, False) for start in behind}):
-            if other == join:
-                yield other, dropped
-        return
-    register = data_of(int(rows[place, lay.I_B])).register
-    at = ways[place][0]
-    while rows[at, lay.I_OP] == OP_WHEN_LOADED and rows[at, lay.I_A] == register:
-        join = _meeting(ways, at)
-        if join is None:
-            return
-        at = join
-    yield at, False
-
-
-def _meeting(ways: list[list[int]], place: int) -> int | None:
-    """Return where all ways behind a branch meet again: its nearest post-dominator."""
-    if len(set(ways[place])) == 1:
-        return ways[place][0]
-    reached = [_closure(ways, start) for start in ways[place]]
-    common = set.intersection(*reached)
-    for candidate in reached_in_order(ways, ways[place][0]):
-        if candidate in common and all(
-            candidate in _closure(ways, start) and not _avoids(ways, start, candidate)
-            for start in ways[place]
-        ):
-            return candidate
-    return None
-
-
-def _closure(ways: list[list[int]], start: int) -> set[int]:
-    return set(reached_in_order(ways, start))
-
-
-def reached_in_order(ways: list[list[int]], start: int, without: int = -1) -> list[int]:
-    """Return what can be reached from a place, nearest first."""
-    if start == without:
-        return []
-    found, seen = [start], {start}
-    for place in found:
-        for other in ways[place]:
-            if other not in seen and other != without:
-                seen.add(other)
-                found.append(other)
-    return found
-
-
-def _avoids(ways: list[list[int]], start: int, place: int) -> bool:
-    """Return whether a program can end, or go round for ever, without coming to a place."""
-    reached = reached_in_order(ways, start, place)
-    return any(not ways[other] or ways[other] == [other] for other in reached)
+    join = meeting(ways, place)
+    behind = ways[place][1:] if orders[place].conditional else ways[place]
+    for other, dropped in _reach(rows, ways, orders, {(start, False) for start in behind}):
+        if other == join:
+            yield other, dropped

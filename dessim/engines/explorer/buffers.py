@@ -26,8 +26,10 @@ def perform(w: World, x: int, entry: int) -> None:
     place = w[w[x + X_SHARE] + w[entry + E_SHARED]]
     kind = w[entry + E_KIND]
     value = w[entry + E_VALUE]
-    if kind == STORE:
+    if kind == STORE or kind == STORE_RELEASE:
         w[place] = value
+    elif kind == STORES_BEFORE:
+        return
     elif kind == ADD:
         w[place] += value
     elif kind == CLEAR_BIT:
@@ -37,14 +39,36 @@ def perform(w: World, x: int, entry: int) -> None:
 
 
 def may_reach_memory(w: World, x: int, task: int, which: int) -> int:
-    """Return whether one of a task's stores can become visible to all next: the oldest."""
-    return which == 0 and w[buffer_of(w, x, task) + B_COUNT] > 0
+    """Return whether one of a task's stores can become visible to all next.
+
+    The oldest; in pso also a later one, unless it is a release, or one before it is to the same
+    word, or a barrier stands between.
+    """
+    b = buffer_of(w, x, task)
+    if which >= w[b + B_COUNT]:
+        return 0
+    if which == 0:
+        return 1
+    entry = b + B_ENTRY + which * E_WORDS
+    if w[x + X_PSO] == 0 or w[entry + E_KIND] >= STORE_RELEASE:
+        return 0
+    for earlier in range(b + B_ENTRY, entry, E_WORDS):
+        if w[earlier + E_KIND] == STORES_BEFORE or w[earlier + E_SHARED] == w[entry + E_SHARED]:
+            return 0
+    return 1
 
 
 def reach_memory(w: World, x: int, task: int, which: int) -> None:
     """Let one of a task's stores become visible to all."""
+    perform(w, x, buffer_of(w, x, task) + B_ENTRY + which * E_WORDS)
+    drop_entry(w, x, task, which)
+    while w[buffer_of(w, x, task) + B_ENTRY + E_KIND] == STORES_BEFORE:
+        drop_entry(w, x, task, 0)
+
+
+def drop_entry(w: World, x: int, task: int, which: int) -> None:
+    """Take an entry out of a task's buffer."""
     b = buffer_of(w, x, task)
-    perform(w, x, b + B_ENTRY + which * E_WORDS)
     last = w[b + B_COUNT] - 1
     for place in range(b + B_ENTRY + which * E_WORDS, b + B_ENTRY + last * E_WORDS):
         w[place] = w[place + E_WORDS]
@@ -97,9 +121,11 @@ def take_off(w: World, x: int, task: int, order: int) -> None:
         before = w[view + k]
         if after == before:
             w[place] = w[saved + k]
-        elif order == CLASS_DELAYED:
+        elif order == CLASS_DELAYED or order == CLASS_DELAYED_RELEASE:
             w[place] = w[saved + k]
-            remember_change(w, x, task, k, before, after)
+            remember_change(w, x, task, k, before, after, order)
+    if order == CLASS_WMB and w[buffer_of(w, x, task) + B_COUNT]:
+        append(w, x, task, 0, STORES_BEFORE, 0)
 
 
 def is_bits(w: World, x: int, shared: int) -> int:
@@ -107,11 +133,14 @@ def is_bits(w: World, x: int, shared: int) -> int:
     return w[w[x + X_SHARE] + w[x + X_SHARED] + shared]
 
 
-def remember_change(w: World, x: int, task: int, shared: int, before: int, after: int) -> None:
+def remember_change(
+    w: World, x: int, task: int, shared: int, before: int, after: int, order: int
+) -> None:
     """Put the difference that a step made to a word in the task's buffer."""
     kind = is_bits(w, x, shared)
     if kind == 0:
-        append(w, x, task, shared, STORE, after)
+        release = order == CLASS_DELAYED_RELEASE
+        append(w, x, task, shared, STORE_RELEASE if release else STORE, after)
         return
     if kind == ADD:
         append(w, x, task, shared, ADD, after - before)

@@ -8,7 +8,8 @@ import numpy as np
 from dessim.engines import build
 from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.compile import entries
-from dessim.engines.explorer.moves import NO_MEANING, quiet_steps
+from dessim.engines.explorer.moves import ENDLESS, NO_MEANING, quiet_steps
+from dessim.engines.explorer.states import TOO_NARROW
 from dessim.engines.explorer.world import ScopeError, Small
 from dessim.kernel import layout as lay
 from dessim.kernel.ops import name_of
@@ -126,7 +127,7 @@ class _Search:
         self.code = entries()
         self.livelock = "livelock" in properties
         w, x = self.w, self.x
-        w[x + ex.X_WANTED] = sum(1 << ex.PROPERTIES.index(name) for name in properties)
+        w[x + ex.X_WANTED] = sum(1 << small.properties.index(name) for name in properties)
         w[x + ex.X_BOUND] = bound
         w[x + ex.X_EDGES] = int(self.livelock)
         if self.livelock or not symmetry:
@@ -135,7 +136,8 @@ class _Search:
         self.moves = int(w[lay.H_TASKS]) * each
         self.words = int(w[x + ex.X_KEYS])
         self.bound = bound
-        self.room = min(FIRST_ROOM, bound + 64)
+        self.most_new = int(w[lay.H_TASKS]) * ex.MOVES_OF_TASK  # states found out of one
+        self.room = min(FIRST_ROOM, bound + 2 * self.most_new)
         self.size = 4 * FIRST_ROOM
         self.keys = self.zeros(self.room * self.words)
         self.parents = self.zeros(self.room)
@@ -186,10 +188,11 @@ class _Search:
                 )
             )
             if outcome == ex.BROKEN:
-                raise ScopeError(f"the explorer failed: {what_failed(int(w[x + ex.X_ERROR]))}")
+                why = what_failed(self.small, int(w[x + ex.X_ERROR]))
+                raise ScopeError(f"the explorer failed: {why}")
             if outcome != ex.GROW:
                 return outcome
-            if int(w[x + ex.X_STATES]) + 64 > self.room:
+            if int(w[x + ex.X_STATES]) + self.most_new > self.room:
                 self.grow()
 
     def find_livelock(self) -> int:
@@ -237,7 +240,7 @@ class _Search:
     def finding(self, name: str, made: Exploration) -> Finding:
         """Return the verdict on a property."""
         w, x = self.w, self.x
-        which = ex.PROPERTIES.index(name)
+        which = self.small.properties.index(name)
         if not (int(w[x + ex.X_VIOLATED]) >> which) & 1:
             return Finding(name, "never" if made.complete else "unknown", None, -1, -1)
         witness = int(w[x + ex.X_WITNESS]) + 2 * which
@@ -270,10 +273,15 @@ def untried_of(small: Small, bits: int) -> tuple[str, ...]:
     return found + late
 
 
-def what_failed(error: int) -> str:
+def what_failed(small: Small, error: int) -> str:
     """Return what an error of the explorer itself means."""
     if error >= NO_MEANING:
         return f"no branch of the kernel knows the operation {name_of(error - NO_MEANING)!r}"
+    if error >= TOO_NARROW:
+        row = int(small.w[small.x + ex.X_FIELD]) + (error - TOO_NARROW) * ex.FIELD_WORDS
+        return f"{small.name_at(int(small.w[row]))} gets a value that does not fit"
+    if error == ENDLESS:
+        return "a task goes round for ever without a step that others can see"
     return f"error {error}"
 
 

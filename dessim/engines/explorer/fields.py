@@ -1,12 +1,12 @@
 """What belongs to a state: the words of a World that decide what comes next, and their bits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.orders import Rules, operation_of
 from dessim.kernel import layout as lay
-from dessim.kernel.operands import REGISTERS, VALUES
 from dessim.kernel.ops import OPERATIONS
 from dessim.kernel.setup import Setup
 
@@ -14,6 +14,8 @@ KNOWN_WORDS = frozenset((lay.T_GANG, lay.T_NOTED, lay.T_FOLIO_REFS))
 OPERATIONS_BY_WORD = {row.remembers: row.name for row in OPERATIONS}
 
 Part = tuple[int, int, int, int, int]  # address, kind, low, mask, extra
+Where = tuple[int, int, int, int]  # address, mask, shift, kind
+FLAG_BITS = lay.FLAG_LOCKED | lay.FLAG_UPTODATE | lay.FLAG_READAHEAD
 
 
 def value(address: int, low: int, high: int) -> Part:
@@ -38,7 +40,7 @@ def _task_fields(w: Any, task: int, pages: int, steps: int) -> Iterator[Part]:
     if lay.T_GANG in remembered:
         yield bits(t + lay.T_GANG, 0, pages)
     if lay.T_NOTED in remembered:
-        yield value(t + lay.T_NOTED, 0, VALUES**REGISTERS - 1)
+        yield value(t + lay.T_NOTED, 0, 1)
 
 
 def _remembered(w: Any) -> set[int]:
@@ -61,14 +63,6 @@ def _page_fields(w: Any, page: int) -> Iterator[Part]:
     yield value(record + lay.P_FLAGS, 0, 15)
     yield value(record + lay.P_MAPCOUNT, -4, 11)
     yield value(record + lay.P_REFCOUNT, -4, 11)
-    if any(_is_about_a_number(row) for row in program_of(w)):
-        yield value(record + lay.P_DATA, 0, VALUES - 1)
-
-
-def _is_about_a_number(row: Any) -> bool:
-    """Return whether an instruction loads the number of a page, or stores to it."""
-    order = operation_of(row).ordered(int(row[lay.I_A]), int(row[lay.I_B]))
-    return bool((order.loads | order.stores) & lay.IN_DATA)
 
 
 def _table_fields(w: Any, mapping: int, pages: int) -> Iterator[Part]:
@@ -138,8 +132,8 @@ def _buffer_fields(x_buffer: int, task: int, shared: int) -> Iterator[Part]:
     for number in range(ex.CAPACITY):
         entry = base + ex.B_ENTRY + number * ex.E_WORDS
         yield value(entry + ex.E_SHARED, 0, shared)
-        yield value(entry + ex.E_KIND, 0, 4)
-        yield value(entry + ex.E_VALUE, -4, 11)
+        yield value(entry + ex.E_KIND, 0, ex.STORES_BEFORE)
+        yield value(entry + ex.E_VALUE, -4, 63)
 
 
 def shared_words(w: Any, setup: Setup) -> list[tuple[int, int]]:
@@ -151,7 +145,6 @@ def shared_words(w: Any, setup: Setup) -> list[tuple[int, int]]:
             (record + lay.P_FLAGS, ex.SET_BIT),
             (record + lay.P_MAPCOUNT, ex.ADD),
             (record + lay.P_REFCOUNT, ex.ADD),
-            (record + lay.P_DATA, 0),
         ]
     for mapping in range(int(w[lay.H_MAPPINGS])):
         record = int(w[lay.H_MAPPING]) + mapping * lay.M_WORDS
@@ -199,12 +192,108 @@ def program_of(w: Any) -> Any:
     return w[int(w[lay.H_PROG]) :][: steps * lay.I_WORDS].reshape(-1, lay.I_WORDS)
 
 
+@dataclass
+class StateShape:
+    """What the explorer has to know of a World: which of its words belong to a state.
+
+    Attributes
+    ----------
+    threads : int
+        Tasks that come first and may be interchangeable.
+    pages : int
+        On which they meet.
+    own : list of list of Part
+        Of each of those tasks: its fields.
+    common : list of Part
+        All other fields.
+    shared : list of (int, int)
+        Words through which tasks meet, and what their changes are.
+    wheres : list of Where
+        Words that others may see late, in lkmm.
+    locks : dict
+        ``LOCK_*`` -> addresses of the records, in lkmm.
+    symmetric : bool
+        Whether the threads are interchangeable.
+    code : sequence of (int, int)
+        Expressions, of a protocol.
+    """
+
+    threads: int
+    pages: int
+    own: list[list[Part]]
+    common: list[Part]
+    shared: list[tuple[int, int]]
+    wheres: list[Where]
+    locks: dict[int, list[int]]
+    symmetric: bool
+    code: Sequence[tuple[int, int]] = ((lay.E_END, 0),)
+
+
+def shape_of(w: Any, setup: Setup, rules: Rules) -> StateShape:
+    """Return the shape of a setup's World."""
+    steps = len(program_of(w))
+    own_tables = int(w[lay.H_MAPPINGS]) > 1
+    same_target = rules.neighbour or setup.pages == 1
+    return StateShape(
+        setup.threads,
+        setup.pages,
+        [list(_thread_fields(w, t, setup, rules, steps)) for t in range(setup.threads)],
+        list(_common_fields(w, setup, steps)),
+        shared_words(w, setup),
+        _words(w, setup),
+        _locks(w),
+        # an actor visits page tables one after the other: with one each, threads differ;
+        # and so they do by the ptes of their own tables or targets in their store buffers, and by
+        # what is known of them
+        setup.threads > 1
+        and same_target
+        and not (own_tables and (setup.actors or rules.memory != "sc"))
+        and not (rules.neighbour and rules.memory in ("tso", "pso")),
+    )
+
+
+def _words(w: Any, setup: Setup) -> list[Where]:
+    """Return all words through which tasks meet without a lock."""
+    found: list[Where] = []
+    for page in range(setup.pages):
+        record = int(w[lay.H_PAGE]) + page * int(w[lay.H_PAGE_WORDS])
+        ours = lay.FLAG_OURS
+        found += [
+            (record + lay.P_FLAGS, FLAG_BITS, 0, lay.IN_FLAGS),
+            (record + lay.P_FLAGS, ours, ours.bit_length() - 1, lay.IN_MAPPING),
+            (record + lay.P_MAPCOUNT, -1, 0, lay.IN_MAPCOUNT),
+            (record + lay.P_REFCOUNT, -1, 0, lay.IN_REFCOUNT),
+        ]
+    for mapping in range(int(w[lay.H_MAPPINGS])):
+        record = int(w[lay.H_MAPPING]) + mapping * lay.M_WORDS
+        base = int(w[record + lay.M_PTE])
+        for page in range(setup.pages):
+            bit = page & (lay.PTE_BITS - 1)
+            found.append((base + (page >> lay.PTE_SHIFT), 1 << bit, bit, lay.IN_PTE))
+        found.append((_populated(w, mapping), -1, 0, lay.IN_TABLE))
+    return found
+
+
+def _locks(w: Any) -> dict[int, list[int]]:
+    """Return where the records of each lock are."""
+    size = int(w[lay.H_LINE_WORDS])
+    file = int(w[lay.H_FILE])
+    found: dict[int, list[int]] = {lay.LOCK_I_MMAP: [file], lay.LOCK_TREE: [file + size]}
+    for mapping in range(int(w[lay.H_MAPPINGS])):
+        record = int(w[lay.H_MAPPING]) + mapping * lay.M_WORDS
+        mm = int(w[record + lay.M_MM]) + lay.MM_LOCKS
+        found.setdefault(lay.LOCK_PTL, []).append(int(w[record + lay.M_TABLE]))
+        found.setdefault(lay.LOCK_MMAP, []).append(mm + lay.LOCK_MMAP * size)
+        found.setdefault(lay.LOCK_PAGE_TABLE, []).append(mm + lay.LOCK_PAGE_TABLE * size)
+        found.setdefault(lay.LOCK_VMA, []).append(int(w[record + lay.M_VMA_LOCK]))
+    return found
+
+
 def pack_fields(
-    w: Any,
-    setup: Setup,
-    rules: Rules,
+    tasks: int,
+    shape: StateShape,
+    memory: str,
     buffers: int,
-    shared: int,
     known: tuple[list[list[Part]], list[Part]],
 ) -> tuple[Packing, int]:
     """Decide where each field is packed; return how many words a thread's part has.
@@ -213,26 +302,20 @@ def pack_fields(
     """
     packing = Packing()
     block = 0
-    steps = len(program_of(w))
-    buffered = rules.memory == "tso"
-    for task in range(setup.threads):
-        for part in _thread_fields(w, task, setup, rules, steps):
-            packing.add(part)
-        if buffered:
-            for part in _buffer_fields(buffers, task, shared):
-                packing.add(part)
-        for part in known[0][task]:
+    buffered = memory in ("tso", "pso")
+    shared = len(shape.shared)
+    for task in range(shape.threads):
+        of_buffer = _buffer_fields(buffers, task, shared) if buffered else ()
+        for part in (*shape.own[task], *of_buffer, *known[0][task]):
             packing.add(part)
         packing.next_word()
         block = block or packing.word
-    for part in _common_fields(w, setup, steps):
+    for part in shape.common:
         packing.add(part)
-    if buffered:
-        for task in range(setup.threads, int(w[lay.H_TASKS])):
-            for part in _buffer_fields(buffers, task, shared):
-                packing.add(part)
-    for part in (part for own in known[0][setup.threads :] for part in own):
-        packing.add(part)
+    for task in range(shape.threads, tasks):
+        of_buffer = _buffer_fields(buffers, task, shared) if buffered else ()
+        for part in (*of_buffer, *known[0][task]):
+            packing.add(part)
     for part in known[1]:
         packing.add(part)
     return packing, block

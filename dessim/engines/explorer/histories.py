@@ -13,19 +13,16 @@ from dessim.engines.explorer.ahead import (
     loads_ahead,
     ways_on,
 )
-from dessim.engines.explorer.fields import Part, program_of, task_at, value
-from dessim.engines.explorer.orders import Rules, order_of
+from dessim.engines.explorer.fields import Part, StateShape, Where, program_of, task_at, value
+from dessim.engines.explorer.orders import Rules, operation_of, order_of
 from dessim.errors import UserError
 from dessim.kernel import layout as lay
-from dessim.kernel.operands import VALUES, lock_of
-from dessim.kernel.operation import Order
-from dessim.kernel.ops import OP_LOCK
-from dessim.kernel.setup import Setup
+from dessim.kernel.operands import lock_of
+from dessim.kernel.operation import SECTION, Order
+from dessim.kernel.ops import OP_LOCK, OP_TRY_LOCK
 
-Where = tuple[int, int, int, int]  # address, mask, shift, kind
-FLAG_BITS = lay.FLAG_LOCKED | lay.FLAG_UPTODATE | lay.FLAG_READAHEAD
 HIGHEST = {lay.IN_FLAGS: 15, lay.IN_MAPPING: 1, lay.IN_PTE: 1, lay.IN_TABLE: 1}
-HIGHEST |= {lay.IN_DATA: VALUES - 1, lay.IN_MAPCOUNT: 7, lay.IN_REFCOUNT: 7}
+HIGHEST |= {lay.IN_DATA: 63, lay.IN_MAPCOUNT: 7, lay.IN_REFCOUNT: 7}
 
 
 class TooManyWords(UserError):  # noqa: N818 - it says what is wrong
@@ -68,7 +65,7 @@ class Plan:
     numbers: bool = False
 
 
-def plan_of(w: Any, setup: Setup, rules: Rules) -> Plan:
+def plan_of(w: Any, shape: StateShape, rules: Rules) -> Plan:
     """Return the plan of a small World; an empty one for other models.
 
     Raises
@@ -88,11 +85,11 @@ def plan_of(w: Any, setup: Setup, rules: Rules) -> Plan:
     places = [_reached(ways, int(w[task_at(w, task) + lay.T_PC])) for task in _tasks(w)]
     loaded = [_loads(orders, own) for own in places]
     starts = [int(w[task_at(w, task) + lay.T_PC]) for task in _tasks(w)]
-    late = Crossing(rows, ways, orders, starts).loads()
+    late = Crossing(rows, ways, orders, starts, shape.code).loads()
     kinds = 0
     for words in loaded:
         kinds |= words
-    wheres = [where for where in _words(w, setup) if where[3] & kinds]
+    wheres = [where for where in shape.wheres if where[3] & kinds]
     if len(wheres) > ex.MOST_WHERES:
         raise TooManyWords(
             f"{len(wheres)} words that others load are too many for --memory lkmm, which takes"
@@ -101,7 +98,7 @@ def plan_of(w: Any, setup: Setup, rules: Rules) -> Plan:
     return Plan(
         orders,
         wheres,
-        _locks(w),
+        _locks(w, shape),
         loads_ahead(ways, orders, up_to_barrier=False),
         loads_ahead(ways, orders, up_to_barrier=True),
         before_lock(rows, ways, orders, lay.IN_PTE, lay.LOCK_PTL),
@@ -134,64 +131,23 @@ def _loads(orders: list[Order], places: set[int]) -> int:
     return words
 
 
-def _words(w: Any, setup: Setup) -> list[Where]:
-    """Return all words through which tasks meet without a lock."""
-    found: list[Where] = []
-    for page in range(setup.pages):
-        record = int(w[lay.H_PAGE]) + page * int(w[lay.H_PAGE_WORDS])
-        ours = lay.FLAG_OURS
-        found += [
-            (record + lay.P_FLAGS, FLAG_BITS, 0, lay.IN_FLAGS),
-            (record + lay.P_FLAGS, ours, ours.bit_length() - 1, lay.IN_MAPPING),
-            (record + lay.P_MAPCOUNT, -1, 0, lay.IN_MAPCOUNT),
-            (record + lay.P_REFCOUNT, -1, 0, lay.IN_REFCOUNT),
-            (record + lay.P_DATA, -1, 0, lay.IN_DATA),
-        ]
-    for mapping in range(int(w[lay.H_MAPPINGS])):
-        record = int(w[lay.H_MAPPING]) + mapping * lay.M_WORDS
-        base = int(w[record + lay.M_PTE])
-        for page in range(setup.pages):
-            bit = page & (lay.PTE_BITS - 1)
-            found.append((base + (page >> lay.PTE_SHIFT), 1 << bit, bit, lay.IN_PTE))
-        table = int(w[record + lay.M_TABLE]) + int(w[lay.H_LINE_WORDS]) + lay.D_POPULATED
-        found.append((table, -1, 0, lay.IN_TABLE))
-    return found
-
-
-def _locks(w: Any) -> list[tuple[int, bool, bool]]:
+def _locks(w: Any, shape: StateShape) -> list[tuple[int, bool, bool]]:
     """Return the locks that the programs take, as a plan lists them."""
     taken = [
         lock_of(int(row[lay.I_A]), int(row[lay.I_B]))
         for row in program_of(w)
-        if row[lay.I_OP] == OP_LOCK
+        if row[lay.I_OP] in (OP_LOCK, OP_TRY_LOCK)
     ]
-    used = {lock.which for lock in taken}
     alone = {lock.which for lock in taken if not lock.shared}
     spin = {lock.which for lock in taken if lock.spins}
-    size = int(w[lay.H_LINE_WORDS])
-    found: list[tuple[int, bool, bool]] = []
-    for mapping in range(int(w[lay.H_MAPPINGS])):
-        record = int(w[lay.H_MAPPING]) + mapping * lay.M_WORDS
-        mm = int(w[record + lay.M_MM]) + lay.MM_LOCKS
-        of_mapping = {
-            lay.LOCK_PTL: int(w[record + lay.M_TABLE]),
-            lay.LOCK_MMAP: mm + lay.LOCK_MMAP * size,
-            lay.LOCK_PAGE_TABLE: mm + lay.LOCK_PAGE_TABLE * size,
-            lay.LOCK_VMA: int(w[record + lay.M_VMA_LOCK]),
-        }
-        found += [
-            (place, which in alone, which in spin)
-            for which, place in of_mapping.items()
-            if which in used
-        ]
-    of_file = {lay.LOCK_I_MMAP: 0, lay.LOCK_TREE: 1}
-    file = int(w[lay.H_FILE])
-    found += [
-        (file + k * size, which in alone, which in spin)
-        for which, k in of_file.items()
-        if which in used
+    found = [
+        (place + lay.K_HOLD, which in alone, which in spin)
+        for which in dict.fromkeys(lock.which for lock in taken)
+        for place in shape.locks[which]
     ]
-    return [(address + lay.K_HOLD, one, spins) for address, one, spins in dict.fromkeys(found)]
+    if any(operation_of(row).group == SECTION for row in program_of(w)):  # RCU: X_FACTS
+        found += [(-1 - fact, False, False) for fact in range(1 + int(w[lay.H_TASKS]))]
+    return list(dict.fromkeys(found))
 
 
 def known_fields(
@@ -213,7 +169,7 @@ def known_fields(
     first += tasks * ex.VIEWS_OF_TASK
     others += [value(first + k, 0, highest) for k in range(len(plan.locks) * ex.VIEWS_OF_LOCK)]
     for number, (_, _, _, kind) in enumerate(wheres):
-        base = histories + number * ex.G_WORDS
+        base = histories + number * ex.HISTORY_WORDS
         others.append(value(base + ex.G_COUNT, 0, ex.DEEPEST))
         for k in range(1, ex.DEEPEST + 1):
             low = -1 if kind in (lay.IN_MAPCOUNT, lay.IN_REFCOUNT) else 0
@@ -229,7 +185,7 @@ def begin_histories(w: Any, x: int, plan: Plan) -> None:
     for number, (address, mask, shift, kind) in enumerate(plan.wheres):
         r = int(w[x + ex.X_WHERE]) + number * ex.W_WORDS
         w[r : r + ex.W_WORDS] = (address, mask, shift, kind)
-        g = int(w[x + ex.X_HISTORY]) + number * ex.G_WORDS
+        g = int(w[x + ex.X_HISTORY]) + number * ex.HISTORY_WORDS
         w[g + ex.G_COUNT] = 1
         w[g + ex.G_GLUED + 1] = 1  # nothing comes before what is there at first
         w[g + ex.G_VALUE + 1] = (int(w[address]) & mask) >> shift

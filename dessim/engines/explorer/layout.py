@@ -12,7 +12,7 @@ _header = Record()
 X_KEYS = _header.word()  # 64-bit words of one packed state
 X_FIELDS = _header.word()  # number of fields of a state
 X_FIELD = _header.word()  # base of the fields (F_*)
-X_MODEL = _header.word()  # SC, TSO, LKMM
+X_MODEL = _header.word()  # SC, TSO (pso, too), LKMM
 X_CLASS = _header.word()  # base of the order class of each instruction
 X_LOOKUP = (
     _header.word()
@@ -59,7 +59,13 @@ X_WITNESS = _header.word()  # base: the state (+ 1) and the move with which each
 X_EDGES = _header.word()  # 1: note which state each move leads to
 X_MUTE = _header.word()  # 1: do not note violations
 X_REST = _header.word()  # program counter of a thread between two faults
-X_WORDS = _header.end(multiple=8)
+X_PSO = _header.word()  # 1: stores to different words reach memory in any order, too
+X_PROPERTIES = _header.word()  # expressions of a protocol's properties
+# base, three words each: its place, whether it must hold at rest, which property it is
+X_PROPERTY = _header.word()
+X_LIVE = _header.word()  # base, per instruction: locals that matter from there on, a bit each
+X_FACTS = _header.word()  # first of the locks that stand for RCU: what is known, in lkmm; or -1
+EXPLORER_WORDS = _header.end(multiple=8)
 
 # --- a field: bits of a word of the World, and where they are packed ----------------------------
 _field = Record()
@@ -70,7 +76,7 @@ F_MASK = _field.word()
 F_WORD = _field.word()  # key word
 F_SHIFT = _field.word()
 F_EXTRA = _field.word()  # cursor: where the task's target stands
-F_WORDS = _field.end(multiple=8)
+FIELD_WORDS = _field.end(multiple=8)
 
 FIELD_VALUE, FIELD_BITS, FIELD_CURSOR = 0, 1, 2
 
@@ -88,6 +94,8 @@ B_ENTRY = _buffer.words(CAPACITY * E_WORDS)  # the entries, oldest first
 B_WORDS = _buffer.end()
 
 STORE, ADD, SET_BIT, CLEAR_BIT = 1, 2, 3, 4
+# in pso: a store that waits for all before it; what later stores wait for
+STORE_RELEASE, STORES_BEFORE = 5, 6
 
 SC, TSO, LKMM = 0, 1, 2
 FULL_BUFFER, FULL_CHOICES, FULL_HISTORY, FULL_RACE, FULL_WINDOW = 1, 2, 4, 8, 16
@@ -112,7 +120,7 @@ G_COUNT = _past.word()
 G_VALUE = _past.words(DEEPEST + 1)  # [1] is the oldest
 G_VIEW = _past.words(DEEPEST + 1)  # what is known to who loads it
 G_GLUED = _past.words(DEEPEST + 1)  # 1: an RMW found the value before it: nothing comes between
-G_WORDS = _past.end()
+HISTORY_WORDS = _past.end()
 
 VIEWS_OF_TASK = 6
 SEES, KNOWS, CARRIES, OWN, UNLOCKED, LAST = range(6)
@@ -121,6 +129,8 @@ LOCK_KNOWS, LOCK_CARRIES, READERS_KNOW = range(3)
 
 # --- what an instruction needs: a free lock, an unlocked page, its lock -------------------------
 NEEDS_NOTHING, NEEDS_LOCK, NEEDS_UNLOCKED_PAGE, NEEDS_PAGE_LOCK = 0, 1, 2, 3
+# of a protocol: a value, to be woken, no readers of before, no stores on their way
+NEEDS_VALUE, NEEDS_WAKE_UP, NEEDS_NO_READERS, NEEDS_NO_STORES = 4, 5, 6, 7
 
 # --- properties ---------------------------------------------------------------------------------
 PROPERTIES = (

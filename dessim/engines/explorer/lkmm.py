@@ -21,7 +21,7 @@ from dessim.engines.explorer.views import (
 from dessim.kernel.addressing import page_at, table_at
 from dessim.kernel.layout import *
 from dessim.kernel.ops import OP_WHEN_WINDOW_OPEN
-from dessim.kernel.pages import stores_number
+from dessim.kernel.protocols import stores_variable, variable_at
 
 UNDECLARED = 904  # an error of the explorer itself: a step stores to what it does not declare
 NO_WHERE = -1
@@ -30,7 +30,9 @@ KINDS = 7
 
 def address_of(w: World, t: int, i: int, kind: int) -> int:
     """Return the address of the word of a kind that an instruction is about."""
-    page = w[i + I_A] if kind == IN_DATA else w[t + T_CURSOR]
+    if kind == IN_DATA:
+        return variable_at(w, (t - w[H_TASK]) // T_WORDS, i)
+    page = w[t + T_CURSOR]
     if kind == IN_PTE:
         return w[t + T_PTE] + (page >> PTE_SHIFT)
     if kind == IN_TABLE:
@@ -40,7 +42,7 @@ def address_of(w: World, t: int, i: int, kind: int) -> int:
         return record + P_MAPCOUNT
     if kind == IN_REFCOUNT:
         return record + P_REFCOUNT
-    return record + (P_DATA if kind == IN_DATA else P_FLAGS)
+    return record + P_FLAGS
 
 
 def where_of(w: World, x: int, t: int, i: int, kind: int) -> int:
@@ -226,14 +228,14 @@ def changed_word(w: World, x: int, stores: int) -> int:
     return found
 
 
-def stored_number(w: World, x: int, task: int, i: int) -> int:
-    """Return which number of a page an instruction has stored, or NO_WHERE if it did not.
+def stored_variable(w: World, x: int, task: int, i: int) -> int:
+    """Return to which variable an instruction has stored, or NO_WHERE if it did not.
 
-    A store is one whether the number changes or not: others order it, and what is around it.
+    A store is one whether the value changes or not: others order it, and what is around it.
     """
     where = where_of(w, x, w[H_TASK] + task * T_WORDS, i, IN_DATA)
     found = w[w[x + X_SAVED] + where]
-    return where if stores_number(w[i + I_OP], w[i + I_B], found) else NO_WHERE
+    return where if stores_variable(w, task, i, found) else NO_WHERE
 
 
 def settle_step(w: World, x: int, task: int, pc: int, choice: int) -> None:
@@ -246,7 +248,7 @@ def settle_step(w: World, x: int, task: int, pc: int, choice: int) -> None:
     holds = w[w[H_TASK] + task * T_WORDS + T_PC] == w[i + I_NEXT]
     failed = holds == 0
     if stores & IN_DATA:  # known from the operand: a store may leave the number as it is
-        where = stored_number(w, x, task, i)
+        where = stored_variable(w, x, task, i)
         failed = where == NO_WHERE
     value = value_of(w, x, where) if where != NO_WHERE else 0
     if loads != 0 and stores != 0 and failed:

@@ -16,10 +16,19 @@ from dessim.engines.explorer.lkmm import (
     settle_lookup,
     settle_step,
 )
+from dessim.engines.explorer.protocol_moves import (
+    cpu_is_taken,
+    delay_store,
+    forget_locals,
+    settle_section,
+    waits_no_longer,
+)
 from dessim.kernel.addressing import lock_at, page_at
+from dessim.kernel.expressions import evaluate
 from dessim.kernel.layout import *
 from dessim.kernel.ops import *
 from dessim.kernel.pages import BLOCKED, MEANINGLESS, OVER
+from dessim.kernel.protocols import condition_code, translated_at, variable_at
 from dessim.kernel.steps import step
 
 PRIVATE_STEPS_AT_MOST = 4096
@@ -74,10 +83,26 @@ def carry_out_visible(w: World, x: int, task: int) -> None:
     if w[x + X_MODEL] != TSO:
         carry_out(w, x, task)
         return
-    pc = w[w[H_TASK] + task * T_WORDS + T_PC]
+    t = w[H_TASK] + task * T_WORDS
+    pc = w[t + T_PC]
+    order = w[w[x + X_CLASS] + pc]
+    i = w[H_PROG] + pc * I_WORDS
+    if w[i + I_OP] == OP_WRITE_VARIABLE:
+        place = variable_at(w, task, i)
+        before = w[place]
+        carry_out(w, x, task)
+        delay_store(w, x, task, place, before, order)
+        return
+    if w[i + I_OP] == OP_STORE_TLB:
+        place = translated_at(w, task, i)
+        before = w[place]
+        carry_out(w, x, task)
+        if w[t + T_PC] == w[i + I_NEXT]:
+            delay_store(w, x, task, place, before, order)
+        return
     put_on(w, x, task)
     carry_out(w, x, task)
-    take_off(w, x, task, w[w[x + X_CLASS] + pc])
+    take_off(w, x, task, order)
 
 
 def carry_out_alone(w: World, x: int, task: int, choice: int) -> None:
@@ -150,6 +175,8 @@ def move(w: World, x: int, task: int, choice: int) -> None:
         if w[w[x + X_LOOKUP] + pc] and w[t + T_PC] == following:
             look_up(w, x, task)
     quiet_steps(w, x, task)
+    if w[H_PROTOCOL]:
+        forget_locals(w, x, task)
     if w[x + X_MODEL] == LKMM:
         normalise(w, x)
 
@@ -164,10 +191,16 @@ def move_in_lkmm(w: World, x: int, task: int, choice: int) -> None:
     if order == IS_LOCK or order == IS_UNLOCK or order == IS_UNLOCK_SPIN:
         address = lock_at(w, t, w[i + I_A]) + K_HOLD
         carry_out(w, x, task)
-        settle_lock(w, x, task, i, order, address)
+        if w[i + I_OP] != OP_TRY_LOCK or w[t + T_PC] == w[i + I_NEXT]:
+            settle_lock(w, x, task, i, order, address)
         return
-    record = page_at(w, w[t + T_CURSOR])
-    free = w[record + P_REFCOUNT] == 0
+    if order >= IS_RCU_LOCK:
+        carry_out(w, x, task)
+        settle_section(w, x, task, order)
+        return
+    free = 0
+    if w[w[x + X_LOOKUP] + pc]:
+        free = w[page_at(w, w[t + T_CURSOR]) + P_REFCOUNT] == 0
     pick_loads(w, x, task, choice)
     put_picks(w, x)
     carry_out(w, x, task)
@@ -212,8 +245,15 @@ def can_move(w: World, x: int, task: int) -> int:
     if w[x + X_MODEL] == TSO and stores_allow(w, x, task, pc) == 0:
         return 0
     needs = w[w[x + X_NEEDS] + pc]
+    if w[H_PROTOCOL]:
+        if cpu_is_taken(w, x, task):
+            return 0
+        if needs >= NEEDS_VALUE:
+            return waits_no_longer(w, x, task, i, needs)
     if needs == NEEDS_LOCK:
         return lock_is_free(w, x, t, i, task)
+    if w[H_PROTOCOL]:
+        return 1
     record = page_at(w, w[t + T_CURSOR])
     if needs:
         return w[record + P_FLAGS] & FLAG_LOCKED == 0
@@ -232,8 +272,13 @@ def can_choose(w: World, x: int, task: int, choice: int) -> int:
     needs = w[w[x + X_NEEDS] + pc]
     if needs == NEEDS_LOCK:
         return choice == 0 and lock_is_free(w, x, t, i, task)
+    if needs > NEEDS_VALUE:
+        return choice == 0 and waits_no_longer(w, x, task, i, needs)
     if holds_choice(w, x, task, choice) == 0:
         return 0
+    if needs == NEEDS_VALUE:
+        found = picked(w, x, IN_DATA, w[variable_at(w, task, i)])
+        return evaluate(w, task, condition_code(w[i + I_B]), found) != 0
     if needs == NEEDS_UNLOCKED_PAGE:
         last = w[page_at(w, w[t + T_CURSOR]) + P_FLAGS]
         return picked(w, x, IN_FLAGS, last) & FLAG_LOCKED == 0

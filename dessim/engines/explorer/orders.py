@@ -17,7 +17,7 @@ class Rules:
     Attributes
     ----------
     memory : str
-        ``sc``, ``tso`` or ``lkmm``.
+        ``sc``, ``tso``, ``pso`` or ``lkmm``.
     attempts : int
         Faults of each thread; 0: for ever.
     neighbour : bool
@@ -63,7 +63,17 @@ def class_of(row: Any, rules: Rules) -> int:
     order = order_of(row, rules)
     if rules.plain_increment and order.kind == lay.IS_RMW_VOID and order.stores == lay.IN_MAPCOUNT:
         return lay.CLASS_DELAYED
+    if rules.memory == "pso" and order.kind in IN_PSO:
+        return IN_PSO[order.kind]
     return order.tso
+
+
+IN_PSO = {
+    lay.IS_STORE_RELEASE: lay.CLASS_DELAYED_RELEASE,
+    lay.IS_UNLOCK_SPIN: lay.CLASS_DELAYED_RELEASE,
+    lay.IS_WMB: lay.CLASS_WMB,
+}
+"""What orders stores where they may pass each other on their way to memory."""
 
 
 def operation_of(row: Any) -> Operation:
@@ -71,11 +81,21 @@ def operation_of(row: Any) -> Operation:
     return OPERATIONS[int(row[lay.I_OP])]
 
 
+NEEDS = {
+    lay.WAITS_FOR_VALUE: ex.NEEDS_VALUE,
+    lay.WAITS_FOR_WAKE_UP: ex.NEEDS_WAKE_UP,
+    lay.WAITS_FOR_READERS: ex.NEEDS_NO_READERS,
+    lay.WAITS_FOR_STORES: ex.NEEDS_NO_STORES,
+}
+
+
 def needs_of(row: Any) -> int:
     """Return what an instruction needs in order to be carried out, ``NEEDS_*``."""
     operation = operation_of(row)
     if operation.waits_for == lay.WAITS_FOR_LOCK:
         return ex.NEEDS_LOCK
+    if operation.waits_for in NEEDS:
+        return NEEDS[operation.waits_for]
     waits = operation.waits_for == lay.WAITS_FOR_PAGE
     if operation.locking == lay.TAKES_PAGE:
         return ex.NEEDS_PAGE_LOCK if waits else ex.NEEDS_NOTHING

@@ -27,7 +27,7 @@ def pack(w: World, x: int) -> None:
         if value < 0 or value > w[f + F_MASK]:
             w[x + X_ERROR] = TOO_NARROW + number
         w[key + w[f + F_WORD]] |= value << w[f + F_SHIFT]
-        f += F_WORDS
+        f += FIELD_WORDS
     if w[x + X_SYMMETRIC]:
         sort_threads(w, x, key)
 
@@ -46,7 +46,9 @@ def unpack(w: World, x: int, keys: World, place: int) -> None:
             w[address] = w[w[f + F_EXTRA]]
         else:
             w[address] = value + w[f + F_LOW]
-        f += F_WORDS
+        f += FIELD_WORDS
+    if w[H_PROTOCOL]:
+        return
     for task in range(w[x + X_THREADS], w[H_TASKS]):
         t = w[H_TASK] + task * T_WORDS
         look_at(w, t, w[t + T_VISITED])

@@ -98,7 +98,8 @@ class Walk:
     def wrong(self) -> tuple[str, ...]:
         """Return the properties that the present state violates."""
         found = inspect(self.w, self.x)
-        names = [name for k, name in enumerate(ex.PROPERTIES) if (found >> k) & 1]
+        known = self.small.properties
+        names = [name for k, name in enumerate(known) if (found >> k) & 1]
         return tuple([self.fired] * bool(self.fired) + names)
 
 
@@ -123,7 +124,7 @@ def lines_of(small: Small, schedule: Sequence[int]) -> list[StoryLine]:
             )
         task, which = divmod(action, ex.MOVES_OF_TASK)
         if which and walk.w[walk.x + ex.X_MODEL] == ex.TSO:
-            text = wording_of_store(walk.w, walk.x, task, which - 1)
+            text = wording_of_store(walk, task, which - 1)
             walk.make(action)
         else:
             text = wording(walk, action) + (" (finds an older value)" if which else "")
@@ -281,9 +282,8 @@ def _way(
 
 
 def name_of(small: Small, task: int) -> str:
-    """Return a task's letter in a schedule: 1, 2, 3 for threads, a, b for actors."""
-    threads = small.setup.threads
-    return str(task + 1) if task < threads else "abcdef"[task - threads]
+    """Return what a task is called in a schedule: 1, 2, 3 for threads, a, b for actors."""
+    return small.names[task]
 
 
 def token(small: Small, action: int) -> str:

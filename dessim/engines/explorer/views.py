@@ -66,7 +66,7 @@ def join_at(w: World, x: int, place: int, view: int) -> None:
 
 def history_of(w: World, x: int, where: int) -> int:
     """Return where the history of a word begins."""
-    return w[x + X_HISTORY] + where * G_WORDS
+    return w[x + X_HISTORY] + where * HISTORY_WORDS
 
 
 def value_of(w: World, x: int, where: int) -> int:

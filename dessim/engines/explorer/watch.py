@@ -2,6 +2,7 @@
 
 from dessim.engines.explorer.buffers import buffer_of, buffers_are_empty, pending_sum
 from dessim.engines.explorer.layout import *
+from dessim.engines.explorer.protocol_moves import judged
 from dessim.kernel.addressing import page_at
 from dessim.kernel.layout import *
 
@@ -89,4 +90,6 @@ def inspect(w: World, x: int) -> int:
     wrong = 0
     for page in range(w[x + X_PAGES]):
         wrong |= inspect_page(w, x, page, rest)
+    if w[H_PROTOCOL]:
+        wrong |= judged(w, x, rest)
     return wrong

@@ -6,8 +6,9 @@ from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.buffers import buffer_of
 from dessim.kernel import layout as lay
 from dessim.kernel.addressing import page_at
+from dessim.kernel.expressions import local_at
 from dessim.kernel.flags import flags_in_words
-from dessim.kernel.operands import lock_of
+from dessim.kernel.operands import lock_of, word_operand
 from dessim.kernel.ops import OP_ADD, OP_ADD_FOLIO_REFS, OP_BUG_ON, OP_WHEN_FLAGS, OPERATIONS
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def _add_line(w: list[int], t: int, i: int, before: int, after: int) -> str:
 
 def _page_suffix(walk: "Walk", t: int, page: int) -> str:
     """Return which page a step is about, where there is more than one."""
-    pages = walk.small.setup.pages
+    pages = walk.w[walk.x + ex.X_PAGES]
     if page >= pages:
         return " [own target]"
     return f" [page {page}]" if pages > 1 else ""
@@ -58,6 +59,8 @@ def _seen(walk: "Walk", task: int, place: int) -> int:
 
 def wording(walk: "Walk", action: int) -> str:
     """Make a move of a task and return what it did, as one line."""
+    if walk.small.texts:
+        return wording_of_protocol(walk, action)
     w, x = walk.w, walk.x
     task = action // ex.MOVES_OF_TASK
     t = w[lay.H_TASK] + task * lay.T_WORDS
@@ -96,6 +99,29 @@ def wording(walk: "Walk", action: int) -> str:
     return f"{text} {yes}{suffix}" if operation.asks else text + suffix
 
 
+def wording_of_protocol(walk: "Walk", action: int) -> str:
+    """Make a move of a protocol's task and return what it did: its text, and what it found."""
+    from dessim.engines.explorer.moves import carry_out_alone
+
+    w, x = walk.w, walk.x
+    task, which = divmod(action, ex.MOVES_OF_TASK)
+    t = w[lay.H_TASK] + task * lay.T_WORDS
+    pc = w[t + lay.T_PC]
+    i = w[lay.H_PROG] + pc * lay.I_WORDS
+    text = walk.small.texts[pc]
+    operation = OPERATIONS[w[i + lay.I_OP]]
+    before = list(w)
+    carry_out_alone(w, x, task, which)
+    if operation.branches:
+        text += " yes" if w[t + lay.T_PC] == w[i + lay.I_NEXT] else " no"
+    number = word_operand(w[i + lay.I_B]).local
+    if operation.finds and number != lay.NO_LOCAL:
+        text += f" -> {w[local_at(w, task, number)]}"
+    w[:] = before
+    walk.make(action)
+    return text
+
+
 def _holds(walk: "Walk", action: int) -> str:
     """Return whether the condition of a task's next step holds: the first step alone, undone."""
     from dessim.engines.explorer.moves import carry_out_alone
@@ -113,10 +139,15 @@ def _holds(walk: "Walk", action: int) -> str:
     return "yes" if holds else "no"
 
 
-def wording_of_store(w: list[int], x: int, task: int, which: int) -> str:
+def wording_of_store(walk: "Walk", task: int, which: int) -> str:
     """Return what happens when a store of a task reaches memory."""
+    w, x = walk.w, walk.x
     entry = buffer_of(w, x, task) + ex.B_ENTRY + which * ex.E_WORDS
     place = w[w[x + ex.X_SHARE] + w[entry + ex.E_SHARED]]
+    if walk.small.texts:
+        name = walk.small.name_at(place).partition(" (")[0]
+        what = f"{name} = {w[entry + ex.E_VALUE]}" if place in walk.small.places else "a lock"
+        return f"(its store to {what} becomes visible)"
     names = {lay.P_FLAGS: "flags", lay.P_MAPCOUNT: "mapcount", lay.P_REFCOUNT: "count"}
     offset = place - w[lay.H_PAGE]
     name = "a lock"

@@ -1,22 +1,27 @@
 """A small World for the explorer: a setup's World, and behind it what belongs to a state."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from dessim.engines.explorer import layout as ex
-from dessim.engines.explorer.fields import pack_fields, program_of, shared_words, task_at
+from dessim.engines.explorer.fields import StateShape, pack_fields, program_of, shape_of, task_at
 from dessim.engines.explorer.histories import Plan, begin_histories, known_fields, plan_of
 from dessim.engines.explorer.orders import Rules, class_of, lookup_from, needs_of, operation_of
 from dessim.errors import UserError
 from dessim.kernel import layout as lay
-from dessim.kernel.operation import FREES_TABLES, QUIET_ALWAYS, QUIET_IF_TABLES_STAY
+from dessim.kernel.operation import (
+    FREES_TABLES,
+    QUIET_ALWAYS,
+    QUIET_IF_TABLES_STAY,
+    Operation,
+)
 from dessim.kernel.ops import OP_BEGIN, OP_PAUSE, OP_REST
 from dessim.kernel.setup import Setup
 from dessim.kernel.world import build_world
 
-MEMORY = {"sc": ex.SC, "tso": ex.TSO, "lkmm": ex.LKMM}
+MEMORY = {"sc": ex.SC, "tso": ex.TSO, "pso": ex.TSO, "lkmm": ex.LKMM}
 
 
 class ScopeError(UserError):
@@ -33,27 +38,70 @@ class Small:
         The World in its first state, and the explorer's words behind it.
     x : int
         Where those begin.
-    setup : Setup
     rules : Rules
+    names : tuple of str
+        What each task is called in a schedule.
+    finite : int
+        Tasks that have only so much to do, a bit each.
+    late : tuple of str
+        Loads that later stores may overtake.
+    setup : Setup or None
+        Of a scheme's World; None for a protocol's.
+    texts : tuple of str
+        What each instruction says, of a protocol's World.
+    titles : tuple of str
+        What each task is called elsewhere, of a protocol's World.
+    own_properties : tuple of str
+        Properties of a protocol.
+    judged : tuple of (int, int)
+        Of each of their expressions: where it is, and whether it must hold at rest.
+    judges : tuple of int
+        And which of the properties it is.
+    places : dict
+        Address -> name, of a protocol's variables and locals.
+    variables : dict
+        Name -> number of the first element, of a protocol.
+    locals : tuple of dict
+        Of each task of a protocol: name -> number and highest value.
     """
 
     w: Any
     x: int
-    setup: Setup
     rules: Rules
-    finite: int = field(default=0)
+    names: tuple[str, ...] = ()
+    finite: int = 0
     late: tuple[str, ...] = ()
+    setup: Setup | None = None
+    texts: tuple[str, ...] = ()
+    titles: tuple[str, ...] = ()
+    own_properties: tuple[str, ...] = ()
+    judged: tuple[tuple[int, int], ...] = ()
+    judges: tuple[int, ...] = ()
+    places: dict[int, str] = field(default_factory=dict)
+    variables: dict[str, int] = field(default_factory=dict)
+    locals: tuple[dict[str, tuple[int, int]], ...] = ()
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """All properties, by number."""
+        return ex.PROPERTIES + self.own_properties
+
+    def name_at(self, address: int) -> str:
+        """Return the name of a word of the World, as far as it has one."""
+        return self.places.get(address, f"word {address}")
+
+    def words_at(self, place: int, operation: Operation) -> str:
+        """Return what an instruction says."""
+        return self.texts[place] if self.texts else operation.words
 
 
-def small_world(setup: Setup, rules: Rules, numbers: tuple[int, ...] = ()) -> Small:
+def small_world(setup: Setup, rules: Rules) -> Small:
     """Return the World of a setup, ready to be explored.
 
     Parameters
     ----------
     setup : Setup
     rules : Rules
-    numbers : tuple of int
-        What the pages' numbers are at first, for litmus tests.
 
     Raises
     ------
@@ -73,9 +121,10 @@ def small_world(setup: Setup, rules: Rules, numbers: tuple[int, ...] = ()) -> Sm
     _leave_cpus_out(w)
     _place_actors(w, setup)
     _decide_what_is_quiet(w)
-    for page, number in enumerate(numbers):
-        w[int(w[lay.H_PAGE]) + page * int(w[lay.H_PAGE_WORDS]) + lay.P_DATA] = number
-    return _with_plan(w, setup, rules)
+    names = tuple(map(str, range(1, setup.threads + 1))) + tuple("abcdef"[: len(setup.actors)])
+    finite = (1 << tasks) - (1 if rules.attempts else 1 << setup.threads)
+    small = Small(w, len(w), rules, names, finite, setup=setup)
+    return with_explorer(w, shape_of(w, setup, rules), rules, small)
 
 
 def _forget_the_machine(w: Any) -> None:
@@ -161,7 +210,7 @@ def _sizes(rows: int, tasks: int, shared: int, plan: Plan) -> dict[int, int]:
         ex.X_USES: rows,
         ex.X_CARRIED: rows,
         ex.X_WHERE: len(plan.wheres) * ex.W_WORDS,
-        ex.X_HISTORY: len(plan.wheres) * ex.G_WORDS,
+        ex.X_HISTORY: len(plan.wheres) * ex.HISTORY_WORDS,
         ex.X_VIEWS: _views(tasks, plan),
         ex.X_LOCKS: 3 * len(plan.locks),
         ex.X_PICK: 2 * 7,
@@ -169,64 +218,66 @@ def _sizes(rows: int, tasks: int, shared: int, plan: Plan) -> dict[int, int]:
         ex.X_SHARE: 2 * shared,
         ex.X_SAVED: max(shared, len(plan.wheres)),
         ex.X_VIEW: shared,
-        ex.X_WITNESS: 2 * len(ex.PROPERTIES),
+        ex.X_LIVE: rows,
         ex.X_KEY: 128,
     }
 
 
-def _with_plan(w: Any, setup: Setup, rules: Rules) -> Small:
-    """Append the explorer's words to a World."""
+def with_explorer(w: Any, shape: StateShape, rules: Rules, small: Small) -> Small:
+    """Append the explorer's words to a World.
+
+    Raises
+    ------
+    TooManyWords
+        If there are too many words that others load.
+    """
     rows = program_of(w)
-    shared = shared_words(w, setup)
     tasks, x = int(w[lay.H_TASKS]), len(w)
-    plan = plan_of(w, setup, rules)
-    end = x + ex.X_WORDS
+    plan = plan_of(w, shape, rules)
+    end = x + ex.EXPLORER_WORDS
     places: dict[int, int] = {}
-    sizes = _sizes(len(rows), tasks, len(shared), plan)
+    sizes = _sizes(len(rows), tasks, len(shape.shared), plan)
+    sizes[ex.X_WITNESS] = 2 * len(small.properties)
+    sizes[ex.X_PROPERTY] = 3 * len(small.judged)
     for slot, size in sizes.items():
         places[slot], end = end, end + size
     known = known_fields(w, plan, places[ex.X_HISTORY], places[ex.X_VIEWS])
-    packing, block = pack_fields(w, setup, rules, places[ex.X_BUFFER], len(shared), known)
+    packing, block = pack_fields(tasks, shape, rules.memory, places[ex.X_BUFFER], known)
     places[ex.X_FIELD] = end
-    w = np.concatenate([w, np.zeros(end + len(packing.rows) * ex.F_WORDS - x, dtype=np.int64)])
-    own = int(w[lay.H_MAPPINGS]) > 1
-    same_target = rules.neighbour or setup.pages == 1
+    w = np.concatenate([w, np.zeros(end + len(packing.rows) * ex.FIELD_WORDS - x, dtype=np.int64)])
     header = {
         **places,
         ex.X_KEYS: packing.word + 1,
         ex.X_FIELDS: len(packing.rows),
         ex.X_MODEL: MEMORY[rules.memory],
-        ex.X_SHARED: len(shared),
+        ex.X_PSO: int(rules.memory == "pso"),
+        ex.X_SHARED: len(shape.shared),
         ex.X_WHERES: len(plan.wheres),
         ex.X_NUMBERS: int(plan.numbers),
         ex.X_VIEW_COUNT: _views(tasks, plan),
         ex.X_LOCK_COUNT: len(plan.locks),
         ex.X_ATTEMPTS: rules.attempts,
         ex.X_FRESH: int(rules.neighbour),
-        ex.X_PAGES: setup.pages,
-        ex.X_THREADS: setup.threads,
+        ex.X_PAGES: shape.pages,
+        ex.X_THREADS: shape.threads,
         ex.X_BLOCK: block,
-        # an actor visits page tables one after the other: with one each, threads differ;
-        # and so they do by the ptes of their own tables or targets in their store buffers, and by
-        # what is known of them
-        ex.X_SYMMETRIC: int(
-            setup.threads > 1
-            and same_target
-            and not (own and (setup.actors or rules.memory != "sc"))
-            and not (rules.neighbour and rules.memory == "tso")
-        ),
+        ex.X_SYMMETRIC: int(shape.symmetric),
+        ex.X_PROPERTIES: len(small.judged),
+        ex.X_FACTS: next((k for k, lock in enumerate(plan.locks) if lock[0] < 0), -1),
     }
     for slot, number in header.items():
         w[x + slot] = number
     w[end:] = np.array(packing.rows, dtype=np.int64).ravel()
     _describe_instructions(w, places, rules, plan)
     begin_histories(w, x, plan)
-    for number, (address, kind) in enumerate(shared):
+    for number, (address, kind) in enumerate(shape.shared):
         w[places[ex.X_SHARE] + number] = address
-        w[places[ex.X_SHARE] + len(shared) + number] = kind
-    finite = (1 << tasks) - (1 if rules.attempts else 1 << setup.threads)
-    late = tuple(sorted({operation_of(rows[place]).words for place in plan.late}))
-    return Small(w, x, setup, rules, finite, late)
+        w[places[ex.X_SHARE] + len(shape.shared) + number] = kind
+    for number, (code, at_rest) in enumerate(small.judged):
+        place = places[ex.X_PROPERTY] + 3 * number
+        w[place : place + 3] = (code, at_rest, len(ex.PROPERTIES) + small.judges[number])
+    late = tuple(sorted({small.words_at(place, operation_of(rows[place])) for place in plan.late}))
+    return replace(small, w=w, x=x, late=late)
 
 
 def _describe_instructions(w: Any, places: dict[int, int], rules: Rules, plan: Plan) -> None:

@@ -27,6 +27,7 @@ from dessim.kernel.ops.regions import *
 from dessim.kernel.ops.paging import *
 from dessim.kernel.ops.reclaim import *
 from dessim.kernel.ops.replays import *
+from dessim.kernel.ops.protocols import *
 from dessim.kernel.ops.table import TABLE
 
 OPERATIONS = TABLE.closed(globals())

@@ -3,7 +3,6 @@
 from dessim.kernel import layout as lay
 from dessim.kernel import operation as about
 from dessim.kernel.layout import LINE_RMW, PAGE_LINE, PTE_LINE
-from dessim.kernel.operands import ANY, data_of
 from dessim.kernel.operation import CACHE
 from dessim.kernel.ops.table import CHANGES_MAPPING, TABLE, operation
 
@@ -107,37 +106,5 @@ OP_FREE_TABLE = operation(
     # pmd_clear(); interrupts that flush translations were before it
     order=about.Order(lay.IS_STORE, stores=lay.IN_TABLE, x86=lay.CLASS_FULL),
     changes=about.FREES_TABLES,
-)
-
-
-def _order_of_data(_: int, how: int) -> about.Order:
-    """Return how an access to a page's number is ordered: as its step says."""
-    kind, expected = data_of(how).kind, data_of(how).expected
-    stores = lay.IN_DATA if kind not in about.LOADS else 0
-    loads = 0 if kind in (lay.IS_STORE, lay.IS_STORE_RELEASE) else lay.IN_DATA
-    return about.Order(kind, loads, stores, conditional=bool(loads and stores) and expected < ANY)
-
-
-# Litmus tests: a small number of a page, which no scheme uses. ``operands.data_of`` says what the
-# operands hold: page, order, register or value. They are not timed.
-OP_LOAD_DATA = operation(
-    "load_data",
-    CACHE,
-    "READ_ONCE()",
-    order=_order_of_data,
-    remembers=lay.T_NOTED,
-)
-OP_STORE_DATA = operation(
-    "store_data",
-    CACHE,
-    "WRITE_ONCE()",
-    order=_order_of_data,
-)
-OP_EXCHANGE_DATA = operation(
-    "exchange_data",
-    CACHE,
-    "cmpxchg()",
-    order=_order_of_data,
-    remembers=lay.T_NOTED,
 )
 LAST_CACHE = TABLE.last(CACHE)

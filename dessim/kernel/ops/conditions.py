@@ -136,12 +136,4 @@ OP_WHEN_WINDOW_OPEN = operation(
     order=about.loading(lay.IN_PTE),
     condition="window.open",
 )
-OP_WHEN_LOADED = operation(
-    "when_loaded",
-    CONDITION,
-    "loaded?",
-    private=ALWAYS,
-    condition="loaded.VALUE",
-    listing=lambda register, value, _: f"when register {register} == {value}",
-)
 LAST_CONDITION = TABLE.last(CONDITION)

@@ -115,3 +115,27 @@ def trace_text(lines: Sequence[StoryLine], names: Sequence[str], circle: int = 0
         wrong = f"   <- {', '.join(line.wrong)}" if line.wrong else ""
         out.append(f"{number + 1:>4}  {text}{wrong}")
     return "\n".join(out) + "\n"
+
+
+def protocol_words(row: dict[str, Any]) -> str:
+    """Return a protocol with its options and memory model as one line."""
+    words = {True: "on", False: "off"}
+    said = [f"{k}={words[v] if isinstance(v, bool) else v}" for k, v in row["options"].items()]
+    return f"{row['protocol']}: {', '.join([*said, 'memory ' + row['memory']])}"
+
+
+def protocol_text(rows: Sequence[dict[str, Any]]) -> str:
+    """Return the verdicts on a protocol, a property a line."""
+    table = [["property", "verdict", "states"]]
+    table += [[row["property"], verdict_cell(row), f"{row['states']:,}"] for row in rows]
+    return f"{protocol_words(rows[0])}\n\n{aligned(table)}"
+
+
+def story_text(lines: Sequence[StoryLine], names: Sequence[str]) -> str:
+    """Return a trace line by line, with the name of who acts in front of each."""
+    width = max(map(len, names))
+    out = []
+    for number, line in enumerate(lines):
+        wrong = f"   <- {', '.join(line.wrong)}" if line.wrong else ""
+        out.append(f"{number + 1:>4}  {names[line.task]:<{width}}  {line.text}{wrong}")
+    return "\n".join(out) + "\n"

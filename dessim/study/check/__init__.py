@@ -1,5 +1,17 @@
-"""Every order of steps in small scopes: what is explored (``scope``), and ``verdicts``."""
+"""Every order of steps in small scopes: what is explored (``scope``, ``protocols``), verdicts."""
 
+from dessim.study.check.litmus import Litmus, read_litmus
+from dessim.study.check.litmus_run import LitmusChecked, check_litmus, litmus_small_world
+from dessim.study.check.litmus_text import LitmusError
+from dessim.study.check.protocols import (
+    ASLEEP,
+    ProtocolChecked,
+    ProtocolScope,
+    ProtocolVerdict,
+    check_protocol,
+    protocol_scope,
+    protocol_small_world,
+)
 from dessim.study.check.scope import (
     CheckError,
     Scope,
@@ -25,17 +37,30 @@ from dessim.study.check.verdicts import (
 )
 
 __all__ = [
+    "ASLEEP",
     "DEFAULT_BOUND",
     "CheckError",
     "Checked",
+    "Litmus",
+    "LitmusChecked",
+    "LitmusError",
+    "ProtocolChecked",
+    "ProtocolScope",
+    "ProtocolVerdict",
     "Scope",
     "Verdict",
     "actor_of",
     "actors",
     "check",
+    "check_litmus",
+    "check_protocol",
     "core_scopes",
     "explore_core",
+    "litmus_small_world",
     "property_names",
+    "protocol_scope",
+    "protocol_small_world",
+    "read_litmus",
     "refuse_nonsense",
     "replay_on_reference",
     "setup_of",

@@ -13,7 +13,7 @@ from dessim.registry import Actor, Option, Scheme
 
 NOBODY = "none"
 MAX_THREADS, MAX_PAGES = 3, 2
-MODELS = ("sc", "tso", "lkmm")
+MODELS = ("sc", "tso", "pso", "lkmm")
 INVALIDATE = {"unmap_retry": "none", "walk": "if_mapped", "bug1": True, "bug2": True}
 """Options that a row of results has for every actor, with what they are where there are none."""
 
@@ -174,7 +174,7 @@ def refuse_nonsense(scope: Scope) -> None:
         raise CheckError(f"attempts must be 1, 2 or repeat, found {scope.attempts}")
     if scope.memory not in MODELS:
         raise CheckError(
-            f"memory must be sc, tso or lkmm (weak is now lkmm), found {scope.memory!r}"
+            f"memory must be sc, tso, pso or lkmm (weak is now lkmm), found {scope.memory!r}"
         )
     if dict(scope.scheme_options).get("folio_order", 0):
         raise CheckError("folio_order must be 0: the explorer knows pages one by one")

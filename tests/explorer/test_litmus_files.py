@@ -1,0 +1,285 @@
+"""Litmus tests in herd7's C form: the catalogue is read and judged as it is documented."""
+
+import json
+import re
+
+import pytest
+from click.testing import CliRunner
+from litmus_rows import CATALOGUE
+
+from dessim.cli.main import main
+from dessim.study.check import LitmusError, check_litmus, read_litmus
+
+FENCES = {"mb": "smp_mb()", "rmb": "smp_rmb()", "wmb": "smp_wmb()"}
+SUFFIX = {"full": "", "void": "_relaxed", "acquire": "_acquire", "release": "_release"}
+
+
+def statement_of(word: str) -> str:
+    """Return a word of the short form (``litmus.Words.one``) as C."""
+    if word in FENCES:
+        return FENCES[word]
+    if word.startswith(("lock ", "unlock ")):
+        verb, name = word.split()
+        return f"spin_{verb}({name})"
+    left, _, right = word.partition("=")
+    if not left.startswith("r"):
+        *order, number = right.split()
+        return f"smp_store_release({left}, {number})" if order else f"WRITE_ONCE(*{left}, {number})"
+    if ":" not in right:
+        *order, name = right.split()
+        return f"{left} = smp_load_acquire({name})" if order else f"{left} = READ_ONCE(*{name})"
+    name, _, rest = right.partition(":")
+    compared, _, rest = rest.rpartition("=")
+    value, order = rest.split()
+    if compared:
+        return f"{left} = cmpxchg{SUFFIX[order]}({name}, {compared}, {value})"
+    return f"{left} = xchg{SUFFIX[order]}({name}, {value})"
+
+
+def body_of(text: str) -> str:
+    """Return a process of the short form as C."""
+    if "{" in text:
+        before, _, rest = text.partition("if ")
+        condition, _, rest = rest.partition(" {")
+        inside, _, after = rest.partition("}")
+        return f"{body_of(before)} if ({condition}) {{ {body_of(inside)} }} {body_of(after)}"
+    return " ".join(f"{statement_of(w.strip())};" for w in text.split(";") if w.strip())
+
+
+def c_form(row) -> str:
+    """Return a row of the catalogue as the text of a file."""
+    start = " ".join(f"int {name} = {value};" for name, value in row.start.items())
+    parameters = "int *x, int *y, int *z, spinlock_t *s, spinlock_t *t"
+    processes = "\n".join(
+        f"P{number}({parameters})\n{{ int r0; int r1; int r2; int r3; {body_of(text)} }}"
+        for number, text in enumerate(row.tasks)
+    )
+    ending = " /\\ ".join(row.ending.split())
+    result = row.result.capitalize()
+    return f"C {row.name}\n(* Result: {result} *)\n{{ {start} }}\n{processes}\nexists ({ending})\n"
+
+
+ROWS = [row for row in CATALOGUE if "dependent" not in "".join(row.tasks)]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_a_file_of_the_catalogue_has_its_documented_result(row, tmp_path):
+    """Or it is unknown where the short form is unknown; the two readers agree."""
+    path = tmp_path / "one.litmus"
+    path.write_text(c_form(row))
+    found = check_litmus(path)
+    assert found.result.lower() == (row.found or row.result)
+    assert found.test.result.lower() == row.result
+
+
+READER = "rcu_read_lock(); r0 = READ_ONCE(*x); r1 = READ_ONCE(*y); rcu_read_unlock();"
+UPDATER = "WRITE_ONCE(*y, 1); synchronize_rcu(); WRITE_ONCE(*x, 1);"
+POINTER = "rcu_read_lock(); r0 = rcu_dereference(*p); r1 = READ_ONCE(*r0); rcu_read_unlock();"
+SECTION = "rcu_read_lock(); WRITE_ONCE(*{0}, 1); r0 = READ_ONCE(*{1}); rcu_read_unlock();"
+OTHERS = {
+    # Documentation/litmus-tests/rcu: what they show, in other words
+    "a reader that sees what follows a grace period sees what precedes it": (
+        ("Never", "", (READER, UPDATER), "0:r0=1 /\\ 0:r1=0"),
+    ),
+    "without the grace period it need not": (
+        (
+            "Sometimes",
+            "",
+            (READER, UPDATER.replace("synchronize_rcu(); ", "")),
+            "0:r0=1 /\\ 0:r1=0",
+        ),
+    ),
+    "nobody uses what was freed behind a grace period": (
+        (
+            "Never",
+            "int x = 1; int *p = &x; int z = 1;",
+            (POINTER, "rcu_assign_pointer(*p, z); synchronize_rcu(); WRITE_ONCE(*x, 0);"),
+            "0:r0=x /\\ 0:r1=0",
+        ),
+    ),
+    "without a section around them both loads may be on both sides": (
+        (
+            "Sometimes",
+            "int x = 1; int *p = &x; int z = 1;",
+            (
+                POINTER.replace("rcu_read_lock(); ", "").replace("rcu_read_unlock();", ""),
+                "rcu_assign_pointer(*p, z); synchronize_rcu(); WRITE_ONCE(*x, 0);",
+            ),
+            "0:r0=x /\\ 0:r1=0",
+        ),
+    ),
+    # as many grace periods as sections forbid a cycle; fewer do not
+    "one section, one grace period": (
+        (
+            "Never",
+            "",
+            (SECTION.format("x", "y"), "WRITE_ONCE(*y, 1); synchronize_rcu(); r0 = READ_ONCE(*x);"),
+            "0:r0=0 /\\ 1:r0=0",
+        ),
+    ),
+    "two sections, one grace period": (
+        (
+            "Sometimes",
+            "",
+            (
+                SECTION.format("x", "y"),
+                SECTION.format("y", "z"),
+                "WRITE_ONCE(*z, 1); synchronize_rcu(); r0 = READ_ONCE(*x);",
+            ),
+            "0:r0=0 /\\ 1:r0=0 /\\ 2:r0=0",
+        ),
+    ),
+    "an address that was loaded orders the load from it": (
+        (
+            "Never",
+            "int x = 0; int *p = &z;",
+            (
+                "WRITE_ONCE(*x, 1); smp_store_release(p, x);",
+                "r0 = READ_ONCE(*p); r1 = READ_ONCE(*r0);",
+            ),
+            "1:r0=x /\\ 1:r1=0",
+        ),
+    ),
+    "what is stored depends on what was loaded": (
+        (
+            "Never",
+            "",
+            ("r0 = READ_ONCE(*x); WRITE_ONCE(*y, r0);", "r0 = READ_ONCE(*y); WRITE_ONCE(*x, r0);"),
+            "0:r0=1 /\\ 1:r0=1",
+        ),
+    ),
+    "double-checked locking without acquire": (
+        (
+            "Sometimes",
+            "",
+            (
+                "r0 = READ_ONCE(*x); if (r0 == 0) { spin_lock(s); r1 = READ_ONCE(*x);"
+                " if (r1 == 0) { WRITE_ONCE(*y, 1); WRITE_ONCE(*x, 1); } spin_unlock(s); }"
+                " r2 = READ_ONCE(*y);",
+            )
+            * 2,
+            "0:r2=0 \\/ 1:r2=0",
+        ),
+    ),
+    "double-checked locking with acquire and release": (
+        (
+            "Never",
+            "",
+            (
+                "r0 = smp_load_acquire(x); if (r0 == 0) { spin_lock(s); r1 = READ_ONCE(*x);"
+                " if (r1 == 0) { WRITE_ONCE(*y, 1); smp_store_release(x, 1); } spin_unlock(s); }"
+                " r2 = READ_ONCE(*y);",
+            )
+            * 2,
+            "0:r2=0 \\/ 1:r2=0",
+        ),
+    ),
+    "atomic_inc() twice is 2": (
+        ("Always", "atomic_t x = ATOMIC_INIT(0);", ("atomic_inc(x);",) * 2, "x=2"),
+    ),
+    "a failed cmpxchg() stores nothing": (
+        (
+            "Never",
+            "int x = 1;",
+            ("r0 = atomic_cmpxchg(x, 0, 2); if (!r0) WRITE_ONCE(*y, 1); else WRITE_ONCE(*y, 2);",),
+            "x=2 \\/ y=1",
+        ),
+    ),
+    "a loop waits": (
+        (
+            "Always",
+            "",
+            (
+                "WRITE_ONCE(*y, 1); smp_store_release(x, 1);",
+                "while (smp_load_acquire(x) == 0) cpu_relax(); r0 = READ_ONCE(*y);",
+            ),
+            "1:r0=1",
+        ),
+    ),
+    "spin_is_locked() orders nothing": (
+        (
+            "Sometimes",
+            "",
+            (
+                "spin_lock(s); WRITE_ONCE(*x, 1); spin_unlock(s);",
+                "r1 = smp_load_acquire(x); r2 = spin_is_locked(s); r3 = spin_is_locked(s);",
+            ),
+            "1:r1=1 /\\ 1:r2=0 /\\ 1:r3=1",
+        ),
+    ),
+}
+
+
+def a_file(path, start, bodies, ending, quantifier="exists"):
+    """Write a litmus test."""
+    parameters = "int *x, int *y, int *z, int **p, spinlock_t *s"
+    processes = "\n".join(
+        f"P{n}({parameters})\n{{\n  int r0; int r1; int r2; int r3;\n  {body}\n}}"
+        for n, body in enumerate(bodies)
+    )
+    path.write_text(f"C one\n\n{{\n{start}\n}}\n\n{processes}\n\n{quantifier} ({ending})\n")
+    return path
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_else_the_model_says(name, tmp_path):
+    """RCU, pointers, dependencies, branches, loops and atomics have the results of the model."""
+    for result, start, bodies, ending in OTHERS[name]:
+        path = a_file(tmp_path / "one.litmus", start, bodies, ending)
+        assert check_litmus(path).result == result
+
+
+@pytest.mark.parametrize(
+    ("body", "place", "what"),
+    [
+        ("*x = 1;", "10:3", "a plain store: write WRITE_ONCE()"),
+        ("r0 = *x;", "10:8", "a plain load: write READ_ONCE()"),
+        ("srcu_read_lock(x);", "10:3", "'srcu_read_lock()' is not read"),
+        ("r0 = READ_ONCE(x);", "10:18", "expected *x"),
+        ("for (;;) ;", "10:3", "'for' is not read"),
+        ("WRITE_ONCE(*x, 99);", "10:18", "numbers are 0 to 15 here"),
+        ("r0 = smp_mb();", "10:8", "'smp_mb()' returns nothing"),
+        ("r0 = q;", "10:8", "'q' is neither a parameter nor a local"),
+        ("spin_lock(x);", "10:13", "'x' is no spinlock_t"),
+        ("r0 = READ_ONCE(*x)", "11:1", "expected ';'"),
+        ("r0 = 1 @ 2;", "10:10", "no such sign"),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_its_place(body, place, what, tmp_path):
+    """File, line and column, and what can be done."""
+    path = a_file(tmp_path / "one.litmus", "", (body,), "x=1")
+    with pytest.raises(LitmusError, match=re.escape(f"one.litmus:{place}: {what}")):
+        read_litmus(path)
+
+
+def dessim_check(*words):
+    """Run the command; return its result."""
+    return CliRunner().invoke(main, ["check", *map(str, words)])
+
+
+def test_the_command_judges_claims(tmp_path):
+    """~exists that happens and forall that does not always fail; a wrong Result: line does, too."""
+    store, load = "WRITE_ONCE(*x, 1);", "r0 = READ_ONCE(*x);"
+    for quantifier, ending, code in (
+        ("exists", "1:r0=1", 0),
+        ("~exists", "1:r0=1", 1),
+        ("~exists", "1:r0=2", 0),
+        ("forall", "1:r0=1", 1),
+        ("forall", "x=1", 0),
+    ):
+        path = a_file(tmp_path / "one.litmus", "", (store, load), ending, quantifier)
+        assert dessim_check(path).exit_code == code, (quantifier, ending)
+    path.write_text(path.read_text().replace("C one", "C one\n(* Result: Sometimes *)"))
+    done = dessim_check(path)
+    assert done.exit_code == 1
+    assert "says Result: Sometimes, and it is Always" in done.stderr
+
+
+def test_the_command_prints_rows_as_json(tmp_path):
+    """With the schedule, which replays."""
+    path = a_file(tmp_path / "one.litmus", "", ("WRITE_ONCE(*x, 1);",), "x=1")
+    row = json.loads(dessim_check(path, "--format", "json", "--memory", "sc").stdout)
+    assert (row["result"], row["memory"]) == ("Always", "sc")
+    done = dessim_check(path, "--memory", "sc", "--replay", row["schedule"])
+    assert done.exit_code == 0
+    assert "WRITE_ONCE(x, 1)" in done.stdout

@@ -43,9 +43,10 @@ from dessim.kernel.memory_words import (
     mark_vma,
     spill_rss,
     uncount_page,
+    write_tree,
     zap_memory,
 )
-from dessim.kernel.write_programs import MM_LOCK
+from dessim.kernel.write_programs import MAPS_ONLY, MM_LOCK
 
 WRITE_VMA = option(
     MM_LOCK, otherwise=(lock("vma_lock_write"), mark_vma(), unlock("vma_lock_write"))
@@ -90,14 +91,18 @@ def remap(pages: tuple[Step, ...]) -> tuple[Step, ...]:
         when(
             "touched_enough",
             Step("pick_touched"),
+            work("system_call"),
             lock("mmap_lock_write"),
             WRITE_VMA,
+            write_tree(),
             work("unmap_region"),
             RELEASE_VMAS,
             downgrade("mmap_lock"),
-            *pages,
+            option(MAPS_ONLY, otherwise=pages),
             unlock("mmap_lock"),
+            work("system_call"),
             lock("mmap_lock_write"),
+            write_tree(),
             work("map_region"),
             RELEASE_VMAS,
             unlock("mmap_lock_write"),

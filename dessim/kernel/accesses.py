@@ -19,7 +19,7 @@ def choose_page(w: World, task: int) -> int:
     if w[H_ACCESS] == ACCESS_ONE_PER_TABLE:
         return access << TABLE_SHIFT
     if w[H_ACCESS] == ACCESS_OWN_REGION:
-        return w[t + T_FIRST] + access % w[H_REGION]
+        return w[t + T_FIRST] + access % w[H_SWEEP] * w[H_REGION] // w[H_SWEEP]
     if w[H_ACCESS] == ACCESS_BLOCKS:
         return page_of_block(w, task)
     if w[H_ACCESS] == ACCESS_TRACE:

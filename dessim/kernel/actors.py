@@ -83,6 +83,9 @@ def pick_touched(w: World, t: int) -> None:
     if w[H_TRACE]:
         w[t + T_PAGE] = w[t + T_FIRST]
         w[t + T_STOP] = w[t + T_FIRST] + w[t + T_RANGE]
+    elif w[H_ACCESS] == ACCESS_OWN_REGION:
+        w[t + T_PAGE] = w[t + T_FIRST]
+        w[t + T_STOP] = w[t + T_FIRST] + w[H_REGION]
     else:
         w[t + T_STOP] = w[t + T_PAGE] + 1
         w[t + T_PAGE] = w[t + T_STOP] - w[t + T_TOUCHED]

@@ -13,6 +13,7 @@ from dessim.kernel.layout import *
 from dessim.kernel.locks import let_readers_in
 from dessim.kernel.ops import *
 from dessim.kernel.pages import GO_ON, MEANINGLESS
+from dessim.kernel.rwsem import downgrade_rwsem
 from dessim.kernel.tlb import shoot_down
 
 
@@ -29,8 +30,13 @@ def region_step(w: World, task: int, i: int, done: int) -> int:
         w[w[t + T_MAPPING] + M_SEQ] = w[w[t + T_MM] + MM_SEQ]
     elif op == OP_END_VMA_WRITES:
         w[w[t + T_MM] + MM_SEQ] += 1
+    elif op == OP_WRITE_TREE:
+        w[w[t + T_MM] + MM_WRITER] = w[t + T_CORE] + 1
     elif op == OP_DOWNGRADE:
-        let_readers_in(w, task, lock_at(w, t, w[i + I_A]), done)
+        if w[H_RWSEM]:
+            downgrade_rwsem(w, t, w[i + I_A], done)
+        else:
+            let_readers_in(w, task, lock_at(w, t, w[i + I_A]), done)
     elif op == OP_ZAP_FRAMES:
         zap_frames(w, t, done)
     elif op == OP_FLUSH_REGION:

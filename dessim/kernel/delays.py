@@ -35,6 +35,7 @@ from dessim.kernel.page_waits import only_looks, wait_ps, wake_walk_ps
 from dessim.kernel.pages import free_for_reading
 from dessim.kernel.paging_delays import paging_delay_ps
 from dessim.kernel.replaying import arrive_ps
+from dessim.kernel.rwsem import wake_up_ps
 from dessim.kernel.teardown import teardown_ps
 from dessim.kernel.tlb import pages_to_flush, shootdown_ps, translate_ps
 
@@ -288,6 +289,9 @@ def own_delay_ps(w: World, task: int, op: int, now: int) -> int:
     If the step asks for a line as well, it has it by now, and this is added.
     """
     t = w[H_TASK] + task * T_WORDS
+    if op == OP_UNLOCK or op == OP_DOWNGRADE:
+        i = w[H_PROG] + w[t + T_PC] * I_WORDS
+        return wake_up_ps(w, t, i, 1 if op == OP_DOWNGRADE else 0)
     if op == OP_TOUCH:
         return touch_ps(w, task, now)
     if op == OP_UNLOCK_PAGE:

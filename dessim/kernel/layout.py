@@ -21,6 +21,7 @@ from dessim.kernel.account_names import *
 from dessim.kernel.draw_names import *
 from dessim.kernel.frame_names import *
 from dessim.kernel.latency_names import *
+from dessim.kernel.mm_names import *
 from dessim.kernel.order_names import *
 from dessim.kernel.paging_names import *
 from dessim.kernel.protocol_names import *
@@ -172,6 +173,9 @@ H_RSS_BATCH = _header.word()  # pages that are counted apart before they are add
 H_STRUCT_MISS = _header.word()  # base, per node: ps to read one of its struct pages, uncached
 H_NODE_ZERO = _header.word()  # ps of node bandwidth that zeroing a page takes
 H_NODE_COPY = _header.word()  # ps of node bandwidth that copying a page takes
+H_BUDDY_MISS = _header.word()  # parts per million of a buddy's miss that its prefetch leaves
+H_SWEEP = _header.word()  # pages of a region that a sweep touches
+H_RWSEM = _header.word()  # 1: mmap_lock is an rwsem (`rwsem`), 0: it is granted in order
 H_TRACE = _header.word()  # base of a trace's accesses (page, ps of think time or arrival), or 0
 H_OPEN = _header.word()  # 1: accesses arrive at times of their own
 H_PAGING = _header.word()  # base of the record of a file larger than memory (G_*), or 0
@@ -232,7 +236,9 @@ T_TRIED = _task.word()  # attempts at the current fault that waited for a page a
 T_VISITED = _task.word()  # mapping on which its steps act: an actor's visit, munmap, teardown
 T_SHARED_WANT = _task.word()  # 1: it waits for a lock as a reader
 T_READY = _task.word()  # since when it could run, if it had a CPU
-T_TRIES = _task.word()  # races for a page lock lost since it queued
+T_TRIES = _task.word()  # races for a page lock lost since it queued; or, of a writer that sleeps
+# for mmap_lock (`rwsem`): since when
+
 T_EXCLUSIVE = _task.word()  # 1: it waits for the page lock itself, 0: only for its release
 T_ACTOR = _task.word()  # 1: it is not part of the workload
 T_EVERY = _task.word()  # actor: mean ps between two rounds; replay: base of its accesses
@@ -313,20 +319,6 @@ _core = Record()
 C_L3 = _core.word()
 C_SOCKET = _core.word()
 C_WORDS = _core.end()
-
-_mm = Record()
-MM_LIVE = _mm.word()  # tasks alive
-MM_MAPPINGS = _mm.word()  # number of mappings
-MM_FIRST = _mm.word()  # base of the first mapping record
-MM_TASK = _mm.word()  # its first task
-MM_TASKS = _mm.word()  # number of its tasks
-MM_FLUSHES = _mm.word()  # shootdowns of its translations
-MM_SEQ = _mm.word()  # mm_lock_seq: changes when the writer of its mappings is through
-# its lock records: LOCK_MMAP, then LOCK_PAGE_TABLE and LOCK_PTL if they are not split
-MM_LOCKS = _mm.end(multiple=8)
-MM_VMA_CACHE = 3  # after them the line that holds the mapping found last
-MM_RSS_LINE = 4  # and that of the count of its pages
-MM_LINES = 5
 
 _mapping = Record()
 M_PTE = _mapping.word()  # base of the pte bits

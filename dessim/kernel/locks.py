@@ -21,6 +21,7 @@ from dessim.kernel.layout import *
 from dessim.kernel.lines import core_distance, line_cost, wake
 from dessim.kernel.ops import *
 from dessim.kernel.pages import GO_ON, MEANINGLESS
+from dessim.kernel.rwsem import drop_rwsem, take_rwsem
 
 
 def take_lock(w: World, task: int, lock: int, shared: int) -> int:
@@ -160,6 +161,8 @@ def lock_step(w: World, task: int, i: int, done: int) -> int:
     if op == OP_LOCK:
         if own_lock(w, t, which):
             return GO_ON
+        if which == LOCK_MMAP and w[H_RWSEM]:
+            return take_rwsem(w, task, i, done)
         turn_interrupts(w, task, which, 1)
         taken = take_lock(w, task, lock_at(w, t, which), w[i + I_B])
         if taken == 0 and sleeps(which):
@@ -169,7 +172,9 @@ def lock_step(w: World, task: int, i: int, done: int) -> int:
         return taken
     if op == OP_UNLOCK:
         turn_interrupts(w, task, which, 0)
-        if not own_lock(w, t, which):
+        if which == LOCK_MMAP and w[H_RWSEM]:
+            drop_rwsem(w, t, which, done)
+        elif not own_lock(w, t, which):
             sleeping = sleeps(which)
             kind = LOCK_MCS if sleeping else w[H_PTL_KIND]
             drop_lock(w, task, lock_at(w, t, which), done, kind, sleeping)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from dessim.kernel import layout as lay
+from dessim.kernel.draws import draw_at
 from dessim.kernel.regions import Sizes, Words, frames_of, pcp_high
 from dessim.kernel.setup import Setup
 from dessim.model.units import PPM
@@ -26,6 +27,8 @@ def lay_out_memory(w: Words, setup: Setup, sizes: Sizes) -> None:
     lay_out_frames(w, setup)
     lay_out_nodes(w, setup, sizes)
     _lines(w, setup, sizes)
+    if setup.workload.phases == "spread" and setup.workload.sweeps > 1 and not setup.replay:
+        _phases(w, setup)
 
 
 def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
@@ -45,6 +48,9 @@ def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
         lay.H_UNCHARGE: batches.uncharge_batch,
         lay.H_RSS_BATCH: counted,
         lay.H_NODE_ZERO: per_page * machine.frames.zero_traffic_ppm // PPM,
+        lay.H_BUDDY_MISS: PPM - batches.prefetch_buddy * machine.cache_line.prefetch_hidden_ppm,
+        lay.H_SWEEP: setup.pages_of_sweep,
+        lay.H_RWSEM: batches.rwsem_steals,
         lay.H_NODE_COPY: per_page * machine.frames.copy_traffic_ppm // PPM,
     }
     for slot, value in values.items():
@@ -76,6 +82,15 @@ def lay_out_frames(w: Words, setup: Setup) -> None:
         zone = int(w[lay.H_ZONE] + (socket + 1) * w[lay.H_ZONE_WORDS]) - lay.Z_WORDS
         w[zone + lay.Z_HEAD], w[zone + lay.Z_TAIL] = numbers[socket, 0], numbers[socket, -1]
         w[zone + lay.Z_FREE] = each
+
+
+def _phases(w: Words, setup: Setup) -> None:
+    """Let each task begin somewhere in its first sweep."""
+    words = w[: w[lay.H_PAGE]].tolist()  # plain integers: numpy scalars would overflow loudly
+    for task in range(setup.threads):
+        t = int(w[lay.H_TASK]) + task * lay.T_WORDS
+        begins = draw_at(words, task, lay.DRAW_START, 1) * setup.pages_of_sweep >> 32
+        w[t + lay.T_ACCESS] = w[t + lay.T_TOUCHED] = begins
 
 
 def lay_out_nodes(w: Words, setup: Setup, sizes: Sizes) -> None:

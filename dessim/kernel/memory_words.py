@@ -30,6 +30,11 @@ def end_vma_writes() -> Step:
     return Step("end_vma_writes")
 
 
+def write_tree() -> Step:
+    """Change the mm's tree of mappings: its lines come from whoever changed it last."""
+    return Step("write_tree")
+
+
 def downgrade(name: str) -> Step:
     """Turn the writer of a lock into a reader: ``mmap_lock``, ``vma_lock``."""
     which = {"mmap_lock": lay.LOCK_MMAP, "vma_lock": lay.LOCK_VMA}[name]

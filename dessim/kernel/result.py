@@ -258,6 +258,9 @@ def check_at_rest(w: World) -> None:
     for name, lock in _locks(w):
         if w[lock + lay.K_HOLD] or w[lock + lay.K_HEAD]:
             raise InvariantError(f"{name} at the end: held {w[lock + lay.K_HOLD]}, or waited for")
+    for mm in _mms(w):
+        if w[mm + lay.MM_SPINS] or w[mm + lay.MM_TRIES] or w[mm + lay.MM_AWAKE]:
+            raise InvariantError("somebody spins on mmap_lock at the end, or was woken for it")
     if any(w[int(w[lay.H_BUCKET]) + i] for i in range(int(w[lay.H_BUCKETS]))):
         raise InvariantError("somebody sleeps on a page at the end")
     if w[lay.H_FRAME] and w[lay.H_PAGING]:
@@ -268,18 +271,23 @@ def check_at_rest(w: World) -> None:
         raise InvariantError("a page waits for the device at the end")
 
 
+def _mms(w: World) -> list[int]:
+    """Return where the record of each mm begins."""
+    tasks = (int(w[lay.H_TASK]) + i * lay.T_WORDS for i in range(int(w[0])))
+    return sorted({int(w[t + lay.T_MM]) for t in tasks})
+
+
 def _locks(w: World) -> list[tuple[str, int]]:
     """Return name and place of the locks of the file and of each mm."""
     size = int(w[lay.H_LINE_WORDS])
     found = [("i_mmap_mutex", int(w[lay.H_FILE])), ("tree_lock", int(w[lay.H_FILE]) + size)]
-    mms = {int(w[int(w[lay.H_TASK]) + i * lay.T_WORDS + lay.T_MM]) for i in range(int(w[0]))}
     for i in range(int(w[lay.H_MAPPINGS]) if w[lay.H_SPLIT_PMD] else 0):
         mapping = int(w[lay.H_MAPPING]) + i * lay.M_WORDS
         tables = int(w[mapping + lay.M_PMD_FIRST]) + int(w[lay.H_TABLES])
         first = int(w[mapping + lay.M_PMD])
         locks = (tables + (1 << lay.PMD_SHIFT) - 1) >> lay.PMD_SHIFT
         found += [("lock of a PMD page", first + lock * size) for lock in range(locks)]
-    for mm in sorted(mms):
+    for mm in _mms(w):
         found.append(("mmap_sem", mm + lay.MM_LOCKS + lay.LOCK_MMAP * size))
         found.append(("page_table_lock", mm + lay.MM_LOCKS + lay.LOCK_PAGE_TABLE * size))
     return found

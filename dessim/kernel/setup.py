@@ -47,6 +47,11 @@ class Batches:
         Charged at once, and uncharged.
     rss_batch : int
         Counted apart from the mm's count; 0: twice the CPUs of the machine, at least 32.
+    rwsem_steals : int
+        1: writers of mmap_lock spin on their owner and take it before those that sleep; 0: all
+        get it in order of arrival.
+    prefetch_buddy : int
+        1: the buddies of pages that go back to a zone are prefetched before its lock is taken.
     """
 
     pcp_batch: int = 63
@@ -56,6 +61,8 @@ class Batches:
     memcg_batch: int = 64
     uncharge_batch: int = 512
     rss_batch: int = 64
+    rwsem_steals: int = 0
+    prefetch_buddy: int = 0
 
     @classmethod
     def among(cls, options: Mapping[str, bool | int | str]) -> "Batches":
@@ -68,7 +75,7 @@ class Batches:
         """
         chosen = {f.name: int(options[f.name]) for f in fields(cls) if f.name in options}
         for name, value in chosen.items():
-            least = 0 if name == "rss_batch" else 1
+            least = 0 if name in ("rss_batch", "rwsem_steals", "prefetch_buddy") else 1
             if value < least:
                 raise WorldError(f"option {name!r} must be at least {least}: {value}")
         return cls(**chosen)
@@ -194,9 +201,16 @@ class Setup:
         if self.replay:
             return self.replay.region_pages
         size = self.workload.file_size_bytes
+        if self.workload.maps_only:
+            return 1
         if self.simulate_bytes is not None:
             size = min(size, self.simulate_bytes)
         return max(1, size // PAGE_BYTES)
+
+    @property
+    def pages_of_sweep(self) -> int:
+        """Number of pages of its region that a task touches before it unmaps it: at least one."""
+        return max(1, self.region_pages * self.workload.touched_ppm // 1_000_000)
 
     @property
     def stride(self) -> int:
@@ -231,5 +245,5 @@ class Setup:
         if workload.access == "random":
             return self.pages * workload.touches_per_page
         if workload.writes:
-            return self.region_pages * workload.sweeps
+            return self.pages_of_sweep * workload.sweeps
         return self.pages

@@ -145,8 +145,13 @@ def task_step(w: World, task: int, i: int, pc: int, done: int) -> int:
         count(w, N_MINOR_FAULTS, 1)
     elif op == OP_TRY_AGAIN:
         w[t + T_TRIED] += 1
-    elif op == OP_FAULT_END:
+    elif op == OP_FAULT_END or op == OP_REGION_DONE:
         fault_end(w, task, done)
+    elif op == OP_SKIP_PAGES:
+        w[t + T_FAULT_AT] = done
+        w[t + T_MAPPED] = 0
+        w[t + T_ACCESS] += 1
+        w[t + T_TOUCHED] += 1
     elif op == OP_HOLD:
         w[t + T_ACCESS] += 1
         if w[t + T_ACCESS] >= w[H_ACCESSES]:

@@ -11,6 +11,7 @@ from dessim.kernel.costs import cost_row, cost_rows, line_costs
 from dessim.kernel.draws import draw_at, philox, scaled
 from dessim.kernel.memory import lay_out_memory
 from dessim.kernel.paging import lay_out_paging
+from dessim.kernel.placement import busy_cores
 from dessim.kernel.regions import Sizes, Words, allocate, mm_of_mapping, sizes_of, walkers_of
 from dessim.kernel.replay import Replay
 from dessim.kernel.setup import ActorSetup, Setup, WorldError
@@ -121,7 +122,7 @@ def _unmap_every(setup: Setup) -> int:
     """Return after how many touches a region is unmapped: in a replay at the end."""
     if not setup.workload.writes:
         return setup.workload.unmap_every_pages
-    return setup.accesses if setup.replay else setup.region_pages
+    return setup.accesses if setup.replay else setup.pages_of_sweep
 
 
 def _access_cost(workload: Workload) -> str:
@@ -153,7 +154,7 @@ def _machine_tables(w: Words, setup: Setup, sizes: Sizes) -> None:
     base = int(w[lay.H_L3_DISTANCE])
     w[lay.H_L3S] = topology.n_l3
     w[base : base + apart.size] = apart.ravel()
-    busy = len({cpu.core for cpu in sizes.cpus[: setup.threads + len(setup.actors)]})
+    busy = busy_cores(topology, sizes.cpus[: setup.threads + len(setup.actors)])
     base = int(w[lay.H_COST])
     for row in range(cost_rows(machine)):
         costs = cost_row(setup, busy, siblings=row)
@@ -341,7 +342,7 @@ def _decide_privacy(program: Words, users: int, split_locks: bool) -> None:
     """
     rows = program.reshape(-1, lay.I_WORDS)
     private = rows[:, lay.I_PRIVATE]
-    locks = rows[:, lay.I_TIMED] == lay.LOCK_LINE
+    locks = rows[:, lay.I_TIMED] & (lay.OWN_RULE - 1) == lay.LOCK_LINE
     if not split_locks:
         private[locks & (rows[:, lay.I_A] == lay.LOCK_PTL)] = lay.PRIVATE_NEVER
     if users != lay.PMDS_OWN:

@@ -16,6 +16,12 @@ from dessim.kernel.programs import POPULATE, REPLAYS
 
 MM_LOCK = "lock=mmap_lock"
 FALLS_BACK = "file_faults=mmap_lock"
+MAPS_ONLY = "maps_only"  # of the workload: no page is touched
+
+
+# prefetchw(&mm->mmap_lock) at the entry of the fault (x86 up to 6.16) does not wait. The line is on
+# its way, for writing, when the fault comes to load or to change it: one fetch serves both.
+PREFETCHED = option("prefetchw", use_mm(stores=True))
 
 
 def under_mm(path: tuple[Step, ...]) -> tuple[Step, ...]:
@@ -47,8 +53,9 @@ def under_vma(path: tuple[Step, ...], falls_back: str) -> tuple[Step, ...]:
     within = (*in_page_table(path), unlock("vma_lock"), go_to("handled"))
     return (
         work("vma_lookup"),
-        option("lock=vma_rwsem", when_vma_written(go_to("under_mm"))),
+        option("lock=vma_rwsem", PREFETCHED, when_vma_written(go_to("under_mm"))),
         lock("vma_lock"),
+        option("lock=vma_refcnt", PREFETCHED),
         when_vma_written(*to_mm),
         *((option(falls_back, *to_mm, otherwise=within),) if falls_back else within),
         label("under_mm"),
@@ -77,6 +84,14 @@ def writing_program(
     return (
         Step("begin"),
         label("next"),
+        option(
+            MAPS_ONLY,
+            jump("next_access", "exit"),
+            Step("skip_pages"),
+            *remap,
+            Step("region_done"),
+            go_to("next"),
+        ),
         *remap,
         jump("next_access", "exit"),
         option(REPLAYS, Step("arrive")),
@@ -85,7 +100,6 @@ def writing_program(
         go_to("next"),
         label("fault"),
         Step("fault_begin"),
-        option("prefetchw", use_mm(stores=True)),
         option(MM_LOCK, *under_mm(path), otherwise=under_vma(path, falls_back)),
         Step("fault_end"),
         go_to("access"),

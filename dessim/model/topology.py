@@ -28,9 +28,10 @@ class Topology(Model):
     Left out: every other socket is one hop away."""
     l3_size_bytes: Size
     """Capacity of one L3 domain."""
-    placement: Literal["spread", "compact"] = "spread"
+    placement: Literal["spread", "compact", "cores"] = "spread"
     """Where the next thread goes: `spread` over sockets, then L3s, then cores, then SMT siblings;
-    `compact` fills a core's siblings, then the L3, then the socket."""
+    `compact` fills a core's siblings, then the L3, then the socket; `cores` the cores of a socket,
+    then those of the next, then SMT siblings, as will-it-scale pins its tasks."""
 
     @model_validator(mode="after")
     def _check(self) -> Topology:

@@ -30,7 +30,7 @@ FileSize = Annotated[int, Unit(SIZE, low=PAGE_BYTES, high=1 << 40, multiple=PAGE
 ThreadCount = Annotated[Count, Field(le=MAX_THREADS)]
 Distribution = Literal["fixed", "exponential"]
 
-WRITE_FIELDS = ("fault", "file", "sweeps", "memcg_depth")
+WRITE_FIELDS = ("fault", "file", "sweeps", "phases", "touched_ppm", "memcg_depth")
 """What only workloads say whose faults write: others are as if they did not exist."""
 PAGING_FIELDS = ("advice", "memory_share_ppm", "touches", "block_pages")
 """What belongs to files that may be larger than memory."""
@@ -156,6 +156,14 @@ class Workload(Model):
     sweeps: Annotated[Count, Field(le=1_000_000)] = 1
     """With `fault` other than `read`: how often a task touches every page of its file or region.
     After each time the region is unmapped and mapped again, inside the measured time."""
+    phases: Literal["spread", "same"] = "spread"
+    """With `sweeps` of more than one: where tasks begin. `spread`: each somewhere in its first
+    sweep, drawn at random, as in the middle of a long run, in which tasks have lost step with each
+    other. `same`: all at its beginning, so that they unmap all at once."""
+    touched_ppm: Share = 1_000_000
+    """With `fault` other than `read`: share of the region's pages that a sweep touches, evenly
+    spaced. `0%`: none, the region is only mapped and unmapped; rates and latencies are those of a
+    pair of munmap and mmap."""
     memcg_depth: Annotated[int, Field(strict=True, ge=0, le=8)] = 3
     """With `fault: anonymous` or `write_private`: page counters that a page is charged to, the
     task's memory cgroup and its ancestors, the root included; 0: memory cgroups are off."""
@@ -227,6 +235,11 @@ class Workload(Model):
     def allocates(self) -> bool:
         """Whether faults allocate memory."""
         return self.kind == "faults" and self.fault in ("anonymous", "write_private")
+
+    @property
+    def maps_only(self) -> bool:
+        """Whether tasks map and unmap their regions and touch no page."""
+        return self.writes and self.touched_ppm == 0
 
     @model_validator(mode="before")
     @classmethod
@@ -305,9 +318,9 @@ class Workload(Model):
             return []
         given = self.model_fields_set
         if self.fault == "read":
-            only = [key for key in ("sweeps", "memcg_depth") if key in given]
+            only = [key for key in WRITE_FIELDS[2:] if key in given]
             text = "belongs to faults that write: set fault to anonymous, write_shared or"
-            problems = [_of(key, f"'{key}' {text} write_private") for key in only]
+            problems = [_of(key, f"'{yaml_key(key)}' {text} write_private") for key in only]
             if self.file == "own":
                 text = "file 'own' needs a fault other than 'read': readers here share one file"
                 problems.append(_of("file", text))

@@ -39,6 +39,7 @@ def thread_program(
     replays: bool = False,
     fault: str = "read",
     memcg_depth: int = 0,
+    maps_only: bool = False,
     advice: str = "",
 ) -> Program:
     """Return the whole program of a faulting thread under a scheme.
@@ -51,7 +52,7 @@ def thread_program(
     fault_around_order : int, 0..9
         0 is no fault-around: the kernel then does not call it, and every scheme that takes the
         mmap lock is ``no_fault_around``.
-    page_cache_changes, reads_ahead, unmaps, maps_file, replays : bool
+    page_cache_changes, reads_ahead, unmaps, maps_file, replays, maps_only : bool
         What the workload makes possible: steps that could never matter are left out.
     counts_tables : bool
         Whether page tables are counted near mmap_sem, as Linux does from 3.13 on.
@@ -71,7 +72,7 @@ def thread_program(
     UnbalancedError
         If a path through it keeps a lock or a reference.
     """
-    options = options_of(scheme, chosen) | {"replays": replays}
+    options = options_of(scheme, chosen) | {"replays": replays, "maps_only": maps_only}
     if fault != "read":
         return _writing(scheme, options, fault, memcg_depth, counts_tables=counts_tables)
     fault_lock = scheme.lock_of(options)

@@ -21,6 +21,10 @@ pcp_high : pages of a CPU's list from which some go back: set at boot, from 6.7 
     is used.
 rss_batch : pages that are counted apart from the mm's count: 64 per task, from 6.2 on (0) twice the
     CPUs of the machine.
+rwsem_steals : writers of mmap_lock spin while another writer has it, and take it before those that
+    sleep for it; ``false``: all get it in order of arrival.
+prefetch_buddy : what is merged with a page that goes back to the zone is prefetched before the
+    zone's lock is taken (4.17 to 5.17).
 folio_order : log2 of the pages of a folio of the file, for faults that read.
 
 Source
@@ -68,6 +72,8 @@ _NEWEST: dict[str, bool | int | str] = {
     "pcp_batch": 63,
     "pcp_high": 32768,
     "rss_batch": 0,
+    "rwsem_steals": True,
+    "prefetch_buddy": False,
     "folio_order": 0,
 }
 _6_15 = _NEWEST | {"prefetchw": True}
@@ -80,7 +86,7 @@ _6_6 = _6_12 | {
     "pcp_high": 512,
 }
 _6_1 = _6_6 | {"lock": "mmap_lock", "rss_batch": 64}
-_5_15 = _6_1 | {"memcg_batch": 32}
+_5_15 = _6_1 | {"memcg_batch": 32, "prefetch_buddy": True}
 
 OPTIONS = _NEWEST
 CHOICES = {
@@ -137,6 +143,7 @@ WRITE_SHARED = (
         "pte.none",
         inc("page.mapcount", cost="rmap"),
         *count_page(),
+        work("page_statistics"),
         set_pte(),
         otherwise=(put_page(),),
     ),

@@ -25,4 +25,10 @@ def page() -> str:
         own = click.Context(command, info_name=name, parent=context, terminal_width=WIDTH)
         parts += [f"## dessim {name}\n", escape(command.get_short_help_str(300)) + "\n"]
         parts.append(block(command.get_help(own)))
+        if isinstance(command, click.Group):
+            for word in command.list_commands(own):
+                below = command.get_command(own, word)
+                assert below is not None
+                inner = click.Context(below, info_name=word, parent=own, terminal_width=WIDTH)
+                parts += [f"### dessim {name} {word}\n", block(below.get_help(inner))]
     return "\n".join(parts)

@@ -41,6 +41,7 @@ OP_UNLOCK = operation(
     line=lay.LOCK_LINE,
     access=lambda which, shared: LINE_RMW if shared else LINE_STORE,  # readers count down
     cost="lock_local",
+    own_delay=True,
     private=_own_tables,
     order=_order_of_unlock,
     locking=lay.DROPS_LOCK,

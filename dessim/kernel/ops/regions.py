@@ -52,6 +52,7 @@ OP_DOWNGRADE = operation(
     line=lay.LOCK_LINE,
     access=LINE_RMW,
     cost="lock_local",
+    own_delay=True,
     category="mmap_lock",
     order=about.Order(lay.IS_RMW_RELEASE),
     locking=lay.DOWNGRADES_LOCK,
@@ -73,5 +74,13 @@ OP_FLUSH_REGION = operation(
     own_delay=True,
     category="shootdown",
     quiet=about.QUIET_ALWAYS,
+)
+OP_WRITE_TREE = operation(
+    "write_tree",
+    REGION,
+    "vma_iter_store()",
+    own_delay=True,
+    category="mmap_lock",
+    order=about.FULL,
 )
 LAST_REGION = TABLE.last(REGION)

@@ -113,4 +113,21 @@ OP_CACHE_VMA = operation(
     category="mmap_lock",
     order=about.storing(0),
 )
+OP_SKIP_PAGES = operation(
+    "skip_pages",
+    TASK,
+    "touch nothing",
+    category="user",
+    private=ALWAYS,
+    latency=about.FAULT_BEGINS,
+)
+OP_REGION_DONE = operation(
+    "region_done",
+    TASK,
+    "the region is mapped again",
+    category="user",
+    private=ALWAYS,
+    latency=about.FAULT_ENDS,
+    at_rest=True,
+)
 LAST_TASK = TABLE.last(TASK)

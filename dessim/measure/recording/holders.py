@@ -157,7 +157,9 @@ class Holders:
         stays = was.locking == lay.DOWNGRADES_LOCK
         left = [holder for holder in lock.holders if holder != task or stays]
         queue = _queue(w, w[self.resources.places[was.lock] + lay.K_HEAD]) if was.waiters else []
-        granted = [f for f in was.waiters if f not in queue]
+        # a writer that was woken has to take the lock itself
+        awake = w[w[w[lay.H_TASK] + task * lay.T_WORDS + lay.T_MM] + lay.MM_AWAKE] - 1
+        granted = [f for f in was.waiters if f not in queue and f != awake]
         lock.held(done if granted else now, (*left, *granted))
         if granted:
             self.resources.all[was.line].held(done, (granted[-1],))

@@ -64,6 +64,7 @@ def features_of(workload: Workload, machine: Machine) -> tuple[tuple[str, Any], 
         ("vma_cache_of_mm", machine.locks.vma_cache == "mm"),
         *((("replays", True),) if workload.replays else ()),
         *((("fault", workload.fault),) if workload.writes else ()),
+        *((("maps_only", True),) if workload.maps_only else ()),
         *((("advice", workload.advice),) if workload.pages_file else ()),
         *((("memcg_depth", workload.memcg_depth),) if workload.allocates else ()),
     )

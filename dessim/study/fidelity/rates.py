@@ -1,0 +1,142 @@
+"""will-it-scale on a machine and a kernel: rate, share of time asleep, of any number of tasks.
+
+A point is a machine, a version of Linux, a test, threads or processes, and a number of tasks. It is
+simulated on a part of each task's region: four sweeps, of which the first begins somewhere.
+
+What cannot matter shares a run: as processes, versions that differ only in who else may take
+mmap_lock; page_fault3, mmap1 and mmap2 in versions that differ only in how memory is allocated;
+mmap1 and mmap2, since the lock of a file's mappings is not part of the model.
+
+Source
+------
+will-it-scale (A. Blanchard): ``tests/page_fault1.c`` to ``page_fault3.c``, ``mmap1.c``,
+``mmap2.c``: 128 MiB for each task; one iteration is a page, or a pair of mmap and munmap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+from dessim import registry
+from dessim.engines import EngineName, run_setup
+from dessim.kernel.setup import Batches, Setup
+from dessim.measure.statistics.run_metrics import run_metrics
+from dessim.model import Machine, load_machine, load_workload
+from dessim.model.workload import PAGE_BYTES
+from dessim.study.fidelity.parameters import machine_with
+from dessim.study.sweep.plan import features_of
+
+TESTS = ("page_fault1", "page_fault2", "page_fault3", "mmap1", "mmap2")
+MODES = {"processes": "per_process", "threads": "per_thread"}
+KERNELS = ("5.15", "6.1", "6.6", "6.12", "6.15", "6.17")
+REGION_PAGES, SWEEPS = 1024, 4
+PAIRS = 60
+MANY, REGION_OF_MANY = 64, 512  # from so many tasks on, regions of so many pages
+PFT = "pft"  # C. Lameter's page fault test: as page_fault1, without munmap
+
+
+@dataclass(frozen=True)
+class RatePoint:
+    """What is asked for.
+
+    Attributes
+    ----------
+    machine : str
+        Name of a profile.
+    kernel : str
+        One of ``KERNELS``.
+    test : str
+        One of ``TESTS``.
+    mode : str
+        ``threads`` or ``processes``.
+    tasks : int
+    """
+
+    machine: str
+    kernel: str
+    test: str
+    mode: str
+    tasks: int
+
+    def simulated(self) -> RatePoint:
+        """Return the point whose run stands for this one: itself, or one that cannot differ."""
+        test = "mmap1" if self.test == "mmap2" else self.test
+        kernel = self.kernel
+        if self.mode == "processes" and kernel in ("6.15", "6.17"):
+            kernel = "6.12"
+        if test in ("page_fault3", "mmap1") and kernel == "5.15":
+            kernel = "6.1"
+        if test == "mmap1":
+            kernel = {"6.12": "6.6", "6.17": "6.15"}.get(kernel, kernel)
+        return replace(self, test=test, kernel=kernel)
+
+
+@dataclass(frozen=True)
+class TestRate:
+    """What came out.
+
+    Attributes
+    ----------
+    per_s : float
+        Iterations of all tasks, 1/s.
+    idle_share : float
+        Share of the tasks' time that they sleep for mmap_lock.
+    """
+
+    per_s: float
+    idle_share: float
+
+
+@cache
+def machine_of(name: str) -> Machine:
+    """Return a machine whose tasks are pinned as will-it-scale does: socket by socket, by cores."""
+    return machine_with(load_machine(name), {"topology.placement": "cores"})
+
+
+def setup_of(point: RatePoint, seed: int = 1, region_pages: int | None = None) -> Setup:
+    """Return the run of a point.
+
+    Parameters
+    ----------
+    point : RatePoint
+    seed : int
+    region_pages : int, optional
+        Pages of each task's region that are simulated.
+    """
+    if region_pages is None:
+        region_pages = REGION_OF_MANY if point.tasks >= MANY else REGION_PAGES
+    machine = machine_of(point.machine)
+    only_maps = point.test.startswith("mmap")
+    sweeps = PAIRS if only_maps else 1 if point.test == PFT else SWEEPS
+    name = "page-fault1" if point.test == PFT else point.test.replace("page_fault", "page-fault")
+    workload = load_workload(name).model_copy(
+        update={"mapping": MODES[point.mode], "sweeps": sweeps}
+    )
+    scheme = registry.load("linux_" + point.kernel.replace(".", "_"))
+    program = registry.thread_program(scheme, {}, 0, **dict(features_of(workload, machine)))
+    return Setup(
+        machine,
+        workload,
+        program,
+        point.tasks,
+        0,
+        region_pages * PAGE_BYTES,
+        seed,
+        0,
+        batches=Batches.among(scheme.options),
+    )
+
+
+def rate_of(point: RatePoint, engine: EngineName = "compiled", seed: int = 1) -> TestRate:
+    """Simulate a point; its own run, also if another one stands for it."""
+    run = run_setup(setup_of(point, seed), engine)
+    found = run_metrics(run, warmup_ps=0).values["steady_faults_per_s"]
+    busy = sum(run.time_ps.values()) - run.time_ps["teardown"] * (run.counters["minor_faults"] == 0)
+    return TestRate(float(found or 0.0), run.time_ps.get("asleep", 0) / busy)
+
+
+def task_counts(machine: Machine) -> list[int]:
+    """Return the numbers of tasks that are asked for: powers of two, 24, 48, and all CPUs."""
+    cpus = machine.topology.n_cpus
+    return [n for n in (1, 2, 4, 8, 16, 24, 48) if n < cpus] + [cpus]

@@ -1,0 +1,203 @@
+"""mmap_lock as an rwsem: who takes it, who steals it, who spins, who sleeps, who is woken."""
+
+import pytest
+from helpers import KERNEL_PS, MEMORY_PS, a_lab, a_machine, a_workload
+
+from dessim.kernel import layout as lay
+from dessim.kernel import steps
+from dessim.kernel.addressing import lock_at
+from dessim.kernel.alphabet import lock, unlock
+from dessim.kernel.memory_words import downgrade
+from dessim.kernel.pages import BLOCKED, GO_ON
+from dessim.kernel.rwsem import PATIENCE_PS, give_spinning_up
+
+WRITE, WRITTEN, DOWN, READ, READ_OVER = range(5)
+AWAKE = KERNEL_PS["wakeup"] + KERNEL_PS["context_switch"]
+LATER = 10**9 + 1000
+EACH = KERNEL_PS["wake_walk"]
+
+
+class Rwsem:
+    """Threads of one process, each on a core of its own, and the rwsem that they share."""
+
+    def __init__(self, threads=12):
+        program = (
+            lock("mmap_lock_write"),
+            unlock("mmap_lock_write"),
+            downgrade("mmap_lock"),
+            lock("mmap_lock"),
+            unlock("mmap_lock"),
+        )
+        workload = a_workload(64, fault="anonymous", mapping="per_thread")
+        self.lab = a_lab(*program, threads=threads, machine=a_machine(), workload=workload)
+        self.lab.w[lay.H_RWSEM] = 1
+        for task in range(threads):
+            cpu = self.lab.get(task, lay.T_CPU)
+            self.lab.w[cpu + lay.U_RUNNING] = task + 1
+
+    def put_to_sleep(self, task):
+        """Let a writer find readers, spin for as long as it may, and sleep."""
+        w, t = self.lab.w, self.lab.w[lay.H_TASK]
+        assert not self.do(task, WRITE)
+        give_spinning_up(w, w[t + lay.T_MM], lock_at(w, t, lay.LOCK_MMAP), 10**9)
+        w[w[t + lay.T_MM] + lay.MM_NO_SPIN] = 0
+
+    def do(self, task, what, now=0):
+        """Carry out a step of a task; return whether it went on."""
+        self.lab.w[self.lab.w[lay.H_WOKEN]] = 0
+        self.lab.put(task, lay.T_PC, what)
+        outcome = steps.step(self.lab.w, task, what, now)
+        assert outcome in (GO_ON, BLOCKED)
+        return outcome == GO_ON
+
+    @property
+    def hold(self):
+        """Number of readers, or -1."""
+        return self.lab.w[lock_at(self.lab.w, self.lab.w[lay.H_TASK], lay.LOCK_MMAP) + lay.K_HOLD]
+
+    @property
+    def waiters(self):
+        """Number of those that sleep."""
+        at = lock_at(self.lab.w, self.lab.w[lay.H_TASK], lay.LOCK_MMAP)
+        return self.lab.w[at + lay.K_WAITERS]
+
+    def woken(self):
+        """Return whom the last step woke."""
+        return list(self.lab.woken())
+
+
+def test_a_writer_is_woken_by_the_last_reader_and_has_to_take_the_lock_itself():
+    """It is not handed over: it is free until the writer has its CPU."""
+    sem = Rwsem()
+    assert sem.do(0, READ)
+    assert sem.do(2, READ)
+    sem.put_to_sleep(4)
+    sem.do(0, READ_OVER)
+    assert sem.woken() == []
+    sem.do(2, READ_OVER, LATER)
+    assert sem.lab.woken() == {4: LATER + AWAKE}
+    assert sem.hold == 0
+    assert sem.lab.get(4, lay.T_PC) == WRITE
+    assert sem.do(4, WRITE, LATER + AWAKE)
+    assert sem.hold == -1
+
+
+@pytest.mark.parametrize("thief", [WRITE, READ])
+def test_the_lock_is_stolen_from_a_writer_that_wakes_up(thief):
+    """A writer takes it, and so does a reader that finds no other; the loser sleeps again."""
+    sem = Rwsem()
+    sem.do(0, READ)
+    sem.put_to_sleep(4)
+    sem.do(0, READ_OVER)
+    assert sem.do(2, thief)
+    assert not sem.do(4, WRITE)
+    assert sem.waiters == 1
+    sem.do(2, READ_OVER if thief == READ else WRITTEN)
+    assert sem.woken() == [4]
+    assert sem.do(4, WRITE)
+
+
+def test_readers_do_not_pass_a_sleeping_writer_while_others_read():
+    """A stream of readers would starve it."""
+    sem = Rwsem()
+    sem.do(0, READ)
+    sem.put_to_sleep(4)
+    assert not sem.do(2, READ)
+    assert sem.hold == 1
+
+
+def test_who_has_lost_for_4_ms_is_not_robbed_again():
+    """RWSEM_FLAG_HANDOFF: neither a writer nor a reader steals from it."""
+    sem = Rwsem()
+    sem.do(0, READ)
+    sem.put_to_sleep(4)
+    for at in (10**9, PATIENCE_PS + 10**9):
+        sem.do(0, READ_OVER)
+        assert sem.do(0, READ)
+        assert not sem.do(4, WRITE, at)
+    sem.do(0, READ_OVER)
+    assert not sem.do(2, READ)
+    assert not sem.do(6, WRITE)
+    assert sem.do(4, WRITE)
+
+
+def test_a_writer_spins_while_another_writes_and_keeps_its_cpu():
+    """It goes on as soon as the lock is free: no wake-up, no switch."""
+    sem = Rwsem()
+    sem.do(0, WRITE)
+    assert not sem.do(2, WRITE)
+    assert sem.waiters == 0
+    cpu = sem.lab.get(2, lay.T_CPU)
+    assert sem.lab.w[cpu + lay.U_RUNNING] == 3
+    sem.do(0, WRITTEN, 700)
+    assert sem.lab.woken() == {2: 700}
+    assert sem.do(2, WRITE)
+
+
+def test_a_reader_does_not_spin():
+    """Since Linux 5.11."""
+    sem = Rwsem()
+    sem.do(0, WRITE)
+    assert not sem.do(2, READ)
+    assert sem.lab.w[sem.lab.get(2, lay.T_CPU) + lay.U_RUNNING] == 0
+
+
+def test_a_downgrade_lets_all_readers_in_if_one_is_first_also_those_behind_a_writer():
+    """The waker pays for each; each wakes when its turn has come."""
+    sem = Rwsem()
+    sem.do(0, WRITE)
+    sem.do(2, READ)
+    sem.lab.w[lay.H_RWSEM] = 0  # a writer that sleeps although another one writes
+    sem.do(4, WRITE)
+    sem.lab.w[lay.H_RWSEM] = 1
+    sem.do(6, READ)
+    now = 10**9
+    sem.lab.put(0, lay.T_PC, DOWN)
+    done = sem.lab.go(0, now)
+    assert done == now + MEMORY_PS["local_ps"] + KERNEL_PS["lock_local"] + 2 * EACH
+    assert sem.lab.woken() == {2: done - EACH + AWAKE, 6: done + AWAKE}
+    assert (sem.hold, sem.waiters) == (3, 1)
+
+
+def test_a_downgrade_wakes_no_writer():
+    """It reads on: the writer could not have the lock."""
+    sem = Rwsem()
+    sem.do(0, READ)
+    sem.put_to_sleep(4)
+    sem.do(0, READ_OVER)
+    assert sem.do(2, WRITE)
+    sem.do(4, WRITE)
+    sem.do(2, DOWN)
+    assert sem.woken() == []
+    assert (sem.hold, sem.waiters) == (1, 1)
+
+
+def test_a_writer_spins_on_readers_for_a_while_then_all_that_spin_sleep():
+    """10 us, and half of one for each reader; who uses the lock next finds them asleep."""
+    sem = Rwsem()
+    sem.do(0, READ)
+    assert not sem.do(4, WRITE, 1000)
+    assert not sem.do(6, WRITE, 2000)
+    assert sem.do(2, READ, 10_500_000 + 1000), "a writer that spins does not stop readers"
+    assert not sem.do(8, READ, 10_500_000 + 1001)
+    assert (sem.hold, sem.waiters) == (2, 3)
+    assert sem.lab.w[sem.lab.get(4, lay.T_CPU) + lay.U_RUNNING] == 0
+    assert not sem.do(10, WRITE, 10_500_000 + 1002)
+    assert sem.waiters == 4, "nobody spins before these readers are gone"
+
+
+def test_one_of_those_that_spin_tries_when_the_lock_is_free():
+    """The others wait behind it, in order; if it is robbed, it is first again."""
+    sem = Rwsem()
+    sem.do(0, READ)
+    sem.do(4, WRITE, 1000)
+    sem.do(6, WRITE, 2000)
+    sem.do(0, READ_OVER, 3000)
+    assert sem.lab.woken() == {4: 3000}
+    assert sem.do(8, WRITE, 3001)
+    assert not sem.do(4, WRITE, 3002)
+    sem.do(8, WRITTEN, 4000)
+    assert sem.woken() == [4]
+    assert sem.do(4, WRITE, 4001)
+    sem.do(4, WRITTEN, 5000)
+    assert sem.woken() == [6]

@@ -78,7 +78,7 @@ def advice_of(point: Point) -> str:
 
 
 def draw(stored: Stored) -> Drawing:
-    """Bars beside measured marks; touches a second against threads."""
+    """Bars with measured marks; touches a second against threads."""
     cells, volume = bars(stored), lines(stored)
     figure, axes = grid(2, 2, 2.6, share=False)
     draw_cells(axes[0], cells)

@@ -127,7 +127,7 @@ def wake_task(w: World, task: int) -> int:
     return 1
 
 
-def wake_waiters(w: World, queue: int, every: int) -> int:
+def wake_queued(w: World, queue: int, every: int) -> int:
     """Wake the first task of a queue that sleeps, or every one, and take it off.
 
     Who runs already stays in it and does not count (``autoremove_wake_function``). Returns how many
@@ -166,9 +166,9 @@ def wait_step(w: World, task: int, i: int) -> int:
         leave_waiters(w, task, a)
         wake_task(w, task)
     elif op == OP_WAKE_FIRST:
-        keep_found(w, task, w[i + I_B], wake_waiters(w, a, 0))
+        keep_found(w, task, w[i + I_B], wake_queued(w, a, 0))
     elif op == OP_WAKE_EVERY:
-        keep_found(w, task, w[i + I_B], wake_waiters(w, a, 1))
+        keep_found(w, task, w[i + I_B], wake_queued(w, a, 1))
     elif op == OP_WAKE_TASK:
         wake_task(w, a)
     elif op == OP_PREPARE_SLEEP:

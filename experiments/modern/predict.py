@@ -1,4 +1,4 @@
-"""Write predictions of will-it-scale beside this file, and go on where the table ends.
+"""Write predictions of will-it-scale next to this file, and go on where the table ends.
 
 ``python experiments/modern/predict.py [MACHINE ...]``; all profiles without any.
 """

@@ -30,6 +30,10 @@ def words(prefix, module=lay):
     }
 
 
+# The kernel has records of the same letters.
+LENGTHS = {("X_", ex): "EXPLORER_WORDS", ("F_", ex): "FIELD_WORDS"}
+
+
 def test_no_two_words_of_a_record_are_one():
     """Every record's words are different and inside of it."""
     for prefix, module in (
@@ -37,8 +41,9 @@ def test_no_two_words_of_a_record_are_one():
         *((prefix, ex) for prefix in ("X_", "F_", "B_", "E_")),
     ):
         found = words(prefix, module)
+        length = getattr(module, LENGTHS.get((prefix, module), f"{prefix}WORDS"))
         assert len(set(found.values())) == len(found), prefix
-        assert 0 <= max(found.values()) < getattr(module, f"{prefix}WORDS"), prefix
+        assert 0 <= max(found.values()) < length, prefix
 
 
 def test_objects_stay_within_the_room_that_a_line_leaves_them():

@@ -218,13 +218,12 @@ def _time_by_category(w: World) -> dict[str, int]:
     first = int(w[lay.H_TASK]) + lay.T_ACCOUNT
     tasks = [first + task * lay.T_WORDS for task in range(int(w[lay.H_WORKERS]))]
     found = {name: sum(int(w[t + i]) for t in tasks) for i, name in enumerate(lay.CATEGORIES)}
-    if not w[lay.H_PAGING]:
-        found = {
-            n: ps for n, ps in found.items() if n not in lay.CATEGORIES[lay.N_PAGING_CATEGORIES :]
-        }
-    of_memory = lay.CATEGORIES[lay.N_FILE_CATEGORIES : lay.N_PAGING_CATEGORIES]
-    if not w[lay.H_FRAME] and not any(found[name] for name in of_memory):
-        return {name: ps for name, ps in found.items() if name not in of_memory}
+    names = lay.CATEGORIES
+    of_memory = names[lay.N_FILE_CATEGORIES : lay.N_PAGING_CATEGORIES]
+    of_paging = names[lay.N_PAGING_CATEGORIES :]
+    for present, some in ((w[lay.H_FRAME], of_memory), (w[lay.H_PAGING], of_paging)):
+        if not present and not any(found[name] for name in some):
+            found = {name: ps for name, ps in found.items() if name not in some}
     return found
 
 

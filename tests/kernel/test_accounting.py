@@ -51,6 +51,18 @@ def test_a_lock_loops_time_is_think_hold_and_waiting():
     assert spent["hold"] == 5 * 20 * 100
 
 
+@pytest.mark.parametrize("category", ["fork", "reclaim"])
+def test_a_category_that_the_workload_does_not_know_is_kept_if_it_has_time(category):
+    """A scheme may work on anything: what it spends is in the account, and adds up."""
+    w = build_world(scheme_setup("no_fault_around", 0, 2)).tolist()
+    t = w[lay.H_TASK]
+    w[t + lay.T_ACCOUNT + lay.CATEGORIES.index(category)] += 7
+    w[t + lay.T_CLOCK] += 7
+    spent = read_result(w, 1).time_ps
+    assert spent[category] == 7
+    assert ({"fork", "reclaim"} - {category}) & set(spent) == set()
+
+
 def test_a_world_whose_time_does_not_add_up_is_refused():
     """One picosecond too many in the accounts is an error, not a result."""
     w = build_world(scheme_setup("no_fault_around", 0, 2)).tolist()

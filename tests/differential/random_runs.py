@@ -76,6 +76,7 @@ def features(workload, machine):
         "page_cache_changes": changes_page_cache(workload),
         "reads_ahead": workload.readahead_pages > 0,
         "unmaps": workload.unmap_every_pages > 0,
+        "replays": workload.replays,
         "maps_file": workload.maps_file,
         "counts_tables": machine.locks.pmd_locks,
         "vma_cache_of_mm": machine.locks.vma_cache == "mm",

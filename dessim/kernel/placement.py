@@ -47,13 +47,15 @@ def cpu_of(topology: Topology, thread: int) -> Cpu:
 def busy_cores(topology: Topology, cpus: Iterable[Cpu]) -> int:
     """Return how many cores are busy, as far as their clock goes.
 
-    Where sockets fill up one after the other, each has a clock of its own: that of the fullest.
+    Where sockets fill up one after the other, each has a clock of its own: that of the fullest
+    stands for all, from one busy core to all of them.
     """
     used = {(cpu.socket, cpu.core) for cpu in cpus}
     if topology.placement != "cores":
         return len(used)
-    each = Counter(socket for socket, _ in used)
-    return max(each.values()) * topology.sockets
+    most = max(Counter(socket for socket, _ in used).values())
+    others = topology.n_cores // topology.sockets - 1
+    return 1 + (most - 1) * (topology.n_cores - 1) // others if others else topology.n_cores
 
 
 def clock_stretch_ppm(machine: Machine, busy: int) -> int:

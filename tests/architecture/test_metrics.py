@@ -18,8 +18,8 @@ from dessim.model.precision import ASKED
 ROOT = Path(__file__).parents[2]
 END = ')\n"""All metrics, in the order of results."""\n'
 ROWS = """\
-    _count("touches", Topic.PAGE_CACHE, "Touched pages", View.PAGE),
-    _quantile("95", View.RUN, View.PAGE, View.NOTEBOOK, View.FIGURE, View.RESULTS, View.COMPARE),
+    counted("touches", Topic.PAGE_CACHE, "Touched pages", View.PAGE),
+    quantile("95", View.RUN, View.PAGE, View.NOTEBOOK, View.FIGURE, View.RESULTS, View.COMPARE),
 """
 SCRIPT = """
 import json, sys

@@ -13,6 +13,7 @@ from dessim.model.fields import Model as ConfigModel
 from dessim.model.fields import Unit, submodel, unit_of, yaml_key
 from dessim.model.machine import left_out
 from dessim.model.provenance import Provenance
+from dessim.model.yaml_loader import read_document
 
 MACHINES = names("machines")
 EXPLAINED_ELSEWHERE = ("name", "description", "sources", "calibration")
@@ -128,11 +129,19 @@ def test_what_was_guessed_has_a_range(machine: Machine) -> None:
 
 @pytest.mark.parametrize("name", MACHINES)
 def test_every_source_that_is_listed_is_used(name: str) -> None:
-    """A reference at the end of a file is named by some number above it, and once only."""
-    body, _, listed = find("machines", name).read_text(encoding="utf-8").partition("\nsources:\n")
+    """A reference at the end of a file is named by some number above it, and once only.
+
+    Those of its base come on top: the base's file is judged by itself.
+    """
+    path = find("machines", name)
+    document, _ = read_document(path)
+    own, base = document.get(("sources",)), document.get(("base",))
+    inherited = load_machine(base).sources if base is not None else {}
+    assert load_machine(name).sources == inherited | own
+    body, _, listed = path.read_text(encoding="utf-8").partition("\nsources:\n")
     keys = LISTED.findall(listed.partition("\ncalibration:")[0])
     assert len(keys) == len(set(keys))
-    assert set(keys) == set(load_machine(name).sources)
+    assert set(keys) == set(own)
     unused = [key for key in keys if not re.search(rf"\b{key}\b", body)]
     assert unused == []
 

@@ -40,10 +40,18 @@ def case_of(point: Point) -> str:
 
 
 def ends(point: Point, metric: str, scale: float) -> tuple[float, float, float]:
-    """Return mean and interval of a metric in other units."""
+    """Return mean and interval of a rate in other units: of the whole run without a steady one."""
     estimate = point["metrics"][metric]
+    if estimate["mean"] is None:
+        estimate = point["metrics"][f"average_{metric}"]
     low, high = estimate["ci95"] or [estimate["mean"]] * 2
     return estimate["mean"] * scale, low * scale, high * scale
+
+
+def rate_of(point: Point) -> dict[str, Any]:
+    """Return the estimate of pages touched a second, as ``ends`` takes it."""
+    value, low, high = ends(point, "touches_per_s", 1.0)
+    return {"mean": value, "ci95": [low, high]}
 
 
 def bars(stored: Stored) -> list[dict[str, Any]]:
@@ -84,7 +92,7 @@ def draw(stored: Stored) -> Drawing:
     draw_cells(axes[0], cells)
     for number, name in enumerate(dict.fromkeys(advice_of(point) for point in volume)):
         here = [point for point in volume if advice_of(point) == name]
-        each = [(point["threads"], point["metrics"]["touches_per_s"]) for point in here]
+        each = [(point["threads"], rate_of(point)) for point in here]
         draw_line(axes[1], each, number, name, 1e3)
     axes[1].set_xscale("log", base=2)
     axes[1].set_yscale("log")

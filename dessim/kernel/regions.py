@@ -90,15 +90,14 @@ def programs_of(setup: Setup) -> list[Program]:
     return programs
 
 
-def sizes_of(setup: Setup) -> Sizes:
-    """Return the sizes that follow from a setup.
+def check_together(setup: Setup) -> None:
+    """Check that machine, workload and size go together.
 
     Raises
     ------
     WorldError
-        If pages have to be read and the machine has no device.
+        If pages have to be read and the machine has no device, or if a folio does not fit.
     """
-    topology = setup.machine.topology
     if (
         setup.page_cache_changes or setup.workload.commands
     ) and setup.machine.device.read_latency_ps == 0:
@@ -111,6 +110,11 @@ def sizes_of(setup: Setup) -> Sizes:
             f"a region of {setup.region_pages} pages is no multiple of a folio of"
             f" {setup.frame_pages}: change simulate, file_size or anon_order"
         )
+
+
+def sizes_of(setup: Setup) -> Sizes:
+    """Return the sizes that follow from a setup."""
+    topology = setup.machine.topology
     words, entries = link(programs_of(setup))
     masks = -(-topology.n_cores // lay.MASK_BITS)
     line_words = lay.L_MASK + masks
@@ -209,34 +213,71 @@ def _header(setup: Setup, sizes: Sizes) -> dict[int, int]:
     return header
 
 
+@dataclass(frozen=True)
+class _Places:
+    """Where each region begins.
+
+    Attributes
+    ----------
+    header, paging : dict of int to int
+        Of regions that the header names, and the record of a file larger than memory: slot ->
+        where the region begins.
+    tables, ptes, vma_locks, pmd_locks, tlb : int
+        Of all mappings; of all cores.
+    words : int
+        Of the whole World.
+    """
+
+    header: dict[int, int]
+    tables: int
+    ptes: int
+    vma_locks: int
+    pmd_locks: int
+    paging: dict[int, int]
+    tlb: int
+    words: int
+
+
+def _places(setup: Setup, sizes: Sizes) -> _Places:
+    """Reserve all regions, one behind the other."""
+    regions, all_tables = _Regions(), sizes.mappings * sizes.tables
+    return _Places(
+        header={slot: regions.take(words) for slot, words in _header(setup, sizes).items()},
+        tables=regions.take(all_tables * 2 * sizes.line_words),
+        ptes=regions.take(all_tables * (lay.TABLE_PAGES >> lay.PTE_SHIFT)),
+        vma_locks=regions.take(sizes.mappings * sizes.line_words),
+        pmd_locks=regions.take(sizes.n_pmd_locks * sizes.line_words),
+        paging={slot: regions.take(words) for slot, words in paging_regions(setup, sizes).items()},
+        tlb=regions.take(setup.machine.topology.n_cores * _tlb_words(setup)),
+        words=regions.size,
+    )
+
+
+def world_words(setup: Setup) -> int:
+    """Return the words of a run's World, without building it."""
+    return _places(setup, sizes_of(setup)).words
+
+
 def allocate(setup: Setup, sizes: Sizes) -> Words:
     """Reserve all regions and note in the header where they begin."""
-    regions = _Regions()
-    bases = {slot: regions.take(words) for slot, words in _header(setup, sizes).items()}
-    tables = regions.take(sizes.mappings * sizes.tables * 2 * sizes.line_words)
-    ptes = regions.take(sizes.mappings * sizes.tables * (lay.TABLE_PAGES >> lay.PTE_SHIFT))
-    vma_locks = regions.take(sizes.mappings * sizes.line_words)
-    pmd_locks = regions.take(sizes.n_pmd_locks * sizes.line_words)
-    paging = paging_regions(setup, sizes)
-    behind = {slot: regions.take(words) for slot, words in paging.items()}
-    tlb_words = _tlb_words(setup)
-    tlb = regions.take(setup.machine.topology.n_cores * tlb_words)
-    w = np.zeros(regions.size, dtype=np.int64)
-    if tlb_words:
-        w[lay.H_TLB], w[lay.H_TLB_WORDS] = tlb, tlb_words
+    places = _places(setup, sizes)
+    bases, ptes = places.header, places.ptes
+    w = np.zeros(places.words, dtype=np.int64)
+    if tlb_words := _tlb_words(setup):
+        w[lay.H_TLB], w[lay.H_TLB_WORDS] = places.tlb, tlb_words
     for slot, base in bases.items():
         w[slot] = base
-    for slot, base in behind.items():
+    for slot, base in places.paging.items():
         w[bases[lay.H_PAGING] + slot] = base if slot != lay.G_YOUNG else base - ptes
     per_table = lay.TABLE_PAGES >> lay.PTE_SHIFT
     for i in range(sizes.mappings):
         record = bases[lay.H_MAPPING] + i * lay.M_WORDS
         w[record + lay.M_PTE] = ptes + i * sizes.tables * per_table
-        w[record + lay.M_TABLE] = tables + i * sizes.tables * 2 * sizes.line_words
-        w[record + lay.M_VMA_LOCK] = vma_locks + i * sizes.line_words
+        w[record + lay.M_TABLE] = places.tables + i * sizes.tables * 2 * sizes.line_words
+        w[record + lay.M_VMA_LOCK] = places.vma_locks + i * sizes.line_words
     for i, locks in enumerate(sizes.pmd_locks):
         record = bases[lay.H_MAPPING] + i * lay.M_WORDS
-        w[record + lay.M_PMD] = pmd_locks + locks.start * sizes.line_words
+        w[record + lay.M_PMD] = places.pmd_locks + locks.start * sizes.line_words
         w[record + lay.M_PMD_FIRST] = locks.first
     return w
 

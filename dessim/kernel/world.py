@@ -12,7 +12,15 @@ from dessim.kernel.draws import draw_at, philox, scaled
 from dessim.kernel.memory import lay_out_memory
 from dessim.kernel.paging import lay_out_paging
 from dessim.kernel.placement import busy_cores
-from dessim.kernel.regions import Sizes, Words, allocate, mm_of_mapping, sizes_of, walkers_of
+from dessim.kernel.regions import (
+    Sizes,
+    Words,
+    allocate,
+    check_together,
+    mm_of_mapping,
+    sizes_of,
+    walkers_of,
+)
 from dessim.kernel.replay import Replay
 from dessim.kernel.setup import ActorSetup, Setup, WorldError
 from dessim.kernel.walk_misses import walk_miss_ps
@@ -357,14 +365,14 @@ def build_world(setup: Setup) -> Words:
 
     Returns
     -------
-    int64 array, shape (n_words,)
-        See ``layout``.
+    int64 array, shape (n_words,) : see ``layout``
 
     Raises
     ------
     WorldError
-        If pages have to be read and the machine has no device.
+        If machine, workload and size do not go together, or memory is too small for the threads.
     """
+    check_together(setup)
     sizes = sizes_of(setup)
     w = allocate(setup, sizes)
     base = int(w[lay.H_PROG])

@@ -4,11 +4,13 @@ import itertools
 
 import pytest
 from random_machines import shipped
-from random_runs import features
 from stories import assert_same
 
 from dessim import model, registry
+from dessim.engines import compiled
+from dessim.kernel.result import read_result
 from dessim.kernel.setup import ActorSetup, Batches, Setup
+from dessim.kernel.world import build_world
 from dessim.model.workload import PAGE_BYTES
 from dessim.study.sweep.plan import features_of
 
@@ -26,11 +28,28 @@ TINY_BYTES = {
 }
 
 
+SMALL_BATCHES = Batches(pcp_batch=4, pcp_high=8, lru_batch=3)
+
+
+def larger_than_memory(file, machine):
+    """Return a workload with so small a file that its few touches meet a memory that is full.
+
+    Its share of the file has room on each node for the watermarks, and for what the threads hold.
+    """
+    pages = 600 * max(4, machine.topology.sockets)
+    small = {"file_size_bytes": pages * PAGE_BYTES, "readahead_pages": 8, "block_pages": 16}
+    return file.model_copy(update={**small, "touches": 24})
+
+
 def a_run(scheme, workload, machine, *, order=4, threads=6, pages=40, chosen=None):
     """Return a run of what is shipped on a tiny part of the file."""
     file = model.load_workload(workload)
+    tiny, batches = TINY_BYTES.get(workload, pages * PAGE_BYTES), Batches()
+    if file.pages_file:
+        file, tiny = larger_than_memory(file, shipped(machine)), None
+        batches = SMALL_BATCHES
     program = registry.thread_program(
-        registry.load(scheme), chosen or {}, order, **features(file, shipped(machine))
+        registry.load(scheme), chosen or {}, order, **dict(features_of(file, shipped(machine)))
     )
     actors = tuple(
         ActorSetup(
@@ -43,8 +62,9 @@ def a_run(scheme, workload, machine, *, order=4, threads=6, pages=40, chosen=Non
         for actor in file.actors
         for _ in range(actor.count)
     )
-    tiny = TINY_BYTES.get(workload, pages * PAGE_BYTES)
-    return Setup(shipped(machine), file, program, threads, order, tiny, 1, 0, actors)
+    return Setup(
+        shipped(machine), file, program, threads, order, tiny, 1, 0, actors, batches=batches
+    )
 
 
 def assert_tells_the_same(setup):
@@ -57,6 +77,17 @@ def assert_tells_the_same(setup):
 def test_quick_every_scheme_and_workload(scheme, workload):
     """The engines agree about each scheme under each workload."""
     assert_tells_the_same(a_run(scheme, workload, MACHINE))
+
+
+@pytest.mark.parametrize("workload", [n for n, one in EVERY_WORKLOAD.items() if one.pages_file])
+def test_quick_memory_is_short(workload):
+    """The tiny file of a workload is larger than memory: pages are evicted and read again."""
+    setup = a_run("folio_batch", workload, MACHINE)
+    w = build_world(setup)
+    compiled.run(w)
+    counters = read_result(w.tolist(), setup.pages).counters
+    assert counters["evictions"] > 50
+    assert counters["refaults"] > 5
 
 
 def a_writer(scheme, workload, machine, *, mapping, threads=6, pages=40, changed=()):

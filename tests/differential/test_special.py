@@ -11,7 +11,7 @@ from test_shipped import MACHINES, WORKLOADS, a_run
 
 from dessim import registry
 from dessim.engines import build, code_cache, compiled, loop, objects, specialise
-from dessim.engines.translate import special
+from dessim.engines.translate import threaded
 from dessim.engines.translate.source import NotTranslatable
 from dessim.engines.translate.special import constant_words
 from dessim.engines.translate.threaded import translate_threaded
@@ -202,7 +202,7 @@ def test_a_wrong_constant_is_noticed(word, monkeypatch):
     known = constant_words(ours)
     place = getattr(lay, word)
     known[place] = 0 if known[place] else 1_000_000
-    monkeypatch.setattr(special, "constant_words", lambda w: dict(known))
+    monkeypatch.setattr(threaded, "constant_words", lambda w: dict(known))
     try:
         run_in(ours, own_loop(ours), monkeypatch)
     except RuntimeError:  # the end of a run looks at what is declared constant, or nobody ends

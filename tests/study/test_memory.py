@@ -1,13 +1,14 @@
-"""The memory of a run is estimated from sizes alone, closely enough to plan with."""
+"""The memory of a run follows from its sizes, before any of it is built."""
 
 from pathlib import Path
 
 import pytest
 from small import experiment_file
 
+from dessim.kernel.regions import world_words
 from dessim.kernel.world import build_world
 from dessim.model import load_experiment, resolve
-from dessim.study.sweep.memory import PROCESS_BYTES, as_text, run_bytes, usable_bytes, world_words
+from dessim.study.sweep.memory import PROCESS_BYTES, as_text, run_bytes, usable_bytes
 from dessim.study.sweep.plan import setup_of
 
 SHAPES = [
@@ -20,11 +21,12 @@ SHAPES = [
 
 @pytest.mark.parametrize("settings", SHAPES, ids=" ".join)
 def test_the_estimate_is_the_size_of_the_world(tmp_path: Path, settings: list[str]) -> None:
-    """Never more than a tenth too small, nor more than a fifth too great."""
+    """Word for word, and its bytes are among those that a worker needs."""
     point = resolve(load_experiment(experiment_file(tmp_path), settings))[0]
     setup = setup_of(point, 0)
-    real = len(build_world(setup))
-    assert 0.9 * real <= world_words(setup) <= 1.2 * real
+    words = build_world(setup)
+    assert world_words(setup) == len(words)
+    assert words.nbytes < run_bytes(point, "compiled") - PROCESS_BYTES < 1.3 * words.nbytes
 
 
 def test_a_world_beyond_all_memory_is_estimated_without_building_it(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from dessim.kernel import layout as lay
+from dessim.kernel.account_names import CAT_ASLEEP
 from dessim.kernel.layout import World
 from dessim.kernel.locks import sleeps
 from dessim.kernel.operation import FAULT_BEGINS, FAULT_ENDS
@@ -70,6 +71,7 @@ class Recorder:
         self.waits_for = [NO_RESOURCE] * n
         self.category = [0] * n
         self.asleep = [False] * n
+        self.spins = [False] * n
         self.pc = [0] * n
         self.now = 0
 
@@ -89,7 +91,7 @@ class Recorder:
         t, self.now = self.records[task], now
         self.catch_up(w, task, now)
         waited, self.waits_for[task] = self.waits_for[task], NO_RESOURCE
-        self.asleep[task] = False
+        self.asleep[task] = self.spins[task] = False
         pc = self.pc[task] = w[t + lay.T_PC]
         i = w[lay.H_PROG] + pc * lay.I_WORDS
         was = before(w, self.resources, t, i)
@@ -132,7 +134,9 @@ class Recorder:
             return
         if operation.waits_for == lay.WAITS_FOR_LOCK:
             self.waits_for[task] = was.lock
-            self.asleep[task] = bool(sleeps(w[i + lay.I_A]))
+            rwsem = w[lay.H_RWSEM] and w[i + lay.I_A] == lay.LOCK_MMAP
+            self.spins[task] = bool(rwsem and w[t + lay.T_WAIT] != CAT_ASLEEP)
+            self.asleep[task] = bool(sleeps(w[i + lay.I_A])) and not self.spins[task]
         elif operation.waits_for == lay.WAITS_FOR_PAGE:
             self.waits_for[task] = self.resources.page_lock(was.page)
             self.asleep[task] = True
@@ -154,11 +158,15 @@ class Recorder:
     def catch_up(self, w: World, task: int, now: int) -> None:
         """Record how a task has waited since its last event.
 
-        Who was asleep waits until it is made ready, and then for its CPU.
+        Who was asleep waits until it is made ready, and then for its CPU. Who spun may have been
+        sent to sleep by somebody else's event: its own record has the time.
         """
         t = self.records[task]
         self.end[task] = max(self.end[task], w[t + lay.T_START])  # before, it was not there
         resource, category = self.waits_for[task], self.category[task]
+        if self.spins[task] and w[t + lay.T_WAIT] != category:
+            self.span(task, min(w[t + lay.T_TRIES], now), category, resource)
+            self.spins[task], self.asleep[task], category = False, True, CAT_ASLEEP
         if self.asleep[task] and w[t + lay.T_CPU]:
             self.span(task, min(w[t + lay.T_CLOCK], now), category, resource)
             resource = self.resources.cpu(w, t)

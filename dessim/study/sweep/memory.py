@@ -6,9 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from dessim.kernel import layout as lay
-from dessim.kernel.regions import pmd_locks_of
-from dessim.kernel.setup import Setup
+from dessim.kernel.regions import world_words
 from dessim.model import Point
 from dessim.study.sweep.plan import setup_of
 
@@ -24,43 +22,6 @@ LIMITS = (
     "/sys/fs/cgroup/memory.max",
     "/sys/fs/cgroup/memory/memory.limit_in_bytes",
 )
-
-
-def world_words(setup: Setup) -> int:
-    """Estimate the words of a run's World from its sizes, without building it.
-
-    Small tables of the machine are left out; pages, page tables and TLBs, which decide, are exact.
-    """
-    topology = setup.machine.topology
-    line_words = lay.L_MASK + -(-topology.n_cores // lay.MASK_BITS)
-    page_words = line_words + topology.n_l3
-    tables = -(-setup.pages // lay.TABLE_PAGES)
-    mappings, processes = setup.mapping_of_task[-1] + 1, setup.mm_of_task[-1] + 1
-    split = setup.machine.locks.pmd_locks
-    pmd_locks = pmd_locks_of(setup, tables) if split else ()
-    per_mapping = tables * (2 * line_words + (lay.TABLE_PAGES >> lay.PTE_SHIFT)) + line_words
-    return (
-        tables * lay.TABLE_PAGES * page_words
-        + mappings * (per_mapping + lay.M_WORDS)
-        + processes * (lay.MM_LOCKS + 3 * line_words)
-        + sum(locks.number for locks in pmd_locks) * line_words
-        + setup.tasks * lay.T_WORDS
-        + (setup.replay.rows.size if setup.replay else 0)
-        + lay.HIST_BUCKETS
-        + 2 * lay.SERIES_BINS
-        + lay.N_QUANTILES * lay.QUANTILE_WORDS
-        + setup.machine.locks.page_wait_queues
-        + topology.n_cores * (lay.C_WORDS + _tlb_words(setup))
-        + topology.n_cpus * lay.U_WORDS
-    )
-
-
-def _tlb_words(setup: Setup) -> int:
-    tlb = setup.machine.tlb
-    if tlb.l1_entries == 0:
-        return 0
-    sets = tlb.l1_entries // tlb.l1_ways + tlb.l2_entries // tlb.l2_ways
-    return 1 + sets + tlb.l1_entries + tlb.l2_entries
 
 
 def run_bytes(point: Point, engine: str) -> int:

@@ -91,7 +91,7 @@ def test_a_scope_with_an_unknown_memory_model_is_refused(memory):
     with pytest.raises(CheckError) as refused:
         small_world_of(Scope("gang_lookup_mapcount", memory=memory))
     assert str(refused.value) == (
-        f"memory must be sc, tso or lkmm (weak is now lkmm), found {memory!r}"
+        f"memory must be sc, tso, pso or lkmm (weak is now lkmm), found {memory!r}"
     )
 
 

@@ -182,7 +182,7 @@ def test_run_prints_a_table_and_names_what_it_wrote(tmp_path: Path) -> None:
     rows = [line for line in done.stdout.splitlines() if line.startswith("lock_each_page ")]
     assert len(rows) == 2
     assert "16 runs in" in done.stderr  # of 32 KiB, and of 64 KiB
-    assert ", 2 rounds\n" in done.stderr
+    assert ", 2 rounds (larger sizes, or more replications, each)\n" in done.stderr
     assert f"wrote {tmp_path}/results/small/results.{{json,csv,parquet}}" in done.stderr
     assert all((tmp_path / "results" / "small" / name).is_file() for name in OUTPUTS)
     assert len(list((tmp_path / "results" / "runs").glob("*/stats.json"))) == 16

@@ -25,14 +25,18 @@ def explain(folder, *arguments):
 
 
 def test_where_the_time_goes_adds_up(folder) -> None:
-    """The percentages of each column of the table add up to 100.0."""
+    """Percentages of each column add up to 100.0, and `kernel` is the sum of all but `user`."""
     done = explain(folder)
     assert done.exit_code == 0, done.output
-    rows = [re.findall(r"(\d+\.\d)%", line) for line in done.stdout.splitlines()]
-    rows = [[float(cell) for cell in row] for row in rows if row]
-    assert rows[-1] == [100.0] * 4
-    for column in zip(*rows[:-1], strict=True):
+    found = [(line, re.findall(r"(\d+\.\d)%", line)) for line in done.stdout.splitlines()]
+    rows = {line.split()[0]: [float(cell) for cell in row] for line, row in found if row}
+    assert list(rows)[-2:] == ["kernel", "total"]
+    assert rows.pop("total") == [100.0] * 4
+    kernel = rows.pop("kernel")
+    for column in zip(*rows.values(), strict=True):
         assert sum(column) == pytest.approx(100.0)
+    others = [rows[name] for name in rows if name != "user"]
+    assert kernel == pytest.approx([sum(column) for column in zip(*others, strict=True)])
 
 
 def test_points_are_chosen_by_options(folder) -> None:
@@ -85,8 +89,9 @@ def test_sensitivity_ranks_the_numbers_of_the_machine(tmp_path) -> None:
     """Every number with a range is ranked for each scheme and for their ratio, with its range."""
     profile = (Path(__file__).parents[2] / "configs/machines/ivybridge-ex-4s.yaml").read_text()
     few = re.sub(r"(, |\n *)range: \[[^\]]*\]", "", profile)
-    few = few.replace("{value: 210ns, ", "{value: 210ns, range: [129ns, 210ns], ")
-    few = few.replace("{value: 1.05us, ", "{value: 1.05us, range: [0.75us, 1.4us], ")
+    for value, ends in (("714 cycles", "438.6 cycles, 714 cycles"), ("1.05us", "0.75us, 1.4us")):
+        assert few.count(f"{{value: {value}, ") == 1
+        few = few.replace(f"{{value: {value}, ", f"{{value: {value}, range: [{ends}], ")
     (tmp_path / "few.yaml").write_text(few)
     path = experiment_file(tmp_path, EXPERIMENT.replace("ivybridge-ex-4s", "./few.yaml"))
     call = ["explain", str(path), "--engine", "reference", "-q", "--out", str(tmp_path / "out")]

@@ -57,9 +57,10 @@ def test_the_commands_shown_work(shell, tmp_path) -> None:
 
 
 def test_every_key_of_an_experiment_is_explained() -> None:
-    """Keys of an experiment, what can be swept, and all metrics stand in the guide."""
+    """Keys of experiments and workloads, what can be swept, all metrics stand in the guide."""
     text = EXPERIMENTS.read_text()
-    for name in {*json_schema("experiment")["properties"], *SWEPT_KEYS}:
+    keys = [key for kind in ("experiment", "workload") for key in json_schema(kind)["properties"]]
+    for name in {*keys, *SWEPT_KEYS}:
         assert f"`{name}`" in text, name
     for name in NAMES:
         full, short = f"`{name}`", name.replace("fault_latency_ns", "")

@@ -57,7 +57,7 @@ def test_every_scope_can_be_explored(study):
 @pytest.mark.parametrize("memory", ["weak", "TSO", ""])
 def test_a_memory_model_that_does_not_exist_is_refused(memory):
     """The message says which there are."""
-    with pytest.raises(CheckError, match=f"must be sc, tso or lkmm .* found '{memory}'"):
+    with pytest.raises(CheckError, match=f"must be sc, tso, pso or lkmm .* found '{memory}'"):
         check(Scope("no_fault_around", memory=memory))
 
 

@@ -6,6 +6,7 @@ from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import lock, unlock, work
 from dessim.kernel.assembler import assemble
 from dessim.model import Point, SchemeChoice, load_machine, names
+from dessim.model.workload import Workload
 from dessim.study.explain import costs, speedup
 from dessim.study.explain.costs import UnknownCostError
 from dessim.study.store.runs import run_key
@@ -114,6 +115,35 @@ def test_a_cost_that_cannot_be_used_changes_nothing(name) -> None:
     assert dearer != point
     first, second = (run_setup(setup_of(p, 0), "reference") for p in (point, dearer))
     assert first == second
+
+
+ADVISED = {"advice": "normal", "mapping": "shared", "cached_ppm": 0}
+DEVICE_LOOP = {"name": "loop", "kind": "device_loop", "iterations": 8, "start_stagger_ps": 0}
+
+
+@pytest.mark.parametrize(
+    ("workload", "used"),
+    [
+        (a_workload(), ()),
+        (a_workload(cached_ppm=0), ("device",)),
+        (Workload(**DEVICE_LOOP), ("device", "paging")),
+        (a_workload(**ADVISED), ("device", "paging", "frames")),
+    ],
+)
+def test_sections_of_the_machine_count_where_they_are_paid(workload, used) -> None:
+    """Times of a device, of windows and reclaim, of frames; what does not count changes nothing."""
+    point = a_point(workload=workload, machine=load_machine("epyc-milan-1s"))
+    parts = ("device", "paging", "frames")
+    known = [path for path in costs.costs() if costs.is_used(point, path)]
+    assert {path.split(".")[1] for path in known} & set(parts) == set(used)
+    unused = [path for path in costs.costs() if path not in known]
+    dearer = speedup.with_speedups(point, [(path, -4_000_000) for path in unused])
+    first, second = (run_setup(setup_of(p, 0), "reference") for p in (point, dearer))
+    assert first == second
+    if used:
+        slow = [f"machine.{part}." for part in used]
+        slower = [(path, -4_000_000) for path in known if path.startswith(tuple(slow))]
+        assert run_setup(setup_of(speedup.with_speedups(point, slower), 0), "reference") != first
 
 
 @pytest.mark.parametrize(

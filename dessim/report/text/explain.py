@@ -90,7 +90,9 @@ def _time_table(points: Sequence[Entry]) -> Table:
         cells = [_time_cell(p, name, texts[i][row]) for i, p in enumerate(points)]
         table.add_row(name, *cells)
     if "user" in names:
-        table.add_row("kernel", *(_kernel_cell(point) for point in points))
+        user = [texts[i][names.index("user")] for i in range(len(points))]
+        cells = [_kernel_cell(point, text) for point, text in zip(points, user, strict=True)]
+        table.add_row("kernel", *cells)
     totals = [_per_fault(point["total_ns_per_fault"]) for point in points]
     table.add_row("total", *(f"100.0%        {total}" for total in totals))
     return table
@@ -114,14 +116,17 @@ def _time_cell(point: Entry, name: str, text: str) -> str:
     return f"{text} {spread:<5} {_per_fault(found['ns_per_fault'])}"
 
 
-def _kernel_cell(point: Entry) -> str:
-    """All but `user`, which can be most of the time and then hides the rest."""
+def _kernel_cell(point: Entry, user: str) -> str:
+    """All but `user`, which can be most of the time and then hides the rest.
+
+    Its percentage is what that of `user` leaves of 100.0, as the rounded rows above add up.
+    """
     own = [found for found in point["categories"] if found["category"] != "user"]
-    share = math.fsum(found["share"]["mean"] for found in own)
+    share = 100 - float(user.removesuffix("%"))
     per_fault = [found["ns_per_fault"]["mean"] for found in own]
     known = [x for x in per_fault if x is not None]
     mean = math.fsum(known) if known else None
-    return f"{share * 100:.1f}% {'':<5} {_per_fault({'mean': mean})}"
+    return f"{share:.1f}% {'':<5} {_per_fault({'mean': mean})}"
 
 
 def _per_fault(estimate: Entry) -> str:

@@ -242,7 +242,7 @@ def is_used(point: Point, path: str) -> bool:
 
     False only where it certainly cannot: distances that the machine has not got, another kind of
     lock, another kind of access, a device of which nothing is read, no TLB, frames of memory where
-    no fault writes and no step of the scheme takes such a cost.
+    none is counted and no step of the scheme takes such a cost, paging where no command is sent.
     """
     machine, workload = point.machine, point.workload
     topology, end = machine.topology, path.rpartition(".")[2]
@@ -254,10 +254,14 @@ def is_used(point: Point, path: str) -> bool:
         "ticket_per_waiter": machine.locks.page_table_lock != "ticket",
         "test_and_set_per_waiter": machine.locks.page_table_lock != "test_and_set",
     }
-    if path.startswith("machine.device.") or path in _needing("page_cache"):
+    if path.startswith("machine.paging."):
+        return workload.commands
+    if path.startswith("machine.device."):
+        return workload.commands or changes_page_cache(workload)
+    if path in _needing("page_cache"):
         return changes_page_cache(workload)
     if path.startswith("machine.frames."):
-        return workload.writes or path in _taken_by(program_of(point))
+        return workload.uses_frames or path in _taken_by(program_of(point))
     if path in _needing("thread_creation"):
         return workload.creates_threads
     if path.startswith("machine.tlb."):

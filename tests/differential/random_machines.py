@@ -203,6 +203,8 @@ def memory_workloads(draw, max_pages: int = 12) -> Workload:
         folio = 1 << values["anon_order"]
         if values["after_sweep"] == "fork":
             values["calls"] = draw(st.integers(1, 3))
+    else:  # a region of which part is touched, or nothing: it is only mapped
+        values["touched_ppm"] = draw(st.sampled_from((1_000_000, 500_000, 0)))
     return Workload(
         name="drawn",
         access="sequential",

@@ -121,6 +121,7 @@ def writer(draw, workload, machine):
         fault=workload.fault,
         memcg_depth=workload.memcg_depth if workload.allocates else 0,
         sweep_end=workload.after_sweep,
+        maps_only=workload.maps_only,
         counts_tables=machine.locks.pmd_locks,
     )
     return program, Batches.among(registry.options_of(scheme, chosen))

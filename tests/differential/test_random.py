@@ -54,6 +54,9 @@ UNMET = {"drop_frame"}
 PAGED = {row.name for row in OPERATIONS if row.group in (PRESSURE, READAHEAD, COMMAND, RECLAIM)}
 """Steps of files larger than memory: ``test_paging`` has runs of its own."""
 
+REPLAYED = {"arrive"}
+"""Of traces, which come from files: ``tests/kernel/test_replay.py``."""
+
 
 def test_quick_random_runs_reach_every_step():
     """Each word of the alphabet, each waiting and each usual outcome occurs in the random runs."""
@@ -73,6 +76,6 @@ def test_quick_random_runs_reach_every_step():
         counted.update(name for i, name in enumerate(lay.COUNTERS) if story.world[base + i])
 
     look()
-    assert seen == set(OPS) - PROTOCOLS - UNMET - PAGED
+    assert seen == set(OPS) - PROTOCOLS - UNMET - PAGED - REPLAYED
     paged = lay.COUNTERS[lay.N_PAGING_COUNTERS :]
     assert counted >= set(lay.COUNTERS) - {*SELDOM, *paged}

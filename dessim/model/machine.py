@@ -41,7 +41,7 @@ from dessim.model.topology import Clock, Smt, Topology
 class Distances(Model):
     """Cost of one operation on a cache line by the distance to its owner.
 
-    A distance that the machine has not got may be left out.
+    A distance that the machine lacks may be left out.
     """
 
     smt_sibling_ps: Time = 0

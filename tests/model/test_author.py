@@ -16,7 +16,7 @@ WHOLE = FILE.read_text(encoding="utf-8")
 
 
 def folder_with(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, table: str) -> None:
-    """A working directory with a table of one's own, and a file next to it."""
+    """A working directory with a table of its own, and a file next to it."""
     published = folder / "configs" / "published"
     published.mkdir(parents=True, exist_ok=True)
     (published / "another.yaml").write_text(text, encoding="utf-8")

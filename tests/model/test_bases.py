@@ -83,7 +83,7 @@ def test_links_between_sockets_belong_to_a_number_of_sockets(tmp_path: Path) -> 
 
 
 def test_a_calibration_is_not_inherited(tmp_path: Path) -> None:
-    """It tells how numbers vary together that one profile was fitted to."""
+    """It says how numbers vary together that one profile was fitted to."""
     assert load_machine("ivybridge-ex-4s-fitted").calibration is not None
     mine = load_machine(written(tmp_path, "base: ivybridge-ex-4s-fitted\n"))
     assert mine.calibration is None

@@ -5,7 +5,7 @@ before: their misses add up, and are most of what the lock is held for.
 """
 
 from dessim.kernel.accounting import account
-from dessim.kernel.addressing import cost_ps, end_in_table, pte_present, zone_at
+from dessim.kernel.addressing import cost_ps, end_in_table, lock_at, pte_present, zone_at
 from dessim.kernel.cost_table import (
     COST_COPY_PAGE,
     COST_FOLIO_TAIL,
@@ -20,7 +20,7 @@ from dessim.kernel.cost_table import (
 )
 from dessim.kernel.frames import frame_at
 from dessim.kernel.layout import *
-from dessim.kernel.lines import core_distance, line_cost
+from dessim.kernel.lines import core_distance, line_cost, take_line, transfer_ps
 from dessim.kernel.ops import *
 from dessim.kernel.tlb import shootdown_ps
 
@@ -146,6 +146,26 @@ def tree_ps(w: World, t: int) -> int:
     return TREE_LINES * line_cost(w, LINE_STORE, MODIFIED, core_distance(w, t, last - 1))
 
 
+def fetch_mm_ps(w: World, t: int, now: int) -> int:
+    """Prefetch the line of mmap_lock for writing: nobody waits for it until the fault ends.
+
+    The line comes here behind all prefetches that are on their way. Where tasks queue for it to use
+    it, the fetch is one with the task's own use that follows, or takes its turn and is forgotten:
+    those that prefetch do not hold up those that wait.
+    """
+    line = lock_at(w, t, LOCK_MMAP)
+    at = w[line + L_FREE] if w[line + L_FREE] > now else now
+    if w[line + L_OWN] == (w[t + T_CORE] << 2 | MODIFIED):
+        w[t + T_FETCHED] = w[line + L_ARRIVE]
+        return 0
+    at += transfer_ps(w, t, line, LINE_STORE, at)
+    w[t + T_FETCHED] = at
+    if w[line + L_QUEUE] == 0:
+        take_line(w, t, line, LINE_STORE)
+        w[line + L_ARRIVE] = w[line + L_FREE] = at
+    return 0
+
+
 def frame_delay_ps(w: World, task: int, op: int, now: int) -> int:
     """Return ps by the rule of a step about frames, or NO_RULE."""
     t = w[H_TASK] + task * T_WORDS
@@ -169,6 +189,10 @@ def frame_delay_ps(w: World, task: int, op: int, now: int) -> int:
         return zap_ps(w, t)
     if op == OP_WRITE_TREE:
         return tree_ps(w, t)
+    if op == OP_FETCH_MM:
+        return fetch_mm_ps(w, t, now)
+    if op == OP_AWAIT_FETCH:
+        return w[t + T_FETCHED] - now if w[t + T_FETCHED] > now else 0
     if op == OP_FLUSH_REGION:
         return shootdown_ps(w, task, w[w[t + T_VISITED] + M_MM], w[t + T_GATHERED] * w[H_ANON])
     return NO_RULE

@@ -52,6 +52,7 @@ def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
         lay.H_BATCHED: batches.folio_batches,
         lay.H_BUDDY_MISS: PPM - batches.prefetch_buddy * machine.cache_line.prefetch_hidden_ppm,
         lay.H_SWEEP: setup.pages_of_sweep,
+        lay.H_MERGED: workload.merges,
         lay.H_RWSEM: batches.rwsem_steals,
         lay.H_NODE_COPY: per_page * machine.frames.copy_traffic_ppm // PPM,
     }
@@ -112,4 +113,7 @@ def _lines(w: Words, setup: Setup, sizes: Sizes) -> None:
         pages[own, lay.L_HOME] = sizes.cpus[task].socket
     for i in range(int(w[lay.H_MAPPINGS])):
         mapping = int(w[lay.H_MAPPING]) + i * lay.M_WORDS
-        w[int(w[mapping + lay.M_MM]) + lay.MM_SEQ] = 1
+        mm = int(w[mapping + lay.M_MM])
+        w[mm + lay.MM_SEQ] = 1
+        if setup.workload.merges:
+            w[mapping + lay.M_VMA_LOCK] = w[w[mm + lay.MM_FIRST] + lay.M_VMA_LOCK]

@@ -120,6 +120,13 @@ MAPPING = Default(
     low=300_000,
     high=1_200_000,
 )
+SPLIT = Default(
+    "estimated",
+    "a VMA is allocated and copied, or freed, with its anon_vma chain: about half of a mapping",
+    source="Linux 6.12 mm/vma.c: __split_vma, vma_merge_new_range",
+    low=120_000,
+    high=600_000,
+)
 CALL = Default(
     "read",
     "lmbench, null system call; page-table isolation and VERW come on top where a part needs them",
@@ -214,6 +221,8 @@ class FrameCosts(Model):
     """mmap of a region."""
     unmap_region_ps: Annotated[Time, Cost("mmap_lock"), MAPPING] = 560_000
     """munmap of a region, without its pages."""
+    split_vma_ps: Annotated[Time, Cost("mmap_lock"), SPLIT] = 250_000
+    """Split a VMA in two, or merge two (workload `vmas: merged`): munmap does the first twice."""
     fork_pte_ps: Annotated[Time, Cost("fork"), FORK_PTE] = 36_800
     """Write-protect a pte, copy it to a child's page table, and count the mapping."""
     fork_page_ps: Annotated[Time, Cost("fork"), FORK_PAGE] = 16_000

@@ -83,6 +83,7 @@ UNMAP_FILE = (
                     clear_pte(
                         dec("page.mapcount"), uncount_page(), remember(), category="teardown"
                     ),
+                    work("page_statistics"),
                 )
             ),
             spill_rss(),

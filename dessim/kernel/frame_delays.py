@@ -11,6 +11,7 @@ from dessim.kernel.cost_table import (
     COST_FOLIO_TAIL,
     COST_FREE_PAGE,
     COST_LRU_LINK,
+    COST_PAGE_STATISTICS,
     COST_SET_PTE,
     COST_UNCHARGE_PAGE,
     COST_ZAP_PAGE,
@@ -24,6 +25,7 @@ from dessim.kernel.lines import core_distance, line_cost, take_line, transfer_ps
 from dessim.kernel.ops import *
 from dessim.kernel.tlb import shootdown_ps
 
+COUNTS = 2  # of a page of memory: those mapped, those on the LRU
 NO_RULE = -2  # nothing says how long the operation takes
 TREE_LINES = 8  # a node and a half of the maple tree, and two lines of the mm
 
@@ -81,7 +83,8 @@ def fill_ps(w: World, t: int, copies: int, now: int) -> int:
     ps = w[H_ANON] * cost_ps(w, t, COST_COPY_PAGE if copies else COST_ZERO_PAGE)
     node = w[H_NODE] + w[t + T_SOCKET]
     busy = w[node] if w[node] > now else now
-    w[node] = busy + w[H_ANON] * (w[H_NODE_COPY] if copies else w[H_NODE_ZERO])
+    traffic = w[(w[H_NODE_COPY] if copies else w[H_NODE_ZERO]) + w[t + T_SOCKET]]
+    w[node] = busy + w[H_ANON] * traffic
     late = w[node] - (now + ps)
     if late > 0:
         account(w, t, CAT_BANDWIDTH, late)
@@ -131,7 +134,11 @@ def zap_ps(w: World, t: int) -> int:
     """
     pages = ptes_in_range(w, t)
     folios = pages // w[H_ANON] if w[H_BATCHED] else pages
-    return folios * cost_ps(w, t, COST_ZAP_PAGE) + (pages - folios) * cost_ps(w, t, COST_ZAP_PTE)
+    counts = folios * COUNTS * cost_ps(w, t, COST_PAGE_STATISTICS)
+    account(w, t, CAT_MEMCG, counts)
+    account(w, t, CAT_TEARDOWN, -counts)
+    zaps = folios * cost_ps(w, t, COST_ZAP_PAGE) + (pages - folios) * cost_ps(w, t, COST_ZAP_PTE)
+    return counts + zaps
 
 
 def tree_ps(w: World, t: int) -> int:

@@ -123,6 +123,7 @@ MAP_MEMORY = (
         "pte.none",
         *count_page(),
         work("page_statistics"),
+        work("page_statistics"),
         *add_to_lru(),
         map_memory(),
         otherwise=(drop_memory(),),

@@ -21,7 +21,13 @@ def region_step(w: World, task: int, i: int, done: int) -> int:
     """Carry out a step about the mappings of an mm: who may use them, and their end."""
     t = w[H_TASK] + task * T_WORDS
     op = w[i + I_OP]
-    if op == OP_USE_MM or op == OP_USE_OWNER or op == OP_FETCH_MM or op == OP_AWAIT_FETCH or op == OP_LOAD_LOCK:
+    if (
+        op == OP_USE_MM
+        or op == OP_USE_OWNER
+        or op == OP_FETCH_MM
+        or op == OP_AWAIT_FETCH
+        or op == OP_LOAD_LOCK
+    ):
         pass  # the line is all that matters
     elif op == OP_VMA_WRITTEN:
         if w[vma_at(w, t) + M_SEQ] != w[w[t + T_MM] + MM_SEQ]:

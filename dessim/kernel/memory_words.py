@@ -27,7 +27,7 @@ def use_owner(*, stores: bool) -> Step:
 
 
 def load_lock(name: str) -> Step:
-    """Learn the count of a lock for readers, which an RMW then changes: ``mmap_lock``, ``vma_lock``.
+    """Learn the count of a readers' lock, which an RMW changes then: ``mmap_lock``, ``vma_lock``.
 
     ``refcount_read`` does (from 6.15 on), or the first cmpxchg of ``down_read_trylock``, which
     expects a free lock and fails while others read. By the second one somebody else can have the

@@ -10,7 +10,18 @@ Linux 6.1, 6.6, 6.12, 6.15 and 6.17: ``arch/x86/mm/fault.c`` (``handle_page_faul
 ``include/linux/mmap_lock.h`` (``mmap_read_trylock``, ``vma_start_read``); restated.
 """
 
-from dessim.kernel.alphabet import Step, go_to, jump, label, load_pgd, lock, option, unlock, when, work
+from dessim.kernel.alphabet import (
+    Step,
+    go_to,
+    jump,
+    label,
+    load_pgd,
+    lock,
+    option,
+    unlock,
+    when,
+    work,
+)
 from dessim.kernel.memory_words import (
     await_fetch,
     fetch_mm,
@@ -58,7 +69,12 @@ def under_mm(path: tuple[Step, ...]) -> tuple[Step, ...]:
 
 def in_page_table(path: tuple[Step, ...]) -> tuple[Step, ...]:
     """Return a fault that finds its page table, or makes it, before it goes its way."""
-    return (work("handle_fault"), option(PGD_NEAR, load_pgd()), when("table.missing", *POPULATE, cost="walk_page_table"), *path)
+    return (
+        work("handle_fault"),
+        option(PGD_NEAR, load_pgd()),
+        when("table.missing", *POPULATE, cost="walk_page_table"),
+        *path,
+    )
 
 
 def under_vma(path: tuple[Step, ...], falls_back: str) -> tuple[Step, ...]:

@@ -163,10 +163,10 @@ class Workload(Model):
     spaced. `0%`: none, the region is only mapped and unmapped; rates and latencies are those of a
     pair of munmap and mmap."""
     vmas: Literal["own", "merged"] = "own"
-    """With `fault: anonymous`: what threads of one process map. `own`: a VMA each. `merged`: regions
-    that touch each other, which the kernel makes one VMA: all share its lock, munmap splits it, and
-    mmap merges it again. Regions of as many MiB as a multiple of 2, mapped one after the other, are
-    merged, in all versions but 6.7."""
+    """With `fault: anonymous`: what threads of one process map. `own`: a VMA each. `merged`: their
+    regions touch, and the kernel makes one VMA of them. All share its lock; munmap splits it, and
+    mmap merges it again. So it is with regions that are mapped one after the other, whole multiples
+    of 2 MiB, in all versions but 6.7."""
     after_sweep: Literal["munmap", "dontneed", "fork"] = "munmap"
     """With `fault` other than `read`: what a task does with its region after each sweep. `munmap`:
     unmap it, and map it again. `dontneed`: give its pages back with madvise(MADV_DONTNEED), which

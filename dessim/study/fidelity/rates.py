@@ -3,9 +3,9 @@
 A point is a machine, a version of Linux, a test, threads or processes, and a number of tasks. It is
 simulated on a part of each task's region: four sweeps, of which the first begins somewhere.
 
-What cannot matter shares a run: as processes, versions that differ only in who else may take
-mmap_lock; page_fault3, mmap1 and mmap2 in versions that differ only in how memory is allocated;
-mmap1 and mmap2, since the lock of a file's mappings is not part of the model.
+What cannot matter shares a run. As processes: versions that differ only in who else may take
+mmap_lock, or in how memory is allocated where none is; mmap1 and mmap2, since the lock of a file's
+mappings is not part of the model. mmap1 and mmap2 in versions that differ only in their faults.
 
 Source
 ------
@@ -68,13 +68,14 @@ class RatePoint:
 
     def simulated(self) -> RatePoint:
         """Return the point whose run stands for this one: itself, or one that cannot differ."""
-        test = "mmap1" if self.test == "mmap2" else self.test
-        kernel = self.kernel
-        if self.mode == "processes" and kernel in ("6.15", "6.17"):
+        test, kernel, alone = self.test, self.kernel, self.mode == "processes"
+        if alone and test == "mmap2":
+            test = "mmap1"
+        if alone and kernel in ("6.15", "6.17"):
             kernel = "6.12"
-        if test in ("page_fault3", "mmap1") and kernel == "5.15":
+        if alone and test in ("page_fault3", "mmap1") and kernel == "5.15":
             kernel = "6.1"
-        if test == "mmap1":
+        if test in ("mmap1", "mmap2"):
             kernel = {"6.12": "6.6", "6.17": "6.15"}.get(kernel, kernel)
         return replace(self, test=test, kernel=kernel)
 

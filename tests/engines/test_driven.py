@@ -5,6 +5,7 @@ import pytest
 import simpy
 from helpers import a_machine, a_workload, scheme_setup
 
+import dessim
 from dessim.engines import run_setup
 from dessim.engines.components import SimulatedMachine
 from dessim.errors import UserError
@@ -28,7 +29,7 @@ def two(**changes):
 
 def whole_file(machine, thread):
     """Read the file as the workload would."""
-    for page in range(16):
+    for page in range(machine._setup.pages):
         yield from thread.read(page)
     yield from thread.exit()
 
@@ -45,12 +46,15 @@ SETUPS = {
     "work varies": lambda: scheme_setup(
         "no_fault_around", 0, threads=4, machine=a_machine(kernel={"work_cv_ppm": 200_000})
     ),
-    "cold": lambda: scheme_setup(
-        "no_fault_around",
-        0,
-        threads=4,
-        machine=a_machine(device=helpers.DEVICE),
-        workload=a_workload(cached_ppm=500_000),
+    "pages that the device reads": lambda: dessim.setup(
+        "quickstart",
+        {
+            "workload": "cold-cache-read",
+            "workload.cached": "50%",
+            "threads": 3,
+            "simulate": "64KiB",
+            "schemes": ["lock_each_page"],
+        },
     ),
     "more threads than CPUs": lambda: scheme_setup("no_fault_around", 0, threads=20),
     "one creates the others": lambda: scheme_setup(

@@ -22,12 +22,16 @@ def test_a_trace_replaces_no_link_and_no_pipe() -> None:
     Path("old").write_text("old")
     Path("link").symlink_to("old")
     Path("link.folded").symlink_to("stacks")
-    done = typed("trace", "eight-processes", *SMALL[:4], "-q", "--format", "folded", "--out", "link")
+    done = typed(
+        "trace", "eight-processes", *SMALL[:4], "-q", "--format", "folded", "--out", "link"
+    )
     assert done.exit_code == 0, done.output
     assert Path("link.folded").is_symlink()
     assert Path("stacks").read_text()
     os.mkfifo("pipe.folded")
-    done = typed("trace", "eight-processes", *SMALL[:4], "-q", "--format", "folded", "--out", "pipe")
+    done = typed(
+        "trace", "eight-processes", *SMALL[:4], "-q", "--format", "folded", "--out", "pipe"
+    )
     assert done.exit_code == 2
     assert "pipe.folded: nobody reads this pipe" in done.stderr
     assert stat.S_ISFIFO(Path("pipe.folded").lstat().st_mode)

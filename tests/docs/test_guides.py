@@ -115,7 +115,11 @@ def test_the_commands_for_figures_work(shell, tmp_path) -> None:
         for command in "".join(blocks(page, "sh")).splitlines():
             done = shell(command, tmp_path)
             assert done.returncode == 0, done.stderr
-    made = ("eight-processes/figures/ccdf.svg", "figures/lock_collapse.pdf", "eight-processes/report.html")
+    made = (
+        "eight-processes/figures/ccdf.svg",
+        "figures/lock_collapse.pdf",
+        "eight-processes/report.html",
+    )
     for name in made:
         assert (tmp_path / "results" / name).stat().st_size > 1000
 

@@ -54,7 +54,9 @@ def test_auto_is_a_size_that_knows_its_cap() -> None:
         assert point.simulate_bytes == 8 * MIB
         assert point.simulate_cap_bytes == 1 << 30
         assert "simulate_cap" not in point.resolved()
-    for point in resolve(load_experiment("eight-processes", [*settings[:2], "workload.file_size=4MiB"])):
+    for point in resolve(
+        load_experiment("eight-processes", [*settings[:2], "workload.file_size=4MiB"])
+    ):
         assert point.simulate_bytes is None
         assert point.simulate_cap_bytes is None
 

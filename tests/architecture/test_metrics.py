@@ -35,8 +35,8 @@ def call(*words):
     assert done.exit_code == 0, done.output
     return done.stdout
 
-run = call("run", "eight-processes", "--engine", "reference", "-q", "--figures", "--replications", "2",
-           "--set", "threads=2", "--set", "precision.fault_latency_p95=99%", "--set",
+run = call("run", "eight-processes", "--engine", "reference", "-q", "--figures",
+           "--replications", "2", "--set", "threads=2", "--set", "precision.fault_latency_p95=99%", "--set",
            "max_replications=2")
 call("report", "eight-processes")
 said = {
@@ -44,7 +44,8 @@ said = {
     "results.csv": open("results/eight-processes/results.csv").readline(),
     "dessim compare": call("compare", "lock_each_page", "gang_lookup_mapcount", "--in",
                            "eight-processes"),
-    "dessim compare --metric": call("compare", "eight-processes", "eight-processes", "--metric", "touches"),
+    "dessim compare --metric": call("compare", "eight-processes", "eight-processes",
+                                    "--metric", "touches"),
     "dessim explain": call("explain", "eight-processes", "--engine", "reference", "-q", "--set",
                            "threads=2", "--speedup", "rmap=50%", "--metric", "fault_latency_p95"),
     "the report": open("results/eight-processes/report.html").read(),

@@ -36,8 +36,8 @@ def call(*words):
     return done.stdout
 
 run = call("run", "eight-processes", "--engine", "reference", "-q", "--figures",
-           "--replications", "2", "--set", "threads=2", "--set", "precision.fault_latency_p95=99%", "--set",
-           "max_replications=2")
+           "--replications", "2", "--set", "threads=2", "--set", "precision.fault_latency_p95=99%",
+           "--set", "max_replications=2")
 call("report", "eight-processes")
 said = {
     "dessim run": run,

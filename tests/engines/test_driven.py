@@ -47,7 +47,7 @@ SETUPS = {
         "no_fault_around", 0, threads=4, machine=a_machine(kernel={"work_cv_ppm": 200_000})
     ),
     "pages that the device reads": lambda: dessim.setup(
-        "quickstart",
+        "eight-processes",
         {
             "workload": "cold-cache-read",
             "workload.cached": "50%",

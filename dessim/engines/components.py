@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import simpy
 
-from dessim.engines.driven import DrivenThread, Line, Lock, Parts, check_drivable
+from dessim.engines.driven import DrivenThread, Line, Parts, SpinLock, check_drivable
 from dessim.engines.reference import Reference
 from dessim.kernel import layout as lay
 from dessim.kernel.result import RunResult, check_at_rest, read_result
@@ -92,7 +92,7 @@ class SimulatedMachine:
         """
         return Line(self._parts.line(self._checked(node)))
 
-    def lock(self, node: int = 0) -> Lock:
+    def lock(self, node: int = 0) -> SpinLock:
         """Return a new spinning lock for your threads, of the kind of ``locks.page_table_lock``.
 
         It stands on a cache line of its own, which ``touch`` can use as well.
@@ -102,7 +102,7 @@ class SimulatedMachine:
         ValueError
             If the machine has no such node.
         """
-        return Lock(self._parts.line(self._checked(node)))
+        return SpinLock(self._parts.line(self._checked(node)))
 
     def _checked(self, node: int) -> int:
         nodes = self._setup.machine.topology.sockets

@@ -49,7 +49,7 @@ class Line:
         return lay.LOCK_SLEEPING + self.number
 
 
-class Lock(Line):
+class SpinLock(Line):
     """A spinning lock of the reader's; ``SimulatedMachine.lock`` makes one. It is a line, too.
 
     Attributes
@@ -144,7 +144,7 @@ class DrivenThread:
         self._t = self._w[lay.H_TASK] + number * lay.T_WORDS
         self._touch, self._next_access = _places(self._w, self._t)
         self._busy = self._gone = False
-        self._held: list[Lock] = []
+        self._held: list[SpinLock] = []
         self._last_ps = -1
         self._ready = engine.env.event()
         engine.env.process(self._begin())
@@ -181,7 +181,7 @@ class DrivenThread:
         words[lay.I_TIMED], words[lay.I_ACCESS] = lay.LOCK_LINE, ACCESSES[access]
         return self._doing(lambda: self._ordered(words))
 
-    def lock(self, lock: Lock, *, shared: bool = False) -> Process:
+    def lock(self, lock: SpinLock, *, shared: bool = False) -> Process:
         """Take a lock, spinning until it is free; ``shared``: along with other readers."""
 
         def steps() -> Process:
@@ -195,7 +195,7 @@ class DrivenThread:
 
         return self._doing(steps)
 
-    def unlock(self, lock: Lock) -> Process:
+    def unlock(self, lock: SpinLock) -> Process:
         """Drop a lock, and hand it over to whoever waits."""
 
         def steps() -> Process:

@@ -39,7 +39,7 @@ class SimulatedMachine:
     check : bool
         Whether counts, page tables and page cache are compared after every event: takes time.
     driven : bool
-        Whether the threads wait for what your processes tell them to do, in ``threads``.
+        Whether the threads do only what your processes ask for, by way of ``threads``.
 
     Attributes
     ----------

@@ -33,7 +33,7 @@ def differences(points: Iterable[Any]) -> str:
 def not_the_only_one(
     name: str, wanted: Mapping[str, Any], found: Sequence[Any], points: Sequence[Any]
 ) -> str:
-    """Say that not exactly one point has some attributes, and which keys tell points apart.
+    """Say that not exactly one point has some attributes, and in which keys points differ.
 
     Parameters
     ----------

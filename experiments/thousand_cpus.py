@@ -16,13 +16,13 @@ from dessim.report.plot.style import (
     grid,
     legend,
     log_axis,
-    note_in,
     threads_axis,
 )
 
 NEEDS = {"thousand-cpus": "dessim run thousand-cpus"}
 KEYS = ("panel", "series", "quantity", "threads")
 TOLERANCE = Tolerance(relative=0.25)
+NUMBERS = ("value", "value_lo", "value_hi")
 Row = dict[str, Any]
 
 
@@ -43,20 +43,24 @@ QUANTITIES = (
 
 
 def draw(stored: Stored) -> Drawing:
-    """A row of panels per workload: the rate and p99."""
+    """A panel per workload and quantity, if its runs support any number of it."""
     results = stored.results("thousand-cpus")
-    panels = results.panels
-    figure, axes = grid(len(QUANTITIES) * len(panels), len(QUANTITIES), 1.9, share=False)
+    shown = [
+        (panel, quantity)
+        for panel in results.panels
+        for quantity in QUANTITIES
+        if any(p["metrics"][quantity.metric]["mean"] is not None for p in panel.points)
+    ]
+    figure, axes = grid(len(shown), 3, 2.1, share=False)
     rows: list[Row] = []
-    for place, ax in enumerate(axes):
-        panel = panels[place // len(QUANTITIES)]
-        rows += draw_panel(ax, panel, QUANTITIES[place % len(QUANTITIES)], results)
+    for ax, (panel, quantity) in zip(axes, shown, strict=True):
+        rows += draw_panel(ax, panel, quantity, results)
     legend(figure, axes)
     caption = (
         "Faults per second from the first start to the last finish, and p99 of their latency, of"
-        " processes that read one file from its first page on and of threads that share a mapping."
-        " Nobody has measured this machine."
-        f" {results.caption_of(results.methods_of(*(one.metric for one in QUANTITIES)))}"
+        " processes that read one file from its first page on and of threads that share a mapping;"
+        " a panel is left out if no run has enough faults for its p99. Nobody has measured this"
+        f" machine. {results.caption_of(results.methods_of(*(one.metric for one in QUANTITIES)))}"
     )
     return Drawing(figure, rows, caption)
 
@@ -74,11 +78,8 @@ def draw_panel(ax: Axes, panel: Panel, quantity: Quantity, results: Results) -> 
             low, high = estimate["ci95"] or ("", "")
             number = {"value": estimate["mean"], "value_lo": low, "value_hi": high}
             rows.append({**head, "threads": threads, **number})
-    drawn = [row["value"] / quantity.unit for row in rows if row["value"]]
-    if drawn:
-        log_axis(ax, "y", min(drawn) / 1.5, 1.5 * max(drawn))
-    else:
-        note_in(ax, "not supported by the runs")
+    drawn = [row[key] / quantity.unit for row in rows for key in NUMBERS if row[key]]
+    log_axis(ax, "y", min(drawn) / 1.5, 1.5 * max(drawn))
     threads_axis(ax, panel.threads)
     entitle(ax, panel.title)
     ax.set(xlabel="threads", ylabel=quantity.label)

@@ -99,8 +99,8 @@ class Case:
 SHARED, SEPARATE = "shared-mapping", "separate-processes"
 COLD = {"workload.cached": "0%", "workload.readahead_pages": 32}
 CASES = (
-    Case("quickstart", 6, (EACH, GANG), population=200),
-    Case("quickstart", 8, (EACH, GANG), population=200),
+    Case("eight-processes", 6, (EACH, GANG), population=200),
+    Case("eight-processes", 8, (EACH, GANG), population=200),
     Case("scheme-comparison", 120, (GANG, MERGED), SEPARATE, overrides=("simulate=1MiB",)),
     Case("scheme-comparison", 120, (GANG, MERGED), SEPARATE, population=60),
     Case("scheme-comparison", 60, (GANG, MERGED), SEPARATE, population=60),

@@ -107,6 +107,13 @@ def test_begin_scan_begins_a_call_of_reclaim():
     assert (own(lab, 0, lay.X_SCAN), lab.counter("direct_reclaims")) == (32, 1)
 
 
+def test_begin_scan_takes_the_part_of_a_larger_memory():
+    """What the workload says where the simulated list's own part is smaller."""
+    lab = paging_lab(Step("begin_scan", 0), scan_pages=256, **HALF)
+    lab.go(0, 0)
+    assert own(lab, 0, lay.X_SCAN) == 256
+
+
 @pytest.mark.parametrize("left", [0, 1])
 def test_scans_on_as_long_as_pages_are_left_to_scan(left):
     """A call goes on until its part of the list has been looked at."""
@@ -141,6 +148,18 @@ def test_test_young_forgets_that_a_mapping_used_the_page():
     assert own(lab, 0, lay.X_YOUNG) == 1
     lab.go(0, now)
     assert own(lab, 0, lay.X_YOUNG) == 1
+
+
+def test_test_young_does_not_count_a_mapping_that_is_read_in_order():
+    """MADV_SEQUENTIAL: the use is forgotten, and keeps no page (VM_SEQ_READ)."""
+    lab = paging_lab(Step("test_young"), advice="sequential", **HALF)
+    lab.on_page(0, 7)
+    pte = lab.get(0, lay.T_PTE)
+    young = pte + lab.w[lab.w[lay.H_PAGING] + lay.G_YOUNG]
+    lab.w[pte] |= 1 << 7
+    lab.w[young] |= 1 << 7
+    lab.go(0, 0)
+    assert (own(lab, 0, lay.X_YOUNG), lab.w[young]) == (0, 0)
 
 
 def test_look_home_goes_back_to_the_tasks_own_mapping():

@@ -1,4 +1,4 @@
-"""Read-around as it was measured: it asks for a window, and the device reads what is missing of it."""
+"""Read-around as measured: it asks for a window, and the device reads what is missing of it."""
 
 import csv
 import re
@@ -39,7 +39,7 @@ def test_the_file_holds_two_sizes():
 
 @pytest.mark.parametrize(("asked", "real"), sizes())
 def test_a_sequential_reader_makes_read_around_read_half_of_what_it_asks_for(asked, real):
-    """A miss behind what is cached: half of the centred window is there; the rest is one command."""
+    """A miss behind what is cached: half of the window is there; the rest is one command."""
     size = asked // KIB_A_PAGE
     program = (Step("plan_sync", 0), *read_window("measured"))
     lab = paging_lab(*program, pages=256, window=size, cached=0.0)

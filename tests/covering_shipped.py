@@ -101,8 +101,8 @@ SHARED, SEPARATE = "shared-mapping", "separate-processes"
 COLD = {"workload.cached": "0%", "workload.advice": "normal"}
 PRESSED = {"workload.advice": "normal", "workload.memory_share": "25%"}
 CASES = (
-    Case("quickstart", 6, (EACH, GANG), population=200),
-    Case("quickstart", 8, (EACH, GANG), population=200),
+    Case("eight-processes", 6, (EACH, GANG), population=200),
+    Case("eight-processes", 8, (EACH, GANG), population=200),
     Case("scheme-comparison", 120, (GANG, MERGED), SEPARATE, overrides=("simulate=1MiB",)),
     Case("scheme-comparison", 120, (GANG, MERGED), SEPARATE, population=60),
     Case("scheme-comparison", 60, (GANG, MERGED), SEPARATE, population=60),

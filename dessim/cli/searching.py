@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TERMINAL_EVERY_S = 0.5
 PLAIN_EVERY_S = 10.0
+KEEP_EVERY_S = 5.0
 MOST_JOBS = 64
 
 
@@ -67,13 +68,13 @@ EFFORT = together(
 """How a search is carried out."""
 
 
-class Watch:
+class SearchWatch:
     """Shows how far a search is: one line on a terminal, a line every ten seconds elsewhere."""
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
         self.terminal = sys.stderr.isatty()
-        self.begin = self.last = time.monotonic()
+        self.begin = self.last = self.kept = time.monotonic()
         self.before: Seen | None = None
         self.first: int | None = None
         self.shown = False
@@ -101,6 +102,14 @@ class Watch:
         else:
             click.echo(line, err=True)
 
+    def is_due(self) -> bool:
+        """Whether it is time to keep what was found."""
+        now = time.monotonic()
+        if now - self.kept < KEEP_EVERY_S:
+            return False
+        self.kept = now
+        return True
+
     def clear(self) -> None:
         """Take the line away."""
         if self.shown:
@@ -116,11 +125,13 @@ def searching(given: Mapping[str, Any]) -> Iterator[Effort]:
     """
     from dessim.study import check as study
 
-    watch = Watch(quiet=given["quiet"])
+    watch = SearchWatch(quiet=given["quiet"])
     keep = study.kept_searches() if given["keep"] else None
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        yield study.Effort(given["jobs"], given["max_memory"], given["reduce"], keep, watch)
+        yield study.Effort(
+            given["jobs"], given["max_memory"], given["reduce"], keep, watch, watch.is_due
+        )
         watch.clear()
     except KeyboardInterrupt:
         watch.clear()

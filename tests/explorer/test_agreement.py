@@ -33,7 +33,7 @@ SCOPES = [
         ("munmap", "shared", "target"),
     )
 ]
-RUNS = 12
+RUNS = 8
 
 
 def name(scope: Scope) -> str:

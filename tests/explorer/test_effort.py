@@ -1,14 +1,18 @@
 """How a search is carried out changes nothing that it finds: cores, reductions, interruptions."""
 
+import json
+import re
 from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from random_protocols import random_protocol
 from scopes import changed
 
 from dessim import registry
+from dessim.cli import main, searching
 from dessim.engines.explorer import reduction, running, team
 from dessim.engines.explorer.effort import Effort
 from dessim.engines.explorer.explore import explore
@@ -225,7 +229,6 @@ class Interrupted:
 def often(monkeypatch):
     """Let searches look up after every few states."""
     monkeypatch.setattr(running, "BUDGET", 40)
-    monkeypatch.setattr(running, "WATCH_EVERY_S", 0.0)
 
 
 def small_of(what):
@@ -318,3 +321,64 @@ def test_a_second_search_of_the_same_keeps_nothing(often, tmp_path):
     assert whole.complete
     assert (folder / HEAD).read_bytes() == head
     first.close()
+
+
+def test_it_is_kept_now_and_then(often, tmp_path):
+    """A process that is killed loses what it found since: what counts grows as time goes on."""
+    small, properties = small_of("sc")
+    counts = []
+
+    def is_due():
+        counts.extend(
+            json.loads(head.read_text())["count"]["keys"] for head in tmp_path.glob(f"*/{HEAD}")
+        )
+        return True
+
+    explore(small, properties, effort=Effort(keep=tmp_path, is_due=is_due))
+    assert len(counts) > 5
+    assert counts == sorted(set(counts))
+
+
+def test_the_command_shows_progress_and_goes_on(tmp_path, monkeypatch):
+    """A line with states a second and the frontier; Ctrl-C says how to go on; then the same end."""
+    monkeypatch.setenv("DESSIM_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(searching, "PLAIN_EVERY_S", 0.0)
+    monkeypatch.setattr(running, "BUDGET", 400)
+    words = ["check", "killed_waiter", "--set", "version=passed_on"]
+    whole = CliRunner().invoke(main, words)
+    assert re.search(r"[\d,]+ states, [\d,]+ a second, frontier [\d,]+, \d+ steps", whole.stderr)
+    clock = iter(range(10**6))
+    monkeypatch.setattr(searching.time, "monotonic", lambda: next(clock) * 0.01)
+    show = searching.SearchWatch.__call__
+
+    def press(watch, seen):
+        show(watch, seen)
+        if seen.states > 1000 and not seen.resumed:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(searching.SearchWatch, "__call__", press)
+    stopped = CliRunner().invoke(main, words)
+    assert stopped.exit_code == 130
+    assert "the same command goes on from there" in stopped.stderr
+    again = CliRunner().invoke(main, [*words, "-j", "2"])
+    assert "goes on from " in again.stderr
+    assert (again.exit_code, again.stdout) == (whole.exit_code, whole.stdout)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--max-memory", "3 apples"], 2, "'3 apples'"),
+        (["--max-memory", "10KiB"], 2, "expected 1MiB or more"),
+        (["--max-memory", "1MiB", "--threads", "3"], 0, "states, which fill 1 MiB of memory"),
+        (["--max-states", "10"], 0, "the bound was hit (10 states)"),
+        (["--jobs", "0"], 2, "0 is not in the range"),
+    ],
+)
+def test_bounds_of_the_command(words, code, said):
+    """What cannot be is refused; what was hit is named."""
+    done = CliRunner().invoke(
+        main, ["check", "killed_waiter", "--set", "version=passed_on", *words]
+    )
+    assert done.exit_code == code
+    assert said in done.stderr

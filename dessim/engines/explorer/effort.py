@@ -43,7 +43,9 @@ class Effort:
     keep : Path or None
         A folder in which a search that is interrupted is kept, to go on from there.
     watch : callable or None
-        Gets a ``Seen`` now and then.
+        Gets a ``Seen`` every hundred thousand states or so.
+    is_due : callable
+        Whether it is time to keep what was found: searches know no clock.
     """
 
     jobs: int = 1
@@ -51,6 +53,7 @@ class Effort:
     reduce: bool = False
     keep: Path | None = None
     watch: Callable[[Seen], None] | None = None
+    is_due: Callable[[], bool] = lambda: False
 
     @property
     def bytes(self) -> int:

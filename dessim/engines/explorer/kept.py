@@ -1,8 +1,8 @@
 """A search that was interrupted, in a folder: the same search goes on from there.
 
 States are appended to files as they are found; a small file says how many of them count. It is
-replaced in one stroke behind them, so that a process that is killed in between loses only what it
-found since. The folder's name is a digest of the World, of the properties and of the code: another
+replaced in one stroke behind them, so that a process that is killed in between loses only the
+states since. The folder's name is a digest of the World, of the properties and of the code: another
 search never finds it.
 """
 
@@ -13,14 +13,12 @@ import hashlib
 import json
 import os
 import shutil
-import time
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-EVERY_S = 5.0
 WEEK_S = 7 * 24 * 3600
 HEAD = "head.json"
 LOCK = "lock"
@@ -42,7 +40,6 @@ class Kept:
         for part in decisive:
             digest.update(len(part).to_bytes(8, "little") + part)
         self.folder = root / digest.hexdigest()[:32]
-        self.last = time.monotonic()
         self.written: dict[str, int] = {}
         self.sums: dict[str, int] = {}  # check sums of what was written
         self.held: IO[bytes] | None = None
@@ -93,10 +90,6 @@ class Kept:
             self.written = {}
         return whole
 
-    def is_due(self) -> bool:
-        """Return whether it is time to keep what was found."""
-        return time.monotonic() - self.last >= EVERY_S
-
     def keep(self, head: Mapping[str, Any], arrays: Mapping[str, tuple[Any, int]]) -> bool:
         """Keep what was found since; return whether it was possible.
 
@@ -107,7 +100,6 @@ class Kept:
         arrays : mapping
             Name -> array of words, and how many words one state has; all states that count.
         """
-        self.last = time.monotonic()
         if not self.hold():
             return False
         try:
@@ -133,8 +125,9 @@ class Kept:
     def drop(self) -> None:
         """Forget it: the search is over. What nobody came back to for a week goes, too."""
         if self.held is not None:
+            now_s = os.fstat(self.held.fileno()).st_mtime  # it was opened for this search
             shutil.rmtree(self.folder, ignore_errors=True)
-            sweep(self.folder.parent)
+            sweep(self.folder.parent, now_s)
 
     def close(self) -> None:
         """Let others have it."""
@@ -143,10 +136,9 @@ class Kept:
             self.held = None
 
 
-def sweep(root: Path) -> None:
+def sweep(root: Path, now_s: float) -> None:
     """Remove searches to which nobody came back for a week."""
-    now = time.time()
     for folder in root.glob("*"):
         with suppress(OSError):
-            if now - (folder / HEAD).stat().st_mtime > WEEK_S:
+            if now_s - (folder / HEAD).stat().st_mtime > WEEK_S:
                 shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,5 @@
 """A search from Python: its arrays grow; it can be interrupted, and taken up again."""
 
-import time
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from dessim.kernel import layout as lay
 
 FIRST_ROOM = 1 << 14
 BUDGET = 1 << 17  # states between two looks at Ctrl-C
-WATCH_EVERY_S = 0.25
 TABLE_BYTES = 32  # of the hash table, a state, at most
 KEPT = (ex.X_STATES, ex.X_DONE, ex.X_MOVES, ex.X_FULL, ex.X_VIOLATED)
 """Numbers of a search that are kept."""
@@ -67,7 +65,6 @@ class Search:
         self.bound = min(bound, max(1, effort.bytes // self.bytes_of_state()))
         w[x + ex.X_BOUND] = self.bound
         self.resumed = 0
-        self.watched = time.monotonic()
         self.kept = self.place_to_keep()
         self.make_room(min(FIRST_ROOM, self.most_room()))
         if self.plain:
@@ -195,12 +192,10 @@ class Search:
         return ex.GO
 
     def look(self) -> None:
-        """Report how far it is, and keep it, if it is time."""
-        now = time.monotonic()
-        if self.effort.watch is not None and now - self.watched >= WATCH_EVERY_S:
-            self.watched = now
+        """Report how far it is; keep it if it is time."""
+        if self.effort.watch is not None:
             self.effort.watch(self.seen())
-        if self.kept is not None and self.kept.is_due():
+        if self.kept is not None and self.effort.is_due():
             self.kept.keep(self.head(), self.arrays())
 
     def seen(self) -> Seen:

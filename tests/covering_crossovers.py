@@ -66,7 +66,7 @@ CURVES = (
     Curve("flat where it crosses", lambda x: 0.05 * (x - 3.5) ** 3, (3.5,)),
 )
 NOISES = (
-    (Case("quickstart", 8, (GANG,)), (PAGES, P99)),
+    (Case("eight-processes", 8, (GANG,)), (PAGES, P99)),
     (Case("scheme-comparison", 60, (GANG,), SHARED, overrides=("simulate=32MiB",)), (PAGES, P99)),
     (Case("scheme-comparison", 120, (MERGED,), SEPARATE, overrides=("simulate=1MiB",)), (P99,)),
 )

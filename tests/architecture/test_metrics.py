@@ -35,21 +35,22 @@ def call(*words):
     assert done.exit_code == 0, done.output
     return done.stdout
 
-run = call("run", "quickstart", "--engine", "reference", "-q", "--figures", "--replications", "2",
-           "--set", "threads=2", "--set", "precision.fault_latency_p95=99%", "--set",
-           "max_replications=2")
-call("report", "quickstart")
+run = call("run", "eight-processes", "--engine", "reference", "-q", "--figures",
+           "--replications", "2", "--set", "threads=2", "--set", "precision.fault_latency_p95=99%",
+           "--set", "max_replications=2")
+call("report", "eight-processes")
 said = {
     "dessim run": run,
-    "results.csv": open("results/quickstart/results.csv").readline(),
+    "results.csv": open("results/eight-processes/results.csv").readline(),
     "dessim compare": call("compare", "lock_each_page", "gang_lookup_mapcount", "--in",
-                           "quickstart"),
-    "dessim compare --metric": call("compare", "quickstart", "quickstart", "--metric", "touches"),
-    "dessim explain": call("explain", "quickstart", "--engine", "reference", "-q", "--set",
+                           "eight-processes"),
+    "dessim compare --metric": call("compare", "eight-processes", "eight-processes",
+                                    "--metric", "touches"),
+    "dessim explain": call("explain", "eight-processes", "--engine", "reference", "-q", "--set",
                            "threads=2", "--speedup", "rmap=50%", "--metric", "fault_latency_p95"),
-    "the report": open("results/quickstart/report.html").read(),
-    "a figure": open("results/quickstart/figures/latency.csv").read(),
-    "a notebook": dessim.load("quickstart")._repr_html_(),
+    "the report": open("results/eight-processes/report.html").read(),
+    "a figure": open("results/eight-processes/figures/latency.csv").read(),
+    "a notebook": dessim.load("eight-processes")._repr_html_(),
     "the documentation": results.page(),
 }
 print(json.dumps(said))
@@ -77,7 +78,7 @@ def said(tmp_path_factory):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    document = json.loads((folder / "results" / "quickstart" / "results.json").read_text())
+    document = json.loads((folder / "results" / "eight-processes" / "results.json").read_text())
     return {**json.loads(done.stdout.splitlines()[-1]), "results.json": document}
 
 

@@ -53,7 +53,7 @@ def test_version_is_that_of_the_package() -> None:
         ["list"],
         ["show", "machine", "ivybridge-ex-4s"],
         ["show", "scheme", "lock_each_page"],
-        ["show", "experiment", "quickstart", "--resolved"],
+        ["show", "experiment", "eight-processes", "--resolved"],
         ["schema", "experiment"],
     ],
     ids=" ".join,
@@ -117,7 +117,7 @@ def test_list_tells_which_file_cannot_be_read(
     done = typed("list", "experiments")
     assert done.exit_code == 0
     assert "broken" in done.stdout
-    assert "quickstart" in done.stdout
+    assert "eight-processes" in done.stdout
 
 
 def test_show_prints_a_file_as_written_and_resolved() -> None:
@@ -143,13 +143,13 @@ def test_show_scheme_tells_source_options_and_program() -> None:
         (["show", "scheme", "lock_each"], "did you mean 'lock_each_page'?"),
         (["show", "ship", "x"], "'ship' is not one of"),
         (["rnu"], "Did you mean 'run'?"),
-        (["run", "quickstart", "--set", "threds=3"], "did you mean 'threads'?"),
-        (["run", "quickstart", "--set", "threads=0"], "threads"),
-        (["run", "quickstart", "--set", "schemes=[lock]"], "unknown scheme 'lock'"),
-        (["run", "quickstart", "--set", "machine.cache_line.hold=3"], "error"),
-        (["run", "quickstart", "--replications", "0"], "0 is not in the range"),
-        (["run", "quickstart", "--engine", "fast"], "'fast' is not one of"),
-        (["run", "quickstart", "--out", "/dev/null/x"], "Not a directory"),
+        (["run", "eight-processes", "--set", "threds=3"], "did you mean 'threads'?"),
+        (["run", "eight-processes", "--set", "threads=0"], "threads"),
+        (["run", "eight-processes", "--set", "schemes=[lock]"], "unknown scheme 'lock'"),
+        (["run", "eight-processes", "--set", "machine.cache_line.hold=3"], "error"),
+        (["run", "eight-processes", "--replications", "0"], "0 is not in the range"),
+        (["run", "eight-processes", "--engine", "fast"], "'fast' is not one of"),
+        (["run", "eight-processes", "--out", "/dev/null/x"], "Not a directory"),
         (["figure", "nothing-like-that"], "there are no results"),
         (["schema", "scheme"], "'scheme' is not one of"),
     ],

@@ -153,7 +153,7 @@ def test_costs_are_listed() -> None:
     done = CliRunner().invoke(main, ["explain", "--list"])
     assert done.exit_code == 0, done.output
     assert "depends on the scheme" in done.stdout
-    done = CliRunner().invoke(main, ["explain", "quickstart", "--list", "--format", "json"])
+    done = CliRunner().invoke(main, ["explain", "eight-processes", "--list", "--format", "json"])
     entries = {entry["name"]: entry for entry in json.loads(done.stdout)}
     assert entries["rmap"]["value"] == "15ns"
     assert "machine.kernel.rmap" in entries["ptl_hold"]["paths"]

@@ -42,11 +42,11 @@ def test_a_scheme_that_is_a_trap_stops_only_who_names_it(
     text, said = HOSTILE[name]
     Path("schemes").mkdir()
     Path(f"schemes/{name}.py").write_text(f"{text}FAULT_AROUND = SLOW_PATH = ()\n{text}")
-    done = typed("run", "quickstart", "--set", f"schemes=[{name}]", *SMALL, "--dry-run")
+    done = typed("run", "eight-processes", "--set", f"schemes=[{name}]", *SMALL, "--dry-run")
     assert done.exit_code == 2
     assert said in done.stderr
     assert f"schemes/{name}.py" in done.stderr
-    assert typed("run", "quickstart", "--dry-run").exit_code == 0
+    assert typed("run", "eight-processes", "--dry-run").exit_code == 0
     assert typed("list").exit_code == 0
 
 
@@ -61,7 +61,7 @@ def test_a_file_that_is_no_python_blocks_nothing(text: str) -> None:
         Path("configs", folder).mkdir(parents=True)
         Path("configs", folder, "notes.yaml").write_text("{")
         Path("configs", folder, "notes.csv").write_text('"')
-    assert typed("run", "quickstart", "--dry-run").exit_code == 0
+    assert typed("run", "eight-processes", "--dry-run").exit_code == 0
     assert typed("run", "fault-around-2014", "--dry-run").exit_code == 0
     done = typed("list")
     assert done.exit_code == 0
@@ -77,7 +77,7 @@ def test_what_a_scheme_prints_is_no_result() -> None:
         '"""x"""\nprint("hello")\n'
         "from dessim.schemes.no_fault_around import SLOW_PATH as SLOW_PATH\nFAULT_AROUND = ()\n"
     )
-    done = typed("run", "quickstart", *FAST, "--set", "schemes=[loud]", "--format", "json")
+    done = typed("run", "eight-processes", *FAST, "--set", "schemes=[loud]", "--format", "json")
     assert done.exit_code == 0, done.output
     json.loads(done.stdout)
 
@@ -87,7 +87,7 @@ def test_what_a_scheme_prints_is_no_result() -> None:
 
 def test_special_files_in_the_store_stop_nobody() -> None:
     """A FIFO, a link to an endless device, a list 200,000 levels deep."""
-    assert typed("run", "quickstart", *FAST).exit_code == 0
+    assert typed("run", "eight-processes", *FAST).exit_code == 0
     [one, *_] = sorted(Path("results/runs").iterdir())
     (one / "stats.json").unlink()
     os.mkfifo(one / "stats.json")
@@ -98,9 +98,9 @@ def test_special_files_in_the_store_stop_nobody() -> None:
     (one / "stats.json").unlink()
     (one / "stats.json").symlink_to("/dev/zero")
     assert typed("status").exit_code == 1
-    Path("results/quickstart/sweep.json").write_text("[" * 200_000)
+    Path("results/eight-processes/sweep.json").write_text("[" * 200_000)
     assert typed("status").exit_code == 1
-    done = typed("run", "quickstart", *FAST)
+    done = typed("run", "eight-processes", *FAST)
     assert done.exit_code == 0, done.output
     assert "damaged, run again" in done.stderr
     assert typed("status").exit_code == 0
@@ -109,19 +109,19 @@ def test_special_files_in_the_store_stop_nobody() -> None:
 @pytest.mark.parametrize("name", ["results.json", "latency.csv"])
 def test_edited_results_are_not_drawn(name: str) -> None:
     """They still parse; the seal shows it. The same run writes them again."""
-    assert typed("run", "quickstart", *FAST).exit_code == 0
-    path = Path("results/quickstart", name)
+    assert typed("run", "eight-processes", *FAST).exit_code == 0
+    path = Path("results/eight-processes", name)
     text = path.read_text()
     edited = text.replace("1", "2", 1)
     assert edited != text
     path.write_text(edited)
-    for words in (("report", "quickstart"), ("figure", "quickstart")):
+    for words in (("report", "eight-processes"), ("figure", "eight-processes")):
         done = typed(*words)
         assert done.exit_code == 2
         assert f"{name} was changed since it was written" in done.stderr
     done = typed("status")
     assert done.exit_code == 1
-    assert f"changed since it was written: results/quickstart/{name}" in done.stdout
-    assert typed("run", "quickstart", *FAST).exit_code == 0
+    assert f"changed since it was written: results/eight-processes/{name}" in done.stdout
+    assert typed("run", "eight-processes", *FAST).exit_code == 0
     assert path.read_text() == text
-    assert typed("report", "quickstart").exit_code == 0
+    assert typed("report", "eight-processes").exit_code == 0

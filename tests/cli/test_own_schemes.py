@@ -21,7 +21,7 @@ PROMISES = ()
 FAULT_AROUND = (work("fault_around_setup"),)
 '''
 RUN = (
-    *("run", "quickstart", "--engine", "reference", "-q", "--format", "json"),
+    *("run", "eight-processes", "--engine", "reference", "-q", "--format", "json"),
     *("--set", "schemes=[mine, no_fault_around]", "--set", "workload.file_size=16KiB"),
     *("--set", "threads=2", "--replications", "2"),
 )
@@ -231,7 +231,7 @@ def test_a_scheme_that_keeps_a_lock_is_refused_before_it_runs(folder: Path) -> N
     (folder / "mine.py").write_text(text.replace('(work("fault_around_setup"),)', keeps))
     lines = [
         RUN,
-        ("trace", "quickstart", "--set", "schemes=[mine]"),
+        ("trace", "eight-processes", "--set", "schemes=[mine]"),
         ("show", "scheme", "mine"),
         ("check", "mine"),
     ]

@@ -22,12 +22,16 @@ def test_a_trace_replaces_no_link_and_no_pipe() -> None:
     Path("old").write_text("old")
     Path("link").symlink_to("old")
     Path("link.folded").symlink_to("stacks")
-    done = typed("trace", "quickstart", *SMALL[:4], "-q", "--format", "folded", "--out", "link")
+    done = typed(
+        "trace", "eight-processes", *SMALL[:4], "-q", "--format", "folded", "--out", "link"
+    )
     assert done.exit_code == 0, done.output
     assert Path("link.folded").is_symlink()
     assert Path("stacks").read_text()
     os.mkfifo("pipe.folded")
-    done = typed("trace", "quickstart", *SMALL[:4], "-q", "--format", "folded", "--out", "pipe")
+    done = typed(
+        "trace", "eight-processes", *SMALL[:4], "-q", "--format", "folded", "--out", "pipe"
+    )
     assert done.exit_code == 2
     assert "pipe.folded: nobody reads this pipe" in done.stderr
     assert stat.S_ISFIFO(Path("pipe.folded").lstat().st_mode)
@@ -35,8 +39,8 @@ def test_a_trace_replaces_no_link_and_no_pipe() -> None:
 
 def test_a_full_disk_is_a_failure_with_its_remedy() -> None:
     """Exit code 1, as for runs that cannot be stored."""
-    assert typed("run", "quickstart", *FAST).exit_code == 0
-    done = typed("report", "quickstart", "--out", "/dev/full")
+    assert typed("run", "eight-processes", *FAST).exit_code == 0
+    done = typed("report", "eight-processes", "--out", "/dev/full")
     assert done.exit_code == 1
     assert "No space left on device" in done.stderr
     assert "make room" in done.stderr
@@ -46,9 +50,9 @@ def test_a_full_disk_is_a_failure_with_its_remedy() -> None:
 
 def test_leftovers_in_the_folder_of_results_go_with_the_next_run() -> None:
     """As the docs say; not only those of the store."""
-    Path("results/quickstart/.unfinished/old").mkdir(parents=True)
-    assert typed("run", "quickstart", *FAST).exit_code == 0
-    assert not Path("results/quickstart/.unfinished").exists()
+    Path("results/eight-processes/.unfinished/old").mkdir(parents=True)
+    assert typed("run", "eight-processes", *FAST).exit_code == 0
+    assert not Path("results/eight-processes/.unfinished").exists()
 
 
 # --- what is checked before anything runs --------------------------------------------------------
@@ -88,7 +92,7 @@ def test_broken_locking_is_refused_with_the_step(name: str, engine: str) -> None
         "from dessim.schemes.no_fault_around import SLOW_PATH as SLOW_PATH\n"
         f"FAULT_AROUND = {program}\n"
     )
-    for words in (("run", "quickstart", "--engine", engine), ("trace", "quickstart")):
+    for words in (("run", "eight-processes", "--engine", engine), ("trace", "eight-processes")):
         done = typed(*words, "--set", f"schemes=[{name}]", *SMALL[:4])
         assert done.exit_code == 2
         assert said in done.stderr, done.stderr
@@ -105,7 +109,7 @@ def test_broken_locking_is_refused_with_the_step(name: str, engine: str) -> None
 def test_settings_that_make_no_sense_are_refused(setting: str, said: str) -> None:
     """A scheme twice, fewer runs at most than at least, more runs than can be named."""
     sweep = "machine.cache_line.hold=[0ns,1ns,2ns,3ns,4ns,5ns,6ns]"
-    done = typed("run", "quickstart", "--dry-run", "--set", setting, "--set", sweep)
+    done = typed("run", "eight-processes", "--dry-run", "--set", setting, "--set", sweep)
     assert done.exit_code == 2
     assert said in done.stderr
 
@@ -256,7 +260,7 @@ def test_a_fit_of_too_few_rows_is_refused(rows: str) -> None:
 def test_a_missed_precision_is_reported_without_a_comparison() -> None:
     """One scheme has nobody to be compared with."""
     done = typed(
-        *("run", "quickstart", *FAST[:-2], "--set", "schemes=[no_fault_around]"),
+        *("run", "eight-processes", *FAST[:-2], "--set", "schemes=[no_fault_around]"),
         *("--set", "precision={throughput: 0.001%}", "--set", "max_replications=2"),
         *("--replications", "2"),
     )

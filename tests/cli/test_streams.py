@@ -24,11 +24,11 @@ pytestmark = pytest.mark.usefixtures("empty_folder")
 def test_any_encoding_will_do(encoding: str) -> None:
     """What a stream cannot hold is written in other characters; JSON stays JSON."""
     surroundings = {**os.environ, "PYTHONIOENCODING": encoding}
-    done = process("run", "quickstart", *FAST, env=surroundings, encoding=encoding)
+    done = process("run", "eight-processes", *FAST, env=surroundings, encoding=encoding)
     assert done.returncode == 0, done.stderr
     assert "faults/s" in done.stdout
     done = process(
-        "run", "quickstart", *FAST, "--format", "json", env=surroundings, encoding=encoding
+        "run", "eight-processes", *FAST, "--format", "json", env=surroundings, encoding=encoding
     )
     assert done.returncode == 0, done.stderr
     json.loads(done.stdout)
@@ -38,13 +38,13 @@ def test_any_encoding_will_do(encoding: str) -> None:
 def test_closed_streams_stop_nothing(stream: str) -> None:
     """What was asked for is done, and no file gets the number of the stream."""
     number = ["stdin", "stdout", "stderr"].index(stream)
-    words = [sys.executable, "-m", "dessim", "run", "quickstart", *FAST]
+    words = [sys.executable, "-m", "dessim", "run", "eight-processes", *FAST]
     code = f"import os, sys; os.close({number}); os.execv(sys.argv[1], sys.argv[1:])"
     done = subprocess.run(
         [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert Path("results/quickstart/results.json").is_file()
+    assert Path("results/eight-processes/results.json").is_file()
     assert "Traceback" not in done.stderr
     if stream == "stdout":
         assert "standard output is closed" in done.stderr

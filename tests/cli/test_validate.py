@@ -85,7 +85,7 @@ def test_another_table_machine_and_size_can_be_given(small: Path) -> None:
         (["--data", "fault-around-2015"], "did you mean 'fault-around-2014'"),
         (["--machine", "ivy"], "there is no machine named 'ivy'"),
         (["--simulate", "64"], "'64' has no unit"),
-        (["--data", "quickstart.csv"], "there is no such file"),
+        (["--data", "eight-processes.csv"], "there is no such file"),
     ],
 )
 def test_wrong_words_are_refused(small: Path, words: list[str], said: str) -> None:
@@ -140,7 +140,7 @@ def test_a_table_that_cannot_be_used_is_refused_with_its_line(
 
 def test_an_experiment_without_a_table_needs_one(small: Path) -> None:
     """Exit code 2, and the option that is missing."""
-    done = typed("validate", "quickstart", "--out", small / "results")
+    done = typed("validate", "eight-processes", "--out", small / "results")
     assert done.exit_code == 2
     assert "--data" in done.output
 

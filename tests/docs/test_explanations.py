@@ -26,7 +26,7 @@ def commands(page: str) -> list[str]:
     "command", commands("explain.md") if ROOT.joinpath("docs").exists() else []
 )
 def test_the_commands_of_explain_work(shell, tmp_path, command) -> None:
-    """Each ends well and prints something about the quickstart."""
+    """Each ends well and prints something about the experiment."""
     more = f"{SMALL} {FEW}" + (f" {SHORT}" if "--sensitivity" in command else "")
     done = shell(f"{command} {more}", tmp_path)
     assert done.returncode == 0, done.stderr

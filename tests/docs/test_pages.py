@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(
 
 SMALL = "--set simulate=64KiB --engine reference"
 FEW = f"{SMALL} -q --replications 1 --set threads=2 --set workload=separate-processes"
-QUICKSTART = f"dessim run quickstart -q {SMALL} --replications 2"
+EIGHT = f"dessim run eight-processes -q {SMALL} --replications 2"
 WHOLE = (
     "tutorial.md",
     "howto.md",
@@ -31,7 +31,7 @@ WHOLE = (
     "your-machine.md",
 )
 """Pages that are run here as they are, but for ..."""
-BEFORE = {"statistics.md": QUICKSTART, "scale.md": QUICKSTART}
+BEFORE = {"statistics.md": EIGHT, "scale.md": EIGHT}
 """... what must have been run before,"""
 INSTEAD = {
     "tutorial.md": [

@@ -18,7 +18,7 @@ from dessim.study.fidelity.sosp13 import is_table_of_curves, load_curves, setup_
 from dessim.study.sweep.plan import label_of
 from dessim.study.sweep.request import Request
 
-EXPERIMENTS = ("quickstart", "fault-around-2014", "lock-collapse")
+EXPERIMENTS = ("eight-processes", "fault-around-2014", "lock-collapse")
 SCHEMES = ("no_fault_around", "gang_lookup_mapcount", "lock_each_page")
 KEYS = (
     *("threads", "machine", "workload", "schemes", "simulate", "seed", "replications", "name"),

@@ -20,7 +20,7 @@ from dessim.study.store.manifest import manifests_of
 from dessim.study.store.runs import FILES, DamagedRunError, Store
 
 RUN = (
-    *("run", "quickstart", "--engine", "reference", "-q", "--replications", "2"),
+    *("run", "eight-processes", "--engine", "reference", "-q", "--replications", "2"),
     *("--set", "workload.file_size=16KiB", "--set", "threads=[1,2]"),
 )
 RESULTS = ("results.json", "latency.csv", "configuration.json", "sweep.json", SEALS)
@@ -62,15 +62,15 @@ def read_all(folder: Path) -> None:
 def _bytes_of_results(whole: Path, drawn: Any) -> None:
     """A sealed file with other bytes is refused; other files are, or do not matter."""
     name, edits = drawn
-    path = whole / "quickstart" / name
+    path = whole / "eight-processes" / name
     before = path.read_bytes()
     after = edited(before, edits)
     path.write_bytes(after)
     try:
         if name in ("results.json", "latency.csv") and after != before:
             with pytest.raises(UserError):
-                load_results(whole / "quickstart")
-        read_all(whole / "quickstart")
+                load_results(whole / "eight-processes")
+        read_all(whole / "eight-processes")
         assert all(len(one.digests) >= 0 for one in manifests_of(whole))
     finally:
         path.write_bytes(before)
@@ -85,14 +85,14 @@ PLACES = st.tuples(st.sampled_from(RESULTS[::2] + RESULTS[3:4]), st.floats(0, 0.
 def _parts_of_results(whole: Path, drawn: Any) -> None:
     """JSON with junk in it and no seals: shown or refused, never a traceback."""
     name, share, junk = drawn
-    (whole / "quickstart" / SEALS).unlink(missing_ok=True)
-    path = whole / "quickstart" / ("sweep.json" if name == SEALS else name)
+    (whole / "eight-processes" / SEALS).unlink(missing_ok=True)
+    path = whole / "eight-processes" / ("sweep.json" if name == SEALS else name)
     before = path.read_bytes()
     data = json.loads(before)
     paths = paths_of(data)
     path.write_text(json.dumps(replaced(data, paths[int(share * len(paths))], junk)))
     try:
-        read_all(whole / "quickstart")
+        read_all(whole / "eight-processes")
     finally:
         path.write_bytes(before)
 

@@ -50,16 +50,18 @@ def test_there_is_always_room_for_a_second_size() -> None:
 def test_auto_is_a_size_that_knows_its_cap() -> None:
     """The points begin with the first size; a file that is smaller is simulated in full."""
     settings = ["simulate=auto", "simulate_cap=1GiB", "workload.file_size=64MiB"]
-    for point in resolve(load_experiment("quickstart", settings)):
+    for point in resolve(load_experiment("eight-processes", settings)):
         assert point.simulate_bytes == 8 * MIB
         assert point.simulate_cap_bytes == 1 << 30
         assert "simulate_cap" not in point.resolved()
-    for point in resolve(load_experiment("quickstart", [*settings[:2], "workload.file_size=4MiB"])):
+    for point in resolve(
+        load_experiment("eight-processes", [*settings[:2], "workload.file_size=4MiB"])
+    ):
         assert point.simulate_bytes is None
         assert point.simulate_cap_bytes is None
 
 
 def test_auto_may_be_swept() -> None:
     """One point grows, the other does not."""
-    points = resolve(load_experiment("quickstart", ["matrix.simulate=[auto, 16MiB]"]))
+    points = resolve(load_experiment("eight-processes", ["matrix.simulate=[auto, 16MiB]"]))
     assert {p.simulate_cap_bytes is not None for p in points} == {True, False}

@@ -28,7 +28,7 @@ def typed(*words: str | Path) -> Result:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of the small experiment, under the name that the documentation uses."""
     folder = tmp_path_factory.mktemp("made")
-    path = experiment_file(folder, EXPERIMENT.replace("name: small", "name: quickstart"))
+    path = experiment_file(folder, EXPERIMENT.replace("name: small", "name: eight-processes"))
     done = typed("run", path, "--engine", "reference", "--out", folder / "results", "-q")
     assert done.exit_code == 0, done.output
     return folder / "results"
@@ -43,7 +43,7 @@ def results(made: Path, tmp_path: Path) -> Path:
 
 def test_status_counts_points_and_runs(results: Path) -> None:
     """Four points, eight runs of either size; a lost and a damaged one count: exit code 1."""
-    assert "quickstart: 4 of 4 points, 16 of 16 runs\n" in typed("status", results).stdout
+    assert "eight-processes: 4 of 4 points, 16 of 16 runs\n" in typed("status", results).stdout
     runs = sorted(path for path in (results / "runs").iterdir() if path.is_dir())
     shutil.rmtree(runs[0])
     (runs[1] / "stats.json").write_text("")
@@ -73,9 +73,9 @@ def test_clean_removes_what_is_damaged_or_unused_and_nothing_else(results: Path)
     assert "removed 1 runs" in typed("clean", results).stdout
     assert not runs[1].exists()
     assert "removed 0 runs" in typed("clean", results, "--unused").stdout
-    (results / "quickstart" / "sweep.json").unlink()
+    (results / "eight-processes" / "sweep.json").unlink()
     assert "removed 15 runs" in typed("clean", results, "--unused").stdout
-    assert (results / "quickstart" / "results.csv").exists()
+    assert (results / "eight-processes" / "results.csv").exists()
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv", "json"])
@@ -84,13 +84,13 @@ def test_export_has_a_row_for_each_run(results: Path, form: str) -> None:
 
     Those of the smaller size, which no result uses, are left out, too, unless they are asked for.
     """
-    done = typed("export", results / "quickstart", "--format", form)
+    done = typed("export", results / "eight-processes", "--format", form)
     assert done.exit_code == 0, done.output
-    path = results / "quickstart" / f"runs.{form}"
+    path = results / "eight-processes" / f"runs.{form}"
     left = "8 of 8 runs; 8 runs of sizes that no result uses are left out"
     assert f"wrote {path}: {left}" in done.stderr
     before = path.read_bytes()
-    assert typed("export", results / "quickstart", "--format", form).exit_code == 0
+    assert typed("export", results / "eight-processes", "--format", form).exit_code == 0
     assert path.read_bytes() == before
     if form == "json":
         rows = json.loads(before)
@@ -158,7 +158,7 @@ def test_the_plan_tells_what_may_follow(tmp_path: Path) -> None:
 
 def test_a_study_that_was_stopped_while_growing_says_so(results: Path) -> None:
     """A manifest of the first round: no point is done, though its runs are; none is exported."""
-    manifest = results / "quickstart" / "sweep.json"
+    manifest = results / "eight-processes" / "sweep.json"
     found = json.loads(manifest.read_text())
     found["points"] = [point | {"final": False} for point in found["points"] if not point["final"]]
     manifest.write_text(json.dumps(found))
@@ -181,7 +181,7 @@ def test_the_lines_of_the_documentation_work(code: str, made: Path) -> None:
     """Each block for pandas or DuckDB reads real results and prints something."""
     pytest.importorskip("pandas")
     pytest.importorskip("duckdb")
-    assert typed("export", made / "quickstart").exit_code == 0
+    assert typed("export", made / "eight-processes").exit_code == 0
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=made.parent, capture_output=True, text=True, check=False
     )
@@ -201,13 +201,13 @@ def test_the_lines_of_the_documentation_work(code: str, made: Path) -> None:
 )
 def test_damaged_books_count_as_none(results: Path, content: str) -> None:
     """As those that are no JSON: the same `dessim run` writes them again."""
-    (results / "quickstart" / "sweep.json").write_text(content)
+    (results / "eight-processes" / "sweep.json").write_text(content)
     done = typed("status", results)
     assert done.exit_code == 0
-    assert "quickstart" not in done.stdout
+    assert "eight-processes" not in done.stdout
     assert "16 of them belong to no sweep" in done.stdout
     assert typed("clean", results).exit_code == 0
     done = typed("export", results)
     assert done.exit_code == 2
     assert "there is no sweep" in done.stderr
-    assert typed("report", results / "quickstart").exit_code == 0
+    assert typed("report", results / "eight-processes").exit_code == 0

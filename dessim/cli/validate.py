@@ -92,8 +92,8 @@ def validate(
     if profile is not None or privileged:
         raise click.UsageError("--profile and --privileged need --host")
     if data is not None and _holds_rates(data):
-        _refuse({"--set": overrides, "--simulate": simulate, "-j": jobs > 1}, FOR_RATES)
-        _refuse({"--replications": replications}, FOR_RATES)
+        given = {"--set": overrides, "--simulate": simulate, "--replications": replications}
+        _refuse(given | {"-j": jobs > 1}, FOR_RATES)
         _validate_rates(data, machine, kernel, only, engine, seed, out, form, quiet)
         return
     _refuse({"--kernel": kernel}, "but for will-it-scale's own CSV (--data)")
@@ -113,6 +113,10 @@ def validate(
 
         paths += draw_validation(document, folder / "figures")
     show_validation(document, form)
+    _report(paths, tally, quiet=quiet)
+
+
+def _report(paths: list[Path], tally: Tally, *, quiet: bool) -> None:
     if not quiet:
         report_files(paths)
     report_failures(tally)

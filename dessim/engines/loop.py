@@ -1,10 +1,12 @@
 """The event loop that is compiled together with the kernel.
 
 A winner tree over tasks holds one key each, ``time << bits | task``: the root is the next event,
-ties are settled by the task. A loop that is made for a program (``translate.threaded``) has the
-task's program counter below that, in the lowest bits (``low``; 0 in the loop for all): then it
-knows where to go before it has read the task's record. After an event, steps of the same task that nobody else can see follow
-at once on its own clock (fusing); the next step that others can see waits for its turn.
+ties are settled by the task. A loop that is made for one program (``translate.threaded``) keeps the
+task's program counter in ``low`` more bits below that: it then knows where to go before it has read
+the task's record. In the loop for all programs ``low`` is 0.
+
+After an event, steps of the same task that nobody else can see follow at once on its own clock
+(fusing); the next step that others can see waits for its turn.
 """
 
 from dessim.kernel.addressing import is_private

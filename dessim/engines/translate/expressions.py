@@ -134,7 +134,7 @@ class Expressions:
         first = self.numbers.compared(op, left, right)
         if len(rest) == 1:
             return first
-        return self.choose(first, lambda: self.chain(right, rest[1:]), lambda: 0, node)
+        return self.choose(first, lambda: self.chain(right, rest[1:]), lambda: 0)
 
     def value_boolop(self, node: ast.BoolOp) -> Value:
         """Return the value of the part that decides, as Python does."""
@@ -146,31 +146,20 @@ class Expressions:
         if len(nodes) == 1:
             return first
         if both:
-            return self.choose(
-                first, lambda: self.deciding(both, nodes[1:]), lambda: first, nodes[0]
-            )
-        return self.choose(first, lambda: first, lambda: self.deciding(both, nodes[1:]), nodes[0])
+            return self.choose(first, lambda: self.deciding(both, nodes[1:]), lambda: first)
+        return self.choose(first, lambda: first, lambda: self.deciding(both, nodes[1:]))
 
     def value_ifexp(self, node: ast.IfExp) -> Value:
         """Return one of two values."""
         test = self.value(node.test)
-        return self.choose(
-            test, lambda: self.value(node.body), lambda: self.value(node.orelse), node
-        )
+        return self.choose(test, lambda: self.value(node.body), lambda: self.value(node.orelse))
 
-    def part(self, test: Value, yes: Any, no: Any, node: ast.AST) -> None:
-        """Go one of two ways, and let the module say how often each is taken."""
-        branch = self.builder.cbranch(self.numbers.bit(test), yes, no)
-        self.module.weigh(self, branch, (yes, no), node)
-
-    def choose(
-        self, test: Value, yes: Callable[[], Value], no: Callable[[], Value], node: ast.AST
-    ) -> Value:
+    def choose(self, test: Value, yes: Callable[[], Value], no: Callable[[], Value]) -> Value:
         """Return what one of two writers returns; of a test that is known only one writes."""
         if isinstance(test, int):
             return yes() if test else no()
         blocks = self.block("yes"), self.block("no")
-        self.part(test, *blocks, node)
+        self.builder.cbranch(self.numbers.bit(test), *blocks)
         before, ways = self.frame.names, []
         for block, write in zip(blocks, (yes, no), strict=True):
             self.builder.position_at_end(block)

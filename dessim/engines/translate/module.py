@@ -64,9 +64,6 @@ class Module:
     def mark(self, access: Any, pointer: Any, index: Value, node: ast.expr) -> None:
         """Note at a load or a store which others it cannot meet; here nothing is known of that."""
 
-    def weigh(self, writer: Any, branch: Any, ways: tuple[Any, Any], node: ast.AST) -> None:
-        """Note how often each way of a branch is taken; here nothing is known of that."""
-
     def in_place(self, source: KernelFunction, arguments: Names) -> bool:
         """Return whether a function is put in the place of a call."""
         return source.name in self.inlined or (bool(self.inlined) and source.size <= SMALL)

@@ -102,7 +102,7 @@ class Statements(Expressions):
         if isinstance(test, int):
             return self.statements(node.body if test else node.orelse)
         blocks = self.block("then"), self.block("else")
-        self.part(test, *blocks, node)
+        self.builder.cbranch(self.numbers.bit(test), *blocks)
         before, ways = self.frame.names, []
         for block, nodes in zip(blocks, (node.body, node.orelse), strict=True):
             self.builder.position_at_end(block)
@@ -141,7 +141,7 @@ class Statements(Expressions):
         leaving = []
         if not isinstance(test, int):
             turn, behind = self.block("turn"), self.block("behind")
-            self.part(test, turn, behind, node)
+            self.builder.cbranch(self.numbers.bit(test), turn, behind)
             leaving.append(Way(behind, dict(self.frame.names)))
             self.builder.position_at_end(turn)
         again, breaks = self.turn(node.body)
@@ -179,7 +179,7 @@ class Statements(Expressions):
         head, self.frame.names, phis = begin_loop(self.builder, names, changed)
         value = self.frame.names[count]
         turn, behind = self.block("turn"), self.block("behind")
-        self.part(self.is_inside(value, stop, step), turn, behind, node)
+        self.builder.cbranch(self.is_inside(value, stop, step), turn, behind)
         leaving = [Way(behind, dict(self.frame.names))]
         self.builder.position_at_end(turn)
         self.frame.names[name] = value

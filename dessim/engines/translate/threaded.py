@@ -7,7 +7,8 @@ and jumps to the function of its program counter. A private step that follows is
 Nothing is kept on a stack, since each of these calls is the last thing that its caller does.
 
 What a function does between these jumps is put together from the functions that ``run_chunk``
-calls.
+calls. Keys of events name the program counter, too: where to jump is known before the task's record
+is read. Where such a key has no room for a time, the loop for all goes on (``loop.NO_ROOM``).
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -40,6 +41,11 @@ def word(number: int) -> ir.Constant:
     return ir.Constant(WORD, number)
 
 
+def counter_bits(counters: int) -> int:
+    """Return the bits of a key that name the program counter."""
+    return (counters - 1).bit_length()
+
+
 class Threaded(Special):
     """The loop of one program, a function for each of its program counters.
 
@@ -53,7 +59,7 @@ class Threaded(Special):
         super().__init__(constant_words(w))
         self.counters = counters_of(w)
         self.bits = loop.task_bits(int(w[lay.H_TASKS]))
-        self.low = (len(self.counters) - 1).bit_length()
+        self.low = counter_bits(len(self.counters))
         self.leaves = 1 << self.bits
         self.program = int(w[lay.H_PROG])
         self.steps = {pc: self.step_function(f"step{pc}") for pc in self.counters}

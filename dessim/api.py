@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dessim.files.names import folder_name
 from dessim.metrics import View, columns_of
-from dessim.report.common.differences import differences
+from dessim.report.common.differences import not_the_only_one
 from dessim.report.common.doubts import flags_of, runs_alike
 from dessim.report.common.format import estimate_text, form_of, scheme_of
 from dessim.report.common.results import Results, load_results
@@ -161,13 +161,11 @@ class Result:
         Raises
         ------
         LookupError
-            If there is none, or more than one.
+            If there is none, or more than one: with the keys in which points differ.
         """
         found = [one for one in self.points if all(_has(one, *item) for item in wanted.items())]
         if len(found) != 1:
-            values = ", ".join(f"{key}={value!r}" for key, value in wanted.items())
-            words = f"{len(found)} points of {self.name} have {values}; there must be one: "
-            raise LookupError(words + differences(found or self.points))
+            raise LookupError(not_the_only_one(self.name, wanted, found, self.points))
         return found[0]
 
     def rows(self) -> list[dict[str, Any]]:

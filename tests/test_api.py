@@ -68,6 +68,10 @@ def test_a_point_must_be_the_only_one(result: dessim.Result) -> None:
         result.point(threads=1)
     with pytest.raises(LookupError, match="0 points of small have scheme='none'"):
         result.point(scheme="none")
+    with pytest.raises(LookupError, match=r"points are in small; .*threads is"):
+        result.point()
+    with pytest.raises(LookupError, match="points have no key 'thread'; did you mean 'threads'"):
+        result.point(thread=1)
 
 
 def test_the_table_is_that_of_the_csv(

@@ -2,7 +2,8 @@
 
 Its threads are processes of the reader's environment, alongside the reader's own, which can look at
 it while it runs: how many threads sleep on page locks, what has been counted. Looking changes
-nothing: the result is that of any other run, bit for bit.
+nothing: the result is that of any other run, bit for bit. Or its threads do nothing by themselves,
+and the reader's processes drive them (``engines.driven``).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 
 import simpy
 
+from dessim.engines.driven import DrivenThread, Line, Parts, SpinLock, check_drivable
 from dessim.engines.reference import Reference
 from dessim.kernel import layout as lay
 from dessim.kernel.result import RunResult, check_at_rest, read_result
@@ -36,6 +38,13 @@ class SimulatedMachine:
         woken: how many sleep on any page's lock, and on the lock of the page with most of them.
     check : bool
         Whether counts, page tables and page cache are compared after every event: takes time.
+    driven : bool
+        Whether the threads do only what your processes ask for, by way of ``threads``.
+
+    Attributes
+    ----------
+    threads : tuple of DrivenThread
+        None unless ``driven``.
 
     Raises
     ------
@@ -43,6 +52,8 @@ class SimulatedMachine:
         If the environment's clock is not at an integer 0.
     WorldError
         If machine, workload and threads do not go together.
+    UserError
+        If threads of such a workload cannot be driven.
     """
 
     def __init__(
@@ -52,6 +63,7 @@ class SimulatedMachine:
         on_queue: Watcher | None = None,
         *,
         check: bool = True,
+        driven: bool = False,
     ) -> None:
         if not isinstance(env.now, int) or env.now != 0:
             raise ValueError(
@@ -61,7 +73,42 @@ class SimulatedMachine:
         self._w: list[int] = build_world(setup).tolist()
         self._on_queue = on_queue
         self._asleep: set[int] = set()
-        self._engine = Reference(self._w, advance=self._advance, env=env, check=check)
+        threads = setup.threads if driven else 0
+        if driven:
+            check_drivable(setup)
+        self._engine = Reference(
+            self._w, advance=self._advance, env=env, check=check, driven=threads
+        )
+        self._parts = Parts(self._w, threads)
+        self.threads = tuple(DrivenThread(self._engine, self._parts, i) for i in range(threads))
+
+    def line(self, node: int = 0) -> Line:
+        """Return a new cache line for your threads, in the memory of a node, in no cache yet.
+
+        Raises
+        ------
+        ValueError
+            If the machine has no such node.
+        """
+        return Line(self._parts.line(self._checked(node)))
+
+    def lock(self, node: int = 0) -> SpinLock:
+        """Return a new spinning lock for your threads, of the kind of ``locks.page_table_lock``.
+
+        It stands on a cache line of its own, which ``touch`` can use as well.
+
+        Raises
+        ------
+        ValueError
+            If the machine has no such node.
+        """
+        return SpinLock(self._parts.line(self._checked(node)))
+
+    def _checked(self, node: int) -> int:
+        nodes = self._setup.machine.topology.sockets
+        if not 0 <= node < nodes:
+            raise ValueError(f"the machine has {nodes} memory nodes, numbered from 0: not {node}")
+        return node
 
     def _advance(self, w: lay.World, task: int, now: int) -> int:
         wakes = w[lay.H_COUNT] + lay.N_WAKE_UPS
@@ -117,7 +164,11 @@ class SimulatedMachine:
             If tasks are left that wait for each other.
         """
         if self._engine.alive > len(self._engine.wake_events):  # some task has an event to come
-            raise RuntimeError("the machine's run is not finished: run the environment first")
+            there = [str(thread.number) for thread in self.threads if not thread.ended]
+            raise RuntimeError(
+                "the machine's run is not finished: run the environment first"
+                + (f"; threads {', '.join(there)} have not exited" if there else "")
+            )
         self._engine.check_ended()
         check_at_rest(self._w)
         declared = max(1, self._setup.workload.file_size_bytes // PAGE_BYTES)

@@ -36,6 +36,9 @@ class Reference:
     check : bool
         Whether counts, page tables and page cache are compared after every event
         (``kernel.invariants``).
+    driven : int
+        The first so many tasks have no process here: somebody else calls ``happen`` for them
+        (``engines.driven``).
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Reference:
         env: simpy.Environment | None = None,
         *,
         check: bool = True,
+        driven: int = 0,
     ) -> None:
         self.w = w
         self.guard = Guard(w) if check else None
@@ -54,7 +58,7 @@ class Reference:
         self.env = simpy.Environment(initial_time=0) if env is None else env
         self.wake_events: dict[int, simpy.Event] = {}
         self.tasks = w[lay.H_TASKS]
-        for task in range(self.tasks):
+        for task in range(driven, self.tasks):
             self.env.process(self.thread(task))
         self.alive = self.tasks
 
@@ -72,29 +76,40 @@ class Reference:
 
     def thread(self, task: int) -> Generator[simpy.Event, None, None]:
         """Live the life of one simulated thread."""
-        w, env = self.w, self.env
-        record = w[lay.H_TASK] + task * lay.T_WORDS
-        if w[record + lay.T_AT] == lay.ASLEEP:
-            self.wake_events[task] = simpy.Event(env)
-            yield self.wake_events[task]
-        else:
-            yield self.at(task, w[record + lay.T_AT])
-        while True:
-            now = int(env.now)
-            if self.log is not None:
-                self.log.append((now, task, w[record + lay.T_PC]))
-            next_ps = self.guarded(task, now)
-            self.fire_for_the_woken()
-            if next_ps == lay.HALTED:
-                raise why_halted(w)
-            if next_ps == lay.ENDED:
-                self.alive -= 1
-                return
-            if next_ps == lay.ASLEEP:
-                self.wake_events[task] = simpy.Event(env)
-                yield self.wake_events[task]
-            else:
-                yield self.at(task, next_ps)
+        event: simpy.Event | None = self.first(task)
+        while event is not None:
+            yield event
+            event = self.happen(task)
+
+    def first(self, task: int) -> simpy.Event:
+        """Return the event with which a task's life begins."""
+        at = self.w[self.w[lay.H_TASK] + task * lay.T_WORDS + lay.T_AT]
+        return self.asleep(task) if at == lay.ASLEEP else self.at(task, at)
+
+    def asleep(self, task: int) -> simpy.Event:
+        """Return the event that somebody else will fire for a task."""
+        self.wake_events[task] = simpy.Event(self.env)
+        return self.wake_events[task]
+
+    def happen(self, task: int) -> simpy.Event | None:
+        """Carry out a task's event that is due now; return its next one, None if it has ended.
+
+        Raises
+        ------
+        FatalBug, MeaninglessStep
+            See ``run``.
+        """
+        w, now = self.w, int(self.env.now)
+        if self.log is not None:
+            self.log.append((now, task, w[w[lay.H_TASK] + task * lay.T_WORDS + lay.T_PC]))
+        next_ps = self.guarded(task, now)
+        self.fire_for_the_woken()
+        if next_ps == lay.HALTED:
+            raise why_halted(w)
+        if next_ps == lay.ENDED:
+            self.alive -= 1
+            return None
+        return self.asleep(task) if next_ps == lay.ASLEEP else self.at(task, next_ps)
 
     def guarded(self, task: int, now: int) -> int:
         """Carry out an event and check what it left."""

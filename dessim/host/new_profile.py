@@ -128,18 +128,24 @@ def _candidates(found: Description) -> list[str]:
 
 
 def _explained(found: PairLatencies) -> list[str]:
+    notes = []
+    if found.home is not None:
+        notes.append(
+            f"lines of the matrix lie on socket {found.home}, as it shows: inside another socket a"
+            " transfer goes by way of the home, which is the distance same_socket_away"
+        )
     if len(found.classes) < 2 or found.explained >= LITTLE:
-        return []
+        return notes
     text = (
         f"the classes explain {found.explained:.0%} of the variance of the matrix: little. A median"
         " stands for times that differ much; the ranges say how much"
     )
     if found.with_ends - found.explained > 0.15:
         text += (
-            f". With a time for each L3 domain it is {found.with_ends:.0%}: the place of a line's"
-            " home decides, which the model does not have as a distance"
+            f". With a time for each L3 domain it is {found.with_ends:.0%}: they differ, and the"
+            " model has one time for all of a socket"
         )
-    return [text]
+    return [*notes, text]
 
 
 def _draft(

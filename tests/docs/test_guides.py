@@ -153,9 +153,9 @@ def test_every_figure_stands_in_the_list_with_its_command_and_tolerance() -> Non
             assert f"`{command.removesuffix(' -j 2')}`" in line or "the same" in line
 
 
-@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("place", [0, 1, 2])
 def test_the_scripts_for_python_run(shell, tmp_path, place) -> None:
-    """Both scripts of the guide to the API end well; the figure and the report are there."""
+    """The scripts of the guide to the API end well; the figure and the report are there."""
     script = blocks(ROOT / "docs" / "api.md", "python")[place]
     (tmp_path / "script.py").write_text(script)
     done = shell("python script.py", tmp_path)
@@ -164,6 +164,10 @@ def test_the_scripts_for_python_run(shell, tmp_path, place) -> None:
         assert "<dessim results of eight-processes: 4 points" in done.stdout
         assert (tmp_path / "throughput.png").read_bytes().startswith(b"\x89PNG")
         assert (tmp_path / "eight-processes.html").stat().st_size > 10_000
+    elif place == 2:
+        idle, user, lock, faults = (int(re.search(r"\d+", x)[0]) for x in done.stdout.splitlines())
+        assert idle > user > lock > 0
+        assert faults >= 64 / 4  # all frames, four to a window
     else:
         lines = done.stdout.splitlines()
         assert lines[0].endswith("0 us:  0 asleep, 0 faults")

@@ -106,20 +106,21 @@ def validate(
     table = table_of(chosen, data)
     points = _points(chosen, table, only, simulate, once=replications is None)
     tally, document = _validated(chosen, points, table, engine, jobs, out, quiet=quiet)
-    folder = out / folder_name(f"validate-{table.name}")
-    paths = write_validation(document, folder)
-    if not no_figure:
-        from dessim.report.plot.validation import draw_validation
-
-        paths += draw_validation(document, folder / "figures")
+    paths = _write(document, out / folder_name(f"validate-{table.name}"), figure=not no_figure)
     show_validation(document, form)
-    _report(paths, tally, quiet=quiet)
-
-
-def _report(paths: list[Path], tally: Tally, *, quiet: bool) -> None:
     if not quiet:
         report_files(paths)
     report_failures(tally)
+
+
+def _write(document: dict[str, Any], folder: Path, *, figure: bool) -> list[Path]:
+    """Write a validation, and draw it if that is wanted; return the files."""
+    paths = write_validation(document, folder)
+    if figure:
+        from dessim.report.plot.validation import draw_validation
+
+        paths += draw_validation(document, folder / "figures")
+    return paths
 
 
 def _refuse(foreign: dict[str, Any], why: str) -> None:

@@ -73,10 +73,9 @@ def validate(
 
     EXPERIMENT says on which machine, how often, and how much of each file is simulated (default:
     fault-around-2014, with its table). --data takes any table of that form. Finished runs are kept
-    in OUT/runs and used again. A table of curves of contended lines and locks
-    (sosp13-synchronization) is compared as well; --only then names quantities. So is a table of
-    rates of will-it-scale (--data will-it-scale), or its own CSV, whose file is named after the
-    test, with --machine and --kernel; --only then names tests or machines.
+    in OUT/runs and used again. Curves of lines and locks (sosp13-synchronization) are compared as
+    well; --only then names quantities. So are rates (will-it-scale), or will-it-scale's own CSV,
+    named after the test, with --machine and --kernel; --only then names tests or machines.
 
     With --host there is no table: workloads really run here, in trials of a millisecond with 1 to
     all CPUs, and are simulated with --profile (default: this machine, unmeasured). Files lie in
@@ -92,10 +91,8 @@ def validate(
     if profile is not None or privileged:
         raise click.UsageError("--profile and --privileged need --host")
     if data is not None and _holds_rates(data):
-        given = {"--set": overrides, "--simulate": simulate, "--replications": replications}
-        _refuse(given | {"-j": jobs > 1}, FOR_RATES)
-        _validate_rates(data, machine, kernel, only, engine, seed, out, form, quiet)
-        return
+        _refuse(foreign | {"--machine": None, "-n": replications, "-j": jobs > 1}, FOR_RATES)
+        return _validate_rates(data, machine, kernel, only, engine, seed, out, form, quiet)
     _refuse({"--kernel": kernel}, "but for will-it-scale's own CSV (--data)")
     if data is not None and _holds_curves(data):
         _refuse(foreign, "for curves: they name their machines")

@@ -72,14 +72,13 @@ def validate(
     """Simulate every cell of a measured table and report the errors.
 
     EXPERIMENT says on which machine, how often, and how much of each file is simulated (default:
-    fault-around-2014, with its table). --data takes any table of that form. Finished runs are kept
-    in OUT/runs and used again. Curves of lines and locks (sosp13-synchronization) are compared as
-    well; --only then names quantities. So are rates (will-it-scale), or will-it-scale's own CSV,
-    named after the test, with --machine and --kernel; --only then names tests or machines.
+    fault-around-2014, with its table). --data takes any such table; finished runs are kept in
+    OUT/runs. It takes curves of lines and locks, too (sosp13-synchronization; --only then names
+    quantities), and rates: will-it-scale, or the CSV of that benchmark, named after the test, with
+    --machine and --kernel (--only then names tests or machines).
 
     With --host there is no table: workloads really run here, in trials of a millisecond with 1 to
-    all CPUs, and are simulated with --profile (default: this machine, unmeasured). Files lie in
-    memory, nothing is written but results, and Ctrl-C ends it. --only then names workloads.
+    all CPUs, and are simulated with --profile. Nothing is written but results. --only names some.
     """
     foreign = {"--machine": machine, "--set": overrides, "--simulate": simulate}
     if host:
@@ -92,7 +91,8 @@ def validate(
         raise click.UsageError("--profile and --privileged need --host")
     if data is not None and _holds_rates(data):
         _refuse(foreign | {"--machine": None, "-n": replications, "-j": jobs > 1}, FOR_RATES)
-        return _validate_rates(data, machine, kernel, only, engine, seed, out, form, quiet)
+        _validate_rates(data, machine, kernel, only, engine, seed, out, form, quiet)
+        return
     _refuse({"--kernel": kernel}, "but for will-it-scale's own CSV (--data)")
     if data is not None and _holds_curves(data):
         _refuse(foreign, "for curves: they name their machines")

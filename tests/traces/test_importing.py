@@ -75,8 +75,8 @@ SOFTWARE = (
     f"page-faults:     {ADDRESS}     7fb8d8ebb7ad",
     f"page-faults:u:     {ADDRESS} {INSIDE}",
     f"1 minor-faults:ppp:     {ADDRESS} [unknown] ([heap]) {INSIDE}",
-    f"page-faults: {ADDRESS} table+0x40 (/tmp/a program) {INSIDE}",
-    f"1 page-faults: {ADDRESS}\n\t    {INSIDE}\n\t    55d0c0 main+0x10 (/tmp/pf)\n",
+    f"page-faults: {ADDRESS} table+0x40 (/opt/a program) {INSIDE}",
+    f"1 page-faults: {ADDRESS}\n\t    {INSIDE}\n\t    55d0c0 main+0x10 (/opt/pf)\n",
 )
 
 

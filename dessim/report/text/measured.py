@@ -102,11 +102,7 @@ def compared(
     if measured.histograms:
         _histograms(found, chosen, latencies, beside.histogram_of(measured, key))
     elif measured.locks:
-        for point in chosen.values():
-            found["rows"] += beside.locks_beside(point, measured.locks, blame)
-        found["notes"].append(LOCK_NOTE if blame is None else BLAME_NOTE)
-        if blame is not None and not any(row["simulated"] for row in found["rows"]):
-            found["notes"].append("no simulated thread waited for one of these locks")
+        _locks(found, chosen, measured, blame)
     else:
         numbers = _of_column(measured, column)
         found["rows"] = beside.numbers_beside(list(chosen.values()), numbers)
@@ -132,6 +128,16 @@ def _histograms(
     else:
         found["notes"].append("--scheme and --threads choose one point: then bins are shown")
     found["notes"].append("in bin: both lie in one bin of the histogram")
+
+
+def _locks(
+    found: dict[str, Any], chosen: Mapping[int, Row], measured: Measurements, blame: Blame | None
+) -> None:
+    for point in chosen.values():
+        found["rows"] += beside.locks_beside(point, measured.locks, blame)
+    found["notes"].append(LOCK_NOTE if blame is None else BLAME_NOTE)
+    if blame is not None and not any(row["simulated"] for row in found["rows"]):
+        found["notes"].append("no simulated thread waited for one of these locks")
 
 
 def _of_column(measured: Measurements, column: str | None) -> Sequence[MeasuredNumber]:

@@ -148,9 +148,11 @@ class Workload(Model):
     page of memory. `write_shared` maps a cached page of the file for writing. `write_private`
     copies a cached page of the file to a page of memory. All but `read` need a scheme that knows
     them: `linux_6_12` and its like."""
-    file: Literal["shared", "own"] = "shared"
+    file: Literal["shared", "own", "part"] = "shared"
     """One file for all tasks, or one of `file_size` for each, or, with `fault: anonymous`, a region
-    of memory for each. All faults but `read` need `own`, which is then the default."""
+    of memory for each. All faults but `read` need `own`, which is then the default, or `part`: one
+    mapping of all threads, of which each uses, unmaps and maps a part of `file_size`. Neighbours
+    share the page tables in which their parts meet, and all share the VMA."""
     sweeps: Annotated[Count, Field(le=1_000_000)] = 1
     """With `fault` other than `read`: how often a task touches every page of its file or region.
     What follows each time, inside the measured time, is said by `after_sweep`."""
@@ -256,7 +258,7 @@ class Workload(Model):
     @property
     def merges(self) -> bool:
         """Whether the regions of a process's threads are one VMA."""
-        return self.vmas == "merged" and self.mapping == "per_thread"
+        return self.file == "part" or (self.vmas == "merged" and self.mapping == "per_thread")
 
     @property
     def maps_only(self) -> bool:

@@ -13,8 +13,7 @@ threads
 
 Under ``lkmm`` ``after`` can still go wrong: nothing orders the store that makes the counter odd
 before the look at the pin but the page-table lock between them, which is a full barrier on x86
-alone. Linux 6.1 ordered both sides anew when it took GUP-fast for anonymous pages into account
-(088b8aa537c2).
+alone. Linux 6.1 added barriers on both sides (088b8aa537c2).
 
 Source
 ------

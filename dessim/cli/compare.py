@@ -22,7 +22,7 @@ USUAL = sorted(columns_of(View.COMPARE), key=lambda metric: metric.topic is Topi
 @click.argument("a")
 @click.argument("b")
 @click.option("--in", "within", metavar="RESULTS", help="A and B are two schemes of these results.")
-@click.option("--metric", "metrics", multiple=True, help="Instead of the usual ones; repeatable.")
+@click.option("--metric", "metrics", multiple=True, help="Metric to compare; repeatable.")
 @click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
@@ -45,10 +45,11 @@ def compare(
     unit: str | None,
     **choice: Any,
 ) -> None:
-    """Compare A with B, paired by seed and replication: how much more or less B is.
+    """Compare A with B, paired by seed and replication.
 
     A and B are results (folders that `dessim run` wrote, or names of experiments); with --in, two
-    schemes of one result. Prints `~` where a change is not significant, and the crossover.
+    schemes of one result. Prints B relative to A, with `~` where a change is not significant, and
+    the crossover.
 
     B may also be a file of measurements: histograms of bpftrace or bcc, tables of perf lock, CSV of
     will-it-scale, hyperfine's JSON or CSV, or CSV with units in its header. Errors are then

@@ -29,11 +29,11 @@ MAX_SHOWN = 10
     type=click.IntRange(0),
     help="With --check: results of another seed, in RESULTS-DIR/seed-N.",
 )
-@click.option("--accept", is_flag=True, help="Take their numbers as the expected ones.")
+@click.option("--accept", is_flag=True, help="Make their numbers the expected ones.")
 @click.option(
     "--out",
     type=FOLDER,
-    help="Where to draw to [default: `figures` next to the results].",
+    help="Folder for the figures [default: `figures` next to the results].",
 )
 @RESULTS_DIR
 def figure(
@@ -45,13 +45,13 @@ def figure(
     out: Path | None,
     results_dir: Path,
 ) -> None:
-    """Draw figures from stored results; nothing is simulated.
+    """Draw figures from stored results; simulate nothing.
 
-    RESULTS is a folder that `dessim run` wrote, or the name of an experiment: its figures NAME are
-    drawn (default: all that apply). Without RESULTS, NAME is a figure of the folder `experiments`,
-    which knows itself what it is drawn from. Exit code 1 if --check finds a difference.
+    RESULTS is a folder that `dessim run` wrote, or the name of an experiment: draw its figures NAME
+    (default: all that apply). Without RESULTS, NAME is a figure of the folder `experiments`, which
+    names its own results. Exit code 1 if --check finds a difference.
 
-    With --check --seed N the numbers come from runs of another seed than the expected ones, which
+    With --check --seed N, the numbers come from runs of another seed than the expected ones, and
     must agree within their own intervals.
     """
     if seed is not None and (accept or not check):

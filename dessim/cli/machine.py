@@ -28,11 +28,11 @@ def machine() -> None:
 @click.option("--hwloc", metavar="FILE", help="XML of hwloc: `lstopo topology.xml`.")
 @click.option("--numactl", metavar="FILE", help="Output of `numactl -H`: distances of nodes.")
 @click.option("--latency", metavar="CSV", help="Lower triangle in ns, of core-to-core-latency.")
-@click.option("--base", metavar="NAME", help="Profile for all that is not said [default: nearest].")
+@click.option("--base", metavar="NAME", help="Profile for everything else [default: the closest].")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="File [default: configs/machines/NAME.yaml]."
 )
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 def new(
     name: str,
     lscpu: str | None,
@@ -43,12 +43,12 @@ def new(
     out: Path | None,
     force: bool,
 ) -> None:
-    """Write a profile NAME: the topology as described, all else from a base.
+    """Write a profile NAME: its topology, everything else from a base.
 
-    Without --lscpu and --hwloc it describes the machine that it runs on, from /sys. With --latency,
-    costs of lines are medians over pairs of CPUs at the same distance; how much of the matrix these
-    classes explain is printed, and a warning if it is little. Each number of the file says whether
-    it is read, measured or estimated; `dessim show machine` reports what comes from the base.
+    Without --lscpu and --hwloc, describe the machine it runs on, from /sys. With --latency, costs
+    of lines are medians over pairs of CPUs at the same distance; prints how much of the matrix
+    these classes explain, and warns if it is little. Each number of the file says whether it is
+    read, measured or estimated; `dessim show machine` shows what comes from the base.
     """
     from dessim.files.writing import write_all
     from dessim.host.latency import read_matrix

@@ -113,7 +113,7 @@ class Commands(click.Group):
 def main() -> None:
     """Simulate page-fault locking schemes on many-core machines.
 
-    `dessim run quickstart` is a good beginning. Results go to standard output, everything else to
-    standard error. Exit code 0: fine; 1: a run failed; 2: wrong usage or configuration;
-    130: interrupted; 141: nobody reads the output any more.
+    Start with `dessim run quickstart`. Results go to standard output, everything else to standard
+    error. Exit codes: 0 success, 1 a run failed, 2 wrong usage or configuration, 130 interrupted,
+    141 nobody reads the output any more.
     """

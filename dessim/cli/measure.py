@@ -37,21 +37,22 @@ class Budget(click.ParamType[float]):
     show_default=True,
     help="The profile.",
 )
-@click.option("--base", metavar="NAME", help="Profile for what cannot be measured.")
-@click.option("--privileged", is_flag=True, help="Go before other processes (needs root).")
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
+@click.option("--base", metavar="NAME", help="Profile for what dessim cannot measure.")
+@click.option("--privileged", is_flag=True, help="Run ahead of other processes (needs root).")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+@click.option("-q", "--quiet", is_flag=True, help="Print no progress.")
 def measure(
     budget: float, out: Path, base: str | None, privileged: bool, force: bool, quiet: bool
 ) -> None:
     """Measure this machine and write a profile of it.
 
-    Loops compiled as the engine is take what caches, lines between CPUs, faults, unmapping,
-    interrupts and switches cost. No root and no compiler are needed. Nothing is changed on the
-    machine: at most a tenth of the available memory is used, files lie in memory, and Ctrl-C ends
-    it. Each number has an interval and how it was measured; what could not be measured comes from
-    the base, and the file says why. Other work on the machine is noticed and reported: trials in
-    which a thread lost its CPU are dropped.
+    Compiled loops measure caches, lines between CPUs, faults, unmapping, interrupts and switches.
+    You need neither root nor a compiler. Nothing changes on the machine: at most a tenth of the
+    available memory is used, files live in memory, and Ctrl-C stops it.
+
+    Each number has an interval and says how it was measured. Whatever could not be measured comes
+    from the base, and the file says why. Other work on the machine is reported; trials in which a
+    thread lost its CPU are dropped.
     """
     from dessim.host.session import measure_host
 

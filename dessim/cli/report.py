@@ -19,9 +19,10 @@ from dessim.cli.results import known_results, place_of
 )
 @RESULTS_DIR
 def report(results: str, out: Path | None, results_dir: Path) -> None:
-    """Write RESULTS as one HTML file that needs nothing else: tables, figures, sources, warnings.
+    """Write RESULTS as one HTML file: tables, figures, sources.
 
-    RESULTS is a folder that `dessim run` wrote, or the name of an experiment.
+    The file works offline. RESULTS is a folder that `dessim run` wrote, or the name of an
+    experiment.
     """
     from dessim.report.page.render import write_report
 

@@ -22,23 +22,29 @@ FORMATS = ("both", "perfetto", "folded")
 @click.argument("config", shell_complete=experiments)
 @POINTS
 @click.option(
-    "--replication", type=click.IntRange(0), default=0, show_default=True, help="Which one to run."
+    "--replication",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Replication to run.",
 )
-@click.option("--from", "from_text", metavar="TIME", help="Record from this time on, as in 2ms.")
+@click.option(
+    "--from", "from_text", metavar="TIME", help="Start recording at this simulated time, as in 2ms."
+)
 @click.option("--until", "until_text", metavar="TIME", help="Stop at this simulated time.")
 @click.option(
     "--limit",
     type=click.IntRange(1),
     metavar="SPANS",
-    help="Stop after so many spans of time [default: 1000000].",
+    help="Stop after this many spans [default: 1000000].",
 )
 @click.option("--format", "form", type=click.Choice(FORMATS), default="both", show_default=True)
 @click.option(
     "--out",
     type=FILE,
-    help="File of the trace [default: results/EXPERIMENT/trace.pftrace]; stacks go next to it.",
+    help="Trace file [default: results/EXPERIMENT/trace.pftrace]; folded stacks go next to it.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="Only errors.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only errors.")
 def trace(
     config: str,
     *,
@@ -51,9 +57,9 @@ def trace(
     quiet: bool,
     **choice: Any,
 ) -> None:
-    """Trace one run of the experiment CONFIG on the reference engine.
+    """Trace one run of CONFIG on the reference engine.
 
-    Of several points, the first of those with the most threads. Open the file at
+    Of several points, trace the first of those with the most threads. Open the file at
     https://ui.perfetto.dev (nothing is uploaded); folded stacks are for flame graphs.
     """
     from_ps, until_ps = _time(from_text, "--from"), _time(until_text, "--until")

@@ -30,21 +30,26 @@ if TYPE_CHECKING:
 @click.argument("experiment", default=DEFAULT, shell_complete=experiments)
 @DATA
 @click.option(
-    "--only", multiple=True, metavar="WORKLOAD[:THREADS[:ORDERS]]", help="Some cells; repeatable."
+    "--only",
+    multiple=True,
+    metavar="WORKLOAD[:THREADS[:ORDERS]]",
+    help="Cells to simulate; repeatable.",
 )
 @SIMULATION
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table")
 @click.option("--no-figure", is_flag=True, help="Do not draw predicted against measured.")
-@click.option("--host", is_flag=True, help="Run workloads on this machine and compare with them.")
+@click.option("--host", is_flag=True, help="Run workloads on this machine and compare.")
 @click.option("--profile", metavar="NAME|FILE", help="With --host: profile of this machine.")
 @click.option(
     "--seconds",
     type=click.FloatRange(0.2, 600),
     default=3.0,
     show_default=True,
-    help="With --host: for each workload and number of CPUs.",
+    help="With --host: time per workload and number of CPUs.",
 )
-@click.option("--privileged", is_flag=True, help="With --host: go before other processes (root).")
+@click.option(
+    "--privileged", is_flag=True, help="With --host: run ahead of other processes (root)."
+)
 def validate(
     experiment: str,
     data: str | None,
@@ -67,14 +72,14 @@ def validate(
 ) -> None:
     """Simulate every cell of a measured table and report the errors.
 
-    EXPERIMENT says on which machine, how often, and how much of each file is simulated (default:
-    fault-around-2014, with its table). --data takes any table of that form. Finished runs are kept
-    in OUT/runs and used again. A table of curves of contended lines and locks
-    (sosp13-synchronization) is compared as well; --only then names quantities.
+    EXPERIMENT sets the machine, the replications, and how much of each file is simulated (default:
+    fault-around-2014, with its table). --data takes any table of that form, also one of curves of
+    contended lines and locks (sosp13-synchronization); --only then names quantities. Finished runs
+    are kept in OUT/runs and reused.
 
-    With --host there is no table: workloads really run here, in trials of a millisecond with 1 to
-    all CPUs, and are simulated with --profile (default: this machine, unmeasured). Files lie in
-    memory, nothing is written but results, and Ctrl-C ends it. --only then names workloads.
+    With --host there is no table: workloads really run here, in trials of a millisecond on 1 to all
+    CPUs, and are simulated with --profile (default: this machine, unmeasured). Files live in
+    memory, only results are written, and Ctrl-C stops it. --only then names workloads.
     """
     foreign = {"--machine": machine, "--set": overrides, "--simulate": simulate}
     if host:

@@ -200,7 +200,7 @@ class Result:
 
         drawing = draw(self._results, name)
         if drawing is None:
-            raise UnknownFigureError(f"these results hold nothing for figure {name!r}")
+            raise UnknownFigureError(f"these results have no data for figure {name!r}")
         return drawing.figure
 
     def report(self, out: str | Path | None = None) -> Path:
@@ -287,8 +287,8 @@ def _yaml(key: str, value: Any) -> str:
         if hasattr(one, "tolist"):  # numbers and arrays of numpy
             return one.tolist()
         raise TypeError(
-            f"setting {key!r}: a {type(one).__name__} is no value of a configuration; what is to"
-            " be swept is a list"
+            f"setting {key!r}: a {type(one).__name__} is not a configuration value; to sweep a"
+            f" key, give a list"
         )
 
     return json.dumps(value, default=plain)

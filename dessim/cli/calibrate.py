@@ -83,9 +83,9 @@ def calibrate(
     OUT/calibrate-EXPERIMENT/MACHINE-fitted.yaml) and is validated against the whole table.
     """
     if any(text.startswith("machine") for text in overrides):
-        raise click.UsageError("a profile is fitted as it stands in its file: do not --set machine")
+        raise click.UsageError("a fit takes the profile as it is in its file: drop --set machine")
     if to is not None and to.suffix != ".yaml":
-        raise click.UsageError(f"--to {to}: a profile's name ends in .yaml")
+        raise click.UsageError(f"--to {to}: a profile's name must end in .yaml")
     chosen = load_with(config, machine, overrides, seed, replications)
     table = table_of(chosen, data)
     folder = out / folder_name(f"calibrate-{chosen.name}")
@@ -146,7 +146,7 @@ def _profile_text(experiment: Experiment) -> str:
     from dessim.study.fidelity.fitted_profile import rebased
 
     if not isinstance(experiment.machine, str):
-        raise click.UsageError("the experiment holds its machine in place: name one with --machine")
+        raise click.UsageError("the experiment defines its machine inline: name one with --machine")
     path = find("machines", experiment.machine)
     return rebased(read_text(path), path.parent)
 

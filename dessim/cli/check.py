@@ -97,7 +97,7 @@ def check(ctx: click.Context, /, scheme: str | None, **given: Any) -> None:
             raise study.CheckError("--replay needs a SCHEME and the scope of the schedule")
         ctx.exit(_replay(scope, given))
     if given["engine"] != "explorer":
-        raise study.CheckError(f"--engine {given['engine']} needs --replay: it does not explore")
+        raise study.CheckError(f"--engine {given['engine']} cannot explore: it needs --replay")
     bound = given["max_states"] or study.DEFAULT_BOUND
     left_out: dict[str, str] = {}
     if scope is None:
@@ -110,17 +110,17 @@ def check(ctx: click.Context, /, scheme: str | None, **given: Any) -> None:
     verdicts = [verdict for one in found for verdict in one.verdicts]
     untried = [text for one in found for text in one.exploration.untried]
     if any(verdict.verdict == "unknown" for verdict in verdicts):
-        why = "; ".join(dict.fromkeys(untried)) or f"the bound was hit ({bound:,} states)"
+        why = "; ".join(dict.fromkeys(untried)) or f"the limit was reached ({bound:,} states)"
         click.echo(
-            f"not all was tried: {why}. 'unknown' is not 'never': make the scope smaller,"
-            " raise --max-states, or take another --memory",
+            f"not everything was tried: {why}. 'unknown' is not 'never': make the scope smaller,"
+            f" raise --max-states, or choose another --memory",
             err=True,
         )
     for verdict in verdicts:
         if verdict.broken:
             click.echo(
-                f"{verdict.scope.scheme} promises that {verdict.name} never"
-                f" happens, and it does in {verdict.steps} steps",
+                f"{verdict.scope.scheme} promises that {verdict.name} never happens, but it"
+                f" happens in {verdict.steps} steps",
                 err=True,
             )
     if any(verdict.broken for verdict in verdicts):
@@ -218,7 +218,7 @@ def _settings(texts: tuple[str, ...]) -> dict[str, dict[str, str]]:
         if part not in settings or not dot or not key or not equals:
             raise study.CheckError(
                 f"--set {text}: expected scheme.KEY=VALUE or actor.KEY=VALUE, as in"
-                " scheme.fence=off; numbers of threads and pages have flags of their own"
+                " scheme.fence=off; threads and pages have their own flags"
             )
         if key in settings[part]:
             raise study.CheckError(f"--set {place.strip()} is given twice")

@@ -109,7 +109,7 @@ def _compare(
         first, second = (load_document(place)["points"] for place in places)
         pairs = pairs_of_results(first, second)
         if not pairs:
-            raise click.UsageError(f"results {a!r} and {b!r} have no point in common")
+            raise click.UsageError(f"results {a!r} and {b!r} share no point")
     chosen = list(metrics) or [metric.name for metric in USUAL]
     known = pairs[0].a["metrics"]
     for name in chosen:
@@ -162,5 +162,5 @@ def _pairs_within(document: dict[str, Any], a: str, b: str, within: str) -> list
             )
     pairs = pairs_of_schemes(points, a, b)
     if not pairs:
-        raise click.UsageError(f"{a!r} and {b!r} were run at no point in common")
+        raise click.UsageError(f"{a!r} and {b!r} share no point")
     return pairs

@@ -132,7 +132,7 @@ def explain(
     chosen_speedups = [read_speedup(text) for text in speedups]
     share = read_share(cut)
     if causal and share == 0:
-        raise click.UsageError("--cut 0% cuts nothing: there would be nothing to rank")
+        raise click.UsageError("--cut 0% cuts nothing: nothing would be left to rank")
     work = _Work(chosen, engine, jobs, out, quiet)
     document: dict[str, Any] = {"experiment": chosen.experiment.name}
     if blame:
@@ -155,7 +155,9 @@ def _plan(metrics: Sequence[str], trajectories: int, samples: int, top: int) -> 
     from dessim.study.explain.sensitivity import SensitivityPlan
 
     if len(metrics) > 1:
-        raise click.UsageError("--sensitivity ranks by one --metric at a time; runs are kept")
+        raise click.UsageError(
+            "--sensitivity ranks by one --metric at a time; repeat it for others (runs are reused)"
+        )
     return SensitivityPlan(metrics[0] if metrics else "throughput", trajectories, samples, top)
 
 
@@ -177,7 +179,7 @@ def _refuse_idle(asked: dict[str, bool], speedup: bool) -> None:
         if given and not any(asked[one] for one in needed):
             option = "--metric" if name == "metrics" else f"--{name}"
             others = " or ".join(f"--{one}" for one in needed)
-            raise click.UsageError(f"{option} means nothing without {others}")
+            raise click.UsageError(f"{option} needs {others}")
 
 
 class _Work:

@@ -73,10 +73,10 @@ def import_trace(
     from dessim.measure.traces.importing import read_trace
 
     if fields is not None and form not in (None, "bpftrace"):
-        raise click.UsageError("--fields is for --format bpftrace")
+        raise click.UsageError("--fields needs --format bpftrace")
     place = out or Path(_stem(file) + ".yaml")
     if place.suffix != ".yaml":
-        raise click.UsageError("--out names a workload: it ends in .yaml")
+        raise click.UsageError("--out names a workload: it must end in .yaml")
     names = bpftrace.fields_of(fields) if fields is not None else ()
     trace = read_trace(file, form or "", names, skip_damaged=skip_damaged)
     choice = converting.TaskChoice(pids, comms, by_comm=not each_a_process)
@@ -199,12 +199,12 @@ def _show(summary: dict[str, Any], trace: Trace, place: Path) -> None:
         f" in {replay['page_tables']:,} page tables",
     }
     if replay["fault_time_ns"] is not None:
-        lines["fault time"] = f"{replay['fault_time_ns']:,} ns of each gap are no think time"
+        lines["fault time"] = f"{replay['fault_time_ns']:,} ns of each gap are not think time"
     console = console_for(None)
     for name, text in lines.items():
         say(console, f"{name:<11}{text}")
     if not trace.whole:
-        click.echo("note: the last line has no end: the file may have been cut", err=True)
+        click.echo("note: the last line is incomplete: the file may be truncated", err=True)
     if summary["lost_events"]:
         click.echo("note: events were lost: gaps next to them are too long", err=True)
     click.echo(f"next: dessim run trace-replay --set workload={place}", err=True)

@@ -57,10 +57,12 @@ def new(
     if lscpu and hwloc:
         raise click.UsageError("--lscpu and --hwloc both describe the topology: give one")
     if sum(source == "-" for source in (lscpu, hwloc, numactl, latency)) > 1:
-        raise click.UsageError("standard input can be one of the files only")
+        raise click.UsageError("only one of the files can be standard input")
     path = out or Path("configs/machines") / f"{name}.yaml"
     if path.exists() and not force:
-        raise click.UsageError(f"{path} is there: give another NAME, or --force to replace it")
+        raise click.UsageError(
+            f"{path} exists already: give another NAME, or --force to replace it"
+        )
     found = _described(lscpu, hwloc)
     if numactl:
         from dessim.host.numactl import read_numactl
@@ -103,7 +105,7 @@ def _text(name: str) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise UnusableError("standard input: not a text") from None
+        raise UnusableError("standard input: not text") from None
 
 
 def _report(made: NewProfile, path: Path) -> None:

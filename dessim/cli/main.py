@@ -34,7 +34,7 @@ def _refused(error: OSError) -> Refused:
     from dessim.files.writing import NO_ROOM
 
     if error.errno in NO_ROOM:
-        text = "nothing is half-written; make room, or choose another place, and repeat the command"
+        text = "no file is half-written: free some space, or choose another place, and repeat it"
         return Failed(f"error: {error}; {text}")
     return Refused(f"error: {error}")
 

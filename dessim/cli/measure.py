@@ -24,7 +24,7 @@ class Budget(click.ParamType[float]):
         match = _BUDGET.fullmatch(str(value))
         seconds = int(match[1]) * (60 if match[2] == "min" else 1) if match else 0
         if not 5 <= seconds <= 3600:
-            self.fail(f"'{value}' is no time from 5s to 60min, such as 60s")
+            self.fail(f"'{value}' is not a time from 5s to 60min, such as 60s")
         return float(seconds)
 
 
@@ -57,7 +57,9 @@ def measure(
     from dessim.host.session import measure_host
 
     if out.exists() and not force:
-        raise click.UsageError(f"{out} is there: give another --out, or --force to replace it")
+        raise click.UsageError(
+            f"{out} exists already: give another --out, or --force to replace it"
+        )
 
     def note(what: str) -> None:
         if not quiet:

@@ -63,7 +63,7 @@ def predict(
     model. Runs are kept in OUT/runs, so the same command resumes.
     """
     if to.suffix != ".csv":
-        raise click.UsageError(f"--to {to}: a table's name ends in .csv")
+        raise click.UsageError(f"--to {to}: a table's name must end in .csv")
     chosen = load_with(experiment, machine, overrides, seed, None)
     table = table_of(chosen, data)
     full, small = _points(chosen, cells, simulate, replications or 1)

@@ -33,8 +33,8 @@ def run(name: str, given: Mapping[str, Any]) -> int:
     for flag in OF_SCHEMES:
         if given[flag] is not None:
             raise study.CheckError(
-                f"--{flag.replace('_', '-')} is for schemes, and {name} is a protocol: its options"
-                f" are set by --set KEY=VALUE ({_options_text(name)})"
+                f"--{flag.replace('_', '-')} is for schemes, but {name} is a protocol: set its"
+                f" options with --set KEY=VALUE ({_options_text(name)})"
             )
     if given["engine"] != "explorer":
         raise study.CheckError("--engine reference replays schemes: a protocol has no times")
@@ -45,10 +45,10 @@ def run(name: str, given: Mapping[str, Any]) -> int:
     found = study.check_protocol(scope, tuple(dict.fromkeys(given["properties"])), bound)
     _print(found, given)
     if any(one.verdict == "unknown" for one in found.verdicts):
-        why = "; ".join(found.exploration.untried) or f"the bound was hit ({bound:,} states)"
+        why = "; ".join(found.exploration.untried) or f"the limit was reached ({bound:,} states)"
         click.echo(
-            f"not all was tried: {why}. 'unknown' is not 'never': make the protocol smaller, raise"
-            " --max-states, or take another --memory",
+            f"not everything was tried: {why}. 'unknown' is not 'never': make the protocol"
+            f" smaller, raise --max-states, or choose another --memory",
             err=True,
         )
     return FAILED if any(one.verdict == "sometimes" for one in found.verdicts) else OK
@@ -114,7 +114,7 @@ def _print_trace(found: Any, one: Any) -> None:
     click.echo(f"\n{one.name} in {one.steps} steps:")
     click.echo(text.story_text(study.story(small, one.schedule), small.titles), nl=False)
     if one.name == study.ASLEEP:
-        click.echo("      nobody can go on, and not all have ended")
+        click.echo("      no task can move, and not all have ended")
     click.echo(f"replay: {one.schedule}")
 
 
@@ -150,11 +150,11 @@ def run_litmus(name: str, given: Mapping[str, Any]) -> int:
 
     for flag in (*OF_SCHEMES, "threads"):
         if given[flag] is not None:
-            raise study.CheckError(f"--{flag.replace('_', '-')} is not for litmus tests")
+            raise study.CheckError(f"--{flag.replace('_', '-')} does not apply to litmus tests")
     for flag in ("settings", "properties"):
         if given[flag]:
             shown = {"settings": "set", "properties": "property"}[flag]
-            raise study.CheckError(f"--{shown} is not for litmus tests")
+            raise study.CheckError(f"--{shown} does not apply to litmus tests")
     if given["engine"] != "explorer":
         raise study.CheckError("--engine reference replays schemes: a litmus test has no times")
     memory = given["memory"] or "lkmm"
@@ -168,11 +168,11 @@ def run_litmus(name: str, given: Mapping[str, Any]) -> int:
         _print_litmus(found)
     if found.result == "Unknown":
         why = "; ".join(found.exploration.untried) or "the bound was hit"
-        click.echo(f"not all was tried: {why}. 'Unknown' is not 'Never'", err=True)
+        click.echo(f"not everything was tried: {why}. 'Unknown' is not 'Never'", err=True)
     wrong = found.agrees is False
     if wrong:
         documented = found.test.result
-        click.echo(f"{name} says Result: {documented}, and it is {found.result}", err=True)
+        click.echo(f"{name} says Result: {documented}, but it is {found.result}", err=True)
     broken = found.test.quantifier != "exists" and found.holds is False
     return FAILED if wrong or broken else OK
 

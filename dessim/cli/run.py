@@ -213,8 +213,8 @@ def _with_room(carry_out: Callable[[], Outcome], store: Store) -> Outcome:
         if error.errno not in NO_ROOM:
             raise
         fail(
-            f"the tables cannot be written: {error}; make room: finished runs are stored in"
-            f" {store.root}; the same command goes on from there"
+            f"the tables cannot be written: {error}; free some space: finished runs are stored in"
+            f" {store.root}, and the same command resumes"
         )
 
 
@@ -264,7 +264,7 @@ def _print_plan(
     if most > usable:
         click.echo(
             f"warning: the largest run needs about {as_text(most)}, and {as_text(usable)}"
-            " are free here: such runs are tried one at a time",
+            " are free here: such runs go one at a time",
             err=True,
         )
 

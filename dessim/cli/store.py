@@ -13,7 +13,7 @@ from dessim.cli.options import FILE, FOLDER
 
 def _existing(folder: Path) -> Path:
     if not folder.is_dir():
-        raise click.UsageError(f"{str(folder)!r} is no folder; `dessim run` makes `results`")
+        raise click.UsageError(f"{str(folder)!r} is not a folder; `dessim run` creates `results`")
     return folder
 
 
@@ -87,15 +87,15 @@ def _print_status(found: dict[str, Any]) -> None:
     click.echo(f"{found['runs']} whole runs are stored")
     if found["runs_of_no_sweep"]:
         click.echo(
-            f"{found['runs_of_no_sweep']} of them belong to no sweep as it is now:"
-            " `dessim clean --unused` removes them"
+            f"{found['runs_of_no_sweep']} of them belong to no current sweep: `dessim clean"
+            f" --unused` removes them"
         )
     if found["leftovers"]:
         click.echo(f"{found['leftovers']} leftovers of killed processes: the next run removes them")
     for text in found["changed"]:
-        click.echo(f"changed since it was written: {text}")
+        click.echo(f"changed after it was written: {text}")
     for text in found["damaged"]:
-        click.echo(f"damaged, will be run again: {text}")
+        click.echo(f"damaged, to be run again: {text}")
 
 
 def _growing(points: int) -> str:
@@ -119,8 +119,8 @@ def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
         raise click.UsageError(f"the runs are in {str(folder.parent)!r}: clean that")
     if unused and (torn := unreadable_manifests(folder)):
         raise click.UsageError(
-            f"{torn[0]} cannot be read, so nobody knows which runs are unused: run its experiment"
-            " again (stored runs are used), or remove the folder"
+            f"{torn[0]} cannot be read, so dessim cannot tell which runs are unused: run its"
+            f" experiment again (stored runs are reused), or remove the folder"
         )
     store = store_of(folder)
     used = {digest for sweep in manifests_of(folder) for digest in sweep.digests}

@@ -83,7 +83,7 @@ def trace(
     recording, _ = record(point, replication, from_ps or 0, until_ps, limit or SPANS)
     if not any(recording.spans):
         raise click.UsageError(
-            f"nothing happens from {from_text} on: the run ends at {_ms(recording.until_ps)}"
+            f"nothing happens after {from_text}: the run ends at {_ms(recording.until_ps)}"
         )
     from dessim.files.names import folder_name
 
@@ -109,7 +109,7 @@ def trace(
 
 def _check_name(out: Path | None, form: str) -> None:
     if form != "folded" and out is not None and out.suffix == ".folded":
-        raise click.UsageError(f"--out {out}: the stacks have this name; the trace needs another")
+        raise click.UsageError(f"--out {out}: the stacks take this name; give the trace another")
 
 
 def _report_the_end(recording: Recording, until_ps: int | None) -> None:
@@ -117,8 +117,8 @@ def _report_the_end(recording: Recording, until_ps: int | None) -> None:
     if recording.full:
         click.echo(
             f"stopped at {_ms(recording.until_ps)} of simulated time, after {spans:,} spans:"
-            " --limit N takes more, --from and --until another part,"
-            " --set simulate=1MiB makes the run shorter",
+            " --limit N records more, --from and --until another part, --set simulate=1MiB"
+            " shortens the run",
             err=True,
         )
     elif not recording.complete and until_ps is not None and not recording.error:

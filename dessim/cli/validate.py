@@ -91,8 +91,8 @@ def validate(
     if profile is not None or privileged:
         raise click.UsageError("--profile and --privileged need --host")
     if data is not None and _holds_curves(data):
-        _refuse(foreign, "for curves: they name their machines")
-        _refuse({"-j": jobs > 1}, "for curves: their runs are short, and done here")
+        _refuse(foreign, "for curves: they name their own machines")
+        _refuse({"-j": jobs > 1}, "for curves: their short runs are done here")
         _validate_curves(data, only, engine, seed, replications, out, form, no_figure, quiet)
         return
     chosen = load_with(experiment, machine, overrides, seed, replications)
@@ -114,7 +114,7 @@ def validate(
 def _refuse(foreign: dict[str, Any], why: str) -> None:
     """Refuse options that were given and would do nothing."""
     for option in (name for name, value in foreign.items() if value):
-        raise click.UsageError(f"{option} means nothing {why}")
+        raise click.UsageError(f"{option} has no effect {why}")
 
 
 def _points(

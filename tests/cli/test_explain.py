@@ -133,11 +133,11 @@ def test_sensitivity_ranks_the_numbers_of_the_machine(tmp_path) -> None:
         (["--causal", "--cut", "half"], "expected a percentage"),
         (["--speedup", "rmap=3%", "--metric", "speed"], "no metric is called 'speed'"),
         (["--causal", "--cut", "0%"], "--cut 0% cuts nothing"),
-        (["--metric", "speed"], "--metric means nothing without --speedup or --causal or"),
-        (["--speedup", "rmap=3%", "--top", "3"], "--top means nothing without --sensitivity"),
-        (["--samples", "64"], "--samples means nothing without --sensitivity"),
-        (["--blame", "--cut", "20%"], "--cut means nothing without --causal"),
-        (["--limit", "10"], "--limit means nothing without --blame"),
+        (["--metric", "speed"], "--metric needs --speedup or --causal or"),
+        (["--speedup", "rmap=3%", "--top", "3"], "--top needs --sensitivity"),
+        (["--samples", "64"], "--samples needs --sensitivity"),
+        (["--blame", "--cut", "20%"], "--cut needs --causal"),
+        (["--limit", "10"], "--limit needs --blame"),
     ],
 )
 def test_what_cannot_be_explained_is_refused(folder, arguments, words) -> None:

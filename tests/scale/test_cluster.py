@@ -75,7 +75,7 @@ def test_a_killed_scheduler_ends_the_sweep_and_another_goes_on(
     said = run.communicate(timeout=300)[1]
     assert run.returncode == 1, said
     assert "the cluster's scheduler is gone" in said
-    assert "the same command goes on from there" in said
+    assert "the same command resumes" in said
     kept = stored(out)
     assert 2 <= kept < 36
     file.unlink()

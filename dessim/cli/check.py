@@ -113,7 +113,7 @@ def check(ctx: click.Context, /, scheme: str | None, **given: Any) -> None:
         why = "; ".join(dict.fromkeys(untried)) or f"the limit was reached ({bound:,} states)"
         click.echo(
             f"not everything was tried: {why}. 'unknown' is not 'never': make the scope smaller,"
-            f" raise --max-states, or choose another --memory",
+            " raise --max-states, or choose another --memory",
             err=True,
         )
     for verdict in verdicts:
@@ -191,7 +191,7 @@ def _flags(part: str, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _not_for(worker: Any, flags: dict[str, Any]) -> list[str]:
-    """Flags for which an actor has no option, but for those that say what is so anyway."""
+    """Flags for which an actor has no option, except those that say what is so anyway."""
     from dessim.study.check.scope import INVALIDATE
 
     has = worker.options if worker else {}

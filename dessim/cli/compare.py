@@ -144,8 +144,8 @@ def _place(name: str, results_dir: Path) -> Path:
     if folder is not None:
         return folder
     raise click.UsageError(
-        f"there are no results in {name!r}; make them with `dessim run {name}`,"
-        " or compare two schemes of one result with --in RESULTS, or a result with a file of"
+        f"there are no results in {name!r}; run `dessim run {name}`, or compare two schemes of"
+        " one result with --in RESULTS, or a result with a file of"
         " measurements"
     )
 

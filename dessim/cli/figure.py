@@ -127,7 +127,7 @@ def _report_seed(figure: PaperFigure, found: SeedCheck, seed: int) -> bool:
         f"{figure.name}: seed {seed} {'agrees' if found.holds else 'DIFFERS'}:"
         f" {len(found.differ)} of {found.compared} numbers differ (up to {found.borne} may by"
         f" chance; tolerance: {figure.tolerance}), {found.one_sided} have support from one seed"
-        f" only"
+        " only"
     )
     differences = (*found.wrong, *found.differ)
     for text in differences[:MAX_SHOWN]:

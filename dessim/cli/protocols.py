@@ -48,7 +48,7 @@ def run(name: str, given: Mapping[str, Any]) -> int:
         why = "; ".join(found.exploration.untried) or f"the limit was reached ({bound:,} states)"
         click.echo(
             f"not everything was tried: {why}. 'unknown' is not 'never': make the protocol"
-            f" smaller, raise --max-states, or choose another --memory",
+            " smaller, raise --max-states, or choose another --memory",
             err=True,
         )
     return FAILED if any(one.verdict == "sometimes" for one in found.verdicts) else OK

@@ -18,7 +18,7 @@ def place_of(name: str, results_dir: Path) -> Path | None:
     found = next((place for place in places if (place / "results.json").is_file()), None)
     if found is not None and not is_sealed(found):
         click.echo(
-            f"note: {found} has no seals: dessim cannot tell whether it was changed",
+            f"note: {found} has no seals: it may have been changed",
             err=True,
         )
     return found

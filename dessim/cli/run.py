@@ -245,7 +245,7 @@ def print_document(document: dict[str, Any], form: str) -> None:
 def _print_plan(
     experiment: Experiment, points: Sequence[Point], engine: str, store: Store, form: str
 ) -> None:
-    """Print what is run whatever comes out, and how much of it is there already."""
+    """Print what is run whatever comes out, and how much of it exists already."""
     from dessim.study.sweep.memory import as_text, usable_bytes
 
     rows = [_planned(point, engine, store) for point in points]

@@ -88,7 +88,7 @@ def _print_status(found: dict[str, Any]) -> None:
     if found["runs_of_no_sweep"]:
         click.echo(
             f"{found['runs_of_no_sweep']} of them belong to no current sweep: `dessim clean"
-            f" --unused` removes them"
+            " --unused` removes them"
         )
     if found["leftovers"]:
         click.echo(f"{found['leftovers']} leftovers of killed processes: the next run removes them")
@@ -119,8 +119,8 @@ def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
         raise click.UsageError(f"the runs are in {str(folder.parent)!r}: clean that")
     if unused and (torn := unreadable_manifests(folder)):
         raise click.UsageError(
-            f"{torn[0]} cannot be read, so dessim cannot tell which runs are unused: run its"
-            f" experiment again (stored runs are reused), or remove the folder"
+            f"{torn[0]} cannot be read, so dessim cannot know which runs are unused: run its"
+            " experiment again (stored runs are reused), or remove the folder"
         )
     store = store_of(folder)
     used = {digest for sweep in manifests_of(folder) for digest in sweep.digests}

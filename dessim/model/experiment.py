@@ -178,7 +178,7 @@ class Experiment(Model):
         for i, scheme in enumerate(self.schemes):
             entry = repr(scheme.entry())
             if entry in seen:
-                problems.append((("schemes", i), f"'{scheme.name}' is in the list already"))
+                problems.append((("schemes", i), f"'{scheme.name}' is already in the list"))
             seen.add(entry)
         if "max_replications" in self.model_fields_set and (
             self.max_replications < self.replications

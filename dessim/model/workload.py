@@ -284,7 +284,7 @@ class Workload(Model):
         own_keys = tuple(yaml_key(name) for name in KINDS[self.kind])
         for key in foreign_keys(self.kind):
             if key in {yaml_key(name) for name in self.model_fields_set}:
-                text = f"'{key}' does not belong to kind '{self.kind}', which knows "
+                text = f"'{key}' is not a key of kind '{self.kind}', which has "
                 problems.append(((key,), text + ", ".join(own_keys)))
         required: tuple[str, ...] = ("access", "file_size_bytes")
         if self.kind == "lock_loop":
@@ -302,10 +302,10 @@ class Workload(Model):
     def _check_values(self) -> list[tuple[tuple[str | int, ...], str]]:
         problems: list[tuple[tuple[str | int, ...], str]] = []
         if self.access != "random" and self.touches_per_page != 1:
-            text = "touches_per_page is only for access 'random': others touch each page once"
+            text = "touches_per_page needs access 'random': others touch each page once"
             problems.append((("touches_per_page",), text))
         if self.access != "random" and self.random_sequence != "own":
-            text = "random_sequence is only for access 'random'"
+            text = "random_sequence needs access 'random'"
             problems.append((("random_sequence",), text))
         if self.unmap_every_pages and self.access != "sequential":
             text = "unmap_every_pages needs access 'sequential': it unmaps the pages just read"

@@ -47,8 +47,8 @@ def test_a_table_and_its_details_are_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--cells", "sequential-read:2"], "leaves open"),
-        (["--cells", "sleep:2:4"], "there is no workload named 'sleep'"),
+        (["--cells", "sequential-read:2"], "does not say which cells"),
+        (["--cells", "sleep:2:4"], "no workload is named 'sleep'"),
         (["--to", "own.txt"], "ends in .csv"),
     ],
 )

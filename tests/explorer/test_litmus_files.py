@@ -240,9 +240,9 @@ def test_what_else_the_model_says(name, tmp_path):
         ("WRITE_ONCE(*x, 99);", "10:18", "numbers are 0 to 15 here"),
         ("r0 = smp_mb();", "10:8", "'smp_mb()' returns nothing"),
         ("r0 = q;", "10:8", "'q' is neither a parameter nor a local"),
-        ("spin_lock(x);", "10:13", "'x' is no spinlock_t"),
+        ("spin_lock(x);", "10:13", "'x' is not a spinlock_t"),
         ("r0 = READ_ONCE(*x)", "11:1", "expected ';'"),
-        ("r0 = 1 @ 2;", "10:10", "no such sign"),
+        ("r0 = 1 @ 2;", "10:10", "unknown character"),
     ],
 )
 def test_what_cannot_be_read_is_named_with_its_place(body, place, what, tmp_path):

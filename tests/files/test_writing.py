@@ -128,7 +128,7 @@ def test_a_broken_seal_is_noticed(tmp_path: Path) -> None:
     assert changed(tmp_path) == []
     (tmp_path / "two").write_bytes(b"3")
     with pytest.raises(
-        BrokenSealError, match="changed since it was written; the same `dessim run`"
+        BrokenSealError, match="changed after it was written; the same `dessim run`"
     ):
         read_sealed(tmp_path / "two")
     assert changed(tmp_path) == [tmp_path / "two"]

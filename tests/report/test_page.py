@@ -61,7 +61,7 @@ def test_the_page_says_all_that_was_asked_for(page: Reader) -> None:
         "cache_line.rmw_modified.one_hop",
         "A = lock_each_page, B = gang_lookup_mapcount",
         "Scaling laws",
-        "Where the time goes",
+        "Where time goes",
         "dessim run",
         "SHA-256 of results.json",
         "llvmlite",

@@ -100,5 +100,5 @@ def test_a_local_cluster_gives_the_same_bytes(
 
 def test_a_scheduler_file_that_is_not_there_is_told() -> None:
     """Before anything is tried."""
-    with pytest.raises(ClusterMissingError, match="there is no such file"):
+    with pytest.raises(ClusterMissingError, match="no such file"):
         ClusterWorkers("nowhere.json", 1)

@@ -200,7 +200,7 @@ def test_the_lines_of_the_documentation_work(code: str, made: Path) -> None:
     ],
 )
 def test_damaged_books_count_as_none(results: Path, content: str) -> None:
-    """As those that are no JSON: the same `dessim run` writes them again."""
+    """As those that are not JSON: the same `dessim run` writes them again."""
     (results / "eight-processes" / "sweep.json").write_text(content)
     done = typed("status", results)
     assert done.exit_code == 0

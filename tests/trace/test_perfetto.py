@@ -150,7 +150,7 @@ def test_the_command_tells_why_it_stopped(tmp_path) -> None:
         (["--from", "900s"], "nothing happens from 900s on"),
         (["--threads", "3"], "no such point with threads 3"),
         (["--out", "small.yaml/x.pftrace"], "small.yaml"),
-        (["--out", "y.folded"], "the stacks have this name"),
+        (["--out", "y.folded"], "the stacks take this name"),
     ],
 )
 def test_what_cannot_be_traced_is_refused(tmp_path, monkeypatch, arguments, words) -> None:

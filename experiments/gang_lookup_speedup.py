@@ -43,19 +43,21 @@ def draw(stored: Stored) -> Drawing:
     ticks = (ENDS[0], 0.7, 1.0, 1.4, ENDS[1])
     bar.set_ticks([math.log2(tick) for tick in ticks], labels=[f"{tick:g}" for tick in ticks])
     bar.set_label(f"{OTHER} over\n{BASE}")
-    n = rows[0]["n"]
+    runs = sorted({row["n"] for row in rows if row["speedup"] != ""})
+    n = f"{runs[0]} to {runs[-1]}" if len(runs) > 1 else str(runs[0])
     caption = (
         f"Pages mapped per second of {OTHER} over those of {BASE}, median ratio of {n} pairs of"
         " replications with common random numbers. Black line: equally fast, interpolated between"
         " cells that lie significantly on different sides. Italic in brackets: not"
-        " significant at 5 %, all cells of a map together. Dash: no steady rate. Hatched:"
-        f" {BASE} is significantly faster. {results.caption_of(bands=False)}"
+        " significant at 5 %, all cells of a map together. Dash: no steady rate, one that depends"
+        " on how much is simulated, or an interval that goes further than a factor of four."
+        f" Hatched: {BASE} is significantly faster. {results.caption_of(bands=False)}"
     )
     return Drawing(figure, rows, caption)
 
 
 def cells_of(points: Sequence[Point]) -> dict[tuple[int, int], dict[str, Any]]:
-    """Return the paired ratio of each (order, threads)."""
+    """Return the paired ratio of each (order, threads); its interval is that of the map's test."""
     by_scheme: dict[str, dict[tuple[int, int], Point]] = {}
     for p in points:
         by_scheme.setdefault(p["scheme"], {})[p["fault_around_order"], p["threads"]] = p
@@ -66,11 +68,13 @@ def cells_of(points: Sequence[Point]) -> dict[tuple[int, int], dict[str, Any]]:
     ]
     found = {}
     for place, ratio in zip(places, compare_family(pairs), strict=True):
-        low, high = ratio.ci95 or ("", "")
+        low, high = ratio.simultaneous or ("", "")
+        if not ratio.resolved:
+            low = high = ""
         found[place] = {
             "threads": place[1],
             "fault_around_order": place[0],
-            "speedup": "" if ratio.ratio is None else ratio.ratio,
+            "speedup": ratio.ratio if ratio.resolved else "",
             "speedup_lo": low,
             "speedup_hi": high,
             "significant": str(bool(ratio.significant)).lower(),

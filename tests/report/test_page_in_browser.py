@@ -1,5 +1,6 @@
 """The report in headless Chromium: it renders, sorts, toggles, asks nobody and prints."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 from hostile import browser, poison
 
-from dessim.report.page.render import write_report
+from dessim.report.page.render import write_report, write_sides
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install 'dessim[browser]'")
 if browser() is None:
@@ -112,6 +113,39 @@ def test_series_are_switched_off_and_on(seen: Any) -> None:
     assert elsewhere.first.is_visible()
     box.check()
     assert mine.first.is_visible()
+
+
+def test_a_chart_is_enlarged_and_made_small_again(seen: Any) -> None:
+    """By a button, by Escape; its lines stay as thin as they are."""
+    picture = seen.locator("#figure-throughput .picture").first
+    before = picture.bounding_box()["width"]
+    button = picture.get_by_role("button", name="enlarge")
+    button.click()
+    assert picture.bounding_box()["width"] > 2 * before
+    thin = "one => getComputedStyle(one).vectorEffect"
+    assert picture.locator("polyline").first.evaluate(thin) == "non-scaling-stroke"
+    picture.get_by_role("button", name="make small").press("Escape")
+    assert picture.bounding_box()["width"] == before
+
+
+@pytest.mark.parametrize("width", [400, 1200])
+def test_several_results_are_on_one_page(
+    chromium: Any, reported: Path, tmp_path: Path, width: int
+) -> None:
+    """Charts have lines, tables are sorted and filtered; it fits."""
+    other = shutil.copytree(reported, tmp_path / "other")
+    path = write_sides([reported, other], tmp_path / "both.html")
+    for page in opened(chromium, path, width):
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for name in ("whole", "history", "curves"):
+            assert page.locator(f"#figure-{name} svg.chart polyline").count() > 1
+        table = page.locator("#moves table")
+        rows = table.locator("tbody tr")
+        table.get_by_role("button", name="A to B").click()
+        page.locator("#moves .filter").fill("gang 6")
+        shown = [row for row in rows.all() if row.is_visible()]
+        assert 0 < len(shown) < rows.count()
+        assert all("the same" in (row.text_content() or "") for row in shown)
 
 
 def test_it_is_readable_at_400_px(chromium: Any, reported: Path) -> None:

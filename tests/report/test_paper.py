@@ -28,7 +28,7 @@ NAMES = [
         "mmap_database",
         "page_lock_convoy",
     ),
-    *("published_table", "race", "throughput", "time_share"),
+    *("published_table", "race", "thousand_cpus", "throughput", "time_share"),
 ]
 FORMS = ("csv", "pdf", "png", "svg", "txt")
 SMALL = {
@@ -46,6 +46,7 @@ SMALL = {
     "mmap-database": "--set workload.touches=20",
     "page-lock-queues": "--queues --set workload.touches_per_page=2 --replications 2",
     "readahead-or-not": "--set threads=[1,4] --set workload.file_size=64MiB",
+    "thousand-cpus": "--set threads=[1,16] --set simulate=128KiB --set exclude=[]",
 }
 """What makes the experiments short enough for a test."""
 VERDICTS = "check/verdicts.json"

@@ -7,7 +7,7 @@ Every text that comes from results is escaped by ``markupsafe``.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 
@@ -68,6 +68,12 @@ class Chart:
     x_log, y_log : bool
     x_ticks : tuple of float
         Where ticks are; none: where the axis puts them.
+    note : str
+        What stands there instead of no numbers.
+    x_names : tuple of str
+        Names of the places 1, 2, …, if the axis is no number.
+    form : callable, optional
+        How the numbers of the upright axis are written: with their units. The title says of what.
     """
 
     title: str
@@ -78,6 +84,8 @@ class Chart:
     y_log: bool = False
     x_ticks: tuple[float, ...] = ()
     note: str = ""
+    x_names: tuple[str, ...] = ()
+    form: Callable[[float], str] | None = None
 
 
 @dataclass
@@ -144,7 +152,11 @@ def svg(chart: Chart) -> Markup:
         body.append(_text(WIDTH / 2, HEIGHT / 2, chart.note or "no numbers", "middle", "note"))
         return _wrapped(chart, body)
     across = axis_of([dot.x for dot in dots], LEFT, WIDTH - RIGHT, chart.x_log)
-    if chart.x_ticks:
+    if chart.x_names:
+        n = len(chart.x_names)
+        places = [float(place) for place in range(1, n + 1)]
+        across = Scale(0.5, n + 0.5, LEFT, WIDTH - RIGHT, False, places)
+    elif chart.x_ticks:
         inside = [tick for tick in chart.x_ticks if across.low <= tick <= across.high]
         across.ticks = _apart(across, inside)
     ends = [end for dot in dots for end in (dot.y, dot.high) if end is not None]
@@ -187,13 +199,18 @@ def _grid(chart: Chart, across: Scale, up: Scale) -> list[Markup]:
     for tick in across.ticks:
         at = across.at(tick)
         body.append(rule.format(at, low, at, high, "grid"))
-        body.append(_text(at, low + 13, plain_number(tick, raised=True), "middle", "tick"))
+        named = chart.x_names[round(tick) - 1] if chart.x_names else ""
+        word = named or plain_number(tick, raised=True)
+        body.append(_text(at, low + 13, word, "middle", "tick"))
     for tick in up.ticks:
         at = up.at(tick)
         body.append(rule.format(left, at, right, at, "grid"))
-        body.append(_text(left - 5, at + 3.5, plain_number(tick, raised=True), "end", "tick"))
+        word = chart.form(tick) if chart.form else plain_number(tick, raised=True)
+        body.append(_text(left - 5, at + 3.5, word, "end", "tick"))
     body += [rule.format(left, low, right, low, "axis"), rule.format(left, low, left, high, "axis")]
     body.append(_text((left + right) / 2, HEIGHT - 8, chart.x_label, "middle", "label"))
+    if chart.form:
+        return body
     turned = Markup('<text transform="translate(12 {}) rotate(-90)" text-anchor="middle"')
     form = turned + Markup(' class="label">{}</text>')
     return [*body, form.format((low + high) / 2, chart.y_label)]

@@ -11,6 +11,31 @@ for (const figure of document.querySelectorAll("figure")) {
     });
   }
 }
+// A chart is enlarged to the width of the page, and made small again.
+for (const picture of document.querySelectorAll("figure .picture")) {
+  if (picture.querySelector("svg.chart") === null) {
+    continue;
+  }
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "zoom";
+  const turn = (large) => {
+    picture.classList.toggle("large", large);
+    button.setAttribute("aria-pressed", String(large));
+    button.textContent = large ? "make small" : "enlarge";
+  };
+  turn(false);
+  button.addEventListener("click", () => {
+    turn(!picture.classList.contains("large"));
+    picture.scrollIntoView({ block: "nearest" });
+  });
+  picture.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      turn(false);
+    }
+  });
+  picture.append(button);
+}
 // Tables are sorted by a column: numbers as numbers, what is not known last.
 function compare(a, b) {
   if (a === undefined || b === undefined) {

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import dessim
 from dessim.files.reading import parse_json, read_file, read_json
 from dessim.files.seals import read_sealed
 from dessim.files.writing import write_all
@@ -20,6 +21,14 @@ from dessim.report.common.answer import answer_lines
 from dessim.report.common.results import Results, doubting, load_results
 from dessim.report.page import bars
 from dessim.report.page.figures import figures_of
+from dessim.report.page.moves import (
+    answers_of,
+    differences_table,
+    figures_of_sides,
+    moves_table,
+    sides_table,
+)
+from dessim.report.page.sides import match, sides_of
 from dessim.report.page.tables import (
     comparison_tables,
     crossover_table,
@@ -68,9 +77,58 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
 
 def report_html(folder: Path) -> str:
     """Return the report as text: the same results give the same text."""
+    return _page("page.html.j2", _context(folder, load_results(folder)))
+
+
+def write_sides(folders: Sequence[Path], out: Path) -> Path:
+    """Write several results side by side, as one HTML file, and return where it is.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Where `dessim run` put them: the first is what the others are compared with.
+    out : Path
+
+    Raises
+    ------
+    ReportError
+        If the files are no results of dessim, or have no point in common.
+    OSError
+        If they cannot be read, or the report not be written.
+    """
+    return write_all({out: sides_html(folders).encode()})[0]
+
+
+def sides_html(folders: Sequence[Path]) -> str:
+    """Return the page of several results as text."""
+    found = []
+    for folder in folders:
+        with doubting(folder):
+            found.append((load_results(folder), _configuration(folder)))
+    sides = sides_of(folders, found)
+    matching = match(sides)
+    names = list(dict.fromkeys(side.results.document["experiment"] for side in sides))
+    warnings = [
+        f"{side.letter}: {one}"
+        for side in sides
+        for one in warnings_of(side.results.document, side.configuration)
+    ]
+    context = {
+        "version": dessim.__version__,
+        "title": f"{', '.join(names)}: {len(sides)} results",
+        "answers": answers_of(sides, matching),
+        "sides": sides_table(sides),
+        "warnings": warnings,
+        "figures": figures_of_sides(sides, matching),
+        "moves": moves_table(sides, matching),
+        "differences": differences_table(sides),
+    }
+    return _page("sides.html.j2", context)
+
+
+def _page(template: str, context: Entry) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    results = load_results(folder)
     environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
@@ -79,8 +137,7 @@ def report_html(folder: Path) -> str:
         lstrip_blocks=True,
     )
     style, script = (_source(name) for name in ("page.css", "page.js"))
-    page = environment.get_template("page.html.j2")
-    return page.render(**_context(folder, results), **_policy(style, script))
+    return environment.get_template(template).render(**context, **_policy(style, script))
 
 
 def _source(name: str) -> str:
@@ -103,10 +160,15 @@ def _policy(style: str, script: str) -> Entry:
     return {"style": Markup(style), "script": Markup(script), "policy": Markup(policy)}
 
 
+def _configuration(folder: Path) -> Entry | None:
+    place = folder / "configuration.json"
+    found: Entry | None = parse_json(read_sealed(place)) if place.is_file() else None
+    return found
+
+
 def _context(folder: Path, results: Results) -> Entry:
     document = results.document
-    place = folder / "configuration.json"
-    configuration = parse_json(read_sealed(place)) if place.is_file() else None
+    configuration = _configuration(folder)
     return {
         "document": document,
         "subject": _subject(document),

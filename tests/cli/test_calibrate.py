@@ -118,7 +118,7 @@ def test_too_many_parameters_are_refused_unless_forced(small: Path) -> None:
         (["--params", "kernel.rmaps"], "did you mean 'kernel.rmap'"),
         (["--fit", "sequential-read:2:1"], "no cell of the table matches"),
         (["--set", "machine.kernel.rmap=9ns"], "drop --set machine"),
-        (["--to", "profile.txt"], "ends in .yaml"),
+        (["--to", "profile.txt"], "must end in .yaml"),
         (["--machine", "ivy"], "no machine is named 'ivy'"),
     ],
 )

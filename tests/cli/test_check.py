@@ -165,7 +165,7 @@ def test_trace_shows_all_that_was_found():
     for name in ("bug1", "bug2", "livelock"):
         assert f"\n{name} in " in output
     assert output.count("replay: ") == 3
-    assert output.count("from here round and round") == 1
+    assert output.count("from here in a cycle") == 1
 
 
 @pytest.mark.parametrize("engine", ["explorer", "reference"])

@@ -90,7 +90,7 @@ def test_runs_become_stale_when_it_changes_but_not_when_it_is_explained(folder: 
             SCHEME.replace("FAULT_AROUND", "AROUND"),
             "mine.py: a scheme needs FAULT_AROUND, which is missing; docs/schemes.md shows one",
         ),
-        ("mine", SCHEME + "exit('by mistake')\n", "mine.py:8: SystemExit: by mistake; mend it, or"),
+        ("mine", SCHEME + "exit('by mistake')\n", "mine.py:8: SystemExit: by mistake; fix it, or"),
         ("mine", SCHEME + "FAULT_LOCK = 'ptl'\n", "FAULT_LOCK must be 'mmap_lock' or 'vma_lock'"),
         (
             "mine",

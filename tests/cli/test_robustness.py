@@ -43,7 +43,7 @@ def test_a_full_disk_is_a_failure_with_its_remedy() -> None:
     done = typed("report", "eight-processes", "--out", "/dev/full")
     assert done.exit_code == 1
     assert "No space left on device" in done.stderr
-    assert "make room" in done.stderr
+    assert "free some space" in done.stderr
     done = typed("export", "results", "--format", "csv", "--out", "/dev/full")
     assert done.exit_code == 1
 

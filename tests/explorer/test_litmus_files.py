@@ -272,7 +272,7 @@ def test_the_command_judges_claims(tmp_path):
     path.write_text(path.read_text().replace("C one", "C one\n(* Result: Sometimes *)"))
     done = dessim_check(path)
     assert done.exit_code == 1
-    assert "says Result: Sometimes, and it is Always" in done.stderr
+    assert "says Result: Sometimes, but it is Always" in done.stderr
 
 
 def test_the_command_prints_rows_as_json(tmp_path):

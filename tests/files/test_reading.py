@@ -64,7 +64,7 @@ def test_text_and_json_name_what_is_wrong(tmp_path: Path) -> None:
     path.write_bytes(b"one\ntwo \xff")
     with pytest.raises(UnreadableError, match="byte 0xff in line 2 is not UTF-8"):
         read_text(path)
-    with pytest.raises(UnreadableError, match="no JSON"):
+    with pytest.raises(UnreadableError, match="not JSON"):
         read_json(path)
     for text, reason in (("[" * 200_000, "nested too deep"), ("[NaN]", "NaN is not a number")):
         with pytest.raises(ValueError, match=reason):

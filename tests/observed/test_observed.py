@@ -169,7 +169,7 @@ def test_a_heading_says_quantity_and_unit(heading):
 
 BAD = {
     "": "the file is empty",
-    "hello\n": "no measurements that are known",
+    "hello\n": "unknown format",
     "@usecs:\n[0] 5 |@|\n[0] 6 |@|\n": ":3: rows are not in order",
     "@usecs:\n[0] 5 |@|\n[1] x |@|\n": ":3: not of histograms",
     "[0]    5 |@|\n": ":1: a row of a histogram without",
@@ -184,7 +184,7 @@ BAD = {
     "threads,threads\n1,5\n": ":1: two columns have one name",
     '{"results": [{"mean": null}]}': "'None' is not a number",
     '{"results": []}': "no list of results",
-    "{": ":1: no JSON",
+    "{": ":1: not JSON",
     "a,b\x00c\n1,2\n": ":1: no column",
 }
 

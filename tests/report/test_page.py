@@ -186,7 +186,7 @@ def test_results_without_a_configuration_are_reported_with_a_warning(
     folder = tmp_path / "old"
     shutil.copytree(reported, folder, ignore=lambda _, names: ["configuration.json"])
     text = Reader(report_html(folder)).text
-    assert "The configuration was not stored with these results" in text
+    assert "These results lack their configuration" in text
     assert "dessim run small-report" in text
 
 

@@ -125,7 +125,7 @@ def test_schemes_whose_sizes_differ_stay_in_one_table() -> None:
     assert "simulated" not in alike[1]
     assert alike[4] == "scaled from 32 MiB per thread; 8 MiB gives the same within 1 %"
     apart = printed([grown(8, 32, 2.2, scheme="a")])
-    assert "; 8 MiB differs by up to 120 %, and runs are too few" in "\n".join(apart)
+    assert "; 8 MiB differs by up to 120 %; there are too few runs" in "\n".join(apart)
 
 
 def mixed(**changed: Any) -> dict[str, Any]:

@@ -205,7 +205,7 @@ def test_damaged_books_count_as_none(results: Path, content: str) -> None:
     done = typed("status", results)
     assert done.exit_code == 0
     assert "eight-processes" not in done.stdout
-    assert "16 of them belong to no sweep" in done.stdout
+    assert "16 of them belong to no current sweep" in done.stdout
     assert typed("clean", results).exit_code == 0
     done = typed("export", results)
     assert done.exit_code == 2

@@ -146,7 +146,7 @@ def test_an_experiment_without_a_table_needs_one(small: Path) -> None:
 
 
 def test_curves_of_lines_and_locks_are_compared_by_the_same_command(small: Path) -> None:
-    """Another table, the same words; what means nothing for curves is refused."""
+    """Another table, the same words; what has no effect for curves is refused."""
     path = small / "curves.csv"
     path.write_text(
         "figure,machine,quantity,threads,value,unit\n5,opteron48,lock_mcs,4,2.41,Mops/s\n"
@@ -162,7 +162,7 @@ def test_curves_of_lines_and_locks_are_compared_by_the_same_command(small: Path)
     assert done.exit_code == 2
     done = typed("validate", "--data", path, "-j", "2")
     assert done.exit_code == 2
-    assert "-j means nothing for curves" in done.output
+    assert "-j has no effect for curves" in done.output
     done = typed("validate", "--data", path, "--only", "lock_clh")
     assert done.exit_code == 2
     assert "no quantity 'lock_clh'" in done.output

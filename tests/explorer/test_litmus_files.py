@@ -234,9 +234,9 @@ def test_what_else_the_model_says(name, tmp_path):
     [
         ("*x = 1;", "10:3", "a plain store: write WRITE_ONCE()"),
         ("r0 = *x;", "10:8", "a plain load: write READ_ONCE()"),
-        ("srcu_read_lock(x);", "10:3", "'srcu_read_lock()' is not read"),
+        ("srcu_read_lock(x);", "10:3", "'srcu_read_lock()' is not supported"),
         ("r0 = READ_ONCE(x);", "10:18", "expected *x"),
-        ("for (;;) ;", "10:3", "'for' is not read"),
+        ("for (;;) ;", "10:3", "'for' is not supported"),
         ("WRITE_ONCE(*x, 99);", "10:18", "numbers are 0 to 15 here"),
         ("r0 = smp_mb();", "10:8", "'smp_mb()' returns nothing"),
         ("r0 = q;", "10:8", "'q' is neither a parameter nor a local"),

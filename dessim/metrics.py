@@ -210,6 +210,7 @@ METRICS: tuple[Metric, ...] = (
     *rates("touches", "series_touches", MORE, "Pages touched", View.RUN, View.PAGE),
     *rates("device_pages", "series_read", MORE, "Pages of 4 KiB read by the device", View.RUN),
     *rates("evictions", "series_evictions", LESS, "Pages taken out of memory", View.RUN),
+    *rates("interrupts", "series_interrupts", LESS, "CPUs interrupted to flush them"),
     amount("device_bytes_read", "device\nbytes", "Bytes that the device read"),
     amount("read_amplification", "read ampli-\nfication", "Pages read per page touched"),
     counted("evictions", Topic.PAGE_CACHE, "Pages taken out of memory", View.PAGE),

@@ -96,8 +96,10 @@ class Case:
         )
 
 
+NEW = "linux_5_15"
 SHARED, SEPARATE = "shared-mapping", "separate-processes"
-COLD = {"workload.cached": "0%", "workload.readahead_pages": 32}
+COLD = {"workload.cached": "0%", "workload.advice": "normal"}
+PRESSED = {"workload.advice": "normal", "workload.memory_share": "25%"}
 CASES = (
     Case("eight-processes", 6, (EACH, GANG), population=200),
     Case("eight-processes", 8, (EACH, GANG), population=200),
@@ -122,6 +124,8 @@ CASES = (
         parameters={"workload.mapping": "per_thread", "workload.unmap_every_pages": 33},
     ),
     Case("cold-cache", 8, (NONE, MERGED), parameters=COLD, population=100),
+    Case("readahead-or-not", 4, (NEW,), parameters={"workload.advice": "normal"}, population=60),
+    Case("mmap-database", 20, (NEW,), parameters=PRESSED, population=60),
     Case("invalidate-race", 16, (MERGED, GANG), "no-retry"),
 )
 

@@ -10,6 +10,7 @@ import click
 from dessim.cli import protocols
 from dessim.cli.complete import schemes
 from dessim.cli.exit_codes import FAILED, OK
+from dessim.cli.searching import EFFORT, bound_words, searching
 
 ON_OFF = click.Choice(["on", "off"])
 
@@ -65,7 +66,7 @@ def _bugs_first(names: list[str]) -> list[str]:
 @click.option("--lock-page", type=click.Choice(["full", "acquire"]), help="Barrier of lock_page.")
 @click.option("--lookup", type=click.Choice(["whole", "split"]), help="Lookup in one step or two.")
 @click.option("--property", "properties", multiple=True, help="Check only this; repeatable.")
-@click.option("--max-states", type=click.IntRange(1), help="Limit of states [default: 5,000,000].")
+@EFFORT
 @click.option("--trace", is_flag=True, help="Print a shortest trace of every violation.")
 @click.option("--replay", "schedule", help="Print and judge one schedule instead of searching.")
 @click.option(
@@ -100,20 +101,21 @@ def check(ctx: click.Context, /, scheme: str | None, **given: Any) -> None:
         raise study.CheckError(f"--engine {given['engine']} cannot explore: it needs --replay")
     bound = given["max_states"] or study.DEFAULT_BOUND
     left_out: dict[str, str] = {}
-    if scope is None:
-        found, left_out = study.explore_core(properties, bound)
-    else:
-        found = [study.check(scope, properties, bound)]
+    with searching(given) as effort:
+        if scope is None:
+            found, left_out = study.explore_core(properties, bound, effort)
+        else:
+            found = [study.check(scope, properties, bound, effort=effort)]
     _print(found, given, single=scope is not None)
     for name, why in left_out.items():
         click.echo(f"left out: {name} cannot be used: {why}", err=True)
     verdicts = [verdict for one in found for verdict in one.verdicts]
-    untried = [text for one in found for text in one.exploration.untried]
-    if any(verdict.verdict == "unknown" for verdict in verdicts):
-        why = "; ".join(dict.fromkeys(untried)) or f"the limit was reached ({bound:,} states)"
+    unknown = [one for one in found if any(v.verdict == "unknown" for v in one.verdicts)]
+    if unknown:
+        why = "; ".join(dict.fromkeys(bound_words(one.exploration) for one in unknown))
         click.echo(
             f"not everything was tried: {why}. 'unknown' is not 'never': make the scope smaller,"
-            " raise --max-states, or choose another --memory",
+            f" raise --max-states or --max-memory, or choose another --memory",
             err=True,
         )
     for verdict in verdicts:

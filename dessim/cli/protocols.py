@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from dessim.cli.exit_codes import FAILED, OK
+from dessim.cli.searching import bound_words, searching
 
 OF_SCHEMES = (
     *("actor", "tables", "page", "pages", "attempts", "increment", "lock_page", "lookup"),
@@ -42,13 +43,21 @@ def run(name: str, given: Mapping[str, Any]) -> int:
     if given["schedule"] is not None:
         return _replay(scope, given)
     bound = given["max_states"] or study.DEFAULT_BOUND
-    found = study.check_protocol(scope, tuple(dict.fromkeys(given["properties"])), bound)
+    with searching(given) as effort:
+        properties = tuple(dict.fromkeys(given["properties"]))
+        found = study.check_protocol(scope, properties, bound, effort=effort)
     _print(found, given)
     if any(one.verdict == "unknown" for one in found.verdicts):
-        why = "; ".join(found.exploration.untried) or f"the limit was reached ({bound:,} states)"
         click.echo(
-            f"not everything was tried: {why}. 'unknown' is not 'never': make the protocol"
-            " smaller, raise --max-states, or choose another --memory",
+            f"not everything was tried: {bound_words(found.exploration)}. 'unknown' is not"
+            f" 'never': make the protocol smaller, raise --max-states or --max-memory, or choose"
+            f" another --memory",
+            err=True,
+        )
+    if not found.exploration.shortest:
+        click.echo(
+            "a shorter trace may exist: this one comes from --reduce, and the search without it"
+            " hit the limit",
             err=True,
         )
     return FAILED if any(one.verdict == "sometimes" for one in found.verdicts) else OK
@@ -161,13 +170,15 @@ def run_litmus(name: str, given: Mapping[str, Any]) -> int:
     if given["schedule"] is not None:
         test = study.read_litmus(Path(name))
         return _replay_in(study.litmus_small_world(test, memory), given, fails=False)
-    found = study.check_litmus(Path(name), memory, given["max_states"] or study.DEFAULT_BOUND)
+    bound = given["max_states"] or study.DEFAULT_BOUND
+    with searching(given) as effort:
+        found = study.check_litmus(Path(name), memory, bound, effort)
     if given["form"] == "json":
         click.echo(json.dumps(found.row(), indent=1))
     else:
         _print_litmus(found)
     if found.result == "Unknown":
-        why = "; ".join(found.exploration.untried) or "the bound was hit"
+        why = bound_words(found.exploration)
         click.echo(f"not everything was tried: {why}. 'Unknown' is not 'Never'", err=True)
     wrong = found.agrees is False
     if wrong:

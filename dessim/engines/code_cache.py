@@ -64,6 +64,12 @@ def _places() -> Iterator[Path]:
             yield shared
 
 
+def kept_searches() -> Path | None:
+    """Return where searches of the explorer are kept when they are interrupted; None: nowhere."""
+    place = next(_places(), None)
+    return None if place is None else place / "searches"
+
+
 def _is_ours(directory: Path) -> bool:
     """Return whether nobody else can write here: compiled code from a stranger is not run."""
     status = directory.lstat()

@@ -11,12 +11,16 @@ from statistics import fmean, median
 from dessim.host.topology import Description, HostCpu, Shape, UnusableError
 from dessim.model.topology import MAX_CPUS
 
-CLASSES = ("smt_sibling", "same_l3", "same_socket", "one_hop", "two_hops")
+CLASSES = ("smt_sibling", "same_l3", "same_socket", "same_socket_away", "one_hop", "two_hops")
 """Distances of dessim, nearest first."""
+WORTH = 0.05
+"""Share of the variance that the home of the lines must explain to be a distance."""
 LITTLE = 0.7
 """Share of the variance below which classes do not describe a matrix."""
 MOST_NS = 1e6
 Matrix = list[list[float | None]]
+Pair = tuple[int, int, str, float]
+"""L3 domains of two CPUs, the class of the pair, and its latency, ns."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,17 @@ class PairLatencies:
     explained : float
         Share of the variance over pairs that the classes explain, 0 to 1.
     with_ends : float
-        The same if each L3 domain adds a time of its own to all its pairs: what the place of a
-        line's home would do, and other differences between domains.
+        The same if each L3 domain adds a time of its own to all its pairs: differences between
+        domains.
+    home : int or None
+        Socket on which the lines of the table lie, as far as it shows: pairs inside another socket
+        are then a class of their own.
     """
 
     classes: dict[str, Class]
     explained: float
     with_ends: float
+    home: int | None = None
 
 
 def read_matrix(text: str, source: str) -> Matrix:
@@ -218,18 +226,43 @@ def latencies(
     """
     kinds = [cpu.kind for cpu in cpus if cpu.kind is not None]
     best = max(kinds) if kinds else None
-    values: dict[str, list[float]] = {}
-    pairs: list[tuple[int, int, str, float]] = []
+    pairs: list[Pair] = []
     for i, a in enumerate(cpus):
         for j in range(i):
             value = matrix[i][j]
             if value is None or a.kind != best or cpus[j].kind != best:
                 continue
-            name = class_of(a, cpus[j], hops)
-            values.setdefault(name, []).append(value)
-            pairs.append((a.l3, cpus[j].l3, name, value))
+            pairs.append((a.l3, cpus[j].l3, class_of(a, cpus[j], hops), value))
     if not pairs:
         return PairLatencies({}, 0.0, 0.0)
+    socket_of = {cpu.l3: cpu.socket for cpu in cpus}
+    plain = _judged(pairs, None)
+    homes = dict.fromkeys(socket_of.values()) if len(set(socket_of.values())) > 1 else {}
+    known = [_judged(_from_home(pairs, socket_of, home), home) for home in homes]
+    best = max(known, key=_likely, default=plain)
+    return best if best.explained > plain.explained + WORTH else plain
+
+
+def _likely(found: PairLatencies) -> tuple[float, float]:
+    """Order homes: by what they explain; both of two sockets explain as much, and home is near."""
+    inside = found.classes.get("same_socket")
+    return round(found.explained, 9), -inside.median if inside else -MOST_NS
+
+
+def _from_home(pairs: Sequence[Pair], socket_of: dict[int, int], home: int) -> list[Pair]:
+    """Give pairs inside a socket that is not the lines' home a class of their own."""
+    away = {"same_socket": "same_socket_away"}
+    return [
+        (a, b, name if socket_of[a] == home else away.get(name, name), value)
+        for a, b, name, value in pairs
+    ]
+
+
+def _judged(pairs: Sequence[Pair], home: int | None) -> PairLatencies:
+    """Return classes and how much of the variance they explain."""
+    values: dict[str, list[float]] = {}
+    for _, _, name, value in pairs:
+        values.setdefault(name, []).append(value)
     means = {name: fmean(found) for name, found in values.items()}
     whole = fmean(value for *_, value in pairs)
     total = sum((value - whole) ** 2 for *_, value in pairs)
@@ -238,12 +271,10 @@ def latencies(
     left = sum((v - means[name] - ends[a] - ends[b]) ** 2 for a, b, name, v in pairs)
     classes = {name: _class(name, values[name]) for name in CLASSES if name in values}
     share = (lambda rest: 1 - rest / total) if total > 0 else (lambda rest: 1.0)
-    return PairLatencies(classes, share(within), max(share(left), share(within)))
+    return PairLatencies(classes, share(within), max(share(left), share(within)), home)
 
 
-def _ends(
-    pairs: Sequence[tuple[int, int, str, float]], means: dict[str, float]
-) -> dict[int, float]:
+def _ends(pairs: Sequence[Pair], means: dict[str, float]) -> dict[int, float]:
     """Time that each L3 domain adds to its pairs: least squares by turns."""
     ends = dict.fromkeys([a for a, *_ in pairs] + [b for _, b, *_ in pairs], 0.0)
     for _ in range(20):

@@ -128,18 +128,24 @@ def _candidates(found: Description) -> list[str]:
 
 
 def _explained(found: PairLatencies) -> list[str]:
+    notes = []
+    if found.home is not None:
+        notes.append(
+            f"lines of the matrix lie on socket {found.home}, as it shows: inside another socket"
+            f" a transfer passes through the home, which is the distance same_socket_away"
+        )
     if len(found.classes) < 2 or found.explained >= LITTLE:
-        return []
+        return notes
     text = (
         f"the classes explain {found.explained:.0%} of the variance of the matrix: little. A"
         " median covers very different times; the ranges show how different"
     )
     if found.with_ends - found.explained > 0.15:
         text += (
-            f". With a time for each L3 domain it is {found.with_ends:.0%}: the line's home"
-            " decides, which is not a distance in the model"
+            f". With a time for each L3 domain it is {found.with_ends:.0%}: they differ, but the"
+            f" model has one time for a whole socket"
         )
-    return [text]
+    return [*notes, text]
 
 
 def _draft(

@@ -45,7 +45,7 @@ def line_costs(machine: Machine) -> list[int]:
         (line.local_rmw_ps, line.rmw_shared, line.rmw_modified),
     ):
         dram = [memory.local_ps, memory.local_ps, memory.local_ps]
-        rows += [*dram, memory.one_hop_ps, memory.two_hops_ps, memory.local_ps]
+        rows += [*dram, memory.one_hop_ps, memory.two_hops_ps, memory.local_ps, memory.local_ps]
         rows += _distance_row(local, shared)
         rows += _distance_row(local, modified)
     return rows
@@ -53,4 +53,4 @@ def line_costs(machine: Machine) -> list[int]:
 
 def _distance_row(local: int, d: Distances) -> list[int]:
     remote = [d.same_l3_ps, d.same_socket_ps, d.one_hop_ps, d.two_hops_ps]
-    return [local, *remote, d.smt_sibling_ps]
+    return [local, *remote, d.smt_sibling_ps, d.same_socket_away_ps]

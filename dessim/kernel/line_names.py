@@ -16,5 +16,6 @@ MEMCG_LINE, RSS_LINE, FILE_LINE = 6, 7, 8
 OWN_RULE = 16  # with a line or without: a rule of its own says what comes after the line
 # distances, nearest first; memory rows use SAME_SOCKET for local memory
 SAME_CORE, SAME_L3, SAME_SOCKET, ONE_HOP, TWO_HOPS = 0, 1, 2, 3, 4
-N_DISTANCES = 6  # a sixth word: the SMT sibling's share of a coalesced transfer
+N_DISTANCES = 7  # two more words: the SMT sibling's share of a coalesced transfer, and
 SIBLING = 5
+AWAY = 6  # between L3 domains of a socket, where the line's home is another socket

@@ -43,6 +43,17 @@ def core_distance(w: World, t: int, core: int) -> int:
     return w[w[H_L3_DISTANCE] + w[t + T_L3] * w[H_L3S] + other]
 
 
+def by_home(w: World, t: int, line: int, distance: int) -> int:
+    """Return what a distance of two cores is for a line: by way of its home, if that is elsewhere.
+
+    Between L3 domains of a socket a request goes to the agent of the line's home; inside an L3 it
+    does not, and between sockets one of the two is the home, or a third one that is as far.
+    """
+    if distance == SAME_SOCKET and w[line + L_HOME] != w[t + T_SOCKET]:
+        return AWAY
+    return distance
+
+
 def line_cost(w: World, op: int, state: int, distance: int) -> int:
     """Return ps for an operation on a line in a state at a distance."""
     return w[w[H_LINE_COST] + (op * 3 + state) * N_DISTANCES + distance]
@@ -89,10 +100,10 @@ def transfer_ps(w: World, t: int, line: int, op: int, now: int) -> int:
     if state == UNCACHED:
         return line_cost(w, op, UNCACHED, socket_distance(w, w[t + T_SOCKET], w[line + L_HOME]))
     if state == MODIFIED:
-        return line_cost(w, op, MODIFIED, core_distance(w, t, owner))
+        return line_cost(w, op, MODIFIED, by_home(w, t, line, core_distance(w, t, owner)))
     if op == LINE_LOAD:
-        return line_cost(w, op, SHARED, core_distance(w, t, owner))
-    return line_cost(w, op, SHARED, farthest_sharer(w, t, line))
+        return line_cost(w, op, SHARED, by_home(w, t, line, core_distance(w, t, owner)))
+    return line_cost(w, op, SHARED, by_home(w, t, line, farthest_sharer(w, t, line)))
 
 
 def take_line(w: World, t: int, line: int, op: int) -> None:

@@ -78,6 +78,8 @@ def _scalars(w: Words, setup: Setup) -> None:
     w[g + lay.G_DEVICES], w[g + lay.G_STRIPE] = device.devices, device.stripe_pages
     w[g + lay.G_WINDOW], w[g + lay.G_BLOCK] = workload.readahead_pages, workload.block_pages
     w[g + lay.G_SPAN] = max(setup.pages, setup.device_span)
+    w[g + lay.G_SCAN] = workload.scan_pages
+    w[g + lay.G_SEQ_READ] = int(workload.advice == "sequential")
 
 
 def _tasks(w: Words, setup: Setup) -> None:

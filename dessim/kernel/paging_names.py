@@ -28,6 +28,8 @@ G_MIN = _paging.word()  # watermarks of a node, in frames
 G_LOW = _paging.word()
 G_HIGH = _paging.word()
 G_RATIO = _paging.word()  # active pages to an inactive one, above which active ones are looked at
+G_SCAN = _paging.word()  # pages that a call of reclaim looks at, at least
+G_SEQ_READ = _paging.word()  # 1: uses of the mapping keep no page (MADV_SEQUENTIAL)
 G_WORDS = _paging.end(multiple=8)
 
 # --- readahead state of the open file: on a line that its threads share ---
@@ -79,5 +81,5 @@ X_COMMAND = _task.word()  # a slot's command, or one's own that one waits for
 X_WORDS = _task.end(multiple=8)
 
 # rows of the time series behind those of all workloads
-SERIES_TOUCHED, SERIES_READ, SERIES_EVICTED = 0, 1, 2
-N_PAGING_SERIES = 3
+SERIES_TOUCHED, SERIES_READ, SERIES_EVICTED, SERIES_INTERRUPTED = 0, 1, 2, 3
+N_PAGING_SERIES = 4

@@ -61,11 +61,12 @@ def kswapd_next(w: World, task: int, pc: int, target: int, done: int) -> int:
 
 
 def begin_scan(w: World, task: int, direct: int) -> None:
-    """Begin a call of reclaim: so much of the inactive list, at least a round of it."""
+    """Begin a call of reclaim: so much of the inactive list, at least what the workload says."""
     t = w[H_TASK] + task * T_WORDS
     x = own_at(w, task)
     pages = w[list_at(zone_at(w, t), LRU_INACTIVE) + LIST_COUNT] >> DEF_PRIORITY
-    w[x + X_SCAN] = pages if pages > ROUND else ROUND
+    least = w[w[H_PAGING] + G_SCAN]
+    w[x + X_SCAN] = pages if pages > least else least
     w[x + X_FREED] = 0
     if direct:
         count(w, N_DIRECT_RECLAIMS, 1)
@@ -150,11 +151,14 @@ def freeze_page(w: World, t: int) -> int:
 
 
 def test_young(w: World, t: int, x: int) -> None:
-    """Forget whether a mapping used the page, and count it if it did."""
+    """Forget whether a mapping used the page, and count it if it did.
+
+    ``page_referenced_one``: a mapping that is read in order (VM_SEQ_READ) does not count.
+    """
     page = w[t + T_CURSOR]
     place = young_at(w, t, page)
     bit = 1 << (page & (PTE_BITS - 1))
-    if pte_present(w, t, page) and w[place] & bit:
+    if pte_present(w, t, page) and w[place] & bit and w[w[H_PAGING] + G_SEQ_READ] == 0:
         w[x + X_YOUNG] += 1
     w[place] &= ~bit
 
@@ -198,18 +202,20 @@ def evict_page(w: World, task: int, done: int) -> None:
     record_more(w, done, SERIES_EVICTED, 1)
 
 
-def flush_unmapped(w: World, task: int) -> None:
+def flush_unmapped(w: World, task: int, done: int) -> None:
     """Flush the TLBs of all CPUs that run an mm of the file, once for what a round unmapped."""
     x = own_at(w, task)
     if w[x + X_UNMAPPED] == 0:
         return
     w[x + X_UNMAPPED] = 0
+    before = w[w[H_COUNT] + N_INTERRUPTS]
     last = -1
     for number in range(w[H_MAPPINGS]):
         mapping = w[H_MAPPING] + number * M_WORDS
         if w[mapping + M_MM] != last:
             shoot_down(w, task, mapping, 0, w[H_FLUSH_CEILING] + 1)
         last = w[mapping + M_MM]
+    record_more(w, done, SERIES_INTERRUPTED, w[w[H_COUNT] + N_INTERRUPTS] - before)
 
 
 def putback(w: World, task: int, inactive: int) -> None:
@@ -280,7 +286,7 @@ def reclaim_step(w: World, task: int, i: int, pc: int, done: int) -> int:
     elif op == OP_EVICT_PAGE:
         evict_page(w, task, done)
     elif op == OP_FLUSH_UNMAPPED:
-        flush_unmapped(w, task)
+        flush_unmapped(w, task, done)
     elif op == OP_PUTBACK:
         putback(w, task, w[i + I_A])
     elif op == OP_DRAIN_NODE:

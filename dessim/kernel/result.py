@@ -13,6 +13,8 @@ from dessim.kernel.paging_invariants import check_paging_at_rest
 
 MIN_SHARE = 5
 """Smallest part of a run that speaks for it, as a divisor: one fifth."""
+SERIES_OF_PAGING = ("series_touches", "series_read", "series_evictions", "series_interrupts")
+"""Fields of the time series that only files larger than memory have, in the order of their rows."""
 
 
 class InvariantError(AssertionError):
@@ -75,9 +77,9 @@ class RunResult:
         Faults that ended, and pages that they mapped, per bin of simulated time.
     events : int
         Simulated steps.
-    series_touches, series_read, series_evictions : tuple of int
-        Of a file that may be larger than memory: pages touched, read by the device, and evicted,
-        per bin; empty for others.
+    series_touches, series_read, series_evictions, series_interrupts : tuple of int
+        Of a file that may be larger than memory: pages touched, read by the device, evicted, and
+        CPUs interrupted to flush them, per bin; empty for others.
     major_counts : tuple of (int, int)
         Histogram of the latencies of faults that waited for the device, out of those above.
     major_max_ps, major_sum_ps, major_count : int
@@ -108,6 +110,7 @@ class RunResult:
     series_touches: tuple[int, ...] = ()
     series_read: tuple[int, ...] = ()
     series_evictions: tuple[int, ...] = ()
+    series_interrupts: tuple[int, ...] = ()
     major_counts: tuple[tuple[int, int], ...] = ()
     major_max_ps: int = 0
     major_sum_ps: int = 0
@@ -191,7 +194,7 @@ def _of_paging(w: World, *, steady: bool) -> dict[str, Any]:
         return {}
     first = int(w[lay.H_SERIES]) + 2 * lay.SERIES_BINS
     found: dict[str, Any] = {}
-    for row, name in enumerate(("series_touches", "series_read", "series_evictions")):
+    for row, name in enumerate(SERIES_OF_PAGING):
         begin = first + row * lay.SERIES_BINS
         bins = [int(w[begin + i]) for i in range(lay.SERIES_BINS)]
         found[name] = tuple(bins[: max((i + 1 for i, n in enumerate(bins) if n), default=0)])

@@ -9,7 +9,7 @@ from dessim.model.fields import yaml_key
 if TYPE_CHECKING:
     from dessim.model.workload import Workload
 
-PAGING_FIELDS = ("advice", "memory_share_ppm", "touches", "block_pages")
+PAGING_FIELDS = ("advice", "memory_share_ppm", "touches", "block_pages", "scan_pages")
 """What belongs to files that may be larger than memory."""
 
 

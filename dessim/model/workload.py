@@ -187,6 +187,10 @@ class Workload(Model):
     """With `advice`: pages that each thread touches; 0 takes as many as `access` says."""
     block_pages: Annotated[int, Field(strict=True, ge=0, le=1 << 28)] = 0
     """Access `blocks`: pages per block."""
+    scan_pages: Annotated[int, Field(strict=True, ge=32, le=1 << 20)] = 32
+    """With `advice`: pages that a call of reclaim looks at, at least. Linux looks at 1/4096 of the
+    inactive list: 32 pages of a small memory, 3,000 of 100 GB. A small memory that stands for a
+    large one needs more than 32."""
 
     think_ps: Annotated[Time, Cost(clock=False, smt="none", drawn=True)] = 0
     """Lock loop: (mean) time from releasing the lock to requesting it again."""

@@ -24,10 +24,11 @@ CASES = {
 def setups(draw):
     """Draw a small run under some pressure."""
     case = dict(draw(st.sampled_from(list(CASES.values()))))
-    pages = draw(st.integers(230, 420))
+    pages = draw(st.integers(340, 480))
     case |= {"pages": pages, "share": draw(st.sampled_from((0.5, 0.7, 1.0)))}
     case |= {"seed": draw(st.integers(1, 10**6)), "threads": draw(st.integers(1, 3))}
     case |= {"touches": draw(st.integers(1, 60)), "window": draw(st.sampled_from((4, 8, 16)))}
+    case["scan_pages"] = draw(st.sampled_from((32, 100)))
     case["cached"] = draw(st.sampled_from((0.0, 0.3, 0.5)))
     case["device"] = {
         "devices": draw(st.integers(1, 3)),

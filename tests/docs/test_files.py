@@ -114,8 +114,15 @@ def test_hooks_before_a_commit_are_those_of_ci() -> None:
 
 
 def test_version_is_told_once() -> None:
-    """The citation and the changelog name the version that the package has."""
+    """The citation and the last release of the changelog have the package's version, and a date."""
     import dessim
 
-    assert f"version: {dessim.__version__}" in (ROOT / "CITATION.cff").read_text()
-    assert dessim.__version__ in (ROOT / "CHANGELOG.md").read_text()
+    citation = (ROOT / "CITATION.cff").read_text()
+    version, date = re.findall(
+        r"^## \[(\d+\.\d+\.\d+)\] - (\d{4}-\d\d-\d\d)$", (ROOT / "CHANGELOG.md").read_text(), re.M
+    )[0]
+    assert version == dessim.__version__
+    assert f"\nversion: {version}\n" in citation
+    assert f'\ndate-released: "{date}"\n' in citation
+    for key in ("cff-version", "message", "title", "abstract", "authors", "license", "keywords"):
+        assert re.search(rf"^{key}:", citation, re.M), key

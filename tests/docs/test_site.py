@@ -69,6 +69,16 @@ def test_links_of_the_site_lead_to_its_pages(site, pages) -> None:
                 assert is_picture or target in pages, f"{name}: {link}"
 
 
+def test_a_command_draws_each_picture_that_a_page_shows(shell, tmp_path) -> None:
+    """No picture is drawn that no page shows, and none is shown that nobody could draw again."""
+    text = "".join(page.read_text() for page in (*DOCS.glob("*.md"), ROOT / "README.md"))
+    shown = set(re.findall(r"\]\((?:docs/)?pictures/(\w+)\.png\)", text))
+    assert shown == {path.stem for path in (DOCS / "pictures").iterdir()}
+    done = shell(f"python '{DOCS / 'draw.py'}' nothing", tmp_path)
+    assert done.returncode == 1
+    assert {line.partition(":")[0] for line in done.stderr.splitlines()} == shown
+
+
 def test_every_key_and_command_is_in_the_reference(pages) -> None:
     """Keys of the models, commands, words, schemes, metrics and machines: none is left out."""
     from dessim import model, registry

@@ -33,7 +33,7 @@ SCOPES = [
         ("munmap", "shared", "target"),
     )
 ]
-RUNS = 12
+RUNS = 8
 
 
 def name(scope: Scope) -> str:
@@ -128,17 +128,20 @@ VARIANTS = [
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: "-".join(v.values()))
 @pytest.mark.parametrize("precheck", [False, True])
 def test_every_bug_of_a_timed_run_is_reachable(run_compiled, variant, precheck):
-    """A BUG_ON that a timed run met is one that the explorer reaches, with the same programs."""
+    """A BUG_ON that a timed run met is one that the explorer reaches, with the same programs.
+
+    The actor comes every 100 ns: at 40 ns it starves itself in some seeds, and meets less.
+    """
     options = {"precheck": precheck}
     met = {"bug1": 0, "bug2": 0}
-    for seed in range(6):
+    for seed in range(12):
         setup = race(
             "gang_lookup_mapcount",
             "invalidate_range",
             seed=seed,
             threads=6,
             pages=16,
-            every_ps=40_000,
+            every_ps=100_000,
             options=options,
             actor_options=variant,
             mapping="per_process",
@@ -151,9 +154,9 @@ def test_every_bug_of_a_timed_run_is_reachable(run_compiled, variant, precheck):
     reached = {v.name: v.verdict for v in check(scope, ("bug1", "bug2")).verdicts}
     for bug, times in met.items():
         assert times == 0 or reached[bug] == "sometimes"
-    if not precheck and variant["unmap_retry"] == "none" and variant["walk"] == "if_mapped":
-        assert met["bug1"] > 0, "the race is not so rare that the test is empty"
-        assert met["bug2"] > 0
+    walks_always = variant["walk"] == "every_table"
+    assert met["bug1"] > 0 or precheck, "the race is not so rare that the test is empty"
+    assert met["bug2"] > 0 or (precheck and walks_always)
 
 
 def test_schedules_replay_on_the_reference_engine():

@@ -15,7 +15,7 @@ from dessim.study.check import CheckError, Scope, check, refuse_nonsense
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "experiments" / "every_order"
 NOTE = ROOT / "docs" / "thread-2014.md"
-SAMPLE = 40
+SAMPLE = 20
 pytestmark = pytest.mark.skipif(not FOLDER.exists(), reason="only a checkout has the study")
 
 

@@ -163,8 +163,30 @@ def test_the_numbering_that_explains_the_matrix_is_found() -> None:
         assert result.explained == pytest.approx(1.0)
 
 
+def test_the_home_of_the_lines_is_a_distance_where_the_matrix_shows_it() -> None:
+    """Inside the socket that is not their home transfers take as long as between sockets."""
+    cpus = [HostCpu(c, c // 8, c // 2, c) for c in range(16)]
+
+    def ns(a: HostCpu, b: HostCpu) -> float:
+        near = {True: 25.0, False: 130.0 if a.socket == 1 else 267.0}
+        return near[a.l3 == b.l3] if a.socket == b.socket else 267.0
+
+    rows = [",".join(str(ns(a, b)) for b in cpus[:i]) + "," for i, a in enumerate(cpus)]
+    result = latencies(read_matrix("\n".join(rows), "m"), cpus, ())
+    assert result.home == 1
+    assert result.explained == pytest.approx(1.0)
+    assert {name: one.median for name, one in result.classes.items()} == {
+        "same_l3": 25.0,
+        "same_socket": 130.0,
+        "same_socket_away": 267.0,
+        "one_hop": 267.0,
+    }
+    alike = "\n".join(row.replace("267.0", "130.0") for row in rows)
+    assert latencies(read_matrix(alike, "m"), cpus, ()).home is None
+
+
 def test_classes_that_explain_little_say_so(tmp_path: Path) -> None:
-    """Where each L3 domain adds a time of its own, as a line's home does."""
+    """Where each L3 domain adds a time of its own."""
     domains = 8
     cpus = [HostCpu(c, 0, c // 2, c) for c in range(2 * domains)]
     far = {0: 200.0, 1: 0.0}
@@ -189,7 +211,7 @@ def test_classes_that_explain_little_say_so(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["machine", "new", "made", *arguments, "--out", str(out)])
     assert result.exit_code == 0, result.output
     assert "the classes explain" in result.output
-    assert "home decides" in result.output
+    assert "they differ" in result.output
     machine = load_machine(out)
     assert machine.topology.n_l3 == domains
     line = machine.provenance["cache_line.rmw_modified.same_socket"]

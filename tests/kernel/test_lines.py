@@ -1,7 +1,7 @@
 """Cache lines: cost by state and distance, ordered service, runs, eviction, prefetch."""
 
 import pytest
-from helpers import L3_HIT_PS, LINE_PS, LOCAL_PS, MEMORY_PS, a_lab, a_machine
+from helpers import DISTANCES, L3_HIT_PS, LINE_PS, LOCAL_PS, MEMORY_PS, a_lab, a_machine
 
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import get_page
@@ -10,6 +10,13 @@ from dessim.kernel.lines import access_ps
 OPS = {"load": lay.LINE_LOAD, "store": lay.LINE_STORE, "rmw": lay.LINE_RMW}
 # task on the test machine (compact placement) -> column of LINE_PS, seen from task 0
 AT = {"same_l3": (2, 1), "same_socket": (4, 2), "one_hop": (8, 3)}
+
+
+AWAY_PS = 77_017
+FAR_HOMES = {
+    row: {**dict(zip(DISTANCES, LINE_PS[row], strict=True)), "same_socket_away_ps": AWAY_PS}
+    for row in ("rmw_modified", "rmw_shared")
+}
 
 
 def ask(lab, task, op, now, page=0, prefetched=0):
@@ -41,6 +48,31 @@ def test_a_shared_line_costs_by_operation_and_distance(op, where):
     lab = a_lab(threads=9)
     lab.share_line(0, sharer)
     assert ask(lab, 0, op, 0) == LINE_PS[f"{op}_shared"][column]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("home", [0, 1])
+def test_a_home_elsewhere_is_a_distance_inside_a_socket(home, shared):
+    """Between L3 domains of a socket the request goes by way of the line's home."""
+    lab = a_lab(threads=9, machine=a_machine(cache_line=FAR_HOMES))
+    lab.w[lab.page_at(0) + lay.L_HOME] = home
+    owner, column = AT["same_socket"]
+    row = "rmw_shared" if shared else "rmw_modified"
+    if shared:
+        lab.share_line(0, owner)
+    else:
+        lab.own_line(owner, 0)
+    assert ask(lab, 0, "rmw", 0) == (AWAY_PS if home else LINE_PS[row][column])
+
+
+@pytest.mark.parametrize("where", ["same_l3", "one_hop"])
+def test_a_home_elsewhere_changes_no_other_distance(where):
+    """Not inside an L3, and not between sockets, of which one is the home."""
+    lab = a_lab(threads=9, machine=a_machine(cache_line=FAR_HOMES))
+    lab.w[lab.page_at(0) + lay.L_HOME] = 1
+    owner, column = AT[where]
+    lab.own_line(owner, 0)
+    assert ask(lab, 0, "rmw", 0) == LINE_PS["rmw_modified"][column]
 
 
 @pytest.mark.parametrize("op", OPS)

@@ -1,13 +1,12 @@
-"""Steps of reclaim, of frames for a file, and of the device: what each moves, and what it takes."""
+"""Steps of reclaim and of frames for a file: what each moves, and what it takes."""
 
 import pytest
-from helpers import DEVICE, TLB_PS, Lab, a_machine
-from paging_labs import device_setup, lists, own, paging_lab, put_own
+from helpers import TLB_PS, a_machine
+from paging_labs import lists, own, paging_lab, put_own
 
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import Step, count
 from dessim.kernel.paging_invariants import check_paging
-from dessim.kernel.world import build_world
 
 YES, NO = count("touches"), count("pte_lost")
 PAGING, FRAMES = a_machine().paging, a_machine().frames
@@ -107,6 +106,13 @@ def test_begin_scan_begins_a_call_of_reclaim():
     assert (own(lab, 0, lay.X_SCAN), lab.counter("direct_reclaims")) == (32, 1)
 
 
+def test_begin_scan_takes_the_part_of_a_larger_memory():
+    """What the workload says where the simulated list's own part is smaller."""
+    lab = paging_lab(Step("begin_scan", 0), scan_pages=256, **HALF)
+    lab.go(0, 0)
+    assert own(lab, 0, lay.X_SCAN) == 256
+
+
 @pytest.mark.parametrize("left", [0, 1])
 def test_scans_on_as_long_as_pages_are_left_to_scan(left):
     """A call goes on until its part of the list has been looked at."""
@@ -141,6 +147,18 @@ def test_test_young_forgets_that_a_mapping_used_the_page():
     assert own(lab, 0, lay.X_YOUNG) == 1
     lab.go(0, now)
     assert own(lab, 0, lay.X_YOUNG) == 1
+
+
+def test_test_young_does_not_count_a_mapping_that_is_read_in_order():
+    """MADV_SEQUENTIAL: the use is forgotten, and keeps no page (VM_SEQ_READ)."""
+    lab = paging_lab(Step("test_young"), advice="sequential", **HALF)
+    lab.on_page(0, 7)
+    pte = lab.get(0, lay.T_PTE)
+    young = pte + lab.w[lab.w[lay.H_PAGING] + lay.G_YOUNG]
+    lab.w[pte] |= 1 << 7
+    lab.w[young] |= 1 << 7
+    lab.go(0, 0)
+    assert (own(lab, 0, lay.X_YOUNG), lab.w[young]) == (0, 0)
 
 
 def test_look_home_goes_back_to_the_tasks_own_mapping():
@@ -300,101 +318,3 @@ def test_kswapd_next_ends_with_the_workload():
 
 
 # --- the device ----------------------------------------------------------------------------------
-
-
-def submitted(first, pages, **changes):
-    """Return a lab in which a row of pages has been submitted; the slots are idle before."""
-    lab = paging_lab(Step("submit_run"), threads=1, **changes)
-    for slot in range(1, 5):
-        assert lab.go(slot, 0) == lay.ASLEEP
-    for number, page in enumerate(range(first, first + pages)):
-        lab.w[lab.w[lay.H_FRAME_OF] + page] = number + 1
-    put_own(lab, 0, lay.X_RUN, first + 1)
-    put_own(lab, 0, lay.X_RUN_PAGES, pages)
-    return lab, lab.go(0, 0)
-
-
-def test_submit_run_makes_one_command_of_a_row():
-    """However many pages: one command, one price, one slot."""
-    lab, done = submitted(8, 8)
-    assert done == PAGING.submit_command_ps
-    assert len(lab.woken()) == 1
-    assert own(lab, 0, lay.X_RUN) == 0
-
-
-def test_submit_run_cuts_a_row_at_a_stripe():
-    """Two devices: each has its own part."""
-    lab, done = submitted(6, 4, device={"devices": 2, "stripe_pages": 8})
-    assert done == 2 * PAGING.submit_command_ps
-    assert len(lab.woken()) == 2
-
-
-def test_command_next_takes_a_command_for_the_cpu_that_submitted_it():
-    """The slot stands on the first page; commands and pages are counted."""
-    lab, now = submitted(8, 8)
-    [slot] = lab.woken()
-    lab.go(slot, now)
-    assert (lab.get(slot, lay.T_CURSOR), lab.get(slot, lay.T_STOP)) == (8, 16)
-    assert lab.get(slot, lay.T_CORE) == lab.get(0, lay.T_CORE)
-    assert (lab.counter("device_commands"), lab.counter("pages_read")) == (1, 8)
-
-
-def test_serve_command_takes_its_latency_and_the_rest_of_its_pages():
-    """One latency for the window, and the time in which seven more pages come through."""
-    lab, now = submitted(8, 8, device={"read_bandwidth_bytes_per_s": 4096 * 10**6})
-    [slot] = lab.woken()
-    now = lab.go(slot, now)
-    done = lab.go(slot, now)
-    assert done == now + DEVICE["read_latency_ps"] + 7 * 10**6 + PAGING.complete_command_ps
-
-
-def test_command_page_and_command_done_end_the_command():
-    """Each page is made uptodate, unlocked, and put; then the slot is idle again."""
-    lab, now = submitted(8, 2)
-    for page in (8, 9):
-        lab.w[lab.page_at(page) + lay.P_FLAGS] = lay.FLAG_LOCKED | lay.FLAG_OURS
-        lab.w[lab.page_at(page) + lay.P_REFCOUNT] = 2
-    [slot] = lab.woken()
-    for _ in range(30):
-        now = lab.go(slot, now)
-        if now == lay.ASLEEP:
-            break
-    for page in (8, 9):
-        assert lab.page(page, lay.P_FLAGS) == lay.FLAG_UPTODATE | lay.FLAG_OURS
-        assert lab.page(page, lay.P_REFCOUNT) == 1
-
-
-def test_command_done_wakes_who_waits_for_a_command_of_its_own():
-    """`direct_io` sleeps until then."""
-    setup = device_setup(1)
-    lab = Lab(setup.program, build_world(setup).tolist())
-    lab.occupy_cpus()
-    for slot in (1, 2):
-        lab.go(slot, 0)
-    lab.put(0, lay.T_PC, 1)  # it has begun
-    assert lab.go(0, 0) == lay.ASLEEP
-    [slot] = lab.woken()
-    now = lab.get(slot, lay.T_AT)
-    for _ in range(3):
-        now = lab.go(slot, now)
-    assert 0 in lab.woken()
-
-
-def test_direct_io_and_direct_done_count_the_commands():
-    """A loop of some commands, one after the other: each latency is counted."""
-    setup = device_setup(1, iterations=3)
-    lab = Lab(setup.program, build_world(setup).tolist())
-    lab.put(0, lay.T_ACCESS, 2)
-    lab.put(0, lay.T_PC, 2)
-    assert lab.place(0).startswith("direct done")
-    lab.go(0, 5)
-    assert lab.get(0, lay.T_ACCESS) == 3
-
-
-def test_direct_done_goes_on_until_the_last():
-    """Before the last command there is another."""
-    setup = device_setup(1, iterations=3)
-    lab = Lab(setup.program, build_world(setup).tolist())
-    lab.put(0, lay.T_PC, 2)
-    lab.go(0, 5)
-    assert lab.place(0).startswith("direct io")

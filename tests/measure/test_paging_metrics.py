@@ -24,6 +24,7 @@ def test_time_series_add_up_to_the_counters():
         (run.series_touches, "touches"),
         (run.series_read, "pages_read"),
         (run.series_evictions, "evictions"),
+        (run.series_interrupts, "interrupts"),
     ):
         assert sum(series) == run.counters[counter] > 0
 

@@ -11,6 +11,8 @@ from dessim.model import Machine, load_machine, names
 from dessim.model.fields import walk, yaml_form
 
 VALID = Path(__file__).parent / "valid"
+LACKING = ("smt_sibling", "same_socket", "same_socket_away", "one_hop", "two_hops")
+"""Distances that a machine may not have, or that are another one's cost."""
 
 
 @pytest.mark.parametrize("name", names("machines"))
@@ -22,7 +24,7 @@ def test_a_shipped_profile_gives_the_source_of_every_cost(name: str) -> None:
             continue
         provenance = machine.provenance.get(".".join(path))
         if provenance is None:
-            assert path[-1] in ("smt_sibling", "same_socket", "one_hop", "two_hops"), path
+            assert path[-1] in LACKING, path
             continue
         assert provenance.tag is not None, path
         assert provenance.source or provenance.note, path

@@ -41,6 +41,8 @@ def test_an_advice_brings_its_defaults():
         ({"cached_ppm": 500_000, "memory_share_ppm": 400_000}, "more of the file is cached than"),
         ({"block_pages": 4}, "access 'blocks' and block_pages belong together"),
         ({"advice": "", "touches": 4}, "'touches' needs an advice"),
+        ({"advice": "", "scan_pages": 64}, "'scan_pages' needs an advice"),
+        ({"scan_pages": 8}, "greater than or equal to 32"),
         ({"start": "pthread_create"}, "needs start 'interval'"),
     ],
 )

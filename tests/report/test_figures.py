@@ -285,6 +285,37 @@ def test_flagged_points_have_hollow_markers_and_are_named(tmp_path: Path, flag: 
     assert results.marked.count("threads") == 1
 
 
+def test_many_flagged_points_are_counted(tmp_path: Path) -> None:
+    """A caption that names each of them would be a page long."""
+    folder = stored(tmp_path)
+    document = json.loads((folder / "results.json").read_text())
+    for point in document["points"]:
+        point["flags"], point["scheme"] = ["mixture"], f"{point['scheme']}{'x' * 200}"
+    (folder / "results.json").write_text(json.dumps(document))
+    n = len(document["points"])
+    assert load_results(folder).marked == f"{n} points mixture, of {n}: results.csv names them"
+
+
+def test_ratios_that_say_nothing_have_no_band(tmp_path: Path) -> None:
+    """An interval that goes further than a factor of four would fill its panel."""
+    folder = stored(tmp_path)
+    document = json.loads((folder / "results.json").read_text())
+    first, second, bands = document["points"][0]["scheme"], document["points"][1]["scheme"], []
+    for high in (1.2, 5.0):
+        rows = [
+            {key: point[key] for key in ("workload", "machine", "fault_around_order", "parameters")}
+            | {"threads": point["threads"], "metric": "pages_mapped_per_s", "ratio": 1.1}
+            | {"ratio_ci95": [1.0, high]}
+            for point in document["points"][::2]
+        ]
+        document["comparisons"] = [{"a": first, "b": second, "rows": rows, "crossovers": []}]
+        (folder / "results.json").write_text(json.dumps(document))
+        drawing = draw(load_results(folder), "throughput")
+        assert drawing is not None
+        bands.append(len(drawing.figure.axes[1].collections))
+    assert bands == [1, 0]
+
+
 def test_a_band_ends_where_intervals_end(tmp_path: Path) -> None:
     """One that stands alone is a bar, and a number without an interval has neither."""
     with paper_style():

@@ -132,7 +132,7 @@ DEVICE_LOOP = {"name": "loop", "kind": "device_loop", "iterations": 8, "start_st
 )
 def test_sections_of_the_machine_count_where_they_are_paid(workload, used) -> None:
     """Times of a device, of windows and reclaim, of frames; what does not count changes nothing."""
-    point = a_point(workload=workload, machine=load_machine("epyc-milan-1s"))
+    point = a_point(workload=workload, machine=load_machine("epyc-7713-1s"))
     parts = ("device", "paging", "frames")
     known = [path for path in costs.costs() if costs.is_used(point, path)]
     assert {path.split(".")[1] for path in known} & set(parts) == set(used)

@@ -5,11 +5,12 @@ from functools import lru_cache
 from typing import Any
 
 from dessim.engines import build
+from dessim.engines.explorer.apart import expand_apart, take_in
 from dessim.engines.explorer.cycles import find_livelock
 from dessim.engines.explorer.search import first_state, insert_again, search_some
 
 NOTICE = "compiling the explorer: only once, takes a few seconds"
-ROOTS = (first_state, search_some, insert_again, find_livelock)
+ROOTS = (first_state, search_some, insert_again, find_livelock, expand_apart, take_in)
 _BUILDING = threading.Lock()
 
 

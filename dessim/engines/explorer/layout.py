@@ -64,6 +64,9 @@ X_PROPERTIES = _header.word()  # expressions of a protocol's properties
 # base, three words each: its place, whether it must hold at rest, which property it is
 X_PROPERTY = _header.word()
 X_LIVE = _header.word()  # base, per instruction: locals that matter from there on, a bit each
+X_ENOUGH = _header.word()  # base of rows: when a task's next step is enough (reduction), or 0
+X_ENOUGH_ROW = _header.word()  # words of one row, one row an instruction
+X_PLACE = _header.word()  # where what a worker wrote down goes on
 X_FACTS = _header.word()  # first of the locks that stand for RCU: what is known, in lkmm; or -1
 EXPLORER_WORDS = _header.end(multiple=8)
 
@@ -150,9 +153,28 @@ BUG1, BUG2, NEGATIVE, BELOW, AT_REST, STALE, FREED, LEAK, DEADLOCK, LIVELOCK = r
 # --- what a search can answer; moves are numbered task * MOVES_OF_TASK + which ------------------
 # its next step, or one of its stores reaching memory; in lkmm: its next step, with older values
 MOVES_OF_TASK = 16
-FINISHED, GROW, BOUND, BROKEN = 0, 1, 2, 3
+FINISHED, GROW, BOUND, BROKEN, GO = 0, 1, 2, 3, 4
 NO_MOVE = -1
 TO_BUG = -2
+MADE = 2  # a move; 0 and 1 are BUG_ONs
+ROW_BITS = 62
+
+# --- what a worker writes down of a state that it has expanded ----------------------------------
+_record = Record()
+R_STUCK = _record.word()
+R_MOVES = _record.word()  # moves tried
+R_FULL = _record.word()
+R_ERROR = _record.word()
+R_FOUND = _record.word()  # how many moves follow
+R_WORDS = _record.end()
+_found = Record()
+C_ACTION = _found.word()
+C_OUTCOME = _found.word()  # MADE, NO_MOVE, a BUG_ON
+C_STATE = (
+    _found.word()
+)  # the state that it leads to, if known already; else -1, and its key follows
+C_WRONG = _found.word()  # what that state violates
+FOUND_WORDS = _found.end()
 
 HASH_BITS = (1 << 62) - 1
 KEY_BITS = 62

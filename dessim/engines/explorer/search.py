@@ -1,9 +1,10 @@
 """Breadth first through all states: counterexamples are shortest."""
 
 from dessim.engines.explorer.buffers import buffers_are_empty, may_reach_memory, reach_memory
+from dessim.engines.explorer.enough import enough
 from dessim.engines.explorer.layout import *
 from dessim.engines.explorer.moves import can_choose, can_go_on, can_move, move
-from dessim.engines.explorer.states import find_slot, pack, unpack
+from dessim.engines.explorer.states import find_slot, hash_of, pack, unpack
 from dessim.engines.explorer.watch import all_ended, inspect
 from dessim.kernel.addressing import lock_at
 from dessim.kernel.layout import *
@@ -29,21 +30,29 @@ def violate_all(w: World, x: int, wrong: int, state: int) -> None:
         which += 1
 
 
+def new_state(w: World, x: int, parents: World, table: World, slot: int, origin: int) -> int:
+    """Note that there is a state more, whose key the caller stores; return its number."""
+    state = w[x + X_STATES]
+    parents[state] = origin
+    table[slot] = state + 1
+    w[x + X_STATES] = state + 1
+    return state
+
+
 def settle(
     w: World, x: int, keys: World, parents: World, table: World, size: int, origin: int
 ) -> int:
     """Return the number of the state of the World; a new one is stored and inspected."""
     pack(w, x)
-    slot = find_slot(w, x, keys, table, size)
+    key = w[x + X_KEY]
+    slot = find_slot(w, key, w[x + X_KEYS], keys, table, size)
     if table[slot]:
         return table[slot] - 1
     state = w[x + X_STATES]
     words = w[x + X_KEYS]
     for k in range(words):
-        keys[state * words + k] = w[w[x + X_KEY] + k]
-    parents[state] = origin
-    table[slot] = state + 1
-    w[x + X_STATES] = state + 1
+        keys[state * words + k] = w[key + k]
+    new_state(w, x, parents, table, slot, origin)
     wrong = inspect(w, x)
     if wrong:
         violate_all(w, x, wrong, state)
@@ -55,6 +64,30 @@ def bugs(w: World) -> int:
     return w[w[H_COUNT] + N_BUG1] + w[w[H_COUNT] + N_BUG1 + 1]
 
 
+def carry_out_move(w: World, x: int, action: int) -> int:
+    """Carry out one move of the state in the World.
+
+    Returns MADE; NO_MOVE if it was not possible after all; BUG1 or BUG1 + 1 if a BUG_ON fired.
+    """
+    task = action // MOVES_OF_TASK
+    which = action - task * MOVES_OF_TASK
+    w[x + X_MOVES] += 1
+    if which and w[x + X_MODEL] == TSO:
+        reach_memory(w, x, task, which - 1)
+        return MADE
+    first = w[w[H_COUNT] + N_BUG1]
+    before = bugs(w)
+    w[x + X_REFUSED] = 0
+    move(w, x, task, which)
+    if w[x + X_REFUSED]:
+        w[w[H_COUNT] + N_BUG1] = first
+        w[w[H_COUNT] + N_BUG1 + 1] = before - first
+        return NO_MOVE
+    if bugs(w) != before:
+        return BUG1 if w[w[H_COUNT] + N_BUG1] != first else BUG1 + 1
+    return MADE
+
+
 def try_move(
     w: World, x: int, keys: World, parents: World, table: World, size: int, state: int, action: int
 ) -> int:
@@ -62,24 +95,12 @@ def try_move(
 
     A BUG_ON that fires ends it all: nothing comes after it.
     """
-    task = action // MOVES_OF_TASK
-    which = action - task * MOVES_OF_TASK
-    w[x + X_MOVES] += 1
-    if which and w[x + X_MODEL] == TSO:
-        reach_memory(w, x, task, which - 1)
-    else:
-        first = w[w[H_COUNT] + N_BUG1]
-        before = bugs(w)
-        w[x + X_REFUSED] = 0
-        move(w, x, task, which)
-        if w[x + X_REFUSED]:
-            w[w[H_COUNT] + N_BUG1] = first
-            w[w[H_COUNT] + N_BUG1 + 1] = before - first
-            return NO_MOVE
-        if bugs(w) != before:
-            which_bug = BUG1 if w[w[H_COUNT] + N_BUG1] != first else BUG1 + 1
-            violate(w, x, which_bug, state, action)
-            return TO_BUG
+    outcome = carry_out_move(w, x, action)
+    if outcome == NO_MOVE:
+        return NO_MOVE
+    if outcome != MADE:
+        violate(w, x, outcome, state, action)
+        return TO_BUG
     return settle(w, x, keys, parents, table, size, state << MOVE_BITS | action)
 
 
@@ -141,16 +162,30 @@ def expand(
     if is_stuck(w, x):
         violate(w, x, DEADLOCK, state, NO_MOVE)
     dirty = 0
+    only = enough(w, x)
     for action in range(0, actions, each):
         if dirty:
             unpack(w, x, keys, state * words)
             dirty = 0
         led_to = NO_MOVE
-        if is_possible(w, x, action):
+        if (only < 0 or action == only) and is_possible(w, x, action):
             led_to = try_move(w, x, keys, parents, table, size, state, action)
             dirty = 1
         if w[x + X_EDGES]:
             edges[state * (actions // each) + action // each] = led_to
+
+
+def why_stop(w: World, x: int, room: int) -> int:
+    """Return why no further state can be expanded, or GO."""
+    if w[x + X_ERROR]:
+        return BROKEN
+    if w[x + X_VIOLATED] & w[x + X_WANTED] == w[x + X_WANTED]:
+        return FINISHED
+    if w[x + X_STATES] >= w[x + X_BOUND]:
+        return BOUND
+    if w[x + X_STATES] + w[H_TASKS] * MOVES_OF_TASK > room:
+        return GROW
+    return GO
 
 
 def search_some(
@@ -165,15 +200,11 @@ def search_some(
     budget: int,
 ) -> int:
     """Go on with a breadth-first search; return why it paused or ended."""
-    actions = w[H_TASKS] * MOVES_OF_TASK
     while w[x + X_DONE] < w[x + X_STATES]:
-        if w[x + X_ERROR]:
-            return BROKEN
-        if w[x + X_VIOLATED] & w[x + X_WANTED] == w[x + X_WANTED]:
-            return FINISHED
-        if w[x + X_STATES] >= w[x + X_BOUND]:
-            return BOUND
-        if w[x + X_STATES] + actions > room or budget == 0:
+        stop = why_stop(w, x, room)
+        if stop != GO:
+            return stop
+        if budget == 0:
             return GROW
         state = w[x + X_DONE]
         expand(w, x, keys, parents, edges, table, size, state)
@@ -191,6 +222,7 @@ def insert_again(w: World, x: int, keys: World, table: World, size: int) -> None
     """Fill a new hash table with all states."""
     words = w[x + X_KEYS]
     for state in range(w[x + X_STATES]):
-        for k in range(words):
-            w[w[x + X_KEY] + k] = keys[state * words + k]
-        table[find_slot(w, x, keys, table, size)] = state + 1
+        slot = hash_of(keys, state * words, words) & (size - 1)
+        while table[slot]:
+            slot = (slot + 1) & (size - 1)
+        table[slot] = state + 1

@@ -75,35 +75,49 @@ def sort_threads(w: World, x: int, key: int) -> None:
             b -= words
 
 
-def hash_of(w: World, key: int, words: int) -> int:
+def hash_of(source: World, key: int, words: int) -> int:
     """Return a hash of a packed state: multiply and fold, after SplitMix64 (Steele et al., 2014).
 
     The same with integers that wrap at 64 bits and with those that grow.
     """
     h = words
     for k in range(words):
-        h = (h ^ w[key + k]) & HASH_BITS
+        h = (h ^ source[key + k]) & HASH_BITS
         h = ((h ^ (h >> 29)) * 0x3F58476D1CE4E5B9) & HASH_BITS
         h = ((h ^ (h >> 31)) * 0x14D049BB133111EB) & HASH_BITS
         h ^= h >> 30
     return h
 
 
-def same_state(w: World, key: int, keys: World, place: int, words: int) -> int:
-    """Return whether the scratch key is a stored state."""
+def same_state(source: World, key: int, keys: World, place: int, words: int) -> int:
+    """Return whether a packed state is a stored one."""
     for k in range(words):
-        if w[key + k] != keys[place + k]:
+        if source[key + k] != keys[place + k]:
             return 0
     return 1
 
 
-def find_slot(w: World, x: int, keys: World, table: World, size: int) -> int:
-    """Return the slot of the hash table that holds the scratch key, or the empty one for it."""
-    words = w[x + X_KEYS]
-    key = w[x + X_KEY]
-    slot = hash_of(w, key, words) & (size - 1)
+def find_slot(source: World, key: int, words: int, keys: World, table: World, size: int) -> int:
+    """Return the slot of the hash table that holds a packed state, or the empty one for it."""
+    slot = hash_of(source, key, words) & (size - 1)
     while table[slot]:
-        if same_state(w, key, keys, (table[slot] - 1) * words, words):
+        if same_state(source, key, keys, (table[slot] - 1) * words, words):
             return slot
         slot = (slot + 1) & (size - 1)
     return slot
+
+
+def find_known(
+    source: World, key: int, words: int, keys: World, table: World, size: int, known: int
+) -> int:
+    """Return which of the states before ``known`` a packed one is, or -1.
+
+    Others may be stored meanwhile: their keys may not be complete, and are not looked at.
+    """
+    slot = hash_of(source, key, words) & (size - 1)
+    while table[slot]:
+        state = table[slot] - 1
+        if state < known and same_state(source, key, keys, state * words, words):
+            return state
+        slot = (slot + 1) & (size - 1)
+    return -1

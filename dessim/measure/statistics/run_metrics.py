@@ -124,6 +124,7 @@ def coarse(run: RunResult) -> RunResult:
         series_touches=_added(run.series_touches, width),
         series_read=_added(run.series_read, width),
         series_evictions=_added(run.series_evictions, width),
+        series_interrupts=_added(run.series_interrupts, width),
     )
 
 

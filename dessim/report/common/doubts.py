@@ -128,7 +128,8 @@ def flag_lines(points: Sequence[Point]) -> Iterator[str]:
     for flag, meaning in flags.FLAGS.items():
         having = [point for point in points if flag in flags_of(point)]
         if having:
-            where = f"all {len(points)} points" if len(having) == len(points) else some_of(having)
+            everywhere = "the only point" if len(points) == 1 else f"all {len(points)} points"
+            where = everywhere if len(having) == len(points) else some_of(having)
             count = "" if len(having) == len(points) else f"{len(having)} of {len(points)} points: "
             yield f"{flag}: {meaning}; {REMEDIES[flag]} ({count}{where})"
 

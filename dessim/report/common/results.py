@@ -17,6 +17,8 @@ from dessim.model.units import shorten
 from dessim.report.common.doubts import MARKED, flags_of
 from dessim.report.common.format import scheme_of
 
+MOST_MARKED = 400
+"""Characters of a caption that name points; of more it says how many there are."""
 Point = dict[str, Any]
 Latencies = dict[int, list[dict[str, float | None]]]
 
@@ -109,20 +111,29 @@ class Results:
     def marked(self) -> str:
         """Points that figures mark, by their flags: `mixture (a at 60 and 120 threads)`.
 
-        Empty if there are none.
+        Only how many there are if they fill more than a few lines; empty if there are none.
         """
-        words = []
+        words, counted = [], []
         for flag in MARKED:
             lines: dict[str, dict[int, None]] = {}
+            n = 0
             for panel in self.panels:
                 for point in panel.points:
                     if flag in flags_of(point):
                         name = self.series_of(point)
                         name = f"{name}, {panel.title}" if panel.title else name
                         lines.setdefault(name, {})[point["threads"]] = None
-            where = [f"{name} at {_listed(counts)} threads" for name, counts in lines.items()]
+                        n += 1
+            where = [
+                f"{name} at {_listed(counts)} thread{'s' if list(counts) != [1] else ''}"
+                for name, counts in lines.items()
+            ]
             words += [f"{flag} ({', '.join(where)})"] if where else []
-        return "; ".join(words)
+            counted += [f"{n} points {flag}" if n > 1 else f"1 point {flag}"] if n else []
+        text = "; ".join(words)
+        if len(text) <= MOST_MARKED:
+            return text
+        return f"{', '.join(counted)}, of {len(self.document['points'])}: results.csv names them"
 
     @property
     def replications(self) -> str:
@@ -164,7 +175,7 @@ class Results:
         if any(point["scaled"] for point in points):
             words.append("A part of each file was simulated.")
         if self.marked:
-            words.append(f"Flagged (hollow marks): {self.marked}.")
+            words.append(f"Flagged (marks are hollow): {self.marked}.")
         words.append(
             f"Experiment {self.document['experiment']}, dessim {self.document['dessim_version']}"
             f" ({self.document['model_version']})."

@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from dessim.measure.statistics.scaling import usl
+from dessim.measure.statistics.typical import resolved
 from dessim.metrics import FAULTS_RATE, PAGES_RATE
 from dessim.report.common.doubts import is_marked
 from dessim.report.common.format import is_lock_loop
@@ -101,8 +102,8 @@ def _caption(results: Results, rows: list[dict[str, Any]], ratios: bool) -> str:
     if ratios:
         caption += (
             f" Lower panels: ratio to {results.series[0]}, median of paired replications, with 95 %"
-            " intervals that hold for all ratios together; where one scheme is within 25 % of it,"
-            " others may be off the scale."
+            " intervals that hold for all ratios together, drawn where they go no further than a"
+            " factor of four; where one scheme is within 25 % of it, others may be off the scale."
         )
     if any(row[f"usl_{metric}"] != "" for row in rows):
         caption += (
@@ -199,7 +200,7 @@ def _draw_ratios(
         for n in panel.threads:
             if (panel.title, name, n) in ratios:
                 mean, low, high = ratios[panel.title, name, n]
-                ends = None if low == "" else (low, high)
+                ends = (low, high) if low != "" and resolved(mean, (low, high)) else None
                 line.append((n, {"mean": mean, "ci95": ends}))
         draw_line(ax, line, index, name, 1.0)
         means = [e["mean"] for _, e in line]

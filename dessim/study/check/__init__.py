@@ -1,5 +1,7 @@
 """Every order of steps in small scopes: what is explored (``scope``, ``protocols``), verdicts."""
 
+from dessim.engines.code_cache import kept_searches
+from dessim.engines.explorer.effort import Effort
 from dessim.study.check.litmus import Litmus, read_litmus
 from dessim.study.check.litmus_run import LitmusChecked, check_litmus, litmus_small_world
 from dessim.study.check.litmus_text import LitmusError
@@ -41,6 +43,7 @@ __all__ = [
     "DEFAULT_BOUND",
     "CheckError",
     "Checked",
+    "Effort",
     "Litmus",
     "LitmusChecked",
     "LitmusError",
@@ -56,6 +59,7 @@ __all__ = [
     "check_protocol",
     "core_scopes",
     "explore_core",
+    "kept_searches",
     "litmus_small_world",
     "property_names",
     "protocol_scope",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dessim.kernel import protocol as p
 from dessim.study.check.litmus import Litmus, read_litmus
+
+if TYPE_CHECKING:
+    from dessim.engines.explorer.effort import Effort
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,9 @@ class LitmusChecked:
         }
 
 
-def check_litmus(path: Path, memory: str = "lkmm", bound: int = 0) -> LitmusChecked:
+def check_litmus(
+    path: Path, memory: str = "lkmm", bound: int = 0, effort: Effort | None = None
+) -> LitmusChecked:
     """Explore a litmus test.
 
     Raises
@@ -73,7 +78,7 @@ def check_litmus(path: Path, memory: str = "lkmm", bound: int = 0) -> LitmusChec
 
     test = read_litmus(path)
     small = litmus_small_world(test, memory)
-    made = explore(small, ("met", "missed"), bound or DEFAULT_BOUND)
+    made = explore(small, ("met", "missed"), bound or DEFAULT_BOUND, effort=effort)
     met, missed = made.findings["met"], made.findings["missed"]
     if met.verdict == "sometimes":
         result = {"sometimes": "Sometimes", "never": "Always"}.get(missed.verdict, "Sometimes")

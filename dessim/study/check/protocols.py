@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dessim import registry
 from dessim.registry import Option, ProtocolFile
 from dessim.study.check.scope import MODELS, CheckError
 from dessim.study.check.verdicts import DEFAULT_BOUND
+
+if TYPE_CHECKING:
+    from dessim.engines.explorer.effort import Effort
 
 ASLEEP = "deadlock"
 """A property of every protocol: nobody can go on, and somebody has not ended."""
@@ -114,6 +117,7 @@ def check_protocol(
     properties: tuple[str, ...] = (),
     bound: int = DEFAULT_BOUND,
     one: ProtocolFile | None = None,
+    effort: Effort | None = None,
 ) -> ProtocolChecked:
     """Explore a protocol.
 
@@ -126,6 +130,8 @@ def check_protocol(
         Most states.
     one : ProtocolFile, optional
         In place of the one with the scope's name.
+    effort : Effort, optional
+        How the search is carried out.
 
     Raises
     ------
@@ -140,7 +146,7 @@ def check_protocol(
     for name in properties:
         if name not in known:
             raise CheckError(f"unknown property {name!r}: {scope.protocol} has {', '.join(known)}")
-    made = explore(small, properties or known, bound)
+    made = explore(small, properties or known, bound, effort=effort)
     verdicts = []
     for name, finding in made.findings.items():
         steps, schedule = finding.steps, ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dessim import registry
 from dessim.errors import UserError
@@ -14,6 +14,9 @@ from dessim.model.machine import Machine
 from dessim.model.workload import PAGE_BYTES, Workload
 from dessim.registry import Scheme
 from dessim.study.check.scope import Scope, actor_of, core_scopes, refuse_nonsense
+
+if TYPE_CHECKING:
+    from dessim.engines.explorer.effort import Effort
 
 MACHINE = "ivybridge-ex-4s"  # gives the World its shape; its times are never asked for
 WINDOW_ORDER = 3
@@ -150,6 +153,7 @@ def check(
     properties: tuple[str, ...] = (),
     bound: int = DEFAULT_BOUND,
     scheme: Scheme | None = None,
+    effort: Effort | None = None,
 ) -> Checked:
     """Explore a scope.
 
@@ -162,6 +166,8 @@ def check(
         Most states.
     scheme : Scheme, optional
         In place of the one with the scope's name.
+    effort : Effort, optional
+        How the search is carried out.
 
     Raises
     ------
@@ -173,7 +179,7 @@ def check(
 
     small = small_world_of(scope, scheme)
     promises = (scheme or registry.load(scope.scheme)).promises
-    made = explore(small, properties or property_names(), bound)
+    made = explore(small, properties or property_names(), bound, effort=effort)
     verdicts = []
     for name, finding in made.findings.items():
         steps, schedule, circle = finding.steps, "", 0
@@ -219,7 +225,7 @@ def replay_on_reference(small: Any, schedule: str) -> dict[str, int]:
 
 
 def explore_core(
-    properties: tuple[str, ...], bound: int = DEFAULT_BOUND
+    properties: tuple[str, ...], bound: int = DEFAULT_BOUND, effort: Effort | None = None
 ) -> tuple[list[Checked], dict[str, str]]:
     """Explore the core table: every scheme there is.
 
@@ -236,7 +242,7 @@ def explore_core(
     found: list[Checked] = []
     for name in registry.names():
         try:
-            found += [check(scope, properties, bound) for scope in core_scopes(name)]
+            found += [check(scope, properties, bound, effort=effort) for scope in core_scopes(name)]
         except UserError as error:
             if name not in own:
                 raise

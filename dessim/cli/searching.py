@@ -1,0 +1,154 @@
+"""What searches of `dessim check` have in common: their options, how far they are, Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dessim.cli.exit_codes import INTERRUPTED
+from dessim.cli.options import QUIET, together
+
+if TYPE_CHECKING:
+    from dessim.engines.explorer.effort import Effort, Seen
+
+TERMINAL_EVERY_S = 0.5
+PLAIN_EVERY_S = 10.0
+KEEP_EVERY_S = 5.0
+MOST_JOBS = 64
+
+
+def _bytes(_: click.Context, option: click.Parameter, text: str | None) -> int:
+    from dessim.model.units import SIZE, parse_quantity
+
+    if text is None:
+        return 0
+    try:
+        size = parse_quantity(text, SIZE)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    if size < 1 << 20:
+        raise click.BadParameter(f"expected 1MiB or more, found '{text}'")
+    return size
+
+
+EFFORT = together(
+    click.option(
+        "--max-states", type=click.IntRange(1), help="Limit of states [default: 5,000,000]."
+    ),
+    click.option(
+        "--max-memory",
+        metavar="SIZE",
+        callback=_bytes,
+        help="Limit of memory for states, such as 2GiB [default: half of this machine's].",
+    ),
+    click.option(
+        "-j",
+        "--jobs",
+        type=click.IntRange(1, MOST_JOBS),
+        default=1,
+        metavar="N",
+        help="Cores to use; results are the same for any N.",
+    ),
+    click.option(
+        "--reduce",
+        is_flag=True,
+        help="Skip orders that make no difference (protocols under sc); same verdicts.",
+    ),
+    click.option(
+        "--keep/--no-keep",
+        default=True,
+        help="Keep an interrupted search and resume it [default: keep].",
+    ),
+    QUIET,
+)
+"""How a search is carried out."""
+
+
+class SearchWatch:
+    """Shows how far a search is: one line on a terminal, a line every ten seconds elsewhere."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+        self.terminal = sys.stderr.isatty()
+        self.begin = self.last = self.kept = time.monotonic()
+        self.before: Seen | None = None
+        self.first: int | None = None
+        self.shown = False
+
+    def __call__(self, seen: Seen) -> None:
+        """Show it if it is time."""
+        now = time.monotonic()
+        if self.first is None or (self.before is not None and seen.states < self.before.states):
+            self.begin, self.first = now, seen.resumed  # another search
+            if seen.resumed and not self.quiet:
+                click.echo(f"resumes from {seen.resumed:,} states", err=True)
+        self.before = seen
+        every = TERMINAL_EVERY_S if self.terminal else PLAIN_EVERY_S
+        if self.quiet or now - self.last < every:
+            return
+        self.last = now
+        speed = (seen.states - self.first) / max(now - self.begin, 1e-3)
+        line = (
+            f"{seen.states:,} states, {speed:,.0f} a second, frontier {seen.states - seen.done:,},"
+            f" {seen.depth} steps deep"
+        )
+        if self.terminal:
+            click.echo(f"\r{line:<78}", nl=False, err=True)
+            self.shown = True
+        else:
+            click.echo(line, err=True)
+
+    def is_due(self) -> bool:
+        """Whether it is time to keep what was found."""
+        now = time.monotonic()
+        if now - self.kept < KEEP_EVERY_S:
+            return False
+        self.kept = now
+        return True
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self.shown:
+            click.echo("\r" + " " * 78 + "\r", nl=False, err=True)
+            self.shown = False
+
+
+@contextmanager
+def searching(given: Mapping[str, Any]) -> Iterator[Effort]:
+    """Give the effort that options ask for; say at Ctrl-C how to go on, and end.
+
+    A batch system's way to say stop, SIGTERM, is Ctrl-C, too.
+    """
+    from dessim.study import check as study
+
+    watch = SearchWatch(quiet=given["quiet"])
+    keep = study.kept_searches() if given["keep"] else None
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield study.Effort(
+            given["jobs"], given["max_memory"], given["reduce"], keep, watch, watch.is_due
+        )
+        watch.clear()
+    except KeyboardInterrupt:
+        watch.clear()
+        states = f" after {watch.before.states:,} states" if watch.before is not None else ""
+        further = "; the same command resumes" if keep is not None else ""
+        click.echo(f"interrupted{states}{further}", err=True)
+        sys.exit(INTERRUPTED)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def bound_words(exploration: Any) -> str:
+    """Return why not all was tried, in words."""
+    return "; ".join(exploration.untried) or f"the limit was reached ({exploration.bounded})"

@@ -15,6 +15,10 @@ from dessim.kernel.world import Setup
 SOURCES = Path(__file__).parent / "c"
 FLAGS = ("-O3", "-march=native", "-std=gnu11", "-Wall", "-Wextra", "-Werror")
 
+C = "C"
+C_PROFILE = "C, with its profile"
+"""Names of contenders: as it is, and compiled again with what its branches did."""
+
 
 def compiler() -> str | None:
     """Return the machine's C compiler (``$CC``, or ``cc``), or None."""
@@ -37,19 +41,39 @@ def build(program: str, *defines: str) -> Path:
     RuntimeError
         If it does not compile.
     """
+    name = hashlib.sha256(" ".join((program, *defines)).encode()).hexdigest()[:12]
+    target = Path(_scratch().name) / f"{program}-{name}"
+    _compile(program, defines, target)
+    return target
+
+
+@cache
+def build_with_profile(program: str, *defines: str, trained_on: Setup) -> Path:
+    """Compile a program that knows what its branches did in a run; return the executable.
+
+    The options are those of gcc, and of clang in gcc's form (GCC manual, *Program Instrumentation
+    Options* and ``-fprofile-use``): gcc finds a profile by the name of the executable, so that both
+    builds have one name.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="profile-", dir=_scratch().name))
+    target = folder / program
+    _compile(program, defines, target, f"-fprofile-generate={folder}")
+    run(target, trained_on)
+    _compile(program, defines, target, f"-fprofile-use={folder}", "-Wmissing-profile")
+    return target
+
+
+def _compile(program: str, defines: tuple[str, ...], target: Path, *more: str) -> None:
     cc = compiler()
     if cc is None:
         raise FileNotFoundError("no C compiler")
     scratch = Path(_scratch().name)
     (scratch / "table.h").write_text(header(), encoding="ascii")
-    name = hashlib.sha256(" ".join((program, *defines)).encode()).hexdigest()[:12]
-    target = scratch / f"{program}-{name}"
-    flags = [*FLAGS, *(f"-D{define}" for define in defines)]
+    flags = [*FLAGS, *more, *(f"-D{define}" for define in defines)]
     command = [cc, *flags, f"-I{scratch}", "-o", str(target), str(SOURCES / f"{program}.c"), "-lm"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")
-    return target
 
 
 def run(executable: Path, setup: Setup, repeats: int = 1) -> Rows:

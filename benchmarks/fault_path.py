@@ -5,9 +5,11 @@ two engines must give the same result to the picosecond; SimPy, written independ
 """
 
 import statistics
+from collections.abc import Callable
 
 from benchmarks import c_programs, fault_simpy, setups
-from benchmarks.engines import run_compiled, run_reference
+from benchmarks.c_programs import C_PROFILE, C
+from benchmarks.engines import OWN_LOOP, SHARED_LOOP, run_compiled, run_reference
 from benchmarks.setups import MIB
 from benchmarks.timing import Comparison, Contender, Sample, WorkDiffersError, compare
 from benchmarks.world_file import numbers_of, result_of
@@ -25,9 +27,18 @@ def defines_for(setup: Setup) -> tuple[str, ...]:
     return f"MASKS={-(-topology.n_cores // 64)}", f"MAX_L3={topology.n_l3}"
 
 
-def run_c(setup: Setup, repeats: int = 1) -> tuple[RunResult, float]:
-    """Run the program in C and return its result and its processor time in s, per run."""
-    executable = c_programs.build("fault_path", *defines_for(setup))
+def run_c(
+    setup: Setup, repeats: int = 1, trained_on: Setup | None = None
+) -> tuple[RunResult, float]:
+    """Run the program in C and return its result and its processor time in s, per run.
+
+    With ``trained_on`` it is compiled with what its branches did in another run.
+    """
+    defines = defines_for(setup)
+    if trained_on is None:
+        executable = c_programs.build("fault_path", *defines)
+    else:
+        executable = c_programs.build_with_profile("fault_path", *defines, trained_on=trained_on)
     rows = c_programs.run(executable, setup, repeats)
     return result_of(rows, setup), rows["cpu_ns"][0] / 1e9 / repeats
 
@@ -79,14 +90,10 @@ def check_simpy_agrees(setup: Setup, seed: int) -> str:
     return "SimPy compared with dessim: " + ", ".join(f"{k} {v:+.2%}" for k, v in apart.items())
 
 
-def contenders(threads: int, size_bytes: int, repeats: int, *, slow: bool) -> list[Contender]:
-    """Return the contenders for a number of threads and a size."""
-
-    def setup(seed: int) -> Setup:
-        return setups.fault_path(threads, size_bytes, seed)
-
-    def sample(result: RunResult, seconds: float) -> Sample:
-        return Sample(result.counters["touches"], seconds, result.events)
+def contenders(
+    setup: Callable[[int], Setup], trained_on: Setup, repeats: int, *, slow: bool
+) -> list[Contender]:
+    """Return the contenders for a setup, given by its seed; the slow ones if they are wanted."""
 
     def simpy_program(seed: int) -> Sample:
         outcome = fault_simpy.run(numbers_of(setup(seed)), seed)
@@ -96,30 +103,68 @@ def contenders(threads: int, size_bytes: int, repeats: int, *, slow: bool) -> li
     if slow:
         who.append(Contender("SimPy, idiomatic", simpy_program))
         who.append(Contender("reference", lambda seed: sample(*run_reference(setup(seed)))))
-    who.append(
-        Contender("compiled", lambda seed: sample(*run_compiled(setup(seed), repeats)), True)
-    )
+    who += [by_compiled(name, setup, repeats) for name in (OWN_LOOP, SHARED_LOOP)]
     if c_programs.compiler():
-        who.append(Contender("C", lambda seed: sample(*run_c(setup(seed), repeats))))
+        who += [by_c(C, setup, repeats, None), by_c(C_PROFILE, setup, repeats, trained_on)]
     return who
 
 
+def sample(result: RunResult, seconds: float) -> Sample:
+    """Return a timed run."""
+    return Sample(result.counters["touches"], seconds, result.events)
+
+
+def by_compiled(name: str, setup: Callable[[int], Setup], repeats: int) -> Contender:
+    """Return the compiled engine, in a loop of its own or in the shared one."""
+
+    def measure(seed: int) -> Sample:
+        return sample(*run_compiled(setup(seed), repeats, own=name == OWN_LOOP))
+
+    return Contender(name, measure, compiles=True)
+
+
+def by_c(
+    name: str, setup: Callable[[int], Setup], repeats: int, trained_on: Setup | None
+) -> Contender:
+    """Return the program in C."""
+    return Contender(name, lambda seed: sample(*run_c(setup(seed), repeats, trained_on)))
+
+
 def run(rounds: int, *, quick: bool) -> list[Comparison]:
-    """Measure both numbers of threads, small and large."""
+    """Measure both numbers of threads, small and large, and without fault-around."""
     small = {16: MIB, 120: MIB // 2} if quick else {16: 2 * MIB, 120: MIB}
     large = {16: 16 * MIB, 120: 4 * MIB} if quick else {16: 128 * MIB, 120: 16 * MIB}
+    repeats = 4 if quick else 1
     comparisons = []
     for threads in THREADS:
-        for sizes, slow, repeats in ((small, True, 4 if quick else 1), (large, False, 1)):
-            size = sizes[threads]
-            title = f"fault path, {threads} threads, {size / MIB:g} MiB"
-            who = contenders(threads, size, repeats, slow=slow)
-            result = compare(title, "page touches/s", who, rounds)
-            setup = setups.fault_path(threads, size, rounds + 1)
-            check_same_result(setup, reference=slow)
-            if slow:
-                result.notes.append(check_simpy_agrees(setup, rounds + 1))
-            if not c_programs.compiler():
-                result.notes.append("no C compiler: C is left out")
-            comparisons.append(result)
+        comparisons.append(measured(threads, small[threads], rounds, repeats, slow=True))
+        comparisons.append(measured(threads, large[threads], rounds))
+    most = max(THREADS)
+    comparisons.append(measured(most, large[most] // 2, rounds, scheme="no_fault_around"))
     return comparisons
+
+
+def measured(
+    threads: int,
+    size_bytes: int,
+    rounds: int,
+    repeats: int = 1,
+    *,
+    slow: bool = False,
+    scheme: str = "radix_walk_trylock",
+) -> Comparison:
+    """Measure a number of threads and a size, and check that all did the same work."""
+
+    def setup(seed: int) -> Setup:
+        return setups.fault_path(threads, size_bytes, seed, scheme=scheme)
+
+    title = f"fault path, {scheme}, {threads} threads, {size_bytes / MIB:g} MiB"
+    trained_on = setups.fault_path(threads, MIB // 2, 0, scheme=scheme)
+    who = contenders(setup, trained_on, repeats, slow=slow)
+    result = compare(title, "page touches/s", who, rounds)
+    check_same_result(setup(rounds + 1), reference=slow)
+    if slow:
+        result.notes.append(check_simpy_agrees(setup(rounds + 1), rounds + 1))
+    if not c_programs.compiler():
+        result.notes.append("no C compiler: C is left out")
+    return result

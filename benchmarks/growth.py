@@ -23,7 +23,7 @@ def by_threads(machine: Machine, threads: int, size_bytes: int, repeats: int) ->
 
     def compiled(seed: int) -> Sample:
         setup = setups.fault_path(threads, size_bytes, seed, on=machine)
-        result, seconds = run_compiled(setup, repeats)
+        result, seconds = run_compiled(setup, repeats, own=True)
         return Sample(result.counters["touches"], seconds, result.events)
 
     def in_c(seed: int) -> Sample:
@@ -67,7 +67,8 @@ def run(rounds: int, *, quick: bool) -> list[Comparison]:
 
     def reading(size_bytes: int, repeats: int) -> Contender:
         def measure(seed: int) -> Sample:
-            result, seconds = run_compiled(setups.fault_path(16, size_bytes, seed), repeats)
+            setup = setups.fault_path(16, size_bytes, seed)
+            result, seconds = run_compiled(setup, repeats, own=True)
             return Sample(result.counters["touches"], seconds, result.events)
 
         return Contender(f"{size_bytes / MIB:g} MiB", measure, True)

@@ -10,7 +10,8 @@ import statistics
 from collections.abc import Callable
 
 from benchmarks import c_programs, lock_loop_packages, lock_loop_python, setups
-from benchmarks.engines import run_compiled
+from benchmarks.c_programs import C_PROFILE, C
+from benchmarks.engines import OWN_LOOP, SHARED_LOOP, run_compiled
 from benchmarks.repairman import mean_wait_ns
 from benchmarks.timing import Comparison, Contender, Sample, WorkDiffersError, compare
 from benchmarks.world_file import Rows, result_of
@@ -18,6 +19,7 @@ from dessim.kernel.world import Setup
 
 CPUS = (2, 16, 64, 128, 1024)
 CONFIDENCE = 0.999
+C_BARE = "C, bare"
 Loop = Callable[[int, int, int], lock_loop_python.Run]
 
 
@@ -31,21 +33,26 @@ def by_function(name: str, function: Loop, cpus: int, acquisitions: int) -> Cont
     return Contender(name, measure, compiles=function is lock_loop_packages.cimba_model)
 
 
-def by_compiled(cpus: int, acquisitions: int) -> Contender:
-    """Return dessim's compiled engine as a contender."""
+def by_compiled(cpus: int, acquisitions: int, *, own: bool) -> Contender:
+    """Return dessim's compiled engine as a contender: its loop for a program, or that for all."""
 
     def measure(seed: int) -> Sample:
         setup = setups.lock_loop(cpus, max(1, acquisitions // cpus), seed)
-        result, seconds = run_compiled(setup)
+        result, seconds = run_compiled(setup, own=own)
         wait_ns = result.latency_sum_ps / result.latency_count / 1e3
         return Sample(result.faults, seconds, result.events, wait_ns)
 
-    return Contender("compiled", measure, compiles=True)
+    return Contender(OWN_LOOP if own else SHARED_LOOP, measure, compiles=True)
 
 
-def by_c(cpus: int, acquisitions: int, *, bare: bool = False) -> Contender:
-    """Return the program in C: with dessim's draws and records, or with neither."""
-    executable = c_programs.build("lock_loop", *(("BARE",) if bare else ()))
+def by_c(cpus: int, acquisitions: int, kind: str = C) -> Contender:
+    """Return the program in C: as it is, with a profile, or without dessim's draws and records."""
+    bare = kind == C_BARE
+    if kind == C_PROFILE:
+        trained_on = setups.lock_loop(cpus, max(1, acquisitions // cpus // 10), 0)
+        executable = c_programs.build_with_profile("lock_loop", trained_on=trained_on)
+    else:
+        executable = c_programs.build("lock_loop", *(("BARE",) if bare else ()))
 
     def measure(seed: int) -> Sample:
         setup = setups.lock_loop(cpus, max(1, acquisitions // cpus), seed)
@@ -58,7 +65,7 @@ def by_c(cpus: int, acquisitions: int, *, bare: bool = False) -> Contender:
         count = sum(rows["series_faults"])
         return Sample(count, seconds, rows["events"][0], waited / waits / 1e3)
 
-    return Contender("C, bare" if bare else "C", measure)
+    return Contender(kind, measure)
 
 
 def contenders(cpus: int, slow: int, fast: int) -> tuple[list[Contender], list[str]]:
@@ -78,9 +85,9 @@ def contenders(cpus: int, slow: int, fast: int) -> tuple[list[Contender], list[s
         else:
             messages.append(f"{name} is not installed: left out")
     all_of_them = [by_function(name, f, cpus, work) for name, f, work in functions]
-    all_of_them.append(by_compiled(cpus, fast))
+    all_of_them += [by_compiled(cpus, fast, own=own) for own in (True, False)]
     if c_programs.compiler():
-        all_of_them += [by_c(cpus, fast), by_c(cpus, fast, bare=True)]
+        all_of_them += [by_c(cpus, fast, kind) for kind in (C, C_PROFILE, C_BARE)]
     else:
         messages.append("no C compiler: C is left out")
     return all_of_them, messages

@@ -23,9 +23,10 @@ def measure(scheme: str, size_mib: int) -> dict[str, float]:
     """Run one scheme in this process and return what it took."""
     import resource
 
-    run_compiled(setups.fault_path(2, MIB, scheme=scheme))  # compiles, or loads what was compiled
+    run_compiled(setups.fault_path(2, MIB, scheme=scheme), own=True)  # compiles, or loads
     began = time.perf_counter()
-    result, seconds = run_compiled(setups.fault_path(THREADS, size_mib * MIB, scheme=scheme))
+    setup = setups.fault_path(THREADS, size_mib * MIB, scheme=scheme)
+    result, seconds = run_compiled(setup, own=True)
     return {
         "processor_s": seconds,
         "wall_s": time.perf_counter() - began,

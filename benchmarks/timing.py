@@ -95,7 +95,7 @@ def compare(
     unit: str,
     contenders: Sequence[Contender],
     rounds: int,
-    subject: str | None = "compiled",
+    subject: str | None = "own loop",
 ) -> Comparison:
     """Let contenders take turns for a number of rounds, each round beginning with another one."""
     for contender in contenders:

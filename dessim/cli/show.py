@@ -189,7 +189,7 @@ def _origins_text(machine: Machine) -> str:
     for path, value in values_of(machine):
         known = machine.provenance.get(path)
         origin = words.get(machine.origins.get(path, ""), "default")
-        rows.append((path, shorten(value, 14), (known and known.tag) or "-", origin))
+        rows.append((path, shorten(value, 12), (known and known.tag) or "-", origin))
     a, b, c = (max(len(row[column]) for row in rows) for column in range(3))
     table = [f"{row[0]:<{a}}  {row[1]:<{b}}  {row[2]:<{c}}  {row[3]}" for row in rows]
     lines = ["\n# Where each value comes from:", *(f"#   {line}" for line in (*legend, *table))]

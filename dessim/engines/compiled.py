@@ -67,6 +67,9 @@ def _chunks(w: Any, budget: int, log: Any, *, logged: bool = False) -> Iterator[
     while not left:
         go_on = entries.run_chunk if logged else course.loop()
         left = go_on(words, tree, leaves, bits, budget, log)
+        if left == loop.NO_ROOM:
+            course.stay_shared()
+            left = 0
         if not left:
             yield int(tree[1]) >> bits
     if left == loop.TOO_LATE:

@@ -1,8 +1,12 @@
 """The event loop that is compiled together with the kernel.
 
 A winner tree over tasks holds one key each, ``time << bits | task``: the root is the next event,
-ties are settled by the task. After an event, steps of the same task that nobody else can see follow
-at once on its own clock (fusing); the next step that others can see waits for its turn.
+ties are settled by the task. A loop that is made for one program (``translate.threaded``) keeps the
+task's program counter in ``low`` more bits below that: it then knows where to go before it has read
+the task's record. In the loop for all programs ``low`` is 0.
+
+After an event, steps of the same task that nobody else can see follow at once on its own clock
+(fusing); the next step that others can see waits for its turn.
 """
 
 from dessim.kernel.addressing import is_private
@@ -12,6 +16,7 @@ from dessim.kernel.steps import advance
 NEVER = (1 << 63) - 1
 TOO_LATE = -1
 STOPPED = -2
+NO_ROOM = -3  # a key has no room for a time next to task and counter; without the counter it has
 LOGGING = 0  # a constant: with 1 a second kernel is compiled, so that the first pays nothing
 LOG_ROW = 3
 FUSE_AT_MOST = 4096  # private steps in one go: bounds the time between two looks at the clock
@@ -59,7 +64,15 @@ def counter_of(w: World, task: int) -> int:
     return w[w[H_TASK] + task * T_WORDS + T_PC]
 
 
-def keys_of_woken(w: World, tree: World, leaves: int, bits: int, hand: int) -> int:
+def key_of(w: World, task: int, when: int, bits: int, low: int) -> int:
+    """Return the key of a task's event."""
+    key = when << bits | task
+    if low:
+        key = key << low | counter_of(w, task)
+    return key
+
+
+def keys_of_woken(w: World, tree: World, leaves: int, bits: int, low: int, hand: int) -> int:
     """Give keys to the tasks that the last event woke; one of them is kept in hand.
 
     Who is woken is often next: then it need not go through the tree. ``hand`` is the key that is
@@ -74,24 +87,24 @@ def keys_of_woken(w: World, tree: World, leaves: int, bits: int, hand: int) -> i
     for i in range(w[base]):
         woken = w[base + 1 + i]
         when = w[w[H_TASK] + woken * T_WORDS + T_AT]
-        if when >= NEVER >> bits:
+        if when >= NEVER >> (bits + low):
             return TOO_LATE
-        key = when << bits | woken
-        if (hand == NEVER and tree[leaves + woken] == NEVER) or hand & ((1 << bits) - 1) == woken:
+        key = key_of(w, woken, when, bits, low)
+        in_hand = (hand >> low) & ((1 << bits) - 1) == woken and hand != NEVER
+        if (hand == NEVER and tree[leaves + woken] == NEVER) or in_hand:
             hand = key
         else:
             set_key(tree, leaves + woken, key, bits)
     return hand
 
 
-def next_key(tree: World, leaves: int, bits: int, task: int, key: int, hand: int) -> int:
+def next_key(tree: World, leaves: int, bits: int, low: int, task: int, key: int, hand: int) -> int:
     """Set the acting task's key; return that of the next event, from the tree or from the hand."""
     set_key(tree, leaves + task, key, bits)
     key = tree[1]
     if hand <= key:
         return hand
-    if hand != NEVER:
-        set_key(tree, leaves + (hand & ((1 << bits) - 1)), hand, bits)
+    lay_down(tree, leaves, bits, low, hand)
     return key
 
 
@@ -111,7 +124,7 @@ def run_chunk(w: World, tree: World, leaves: int, bits: int, budget: int, log: W
             write_log(w, log, key, bits)
         task = key & mask
         at = advance(w, task, key >> bits)
-        hand = keys_of_woken(w, tree, leaves, bits, hand)
+        hand = keys_of_woken(w, tree, leaves, bits, 0, hand)
         if hand < 0 or at >= NEVER >> bits:
             return TOO_LATE
         key = at << bits | task
@@ -122,17 +135,63 @@ def run_chunk(w: World, tree: World, leaves: int, bits: int, budget: int, log: W
             if at == HALTED:
                 return STOPPED
             key = NEVER
-        key = next_key(tree, leaves, bits, task, key, hand)
+        key = next_key(tree, leaves, bits, 0, task, key, hand)
         hand = NEVER
         fused = 0
         budget -= 1
         if budget == 0:
-            lay_down(tree, leaves, bits, key)
+            lay_down(tree, leaves, bits, 0, key)
             return 0
     return budget
 
 
-def lay_down(tree: World, leaves: int, bits: int, key: int) -> None:
-    """Put a key into the tree before the loop is left: it may have been in hand."""
+def lay_down(tree: World, leaves: int, bits: int, low: int, key: int) -> None:
+    """Put a key into the tree: it may have been in hand."""
     if key != NEVER:
-        set_key(tree, leaves + (key & ((1 << bits) - 1)), key, bits)
+        set_key(tree, leaves + ((key >> low) & ((1 << bits) - 1)), key, bits)
+
+
+# --- between a loop with counters in its keys and the loop for all ------------------------------
+
+
+def put_counters(w: World, tree: World, leaves: int, bits: int, low: int) -> int:
+    """Put counters into the keys of a tree; return NO_ROOM, with nothing changed, if none fits."""
+    for node in range(1, 2 * leaves):
+        if tree[node] != NEVER and tree[node] >= NEVER >> low:
+            return NO_ROOM
+    for node in range(1, 2 * leaves):
+        if tree[node] != NEVER:
+            task = tree[node] & ((1 << bits) - 1)
+            tree[node] = tree[node] << low | counter_of(w, task)
+    return 0
+
+
+def take_counters(tree: World, leaves: int, low: int) -> int:
+    """Take the counters out of the keys of a tree."""
+    for node in range(1, 2 * leaves):
+        if tree[node] != NEVER:
+            tree[node] >>= low
+    return 0
+
+
+def finish_for_all(
+    w: World, tree: World, leaves: int, bits: int, low: int, task: int, at: int, hand: int
+) -> int:
+    """Finish an event for which keys with counters have no room, so that the loop for all goes on.
+
+    ``hand`` is the key that was in hand before the event. Whoever got a key from it already gets
+    the same once more.
+
+    Returns
+    -------
+    int
+        NO_ROOM; TOO_LATE or STOPPED as ``run_chunk`` does.
+    """
+    lay_down(tree, leaves, bits, low, hand)
+    take_counters(tree, leaves, low)
+    hand = keys_of_woken(w, tree, leaves, bits, 0, NEVER)
+    if hand < 0 or at >= NEVER >> bits:
+        return TOO_LATE
+    lay_down(tree, leaves, bits, 0, hand)
+    set_key(tree, leaves + task, NEVER if at < 0 else at << bits | task, bits)
+    return STOPPED if at == HALTED else NO_ROOM

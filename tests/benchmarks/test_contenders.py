@@ -77,10 +77,10 @@ def test_mean_wait_is_exact_in_python(function: lock_loop.Loop, package: str) ->
 
 
 @needs_cc
-@pytest.mark.parametrize("bare", [False, True])
-def test_mean_wait_is_exact_in_c(bare: bool) -> None:
+@pytest.mark.parametrize("kind", [c_programs.C, c_programs.C_PROFILE, lock_loop.C_BARE])
+def test_mean_wait_is_exact_in_c(kind: str) -> None:
     """Both programs in C have the machine-repairman mean wait within their interval."""
-    contender = lock_loop.by_c(32, 64_000, bare=bare)
+    contender = lock_loop.by_c(32, 64_000, kind)
     lock_loop.check_mean_waits(compare("", "", [contender], 5, contender.name), 32)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from helpers import a_lock_loop, a_workload, lock_loop_setup, scheme_setup
 from hypothesis import given, reject, settings
+from hypothesis.strategies import integers
 from racing import race
 from random_runs import runs
 from stories import RunawayError, by_reference
@@ -145,6 +146,44 @@ def test_quick_a_run_goes_on_in_a_loop_of_its_own(small_chunks, monkeypatch):
         if first == 2:
             specialise._loaded.cache_clear()
     assert len([p for p in small_chunks.iterdir() if "-special-" in p.name]) == 1
+
+
+def test_quick_a_run_that_its_own_loop_cannot_count_ends_in_the_shared_one(
+    small_chunks, monkeypatch
+):
+    """Keys with a program counter reach less far: the loop for all takes over, for good."""
+    if build.is_plain():
+        pytest.skip("nothing is compiled")
+    monkeypatch.setattr(threaded, "counter_bits", lambda _: 40)  # with 9 tasks 0.5 us are left
+    expected = build_world(LOOP_OF_MANY)
+    monkeypatch.setenv(specialise.SWITCH, "0")
+    compiled.run(expected)
+    monkeypatch.delenv(specialise.SWITCH)
+    found = courses(monkeypatch)
+    w = build_world(LOOP_OF_MANY)
+    compiled.run(w)
+    assert (w == expected).all()
+    begun = found.index(True)
+    assert found[begun:] == sorted(found[begun:], reverse=True)
+    assert not found[-1]
+
+
+@settings(settings.get_profile("quick"), max_examples=5)
+@given(setup=runs(), bits=integers(20, 45))
+def test_quick_random_runs_change_loops_at_any_event(setup, bits):
+    """Wherever keys have no room any more, in a step that wakes others as well, nothing is lost."""
+    try:
+        expected = by_reference(setup).world
+    except RunawayError:
+        reject()
+    w = build_world(setup)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(threaded, "counter_bits", lambda _: bits)
+        own = own_loop(w)
+
+        monkeypatch.setattr(specialise.Course, "loop", lambda self: own if self.on else self.shared)
+        compiled.run(w)
+    assert w.tolist() == expected
 
 
 def test_quick_a_loop_that_cannot_be_made_is_done_without(small_chunks, monkeypatch, caplog):

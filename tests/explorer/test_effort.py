@@ -361,7 +361,7 @@ def test_the_command_shows_progress_and_goes_on(tmp_path, monkeypatch):
     assert stopped.exit_code == 130
     assert "the same command resumes" in stopped.stderr
     again = CliRunner().invoke(main, [*words, "-j", "2"])
-    assert "goes on from " in again.stderr
+    assert "resumes from " in again.stderr
     assert (again.exit_code, again.stdout) == (whole.exit_code, whole.stdout)
 
 

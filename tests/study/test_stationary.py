@@ -104,6 +104,24 @@ def test_growing_goes_on_while_a_metric_may_differ() -> None:
     assert not found.as_dict()["stationary"]
 
 
+@pytest.mark.parametrize(
+    ("ends", "settled"), [((0.9, 1.1), True), ((0.376, 1.144), False), ((0.9, 1.3), False)]
+)
+def test_growing_goes_on_while_little_is_known_of_the_tail(
+    ends: tuple[float, float], settled: bool
+) -> None:
+    """Equal medians of p99 end nothing where runs differ so much that it may have changed a lot."""
+    agreed = SizePair(1.0, 1.0, 0.05, "agree", (0.99, 1.01))
+    pairs = {
+        "completion_s": agreed,
+        "fault_latency_ns_p99": SizePair(1, 0.98, 0.05, "unsure", ends),
+    }
+    found = Stationarity((MIB, 4 * MIB), False, pairs)
+    assert found.settled is settled
+    assert not found.undecided
+    assert found.as_dict()["stationary"]
+
+
 def test_a_quantile_that_one_size_has_is_confirmed_by_none(tmp_path: Path) -> None:
     """A larger size is tried; at the cap a note says it, and the interval is that of its size."""
     lone = SizePair(None, 1000.0, 0.05, "unsure")

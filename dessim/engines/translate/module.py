@@ -15,7 +15,13 @@ from dessim.engines.translate.statements import Statements
 
 POINTER = ir.PointerType()
 TURNS_UNROLLED = 10  # philox has ten rounds
-CALLED_OFTEN = frozenset(("draw_block", "enqueue", "arbitrate", "farthest_sharer"))
+CALLED_OFTEN = frozenset(
+    (
+        *("draw_block", "enqueue", "arbitrate", "ride", "unlink", "farthest_sharer", "mm_line_ps"),
+        *("insert", "tag_of", "l2_set", "page_walk_ps", "slice_is_over", "wake_walk_ps", "head_of"),
+        *("add_latency", "bucket_of", "record_in_series", "rare_delay_ps", "slots_ps"),
+    )
+)
 """Functions of their own that are no ways aside: too long to be put in place of each call."""
 SMALL = 60  # nodes of a tree: a call costs as much as what such a function does
 

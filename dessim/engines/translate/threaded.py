@@ -7,16 +7,18 @@ and jumps to the function of its program counter. A private step that follows is
 Nothing is kept on a stack, since each of these calls is the last thing that its caller does.
 
 What a function does between these jumps is put together from the functions that ``run_chunk``
-calls.
+calls. Keys of events name the program counter, too: where to jump is known before the task's record
+is read. Where such a key has no room for a time, the loop for all goes on (``loop.NO_ROOM``).
 """
 
-import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
 
 from dessim.engines import loop
+from dessim.engines.translate.blocks import Names
 from dessim.engines.translate.expressions import CallFrame
 from dessim.engines.translate.integers import WORD, Value
 from dessim.engines.translate.module import POINTER
@@ -39,6 +41,11 @@ def word(number: int) -> ir.Constant:
     return ir.Constant(WORD, number)
 
 
+def counter_bits(counters: int) -> int:
+    """Return the bits of a key that name the program counter."""
+    return (counters - 1).bit_length()
+
+
 class Threaded(Special):
     """The loop of one program, a function for each of its program counters.
 
@@ -52,17 +59,18 @@ class Threaded(Special):
         super().__init__(constant_words(w))
         self.counters = counters_of(w)
         self.bits = loop.task_bits(int(w[lay.H_TASKS]))
+        self.low = counter_bits(len(self.counters))
         self.leaves = 1 << self.bits
         self.program = int(w[lay.H_PROG])
-        self.steps = {pc: self.step_function(pc) for pc in self.counters}
+        self.steps = {pc: self.step_function(f"step{pc}") for pc in self.counters}
         kind = ir.ArrayType(POINTER, len(self.counters))
         self.table = ir.GlobalVariable(self.ir, kind, "steps")
         self.table.global_constant, self.table.linkage = True, "internal"
         self.table.initializer = ir.Constant(kind, [self.steps[pc] for pc in self.counters])
 
-    def step_function(self, pc: int) -> Any:
-        """Return the function of a program counter; its body is written later."""
-        function = ir.Function(self.ir, SIGNATURE, f"step{pc}")
+    def step_function(self, name: str) -> Any:
+        """Return a function to which others jump; its body is written later."""
+        function = ir.Function(self.ir, SIGNATURE, name)
         function.linkage, function.calling_convention = "internal", CONVENTION
         function.attributes.add("nounwind")
         for argument, name in zip(
@@ -92,15 +100,18 @@ class Threaded(Special):
         self.write_all()
 
     def write_entry(self) -> None:
-        """Write ``run_chunk`` as it is called from outside: it begins with the first event."""
+        """Write ``run_chunk`` as it is called from outside.
+
+        It puts the counters into the keys, begins with the first event, and takes the counters out
+        again, unless the last event has done so (``loop.finish_for_all``).
+        """
         kinds = [POINTER, POINTER, WORD, WORD, WORD, POINTER]
+        begin = self.step_function("begin")
+        _Step(self, begin).write_begin()
         name = loop.run_chunk.__name__
         function = ir.Function(self.ir, ir.FunctionType(WORD, kinds), name)
-        writer = _Step(self, function)
-        w, tree, _, _, budget, _ = function.args
-        root = writer.builder.gep(tree, [word(1)], source_etype=WORD)
-        key = writer.builder.load(root, typ=WORD)
-        writer.go_to_next(w, tree, key, budget, tail="")
+        _Step(self, function).write_entry(begin)
+        self.write_all()
 
 
 class _Step(Statements):
@@ -112,43 +123,59 @@ class _Step(Statements):
         super().__init__(module, function)
         self.frame = CallFrame(read(loop.run_chunk), {})
 
+    def arguments(self, function: Callable[..., Any], values: Iterable[Value]) -> Names:
+        """Return the parameters of a function with their values."""
+        return dict(zip(read(function).parameters, values, strict=True))
+
     def inline(self, function: Callable[..., Any], *values: Value) -> Value:
         """Put a function of the loop in place."""
-        assert isinstance(function, types.FunctionType)
-        source = read(function)
-        return self.put_in_place(source, dict(zip(source.parameters, values, strict=True)))
+        return self.put_in_place(read(function), self.arguments(function, values))
 
-    def leave_if(self, test: Any, result: Value) -> None:
-        """Return from the loop if a test holds; go on behind it otherwise."""
+    @contextmanager
+    def seldom(self, test: Any) -> Iterator[None]:
+        """Write what is done if a test holds, which it seldom does; it must return."""
         leaving, staying = self.block("leave"), self.block("stay")
         self.builder.cbranch(test, leaving, staying).set_weights([1, SELDOM])
         self.builder.position_at_end(leaving)
-        self.builder.ret(self.numbers.word(result))
+        yield
         self.builder.position_at_end(staying)
 
     def write(self, pc: int) -> None:
         """Write the step, and the ways on from it."""
         w, tree, key, budget, fused, hand = self.builder.function.args
-        bits, leaves = self.module.bits, self.module.leaves
+        bits, low, leaves = self.module.bits, self.module.low, self.module.leaves
         b = self.builder
-        task = b.and_(key, word((1 << bits) - 1))
-        at = self.inline(advance_at, w, task, pc, b.ashr(key, word(bits)))
+        task = self.task_of(key)
+        at = self.inline(advance_at, w, task, pc, b.ashr(key, word(bits + low)))
         at = self.numbers.word(at)
-        hand = self.inline(loop.keys_of_woken, w, tree, leaves, bits, hand)
+        before = hand
+        hand = self.inline(loop.keys_of_woken, w, tree, leaves, bits, low, hand)
         hand = self.numbers.word(hand)
-        late = b.icmp_signed(">=", at, word(loop.NEVER >> bits))
-        self.leave_if(b.or_(late, b.icmp_signed("<", hand, word(0))), loop.TOO_LATE)
-        mine = b.or_(b.shl(at, word(bits)), task)
+        late = b.icmp_signed(">=", at, word(loop.NEVER >> (bits + low)))
+        with self.seldom(b.or_(late, b.icmp_signed("<", hand, word(0)))):
+            given = (w, tree, leaves, bits, low, task, at, before)
+            b.ret(self.call(read(loop.finish_for_all), self.arguments(loop.finish_for_all, given)))
+        mine = self.numbers.word(self.inline(loop.key_of, w, task, at, bits, low))
         fused = b.add(fused, word(1))
-        self.fuse(pc, task, at, (w, tree, mine, budget, fused, hand))
-        self.leave_if(b.icmp_signed("==", at, word(lay.HALTED)), loop.STOPPED)
+        self.fuse(pc, mine, at, (w, tree, mine, budget, fused, hand))
+        with self.seldom(b.icmp_signed("==", at, word(lay.HALTED))):
+            b.ret(word(loop.STOPPED))
         mine = b.select(b.icmp_signed("<", at, word(0)), word(loop.NEVER), mine)
-        following = self.inline(loop.next_key, tree, leaves, bits, task, mine, hand)
+        following = self.inline(loop.next_key, tree, leaves, bits, low, task, mine, hand)
         left = b.sub(budget, word(1))
         self.stop_at_the_end(tree, following, left)
         self.go_to_next(w, tree, following, left)
 
-    def fuse(self, pc: int, task: Any, at: Any, passed: tuple[Any, ...]) -> None:
+    def task_of(self, key: Any) -> Any:
+        """Return the task of a key."""
+        b = self.builder
+        return b.and_(b.ashr(key, word(self.module.low)), word((1 << self.module.bits) - 1))
+
+    def counter_of(self, key: Any) -> Any:
+        """Return the program counter of a key."""
+        return self.builder.and_(key, word((1 << self.module.low) - 1))
+
+    def fuse(self, pc: int, mine: Any, at: Any, passed: tuple[Any, ...]) -> None:
         """Go on with a private step of the same task at once, if one follows."""
         private = self.module.private_behind(pc)
         if not private:
@@ -158,7 +185,7 @@ class _Step(Statements):
         few = b.icmp_signed("<", passed[4], word(loop.FUSE_AT_MOST))
         b.cbranch(b.and_(few, b.icmp_signed(">=", at, word(0))), follows, seen)
         b.position_at_end(follows)
-        choice = b.switch(self.counter_of(passed[0], task), seen)
+        choice = b.switch(self.counter_of(mine), seen)
         for other in private:
             block = self.block(f"fused{other}")
             choice.add_case(word(other), block)
@@ -168,36 +195,45 @@ class _Step(Statements):
 
     def stop_at_the_end(self, tree: Any, key: Any, left: Any) -> None:
         """Leave the loop when the budget is used up."""
-        b = self.builder
-        ending, going = self.block("ending"), self.block("going")
-        b.cbranch(b.icmp_signed("==", left, word(0)), ending, going).set_weights([1, SELDOM])
-        b.position_at_end(ending)
-        tree_of = {"tree": tree, "leaves": self.module.leaves, "bits": self.module.bits}
-        self.call(read(loop.lay_down), {**tree_of, "key": key})
-        b.ret(word(0))
-        b.position_at_end(going)
+        module = self.module
+        with self.seldom(self.builder.icmp_signed("==", left, word(0))):
+            given = (tree, module.leaves, module.bits, module.low, key)
+            self.call(read(loop.lay_down), self.arguments(loop.lay_down, given))
+            self.builder.ret(word(0))
 
-    def go_to_next(self, w: Any, tree: Any, key: Any, left: Any, tail: str = "musttail") -> None:
+    def go_to_next(self, w: Any, tree: Any, key: Any, left: Any) -> None:
         """Jump to the function of the next event, or leave the loop if there is none."""
         b = self.builder
-        self.leave_if(b.icmp_signed("==", key, word(loop.NEVER)), left)
-        task = b.and_(key, word((1 << self.module.bits) - 1))
-        place = b.gep(
-            self.module.table,
-            [word(0), self.counter_of(w, task)],
-            source_etype=self.module.table.value_type,
-        )
+        with self.seldom(b.icmp_signed("==", key, word(loop.NEVER))):
+            b.ret(left)
+        table = self.module.table
+        place = b.gep(table, [word(0), self.counter_of(key)], source_etype=table.value_type)
         step = b.load(place, typ=SIGNATURE.as_pointer())
-        self.jump(step, (w, tree, key, left, word(0), word(loop.NEVER)), tail)
+        self.jump(step, (w, tree, key, left, word(0), word(loop.NEVER)))
 
-    def counter_of(self, w: Any, task: Any) -> Any:
-        """Return the program counter of a task."""
-        return self.numbers.word(self.inline(loop.counter_of, w, task))
+    def write_begin(self) -> None:
+        """Jump to the first event."""
+        w, tree, _, budget, _, _ = self.builder.function.args
+        root = self.builder.gep(tree, [word(1)], source_etype=WORD)
+        self.go_to_next(w, tree, self.builder.load(root, typ=WORD), budget)
 
-    def jump(self, step: Any, passed: tuple[Any, ...], tail: str = "musttail") -> None:
+    def write_entry(self, begin: Any) -> None:
+        """Call the loop, with counters in its keys."""
+        w, tree, _, _, budget, _ = self.builder.function.args
+        b, module = self.builder, self.module
+        keys = (module.leaves, module.bits, module.low)
+        none = self.inline(loop.put_counters, w, tree, *keys)
+        with self.seldom(b.icmp_signed("!=", none, word(0))):
+            b.ret(word(loop.NO_ROOM))
+        never = word(loop.NEVER)
+        left = b.call(begin, (w, tree, never, budget, word(0), never), cconv=CONVENTION)
+        with b.if_then(b.icmp_signed(">=", left, word(0))):
+            self.inline(loop.take_counters, tree, module.leaves, module.low)
+        b.ret(left)
+
+    def jump(self, step: Any, passed: tuple[Any, ...]) -> None:
         """Call a step as the last thing that is done here."""
-        result = self.builder.call(step, passed, cconv=CONVENTION, tail=tail or None)
-        self.builder.ret(result)
+        self.builder.ret(self.builder.call(step, passed, cconv=CONVENTION, tail="musttail"))
 
 
 def translate_threaded(w: Any) -> str:

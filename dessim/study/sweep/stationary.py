@@ -30,11 +30,15 @@ AGREEING = (
     *("fault_latency_ns_mean", "fault_latency_ns_p50"),
 )
 """Metrics that must agree before growing ends; of all others it is enough that none may differ."""
-SUPPORTED = (*AGREEING, "fault_latency_ns_p99")
+TAIL = "fault_latency_ns_p99"
+SUPPORTED = (*AGREEING, TAIL)
 """Metrics that both sizes must have before growing ends, if one of them has."""
+TAIL_ROOM = 0.20
+"""Growing goes on while the interval of p99's ratio leaves room for a greater change than this:
+medians that look alike say nothing where runs of one size differ as much."""
 FLAGGED = (
     *("completion_s", "steady_faults_per_s", "pages_mapped_per_s", "minor_faults"),
-    "fault_latency_ns_p99",
+    TAIL,
 )
 """Metrics that flag a point if they may differ; any other that may just loses its interval."""
 
@@ -83,6 +87,14 @@ class SizePair:
             return True
         return self.ci95 is not None and not self.ci95[0] <= 1 <= self.ci95[1]
 
+    @property
+    def wide(self) -> bool:
+        """Whether the interval of the ratio leaves room for a change beyond ``TAIL_ROOM``."""
+        if self.verdict == "agree" or self.ci95 is None:
+            return False
+        low, high = self.ci95
+        return low < 1 / (1 + TAIL_ROOM) or high > 1 + TAIL_ROOM
+
     def as_dict(self) -> dict[str, Any]:
         """The form of results."""
         return {
@@ -123,7 +135,9 @@ class Stationarity:
         held = [pair for name, pair in self.metrics.items() if name in AGREEING]
         there = [pair for name, pair in self.metrics.items() if name in SUPPORTED]
         lacking = any(pair.smaller is None or pair.larger is None for pair in there)
-        return not lacking and all(pair.verdict == "agree" for pair in held)
+        if lacking or (TAIL in self.metrics and self.metrics[TAIL].wide):
+            return False
+        return all(pair.verdict == "agree" for pair in held)
 
     @property
     def different(self) -> list[str]:

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dessim.cli.complete import experiments
-from dessim.cli.options import ENGINE, MAX_WORKERS, OUT, QUIET, REPLICATIONS, SEED, set_option
+from dessim.cli.options import (
+    ENGINE,
+    FOLDER,
+    MAX_WORKERS,
+    OUT,
+    QUIET,
+    REPLICATIONS,
+    SEED,
+    set_option,
+)
 from dessim.cli.progress import Progress, counted
 from dessim.cli.results import report_files, summary_of
 from dessim.cli.work import fail, report_failures, run_jobs, team_of
@@ -45,6 +54,11 @@ FORMATS = ("table", "json", "csv")
     is_flag=True,
     help="Talk to a remote scheduler without TLS, on a trusted network.",
 )
+@click.option(
+    "--cluster-tls",
+    type=FOLDER,
+    help="Speak TLS to the cluster: a folder with ca.pem, cert.pem, key.pem.",
+)
 @SEED
 @REPLICATIONS
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
@@ -73,6 +87,7 @@ def run(
     jobs: int | None,
     cluster: str | None,
     cluster_plain: bool,
+    cluster_tls: Path | None,
     seed: int | None,
     replications: int | None,
     form: str,
@@ -114,7 +129,7 @@ def run(
 
     def carry_out() -> Outcome:
         progress = Progress([], quiet=quiet, verbose=verbose)
-        with team_of(jobs or 1, cluster, plain=cluster_plain) as team, progress:
+        with team_of(jobs or 1, cluster, plain=cluster_plain, tls=cluster_tls) as team, progress:
             do = _doing(team, store, progress, force=force)
             return run_request(request, experiment, points, out, do)
 

@@ -14,6 +14,8 @@ from dessim.cli.exit_codes import FAILED, INTERRUPTED
 from dessim.cli.progress import Progress
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dessim.model import Point
     from dessim.study.store.runs import Store
     from dessim.study.sweep.executors import Workers
@@ -72,12 +74,12 @@ def do_rounds(rounds: Rounds, workers: int, *, quiet: bool) -> Tally:
 
 @contextmanager
 def team_of(
-    workers: int, cluster: str | None = None, *, plain: bool = False
+    workers: int, cluster: str | None = None, *, plain: bool = False, tls: Path | None = None
 ) -> Iterator[int | Workers]:
     """Open workers for as many rounds as there will be; 1 is this process."""
     from dessim.study.sweep.executors import open_workers
 
-    team, done = open_workers(workers, cluster, plain=plain), False
+    team, done = open_workers(workers, cluster, plain=plain, tls=tls), False
     try:
         yield team or 1
         done = True

@@ -33,6 +33,11 @@ USUAL = sorted(columns_of(View.COMPARE), key=lambda metric: metric.topic is Topi
 )
 @click.option("--key", default="", help="B measured: only histograms with this in their name.")
 @click.option("--unit", type=click.Choice(list(UNITS)), help="B measured: unit of histograms.")
+@click.option(
+    "--blame",
+    metavar="JSON",
+    help="B of perf lock: the waits that `explain --blame --format json` wrote.",
+)
 @RESULTS_DIR
 def compare(
     a: str,
@@ -43,6 +48,7 @@ def compare(
     form: str,
     results_dir: Path,
     unit: str | None,
+    blame: str | None,
     **choice: Any,
 ) -> None:
     """Compare A with B, paired by seed and replication: how much more or less B is.
@@ -59,8 +65,10 @@ def compare(
     if within is None and _is_file(b, results_dir):
         place = _place(a, results_dir)
         with doubting(place, click.ClickException):
-            _compare_measured(place, b, form, UNITS.get(unit or ""), choice)
+            _compare_measured(place, b, form, UNITS.get(unit or ""), blame, choice)
         return
+    if blame is not None:
+        raise click.UsageError("--blame is for a B that perf lock wrote")
     names = (a, b) if within is None else (within,)
     places = [_place(name, results_dir) for name in names]
     with ExitStack() as stack:
@@ -79,8 +87,14 @@ def _is_file(name: str, results_dir: Path) -> bool:
 
 
 def _compare_measured(
-    place: Path, file: str, form: str, unit_ns: float | None, choice: dict[str, Any]
+    place: Path,
+    file: str,
+    form: str,
+    unit_ns: float | None,
+    blame: str | None,
+    choice: dict[str, Any],
 ) -> None:
+    from dessim.measure.observed.blame import read_blame
     from dessim.measure.observed.reading import read_measured
     from dessim.report.common.results import load_results
     from dessim.report.text.console import console_for
@@ -88,7 +102,8 @@ def _compare_measured(
 
     results = load_results(place)
     points, measured = results.document["points"], read_measured(file, unit_ns)
-    found = compared(points, results.latencies, measured, **choice)
+    waits = None if blame is None else read_blame(blame)
+    found = compared(points, results.latencies, measured, blame=waits, **choice)
     found = {"a": str(place), "b": file, **found}
     if form == "json":
         click.echo(json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False))

@@ -133,6 +133,7 @@ def _summary(
     """Everything that is reported of an import."""
     import numpy as np
 
+    from dessim.measure.traces.converting import counts_by_kind
     from dessim.model.trace_file import ACCESSES
 
     rows, counts = found.trace, trace.recording.counts
@@ -169,6 +170,8 @@ def _summary(
             "faults": sum(made.counts),
             "page_tables": made.pages // 512,
             "fault_time_ns": fault_time_ns if replay == "closed" else None,
+            "others": {kind: n for kind, n in counts_by_kind(rows).items() if kind != fault and n},
+            "not_replayed": len(rows.task) - sum(made.counts),
         },
         "source_sha256": trace.sha256,
     }
@@ -201,6 +204,13 @@ def _show(summary: dict[str, Any], trace: Trace, place: Path) -> None:
         say(console, f"{name:<11}{text}")
     if not trace.whole:
         click.echo("note: the last line has no end: the file may have been cut", err=True)
+    if replay["not_replayed"]:
+        instead = parts({f"'{kind}'": n for kind, n in replay["others"].items()})
+        click.echo(
+            f"note: a run replays one kind of fault. The other {replay['not_replayed']:,} are think"
+            f" time; --fault replays another kind: {instead}",
+            err=True,
+        )
     if summary["lost_events"]:
         click.echo("note: events were lost: gaps next to them are too long", err=True)
     click.echo(f"next: dessim run trace-replay --set workload={place}", err=True)

@@ -43,6 +43,9 @@ class Bench:
         What could not be measured -> why.
     busy : float
         Other tasks that want a CPU, per CPU.
+    by_window : bool
+        Whether the kernel's fault-around window may be changed for a while; afterwards whether it
+        was.
     """
 
     cpus: list[int]
@@ -50,6 +53,7 @@ class Bench:
     limit: int
     each: float
     busy: float = 0.0
+    by_window: bool = False
     found: dict[str, Sample] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
 

@@ -6,9 +6,8 @@ import datetime
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from dessim.files.reading import UnreadableError, read_text
+from dessim.host.around import read_window
 from dessim.host.fault_probes import WINDOW_PAGES, faults
 from dessim.host.measured_profile import complete, settled
 from dessim.host.memory import PAGE, allowed_bytes
@@ -44,15 +43,6 @@ class MeasuredHost:
     machine: Machine
     base: Machine
     busy: float
-
-
-def read_window() -> int | None:
-    """fault_around_bytes, if this user may read it."""
-    try:
-        text = read_text(Path("/sys/kernel/debug/fault_around_bytes"), 64).strip()
-    except UnreadableError:
-        return None
-    return int(text) if text.isdecimal() else None
 
 
 def measure_host(
@@ -92,13 +82,14 @@ def measure_host(
     cpus, busy = usable_cpus(), load() / len(usable_cpus())
     bench = Bench(cpus, {c.cpu: c for c in found.cpus}, allowed_bytes(), budget / SHARES)
     bench.busy = 0.0 if privileged else busy
+    bench.by_window = privileged
     with ahead_of_others(wanted=privileged):
         for probes in (hardware, faults):
             for what in probes(bench):
                 note(what)
     note("nothing more: working out the profile")
     source = f"{name} measured"
-    draft.sources[source] = _conditions(found, len(cpus), busy)
+    draft.sources[source] = _conditions(found, bench, busy)
     notes = [note.removeprefix("Note: ").removesuffix(".") for note in draft.notes]
     notes += _doubts(found, busy)
     shaped = check(draft)
@@ -107,14 +98,15 @@ def measure_host(
     return MeasuredHost(draft, check(draft), load_machine(draft.base), busy)
 
 
-def _conditions(found: Description, cpus: int, busy: float) -> str:
+def _conditions(found: Description, bench: Bench, busy: float) -> str:
     """When and where it was measured."""
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     where = "a virtual machine" if found.hypervisor else "the machine itself"
+    how = "fault_around_bytes of 4 to 64 KiB" if bench.by_window else "pages that are present"
     return (
         f"dessim measure, {today}, Linux {platform.release()} {platform.machine()}, {where},"
-        f" {cpus} CPUs, {busy:.1f} other tasks per CPU; 5 % of the medians of groups of"
-        " trials; range: the least to 75 % of them"
+        f" {len(bench.cpus)} CPUs, {busy:.1f} other tasks per CPU; read faults by {how};"
+        " 5 % of the medians of groups of trials; range: the least to 75 % of them"
     )
 
 

@@ -141,7 +141,7 @@ class Local(Expression):
     most: int = MOST
 
     def __str__(self) -> str:
-        return self.name
+        return self.name.lstrip(".")  # those that no protocol names begin with a point
 
 
 @dataclass(eq=False, frozen=True)

@@ -367,6 +367,8 @@ def frame_regions(setup: Setup, sizes: Sizes) -> dict[int, int]:
         lay.H_FRAME_OF: sizes.tables * lay.TABLE_PAGES,
         lay.H_MEMCG: max(1, setup.workload.memcg_depth) * sizes.line_words,
         lay.H_STRUCT_MISS: sockets,
+        lay.H_NODE_ZERO: sockets,
+        lay.H_NODE_COPY: sockets,
     }
 
 

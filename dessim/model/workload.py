@@ -162,6 +162,11 @@ class Workload(Model):
     """With `fault` other than `read`: share of the region's pages that a sweep touches, evenly
     spaced. `0%`: none, the region is only mapped and unmapped; rates and latencies are those of a
     pair of munmap and mmap."""
+    vmas: Literal["own", "merged"] = "own"
+    """With `fault: anonymous`: what threads of one process map. `own`: a VMA each. `merged`: their
+    regions touch, and the kernel makes one VMA of them. All share its lock; munmap splits it, and
+    mmap merges it again. So it is with regions that are mapped one after the other, whole multiples
+    of 2 MiB, in all versions but 6.7."""
     after_sweep: Literal["munmap", "dontneed", "fork"] = "munmap"
     """With `fault` other than `read`: what a task does with its region after each sweep. `munmap`:
     unmap it, and map it again. `dontneed`: give its pages back with madvise(MADV_DONTNEED), which
@@ -247,6 +252,11 @@ class Workload(Model):
     def allocates(self) -> bool:
         """Whether faults allocate memory."""
         return self.kind == "faults" and self.fault in ("anonymous", "write_private")
+
+    @property
+    def merges(self) -> bool:
+        """Whether the regions of a process's threads are one VMA."""
+        return self.vmas == "merged" and self.mapping == "per_thread"
 
     @property
     def maps_only(self) -> bool:

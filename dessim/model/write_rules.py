@@ -15,6 +15,7 @@ WRITE_FIELDS = (
     "sweeps",
     "phases",
     "touched_ppm",
+    "vmas",
     "memcg_depth",
     "anon_order",
     "after_sweep",
@@ -63,6 +64,9 @@ def check_writes(workload: Workload) -> list[tuple[tuple[str | int, ...], str]]:
         "calls": "calls" in given
         and workload.after_sweep != "fork"
         and "calls says how often a task forks: it needs after_sweep 'fork'",
+        "vmas": workload.vmas == "merged"
+        and workload.fault != "anonymous"
+        and f"{name} maps files of each task, which are never merged: vmas needs fault 'anonymous'",
         "anon_order": "anon_order" in given
         and workload.fault != "anonymous"
         and f"{name} maps single pages: anon_order needs fault 'anonymous'",

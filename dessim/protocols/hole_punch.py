@@ -70,7 +70,7 @@ def protocol(version, threads):
     fill = (
         when(where == BLOCK, load(read, block), otherwise=(let(read, ZEROS),)),
         store(data, read),
-        store(cache, UPTODATE),
+        store_release(cache, UPTODATE),  # SetPageUptodate() has smp_wmb()
         unlock(page_lock),
     )
     insert = (lock(page_lock), lock(tree), store(cache, LOCKED), unlock(tree))

@@ -47,6 +47,8 @@ class Features:
         What a task does with its region after each sweep: as a workload's ``after_sweep``.
     maps_only : bool
         Whether tasks map and unmap their regions and touch nothing.
+    merged : bool
+        Whether the regions of all threads are one VMA.
     advice : str
         What madvise said of a file that is read by windows; empty: page by page.
     """
@@ -62,6 +64,7 @@ class Features:
     memcg_depth: int = 0
     sweep_end: str = "munmap"
     maps_only: bool = False
+    merged: bool = False
     advice: str = ""
 
 
@@ -111,7 +114,7 @@ def _writing(scheme: Scheme, options: dict[str, Option], what: Features) -> Prog
         some = ", ".join(columns())
         raise UnknownScheme(f"scheme {scheme.name!r} knows no {what.fault} faults; {some} do")
     options.update({f"memcg_level_{i}": i < what.memcg_depth for i in range(MAX_LEVELS)})
-    options.update(counts_tables=what.counts_tables, maps_only=what.maps_only)
+    options.update(counts_tables=what.counts_tables, maps_only=what.maps_only, merged=what.merged)
     pages = remap.UNMAP_FILE if what.fault == "write_shared" else remap.UNMAP_MEMORY
     steps = writing_program(
         scheme.faults[what.fault],

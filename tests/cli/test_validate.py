@@ -166,3 +166,24 @@ def test_curves_of_lines_and_locks_are_compared_by_the_same_command(small: Path)
     done = typed("validate", "--data", path, "--only", "lock_clh")
     assert done.exit_code == 2
     assert "no quantity 'lock_clh'" in done.output
+
+
+def test_rates_of_will_it_scale_stand_beside_their_simulation(tmp_path: Path) -> None:
+    """Its own CSV needs machine and kernel; a table of rates names them; both give the errors."""
+    text = "tasks,processes,processes_idle,threads,threads_idle,linear\n1,400000,98,0,0,1\n"
+    own = tmp_path / "mmap1.csv"
+    own.write_text(text)
+    options = ("--engine", "reference", "--out", tmp_path / "results")
+    where = ("--machine", "broadwell-2650v4-2s", "--kernel", "6.1")
+    done = typed("validate", "--data", own, *where, *options)
+    assert done.exit_code == 0, done.output
+    assert "broadwell-2650v4-2s, Linux 6.1" in done.stdout
+    assert "mmap1 processes" in done.stdout
+    assert all(len(line) <= 80 for line in done.stdout.splitlines())
+    assert (tmp_path / "results" / "validate-mmap1" / "validation.csv").stat().st_size
+    assert typed("validate", "--data", own, *options).exit_code == 2
+    for refused in (("--set", "workload.file_size=4KiB"), ("-n", "2"), ("--simulate", "4KiB")):
+        answer = typed("validate", "--data", own, *where, *options, *refused)
+        assert answer.exit_code == 2, answer.output
+    answer = typed("validate", "--kernel", "6.1")
+    assert "--kernel means nothing but for will-it-scale's own CSV" in answer.stderr

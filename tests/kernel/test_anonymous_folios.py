@@ -116,7 +116,8 @@ def test_zap_frames_unmaps_page_by_page_or_folio_by_folio(batched, folio_count):
     lab = folios(zap_memory(), batched=batched)
     frames = mapped(lab, [0, PAGES])
     pages = 2 * PAGES
-    assert run(lab) == folio_count * FRAMES.zap_page_ps + (pages - folio_count) * FRAMES.zap_pte_ps
+    each = FRAMES.zap_page_ps + 2 * FRAMES.page_statistics_ps
+    assert run(lab) == folio_count * each + (pages - folio_count) * FRAMES.zap_pte_ps
     assert lab.get(0, lay.T_GATHERED) == len(frames)
     assert lab.counter("ptes_cleared") == pages
     assert [frame(lab, number, lay.F_WHERE) for number in frames] == [lay.FRAME_GATHERED] * 2

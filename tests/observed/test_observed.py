@@ -7,6 +7,7 @@ import pytest
 
 from dessim.errors import UserError
 from dessim.measure.observed import beside
+from dessim.measure.observed.blame import SETTING, read_blame
 from dessim.measure.observed.locks import category_of
 from dessim.measure.observed.rates import quantity_of
 from dessim.measure.observed.reading import read_measured
@@ -254,3 +255,34 @@ def test_waits_stand_beside_shares_of_time_with_locks(tmp_path):
     assert rows["mmap_lock"]["measured"] == pytest.approx(1200 / total)
     assert rows["ptl"]["simulated"] == pytest.approx(0.75)
     assert rows["(not compared)"]["ln_ratio"] is None
+
+
+def blame_file(tmp_path, **changes):
+    """Write the blame of a point; return what is read of it."""
+    point = a_point()
+    entry = {key: point.get(key) for key in SETTING} | {
+        "by_category": {"mmap_lock": 30, "ptl": 10, "page_lines": 7},
+    }
+    path = tmp_path / "blame.json"
+    path.write_text(json.dumps({"blame": [entry | changes]}))
+    return path
+
+
+def test_waits_stand_beside_waits_where_there_is_blame(tmp_path):
+    """Shares of what explain --blame found, of the locks that both sides know."""
+    blame = read_blame(blame_file(tmp_path))
+    point = a_point() | {"machine": None, "fault_around_order": None}
+    found = compared([point], {}, read(tmp_path, CONTENTION), blame=blame)
+    shares = {row["quantity"]: row["simulated"] for row in found["rows"]}
+    assert shares["mmap_lock"] == pytest.approx(0.75)
+    assert shares["ptl"] == pytest.approx(0.25)
+    other = read_blame(blame_file(tmp_path, threads=99))
+    with pytest.raises(UserError, match="the blame has no point of"):
+        compared([point], {}, read(tmp_path, CONTENTION), blame=other)
+
+
+@pytest.mark.parametrize("waits", [None, {"ptl": -1}, {"ptl": 0.5}, {"ptl": True}])
+def test_blame_that_is_none_is_refused(tmp_path, waits):
+    """With the command that makes it."""
+    with pytest.raises(UserError, match="explain EXPERIMENT --blame --format json"):
+        read_blame(blame_file(tmp_path, by_category=waits))

@@ -70,6 +70,24 @@ def test_perf_script_is_read_with_any_selection_of_fields(tmp_path, line):
     assert only(read(tmp_path, line + "\n", form="perf-script")) == (who, time_ns, PAGE, WRITE)
 
 
+ADDRESS, INSIDE = "7fb8d8ed3e06", "7fb8d8ebb7ad memset+0x1d (/usr/lib/libc.so.6)"
+SOFTWARE = (
+    f"page-faults:     {ADDRESS}     7fb8d8ebb7ad",
+    f"page-faults:u:     {ADDRESS} {INSIDE}",
+    f"1 minor-faults:ppp:     {ADDRESS} [unknown] ([heap]) {INSIDE}",
+    f"page-faults: {ADDRESS} table+0x40 (/opt/a program) {INSIDE}",
+    f"1 page-faults: {ADDRESS}\n\t    {INSIDE}\n\t    55d0c0 main+0x10 (/opt/pf)\n",
+)
+
+
+@pytest.mark.parametrize("event", SOFTWARE)
+def test_software_events_are_read_with_symbols_and_callchains(tmp_path, event):
+    """The address is the first number, whatever perf script prints behind it."""
+    text = f"pf 12311/12314 [000] 695.022344267: {event}\n"
+    (who, time, page, _) = only(read(tmp_path, text))
+    assert (who, time, page) == (WHO, TIME, PAGE)
+
+
 FTRACE = {
     f"   pf-12314   [001] d....   695.022344: {FAULT}": ("pf", -1, 12314),
     f"   pf-12314   [001] 695.022344: {FAULT}": ("pf", -1, 12314),

@@ -306,3 +306,5 @@ def _describe_instructions(w: Any, places: dict[int, int], rules: Rules, plan: P
                 row[lay.I_PRIVATE] = lay.PRIVATE_NEVER
         elif row[lay.I_PRIVATE] and kind == lay.CLASS_FULL and rules.memory != "sc":
             row[lay.I_PRIVATE] = lay.PRIVATE_BEHIND_STORES
+        elif kind == lay.CLASS_WMB:
+            row[lay.I_PRIVATE] = lay.PRIVATE_NEVER  # it leaves a mark among the stores

@@ -167,8 +167,13 @@ def _used_files(file: Column, names: Sequence[str]) -> tuple[Column, tuple[str, 
 
 def usual_fault(trace: TraceFile) -> str:
     """Return the kind of fault of which a trace has most."""
-    counts = {fault: int(is_replayed(trace, fault).sum()) for fault in FAULTS[:3]}
-    return max(counts, key=lambda fault: counts[fault])
+    counts = counts_by_kind(trace)
+    return max(FAULTS[:3], key=lambda fault: counts[fault])
+
+
+def counts_by_kind(trace: TraceFile) -> dict[str, int]:
+    """Return how many faults a replay of each kind has; the writes of a file are in two of them."""
+    return {fault: int(is_replayed(trace, fault).sum()) for fault in FAULTS}
 
 
 def fault_time_ns(trace: TraceFile) -> int:

@@ -82,7 +82,7 @@ def read_matrix(text: str, source: str) -> Matrix:
     try:
         rows = [row for row in csv.reader(text.splitlines()) if row]
     except csv.Error as error:
-        raise UnusableError(f"{source}: no table: {error}") from None
+        raise UnusableError(f"{source}: not a table: {error}") from None
     n = len(rows)
     if not 2 <= n <= MAX_CPUS:
         raise UnusableError(f"{source}: {n} rows: expected one for each CPU, 2 to {MAX_CPUS}")
@@ -137,7 +137,7 @@ def placed(found: Description, shape: Shape, matrix: Matrix) -> tuple[list[HostC
     best = max(candidates, key=lambda name: latencies(matrix, candidates[name], ()).explained)
     if len(candidates) == 1:
         return candidates[best], ""
-    return candidates[best], f"CPUs are numbered {best}: of the usual ways the one that fits best"
+    return candidates[best], f"CPUs are numbered {best}: the usual numbering that fits best"
 
 
 def _other_size(n: int, cpus: int, found: Description) -> UnusableError:

@@ -141,7 +141,7 @@ def laid_out(trace: TraceFile, fault: str, mode: str, fault_time_ps: int) -> Rep
     tasks = tuple(trace.tasks[i] for i in order)
     chosen = is_replayed(trace, fault)
     if not chosen.any():
-        raise ReplayError(f"the trace has no faults of kind {fault!r}: set fault to another")
+        raise ReplayError(f"the trace has no faults of kind {fault!r}: set another fault")
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
     process = np.array([task.process for task in tasks], dtype=np.int64)
@@ -149,7 +149,7 @@ def laid_out(trace: TraceFile, fault: str, mode: str, fault_time_ps: int) -> Rep
     page, file = trace.page[chosen], trace.file[chosen]
     time_ns = time_ns - time_ns[0]
     if time_ns[-1] > MAX_SPAN_NS:
-        raise ReplayError("the trace is longer than 30 days: cut it")
+        raise ReplayError("the trace is longer than 30 days: shorten it")
     owner = task if fault != "read" else np.zeros_like(task)
     space = np.where(file >= 0, file, -1 - process[task])
     again = _generations(process[task], space, page, task, time_ns)

@@ -133,7 +133,7 @@ def test_sysfs_is_read_as_the_kernel_writes_it(tmp_path: Path) -> None:
     assert (found.l3_bytes, found.most_hz) == (16 << 20, 3_500_000_000)
     (tmp_path / "cpu/cpu3/cpufreq/cpuinfo_max_freq").write_text("2000000")
     assert {c.cpu: c.kind for c in read_sysfs(tmp_path, tmp_path).cpus} == {0: 1, 1: 1, 2: 1, 3: 0}
-    with pytest.raises(UnusableError, match=r"online: not there: give --lscpu"):
+    with pytest.raises(UnusableError, match=r"online: missing: give --lscpu"):
         read_sysfs(tmp_path / "nowhere", tmp_path)
 
 

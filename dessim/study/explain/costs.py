@@ -36,7 +36,7 @@ NO_COSTS = (
 )
 """Times of a machine that are no costs of their own: thresholds, intervals, how long a core keeps
 a line; and the latency of near memory, to which that of far memory is a ratio in reads of pages:
-cut alone, it would make far reads dearer. The group `memory` cuts all of them."""
+cut alone, it would make far reads more expensive. The group `memory` cuts all of them."""
 OTHER_COSTS = ("locks.mcs_transfers", "memory.bandwidth_per_socket")
 WORKLOAD_COSTS = ("workload.think", "workload.hold", "workload.page_work")
 
@@ -211,9 +211,7 @@ def check_name(name: str) -> str:
     if name in groups() or name in short_names().values() or _full(name) is not None:
         return name
     hint = suggest(name, known_names(), plural="costs")
-    raise UnknownCostError(
-        f"no cost is called '{name}'; {hint} (`dessim explain --list` shows all)"
-    )
+    raise UnknownCostError(f"no cost is named '{name}'; {hint} (`dessim explain --list` shows all)")
 
 
 def _full(name: str) -> str | None:

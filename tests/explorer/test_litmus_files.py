@@ -227,15 +227,15 @@ def test_what_else_the_model_says(name, tmp_path):
     [
         ("*x = 1;", "10:3", "a plain store: write WRITE_ONCE()"),
         ("r0 = *x;", "10:8", "a plain load: write READ_ONCE()"),
-        ("srcu_read_lock(x);", "10:3", "'srcu_read_lock()' is not read"),
+        ("srcu_read_lock(x);", "10:3", "'srcu_read_lock()' is not supported"),
         ("r0 = READ_ONCE(x);", "10:18", "expected *x"),
-        ("for (;;) ;", "10:3", "'for' is not read"),
+        ("for (;;) ;", "10:3", "'for' is not supported"),
         ("WRITE_ONCE(*x, 99);", "10:18", "numbers are 0 to 15 here"),
         ("r0 = smp_mb();", "10:8", "'smp_mb()' returns nothing"),
         ("r0 = q;", "10:8", "'q' is neither a parameter nor a local"),
-        ("spin_lock(x);", "10:13", "'x' is no spinlock_t"),
+        ("spin_lock(x);", "10:13", "'x' is not a spinlock_t"),
         ("r0 = READ_ONCE(*x)", "11:1", "expected ';'"),
-        ("r0 = 1 @ 2;", "10:10", "no such sign"),
+        ("r0 = 1 @ 2;", "10:10", "unknown character"),
     ],
 )
 def test_what_cannot_be_read_is_named_with_its_place(body, place, what, tmp_path):
@@ -265,7 +265,7 @@ def test_the_command_judges_claims(tmp_path):
     path.write_text(path.read_text().replace("C one", "C one\n(* Result: Sometimes *)"))
     done = dessim_check(path)
     assert done.exit_code == 1
-    assert "says Result: Sometimes, and it is Always" in done.stderr
+    assert "says Result: Sometimes, but it is Always" in done.stderr
 
 
 def test_the_command_prints_rows_as_json(tmp_path):

@@ -48,7 +48,7 @@ def ways_on(rows: Any) -> list[list[int]]:
 def ways_without_barrier(after: list[int], order: Order) -> list[int]:
     """Return where a program goes on behind an instruction if that is no full barrier.
 
-    One that fails is none: it goes on elsewhere, but for an exchange of a number, which does not
+    One that fails is none: it goes on elsewhere, except for an exchange of a number, which does not
     branch.
     """
     if order.kind not in BARRIERS:

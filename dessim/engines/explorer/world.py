@@ -112,8 +112,7 @@ def small_world(setup: Setup, rules: Rules) -> Small:
     extra = setup.threads if rules.neighbour else 0
     if setup.pages + extra > lay.PTE_BITS or tasks > 6 or setup.devices or setup.creators:
         raise ScopeError(
-            "the explorer takes at most 6 tasks, a few pages, no device, and threads that"
-            " nobody creates"
+            "the explorer supports at most 6 tasks, a few pages, no device, and no thread creation"
         )
     w = build_world(setup)
     _forget_the_machine(w)

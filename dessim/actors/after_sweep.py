@@ -1,7 +1,7 @@
 """What a task does with its region after it has touched all of it: fork, or MADV_DONTNEED.
 
-``remap`` is the usual end of a sweep. A child of ``fork`` ends at once, elsewhere: what it costs
-its parent later, faults on ptes that were write-protected, is not simulated, and nor is its exit.
+``remap`` is the usual end of a sweep. A child of ``fork`` ends at once, elsewhere. Its exit is not
+simulated, nor is its later cost to the parent: faults on write-protected ptes.
 
 Source
 ------

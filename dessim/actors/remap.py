@@ -1,11 +1,11 @@
 """The end of a sweep, ``remap``: a task unmaps its whole region and maps it again.
 
-munmap takes mmap_lock for writing, unlinks the mapping, and goes on as a reader while it unmaps
-pages, flushes translations and frees: others of the mm fault meanwhile, unless a writer waits.
-mmap then takes mmap_lock for writing once more.
+munmap takes mmap_lock for writing and unlinks the mapping. It continues as a reader while it unmaps
+pages, flushes translations and frees: others of the mm fault meanwhile, unless a writer waits. mmap
+then takes mmap_lock for writing once more.
 
-Pages of memory are gathered page table by page table, then flushed once, then freed in rounds: off
-the LRU, uncharged, on the CPU's list, and from there to the zone when the list is full.
+Pages of memory are gathered page table by page table, flushed once, then freed in rounds: off the
+LRU, uncharged, onto the CPU's list, and from there to the zone when the list is full.
 
 Source
 ------

@@ -22,7 +22,7 @@ USUAL = sorted(columns_of(View.COMPARE), key=lambda metric: metric.topic is Topi
 @click.argument("a")
 @click.argument("b")
 @click.option("--in", "within", metavar="RESULTS", help="A and B are two schemes of these results.")
-@click.option("--metric", "metrics", multiple=True, help="Instead of the usual ones; repeatable.")
+@click.option("--metric", "metrics", multiple=True, help="Metric to compare; repeatable.")
 @click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
@@ -51,10 +51,11 @@ def compare(
     blame: str | None,
     **choice: Any,
 ) -> None:
-    """Compare A with B, paired by seed and replication: how much more or less B is.
+    """Compare A with B, paired by seed and replication.
 
     A and B are results (folders that `dessim run` wrote, or names of experiments); with --in, two
-    schemes of one result. Prints `~` where a change is not significant, and the crossover.
+    schemes of one result. Prints B relative to A, with `~` where a change is not significant, and
+    the crossover.
 
     B may also be a file of measurements: histograms of bpftrace or bcc, tables of perf lock, CSV of
     will-it-scale, hyperfine's JSON or CSV, or CSV with units in its header. Errors are then
@@ -123,7 +124,7 @@ def _compare(
         first, second = (load_document(place)["points"] for place in places)
         pairs = pairs_of_results(first, second)
         if not pairs:
-            raise click.UsageError(f"results {a!r} and {b!r} have no point in common")
+            raise click.UsageError(f"results {a!r} and {b!r} share no point")
     chosen = list(metrics) or [metric.name for metric in USUAL]
     known = pairs[0].a["metrics"]
     for name in chosen:
@@ -158,8 +159,8 @@ def _place(name: str, results_dir: Path) -> Path:
     if folder is not None:
         return folder
     raise click.UsageError(
-        f"there are no results in {name!r}; make them with `dessim run {name}`,"
-        " or compare two schemes of one result with --in RESULTS, or a result with a file of"
+        f"there are no results in {name!r}; run `dessim run {name}`, or compare two schemes of"
+        " one result with --in RESULTS, or a result with a file of"
         " measurements"
     )
 
@@ -176,5 +177,5 @@ def _pairs_within(document: dict[str, Any], a: str, b: str, within: str) -> list
             )
     pairs = pairs_of_schemes(points, a, b)
     if not pairs:
-        raise click.UsageError(f"{a!r} and {b!r} were run at no point in common")
+        raise click.UsageError(f"{a!r} and {b!r} share no point")
     return pairs

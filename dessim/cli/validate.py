@@ -32,22 +32,29 @@ FOR_RATES = "for rates: they name their machines, and runs are short"
 @click.argument("experiment", default=DEFAULT, shell_complete=experiments)
 @DATA
 @click.option(
-    "--only", multiple=True, metavar="WORKLOAD[:THREADS[:ORDERS]]", help="Some cells; repeatable."
+    "--only",
+    multiple=True,
+    metavar="WORKLOAD[:THREADS[:ORDERS]]",
+    help="Cells to simulate; repeatable.",
 )
 @SIMULATION
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table")
 @click.option("--no-figure", is_flag=True, help="Do not draw predicted against measured.")
-@click.option("--host", is_flag=True, help="Run workloads on this machine and compare with them.")
+@click.option("--host", is_flag=True, help="Run workloads on this machine and compare.")
 @click.option("--profile", metavar="NAME|FILE", help="With --host: profile of this machine.")
 @click.option(
     "--seconds",
     type=click.FloatRange(0.2, 600),
     default=3.0,
     show_default=True,
-    help="With --host: for each workload and number of CPUs.",
+    help="With --host: time per workload and number of CPUs.",
 )
-@click.option("--kernel", metavar="VERSION", help="With will-it-scale's CSV: where it ran.")
-@click.option("--privileged", is_flag=True, help="With --host: go before other processes (root).")
+@click.option(
+    "--privileged", is_flag=True, help="With --host: run ahead of other processes (root)."
+)
+@click.option(
+    "--kernel", metavar="VERSION", help="With will-it-scale's CSV: kernel that it ran on."
+)
 def validate(
     experiment: str,
     data: str | None,
@@ -71,14 +78,14 @@ def validate(
 ) -> None:
     """Simulate every cell of a measured table and report the errors.
 
-    EXPERIMENT says on which machine, how often, and how much of each file is simulated (default:
+    EXPERIMENT sets the machine, the replications, and how much of each file is simulated (default:
     fault-around-2014, with its table). --data takes any such table; finished runs are kept in
-    OUT/runs. It takes curves of lines and locks, too (sosp13-synchronization; --only then names
-    quantities), and rates: will-it-scale, or the CSV of that benchmark, named after the test, with
-    --machine and --kernel (--only then names tests or machines).
+    OUT/runs and reused. It also takes curves of lines and locks (sosp13-synchronization; --only
+    then names quantities) and rates: will-it-scale, or the CSV of that benchmark, named after the
+    test, with --machine and --kernel (--only then names tests or machines).
 
-    With --host there is no table: workloads really run here, in trials of a millisecond with 1 to
-    all CPUs, and are simulated with --profile. Nothing is written but results. --only names some.
+    With --host there is no table: workloads really run here, in trials of a millisecond on 1 to all
+    CPUs, and are simulated with --profile. Only results are written. --only names some.
     """
     foreign = {"--machine": machine, "--set": overrides, "--simulate": simulate}
     if host:
@@ -93,10 +100,10 @@ def validate(
         _refuse(foreign | {"--machine": None, "-n": replications, "-j": jobs > 1}, FOR_RATES)
         _validate_rates(data, machine, kernel, only, engine, seed, out, form, quiet)
         return
-    _refuse({"--kernel": kernel}, "but for will-it-scale's own CSV (--data)")
+    _refuse({"--kernel": kernel}, "except with will-it-scale's own CSV (--data)")
     if data is not None and _holds_curves(data):
-        _refuse(foreign, "for curves: they name their machines")
-        _refuse({"-j": jobs > 1}, "for curves: their runs are short, and done here")
+        _refuse(foreign, "for curves: they name their own machines")
+        _refuse({"-j": jobs > 1}, "for curves: their short runs are done here")
         _validate_curves(data, only, engine, seed, replications, out, form, no_figure, quiet)
         return
     chosen = load_with(experiment, machine, overrides, seed, replications)
@@ -123,7 +130,7 @@ def _write(document: dict[str, Any], folder: Path, *, figure: bool) -> list[Path
 def _refuse(foreign: dict[str, Any], why: str) -> None:
     """Refuse options that were given and would do nothing."""
     for option in (name for name, value in foreign.items() if value):
-        raise click.UsageError(f"{option} means nothing {why}")
+        raise click.UsageError(f"{option} has no effect {why}")
 
 
 def _points(

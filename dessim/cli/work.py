@@ -110,7 +110,7 @@ def run_jobs(
         click.echo(f"interrupted: {_kept(todo, store)}", err=True)
         sys.exit(INTERRUPTED)
     except StoreFullError as error:
-        fail(f"runs cannot be stored: {error}; make room: {_kept(todo, store)}")
+        fail(f"runs cannot be stored: {error}; free some space: {_kept(todo, store)}")
     except ClusterLostError as error:
         fail(f"{error}: {_kept(todo, store)}")
     finally:
@@ -123,10 +123,7 @@ def _interrupt(number: int, frame: object) -> None:
 
 def _kept(todo: Sequence[Job], store: Store) -> str:
     stored = sum(store.has(job.key) for job in todo)  # more than was heard of, perhaps
-    return (
-        f"{stored} of {len(todo)} runs are stored in {store.root};"
-        " the same command goes on from there"
-    )
+    return f"{stored} of {len(todo)} runs are stored in {store.root}; the same command resumes"
 
 
 def report_failures(tally: Tally) -> None:

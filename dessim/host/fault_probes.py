@@ -80,7 +80,7 @@ def _windows(bench: Bench, choose: Callable[[int], None] | None) -> None:
         if found is not None and one is not None:
             by_present[present] = (found, one)
     if len(by_present) < 3:
-        bench.missing["fault"] = "too few trials were left alone by other tasks"
+        bench.missing["fault"] = "other tasks disturbed too many trials"
         return
     counts = sorted(by_present)
     for name, index in (("fault", 0), ("pte_away", 1)):

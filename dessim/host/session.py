@@ -74,8 +74,8 @@ def measure_host(
     """
     if platform.system() != "Linux" or not supported():
         raise UnusableError(
-            f"{platform.system()} on {platform.machine()} cannot be measured: Linux on x86-64 or"
-            " aarch64 can; describe it by `dessim machine new`"
+            f"{platform.system()} on {platform.machine()} cannot be measured: dessim measures"
+            " Linux on x86-64 or aarch64; describe it with `dessim machine new`"
         )
     found = read_sysfs()
     draft = new_profile(name, found, None, "", base).draft
@@ -87,7 +87,7 @@ def measure_host(
         for probes in (hardware, faults):
             for what in probes(bench):
                 note(what)
-    note("nothing more: working out the profile")
+    note("done measuring: computing the profile")
     source = f"{name} measured"
     draft.sources[source] = _conditions(found, bench, busy)
     notes = [note.removeprefix("Note: ").removesuffix(".") for note in draft.notes]
@@ -115,15 +115,15 @@ def _doubts(found: Description, busy: float) -> list[str]:
     notes = []
     if busy > BUSY:
         notes.append(
-            f"{busy:.1f} other tasks per CPU ran meanwhile: caches and memory were shared with"
-            " them, and times are upper bounds; measure again when it is idle"
+            f"{busy:.1f} other tasks per CPU ran meanwhile and shared caches and memory: times"
+            " are upper bounds; measure again on an idle machine"
         )
     window = read_window()
     if window not in (None, WINDOW_BYTES):
-        notes.append(f"fault_around_bytes is {window}: the costs of a page suppose {WINDOW_BYTES}")
+        notes.append(f"fault_around_bytes is {window}: the costs of a page assume {WINDOW_BYTES}")
     if found.hypervisor:
         notes.append(
-            "a virtual machine: its CPUs may move, an L3 may be shared with others, and interrupts"
-            " cost more than on the metal"
+            "a virtual machine: its CPUs may move, others may share the L3, and interrupts cost"
+            " more than on bare metal"
         )
     return notes

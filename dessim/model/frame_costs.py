@@ -168,19 +168,19 @@ class FrameCosts(Model):
     vma_lookup_ps: Annotated[
         Time, Cost("entry_exit"), _icl(148, "look-up under RCU", 25_000, 60_000)
     ] = 42_000
-    """Look up and check the VMA of an address under RCU, for a lock of its own."""
+    """Look up and check the VMA of an address under RCU, to take its lock."""
     handle_fault_ps: Annotated[
         Time,
         Cost("entry_exit"),
         _spr(159, "74 in the maple tree, 85 in the rest of handle_mm_fault", 20_000, 90_000),
     ] = 45_000
-    """handle_mm_fault and what else a fault passes through, besides what is counted apart."""
+    """handle_mm_fault and the rest of a fault's path, without what is counted separately."""
     alloc_frame_ps: Annotated[
         Time, Cost("frames"), _icl(325, "folio allocation", 40_000, 120_000)
     ] = 92_000
     """Take a page from the CPU's list, prepare its struct page."""
     zero_page_ps: Annotated[Time, Cost("zeroing", clock=False), ZERO] = 340_000
-    """Zero a page of 4 KiB that is in no cache."""
+    """Zero a page of 4 KiB that is not cached."""
     copy_page_ps: Annotated[Time, Cost("zeroing", clock=False), COPY] = 540_000
     """Copy a page of 4 KiB."""
     charge_page_ps: Annotated[
@@ -211,7 +211,7 @@ class FrameCosts(Model):
     zap_pte_ps: Annotated[Time, Cost("teardown"), ZAP_PTE] = 26_000
     """Clear one more pte of a folio that is unmapped in one go (Linux 6.9 and later)."""
     folio_tail_ps: Annotated[Time, Cost("frames"), TAIL] = 4_000
-    """Prepare a page of a folio but its first when it is allocated, or check it when freed."""
+    """Prepare a page of a folio other than its first at allocation, or check it at freeing."""
     free_page_ps: Annotated[Time, Cost("frames"), _icl(86, "free", 15_000, 40_000)] = 24_000
     """Drop the last reference to a page and put it on the CPU's list."""
     zone_page_ps: Annotated[Time, Cost("zone_lock"), ZONE] = 12_000

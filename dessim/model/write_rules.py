@@ -45,25 +45,25 @@ def check_writes(workload: Workload) -> list[tuple[tuple[str | int, ...], str]]:
         "access": workload.access not in ("sequential", "trace")
         and f"{name} needs access 'sequential' or 'trace'",
         "file": workload.file == "shared"
-        and f"{name} needs file 'own': one of each task; or 'part': one of all, a part of each",
+        and f"{name} needs file 'own': one per task; or 'part': one for all, a part of it per task",
         "mapping": (workload.mapping == "shared") != (workload.file == "part")
         and (
             f"{name} needs mapping 'shared' with file 'part'"
             if workload.file == "part"
-            else f"{name} needs a mapping of each task: 'per_thread' or 'per_process'"
+            else f"{name} needs a mapping per task: 'per_thread' or 'per_process'"
         ),
         "start": workload.start == "pthread_create" and f"{name} needs start 'interval'",
         "unmap_every_pages": workload.unmap_every_pages
         and f"{name} unmaps the whole region after each sweep: leave it out",
         "cached": workload.cached_ppm < 1_000_000
-        and f"{name} needs a file that is wholly in the page cache",
+        and f"{name} needs a file that is entirely in the page cache",
         "readahead_pages": workload.readahead_pages and f"{name} reads nothing ahead",
-        "actors": bool(workload.actors) and f"{name} knows no actors yet",
+        "actors": bool(workload.actors) and f"{name} does not support actors yet",
         "page_touch": workload.page_touch == "read_page"
         and f"{name} stores to one word of a page: page_touch is 'touch_word'",
         "memcg_depth": "memcg_depth" in given
         and not workload.allocates
-        and f"{name} allocates no memory that would be charged",
+        and f"{name} allocates no memory to charge",
         "after_sweep": _wrong_end(workload),
         "calls": "calls" in given
         and workload.after_sweep != "fork"

@@ -115,7 +115,9 @@ def _writing(scheme: Scheme, options: dict[str, Option], what: Features) -> Prog
     """Return the whole program of a thread whose faults write."""
     if what.fault not in scheme.faults:
         some = ", ".join(columns())
-        raise UnknownScheme(f"scheme {scheme.name!r} knows no {what.fault} faults; {some} do")
+        raise UnknownScheme(
+            f"scheme {scheme.name!r} does not support {what.fault} faults; {some} do"
+        )
     options.update({f"memcg_level_{i}": i < what.memcg_depth for i in range(MAX_LEVELS)})
     options.update(counts_tables=what.counts_tables, maps_only=what.maps_only, merged=what.merged)
     options.update(part=what.part)
@@ -208,7 +210,7 @@ def _balanced(whose: Scheme | Actor, program: Program) -> Program:
         if row.group in OF_PROTOCOLS:
             raise UnknownScheme(
                 f"{whose.file or whose.name}: step {row.name!r} is for protocols, which only"
-                " dessim check can explore: docs/protocols.md"
+                " `dessim check` can explore: docs/protocols.md"
             )
     found = _imbalance(program)
     if found:

@@ -91,11 +91,11 @@ def test_import_prints_json(folder, monkeypatch) -> None:
     ("arguments", "words"),
     [
         (["import", "cut.txt"], "cut.txt:21: "),
-        (["import", "none.txt"], "no trace that is known"),
+        (["import", "none.txt"], "unknown trace format"),
         (["import", "nobody.txt"], "nobody.txt: there is no such file"),
         (
             ["import", "t.txt", "--comm", "nobody"],
-            "no fault of these tasks; the trace has tasks pf",
+            "these tasks have no fault; the trace has tasks pf",
         ),
         (["compare", "results/my-result", "bad.txt"], "bad.txt:3: "),
         (["compare", "results/my-result", "h.txt", "--blame", "times.json"], "no blame in it"),

@@ -206,7 +206,7 @@ def test_validate_on_the_host_reports_errors_as_documented(
         (["--profile", "x"], "need --host"),
         (["--host", "--only", "nothing"], "the workloads are sequential, "),
         (["--host", "--machine", "epyc-genoa-2s"], "give --profile"),
-        (["--host", "--profile", "nothing-such"], "there is no machine named"),
+        (["--host", "--profile", "nothing-such"], "no machine is named"),
     ],
 )
 def test_wrong_options_get_one_error(arguments: list[str], said: str) -> None:

@@ -167,7 +167,7 @@ def test_the_zone_hands_out_folios_in_batches_up_to_order_three_and_of_two_mib(o
 
 def test_a_region_that_is_no_multiple_of_a_folio_is_refused():
     """The remedy is in the message."""
-    with pytest.raises(WorldError, match="6 pages is no multiple of a folio of 4"):
+    with pytest.raises(WorldError, match="6 pages is not a multiple of a folio of 4"):
         folios(pages=6)
 
 

@@ -170,22 +170,22 @@ def test_a_heading_says_quantity_and_unit(heading):
 
 BAD = {
     "": "the file is empty",
-    "hello\n": "no measurements that are known",
+    "hello\n": "unknown format",
     "@usecs:\n[0] 5 |@|\n[0] 6 |@|\n": ":3: rows are not in order",
     "@usecs:\n[0] 5 |@|\n[1] x |@|\n": ":3: not of histograms",
     "[0]    5 |@|\n": ":1: a row of a histogram without",
     "@usecs:\n[0] 0 ||\n": "all histograms are empty",
     CONTENTION.replace("12     67", "12     x"): ":3: not of tables of perf lock",
     CONTENTION + "        12     6": ":7: not of",
-    "threads,faults/s\n1,x\n": ":2: 'x' is no number",
+    "threads,faults/s\n1,x\n": ":2: 'x' is not a number",
     "threads,faults/s\n1,-5\n": ":2: faults/s: -5 is not positive",
     "threads,faults/s\n1\n": ":2: 1 cells, not 2",
-    "threads,faults/s\n1,1e999\n": ":2: '1e999' cannot have been measured",
+    "threads,faults/s\n1,1e999\n": ":2: '1e999' is not a plausible measurement",
     "threads,rate\n1,5\n": ":1: no column is a rate",
     "threads,threads\n1,5\n": ":1: two columns have one name",
-    '{"results": [{"mean": null}]}': "'None' is no number",
+    '{"results": [{"mean": null}]}': "'None' is not a number",
     '{"results": []}': "no list of results",
-    "{": ":1: no JSON",
+    "{": ":1: not JSON",
     "a,b\x00c\n1,2\n": ":1: no column",
 }
 

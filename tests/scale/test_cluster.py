@@ -78,7 +78,7 @@ def test_a_killed_scheduler_ends_the_sweep_and_another_goes_on(
     said = run.communicate(timeout=300)[1]
     assert run.returncode == 1, said
     assert "the cluster's scheduler is gone" in said
-    assert "the same command goes on from there" in said
+    assert "the same command resumes" in said
     kept = stored(out)
     assert 2 <= kept < 36
     file.unlink()
@@ -103,7 +103,7 @@ def test_a_local_cluster_gives_the_same_bytes(
 
 def test_a_scheduler_file_that_is_not_there_is_told() -> None:
     """Before anything is tried."""
-    with pytest.raises(ClusterMissingError, match="there is no such file"):
+    with pytest.raises(ClusterMissingError, match="no such file"):
         ClusterWorkers("nowhere.json", 1)
 
 

@@ -14,7 +14,9 @@ from dessim.kernel import layout as lay
 from dessim.kernel.operands import lock_of
 from dessim.kernel.operation import LOADS, Order
 from dessim.kernel.ops import (
+    OP_AWAIT_VARIABLE,
     OP_BUG_ON,
+    OP_DOWNGRADE,
     OP_LOCK,
     OP_NEXT_ACCESS,
     OP_NOTE,
@@ -46,7 +48,7 @@ def ways_on(rows: Any) -> list[list[int]]:
 def ways_without_barrier(after: list[int], order: Order) -> list[int]:
     """Return where a program goes on behind an instruction if that is no full barrier.
 
-    One that fails is none: it goes on elsewhere, but for an exchange of a number, which does not
+    One that fails is none: it goes on elsewhere, except for an exchange of a number, which does not
     branch.
     """
     if order.kind not in BARRIERS:
@@ -171,6 +173,8 @@ def held_at(rows: Any, ways: list[list[int]], orders: list[Order], start: int) -
             behind |= {lock}
         elif orders[place].kind in (lay.IS_UNLOCK, lay.IS_UNLOCK_SPIN):
             behind -= {lock}
+        elif row[lay.I_OP] == OP_DOWNGRADE:
+            behind = behind - {lock} | {(lock[0], 1)}
         after = ways[place]
         if row[lay.I_OP] == OP_NOTE:
             noted = int(row[lay.I_A])
@@ -239,8 +243,8 @@ class Crossing:
         plain = order.kind in (*LOADS, *LATE_RMWS) or order.conditional
         if not order.loads or not plain or order.kind == lay.IS_LOAD_ACQUIRE:
             return False
-        if self.rows[place, lay.I_OP] == OP_BUG_ON:  # what follows is there only if it passes
-            return False
+        if self.rows[place, lay.I_OP] in (OP_BUG_ON, OP_AWAIT_VARIABLE):
+            return False  # what follows is there only if it passes (smp_acquire__after_ctrl_dep)
         loaded = {word for word in words_of(order.loads, self.rows[place]) if word[0] == "number"}
         if order.loads & lay.IN_DATA:
             reached = self.independent(place)

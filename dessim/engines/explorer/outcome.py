@@ -85,9 +85,9 @@ class Exploration:
 UNTRIED = {
     ex.FULL_BUFFER: f"a store buffer held {ex.CAPACITY} stores",
     ex.FULL_CHOICES: f"a load had more than {ex.MOVES_OF_TASK} values to choose from",
-    ex.FULL_HISTORY: "a word had more values that somebody may still load than a history holds",
+    ex.FULL_HISTORY: "a word had more loadable values than a history holds",
     ex.FULL_RACE: "two tasks could store to a word at the same time: one order was tried",
-    ex.FULL_WINDOW: "old ptes of a whole window could be looked at",
+    ex.FULL_WINDOW: "old ptes of a whole window could be read",
 }
 
 
@@ -104,7 +104,10 @@ def what_failed(small: Small, error: int) -> str:
         return f"no branch of the kernel knows the operation {name_of(error - NO_MEANING)!r}"
     if error >= TOO_NARROW:
         row = int(small.w[small.x + ex.X_FIELD]) + (error - TOO_NARROW) * ex.FIELD_WORDS
-        return f"{small.name_at(int(small.w[row]))} gets a value that does not fit"
+        name = small.name_at(int(small.w[row]))
+        if not small.texts:
+            return f"{name} gets a value that does not fit"
+        return f"{name} gets a value outside that: give it most=, or look why it goes below 0"
     if error == ENDLESS:
         return "a task goes round for ever without a step that others can see"
     return f"error {error}"

@@ -97,7 +97,7 @@ def _nothing_in_common(points: Sequence[Point], numbers: Sequence[MeasuredNumber
     def listed(values: set[Any]) -> str:
         return ", ".join(str(value) for value in sorted(values, key=str)[:8]) or "(none)"
 
-    text = "no measured number belongs to a point of the result: "
+    text = "no measured number matches a point of the result: "
     parts: dict[str, tuple[set[Any], set[Any]]] = {
         "threads": ({n.threads for n in numbers} - {None}, {p["threads"] for p in points}),
         "schemes": ({n.scheme for n in numbers} - {""}, {p["scheme"] for p in points}),

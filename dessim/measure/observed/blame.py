@@ -25,7 +25,7 @@ def read_blame(path: str | Path) -> Blame:
     Raises
     ------
     UnreadableError
-        If it is no file of JSON.
+        If it is not a file of JSON.
     MeasuredError
         If it holds no blame.
     """

@@ -144,7 +144,7 @@ def _is_taken(pid: int, tid: int, comm: str, choice: TaskChoice) -> bool:
 def _nobody(tasks: Sequence[Task]) -> str:
     names = Counter(_plain(task.comm) for task in tasks)
     shown = ", ".join(f"{name or '(no name)'} ({n})" for name, n in names.most_common(8))
-    return f"no fault of these tasks; the trace has tasks {shown}"
+    return f"these tasks have no fault; the trace has tasks {shown}"
 
 
 def _plain(text: str) -> str:

@@ -44,7 +44,7 @@ def whole_number(text: str, what: str) -> int:
     try:
         return int(text, 16 if text[:2].lower() == "0x" else 10)
     except ValueError:
-        raise BadFieldError(f"{what} is no number") from None
+        raise BadFieldError(f"{what} is not a number") from None
 
 
 def address_of(text: str) -> int | None:
@@ -53,7 +53,7 @@ def address_of(text: str) -> int | None:
         try:
             return int(text, 16)
         except ValueError:
-            raise BadFieldError("the address is no number") from None
+            raise BadFieldError("the address is not a number") from None
     if HEXADECIMAL.match(text):
         return int(text, 16)
     return None

@@ -95,9 +95,9 @@ def compared(
         if scheme in (None, point["scheme"]) and threads in (None, point["threads"])
     }
     if not chosen:
-        raise MeasuredError("the result has no such point: see --scheme and --threads")
+        raise MeasuredError("no such point in the result: see --scheme and --threads")
     if blame is not None and not measured.locks:
-        raise MeasuredError(f"--blame is for tables of perf lock, not for {measured.form}")
+        raise MeasuredError(f"--blame needs a table of perf lock, not {measured.form}")
     found: dict[str, Any] = {"form": measured.form, "rows": [], "notes": list(measured.notes)}
     if measured.histograms:
         _histograms(found, chosen, latencies, beside.histogram_of(measured, key))
@@ -107,7 +107,7 @@ def compared(
         numbers = _of_column(measured, column)
         found["rows"] = beside.numbers_beside(list(chosen.values()), numbers)
         if any(one.quantity == "operations_per_s" for one in numbers):
-            found["notes"].append("an operation is taken for one page fault")
+            found["notes"].append("one operation counts as one page fault")
     found["mean_abs_ln_error"] = beside.mean_abs(found["rows"])
     return found
 
@@ -120,7 +120,7 @@ def _histograms(
         if longer:
             found["rows"] += beside.histogram_beside(point, longer, one)
     if not found["rows"]:
-        raise MeasuredError("the result has no latencies to compare with")
+        raise MeasuredError("the result has no latencies to compare")
     if len(chosen) == 1:
         [i] = chosen
         found["bins"] = beside.bins_beside(latencies[i], one)

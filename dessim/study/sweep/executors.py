@@ -186,7 +186,7 @@ class ClusterWorkers:
                 self._client = distributed.Client(address, timeout=SILENCE_S, security=security)
             except (OSError, ValueError, TypeError, RuntimeError) as error:
                 reason = " ".join(str(error).split())
-                raise ClusterMissingError(f"{cluster}: no scheduler there: {reason}") from error
+                raise ClusterMissingError(f"{cluster}: no scheduler answers: {reason}") from error
         self._killed: type[BaseException] = distributed.KilledWorker
         self._executor = self._client.get_executor()
         self._count, self._looked = 1, -LOOK_EVERY_S
@@ -273,7 +273,7 @@ def address_of(file: Path, *, plain: bool = False, tls: bool = False) -> str:
     address = found.get("address") if isinstance(found, dict) else None
     parts = _ADDRESS.fullmatch(address) if isinstance(address, str) else None
     if parts is None:
-        text = f"{file}: this is no scheduler file: it has no address such as tls://10.0.0.1:8786"
+        text = f"{file}: not a scheduler file: it has no address such as tls://10.0.0.1:8786"
         raise ClusterMissingError(text)
     if tls and parts["scheme"] in PLAIN:
         raise ClusterMissingError(
@@ -282,9 +282,9 @@ def address_of(file: Path, *, plain: bool = False, tls: bool = False) -> str:
         )
     if parts["scheme"] in PLAIN and not plain and not _is_here(parts["host"]):
         raise ClusterMissingError(
-            f"{file}: {parts[0]} is another machine, and not encrypted: whoever answers there can"
-            " run code here. Give scheduler, workers and this command TLS (--cluster-tls,"
-            " docs/scale.md), or say --cluster-plain where the network is trusted"
+            f"{file}: {parts[0]} is another machine, without encryption: anyone who answers there"
+            " can run code here. Give scheduler, workers and this command TLS (--cluster-tls,"
+            " docs/scale.md), or pass --cluster-plain on a trusted network"
         )
     return parts[0]
 

@@ -1,8 +1,8 @@
 """dessim: a simulator of page-fault locking schemes on many-core machines.
 
-``dessim.run("quickstart")`` runs an experiment and returns its results; ``dessim.load`` opens
-stored ones; ``dessim.setup`` and ``dessim.SimulatedMachine`` are for your own SimPy scripts. They
-are imported at their first use: ``import dessim`` is light.
+``dessim.run("quickstart")`` runs an experiment and returns its results. ``dessim.load`` opens
+stored results. ``dessim.setup`` and ``dessim.SimulatedMachine`` are for your own SimPy scripts. All
+are imported at first use: ``import dessim`` is light.
 """
 
 from importlib import import_module
@@ -27,7 +27,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for."""
+    """Import a public name at its first use."""
     if name == "SimulatedMachine":
         return import_module("dessim.engines.components").SimulatedMachine
     if name in __all__:
@@ -36,5 +36,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Names that are there, imported or not."""
+    """List public names, imported or not."""
     return sorted({*globals(), *__all__})

@@ -1,6 +1,6 @@
-"""Experiments from Python: run one, look at its results as tables and figures.
+"""Run experiments from Python, and read their results as tables and figures.
 
-``import dessim`` is light; this module and what it needs are loaded at the first use.
+``import dessim`` is light; this module and its dependencies are loaded at first use.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ class Estimate:
     Attributes
     ----------
     mean : float or None
-        Of the typical run, the median over replications. None where the runs do not support it;
-        ``reason`` says why.
+        Value in the typical run: the median over replications. None where the runs do not support
+        it; ``reason`` says why.
     low, high : float or None
         Ends of the 95 % interval.
     n : int
-        Replications.
+        Number of replications.
     method : str
-        How the interval was made.
+        How the interval was computed.
     reason : str
     """
 
@@ -55,7 +55,7 @@ class Estimate:
     reason: str = ""
 
     def __str__(self) -> str:
-        """Mean and interval in six digits; why there is none, if the runs do not support one."""
+        """Mean and interval in six digits; the reason, if the runs do not support them."""
         if self.mean is None:
             return f"unknown ({self.reason})"
         if self.low is None or self.high is None:
@@ -66,7 +66,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class PointResult:
-    """What came out at one point of an experiment.
+    """The results at one point of an experiment.
 
     Attributes
     ----------
@@ -75,19 +75,19 @@ class PointResult:
     parameters : dict
         Every other swept key.
     scaled : bool
-        Whether a part of the file was simulated.
+        Whether only a part of the file was simulated.
     time_share : dict
         Category -> share of all threads' time.
     metrics : dict
-        Name -> Estimate; the names are explained in ``docs/experiments.md``.
+        Name -> Estimate; ``docs/experiments.md`` explains the names.
     notes : tuple of str
     flags : tuple of str
-        What cannot be said of the point, such as `mixture` or `not_stationary`; empty if it is as
-        sure as its intervals say.
+        What the point cannot support, such as `mixture` or `not_stationary`. Without flags it is as
+        certain as its intervals say.
     simulated_bytes : int, bytes
-        Of each file.
+        Simulated part of each file.
     mixture, stationarity : dict or None
-        Two kinds of runs, and what two sizes of the file said, as `results.json` holds them.
+        Two kinds of runs, and the comparison of two sizes of the file, as in `results.json`.
     """
 
     scheme: str
@@ -107,7 +107,7 @@ class PointResult:
     stationarity: dict[str, Any] | None = None
 
     def __getitem__(self, metric: str) -> Estimate:
-        """Return a metric by its name."""
+        """Return a metric by name."""
         return self.metrics[metric]
 
 
@@ -117,12 +117,12 @@ class Result:
     Parameters
     ----------
     folder : Path
-        Where `dessim run` put them.
+        Folder that `dessim run` wrote.
 
     Raises
     ------
     UnreadableError
-        If there are none.
+        If it holds no results.
     ReportError
         If the files are damaged.
     """
@@ -138,7 +138,7 @@ class Result:
 
     @property
     def document(self) -> dict[str, Any]:
-        """Everything, as `dessim run --format json` prints it."""
+        """The whole document, as `dessim run --format json` prints it."""
         return self._results.document
 
     @cached_property
@@ -161,7 +161,7 @@ class Result:
         Raises
         ------
         LookupError
-            If there is none, or more than one: with the keys in which points differ.
+            If no point or more than one matches; names the keys in which points differ.
         """
         found = [one for one in self.points if all(_has(one, *item) for item in wanted.items())]
         if len(found) != 1:
@@ -169,7 +169,7 @@ class Result:
         return found[0]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a flat row per point: as `results.csv`, units in the names."""
+        """Return a flat row per point, as in `results.csv`, with units in the names."""
         from dessim.study.sweep.tables import table_rows
 
         return list(table_rows(self.document))
@@ -193,24 +193,24 @@ class Result:
         Raises
         ------
         UnknownFigureError
-            If there is no such figure, or these results hold nothing for it.
+            If no figure has that name, or these results have no data for it.
         """
         from dessim.report.figures import draw
         from dessim.report.plot.drawing import UnknownFigureError
 
         drawing = draw(self._results, name)
         if drawing is None:
-            raise UnknownFigureError(f"these results hold nothing for figure {name!r}")
+            raise UnknownFigureError(f"these results have no data for figure {name!r}")
         return drawing.figure
 
     def report(self, out: str | Path | None = None) -> Path:
-        """Write the report as one HTML file and return where it is."""
+        """Write the report as one HTML file and return its path."""
         from dessim.report.page.render import write_report
 
         return write_report(self.folder, None if out is None else Path(out))
 
     def __repr__(self) -> str:
-        """One line: what it is and where."""
+        """Name, number of points and folder in one line."""
         return f"<dessim results of {self.name}: {len(self)} points, {self.folder}>"
 
     def _repr_html_(self) -> str:
@@ -287,8 +287,8 @@ def _yaml(key: str, value: Any) -> str:
         if hasattr(one, "tolist"):  # numbers and arrays of numpy
             return one.tolist()
         raise TypeError(
-            f"setting {key!r}: a {type(one).__name__} is no value of a configuration; what is to"
-            " be swept is a list"
+            f"setting {key!r}: a {type(one).__name__} is not a configuration value; to sweep a"
+            " key, give a list"
         )
 
     return json.dumps(value, default=plain)
@@ -305,7 +305,7 @@ def run(
     results_dir: str | Path = "results",
     force: bool = False,
 ) -> Result:
-    """Run an experiment, or take from the store what has been run already.
+    """Run an experiment; reuse stored runs.
 
     Parameters
     ----------
@@ -318,11 +318,11 @@ def run(
     workers : int, >= 1
         Processes. More than 1 needs a script guarded by ``if __name__ == "__main__"``.
     seed, replications : int, optional
-        Instead of the experiment's.
+        Override the experiment's.
     results_dir : str or Path
         Where results are kept.
     force : bool
-        Run again what has been run already.
+        Repeat stored runs.
 
     Returns
     -------
@@ -331,9 +331,9 @@ def run(
     Raises
     ------
     ConfigError
-        With all that is wrong with the configuration.
+        With all errors of the configuration.
     ValueError, TypeError
-        If the engine is unknown, there are no workers, or a setting is of no use.
+        If the engine is unknown, ``workers`` is below 1, or a setting is not a configuration value.
     RunFailedError
         If runs failed; the others are stored.
     """
@@ -354,11 +354,11 @@ def run(
 
 
 class RunFailedError(RuntimeError):
-    """Runs of an experiment failed."""
+    """Raised when runs of an experiment failed."""
 
 
 def load(name: str | Path, results_dir: str | Path = "results") -> Result:
-    """Open stored results.
+    """Open stored results without running anything.
 
     Parameters
     ----------
@@ -370,7 +370,7 @@ def load(name: str | Path, results_dir: str | Path = "results") -> Result:
     Raises
     ------
     FileNotFoundError
-        If there are none.
+        If there are no results.
     """
     for folder in (Path(name), Path(results_dir) / folder_name(str(name))):
         if (folder / "results.json").is_file():
@@ -381,12 +381,12 @@ def load(name: str | Path, results_dir: str | Path = "results") -> Result:
 def setup(
     config: str | Path, settings: Mapping[str, Any] | None = None, replication: int = 0
 ) -> Setup:
-    """Return the setup of one run: what ``SimulatedMachine`` takes.
+    """Return the setup of one run, for ``SimulatedMachine``.
 
     Parameters
     ----------
     config, settings, replication
-        As of ``run``; together they must be a single point, else ValueError.
+        As for ``run``; together they must give a single point, otherwise ValueError.
     """
     from dessim.study.sweep.plan import setup_of
     from dessim.study.sweep.request import Request

@@ -1,10 +1,10 @@
-"""The one error that commands turn into a message: what its reader can put right."""
+"""The one error that commands turn into a message: one that the user can fix."""
 
 
 class UserError(ValueError):
-    """Something that whoever uses dessim can do something about: a name, a file, a setting.
+    """An error that the user of dessim can fix: a name, a file, a setting.
 
-    Its message says what is wrong and, where it can, what to do. Any other exception that reaches
+    The message says what is wrong and, where possible, what to do. Any other exception that reaches
     the command line is a bug of dessim and shows its traceback.
     """
 

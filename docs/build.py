@@ -2,7 +2,7 @@
 
 The pages in ``docs/`` read as they are wherever Markdown is shown. Here they are copied to
 FOLDER/source, those that are made from the code are put next to them, links that leave the site are
-mended, and Sphinx turns all of it into FOLDER/html, with every warning an error. FOLDER is
+fixed, and Sphinx turns all of it into FOLDER/html, with every warning an error. FOLDER is
 ``build/site`` if left out.
 """
 

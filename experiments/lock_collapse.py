@@ -16,7 +16,7 @@ NEEDS = {"lock-collapse": "dessim run lock-collapse"}
 KEYS = ("lock", "threads")
 TOLERANCE = Tolerance(relative=0.1)
 METRIC = "steady_faults_per_s"
-"""In a lock loop, what is counted is turns: the lock taken and given back."""
+"""In a lock loop, what is counted is turns: the lock taken and released."""
 SWEPT = "machine.locks.page_table_lock"
 PS_PER_S = 1e12
 PER_MILLION = 1e6

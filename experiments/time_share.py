@@ -1,4 +1,4 @@
-"""Where the time goes, stacked: four schemes at 1, 32 and 120 threads, three workloads."""
+"""Where time goes, stacked: four schemes at 1, 32 and 120 threads, three workloads."""
 
 from dessim.report.figures import time_share
 from dessim.report.paper.figures import Stored

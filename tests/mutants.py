@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+SHARE = float(os.environ.get("DESSIM_MUTANTS", "1"))
+"""Of the slow suite's mutants, as tests/attack.py wants them."""
 HANG_MS = 10_000
 """An input that takes longer is a hang."""
 MOST_KIB = 1 << 20
@@ -120,6 +123,8 @@ def quick_and_thorough(
             test.__doc__ = check.__doc__
             return test
 
-        return once(quick), pytest.mark.slow(pytest.mark.timeout(3600)(once(thorough)))
+        return once(quick), pytest.mark.slow(
+            pytest.mark.timeout(3600)(once(max(1, round(SHARE * thorough))))
+        )
 
     return both

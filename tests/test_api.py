@@ -174,7 +174,7 @@ def test_numbers_of_numpy_and_paths_are_settings_and_a_set_is_not(folder: Path) 
     settings["machine"] = Path("icelake-sp-2s")
     schemes = {"schemes": ["lock_each_page"]}
     assert dessim.setup(path, settings | schemes).threads == 3
-    with pytest.raises(TypeError, match="setting 'threads': a set is no value"):
+    with pytest.raises(TypeError, match="setting 'threads': a set is not a configuration value"):
         dessim.run(path, {"threads": {1, 2}})
 
 

@@ -1,7 +1,7 @@
 """What a task does with its region after it has touched all of it: fork, or MADV_DONTNEED.
 
-``remap`` is the usual end of a sweep. A child of ``fork`` ends at once, elsewhere: what it costs
-its parent later, faults on ptes that were write-protected, is not simulated, and nor is its exit.
+``remap`` is the usual end of a sweep. A child of ``fork`` ends at once, elsewhere. Its exit is not
+simulated, nor is its later cost to the parent: faults on write-protected ptes.
 
 Source
 ------
@@ -10,7 +10,7 @@ Linux 6.6 and 6.12 ``kernel/fork.c`` (``dup_mmap``), ``mm/memory.c`` (``copy_pag
 (``get_lock_mode``, ``try_vma_read_lock``).
 """
 
-from dessim.actors.remap import RELEASE_VMAS, WRITE_VMA, ZAP_MEMORY, remap
+from dessim.actors.remap import OWNER, RELEASE_VMAS, WRITE_VMA, ZAP_MEMORY, remap
 from dessim.kernel.alphabet import Step, count, each_table, lock, option, unless, unlock, when, work
 from dessim.kernel.memory_words import call
 
@@ -25,10 +25,12 @@ FORK = call(
     "region",
     work("fork_process"),
     lock("mmap_lock_write"),
+    OWNER,
     WRITE_VMA,
     each_table(unless("table.missing", *COPY_TABLE)),
     Step("flush_mm"),
     RELEASE_VMAS,
+    OWNER,
     unlock("mmap_lock_write"),
     count("forks"),
 )

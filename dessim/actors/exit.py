@@ -1,8 +1,8 @@
 """The end of a process, ``exit``: its last thread unmaps everything, alone, on one CPU.
 
-Nobody else is left in the mm, so that nobody waits for its locks. The published experiment clears
-half a billion ptes here: a page table is one step, whose time is a constant per pte and per page
-table (calibrated as a lump: ``docs/machine.md``), and no line moves (``docs/deviations.md``).
+Nobody else is left in the mm, so nobody waits for its locks. The published experiment clears half a
+billion ptes here, so a page table is one step, whose time is a constant per pte and per page table
+(calibrated as a lump: ``docs/machine.md``), and no line moves (``docs/deviations.md``).
 
 Source
 ------

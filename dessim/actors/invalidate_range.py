@@ -1,18 +1,18 @@
 """Actor ``invalidate_range``: what direct I/O does to the page cache of its range.
 
 ``invalidate_inode_pages2_range``: with the page locked, unmap it if it is mapped, ``BUG_ON`` if it
-still is (bug1), take it out of the page cache, ``BUG_ON`` again (bug2). Reference counts are
+still is (bug1), remove it from the page cache, ``BUG_ON`` again (bug2). Reference counts are
 ignored on purpose.
 
 Options
 -------
 unmap_retry : ``none``; ``before_bug``: if the page is still mapped, unmap once more and only then
-    BUG_ON (what the mail's sentence says, S3B); ``always_bug``: unmap if mapped, twice, then BUG_ON
-    (S3A); ``until_unmapped``: again and again.
+    BUG_ON (the mail's sentence, S3B); ``always_bug``: unmap if mapped, twice, then BUG_ON (S3A);
+    ``until_unmapped``: repeat until it is unmapped.
 walk : ``if_mapped``: walk the mappings only if the page is mapped; ``every_table``: always, and
     take every page-table lock.
-bug1, bug2 : whether each BUG_ON is there.
-fatal : whether a BUG_ON that fires ends the run, as it ends a kernel; else it is counted.
+bug1, bug2 : keep each BUG_ON or drop it.
+fatal : a BUG_ON that fires ends the run, as it stops a kernel; else it is counted.
 
 Source
 ------

@@ -1,17 +1,17 @@
 """Actor ``munmap``: a thread of a process unmaps a range, and maps it again.
 
-With mmap_sem held for writing, page table by page table: under its lock each pte is exchanged with
-none and the page's mapcount lowered; the translations are flushed everywhere; then the references
-are dropped in a batch; a page table with no pages left in it is freed, out of sight of those who
-walk the file's mappings, and counted off without a lock (``free_pte_range``). Threads that unmap
-what they touched (``unmap_every_pages``) do the same.
+The thread holds mmap_sem for writing and works page table by page table. Under the table's lock it
+exchanges each pte with none and lowers the page's mapcount. It flushes the translations everywhere,
+then drops the references in a batch. It frees a page table with no pages left in it, out of sight
+of tasks that walk the file's mappings, and subtracts it from the count without a lock
+(``free_pte_range``). Threads that unmap what they touched (``unmap_every_pages``) do the same.
 
 Source
 ------
 Linux 3.14 ``mm/mmap.c: do_munmap, unmap_region``, ``mm/memory.c: zap_pte_range, free_pgtables``;
 with per-VMA locks Linux 6.11 ``vma_start_write``. Left out: the VMA itself (the range is mapped
-again at once, for nothing). In Linux a batch reaches over up to 10,000 pages, here over a page
-table: a longer range is flushed more often.
+again at once, for free). In Linux a batch covers up to 10,000 pages, here a page table: a longer
+range is flushed more often.
 """
 
 from dessim.kernel.alphabet import (

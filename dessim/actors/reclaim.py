@@ -1,8 +1,8 @@
 """Actor ``reclaim``: memory pressure takes clean pages away.
 
-Try to lock the page, clear its ptes after a peek without lock, keep it if it is still mapped, then
-free it only if nobody else holds a reference: the count is frozen from exactly two to zero. The
-BUG_ON of the deletion (bug2) is met only by who raises a mapcount without a reference.
+Try to lock the page, clear its ptes after a look without lock, keep it if it is still mapped, then
+free it only if nobody else holds a reference: the count is frozen from exactly two to zero. Only a
+scheme that raises a mapcount without a reference hits the BUG_ON of the deletion (bug2).
 
 Options
 -------

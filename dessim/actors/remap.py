@@ -1,11 +1,11 @@
 """The end of a sweep, ``remap``: a task unmaps its whole region and maps it again.
 
-munmap takes mmap_lock for writing, unlinks the mapping, and goes on as a reader while it unmaps
-pages, flushes translations and frees: others of the mm fault meanwhile, unless a writer waits.
-mmap then takes mmap_lock for writing once more.
+munmap takes mmap_lock for writing and unlinks the mapping. It continues as a reader while it unmaps
+pages, flushes translations and frees: others of the mm fault meanwhile, unless a writer waits. mmap
+then takes mmap_lock for writing once more.
 
-Pages of memory are gathered page table by page table, then flushed once, then freed in rounds: off
-the LRU, uncharged, on the CPU's list, and from there to the zone when the list is full.
+Pages of memory are gathered page table by page table, flushed once, then freed in rounds: off the
+LRU, uncharged, onto the CPU's list, and from there to the zone when the list is full.
 
 Source
 ------
@@ -44,14 +44,21 @@ from dessim.kernel.memory_words import (
     mark_vma,
     spill_rss,
     uncount_page,
+    use_mm,
+    use_owner,
     write_tree,
     zap_memory,
 )
-from dessim.kernel.write_programs import MAPS_ONLY, MM_LOCK
+from dessim.kernel.write_programs import MAPS_ONLY, MERGED, MM_LOCK, OWNER_NEAR
 
+OWNER = option(OWNER_NEAR, use_mm(stores=True), otherwise=(use_owner(stores=True),))
+"""A writer of mmap_lock stores who it is, clears that before it drops the lock, and becomes one of
+the readers: ``rwsem_set_owner``, ``rwsem_clear_owner``, ``rwsem_set_reader_owned``."""
 WRITE_VMA = option(
     MM_LOCK, otherwise=(lock("vma_lock_write"), mark_vma(), unlock("vma_lock_write"))
 )
+SPLIT = option(MERGED, work("split_vma"), work("split_vma"))
+MERGE = option(MERGED, WRITE_VMA, work("split_vma"))
 RELEASE_VMAS = option(MM_LOCK, otherwise=(end_vma_writes(),))
 
 ZAP_MEMORY = (
@@ -76,6 +83,7 @@ UNMAP_FILE = (
                     clear_pte(
                         dec("page.mapcount"), uncount_page(), remember(), category="teardown"
                     ),
+                    work("page_statistics"),
                 )
             ),
             spill_rss(),
@@ -92,9 +100,12 @@ UNMAP_FILE = (
 MMAP = (
     work("system_call"),
     lock("mmap_lock_write"),
+    OWNER,
+    MERGE,
     write_tree(),
     work("map_region"),
     RELEASE_VMAS,
+    OWNER,
     unlock("mmap_lock_write"),
 )
 
@@ -112,11 +123,14 @@ def remap(pages: tuple[Step, ...], before: tuple[Step, ...] = ()) -> tuple[Step,
     munmap = (
         work("system_call"),
         lock("mmap_lock_write"),
+        OWNER,
         WRITE_VMA,
+        SPLIT,
         write_tree(),
         work("unmap_region"),
         RELEASE_VMAS,
         downgrade("mmap_lock"),
+        OWNER,
         option(MAPS_ONLY, otherwise=pages),
         unlock("mmap_lock"),
     )

@@ -1,15 +1,15 @@
-"""Actor ``truncate``: a range of the file is cut off, and is there again for the next fault.
+"""Actor ``truncate``: a range of the file is cut off, and exists again for the next fault.
 
-Unmap the range without page locks; take page by page out of the page cache (lock it, unmap it if
-it is mapped again, delete it: bug2), first those whose lock is free, then all that are left; unmap
-the range once more. Both walks over the range are unconditional: they take the lock of every page
-table of the range and clear every pte, whether or not its page is still in the page cache.
+Unmap the range without page locks. Remove page by page from the page cache (lock it, unmap it if it
+is mapped again, delete it: bug2), first the pages whose lock is free, then the rest. Unmap the
+range once more. Both walks over the range are unconditional: they take the lock of every page table
+of the range and clear every pte, whether or not its page is still in the page cache.
 
 Options
 -------
 walk : ``if_mapped``: with the page locked, walk the mappings only if it is mapped, as Linux does;
     ``every_table``: always, and take every page-table lock.
-punch_hole : a hole is punched: the range is unmapped before only.
+punch_hole : punch a hole: the range is unmapped only before.
 bug2, fatal : as for ``invalidate_range``.
 
 Source
@@ -17,8 +17,8 @@ Source
 Linux 3.14 ``mm/truncate.c: truncate_pagecache`` (the second walk "must be made for correctness"),
 ``truncate_pagecache_range`` for a hole, ``truncate_inode_pages_range, truncate_inode_page,
 truncate_complete_page``; ``mm/filemap.c: __delete_from_page_cache``; ``mm/memory.c:
-unmap_mapping_range, zap_pte_range``. Left out: the file's size, so that the pages can come back at
-once; hence also the further passes, which Linux makes until it finds no page; partial pages.
+unmap_mapping_range, zap_pte_range``. Left out: the file's size, so the pages can come back at once,
+and hence the further passes, which Linux makes until it finds no page; partial pages.
 """
 
 from dessim.actors.invalidate_range import DELETE, UNMAP_IF_MAPPED

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     "--fit",
     multiple=True,
     metavar="WORKLOAD[:THREADS[:ORDERS]]",
-    help="Cells to fit, repeatable; `all`; left out: every second one of the table.",
+    help="Cells to fit, repeatable, or `all` [default: every second cell of the table].",
 )
 @click.option(
     "--params",
@@ -45,12 +45,14 @@ if TYPE_CHECKING:
 @SIMULATION
 @click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="The new profile.")
 @click.option("--cross-validate", is_flag=True, help="Leave each number of threads out in turn.")
-@click.option("--sensitivity", is_flag=True, help="Fit nothing: report what the data determine.")
+@click.option(
+    "--sensitivity", is_flag=True, help="Fit nothing: report which numbers the data determine."
+)
 @click.option(
     "--max-steps", type=click.IntRange(1, 1000), default=15, show_default=True, metavar="N"
 )
 @click.option("--no-faults", is_flag=True, help="Fit seconds only, not excess faults.")
-@click.option("--force", is_flag=True, help="Fit more parameters than the data can carry.")
+@click.option("--force", is_flag=True, help="Fit more parameters than the data determine.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
 def calibrate(
     config: str,
@@ -74,16 +76,16 @@ def calibrate(
     force: bool,
     form: str,
 ) -> None:
-    """Fit numbers of the machine of experiment CONFIG to a measured table.
+    """Fit numbers of the machine of CONFIG to a measured table.
 
-    Each number stays inside the range that its sources give. Runs are kept in OUT/runs: an
-    interrupted fit goes on with the same command. The profile is written to --to (default:
-    OUT/calibrate-EXPERIMENT/MACHINE-fitted.yaml), and validated against the whole table.
+    Each number stays inside the range that its sources give. Runs are kept in OUT/runs, so the same
+    command resumes an interrupted fit. The profile goes to --to (default:
+    OUT/calibrate-EXPERIMENT/MACHINE-fitted.yaml) and is validated against the whole table.
     """
     if any(text.startswith("machine") for text in overrides):
-        raise click.UsageError("a profile is fitted as it stands in its file: do not --set machine")
+        raise click.UsageError("a fit takes the profile as it is in its file: drop --set machine")
     if to is not None and to.suffix != ".yaml":
-        raise click.UsageError(f"--to {to}: a profile's name ends in .yaml")
+        raise click.UsageError(f"--to {to}: a profile's name must end in .yaml")
     chosen = load_with(config, machine, overrides, seed, replications)
     table = table_of(chosen, data)
     folder = out / folder_name(f"calibrate-{chosen.name}")
@@ -144,7 +146,7 @@ def _profile_text(experiment: Experiment) -> str:
     from dessim.study.fidelity.fitted_profile import rebased
 
     if not isinstance(experiment.machine, str):
-        raise click.UsageError("the experiment holds its machine in place: name one with --machine")
+        raise click.UsageError("the experiment defines its machine inline: name one with --machine")
     path = find("machines", experiment.machine)
     return rebased(read_text(path), path.parent)
 

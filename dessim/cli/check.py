@@ -25,56 +25,65 @@ def _bugs_first(names: list[str]) -> list[str]:
 @click.argument("scheme", required=False, shell_complete=schemes)
 @click.option(
     "--actor",
-    help="Who else works on the pages: invalidate, truncate, reclaim, munmap, your own, none.",
+    help="Who else works on the pages: invalidate, truncate, reclaim, munmap, yours, or none.",
 )
 @click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="[scheme.|actor.]KEY=VALUE",
-    help="Set an option of the scheme, of the actor, or of the protocol. Repeatable.",
+    help="Set an option of the scheme, the actor or the protocol; repeatable.",
 )
 @click.option("--unmap-retry", help="none, before_bug, always_bug, until_unmapped.")
 @click.option("--walk", help="if_mapped, every_table.")
-@click.option("--bug1", type=ON_OFF, help="Whether the first BUG_ON is there.")
-@click.option("--bug2", type=ON_OFF, help="Whether the second BUG_ON is there.")
+@click.option("--bug1", type=ON_OFF, help="Keep or drop the first BUG_ON.")
+@click.option("--bug2", type=ON_OFF, help="Keep or drop the second BUG_ON.")
 @click.option("--precheck/--no-precheck", default=None, help="Look at the page lock first.")
-@click.option("--fence/--no-fence", default=None, help="Fence behind the raised mapcount.")
-@click.option("--reference/--no-reference", default=None, help="References in the gang lookup.")
-@click.option("--mapping-recheck/--no-mapping-recheck", default=None, help="Is it still ours?")
+@click.option("--fence/--no-fence", default=None, help="Fence after raising the mapcount.")
+@click.option(
+    "--reference/--no-reference", default=None, help="Take references in the gang lookup."
+)
+@click.option(
+    "--mapping-recheck/--no-mapping-recheck",
+    default=None,
+    help="Test again whether the page is ours.",
+)
 @click.option("--recheck-order", help="flags_first, mapping_first.")
-@click.option("--threads", type=int, help="Faulting threads, 1 to 3; or a protocol's.")
-@click.option("--tables", type=click.Choice(["shared", "own"]), help="Page tables.")
-@click.option("--attempts", type=click.Choice(["1", "2", "repeat"]), help="Faults of a thread.")
-@click.option("--page", type=click.Choice(["target", "neighbour"]), help="What the pages are.")
-@click.option("--pages", type=int, help="Pages in common, 1 or 2.")
+@click.option("--threads", type=int, help="Faulting threads, 1 to 3, or threads of a protocol.")
+@click.option("--tables", type=click.Choice(["shared", "own"]), help="Share page tables or not.")
+@click.option("--attempts", type=click.Choice(["1", "2", "repeat"]), help="Faults per thread.")
+@click.option("--page", type=click.Choice(["target", "neighbour"]), help="Targets, or neighbours.")
+@click.option("--pages", type=int, help="Shared pages, 1 or 2.")
 @click.option(
     "--memory",
     type=click.Choice(["sc", "tso", "pso", "lkmm", "weak"]),
     callback=lambda *given: "lkmm" if given[2] == "weak" else given[2],
     help="Memory model: sequential consistency, x86, stores that pass each other, Linux' own.",
 )
-@click.option("--increment", type=click.Choice(["locked", "plain"]), help="How mapcount is raised.")
+@click.option(
+    "--increment", type=click.Choice(["locked", "plain"]), help="How to raise the mapcount."
+)
 @click.option("--lock-page", type=click.Choice(["full", "acquire"]), help="Barrier of lock_page.")
 @click.option("--lookup", type=click.Choice(["whole", "split"]), help="Lookup in one step or two.")
-@click.option("--property", "properties", multiple=True, help="Only these; may be repeated.")
+@click.option("--property", "properties", multiple=True, help="Check only this; repeatable.")
 @EFFORT
-@click.option("--trace", is_flag=True, help="Print the shortest trace of all that was found.")
+@click.option("--trace", is_flag=True, help="Print a shortest trace of every violation.")
 @click.option("--replay", "schedule", help="Print and judge one schedule instead of searching.")
 @click.option(
     "--engine",
     type=click.Choice(["explorer", "reference"]),
     default="explorer",
-    help="Who replays.",
+    help="Engine of --replay.",
 )
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
 @click.pass_context
 def check(ctx: click.Context, /, scheme: str | None, **given: Any) -> None:
-    """Explore every order of steps of SCHEME in a small scope; without SCHEME, the core table.
+    """Explore every order of steps of SCHEME in a small scope.
 
-    SCHEME may be a protocol, too: a file in ./protocols, or one that is shipped; or FILE.litmus, a
-    litmus test. Exit code 1 if something happens that the scheme promises never to happen, or the
-    protocol forbids, or if a litmus test's claim is wrong.
+    Without SCHEME, check the core table. SCHEME may also be a protocol (a file in ./protocols, or
+    one that ships with dessim), or FILE.litmus, a litmus test. Exit code 1 if something happens
+    that the scheme promises never to allow, that the protocol forbids, or that contradicts a litmus
+    test's claim.
     """
     from dessim.study import check as study
 
@@ -89,7 +98,7 @@ def check(ctx: click.Context, /, scheme: str | None, **given: Any) -> None:
             raise study.CheckError("--replay needs a SCHEME and the scope of the schedule")
         ctx.exit(_replay(scope, given))
     if given["engine"] != "explorer":
-        raise study.CheckError(f"--engine {given['engine']} needs --replay: it does not explore")
+        raise study.CheckError(f"--engine {given['engine']} cannot explore: it needs --replay")
     bound = given["max_states"] or study.DEFAULT_BOUND
     left_out: dict[str, str] = {}
     with searching(given) as effort:
@@ -105,15 +114,15 @@ def check(ctx: click.Context, /, scheme: str | None, **given: Any) -> None:
     if unknown:
         why = "; ".join(dict.fromkeys(bound_words(one.exploration) for one in unknown))
         click.echo(
-            f"not all was tried: {why}. 'unknown' is not 'never': make the scope smaller,"
-            " raise --max-states or --max-memory, or take another --memory",
+            f"not everything was tried: {why}. 'unknown' is not 'never': make the scope smaller,"
+            f" raise --max-states or --max-memory, or choose another --memory",
             err=True,
         )
     for verdict in verdicts:
         if verdict.broken:
             click.echo(
-                f"{verdict.scope.scheme} promises that {verdict.name} never"
-                f" happens, and it does in {verdict.steps} steps",
+                f"{verdict.scope.scheme} promises that {verdict.name} never happens, but it"
+                f" happens in {verdict.steps} steps",
                 err=True,
             )
     if any(verdict.broken for verdict in verdicts):
@@ -184,7 +193,7 @@ def _flags(part: str, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _not_for(worker: Any, flags: dict[str, Any]) -> list[str]:
-    """Flags for which an actor has no option, but for those that say what is so anyway."""
+    """Flags for which an actor has no option, except those that say what is so anyway."""
     from dessim.study.check.scope import INVALIDATE
 
     has = worker.options if worker else {}
@@ -211,7 +220,7 @@ def _settings(texts: tuple[str, ...]) -> dict[str, dict[str, str]]:
         if part not in settings or not dot or not key or not equals:
             raise study.CheckError(
                 f"--set {text}: expected scheme.KEY=VALUE or actor.KEY=VALUE, as in"
-                " scheme.fence=off; numbers of threads and pages have flags of their own"
+                " scheme.fence=off; threads and pages have their own flags"
             )
         if key in settings[part]:
             raise study.CheckError(f"--set {place.strip()} is given twice")

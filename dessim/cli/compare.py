@@ -22,7 +22,7 @@ USUAL = sorted(columns_of(View.COMPARE), key=lambda metric: metric.topic is Topi
 @click.argument("a")
 @click.argument("b")
 @click.option("--in", "within", metavar="RESULTS", help="A and B are two schemes of these results.")
-@click.option("--metric", "metrics", multiple=True, help="Instead of the usual ones; repeatable.")
+@click.option("--metric", "metrics", multiple=True, help="Metric to compare; repeatable.")
 @click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
@@ -33,6 +33,11 @@ USUAL = sorted(columns_of(View.COMPARE), key=lambda metric: metric.topic is Topi
 )
 @click.option("--key", default="", help="B measured: only histograms with this in their name.")
 @click.option("--unit", type=click.Choice(list(UNITS)), help="B measured: unit of histograms.")
+@click.option(
+    "--blame",
+    metavar="JSON",
+    help="B of perf lock: the waits that `explain --blame --format json` wrote.",
+)
 @RESULTS_DIR
 def compare(
     a: str,
@@ -43,12 +48,14 @@ def compare(
     form: str,
     results_dir: Path,
     unit: str | None,
+    blame: str | None,
     **choice: Any,
 ) -> None:
-    """Compare A with B, paired by seed and replication: how much more or less B is.
+    """Compare A with B, paired by seed and replication.
 
     A and B are results (folders that `dessim run` wrote, or names of experiments); with --in, two
-    schemes of one result. Prints `~` where a change is not significant, and the crossover.
+    schemes of one result. Prints B relative to A, with `~` where a change is not significant, and
+    the crossover.
 
     B may also be a file of measurements: histograms of bpftrace or bcc, tables of perf lock, CSV of
     will-it-scale, hyperfine's JSON or CSV, or CSV with units in its header. Errors are then
@@ -59,8 +66,10 @@ def compare(
     if within is None and _is_file(b, results_dir):
         place = _place(a, results_dir)
         with doubting(place, click.ClickException):
-            _compare_measured(place, b, form, UNITS.get(unit or ""), choice)
+            _compare_measured(place, b, form, UNITS.get(unit or ""), blame, choice)
         return
+    if blame is not None:
+        raise click.UsageError("--blame is for a B that perf lock wrote")
     names = (a, b) if within is None else (within,)
     places = [_place(name, results_dir) for name in names]
     with ExitStack() as stack:
@@ -79,8 +88,14 @@ def _is_file(name: str, results_dir: Path) -> bool:
 
 
 def _compare_measured(
-    place: Path, file: str, form: str, unit_ns: float | None, choice: dict[str, Any]
+    place: Path,
+    file: str,
+    form: str,
+    unit_ns: float | None,
+    blame: str | None,
+    choice: dict[str, Any],
 ) -> None:
+    from dessim.measure.observed.blame import read_blame
     from dessim.measure.observed.reading import read_measured
     from dessim.report.common.results import load_results
     from dessim.report.text.console import console_for
@@ -88,7 +103,8 @@ def _compare_measured(
 
     results = load_results(place)
     points, measured = results.document["points"], read_measured(file, unit_ns)
-    found = compared(points, results.latencies, measured, **choice)
+    waits = None if blame is None else read_blame(blame)
+    found = compared(points, results.latencies, measured, blame=waits, **choice)
     found = {"a": str(place), "b": file, **found}
     if form == "json":
         click.echo(json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False))
@@ -108,7 +124,7 @@ def _compare(
         first, second = (load_document(place)["points"] for place in places)
         pairs = pairs_of_results(first, second)
         if not pairs:
-            raise click.UsageError(f"results {a!r} and {b!r} have no point in common")
+            raise click.UsageError(f"results {a!r} and {b!r} share no point")
     chosen = list(metrics) or [metric.name for metric in USUAL]
     known = pairs[0].a["metrics"]
     for name in chosen:
@@ -143,8 +159,8 @@ def _place(name: str, results_dir: Path) -> Path:
     if folder is not None:
         return folder
     raise click.UsageError(
-        f"there are no results in {name!r}; make them with `dessim run {name}`,"
-        " or compare two schemes of one result with --in RESULTS, or a result with a file of"
+        f"there are no results in {name!r}; run `dessim run {name}`, or compare two schemes of"
+        " one result with --in RESULTS, or a result with a file of"
         " measurements"
     )
 
@@ -161,5 +177,5 @@ def _pairs_within(document: dict[str, Any], a: str, b: str, within: str) -> list
             )
     pairs = pairs_of_schemes(points, a, b)
     if not pairs:
-        raise click.UsageError(f"{a!r} and {b!r} were run at no point in common")
+        raise click.UsageError(f"{a!r} and {b!r} share no point")
     return pairs

@@ -28,24 +28,28 @@ if TYPE_CHECKING:
 @REPLICATIONS
 @click.option("--blame", is_flag=True, help="Who held what others waited for (slow engine).")
 @click.option(
-    "--limit", type=click.IntRange(1), help="Spans of time that --blame records [default: 300000]."
+    "--limit", type=click.IntRange(1), help="Spans that --blame records [default: 300000]."
 )
 @click.option(
     "--speedup",
     "speedups",
     multiple=True,
     metavar="COST=SHARE",
-    help="What if a cost were so much smaller, as in line_remote=20%. Repeatable.",
+    help="Lower a cost by a share, as in line_remote=20%; repeatable.",
 )
 @click.option("--causal", is_flag=True, help="Cut each cost in turn and rank them.")
-@click.option("--cut", default="10%", show_default=True, help="How much --causal cuts.")
+@click.option("--cut", default="10%", show_default=True, help="Size of the cuts of --causal.")
 @click.option(
     "--sensitivity",
     is_flag=True,
     help="Rank the machine's numbers by their effect over the ranges of their sources.",
 )
 @click.option(
-    "--trajectories", type=click.IntRange(2, 1000), default=10, show_default=True, help="Morris."
+    "--trajectories",
+    type=click.IntRange(2, 1000),
+    default=10,
+    show_default=True,
+    help="Morris screening.",
 )
 @click.option(
     "--samples",
@@ -65,7 +69,7 @@ if TYPE_CHECKING:
     "--metric",
     "metrics",
     multiple=True,
-    help="Instead of throughput and fault_latency_p99. Repeatable.",
+    help="Instead of throughput and fault_latency_p99; repeatable.",
 )
 @click.option("--list", "list_costs", is_flag=True, help="List the costs that can be cut.")
 @ENGINE
@@ -85,7 +89,7 @@ if TYPE_CHECKING:
     type=FOLDER,
     default=Path("results"),
     show_default=True,
-    help="Where runs are kept: finished ones are used again.",
+    help="Where runs are kept and reused.",
 )
 @QUIET
 def explain(
@@ -109,9 +113,10 @@ def explain(
     quiet: bool,
     **choice: Any,
 ) -> None:
-    """Explain the experiment CONFIG: where the time goes, and what if a cost were smaller.
+    """Explain CONFIG: where time goes, what a cheaper step changes.
 
-    Without --blame, --speedup, --causal or --sensitivity: the time of all threads by category.
+    Without --blame, --speedup, --causal or --sensitivity, print the time of all threads by
+    category.
     """
     if config is None and not list_costs:
         raise click.UsageError("missing CONFIG: a name (`dessim list experiments`) or a YAML file")
@@ -127,7 +132,7 @@ def explain(
     chosen_speedups = [read_speedup(text) for text in speedups]
     share = read_share(cut)
     if causal and share == 0:
-        raise click.UsageError("--cut 0% cuts nothing: there would be nothing to rank")
+        raise click.UsageError("--cut 0% cuts nothing: nothing would be left to rank")
     work = _Work(chosen, engine, jobs, out, quiet)
     document: dict[str, Any] = {"experiment": chosen.experiment.name}
     if blame:
@@ -150,7 +155,9 @@ def _plan(metrics: Sequence[str], trajectories: int, samples: int, top: int) -> 
     from dessim.study.explain.sensitivity import SensitivityPlan
 
     if len(metrics) > 1:
-        raise click.UsageError("--sensitivity ranks by one --metric at a time; runs are kept")
+        raise click.UsageError(
+            "--sensitivity ranks by one --metric at a time; repeat it for others (runs are reused)"
+        )
     return SensitivityPlan(metrics[0] if metrics else "throughput", trajectories, samples, top)
 
 
@@ -172,7 +179,7 @@ def _refuse_idle(asked: dict[str, bool], speedup: bool) -> None:
         if given and not any(asked[one] for one in needed):
             option = "--metric" if name == "metrics" else f"--{name}"
             others = " or ".join(f"--{one}" for one in needed)
-            raise click.UsageError(f"{option} means nothing without {others}")
+            raise click.UsageError(f"{option} needs {others}")
 
 
 class _Work:

@@ -29,11 +29,11 @@ MAX_SHOWN = 10
     type=click.IntRange(0),
     help="With --check: results of another seed, in RESULTS-DIR/seed-N.",
 )
-@click.option("--accept", is_flag=True, help="Take their numbers as the expected ones.")
+@click.option("--accept", is_flag=True, help="Make their numbers the expected ones.")
 @click.option(
     "--out",
     type=FOLDER,
-    help="Where to draw to [default: `figures` next to the results].",
+    help="Folder for the figures [default: `figures` next to the results].",
 )
 @RESULTS_DIR
 def figure(
@@ -45,25 +45,25 @@ def figure(
     out: Path | None,
     results_dir: Path,
 ) -> None:
-    """Draw figures from stored results; nothing is simulated.
+    """Draw figures from stored results; simulate nothing.
 
-    RESULTS is a folder that `dessim run` wrote, or the name of an experiment: its figures NAME are
-    drawn (default: all that apply). Without RESULTS, NAME is a figure of the folder `experiments`,
-    which knows itself what it is drawn from. Exit code 1 if --check finds a difference.
+    RESULTS is a folder that `dessim run` wrote, or the name of an experiment: draw its figures NAME
+    (default: all that apply). Without RESULTS, NAME is a figure of the folder `experiments`, which
+    names its own results. Exit code 1 if --check finds a difference.
 
-    With --check --seed N the numbers come from runs of another seed than the expected ones, which
+    With --check --seed N, the numbers come from runs of another seed than the expected ones, and
     must agree within their own intervals.
     """
     if seed is not None and (accept or not check):
-        raise click.UsageError("--seed is for --check: expected numbers are those of one seed")
+        raise click.UsageError("--seed needs --check: the expected numbers belong to one seed")
     from dessim.report.paper import figures as paper
 
     known = paper.names()
     if everything and words:
-        raise click.UsageError("--all draws all figures of `experiments`: give no names with it")
+        raise click.UsageError("--all draws all figures of `experiments`: drop the names")
     if not everything and not words:
         raise click.UsageError(
-            f"name results, or a figure (there are {', '.join(known)}), or say --all"
+            f"name results, or a figure (there are {', '.join(known)}), or pass --all"
         )
     place = None if everything else place_of(words[0], results_dir)
     if everything or (place is None and words[0] in known):
@@ -74,11 +74,11 @@ def figure(
         return
     if check or accept:
         raise click.UsageError(
-            f"--check and --accept are for figures of `experiments` ({', '.join(known)})"
+            f"--check and --accept work on figures of `experiments` only ({', '.join(known)})"
         )
     if place is None:
         if reason := paper.why_not(words[0]):
-            raise click.UsageError(f"{words[0]!r} is no figure: {reason}")
+            raise click.UsageError(f"{words[0]!r} is not a figure: {reason}")
         raise click.UsageError(
             f"there are no results in {words[0]!r} or {str(results_dir / words[0])!r}, and no"
             f" figure has that name (figures: {', '.join(known)}); make results with"
@@ -126,7 +126,8 @@ def _report_seed(figure: PaperFigure, found: SeedCheck, seed: int) -> bool:
     click.echo(
         f"{figure.name}: seed {seed} {'agrees' if found.holds else 'DIFFERS'}:"
         f" {len(found.differ)} of {found.compared} numbers differ (up to {found.borne} may by"
-        f" chance; tolerance: {figure.tolerance}), {found.one_sided} are supported by one seed only"
+        f" chance; tolerance: {figure.tolerance}), {found.one_sided} have support from one seed"
+        " only"
     )
     differences = (*found.wrong, *found.differ)
     for text in differences[:MAX_SHOWN]:

@@ -23,27 +23,31 @@ USUAL_ORDER = 4
 
 @click.command("import")
 @click.argument("file")
-@click.option("--format", "form", type=click.Choice(FORMATS), help="Instead of what it looks like.")
-@click.option("--fields", metavar="NAMES", help="What bpftrace's lines hold; - is skipped.")
-@click.option("--out", type=FILE, help="Workload to write [default: FILE's name, .yaml, here].")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="Format, if the guess is wrong.")
+@click.option("--fields", metavar="NAMES", help="Fields of bpftrace's lines; - skips one.")
 @click.option(
-    "--pid", "pids", multiple=True, type=int, help="Only this process or task. Repeatable."
+    "--out", type=FILE, help="Workload to write [default: FILE's name with .yaml, in this folder]."
+)
+@click.option(
+    "--pid", "pids", multiple=True, type=int, help="Only this process or task; repeatable."
 )
 @click.option("--comm", "comms", multiple=True, help="Only tasks of this name; repeatable.")
-@click.option("--fault", type=click.Choice(FAULTS), help="What to replay [default: most of it].")
+@click.option(
+    "--fault", type=click.Choice(FAULTS), help="Kind to replay [default: the most frequent]."
+)
 @click.option(
     "--replay",
     type=click.Choice(["closed", "open"]),
     default="closed",
     show_default=True,
-    help="Gaps are think time, or faults arrive when they did.",
+    help="closed: gaps are think time; open: faults arrive as recorded.",
 )
 @click.option(
     "--each-a-process",
     is_flag=True,
-    help="Where the trace has no pids: tasks of one name share no memory.",
+    help="Without pids in the trace: tasks of one name share no memory.",
 )
-@click.option("--skip-damaged", is_flag=True, help="Count lines that cannot be read; go on.")
+@click.option("--skip-damaged", is_flag=True, help="Count unreadable lines and continue.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def import_trace(
     file: str,
@@ -59,20 +63,20 @@ def import_trace(
     skip_damaged: bool,
     as_json: bool,
 ) -> None:
-    """Turn the page-fault trace FILE into a workload that `dessim run` replays.
+    """Turn the page-fault trace FILE into a workload.
 
-    FILE is what perf script, perf trace -F all, tracefs' trace, trace-cmd report or bpftrace's
-    printf wrote, also packed by gzip; - is standard input. Writes a workload and, next to it, the
-    faults as Parquet.
+    FILE is the output of perf script, perf trace -F all, tracefs' trace, trace-cmd report or
+    bpftrace's printf, plain or compressed by gzip; - is standard input. Writes a workload that
+    `dessim run` replays and, next to it, the faults as Parquet.
     """
     from dessim.measure.traces import bpftrace, converting
     from dessim.measure.traces.importing import read_trace
 
     if fields is not None and form not in (None, "bpftrace"):
-        raise click.UsageError("--fields is for --format bpftrace")
+        raise click.UsageError("--fields needs --format bpftrace")
     place = out or Path(_stem(file) + ".yaml")
     if place.suffix != ".yaml":
-        raise click.UsageError("--out names a workload: it ends in .yaml")
+        raise click.UsageError("--out names a workload: it must end in .yaml")
     names = bpftrace.fields_of(fields) if fields is not None else ()
     trace = read_trace(file, form or "", names, skip_damaged=skip_damaged)
     choice = converting.TaskChoice(pids, comms, by_comm=not each_a_process)
@@ -133,6 +137,7 @@ def _summary(
     """Everything that is reported of an import."""
     import numpy as np
 
+    from dessim.measure.traces.converting import counts_by_kind
     from dessim.model.trace_file import ACCESSES
 
     rows, counts = found.trace, trace.recording.counts
@@ -169,6 +174,8 @@ def _summary(
             "faults": sum(made.counts),
             "page_tables": made.pages // 512,
             "fault_time_ns": fault_time_ns if replay == "closed" else None,
+            "others": {kind: n for kind, n in counts_by_kind(rows).items() if kind != fault and n},
+            "not_replayed": len(rows.task) - sum(made.counts),
         },
         "source_sha256": trace.sha256,
     }
@@ -195,12 +202,19 @@ def _show(summary: dict[str, Any], trace: Trace, place: Path) -> None:
         f" in {replay['page_tables']:,} page tables",
     }
     if replay["fault_time_ns"] is not None:
-        lines["fault time"] = f"{replay['fault_time_ns']:,} ns of each gap are no think time"
+        lines["fault time"] = f"{replay['fault_time_ns']:,} ns of each gap are not think time"
     console = console_for(None)
     for name, text in lines.items():
         say(console, f"{name:<11}{text}")
     if not trace.whole:
-        click.echo("note: the last line has no end: the file may have been cut", err=True)
+        click.echo("note: the last line is incomplete: the file may be truncated", err=True)
+    if replay["not_replayed"]:
+        instead = parts({f"'{kind}'": n for kind, n in replay["others"].items()})
+        click.echo(
+            f"note: a run replays one kind of fault. The other {replay['not_replayed']:,} are think"
+            f" time; --fault replays another kind: {instead}",
+            err=True,
+        )
     if summary["lost_events"]:
         click.echo("note: events were lost: gaps next to them are too long", err=True)
     click.echo(f"next: dessim run trace-replay --set workload={place}", err=True)

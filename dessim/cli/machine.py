@@ -28,11 +28,11 @@ def machine() -> None:
 @click.option("--hwloc", metavar="FILE", help="XML of hwloc: `lstopo topology.xml`.")
 @click.option("--numactl", metavar="FILE", help="Output of `numactl -H`: distances of nodes.")
 @click.option("--latency", metavar="CSV", help="Lower triangle in ns, of core-to-core-latency.")
-@click.option("--base", metavar="NAME", help="Profile for all that is not said [default: nearest].")
+@click.option("--base", metavar="NAME", help="Profile for everything else [default: the closest].")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="File [default: configs/machines/NAME.yaml]."
 )
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 def new(
     name: str,
     lscpu: str | None,
@@ -43,12 +43,12 @@ def new(
     out: Path | None,
     force: bool,
 ) -> None:
-    """Write a profile NAME: the topology as described, all else from a base.
+    """Write a profile NAME: its topology, everything else from a base.
 
-    Without --lscpu and --hwloc it describes the machine that it runs on, from /sys. With --latency,
-    costs of lines are medians over pairs of CPUs at the same distance; how much of the matrix these
-    classes explain is printed, and a warning if it is little. Each number of the file says whether
-    it is read, measured or estimated; `dessim show machine` reports what comes from the base.
+    Without --lscpu and --hwloc, describe the machine it runs on, from /sys. With --latency, costs
+    of lines are medians over pairs of CPUs at the same distance; prints how much of the matrix
+    these classes explain, and warns if it is little. Each number of the file says whether it is
+    read, measured or estimated; `dessim show machine` shows what comes from the base.
     """
     from dessim.files.writing import write_all
     from dessim.host.latency import read_matrix
@@ -57,10 +57,12 @@ def new(
     if lscpu and hwloc:
         raise click.UsageError("--lscpu and --hwloc both describe the topology: give one")
     if sum(source == "-" for source in (lscpu, hwloc, numactl, latency)) > 1:
-        raise click.UsageError("standard input can be one of the files only")
+        raise click.UsageError("only one of the files can be standard input")
     path = out or Path("configs/machines") / f"{name}.yaml"
     if path.exists() and not force:
-        raise click.UsageError(f"{path} is there: give another NAME, or --force to replace it")
+        raise click.UsageError(
+            f"{path} exists already: give another NAME, or --force to replace it"
+        )
     found = _described(lscpu, hwloc)
     if numactl:
         from dessim.host.numactl import read_numactl
@@ -103,7 +105,7 @@ def _text(name: str) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise UnusableError("standard input: not a text") from None
+        raise UnusableError("standard input: not text") from None
 
 
 def _report(made: NewProfile, path: Path) -> None:

@@ -34,7 +34,7 @@ def _refused(error: OSError) -> Refused:
     from dessim.files.writing import NO_ROOM
 
     if error.errno in NO_ROOM:
-        text = "nothing is half-written; make room, or choose another place, and repeat the command"
+        text = "no file is half-written: free some space, or choose another place, and repeat it"
         return Failed(f"error: {error}; {text}")
     return Refused(f"error: {error}")
 
@@ -113,7 +113,7 @@ class Commands(click.Group):
 def main() -> None:
     """Simulate page-fault locking schemes on many-core machines.
 
-    `dessim run quickstart` is a good beginning. Results go to standard output, everything else to
-    standard error. Exit code 0: fine; 1: a run failed; 2: wrong usage or configuration;
-    130: interrupted; 141: nobody reads the output any more.
+    Start with `dessim run quickstart`. Results go to standard output, everything else to standard
+    error. Exit codes: 0 success, 1 a run failed, 2 wrong usage or configuration, 130 interrupted,
+    141 nobody reads the output any more.
     """

@@ -24,7 +24,7 @@ class Budget(click.ParamType[float]):
         match = _BUDGET.fullmatch(str(value))
         seconds = int(match[1]) * (60 if match[2] == "min" else 1) if match else 0
         if not 5 <= seconds <= 3600:
-            self.fail(f"'{value}' is no time from 5s to 60min, such as 60s")
+            self.fail(f"'{value}' is not a time from 5s to 60min, such as 60s")
         return float(seconds)
 
 
@@ -37,26 +37,29 @@ class Budget(click.ParamType[float]):
     show_default=True,
     help="The profile.",
 )
-@click.option("--base", metavar="NAME", help="Profile for what cannot be measured.")
-@click.option("--privileged", is_flag=True, help="Go before other processes (needs root).")
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
+@click.option("--base", metavar="NAME", help="Profile for what dessim cannot measure.")
+@click.option("--privileged", is_flag=True, help="Run ahead of other processes (needs root).")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+@click.option("-q", "--quiet", is_flag=True, help="Print no progress.")
 def measure(
     budget: float, out: Path, base: str | None, privileged: bool, force: bool, quiet: bool
 ) -> None:
     """Measure this machine and write a profile of it.
 
-    Loops compiled as the engine is take what caches, lines between CPUs, faults, unmapping,
-    interrupts and switches cost. No root and no compiler are needed. Nothing is changed on the
-    machine: at most a tenth of the available memory is used, files lie in memory, and Ctrl-C ends
-    it. Each number has an interval and how it was measured; what could not be measured comes from
-    the base, and the file says why. Other work on the machine is noticed and reported: trials in
-    which a thread lost its CPU are dropped.
+    Compiled loops measure caches, lines between CPUs, faults, unmapping, interrupts and switches.
+    You need neither root nor a compiler. Nothing changes on the machine: at most a tenth of the
+    available memory is used, files live in memory, and Ctrl-C stops it.
+
+    Each number has an interval and says how it was measured. Whatever could not be measured comes
+    from the base, and the file says why. Other work on the machine is reported; trials in which a
+    thread lost its CPU are dropped.
     """
     from dessim.host.session import measure_host
 
     if out.exists() and not force:
-        raise click.UsageError(f"{out} is there: give another --out, or --force to replace it")
+        raise click.UsageError(
+            f"{out} exists already: give another --out, or --force to replace it"
+        )
 
     def note(what: str) -> None:
         if not quiet:

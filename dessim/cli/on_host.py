@@ -115,7 +115,9 @@ def _print(document: dict[str, Any]) -> None:
     mean = document["mean_abs_ln_error"]
     click.echo()
     if mean is None:
-        click.echo("No cell could be judged: other tasks took the CPUs. Try again when it is idle.")
+        click.echo(
+            "No cell could be judged: other tasks took the CPUs. Try again on an idle machine."
+        )
     else:
         click.echo(
             f"Mean absolute error (logarithm): {mean:.3f}, over {document['cells_in_mean']} cells"
@@ -123,7 +125,7 @@ def _print(document: dict[str, Any]) -> None:
             f" scheme {document['scheme']}."
         )
     if any(cell["informed_profile"] for cell in document["cells"]):
-        click.echo("* informed the profile: not in the mean.")
+        click.echo("* informed the profile: not counted in the mean.")
     if any(cell["measured"] is None for cell in document["cells"]):
         click.echo("- too few trials in which all threads kept their CPUs.")
     if document["other_tasks_per_cpu"] > 0.3:

@@ -21,11 +21,11 @@ ENGINE = click.option(
     type=ENGINES,
     default="compiled",
     show_default=True,
-    help="Who carries the steps out; the results are the same.",
+    help="Engine to run; both give the same results.",
 )
-SEED = click.option("--seed", type=click.IntRange(0), help="Instead of the experiment's.")
+SEED = click.option("--seed", type=click.IntRange(0), help="Override the experiment's.")
 REPLICATIONS = click.option(
-    "--replications", type=click.IntRange(1), help="Instead of the experiment's."
+    "--replications", type=click.IntRange(1), help="Override the experiment's."
 )
 OUT = click.option(
     "--out",
@@ -41,9 +41,9 @@ RESULTS_DIR = click.option(
     show_default=True,
     help="Where `dessim run` keeps its results.",
 )
-QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress.")
+QUIET = click.option("-q", "--quiet", is_flag=True, help="Print no progress.")
 DATA = click.option(
-    "--data", metavar="NAME|CSV", help="Measured table instead of the experiment's."
+    "--data", metavar="NAME|CSV", help="Measured table [default: the experiment's]."
 )
 
 
@@ -74,15 +74,15 @@ SIMULATION = together(
     click.option(
         "--machine",
         metavar="NAME|FILE",
-        help="Instead of the experiment's.",
+        help="Override the experiment's.",
         shell_complete=machines,
     ),
-    set_option("Change a value."),
+    set_option("Change a value; repeatable."),
     click.option(
         "--simulate",
         multiple=True,
         metavar="[WORKLOAD=]SIZE|full",
-        help="How much of the file is simulated, instead of the experiment's; repeatable.",
+        help="How much of the file to simulate [default: the experiment's]; repeatable.",
     ),
     SEED,
     REPLICATIONS,
@@ -93,7 +93,7 @@ SIMULATION = together(
 )
 """How cells of a measured table are simulated."""
 POINTS = together(
-    set_option("Change a value of the experiment (YAML; a list sweeps it). Repeatable."),
+    set_option("Change a value of the experiment (YAML; a list sweeps it); repeatable."),
     click.option(
         "--threads", multiple=True, type=click.IntRange(1), help="Only points with N threads."
     ),

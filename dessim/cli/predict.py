@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     "--cells",
     multiple=True,
     metavar="WORKLOAD:THREADS:ORDERS",
-    help="Cells to predict, repeatable; left out: those of many threads that the author of the"
-    " table is asked about, two of which are in it.",
+    help="Cells to predict, repeatable [default: cells of many threads, most of them not"
+    " measured].",
 )
 @SIMULATION
 @click.option(
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("predictions.csv"),
     show_default=True,
-    help="Where the table goes; the details go next to it as JSON.",
+    help="The table; details go next to it as JSON.",
 )
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv")
 def predict(
@@ -53,17 +53,17 @@ def predict(
     to: Path,
     form: str,
 ) -> None:
-    """Predict cells that nobody measured, with intervals, and write them as a table.
+    """Predict cells that nobody measured, with intervals, as a table.
 
-    A cell that is in the measured table may be among them: the details then hold what was measured,
-    and whether the machine was fitted to it.
+    Cells of the measured table may be among them: the details then hold the measurement, and
+    whether the machine was fitted to it.
 
     Cells are simulated in full and once unless --simulate and --replications say otherwise. The
-    measured table is simulated, too, as EXPERIMENT says: its unseen cells show how wrong the model
-    is. Runs are kept in OUT/runs: an interrupted command goes on where it stopped.
+    measured table is simulated, too, as EXPERIMENT says: its unseen cells show the error of the
+    model. Runs are kept in OUT/runs, so the same command resumes.
     """
     if to.suffix != ".csv":
-        raise click.UsageError(f"--to {to}: a table's name ends in .csv")
+        raise click.UsageError(f"--to {to}: a table's name must end in .csv")
     chosen = load_with(experiment, machine, overrides, seed, None)
     table = table_of(chosen, data)
     full, small = _points(chosen, cells, simulate, replications or 1)

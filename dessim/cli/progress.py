@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 PLAIN_EVERY_S = 10.0
 """Seconds between two lines when nobody watches."""
+ENOUGH = 2
+"""Runs that must have ended before a time is said: the first may have compiled the engine."""
+LAST = 5
+"""Runs of a kind that are remembered."""
+USUAL_SPEED = {"compiled": 2e6, "reference": 1e5}
+"""Steps a second while only runs have ended that are too short to show more."""
+Kind = tuple[str, str, int]
+"""Workload, scheme and number of threads."""
 
 
 class Progress:
@@ -43,7 +51,7 @@ class Progress:
         self._runs_left: Counter[int] = Counter()
         self._running: dict[str, tuple[float, Job]] = {}
         self._planned: dict[str, Job] = {}
-        self._cost: dict[tuple[str, int], tuple[float, int]] = {}
+        self._seen: dict[Kind, deque[tuple[float, int, int]]] = {}
         self._most_running = 1
         self._work_of: dict[tuple[int, int | None], int] = {}
         self.expect(jobs)
@@ -108,8 +116,8 @@ class Progress:
         self._runs_left[job.point_index] -= 1
         self._planned.pop(job.key.digest, None)
         begun = self._running.pop(job.key.digest, None)
-        if begun is not None:
-            self._learn(job, time.monotonic() - begun[0])
+        if begun is not None and outcome.run is not None:
+            self._learn(job, max(time.monotonic() - begun[0], 1e-6), outcome.run.events)
         if outcome.run is None:
             self.failed += 1
         else:
@@ -160,24 +168,28 @@ class Progress:
             words.append(f"longest {_as_time(now - since)}: {sized_label(job.point)}")
         return ", ".join(words)
 
-    def _learn(self, job: Job, seconds: float) -> None:
-        """Note what an access costs in runs of this scheme and number of threads, the last most."""
-        kind = job.point.scheme.name, job.point.threads
-        spent, work = self._cost.get(kind, (0.0, 0))
-        self._cost[kind] = spent / 2 + seconds, work // 2 + self._work(job)
+    def _learn(self, job: Job, seconds: float, events: int) -> None:
+        """Note how long a run took, of this workload, scheme and number of threads."""
+        self._seen.setdefault(_kind(job), deque(maxlen=LAST)).append(
+            (seconds, self._work(job), events)
+        )
 
     def _seconds_of(self, job: Job) -> float:
-        """What a run should take: as runs of its scheme and about as many threads."""
-        kind = job.point.scheme.name, job.point.threads
-        if kind not in self._cost:
-            near = [one for one in self._cost if one[0] == kind[0]] or list(self._cost)
-            kind = min(near, key=lambda one: abs(math.log(one[1] / job.point.threads)))
-        spent, work = self._cost[kind]
-        return spent / work * self._work(job)
+        """What a run should take: what each run takes, and what grows with its accesses."""
+        each = min(seconds for kept in self._seen.values() for seconds, _, _ in kept)
+        kept = self._seen.get(_kind(job))
+        if kept is not None:
+            seconds, work, _ = sorted(kept)[(len(kept) - 1) // 2]
+            return each + (seconds - each) * self._work(job) / work
+        kept = self._seen[min(self._seen, key=lambda kind: _apart(kind, _kind(job)))]
+        _, work, events = kept[-1]
+        usual = USUAL_SPEED[job.key.engine]
+        speed = max(e / s for each in self._seen.values() for s, _, e in each)
+        return each + self._work(job) * events / work / max(speed, usual)
 
     def _left_s(self, now: float) -> float | None:
-        """Seconds until all known runs have ended; None as long as none has."""
-        if not self._cost:
+        """Seconds until all known runs have ended; None as long as too few have."""
+        if sum(map(len, self._seen.values())) < min(ENOUGH, self.total):
             return None
         begun = {digest: now - since for digest, (since, _) in self._running.items()}
         each = [
@@ -196,6 +208,15 @@ class Progress:
         what = "stored" if outcome.reused else "ran" if outcome.run is not None else "FAILED"
         name = f"{sized_label(outcome.job.point)} replication={outcome.job.key.replication}"
         click.echo(f"{self.good + self.failed}/{self.total} {what}: {name}", err=True)
+
+
+def _kind(job: Job) -> Kind:
+    return job.point.workload.name, job.point.scheme.name, job.point.threads
+
+
+def _apart(a: Kind, b: Kind) -> tuple[bool, bool, float]:
+    """How little one kind of runs says about another."""
+    return a[1] != b[1], a[0] != b[0], abs(math.log(a[2] / b[2]))
 
 
 def counted(n: int, noun: str) -> str:

@@ -34,8 +34,8 @@ def run(name: str, given: Mapping[str, Any]) -> int:
     for flag in OF_SCHEMES:
         if given[flag] is not None:
             raise study.CheckError(
-                f"--{flag.replace('_', '-')} is for schemes, and {name} is a protocol: its options"
-                f" are set by --set KEY=VALUE ({_options_text(name)})"
+                f"--{flag.replace('_', '-')} is for schemes, but {name} is a protocol: set its"
+                f" options with --set KEY=VALUE ({_options_text(name)})"
             )
     if given["engine"] != "explorer":
         raise study.CheckError("--engine reference replays schemes: a protocol has no times")
@@ -49,13 +49,15 @@ def run(name: str, given: Mapping[str, Any]) -> int:
     _print(found, given)
     if any(one.verdict == "unknown" for one in found.verdicts):
         click.echo(
-            f"not all was tried: {bound_words(found.exploration)}. 'unknown' is not 'never': make"
-            " the protocol smaller, raise --max-states or --max-memory, or take another --memory",
+            f"not everything was tried: {bound_words(found.exploration)}. 'unknown' is not"
+            f" 'never': make the protocol smaller, raise --max-states or --max-memory, or choose"
+            f" another --memory",
             err=True,
         )
     if not found.exploration.shortest:
         click.echo(
-            "a shorter trace may exist: this is one of --reduce, and the bound was hit without it",
+            "a shorter trace may exist: this one comes from --reduce, and the search without it"
+            " hit the limit",
             err=True,
         )
     return FAILED if any(one.verdict == "sometimes" for one in found.verdicts) else OK
@@ -121,7 +123,7 @@ def _print_trace(found: Any, one: Any) -> None:
     click.echo(f"\n{one.name} in {one.steps} steps:")
     click.echo(text.story_text(study.story(small, one.schedule), small.titles), nl=False)
     if one.name == study.ASLEEP:
-        click.echo("      nobody can go on, and not all have ended")
+        click.echo("      no task can move, and not all have ended")
     click.echo(f"replay: {one.schedule}")
 
 
@@ -157,11 +159,11 @@ def run_litmus(name: str, given: Mapping[str, Any]) -> int:
 
     for flag in (*OF_SCHEMES, "threads"):
         if given[flag] is not None:
-            raise study.CheckError(f"--{flag.replace('_', '-')} is not for litmus tests")
+            raise study.CheckError(f"--{flag.replace('_', '-')} does not apply to litmus tests")
     for flag in ("settings", "properties"):
         if given[flag]:
             shown = {"settings": "set", "properties": "property"}[flag]
-            raise study.CheckError(f"--{shown} is not for litmus tests")
+            raise study.CheckError(f"--{shown} does not apply to litmus tests")
     if given["engine"] != "explorer":
         raise study.CheckError("--engine reference replays schemes: a litmus test has no times")
     memory = given["memory"] or "lkmm"
@@ -177,11 +179,11 @@ def run_litmus(name: str, given: Mapping[str, Any]) -> int:
         _print_litmus(found)
     if found.result == "Unknown":
         why = bound_words(found.exploration)
-        click.echo(f"not all was tried: {why}. 'Unknown' is not 'Never'", err=True)
+        click.echo(f"not everything was tried: {why}. 'Unknown' is not 'Never'", err=True)
     wrong = found.agrees is False
     if wrong:
         documented = found.test.result
-        click.echo(f"{name} says Result: {documented}, and it is {found.result}", err=True)
+        click.echo(f"{name} says Result: {documented}, but it is {found.result}", err=True)
     broken = found.test.quantifier != "exists" and found.holds is False
     return FAILED if wrong or broken else OK
 

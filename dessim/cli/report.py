@@ -15,14 +15,15 @@ from dessim.cli.results import known_results, place_of
 @click.option(
     "--out",
     type=FILE,
-    help="The file [default: `report.html` next to the results, of several in RESULTS-DIR].",
+    help="The file [default: `report.html` next to the results, or for several in RESULTS-DIR].",
 )
 @RESULTS_DIR
 def report(results: tuple[str, ...], out: Path | None, results_dir: Path) -> None:
-    """Write RESULTS as one HTML file that needs nothing else: tables, figures, sources, warnings.
+    """Write RESULTS as one HTML file: tables, figures, sources.
 
-    RESULTS is a folder that `dessim run` wrote, or the name of an experiment. Of several, such as
-    those of two versions or configurations, the page shows how each point moved.
+    The file works offline. RESULTS is a folder that `dessim run` wrote, or the name of an
+    experiment. Of several, such as those of two versions or configurations, the page shows how each
+    point moved.
     """
     from dessim.report.page.render import write_report, write_sides
 

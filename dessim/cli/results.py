@@ -18,7 +18,7 @@ def place_of(name: str, results_dir: Path) -> Path | None:
     found = next((place for place in places if (place / "results.json").is_file()), None)
     if found is not None and not is_sealed(found):
         click.echo(
-            f"note: {found} has no seals: nobody can say whether it is as `dessim run` wrote it",
+            f"note: {found} has no seals: it may have been changed",
             err=True,
         )
     return found
@@ -35,7 +35,7 @@ def report_files(paths: Sequence[Path]) -> None:
     if paths:
         click.echo(f"wrote {summary_of(paths)}", err=True)
     else:
-        click.echo("wrote no tables: no run gave a result", err=True)
+        click.echo("wrote no tables: no run has a result", err=True)
 
 
 def summary_of(paths: Sequence[Path]) -> str:

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dessim.cli.complete import experiments
-from dessim.cli.options import ENGINE, MAX_WORKERS, OUT, QUIET, REPLICATIONS, SEED, set_option
+from dessim.cli.options import (
+    ENGINE,
+    FOLDER,
+    MAX_WORKERS,
+    OUT,
+    QUIET,
+    REPLICATIONS,
+    SEED,
+    set_option,
+)
 from dessim.cli.progress import Progress, counted
 from dessim.cli.results import report_files, summary_of
 from dessim.cli.work import fail, report_failures, run_jobs, team_of
@@ -30,7 +39,7 @@ FORMATS = ("table", "json", "csv")
 
 @click.command()
 @click.argument("config", shell_complete=experiments)
-@set_option("Change a value (YAML; a list sweeps it). May be given several times.")
+@set_option("Change a value (YAML; a list sweeps it); repeatable.")
 @ENGINE
 @click.option(
     "-j", "jobs", type=click.IntRange(1, MAX_WORKERS), metavar="N", help="Worker processes."
@@ -38,34 +47,39 @@ FORMATS = ("table", "json", "csv")
 @click.option(
     "--cluster",
     metavar="FILE|local",
-    help="Run on a Dask cluster: its scheduler file, or `local` for one of N workers here.",
+    help="Run on a Dask cluster: its scheduler file, or `local` for N workers here.",
 )
 @click.option(
     "--cluster-plain",
     is_flag=True,
-    help="Speak to a scheduler on another machine without TLS: the network is trusted.",
+    help="Talk to a remote scheduler without TLS, on a trusted network.",
+)
+@click.option(
+    "--cluster-tls",
+    type=FOLDER,
+    help="Speak TLS to the cluster: a folder with ca.pem, cert.pem, key.pem.",
 )
 @SEED
 @REPLICATIONS
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 @OUT
-@click.option("-n", "--dry-run", is_flag=True, help="Only print the runs and their count.")
-@click.option("--force", is_flag=True, help="Run again what has been run already.")
+@click.option("-n", "--dry-run", is_flag=True, help="Print the runs and their count, run nothing.")
+@click.option("--force", is_flag=True, help="Repeat finished runs.")
 @click.option(
     "--narrow",
     type=click.IntRange(0, 20),
     default=0,
     metavar="N",
-    help="N times, simulate a number of threads inside each crossover that was found.",
+    help="N times, simulate one more number of threads inside each crossover.",
 )
-@click.option("--figures", is_flag=True, help="Draw the figures, too.")
+@click.option("--figures", is_flag=True, help="Also draw the figures.")
 @click.option(
     "--queues",
     is_flag=True,
-    help="Also write who slept on page locks over time: one run of each point, watched (slow).",
+    help="Also write who slept on page locks over time, from one run per point (slow).",
 )
 @QUIET
-@click.option("-v", "--verbose", is_flag=True, help="A line for each run.")
+@click.option("-v", "--verbose", is_flag=True, help="Print a line per run.")
 def run(
     config: str,
     overrides: tuple[str, ...],
@@ -73,6 +87,7 @@ def run(
     jobs: int | None,
     cluster: str | None,
     cluster_plain: bool,
+    cluster_tls: Path | None,
     seed: int | None,
     replications: int | None,
     form: str,
@@ -85,10 +100,10 @@ def run(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Run the experiment CONFIG: a name (see `dessim list experiments`), a YAML file, or
-    `-` for standard input.
+    """Run the experiment CONFIG.
 
-    Finished runs are kept in OUT/runs and used again; the tables go to OUT/EXPERIMENT.
+    CONFIG is a name (see `dessim list experiments`), a YAML file, or `-` for standard input.
+    Finished runs are kept in OUT/runs and reused; the tables go to OUT/EXPERIMENT.
     """
     from dessim.study.store.runs import Store
 
@@ -114,7 +129,7 @@ def run(
 
     def carry_out() -> Outcome:
         progress = Progress([], quiet=quiet, verbose=verbose)
-        with team_of(jobs or 1, cluster, plain=cluster_plain) as team, progress:
+        with team_of(jobs or 1, cluster, plain=cluster_plain, tls=cluster_tls) as team, progress:
             do = _doing(team, store, progress, force=force)
             return run_request(request, experiment, points, out, do)
 
@@ -213,8 +228,8 @@ def _with_room(carry_out: Callable[[], Outcome], store: Store) -> Outcome:
         if error.errno not in NO_ROOM:
             raise
         fail(
-            f"the tables cannot be written: {error}; make room: finished runs are stored in"
-            f" {store.root}; the same command goes on from there"
+            f"the tables cannot be written: {error}; free some space: finished runs are stored in"
+            f" {store.root}, and the same command resumes"
         )
 
 
@@ -245,7 +260,7 @@ def print_document(document: dict[str, Any], form: str) -> None:
 def _print_plan(
     experiment: Experiment, points: Sequence[Point], engine: str, store: Store, form: str
 ) -> None:
-    """Print what is run whatever comes out, and how much of it is there already."""
+    """Print what is run whatever comes out, and how much of it exists already."""
     from dessim.study.sweep.memory import as_text, usable_bytes
 
     rows = [_planned(point, engine, store) for point in points]
@@ -264,7 +279,7 @@ def _print_plan(
     if most > usable:
         click.echo(
             f"warning: the largest run needs about {as_text(most)}, and {as_text(usable)}"
-            " are free here: such runs are tried one at a time",
+            " are free here: such runs go one at a time",
             err=True,
         )
 

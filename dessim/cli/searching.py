@@ -38,12 +38,14 @@ def _bytes(_: click.Context, option: click.Parameter, text: str | None) -> int:
 
 
 EFFORT = together(
-    click.option("--max-states", type=click.IntRange(1), help="Most states; default 5,000,000."),
+    click.option(
+        "--max-states", type=click.IntRange(1), help="Limit of states [default: 5,000,000]."
+    ),
     click.option(
         "--max-memory",
         metavar="SIZE",
         callback=_bytes,
-        help="Most memory for states, as 2GiB; default half of this machine's.",
+        help="Limit of memory for states, such as 2GiB [default: half of this machine's].",
     ),
     click.option(
         "-j",
@@ -51,17 +53,17 @@ EFFORT = together(
         type=click.IntRange(1, MOST_JOBS),
         default=1,
         metavar="N",
-        help="Cores; what is found is the same for any.",
+        help="Cores to use; results are the same for any N.",
     ),
     click.option(
         "--reduce",
         is_flag=True,
-        help="Leave out orders that make no difference (protocols, sc): the same verdicts.",
+        help="Skip orders that make no difference (protocols under sc); same verdicts.",
     ),
     click.option(
         "--keep/--no-keep",
         default=True,
-        help="Keep an interrupted search, and go on from there (default).",
+        help="Keep an interrupted search and resume it [default: keep].",
     ),
     QUIET,
 )
@@ -85,7 +87,7 @@ class SearchWatch:
         if self.first is None or (self.before is not None and seen.states < self.before.states):
             self.begin, self.first = now, seen.resumed  # another search
             if seen.resumed and not self.quiet:
-                click.echo(f"goes on from {seen.resumed:,} states", err=True)
+                click.echo(f"resumes from {seen.resumed:,} states", err=True)
         self.before = seen
         every = TERMINAL_EVERY_S if self.terminal else PLAIN_EVERY_S
         if self.quiet or now - self.last < every:
@@ -136,7 +138,7 @@ def searching(given: Mapping[str, Any]) -> Iterator[Effort]:
     except KeyboardInterrupt:
         watch.clear()
         states = f" after {watch.before.states:,} states" if watch.before is not None else ""
-        further = "; the same command goes on from there" if keep is not None else ""
+        further = "; the same command resumes" if keep is not None else ""
         click.echo(f"interrupted{states}{further}", err=True)
         sys.exit(INTERRUPTED)
     finally:
@@ -149,4 +151,4 @@ def _interrupt(number: int, frame: object) -> None:
 
 def bound_words(exploration: Any) -> str:
     """Return why not all was tried, in words."""
-    return "; ".join(exploration.untried) or f"the bound was hit ({exploration.bounded})"
+    return "; ".join(exploration.untried) or f"the limit was reached ({exploration.bounded})"

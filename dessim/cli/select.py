@@ -90,7 +90,7 @@ def select(
         if not left:
             there = ", ".join(dict.fromkeys(str(of(point)[-1]) for point in kept))
             asked = " or ".join(map(str, values))
-            hint = f"; `--set threads={asked}` runs it all the same" if name == "threads" else ""
+            hint = f"; `--set threads={asked}` runs it anyway" if name == "threads" else ""
             raise click.UsageError(
                 f"'{experiment.name}' has no such point with {name} {asked}: there is {there}{hint}"
             )

@@ -45,7 +45,7 @@ class KindOfThing(click.Choice[str]):
 @click.argument("kind", required=False, type=KindOfThing(KINDS))
 @FORM
 def list_command(kind: str | None, form: str) -> None:
-    """List what can be named: all kinds, or one.
+    """List machines, workloads, schemes and other names.
 
     Machines and schemes that have been compared with measurements say with which.
     """
@@ -124,10 +124,10 @@ def _first_sentence(text: str) -> str:
 @click.command()
 @click.argument("kind", type=click.Choice(["machine", "workload", "scheme", "experiment"]))
 @click.argument("name", shell_complete=names_of_kind)
-@click.option("--resolved", is_flag=True, help="With every default filled in and no lists.")
+@click.option("--resolved", is_flag=True, help="Fill in every default; expand lists.")
 @FORM
 def show(kind: str, name: str, resolved: bool, form: str) -> None:
-    """Show the machine, workload, scheme or experiment NAME."""
+    """Show a machine, workload, scheme or experiment."""
     if form == "json":
         click.echo(_json_text(kind, name))
     elif kind == "scheme":
@@ -189,7 +189,7 @@ def _origins_text(machine: Machine) -> str:
     for path, value in values_of(machine):
         known = machine.provenance.get(path)
         origin = words.get(machine.origins.get(path, ""), "default")
-        rows.append((path, shorten(value, 14), (known and known.tag) or "-", origin))
+        rows.append((path, shorten(value, 12), (known and known.tag) or "-", origin))
     a, b, c = (max(len(row[column]) for row in rows) for column in range(3))
     table = [f"{row[0]:<{a}}  {row[1]:<{b}}  {row[2]:<{c}}  {row[3]}" for row in rows]
     lines = ["\n# Where each value comes from:", *(f"#   {line}" for line in (*legend, *table))]
@@ -272,7 +272,7 @@ def _actor_text(name: str) -> str:
 @click.command()
 @click.argument("kind", type=click.Choice(["experiment", "machine", "workload"]))
 def schema(kind: str) -> None:
-    """Print the JSON Schema of a KIND of YAML file, for editors."""
+    """Print the JSON Schema of a kind of YAML file, for editors."""
     from dessim.model import json_schema
 
     click.echo(json.dumps(json_schema(kind), indent=1, ensure_ascii=False))  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from dessim.cli.options import FILE, FOLDER
 
 def _existing(folder: Path) -> Path:
     if not folder.is_dir():
-        raise click.UsageError(f"{str(folder)!r} is no folder; `dessim run` makes `results`")
+        raise click.UsageError(f"{str(folder)!r} is not a folder; `dessim run` creates `results`")
     return folder
 
 
@@ -21,10 +21,10 @@ def _existing(folder: Path) -> Path:
 @click.argument("folder", type=FOLDER, default=Path("results"), metavar="[DIR]")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
 def status(folder: Path, form: str) -> None:
-    """List what is finished in the results folder DIR, and what is not.
+    """List what is finished in the results folder DIR.
 
-    Every stored run and every table is read and checked; nothing is changed. Exit code 1 if one
-    is not as it was written.
+    Reads and checks every stored run and every table, and changes nothing. Exit code 1 if one is
+    not as it was written.
     """
     from dessim.files.atomic import leftovers
     from dessim.files.seals import changed
@@ -87,15 +87,15 @@ def _print_status(found: dict[str, Any]) -> None:
     click.echo(f"{found['runs']} whole runs are stored")
     if found["runs_of_no_sweep"]:
         click.echo(
-            f"{found['runs_of_no_sweep']} of them belong to no sweep as it is now:"
-            " `dessim clean --unused` removes them"
+            f"{found['runs_of_no_sweep']} of them belong to no current sweep: `dessim clean"
+            " --unused` removes them"
         )
     if found["leftovers"]:
         click.echo(f"{found['leftovers']} leftovers of killed processes: the next run removes them")
     for text in found["changed"]:
-        click.echo(f"changed since it was written: {text}")
+        click.echo(f"changed after it was written: {text}")
     for text in found["damaged"]:
-        click.echo(f"damaged, will be run again: {text}")
+        click.echo(f"damaged, to be run again: {text}")
 
 
 def _growing(points: int) -> str:
@@ -105,11 +105,11 @@ def _growing(points: int) -> str:
 
 @click.command()
 @click.argument("folder", type=FOLDER, default=Path("results"), metavar="[DIR]")
-@click.option("--unused", is_flag=True, help="Runs that belong to no sweep of DIR, too.")
-@click.option("--all", "everything", is_flag=True, help="All runs; tables and figures stay.")
-@click.option("-n", "--dry-run", is_flag=True, help="Only list what would be removed.")
+@click.option("--unused", is_flag=True, help="Also remove runs that belong to no sweep of DIR.")
+@click.option("--all", "everything", is_flag=True, help="Remove all runs; keep tables and figures.")
+@click.option("-n", "--dry-run", is_flag=True, help="List what would be removed, remove nothing.")
 def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
-    """Remove damaged runs and leftovers of killed processes from the results folder DIR."""
+    """Remove damaged runs and leftovers of killed processes from DIR."""
     from dessim.files.atomic import clear, leftovers
     from dessim.study.store.answers import forget
     from dessim.study.store.manifest import MANIFEST, manifests_of, store_of, unreadable_manifests
@@ -119,8 +119,8 @@ def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
         raise click.UsageError(f"the runs are in {str(folder.parent)!r}: clean that")
     if unused and (torn := unreadable_manifests(folder)):
         raise click.UsageError(
-            f"{torn[0]} cannot be read, so nobody knows which runs are unused: run its experiment"
-            " again (stored runs are used), or remove the folder"
+            f"{torn[0]} cannot be read, so dessim cannot know which runs are unused: run its"
+            " experiment again (stored runs are reused), or remove the folder"
         )
     store = store_of(folder)
     used = {digest for sweep in manifests_of(folder) for digest in sweep.digests}
@@ -153,15 +153,18 @@ def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
 @click.option(
     "--out",
     type=FILE,
-    help="Where to [DIR/runs.*]; - is standard output.",
+    help="Output file [default: DIR/runs.*]; - is standard output.",
 )
 @click.option(
     "--all-sizes",
     is_flag=True,
-    help="Also runs of smaller parts of the file, which no result uses: `final` is false.",
+    help="Include runs of smaller sizes, which no result uses (`final` is false).",
 )
 def export(folder: Path, form: str, out: Path | None, *, all_sizes: bool) -> None:
-    """Write one table with a row for each finished run of DIR: all sweeps, or one experiment."""
+    """Write one table with a row per finished run of DIR.
+
+    DIR is a results folder with all its sweeps, or one experiment in it.
+    """
     from dessim.study.store.manifest import manifests_of, run_rows, store_of
     from dessim.study.sweep.tables import uniform, write_rows
 

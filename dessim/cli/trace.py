@@ -22,23 +22,29 @@ FORMATS = ("both", "perfetto", "folded")
 @click.argument("config", shell_complete=experiments)
 @POINTS
 @click.option(
-    "--replication", type=click.IntRange(0), default=0, show_default=True, help="Which one to run."
+    "--replication",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Replication to run.",
 )
-@click.option("--from", "from_text", metavar="TIME", help="Record from this time on, as in 2ms.")
+@click.option(
+    "--from", "from_text", metavar="TIME", help="Start recording at this simulated time, as in 2ms."
+)
 @click.option("--until", "until_text", metavar="TIME", help="Stop at this simulated time.")
 @click.option(
     "--limit",
     type=click.IntRange(1),
     metavar="SPANS",
-    help="Stop after so many spans of time [default: 1000000].",
+    help="Stop after this many spans [default: 1000000].",
 )
 @click.option("--format", "form", type=click.Choice(FORMATS), default="both", show_default=True)
 @click.option(
     "--out",
     type=FILE,
-    help="File of the trace [default: results/EXPERIMENT/trace.pftrace]; stacks go next to it.",
+    help="Trace file [default: results/EXPERIMENT/trace.pftrace]; folded stacks go next to it.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="Only errors.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only errors.")
 def trace(
     config: str,
     *,
@@ -51,9 +57,9 @@ def trace(
     quiet: bool,
     **choice: Any,
 ) -> None:
-    """Trace one run of the experiment CONFIG on the reference engine.
+    """Trace one run of CONFIG on the reference engine.
 
-    Of several points, the first of those with the most threads. Open the file at
+    Of several points, trace the first of those with the most threads. Open the file at
     https://ui.perfetto.dev (nothing is uploaded); folded stacks are for flame graphs.
     """
     from_ps, until_ps = _time(from_text, "--from"), _time(until_text, "--until")
@@ -77,7 +83,7 @@ def trace(
     recording, _ = record(point, replication, from_ps or 0, until_ps, limit or SPANS)
     if not any(recording.spans):
         raise click.UsageError(
-            f"nothing happens from {from_text} on: the run ends at {_ms(recording.until_ps)}"
+            f"nothing happens after {from_text}: the run ends at {_ms(recording.until_ps)}"
         )
     from dessim.files.names import folder_name
 
@@ -103,7 +109,7 @@ def trace(
 
 def _check_name(out: Path | None, form: str) -> None:
     if form != "folded" and out is not None and out.suffix == ".folded":
-        raise click.UsageError(f"--out {out}: the stacks have this name; the trace needs another")
+        raise click.UsageError(f"--out {out}: the stacks take this name; give the trace another")
 
 
 def _report_the_end(recording: Recording, until_ps: int | None) -> None:
@@ -111,8 +117,8 @@ def _report_the_end(recording: Recording, until_ps: int | None) -> None:
     if recording.full:
         click.echo(
             f"stopped at {_ms(recording.until_ps)} of simulated time, after {spans:,} spans:"
-            " --limit N takes more, --from and --until another part,"
-            " --set simulate=1MiB makes the run shorter",
+            " --limit N records more, --from and --until another part, --set simulate=1MiB"
+            " shortens the run",
             err=True,
         )
     elif not recording.complete and until_ps is not None and not recording.error:

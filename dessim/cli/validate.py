@@ -25,26 +25,36 @@ if TYPE_CHECKING:
     from dessim.model.published import Published
     from dessim.study.sweep.jobs import Tally
 
+FOR_RATES = "for rates: they name their machines, and runs are short"
+
 
 @click.command()
 @click.argument("experiment", default=DEFAULT, shell_complete=experiments)
 @DATA
 @click.option(
-    "--only", multiple=True, metavar="WORKLOAD[:THREADS[:ORDERS]]", help="Some cells; repeatable."
+    "--only",
+    multiple=True,
+    metavar="WORKLOAD[:THREADS[:ORDERS]]",
+    help="Cells to simulate; repeatable.",
 )
 @SIMULATION
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table")
 @click.option("--no-figure", is_flag=True, help="Do not draw predicted against measured.")
-@click.option("--host", is_flag=True, help="Run workloads on this machine and compare with them.")
+@click.option("--host", is_flag=True, help="Run workloads on this machine and compare.")
 @click.option("--profile", metavar="NAME|FILE", help="With --host: profile of this machine.")
 @click.option(
     "--seconds",
     type=click.FloatRange(0.2, 600),
     default=3.0,
     show_default=True,
-    help="With --host: for each workload and number of CPUs.",
+    help="With --host: time per workload and number of CPUs.",
 )
-@click.option("--privileged", is_flag=True, help="With --host: go before other processes (root).")
+@click.option(
+    "--privileged", is_flag=True, help="With --host: run ahead of other processes (root)."
+)
+@click.option(
+    "--kernel", metavar="VERSION", help="With will-it-scale's CSV: kernel that it ran on."
+)
 def validate(
     experiment: str,
     data: str | None,
@@ -63,18 +73,19 @@ def validate(
     host: bool,
     profile: str | None,
     seconds: float,
+    kernel: str | None,
     privileged: bool,
 ) -> None:
     """Simulate every cell of a measured table and report the errors.
 
-    EXPERIMENT says on which machine, how often, and how much of each file is simulated (default:
-    fault-around-2014, with its table). --data takes any table of that form. Finished runs are kept
-    in OUT/runs and used again. A table of curves of contended lines and locks
-    (sosp13-synchronization) is compared as well; --only then names quantities.
+    EXPERIMENT sets the machine, the replications, and how much of each file is simulated (default:
+    fault-around-2014, with its table). --data takes any such table; finished runs are kept in
+    OUT/runs and reused. It also takes curves of lines and locks (sosp13-synchronization; --only
+    then names quantities) and rates: will-it-scale, or the CSV of that benchmark, named after the
+    test, with --machine and --kernel (--only then names tests or machines).
 
-    With --host there is no table: workloads really run here, in trials of a millisecond with 1 to
-    all CPUs, and are simulated with --profile (default: this machine, unmeasured). Files lie in
-    memory, nothing is written but results, and Ctrl-C ends it. --only then names workloads.
+    With --host there is no table: workloads really run here, in trials of a millisecond on 1 to all
+    CPUs, and are simulated with --profile. Only results are written. --only names some.
     """
     foreign = {"--machine": machine, "--set": overrides, "--simulate": simulate}
     if host:
@@ -85,31 +96,41 @@ def validate(
         return
     if profile is not None or privileged:
         raise click.UsageError("--profile and --privileged need --host")
+    if data is not None and _holds_rates(data):
+        _refuse(foreign | {"--machine": None, "-n": replications, "-j": jobs > 1}, FOR_RATES)
+        _validate_rates(data, machine, kernel, only, engine, seed, out, form, quiet)
+        return
+    _refuse({"--kernel": kernel}, "except with will-it-scale's own CSV (--data)")
     if data is not None and _holds_curves(data):
-        _refuse(foreign, "for curves: they name their machines")
-        _refuse({"-j": jobs > 1}, "for curves: their runs are short, and done here")
+        _refuse(foreign, "for curves: they name their own machines")
+        _refuse({"-j": jobs > 1}, "for curves: their short runs are done here")
         _validate_curves(data, only, engine, seed, replications, out, form, no_figure, quiet)
         return
     chosen = load_with(experiment, machine, overrides, seed, replications)
     table = table_of(chosen, data)
     points = _points(chosen, table, only, simulate, once=replications is None)
     tally, document = _validated(chosen, points, table, engine, jobs, out, quiet=quiet)
-    folder = out / folder_name(f"validate-{table.name}")
-    paths = write_validation(document, folder)
-    if not no_figure:
-        from dessim.report.plot.validation import draw_validation
-
-        paths += draw_validation(document, folder / "figures")
+    paths = _write(document, out / folder_name(f"validate-{table.name}"), figure=not no_figure)
     show_validation(document, form)
     if not quiet:
         report_files(paths)
     report_failures(tally)
 
 
+def _write(document: dict[str, Any], folder: Path, *, figure: bool) -> list[Path]:
+    """Write a validation, and draw it if that is wanted; return the files."""
+    paths = write_validation(document, folder)
+    if figure:
+        from dessim.report.plot.validation import draw_validation
+
+        paths += draw_validation(document, folder / "figures")
+    return paths
+
+
 def _refuse(foreign: dict[str, Any], why: str) -> None:
     """Refuse options that were given and would do nothing."""
     for option in (name for name, value in foreign.items() if value):
-        raise click.UsageError(f"{option} means nothing {why}")
+        raise click.UsageError(f"{option} has no effect {why}")
 
 
 def _points(
@@ -156,6 +177,60 @@ def _holds_curves(data: str) -> bool:
     from dessim.study.fidelity.sosp13 import is_table_of_curves
 
     return is_table_of_curves(find("published", data))
+
+
+def _holds_rates(data: str) -> bool:
+    from dessim.model import find
+    from dessim.study.fidelity.rate_tables import is_table_of_rates
+
+    return is_table_of_rates(find("published", data))
+
+
+def _validate_rates(
+    data: str,
+    machine: str | None,
+    kernel: str | None,
+    only: tuple[str, ...],
+    engine: str,
+    seed: int | None,
+    out: Path,
+    form: str,
+    quiet: bool,
+) -> None:
+    """Simulate rates of will-it-scale: short runs, none of which is stored."""
+    from dessim.files.tables import csv_text
+    from dessim.files.writing import write_texts
+    from dessim.model import find
+    from dessim.study.fidelity.rate_tables import (
+        chosen_rates,
+        load_rates,
+        rate_rows,
+        rates_validation,
+    )
+    from dessim.study.sweep.tables import to_json
+
+    path = find("published", data)
+    rows = chosen_rates(load_rates(path, machine, kernel), only)
+
+    def progress(done: int) -> None:
+        if not quiet and done % 10 == 0:
+            click.echo(f"{done} of {len(rows)} rates", err=True)
+
+    first = 1 if seed is None else seed
+    document = rates_validation(rows, path.stem, engine, first, progress)  # type: ignore[arg-type]
+    texts = {
+        "validation.json": to_json(document),
+        "validation.csv": csv_text(rate_rows(document)),
+    }
+    paths = write_texts(texts, out / folder_name(f"validate-{path.stem}"))
+    if form == "table":
+        from dessim.report.text.rates import print_rates
+
+        print_rates(document)
+    else:
+        click.echo(texts[f"validation.{form}"], nl=False)
+    if not quiet:
+        report_files(paths)
 
 
 def _validate_curves(

@@ -14,6 +14,8 @@ from dessim.cli.exit_codes import FAILED, INTERRUPTED
 from dessim.cli.progress import Progress
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dessim.model import Point
     from dessim.study.store.runs import Store
     from dessim.study.sweep.executors import Workers
@@ -72,12 +74,12 @@ def do_rounds(rounds: Rounds, workers: int, *, quiet: bool) -> Tally:
 
 @contextmanager
 def team_of(
-    workers: int, cluster: str | None = None, *, plain: bool = False
+    workers: int, cluster: str | None = None, *, plain: bool = False, tls: Path | None = None
 ) -> Iterator[int | Workers]:
     """Open workers for as many rounds as there will be; 1 is this process."""
     from dessim.study.sweep.executors import open_workers
 
-    team, done = open_workers(workers, cluster, plain=plain), False
+    team, done = open_workers(workers, cluster, plain=plain, tls=tls), False
     try:
         yield team or 1
         done = True
@@ -108,7 +110,7 @@ def run_jobs(
         click.echo(f"interrupted: {_kept(todo, store)}", err=True)
         sys.exit(INTERRUPTED)
     except StoreFullError as error:
-        fail(f"runs cannot be stored: {error}; make room: {_kept(todo, store)}")
+        fail(f"runs cannot be stored: {error}; free some space: {_kept(todo, store)}")
     except ClusterLostError as error:
         fail(f"{error}: {_kept(todo, store)}")
     finally:
@@ -121,10 +123,7 @@ def _interrupt(number: int, frame: object) -> None:
 
 def _kept(todo: Sequence[Job], store: Store) -> str:
     stored = sum(store.has(job.key) for job in todo)  # more than was heard of, perhaps
-    return (
-        f"{stored} of {len(todo)} runs are stored in {store.root};"
-        " the same command goes on from there"
-    )
+    return f"{stored} of {len(todo)} runs are stored in {store.root}; the same command resumes"
 
 
 def report_failures(tally: Tally) -> None:

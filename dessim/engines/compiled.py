@@ -41,8 +41,8 @@ def check_costs(w: Any) -> None:
     handed_over = int(line_costs.max()) * int(w[lay.H_MCS_PPM])
     if greatest > GREATEST_COST_PS or max(drawn, varied, far, handed_over) > GREATEST_PRODUCT:
         raise OverflowError(
-            f"a time of {greatest / 1e12:.3g} s, or what is drawn around it, is beyond the 64-bit"
-            " integers of the compiled engine; the reference engine takes it"
+            f"a time of {greatest / 1e12:.3g} s, or a draw around it, exceeds the 64-bit integers"
+            " of the compiled engine; use --engine reference"
         )
 
 
@@ -75,7 +75,7 @@ def _chunks(w: Any, budget: int, log: Any, *, logged: bool = False) -> Iterator[
     if left == loop.TOO_LATE:
         raise OverflowError(
             f"simulated time beyond {(loop.NEVER >> bits) / 1e12:.0f} s: with {tasks} tasks the"
-            " compiled engine counts no further; the reference engine does"
+            " compiled engine counts no further; use --engine reference"
         )
     if entries.plain:
         w[:] = words

@@ -1,9 +1,9 @@
-"""A simulated machine as a component of somebody's own SimPy script.
+"""A simulated machine as a component of your own SimPy script.
 
-Its threads are processes of the reader's environment, alongside the reader's own, which can look at
-it while it runs: how many threads sleep on page locks, what has been counted. Looking changes
-nothing: the result is that of any other run, bit for bit. Or its threads do nothing by themselves,
-and the reader's processes drive them (``engines.driven``).
+Its threads are processes of your environment, next to yours, which can watch it while it runs: how
+many threads sleep on page locks, what the counters say. Watching changes nothing: the result is
+that of any other run, bit for bit. Or the threads do nothing by themselves, and your processes
+drive them (``engines.driven``).
 """
 
 from __future__ import annotations
@@ -34,26 +34,26 @@ class SimulatedMachine:
     setup : Setup
         Machine, workload, scheme; ``dessim.setup`` makes one from a configuration.
     on_queue : callable, optional
-        Called with ``(time_ps, sleepers, longest)`` when tasks fell asleep on a page lock or were
-        woken: how many sleep on any page's lock, and on the lock of the page with most of them.
+        Called with ``(time_ps, sleepers, longest)`` when tasks fall asleep on a page lock or are
+        woken: the number that sleep on any page's lock, and on the lock of the busiest page.
     check : bool
-        Whether counts, page tables and page cache are compared after every event: takes time.
+        Compare counts, page tables and page cache after every event, which takes time.
     driven : bool
-        Whether the threads do only what your processes ask for, by way of ``threads``.
+        Threads do only what your processes ask for, through ``threads``.
 
     Attributes
     ----------
     threads : tuple of DrivenThread
-        None unless ``driven``.
+        Empty unless ``driven``.
 
     Raises
     ------
     ValueError
         If the environment's clock is not at an integer 0.
     WorldError
-        If machine, workload and threads do not go together.
+        If machine, workload and threads do not fit together.
     UserError
-        If threads of such a workload cannot be driven.
+        If your processes cannot drive threads of such a workload.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class SimulatedMachine:
     def lock(self, node: int = 0) -> SpinLock:
         """Return a new spinning lock for your threads, of the kind of ``locks.page_table_lock``.
 
-        It stands on a cache line of its own, which ``touch`` can use as well.
+        It has its own cache line, which ``touch`` can use as well.
 
         Raises
         ------
@@ -136,12 +136,12 @@ class SimulatedMachine:
 
     @property
     def page_lock_sleepers(self) -> int:
-        """Tasks that sleep on a page lock now."""
+        """Number of tasks that sleep on a page lock now."""
         return len(self._asleep)
 
     @property
     def page_lock_queues(self) -> dict[int, int]:
-        """Page -> tasks that sleep on its lock now."""
+        """Page -> number of tasks that sleep on its lock now."""
         found: dict[int, int] = {}
         for task in sorted(self._asleep):
             found[self._page_of(task)] = found.get(self._page_of(task), 0) + 1
@@ -149,12 +149,12 @@ class SimulatedMachine:
 
     @property
     def counters(self) -> dict[str, int]:
-        """What has been counted so far, by the names of ``RunResult.counters``."""
+        """Counters so far, by the names of ``RunResult.counters``."""
         base = self._w[lay.H_COUNT]
         return {name: self._w[base + i] for i, name in enumerate(lay.COUNTERS)}
 
     def result(self) -> RunResult:
-        """Result of the run, once everything has ended.
+        """Return the result of the run, once everything has ended.
 
         Raises
         ------

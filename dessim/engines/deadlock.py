@@ -25,8 +25,8 @@ def why_halted(w: World) -> FatalBug | MeaninglessStep:
     """
     if w[lay.H_MEANINGLESS]:
         return MeaninglessStep(
-            f"the operation {name_of(int(w[lay.H_MEANINGLESS]) - 1)!r} has no branch that says what"
-            " it does, or none that says how long it takes"
+            f"the operation {name_of(int(w[lay.H_MEANINGLESS]) - 1)!r} has no branch for its"
+            " effect, or none for its duration"
         )
     at_ps = w[lay.H_BUG_AT] - 1
     return FatalBug(

@@ -83,7 +83,7 @@ def check_drivable(setup: Setup) -> None:
     for reason, holds in reasons.items():
         if holds:
             raise UserError(
-                f"workload {workload.name!r} cannot be driven from a process of your own: {reason}."
+                f"workload {workload.name!r} cannot be driven from your own process: {reason}."
                 " Take one that reads a mapped file, such as shared-mapping"
             )
 
@@ -128,9 +128,9 @@ class Parts:
 
 
 class DrivenThread:
-    """A thread of the machine, on a CPU of its own, that does what a process of the reader's says.
+    """A thread of the machine, on its own CPU, that one of your processes drives.
 
-    All operations are generators for ``yield from`` and return how long they took, in ps. One
+    All operations are generators for ``yield from`` and return the time they took, in ps. One
     process at a time may use a thread.
 
     Attributes
@@ -163,7 +163,7 @@ class DrivenThread:
     # --- operations ---
 
     def work(self, ps: int) -> Process:
-        """Compute for so many ps in user mode."""
+        """Compute for ``ps`` in user mode."""
         if ps < 0:
             raise ValueError(f"work takes time, not {ps} ps")
 
@@ -182,7 +182,7 @@ class DrivenThread:
         return self._doing(lambda: self._ordered(words))
 
     def lock(self, lock: SpinLock, *, shared: bool = False) -> Process:
-        """Take a lock, spinning until it is free; ``shared``: along with other readers."""
+        """Take a lock, spinning until it is free; ``shared``: together with other readers."""
 
         def steps() -> Process:
             if self.number in lock.holders:
@@ -196,7 +196,7 @@ class DrivenThread:
         return self._doing(steps)
 
     def unlock(self, lock: SpinLock) -> Process:
-        """Drop a lock, and hand it over to whoever waits."""
+        """Drop a lock and hand it to a waiter."""
 
         def steps() -> Process:
             if self.number not in lock.holders:
@@ -209,7 +209,7 @@ class DrivenThread:
         return self._doing(steps)
 
     def map(self, page: int) -> Process:
-        """Fault on a page of the file, as the scheme does; no time if it is mapped already."""
+        """Fault on a page of the file, as the scheme does; takes no time if it is mapped."""
         self._check_page(page)
 
         def mapped() -> bool:
@@ -224,7 +224,7 @@ class DrivenThread:
         return self._doing(steps)
 
     def read(self, page: int) -> Process:
-        """Access a page of the file in user mode, as the workload does; fault if need be."""
+        """Access a page of the file in user mode, as the workload does; fault if necessary."""
         self._check_page(page)
 
         def steps() -> Process:
@@ -236,7 +236,7 @@ class DrivenThread:
         return self._doing(steps)
 
     def wait(self, event: simpy.Event) -> Process:
-        """Give up the CPU until an event of yours has happened, and get it back: a switch."""
+        """Give up the CPU until an event of yours has happened, then get it back: a switch."""
 
         def steps() -> Process:
             w = self._w
@@ -309,7 +309,7 @@ class DrivenThread:
         was somewhere else meanwhile.
         """
         if self._busy:
-            raise RuntimeError(f"thread {self.number} is in the middle of something else")
+            raise RuntimeError(f"thread {self.number} is in the middle of another operation")
         if self._gone:
             raise RuntimeError(f"thread {self.number} has exited")
         self._busy = True

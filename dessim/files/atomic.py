@@ -66,7 +66,7 @@ def _new(unfinished: Path) -> tuple[Path, int]:
             return folder, lock
         except (FileNotFoundError, FileExistsError):  # gone between two looks at it
             continue
-    raise OSError(f"{unfinished}: somebody keeps removing it")
+    raise OSError(f"{unfinished}: another process keeps removing it")
 
 
 @contextmanager

@@ -117,7 +117,7 @@ class TextLines:
             whole, end, rest = (rest + piece).rpartition(b"\n")
             if len(rest) > MAX_LINE_BYTES:
                 self._count += whole.count(b"\n") + bool(end)
-                raise self._damaged("a line is longer than 64 KiB", "this is no text of that kind")
+                raise self._damaged("a line is longer than 64 KiB", "this is not that kind of text")
             if end:
                 yield self._lines(whole)
         if rest:
@@ -129,7 +129,7 @@ class TextLines:
             piece = self._file.read(PIECE_BYTES)
         except (EOFError, zlib.error, gzip.BadGzipFile):
             raise self._damaged(
-                "the packed data are damaged or end too early", "copy the file again"
+                "the compressed data are damaged or truncated", "copy the file again"
             ) from None
         except OSError as error:
             raise UnreadableError(self.name, f"cannot be read: {error.strerror}") from None
@@ -143,7 +143,7 @@ class TextLines:
         lines = whole.decode("utf-8", "replace").split("\n")
         if len(max(lines, key=len)) > MAX_LINE_BYTES:
             self._count += next(i for i, line in enumerate(lines) if len(line) > MAX_LINE_BYTES)
-            raise self._damaged("a line is longer than 64 KiB", "this is no text of that kind")
+            raise self._damaged("a line is longer than 64 KiB", "this is not that kind of text")
         self._count += len(lines)
         return lines
 

@@ -85,7 +85,7 @@ def open_regular(path: str | Path) -> tuple[int, os.stat_result]:
         # Not `open`: a FIFO without a writer would block for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
-        raise UnreadableError(path, "there is no such file", missing=True) from None
+        raise UnreadableError(path, "no such file", missing=True) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
         if getattr(error, "errno", None) == errno.ENXIO:  # a socket
             raise UnreadableError(path, "this is not a file") from None
@@ -141,7 +141,7 @@ def read_text(path: str | Path, most: int = MAX_TABLE_BYTES) -> str:
     Raises
     ------
     UnreadableError
-        As of ``read_file``, or if it is no text.
+        As of ``read_file``, or if it is not text.
     """
     data = read_file(path, most)
     try:
@@ -171,7 +171,7 @@ def parse_json(data: str | bytes) -> Any:
 
 
 def _refuse_constant(word: str) -> None:
-    raise ValueError(f"{word} is no number that can be used here")
+    raise ValueError(f"{word} is not a number that can be used here")
 
 
 def read_json(path: str | Path, most: int = MAX_RESULT_BYTES) -> Any:
@@ -186,7 +186,7 @@ def read_json(path: str | Path, most: int = MAX_RESULT_BYTES) -> Any:
     try:
         return parse_json(data)
     except ValueError as error:  # UnicodeDecodeError is one
-        raise UnreadableError(path, f"no JSON: {' '.join(str(error).split())}") from None
+        raise UnreadableError(path, f"not JSON: {' '.join(str(error).split())}") from None
 
 
 def _size(n: int) -> str:

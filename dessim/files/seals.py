@@ -17,7 +17,7 @@ from dessim.files.reading import UnreadableError, read_file, read_json
 from dessim.files.writing import write_all
 
 SEALS = "seals.json"
-REMEDY = "the same `dessim run` writes it again (stored runs are used)"
+REMEDY = "the same `dessim run` writes it again (stored runs are reused)"
 
 
 class BrokenSealError(UserError):
@@ -56,7 +56,7 @@ def read_sealed(path: Path) -> bytes:
             return data
         raise BrokenSealError(f"{error}; {REMEDY}") from None
     if not isinstance(seals, dict) or seals.get(path.name) != hashlib.sha256(data).hexdigest():
-        raise BrokenSealError(f"{path} was changed since it was written; {REMEDY}")
+        raise BrokenSealError(f"{path} was changed after it was written; {REMEDY}")
     return data
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from dessim.host.around import changing_window
 from dessim.host.memory import NO_HUGE_PAGES, PAGE, advise, file_in_memory, map_bytes
 from dessim.host.native import NUMBERS, loops
 from dessim.host.probes import Bench
@@ -17,6 +18,8 @@ WINDOW_PAGES = 16
 """Pages of a fault-around window: fault_around_bytes is 64 KiB unless somebody changed it."""
 PRESENT = (1, 2, 4, 8, 12, 16)
 """Pages of each window that are in the page cache: slope and intercept of a fault's time."""
+WINDOWS = (1, 2, 4, 8, 16)
+"""Pages of the windows that are set instead, where that is allowed."""
 FAULTS = 256
 PAGES = 512
 
@@ -49,12 +52,21 @@ def one_pass(size: int, fd: int, stride: int, *, shared: bool, write: bool) -> _
 
 
 def _read_faults(bench: Bench) -> None:
+    with changing_window(wanted=bench.by_window) as choose:
+        bench.by_window = choose is not None
+        _windows(bench, choose)
+
+
+def _windows(bench: Bench, choose: Callable[[int], None] | None) -> None:
+    """Measure faults that map 1 to 16 pages: of a window so large, or of pages that are there."""
     size = FAULTS * WINDOW_PAGES * PAGE
     by_present: dict[int, tuple[Sample, Sample]] = {}
-    for present in PRESENT:
+    for present in WINDOWS if choose else PRESENT:
         touches: list[float] = []
         unmaps: list[float] = []
-        with file_in_memory(size, present, WINDOW_PAGES) as fd:
+        if choose is not None:
+            choose(present * PAGE)
+        with file_in_memory(size, WINDOW_PAGES if choose else present, WINDOW_PAGES) as fd:
 
             def trial(
                 fd: int = fd, touches: list[float] = touches, unmaps: list[float] = unmaps
@@ -68,7 +80,7 @@ def _read_faults(bench: Bench) -> None:
         if found is not None and one is not None:
             by_present[present] = (found, one)
     if len(by_present) < 3:
-        bench.missing["fault"] = "too few trials were left alone by other tasks"
+        bench.missing["fault"] = "other tasks disturbed too many trials"
         return
     counts = sorted(by_present)
     for name, index in (("fault", 0), ("pte_away", 1)):

@@ -42,7 +42,7 @@ class _Tree:
             index = _whole(element.get("os_index"))
             if index is None:
                 raise UnusableError(
-                    f"{self.found.source}: a PU without os_index: not lstopo's file"
+                    f"{self.found.source}: a PU without os_index: not a file of lstopo"
                 )
             socket, core = at.socket or 0, self.number() if at.core is None else at.core
             l3 = -1 - socket if at.l3 is None else at.l3
@@ -99,10 +99,10 @@ def read_hwloc(text: str, source: str = "hwloc") -> Description:
     except ElementTree.ParseError as error:
         line, column = error.position
         raise UnusableError(
-            f"{source}:{line}:{column + 1}: no XML: write it by `lstopo x.xml`"
+            f"{source}:{line}:{column + 1}: not XML: write it with `lstopo x.xml`"
         ) from None
     except ValueError as error:
-        raise UnusableError(f"{source}: no XML: {error}") from None
+        raise UnusableError(f"{source}: not XML: {error}") from None
     found = Description(source)
     tree = _Tree(found)
     for element in root:
@@ -111,7 +111,7 @@ def read_hwloc(text: str, source: str = "hwloc") -> Description:
         if len(found.cpus) > MAX_CPUS:
             raise UnusableError(f"{source}: more than {MAX_CPUS} CPUs")
     if not found.cpus:
-        raise UnusableError(f"{source}:1: no PU in it: write it by `lstopo x.xml`")
+        raise UnusableError(f"{source}:1: no PU in it: write it with `lstopo x.xml`")
     _kinds(root, found)
     _clusters(found)
     return found
@@ -135,7 +135,9 @@ def _clusters(found: Description) -> None:
     }
     widest = max((len(cores) for key, cores in sharing.items() if key is not None), default=1)
     if widest > 1:
-        found.notes.append(f"clusters of {widest} cores share an L2: clusters are no distance here")
+        found.notes.append(
+            f"clusters of {widest} cores share an L2: the model has no distance for clusters"
+        )
     else:
         found.cpus = [replace(cpu, cluster=None) for cpu in found.cpus]
 

@@ -38,7 +38,7 @@ def read_lscpu(text: str, source: str = "lscpu") -> Description:
     fields = _json_fields(text, source) if begins == "{" else _plain_fields(text)
     if "CPU(s)" not in fields and "Socket(s)" not in fields:
         what = "`lscpu -J` or `LC_ALL=C lscpu`"
-        raise UnusableError(f"{source}:1: this is not the output of lscpu: give that of {what}")
+        raise UnusableError(f"{source}:1: not the output of lscpu: give the output of {what}")
     found = Description(source)
     for name, key in (
         ("Architecture", "arch"),
@@ -64,7 +64,7 @@ def _json_fields(text: str, source: str) -> dict[str, str]:
     try:
         data = parse_json(text)
     except ValueError as error:
-        raise UnusableError(f"{source}: no JSON: {' '.join(str(error).split())[:200]}") from None
+        raise UnusableError(f"{source}: not JSON: {' '.join(str(error).split())[:200]}") from None
     fields: dict[str, str] = {}
 
     def walk(entries: Any, depth: int) -> None:
@@ -109,7 +109,7 @@ def _counts(fields: dict[str, str], found: Description) -> None:
     if cores is None and clusters is not None and per_cluster is not None:
         sockets, cores = sockets or 1, clusters * per_cluster // (sockets or 1)
         found.notes.append(
-            f"{clusters} clusters of {per_cluster} cores: clusters are no distance here"
+            f"{clusters} clusters of {per_cluster} cores: the model has no distance for clusters"
         )
     threads = _whole(fields, "Thread(s) per core", found)
     total = _whole(fields, "CPU(s)", found)
@@ -123,7 +123,7 @@ def _caches(fields: dict[str, str], found: Description) -> None:
     if match is None:
         if text:
             raise UnusableError(f"{found.source}: L3 cache: expected a size, found '{text[:40]}'")
-        found.notes.append("no L3 cache is named: its size is that of the base")
+        found.notes.append("no L3 cache is named: its size comes from the base")
         return
     size = float(match["n"].replace(",", ".")) * _SCALE[match["u"]]
     instances = int(match["i"]) if match["i"] else 0

@@ -36,10 +36,10 @@ HOW = {
     "memory": "circle of pointers in 128 MiB of huge pages",
     "pte_away_page": "munmap of a file: slope over pages present",
     "munmap": "munmap of 2 MiB that nobody touched",
-    "shootdown": "MADV_DONTNEED with a thread on another CPU, less without",
+    "shootdown": "MADV_DONTNEED with a thread on another CPU, minus without",
     "handler": "gaps in that thread's time",
-    "switch": "futex to and fro on one CPU, less the system calls",
-    "wake": "futex to and fro between two CPUs, less the system calls",
+    "switch": "futex back and forth on one CPU, minus the system calls",
+    "wake": "futex back and forth between two CPUs, minus the system calls",
 }
 PAGE_COSTS = ("kernel.page_checks", "kernel.rmap", "kernel.set_pte", "kernel.lookup_slot")
 FAULT_COSTS = (
@@ -131,7 +131,7 @@ class Settling:
         """Note a number that was measured: `factor` turns the sample's unit into the path's."""
         ends = (round(sample.low * factor), round(sample.high * factor))
         self.machine = with_values(self.machine, {path: value})
-        note = f"{how}; {sample.kept} of {sample.tried} trials were left alone"
+        note = f"{how}; {sample.kept} of {sample.tried} trials were undisturbed"
         self.entries[path] = Entry(path, value, "measured", self.source, note, *ends)
 
     def derive(self, path: str, value: int, note: str) -> None:
@@ -156,7 +156,7 @@ class Settling:
         if abs(found.reached - target) > 0.05 * target:
             self.notes.append(
                 f"{what}: {target:.0f} ns measured, {found.reached:.0f} simulated: the costs of"
-                f" lines alone take more, or scaling ends at {found.factor:g}"
+                f" lines alone exceed it, or scaling ends at {found.factor:g}"
             )
         for path in paths:
             was = value_at(self.machine, path) / 1000
@@ -242,7 +242,9 @@ def _lines(made: Settling) -> None:
         if swap is None:
             continue
         own = f"cache_line.rmw_modified.{name}"
-        made.set(own, round(swap.value * 1000), "compare-and-swap to and fro, one way", swap, 1000)
+        made.set(
+            own, round(swap.value * 1000), "compare-and-swap back and forth, one way", swap, 1000
+        )
         factor = swap.value * 1000 / value_at(base, own)
         load, store = (f"cache_line.{row}.{name}" for row in ("load_modified", "store_shared"))
         hand = made.bench.found.get(f"hand.{name}")

@@ -42,14 +42,14 @@ def allowed_bytes() -> int:
     try:
         lines = read_text(Path("/proc/meminfo")).splitlines()
     except UnreadableError as error:
-        raise UnusableError(f"{error}: this machine cannot be measured") from None
+        raise UnusableError(f"{error}: dessim cannot measure this machine") from None
     known = {line.split(":")[0]: line.split()[1] for line in lines if ":" in line}
     available = int(known.get("MemAvailable", "0")) << 10
     limit = min(MOST, available // SHARE)
     if limit < LEAST:
         raise UnusableError(
-            f"{available >> 20} MiB of memory are available: {LEAST * SHARE >> 20} MiB are needed,"
-            " a tenth of which is used"
+            f"{available >> 20} MiB of memory are available: {LEAST * SHARE >> 20} MiB are"
+            " needed, of which a tenth is used"
         )
     return limit
 

@@ -91,7 +91,7 @@ def new_profile(
             machine = load_machine(candidate)
             draft = _draft(name, found, shape, links, classes, matrix_source, machine, candidate)
             if links != hops:
-                notes.append("sockets two links apart count as one: no base has their costs")
+                notes.append("sockets two links apart count as one link: no base has their costs")
             draft.notes = [f"Note: {note}." for note in notes]
             try:
                 check(draft)
@@ -131,19 +131,19 @@ def _explained(found: PairLatencies) -> list[str]:
     notes = []
     if found.home is not None:
         notes.append(
-            f"lines of the matrix lie on socket {found.home}, as it shows: inside another socket a"
-            " transfer goes by way of the home, which is the distance same_socket_away"
+            f"lines of the matrix lie on socket {found.home}, as it shows: inside another socket"
+            " a transfer passes through the home, which is the distance far_home"
         )
     if len(found.classes) < 2 or found.explained >= LITTLE:
         return notes
     text = (
-        f"the classes explain {found.explained:.0%} of the variance of the matrix: little. A median"
-        " stands for times that differ much; the ranges say how much"
+        f"the classes explain {found.explained:.0%} of the variance of the matrix: little. A"
+        " median covers very different times; the ranges show how different"
     )
     if found.with_ends - found.explained > 0.15:
         text += (
-            f". With a time for each L3 domain it is {found.with_ends:.0%}: they differ, and the"
-            " model has one time for all of a socket"
+            f". With a time for each L3 domain it is {found.with_ends:.0%}: they differ, but the"
+            f" model has one time for a whole socket"
         )
     return [*notes, text]
 
@@ -182,20 +182,20 @@ def _topology(
         value = [list(row) for row in hops]
         draft.entries.append(Entry("topology.hops", value, "derived", draft.host, note))
     if found.l3_bytes:
-        note = "as advertised; of a shared L3 a guest has less" if found.hypervisor else ""
+        note = "as advertised; a guest has less of a shared L3" if found.hypervisor else ""
         draft.entries.append(Entry("topology.l3_size", found.l3_bytes, "read", draft.host, note))
 
 
 def _clock(draft: Draft, found: Description) -> None:
     nominal = found.nominal_hz or found.most_hz
     if nominal is None:
-        draft.notes.append("no clock is named: it is that of the base")
+        draft.notes.append("no clock is named: it comes from the base")
         return
     most = max(found.most_hz or nominal, nominal)
     entries = draft.entries
     entries.append(Entry("clock.nominal", nominal, "read", draft.host))
     known = found.most_hz is not None
-    note = "" if known else "no highest clock is named: the nominal one"
+    note = "" if known else "no highest clock is named: nominal"
     tag: str = "read" if known else "estimated"
     entries.append(Entry("clock.one_core", most, tag, draft.host, note))  # type: ignore[arg-type]
     note = "somewhere from nominal to highest clock: nominal" if most > nominal else "as one core"
@@ -227,5 +227,7 @@ def written(draft: Draft) -> str:
         If its name is none.
     """
     if not draft.name or "/" in draft.name:
-        raise UnusableError(f"'{draft.name[:40]}' is no name of a machine: letters, digits, dashes")
+        raise UnusableError(
+            f"'{draft.name[:40]}' is not a name for a machine: use letters, digits, dashes"
+        )
     return draft.text()

@@ -32,17 +32,17 @@ def read_numactl(text: str, found: Description, source: str = "numactl -H") -> N
             elif row:
                 rows[int(row[1])] = [int(word) for word in row[2].split()]
         except ValueError as error:
-            raise UnusableError(f"{source}:{number}: {error}: give the output as it is") from None
+            raise UnusableError(f"{source}:{number}: {error}: give the unchanged output") from None
         if len(nodes) > MAX_NODES or len(rows) > MAX_NODES:
             raise UnusableError(f"{source}:{number}: more than {MAX_NODES} nodes")
     if not nodes:
         raise UnusableError(f"{source}:1: no node with CPUs: give the output of `numactl -H`")
     matrix = [rows[node] for node in sorted(rows)]
     if any(len(row) != len(matrix) for row in matrix):
-        raise UnusableError(f"{source}: the node distances are no square: give the whole output")
+        raise UnusableError(f"{source}: the node distances are not square: give the whole output")
     with_cpus = [index for index, node in enumerate(sorted(rows)) if nodes.get(node)]
     found.nodes = {node: cpus for node, cpus in nodes.items() if cpus}
     found.distances = [[matrix[a][b] for b in with_cpus] for a in with_cpus]
     bare = len(nodes) - len(found.nodes)
     if bare:
-        found.notes.append(f"{bare} nodes have memory and no CPUs: they are left out")
+        found.notes.append(f"{bare} nodes have memory but no CPUs: left out")

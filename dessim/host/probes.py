@@ -43,6 +43,9 @@ class Bench:
         What could not be measured -> why.
     busy : float
         Other tasks that want a CPU, per CPU.
+    by_window : bool
+        Whether the kernel's fault-around window may be changed for a while; afterwards whether it
+        was.
     """
 
     cpus: list[int]
@@ -50,6 +53,7 @@ class Bench:
     limit: int
     each: float
     busy: float = 0.0
+    by_window: bool = False
     found: dict[str, Sample] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
 
@@ -60,7 +64,7 @@ class Bench:
     def keep(self, name: str, found: Sample | None) -> None:
         """Note a number, or that there is none."""
         if found is None:
-            self.missing[name] = "too few trials were left alone by other tasks"
+            self.missing[name] = "other tasks disturbed too many trials"
         else:
             self.found[name] = found
 
@@ -211,7 +215,7 @@ def _pairs(bench: Bench) -> None:
 
 
 def _to_and_fro(loop: str, pair: Sequence[int], seconds: float) -> tuple[list[float], int]:
-    """One way of a line, ns: batches of 50 to and fro while both have their CPUs."""
+    """One way of a line, ns: batches of 50 back and forth while both have their CPUs."""
     run, batches, each = loops(), 40, 50
     values: list[float] = []
     rounds = _rounds(seconds)
@@ -289,7 +293,7 @@ def _switches(bench: Bench) -> None:
     """Two threads wake each other by futex: on one CPU (a switch), or on two (a wake-up)."""
     run = loops()
     if bench.busy > 0.5:
-        why = f"{bench.busy:.1f} other tasks per CPU want to run: they would be in the number"
+        why = f"{bench.busy:.1f} other tasks per CPU want to run and would distort the number"
         bench.missing |= dict.fromkeys(("switch", "wake"), why)
         return
     getppid = NUMBERS[platform.machine()]["getppid"]

@@ -6,9 +6,8 @@ import datetime
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from dessim.files.reading import UnreadableError, read_text
+from dessim.host.around import read_window
 from dessim.host.fault_probes import WINDOW_PAGES, faults
 from dessim.host.measured_profile import complete, settled
 from dessim.host.memory import PAGE, allowed_bytes
@@ -46,15 +45,6 @@ class MeasuredHost:
     busy: float
 
 
-def read_window() -> int | None:
-    """fault_around_bytes, if this user may read it."""
-    try:
-        text = read_text(Path("/sys/kernel/debug/fault_around_bytes"), 64).strip()
-    except UnreadableError:
-        return None
-    return int(text) if text.isdecimal() else None
-
-
 def measure_host(
     name: str,
     budget: float,
@@ -84,21 +74,22 @@ def measure_host(
     """
     if platform.system() != "Linux" or not supported():
         raise UnusableError(
-            f"{platform.system()} on {platform.machine()} cannot be measured: Linux on x86-64 or"
-            " aarch64 can; describe it by `dessim machine new`"
+            f"{platform.system()} on {platform.machine()} cannot be measured: dessim measures"
+            " Linux on x86-64 or aarch64; describe it with `dessim machine new`"
         )
     found = read_sysfs()
     draft = new_profile(name, found, None, "", base).draft
     cpus, busy = usable_cpus(), load() / len(usable_cpus())
     bench = Bench(cpus, {c.cpu: c for c in found.cpus}, allowed_bytes(), budget / SHARES)
     bench.busy = 0.0 if privileged else busy
+    bench.by_window = privileged
     with ahead_of_others(wanted=privileged):
         for probes in (hardware, faults):
             for what in probes(bench):
                 note(what)
-    note("nothing more: working out the profile")
+    note("done measuring: computing the profile")
     source = f"{name} measured"
-    draft.sources[source] = _conditions(found, len(cpus), busy)
+    draft.sources[source] = _conditions(found, bench, busy)
     notes = [note.removeprefix("Note: ").removesuffix(".") for note in draft.notes]
     notes += _doubts(found, busy)
     shaped = check(draft)
@@ -107,14 +98,15 @@ def measure_host(
     return MeasuredHost(draft, check(draft), load_machine(draft.base), busy)
 
 
-def _conditions(found: Description, cpus: int, busy: float) -> str:
+def _conditions(found: Description, bench: Bench, busy: float) -> str:
     """When and where it was measured."""
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     where = "a virtual machine" if found.hypervisor else "the machine itself"
+    how = "fault_around_bytes of 4 to 64 KiB" if bench.by_window else "pages that are present"
     return (
         f"dessim measure, {today}, Linux {platform.release()} {platform.machine()}, {where},"
-        f" {cpus} CPUs, {busy:.1f} other tasks per CPU; 5 % of the medians of groups of"
-        " trials; range: the least to 75 % of them"
+        f" {len(bench.cpus)} CPUs, {busy:.1f} other tasks per CPU; read faults by {how};"
+        " 5 % of the medians of groups of trials; range: the least to 75 % of them"
     )
 
 
@@ -123,15 +115,15 @@ def _doubts(found: Description, busy: float) -> list[str]:
     notes = []
     if busy > BUSY:
         notes.append(
-            f"{busy:.1f} other tasks per CPU ran meanwhile: caches and memory were shared with"
-            " them, and times are upper bounds; measure again when it is idle"
+            f"{busy:.1f} other tasks per CPU ran meanwhile and shared caches and memory: times"
+            " are upper bounds; measure again on an idle machine"
         )
     window = read_window()
     if window not in (None, WINDOW_BYTES):
-        notes.append(f"fault_around_bytes is {window}: the costs of a page suppose {WINDOW_BYTES}")
+        notes.append(f"fault_around_bytes is {window}: the costs of a page assume {WINDOW_BYTES}")
     if found.hypervisor:
         notes.append(
-            "a virtual machine: its CPUs may move, an L3 may be shared with others, and interrupts"
-            " cost more than on the metal"
+            "a virtual machine: its CPUs may move, others may share the L3, and interrupts cost"
+            " more than on bare metal"
         )
     return notes

@@ -45,7 +45,7 @@ def read_sysfs(root: Path = SYS, proc: Path = PROC) -> Description:
     """
     online = _read(root / "cpu" / "online")
     if online is None:
-        raise UnusableError(f"{root}/cpu/online: not there: give --lscpu FILE or --hwloc FILE")
+        raise UnusableError(f"{root}/cpu/online: missing: give --lscpu FILE or --hwloc FILE")
     found = Description(str(root), arch=platform.machine())
     try:
         cpus = numbers_in(online)

@@ -107,7 +107,7 @@ def shape_of(found: Description) -> tuple[Shape, list[str]]:
         ]
         if missing:
             raise UnusableError(
-                f"{found.source}: it does not say {' or '.join(missing)}: give the whole output"
+                f"{found.source}: it does not name {' or '.join(missing)}: give the whole output"
             )
         domains = max(1, counts.get("l3_per_socket", 1))
         if counts["cores"] % domains:
@@ -123,8 +123,8 @@ def shape_of(found: Description) -> tuple[Shape, list[str]]:
         n = counts.get("cpus", shape.n_cpus)
         if n != shape.n_cpus:
             notes.append(
-                f"{n} CPUs are not sockets x cores x threads ({shape.n_cpus}): cores of two kinds,"
-                " or CPUs that are off; the model has equal cores, all of them on"
+                f"{n} CPUs are not sockets x cores x threads ({shape.n_cpus}): two kinds of"
+                " cores, or offline CPUs; the model has equal cores, all online"
             )
     if shape.sockets > MAX_SOCKETS or shape.n_cpus > MAX_CPUS or shape.threads_per_core > 8:
         raise UnusableError(
@@ -210,7 +210,7 @@ def numbers_in(text: str) -> list[int]:
         low, dash, high = part.partition("-")
         first, last = int(low), int(high) if dash else int(low)
         if last < first or last >= 1 << 16 or last - first >= MAX_CPUS:
-            raise ValueError(f"'{part[:40]}' is no list of CPUs")
+            raise ValueError(f"'{part[:40]}' is not a list of CPUs")
         found += range(first, last + 1)
         if len(found) > MAX_CPUS:
             raise ValueError(f"more than {MAX_CPUS} CPUs")

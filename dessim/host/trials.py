@@ -79,7 +79,7 @@ def sample(trial: Callable[[], float | None], seconds: float) -> Sample | None:
     Returns
     -------
     Sample or None
-        None if too few trials were left alone.
+        None if too few trials were undisturbed.
     """
     values: list[float] = []
     tried = 0
@@ -142,8 +142,8 @@ def together(work: Sequence[tuple[int, Callable[[], int]]]) -> list[int | None]:
 def ahead_of_others(*, wanted: bool) -> Iterator[None]:
     """Let this thread and those it starts go before others, if that is wanted and allowed.
 
-    They are real-time threads (SCHED_FIFO): everything else on their CPUs waits meanwhile, but for
-    the twentieth of the time that Linux keeps for it (sched_rt_runtime_us).
+    They are real-time threads (SCHED_FIFO): everything else on their CPUs waits meanwhile, except
+    for the twentieth of the time that Linux keeps for it (sched_rt_runtime_us).
 
     Raises
     ------
@@ -157,7 +157,7 @@ def ahead_of_others(*, wanted: bool) -> Iterator[None]:
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     except PermissionError:
-        text = "--privileged: this user may not run real-time threads: leave it out, or be root"
+        text = "--privileged: this user may not run real-time threads: drop it, or run as root"
         raise UnusableError(text) from None
     try:
         yield

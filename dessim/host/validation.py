@@ -49,7 +49,7 @@ def plan_of(only: Sequence[str], seconds: float, *, privileged: bool) -> HostPla
     Raises
     ------
     UnusableError
-        If a name is unknown, or this machine cannot be measured.
+        If a name is unknown, or dessim cannot measure this machine.
     """
     if platform.system() != "Linux" or not supported():
         raise UnusableError(

@@ -7,7 +7,7 @@ Linux 6.6, 6.12 and 6.15 ``include/linux/mm.h``, ``mmap_lock.h`` (``vma_start_re
 ``mm/vma.c`` (``do_vmi_align_munmap``, ``vms_complete_munmap_vmas``).
 """
 
-from dessim.kernel.addressing import lock_at
+from dessim.kernel.addressing import lock_at, vma_at
 from dessim.kernel.frames import zap_frames
 from dessim.kernel.layout import *
 from dessim.kernel.locks import let_readers_in
@@ -21,13 +21,19 @@ def region_step(w: World, task: int, i: int, done: int) -> int:
     """Carry out a step about the mappings of an mm: who may use them, and their end."""
     t = w[H_TASK] + task * T_WORDS
     op = w[i + I_OP]
-    if op == OP_USE_MM:
-        pass  # its line is all that matters
+    if (
+        op == OP_USE_MM
+        or op == OP_USE_OWNER
+        or op == OP_FETCH_MM
+        or op == OP_AWAIT_FETCH
+        or op == OP_LOAD_LOCK
+    ):
+        pass  # the line is all that matters
     elif op == OP_VMA_WRITTEN:
-        if w[w[t + T_MAPPING] + M_SEQ] != w[w[t + T_MM] + MM_SEQ]:
+        if w[vma_at(w, t) + M_SEQ] != w[w[t + T_MM] + MM_SEQ]:
             w[t + T_PC] = w[i + I_TARGET]
     elif op == OP_MARK_VMA:
-        w[w[t + T_MAPPING] + M_SEQ] = w[w[t + T_MM] + MM_SEQ]
+        w[vma_at(w, t) + M_SEQ] = w[w[t + T_MM] + MM_SEQ]
     elif op == OP_END_VMA_WRITES:
         w[w[t + T_MM] + MM_SEQ] += 1
     elif op == OP_WRITE_TREE:

@@ -69,6 +69,16 @@ def rss_at(w: World, t: int) -> int:
     return w[t + T_MM] + MM_LOCKS + MM_RSS_LINE * w[H_LINE_WORDS]
 
 
+def vma_at(w: World, t: int) -> int:
+    """Return the mapping record that stands for a task's VMA: its own, or that of all of its mm."""
+    return w[w[t + T_MM] + MM_FIRST] if w[H_MERGED] else w[t + T_MAPPING]
+
+
+def owner_at(w: World, t: int) -> int:
+    """Return where the line begins that holds mmap_lock's owner and mm_lock_seq of a task's mm."""
+    return w[t + T_MM] + MM_LOCKS + MM_OWNER_LINE * w[H_LINE_WORDS]
+
+
 def own_lock(w: World, t: int, which: int) -> int:
     """Return whether nobody else can ever want this lock: one of a task's own page tables."""
     if which == LOCK_PAGE_TABLE:

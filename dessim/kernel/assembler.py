@@ -71,7 +71,7 @@ class _Assembler:
         for step in steps:
             if step.op == "label":
                 if step.label in self.labels:
-                    raise ProgramError(f"two places are called {step.label!r}")
+                    raise ProgramError(f"two labels are called {step.label!r}")
                 self.labels[step.label] = len(self.rows)
             elif step.op == "option":
                 self.lay_out(step.body if self.chosen(step.label) else step.otherwise)
@@ -95,7 +95,7 @@ class _Assembler:
         """Return whether an option is on, or, asked as ``name=value``, has a value."""
         name, _, value = asked.partition("=")
         if name not in self.options:
-            raise ProgramError(f"the program asks for an unknown option {name!r}")
+            raise ProgramError(f"the program uses an unknown option {name!r}")
         return self.options[name] == value if value else bool(self.options[name])
 
     def choose(self, step: Step) -> None:
@@ -113,7 +113,7 @@ class _Assembler:
         """Resolve all jumps, and let the instructions before a plain jump lead to its target."""
         for place, target in self.open_jumps:
             if target not in self.labels:
-                raise ProgramError(f"no place is called {target!r}")
+                raise ProgramError(f"no label is called {target!r}")
             self.rows[place][lay.I_TARGET] = self.labels[target]
         kept = [i for i, row in enumerate(self.rows) if row[lay.I_OP] != GO_TO]
         place_of = {old: new for new, old in enumerate(kept)}

@@ -173,7 +173,7 @@ class _Walk:
             return state.having(remembered=True)
         if number == OP_GANG_FORGET:
             if state.gang:
-                raise Wrong("forgets pages whose references it still has")
+                raise Wrong("forgets pages whose references it still holds")
             return state._replace(gang=None)
         if OPERATIONS[number].picks and state.page != Page():
             self.check_page(state)
@@ -213,8 +213,8 @@ class _Walk:
         if page.remembered:
             if gang not in (None, in_hand):
                 raise Wrong(
-                    "remembers a page with another number of references than those before it:"
-                    " it is not clear whose to drop; forget() empties the array"
+                    "remembers a page with another number of references than those before it, so"
+                    " it is unclear which to drop; forget() empties the array"
                 )
             state = state._replace(gang=in_hand, gang_skips=self.skips(visit.end))
             visit, in_hand = visit._replace(kept=True), 0
@@ -245,8 +245,7 @@ class _Walk:
             kept = visit.kept or (self.skips(visit.end) and not after.gang_skips)
             if visit.given and kept:
                 raise Wrong(
-                    "drops references of some pages that the gang lookup remembered, and not of"
-                    " others"
+                    "drops references of only some of the pages that the gang lookup remembered"
                 )
             if visit.passed and not visit.given and not kept:
                 return  # the array is not empty: some page was in it
@@ -264,7 +263,7 @@ class _Walk:
             took = locks_page()
             raise Wrong("does not unlock the page that it locks{taken}", took)
         if page.unpaid:
-            text = "maps a page{taken} and never adds the reference for it (add_folio_refs)"
+            text = "maps a page{taken} without adding the reference for it (add_folio_refs)"
             raise Wrong(text, takes(OP_SET_PTE))
         if page.raised > 0:
             text = "raises the mapcount{taken} and neither maps the page nor lowers it"

@@ -53,4 +53,4 @@ def line_costs(machine: Machine) -> list[int]:
 
 def _distance_row(local: int, d: Distances) -> list[int]:
     remote = [d.same_l3_ps, d.same_socket_ps, d.one_hop_ps, d.two_hops_ps]
-    return [local, *remote, d.smt_sibling_ps, d.same_socket_away_ps]
+    return [local, *remote, d.smt_sibling_ps, d.far_home_ps]

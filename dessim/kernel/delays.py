@@ -10,6 +10,7 @@ from dessim.kernel.addressing import (
     lock_at,
     memcg_at,
     own_lock,
+    owner_at,
     page_at,
     pte_present,
     rss_at,
@@ -322,6 +323,8 @@ def mm_line_ps(w: World, task: int, line: int, op: int, now: int) -> int:
         place = vma_cache_at(w, t)
     elif line == RSS_LINE:
         place = rss_at(w, t)
+    elif line == OWNER_LINE:
+        place = owner_at(w, t)
     elif line == FILE_LINE:
         place = w[w[H_PAGING] + G_FILE]
     else:
@@ -350,7 +353,7 @@ def delay_ps(w: World, task: int, pc: int, now: int) -> int:
         ps = lock_line_ps(w, task, w[i + I_A], w[i + I_ACCESS], now)
     elif line == MMAP_LINE or line == VMA_LINE or line == MEMCG_LINE or line == RSS_LINE:
         ps = mm_line_ps(w, task, line, w[i + I_ACCESS], now)
-    elif line == FILE_LINE:
+    elif line == FILE_LINE or line == OWNER_LINE:
         ps = mm_line_ps(w, task, line, w[i + I_ACCESS], now)
     else:
         return no_rule(w, t, w[i + I_OP])

@@ -5,12 +5,13 @@ before: their misses add up, and are most of what the lock is held for.
 """
 
 from dessim.kernel.accounting import account
-from dessim.kernel.addressing import cost_ps, end_in_table, pte_present, zone_at
+from dessim.kernel.addressing import cost_ps, end_in_table, lock_at, pte_present, zone_at
 from dessim.kernel.cost_table import (
     COST_COPY_PAGE,
     COST_FOLIO_TAIL,
     COST_FREE_PAGE,
     COST_LRU_LINK,
+    COST_PAGE_STATISTICS,
     COST_SET_PTE,
     COST_UNCHARGE_PAGE,
     COST_ZAP_PAGE,
@@ -20,10 +21,11 @@ from dessim.kernel.cost_table import (
 )
 from dessim.kernel.frames import frame_at
 from dessim.kernel.layout import *
-from dessim.kernel.lines import core_distance, line_cost
+from dessim.kernel.lines import core_distance, line_cost, take_line, transfer_ps
 from dessim.kernel.ops import *
 from dessim.kernel.tlb import shootdown_ps
 
+COUNTS = 2  # of a page of memory: those mapped, those on the LRU
 NO_RULE = -2  # nothing says how long the operation takes
 TREE_LINES = 8  # a node and a half of the maple tree, and two lines of the mm
 
@@ -81,7 +83,8 @@ def fill_ps(w: World, t: int, copies: int, now: int) -> int:
     ps = w[H_ANON] * cost_ps(w, t, COST_COPY_PAGE if copies else COST_ZERO_PAGE)
     node = w[H_NODE] + w[t + T_SOCKET]
     busy = w[node] if w[node] > now else now
-    w[node] = busy + w[H_ANON] * (w[H_NODE_COPY] if copies else w[H_NODE_ZERO])
+    traffic = w[(w[H_NODE_COPY] if copies else w[H_NODE_ZERO]) + w[t + T_SOCKET]]
+    w[node] = busy + w[H_ANON] * traffic
     late = w[node] - (now + ps)
     if late > 0:
         account(w, t, CAT_BANDWIDTH, late)
@@ -131,7 +134,11 @@ def zap_ps(w: World, t: int) -> int:
     """
     pages = ptes_in_range(w, t)
     folios = pages // w[H_ANON] if w[H_BATCHED] else pages
-    return folios * cost_ps(w, t, COST_ZAP_PAGE) + (pages - folios) * cost_ps(w, t, COST_ZAP_PTE)
+    counts = folios * COUNTS * cost_ps(w, t, COST_PAGE_STATISTICS)
+    account(w, t, CAT_MEMCG, counts)
+    account(w, t, CAT_TEARDOWN, -counts)
+    zaps = folios * cost_ps(w, t, COST_ZAP_PAGE) + (pages - folios) * cost_ps(w, t, COST_ZAP_PTE)
+    return counts + zaps
 
 
 def tree_ps(w: World, t: int) -> int:
@@ -144,6 +151,26 @@ def tree_ps(w: World, t: int) -> int:
     if last == 0 or last == w[t + T_CORE] + 1:
         return 0
     return TREE_LINES * line_cost(w, LINE_STORE, MODIFIED, core_distance(w, t, last - 1))
+
+
+def fetch_mm_ps(w: World, t: int, now: int) -> int:
+    """Prefetch the line of mmap_lock for writing: nobody waits for it until the fault ends.
+
+    The line comes here behind all prefetches that are on their way. Where tasks queue for it to use
+    it, the fetch is one with the task's own use that follows, or takes its turn and is forgotten:
+    those that prefetch do not hold up those that wait.
+    """
+    line = lock_at(w, t, LOCK_MMAP)
+    at = w[line + L_FREE] if w[line + L_FREE] > now else now
+    if w[line + L_OWN] == (w[t + T_CORE] << 2 | MODIFIED):
+        w[t + T_FETCHED] = w[line + L_ARRIVE]
+        return 0
+    at += transfer_ps(w, t, line, LINE_STORE, at)
+    w[t + T_FETCHED] = at
+    if w[line + L_QUEUE] == 0:
+        take_line(w, t, line, LINE_STORE)
+        w[line + L_ARRIVE] = w[line + L_FREE] = at
+    return 0
 
 
 def frame_delay_ps(w: World, task: int, op: int, now: int) -> int:
@@ -169,6 +196,10 @@ def frame_delay_ps(w: World, task: int, op: int, now: int) -> int:
         return zap_ps(w, t)
     if op == OP_WRITE_TREE:
         return tree_ps(w, t)
+    if op == OP_FETCH_MM:
+        return fetch_mm_ps(w, t, now)
+    if op == OP_AWAIT_FETCH:
+        return w[t + T_FETCHED] - now if w[t + T_FETCHED] > now else 0
     if op == OP_FLUSH_REGION:
         return shootdown_ps(w, task, w[w[t + T_VISITED] + M_MM], w[t + T_GATHERED] * w[H_ANON])
     return NO_RULE

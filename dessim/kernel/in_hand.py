@@ -117,7 +117,7 @@ def lock_page(state: State, tries: bool) -> State | None:
     if state.page.locked:
         if tries:
             return None  # it is busy, for its owner as for others
-        raise Wrong("locks a page that it has locked already{taken}", locks_page())
+        raise Wrong("locks a page that it has already locked{taken}", locks_page())
     return state.having(locked="head" if state.at_head else "page")
 
 
@@ -151,5 +151,5 @@ def counted(state: State, references: int, raised: int) -> State:
     references, raised = page.references + references, page.raised + raised
     if max(abs(references), abs(raised)) > MOST:
         what = "references" if abs(references) > MOST else "counts"
-        raise Wrong(f"takes {what} of one page round for round, or drops them")
+        raise Wrong(f"takes {what} of one page in every round, or drops them")
     return state.having(references=references, raised=raised)

@@ -172,13 +172,14 @@ H_MEMCG_BATCH = _header.word()  # pages charged at once: what is not used is the
 H_UNCHARGE = _header.word()  # pages freed before they are uncharged
 H_RSS_BATCH = _header.word()  # pages that are counted apart before they are added to the mm's count
 H_STRUCT_MISS = _header.word()  # base, per node: ps to read one of its struct pages, uncached
-H_NODE_ZERO = _header.word()  # ps of node bandwidth that zeroing a page takes
-H_NODE_COPY = _header.word()  # ps of node bandwidth that copying a page takes
+H_NODE_ZERO = _header.word()  # base, per node: ps of its bandwidth that zeroing a page takes
+H_NODE_COPY = _header.word()  # base, per node: ps of its bandwidth that copying a page takes
 H_ANON = _header.word()  # pages of a frame: of a folio of memory, or 1
 H_CALLS = _header.word()  # system calls that a task makes after each sweep
 H_BATCHED = _header.word()  # 1: the ptes of a folio are unmapped, or copied, in one go
 H_BUDDY_MISS = _header.word()  # parts per million of a buddy's miss that its prefetch leaves
 H_SWEEP = _header.word()  # pages of a region that a sweep touches
+H_MERGED = _header.word()  # 1: all mappings of an mm are one VMA
 H_RWSEM = _header.word()  # 1: mmap_lock is an rwsem (`rwsem`), 0: it is granted in order
 H_TRACE = _header.word()  # base of a trace's accesses (page, ps of think time or arrival), or 0
 H_OPEN = _header.word()  # 1: accesses arrive at times of their own
@@ -268,6 +269,7 @@ T_UNCHARGED = _task.word()  # pages that it has freed and not yet uncharged
 T_CALL_AT = _task.word()  # when its current system call began
 T_CALLS = _task.word()  # calls made after the current sweep
 T_RSS = _task.word()  # pages that it has mapped or unmapped and not yet added to its mm's count
+T_FETCHED = _task.word()  # when the line of mmap_lock arrives that it has prefetched
 T_WORDS = _task.end(multiple=8)
 
 # --- cache line, and the objects that begin with one --------------------------------------------

@@ -285,8 +285,12 @@ def access_ps(w: World, task: int, line: int, op: int, now: int, prefetched: int
         cost = local_cost(w, t, op)
         if w[line + L_ARRIVE] > now and own >> 2 == core:  # the sibling's, still on its way
             cost += w[line + L_ARRIVE] - now
-        elif now - free > w[H_EVICT] and cost < w[H_L3_HIT]:
-            cost = w[H_L3_HIT]
+        elif now - free > w[H_EVICT]:
+            from_l3 = w[H_L3_HIT]
+            if prefetched:
+                from_l3 -= from_l3 * w[H_HIDDEN_PPM] // 1_000_000
+            if cost < from_l3:
+                cost = from_l3
         if now + cost > free:
             w[line + L_FREE] = now + cost
         return cost

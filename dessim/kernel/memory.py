@@ -33,7 +33,6 @@ def lay_out_memory(w: Words, setup: Setup, sizes: Sizes) -> None:
 
 def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
     batches, machine, workload = setup.batches, setup.machine, setup.workload
-    per_page = PAGE_BYTES * 10**12 // machine.memory.bandwidth_per_socket_bytes_per_s
     counted = batches.rss_batch or max(LEAST_RSS_BATCH, 2 * machine.topology.n_cpus)
     values = {
         lay.H_FRAMES: frames_of(setup, sizes),
@@ -47,13 +46,12 @@ def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
         lay.H_MEMCG_BATCH: max(batches.memcg_batch, setup.frame_pages),
         lay.H_UNCHARGE: batches.uncharge_batch * setup.frame_pages,
         lay.H_RSS_BATCH: counted,
-        lay.H_NODE_ZERO: per_page * machine.frames.zero_traffic_ppm // PPM,
         lay.H_CALLS: workload.calls,
         lay.H_BATCHED: batches.folio_batches,
         lay.H_BUDDY_MISS: PPM - batches.prefetch_buddy * machine.cache_line.prefetch_hidden_ppm,
         lay.H_SWEEP: setup.pages_of_sweep,
+        lay.H_MERGED: workload.merges,
         lay.H_RWSEM: batches.rwsem_steals,
-        lay.H_NODE_COPY: per_page * machine.frames.copy_traffic_ppm // PPM,
     }
     for slot, value in values.items():
         w[slot] = value
@@ -70,6 +68,18 @@ def struct_page_miss_ps(setup: Setup, sizes: Sizes, socket: int) -> int:
     room = machine.topology.l3_size_bytes * machine.topology.l3_per_socket
     fits = tasks * setup.workload.file_size_bytes <= room
     return machine.cache_line.l3_hit_ps if fits else machine.memory.local_ps
+
+
+def evaded_ppm(setup: Setup, sizes: Sizes, socket: int) -> int:
+    """Return the share of lines, in ppm, that are overwritten without being read first.
+
+    None while at most half of a node's cores work, and from there on more in proportion
+    (`frames.evaded`).
+    """
+    topology = setup.machine.topology
+    busy = len({cpu.core for cpu in sizes.cpus[: setup.threads] if cpu.socket == socket})
+    of_node = topology.n_cores // topology.sockets
+    return max(0, 2 * busy - of_node) * setup.machine.frames.evaded_ppm // of_node
 
 
 def lay_out_frames(w: Words, setup: Setup) -> None:
@@ -96,11 +106,16 @@ def _phases(w: Words, setup: Setup) -> None:
 
 
 def lay_out_nodes(w: Words, setup: Setup, sizes: Sizes) -> None:
-    """Give the lines of a node's locks their home on it."""
+    """Give the lines of a node's locks their home on it, and say what its memory can do."""
+    bandwidth = setup.machine.memory.bandwidth_per_socket_bytes_per_s
+    per_page = PAGE_BYTES * 10**12 // bandwidth
     for socket in range(setup.machine.topology.sockets):
         zone = int(w[lay.H_ZONE] + socket * w[lay.H_ZONE_WORDS])
         w[zone + lay.L_HOME] = w[zone + sizes.line_words + lay.L_HOME] = socket
         w[int(w[lay.H_STRUCT_MISS]) + socket] = struct_page_miss_ps(setup, sizes, socket)
+        evaded, frames = evaded_ppm(setup, sizes, socket), setup.machine.frames
+        w[int(w[lay.H_NODE_ZERO]) + socket] = per_page * (frames.zero_traffic_ppm - evaded) // PPM
+        w[int(w[lay.H_NODE_COPY]) + socket] = per_page * (frames.copy_traffic_ppm - evaded) // PPM
 
 
 def _lines(w: Words, setup: Setup, sizes: Sizes) -> None:
@@ -112,4 +127,7 @@ def _lines(w: Words, setup: Setup, sizes: Sizes) -> None:
         pages[own, lay.L_HOME] = sizes.cpus[task].socket
     for i in range(int(w[lay.H_MAPPINGS])):
         mapping = int(w[lay.H_MAPPING]) + i * lay.M_WORDS
-        w[int(w[mapping + lay.M_MM]) + lay.MM_SEQ] = 1
+        mm = int(w[mapping + lay.M_MM])
+        w[mm + lay.MM_SEQ] = 1
+        if setup.workload.merges:
+            w[mapping + lay.M_VMA_LOCK] = w[w[mm + lay.MM_FIRST] + lay.M_VMA_LOCK]

@@ -7,6 +7,7 @@ from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import Step, lock, option, unlock
 
 MAX_LEVELS = 8
+LOCKS = {"mmap_lock": lay.LOCK_MMAP, "vma_lock": lay.LOCK_VMA}
 FLUSH_LRU = (lock("lru_lock"), Step("lru_flush"), unlock("lru_lock"))
 
 
@@ -16,8 +17,33 @@ def call(name: str, *body: Step) -> tuple[Step, ...]:
 
 
 def use_mm(*, stores: bool) -> Step:
-    """Load from the line of mmap_lock (as its neighbour mm_lock_seq), or fetch it for a store."""
+    """Load from the line of mmap_lock, or store to it."""
     return Step("use_mm", lay.LINE_STORE if stores else lay.LINE_LOAD)
+
+
+def use_owner(*, stores: bool) -> Step:
+    """Load from the line behind that of mmap_lock, where its owner can be, or store to it."""
+    return Step("use_owner", lay.LINE_STORE if stores else lay.LINE_LOAD)
+
+
+def load_lock(name: str) -> Step:
+    """Learn the count of a readers' lock, which an RMW changes then: ``mmap_lock``, ``vma_lock``.
+
+    ``refcount_read`` does (from 6.15 on), or the first cmpxchg of ``down_read_trylock``, which
+    expects a free lock and fails while others read. By the second one somebody else can have the
+    line: where others queue for it, it is taken to be lost.
+    """
+    return Step("load_lock", LOCKS[name])
+
+
+def fetch_mm() -> Step:
+    """Prefetch the line of mmap_lock for writing, without waiting for it."""
+    return Step("fetch_mm")
+
+
+def await_fetch() -> Step:
+    """Wait for what was prefetched: the return from an exception is a serializing instruction."""
+    return Step("await_fetch")
 
 
 def when_vma_written(*then: Step) -> Step:
@@ -42,8 +68,7 @@ def write_tree() -> Step:
 
 def downgrade(name: str) -> Step:
     """Turn the writer of a lock into a reader: ``mmap_lock``, ``vma_lock``."""
-    which = {"mmap_lock": lay.LOCK_MMAP, "vma_lock": lay.LOCK_VMA}[name]
-    return Step("downgrade", which)
+    return Step("downgrade", LOCKS[name])
 
 
 def allocate_page() -> tuple[Step, ...]:

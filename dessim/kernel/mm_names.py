@@ -22,4 +22,5 @@ MM_HANDOFF = _mm.word()  # 1: that writer, or the first sleeper, must not be ove
 MM_LOCKS = _mm.end(multiple=8)
 MM_VMA_CACHE = 3  # after them the line that holds the mapping found last
 MM_RSS_LINE = 4  # and that of the count of its pages
-MM_LINES = 5
+MM_OWNER_LINE = 5  # and the line behind that of mmap_lock: mm_lock_seq, and maybe the owner
+MM_LINES = 6

@@ -105,8 +105,9 @@ def _limits(w: Words, setup: Setup, sizes: Sizes) -> None:
     held = setup.batches.pcp_batch + setup.batches.lru_batch + setup.workload.readahead_pages
     if frames < high + most * held + 64:
         raise WorldError(
-            f"memory_share of workload {setup.workload.name!r}: {frames} pages a node are too few"
-            f" for {most} threads there, each of which may hold {held}: take a larger share or file"
+            f"memory_share of workload {setup.workload.name!r}: {frames} pages per node are too"
+            f" few for {most} threads there, each of which may hold {held}: use a larger share or"
+            " file"
         )
 
 

@@ -139,7 +139,7 @@ class Compiler:
         if isinstance(one, Local):
             if copies is not None:
                 raise ProtocolError(
-                    f"a property mentions the local '{one}': say whose, as in reader[{one}]"
+                    f"a property mentions the local '{one}': name the actor, as in reader[{one}]"
                 )
             return [(lay.E_LOCAL, self.local(one))]
         if isinstance(one, Old):
@@ -150,7 +150,7 @@ class Compiler:
         if isinstance(one, Negation):
             return [*self._postfix(one.inner, copies), (lay.E_NOT, 0)]
         if copies is None:
-            raise ProtocolError(f"only properties can ask for '{one}'")
+            raise ProtocolError(f"only properties can use '{one}'")
         return [self._seen(one, copies)]
 
     def _seen(self, one: Expression, copies: dict[int, int]) -> tuple[int, int]:
@@ -249,7 +249,7 @@ class Compiler:
         """Return the first operand of an access: which variable, which element."""
         if isinstance(what, Variable):
             if what.size > 1:
-                raise ProtocolError(f"{what.name!r} is an array: say which element, {what}[...]")
+                raise ProtocolError(f"{what.name!r} is an array: name an element, {what}[...]")
             return self.variable(what)
         if not isinstance(what, Element):
             raise ProtocolError(f"expected a variable, found '{what}'")
@@ -347,7 +347,7 @@ class Compiler:
     def go(self, *, out: bool) -> None:
         """Append a jump out of the loop, or to its beginning."""
         if not self.loops:
-            raise ProtocolError("leave() and again() belong into a loop")
+            raise ProtocolError("leave() and again() belong in a loop")
         self.add("go_to", label=self.loops[-1][1 if out else 0])
 
     def bug(self, text: str) -> None:

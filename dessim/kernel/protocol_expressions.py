@@ -29,12 +29,14 @@ class Expression:
 
     def __bool__(self) -> bool:
         raise ProtocolError(
-            f"'{self}' has no value while the protocol is built: write when(...) for if, & for and,"
-            " | for or, ~ for not, and brackets around comparisons"
+            f"'{self}' has no value while the protocol is built: write when(...) for if, & for"
+            " and, | for or, ~ for not, and put brackets around comparisons"
         )
 
     def __iter__(self) -> Iterator[Any]:
-        raise ProtocolError(f"'{self}' is no sequence: protocols have range(n) of Python only")
+        raise ProtocolError(
+            f"'{self}' is not a sequence: only Python's range(n) works in protocols"
+        )
 
     def __add__(self, other: Any) -> Expression:
         return Binary("+", self, made(other))
@@ -141,7 +143,7 @@ class Local(Expression):
     most: int = MOST
 
     def __str__(self) -> str:
-        return self.name
+        return self.name.lstrip(".")  # those that no protocol names begin with a point
 
 
 @dataclass(eq=False, frozen=True)

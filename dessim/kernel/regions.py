@@ -102,12 +102,12 @@ def check_together(setup: Setup) -> None:
         setup.page_cache_changes or setup.workload.commands
     ) and setup.machine.device.read_latency_ps == 0:
         raise WorldError(
-            f"pages of workload {setup.workload.name!r} have to be read, but machine"
-            f" {setup.machine.name!r} has no device: give it device.read_latency"
+            f"pages of workload {setup.workload.name!r} must be read, but machine"
+            f" {setup.machine.name!r} has no device: set device.read_latency"
         )
     if setup.region_pages % setup.frame_pages:
         raise WorldError(
-            f"a region of {setup.region_pages} pages is no multiple of a folio of"
+            f"a region of {setup.region_pages} pages is not a multiple of a folio of"
             f" {setup.frame_pages}: change simulate, file_size or anon_order"
         )
 
@@ -367,6 +367,8 @@ def frame_regions(setup: Setup, sizes: Sizes) -> dict[int, int]:
         lay.H_FRAME_OF: sizes.tables * lay.TABLE_PAGES,
         lay.H_MEMCG: max(1, setup.workload.memcg_depth) * sizes.line_words,
         lay.H_STRUCT_MISS: sockets,
+        lay.H_NODE_ZERO: sockets,
+        lay.H_NODE_COPY: sockets,
     }
 
 

@@ -12,7 +12,8 @@ Each wake-up takes time of the CPU that wakes; the sleeper needs its CPU back.
 Who spins has no event until the lock is free. That its time is up is noticed by the next who uses
 the lock: nobody else looks.
 
-Left out: the wait_lock, and the lines of those that wait to spin.
+Who spins reads the owner, whose line is not that of the count. Left out: the wait_lock, and the
+lines of those that wait to spin.
 
 Source
 ------
@@ -27,7 +28,7 @@ from dessim.kernel.addressing import cost_ps, lock_at
 from dessim.kernel.cost_table import COST_WAKE_WALK, COST_WAKEUP
 from dessim.kernel.cpus import give_up_cpu, make_ready
 from dessim.kernel.layout import *
-from dessim.kernel.lines import wake
+from dessim.kernel.lines import core_distance, line_cost, wake
 from dessim.kernel.pages import BLOCKED, GO_ON
 
 PATIENCE_PS = 4_000_000_000  # RWSEM_WAIT_TIMEOUT: HZ / 250
@@ -203,6 +204,12 @@ def wake_first_writer(w: World, t: int, lock: int, done: int) -> None:
     make_ready(w, first - 1, done + cost_ps(w, t, COST_WAKEUP))
 
 
+def look_ps(w: World, t: int, spinner: int) -> int:
+    """Return ps until a writer that spins has read that the owner is gone: its line comes over."""
+    s = w[H_TASK] + spinner * T_WORDS
+    return line_cost(w, LINE_LOAD, MODIFIED, core_distance(w, s, w[t + T_CORE]))
+
+
 def wake_waiters(w: World, t: int, lock: int, now: int, downgrades: int) -> None:
     """Let those go on who can use a lock that has come free, or that readers have from now on."""
     mm = w[t + T_MM]
@@ -218,7 +225,7 @@ def wake_waiters(w: World, t: int, lock: int, now: int, downgrades: int) -> None
         spinner = w[mm + MM_SPINS]
         w[mm + MM_SPINS] = w[w[H_TASK] + (spinner - 1) * T_WORDS + T_NEXT]
         w[mm + MM_TRIES] = spinner
-        wake(w, spinner - 1, now)
+        wake(w, spinner - 1, now + look_ps(w, t, spinner - 1))
 
 
 def drop_rwsem(w: World, t: int, which: int, now: int) -> None:

@@ -10,25 +10,57 @@ Linux 6.1, 6.6, 6.12, 6.15 and 6.17: ``arch/x86/mm/fault.c`` (``handle_page_faul
 ``include/linux/mmap_lock.h`` (``mmap_read_trylock``, ``vma_start_read``); restated.
 """
 
-from dessim.kernel.alphabet import Step, go_to, jump, label, lock, option, unlock, when, work
-from dessim.kernel.memory_words import use_mm, when_vma_written
+from dessim.kernel.alphabet import (
+    Step,
+    go_to,
+    jump,
+    label,
+    load_pgd,
+    lock,
+    option,
+    unlock,
+    when,
+    work,
+)
+from dessim.kernel.memory_words import (
+    await_fetch,
+    fetch_mm,
+    load_lock,
+    use_mm,
+    use_owner,
+    when_vma_written,
+)
 from dessim.kernel.programs import POPULATE, REPLAYS
 
 MM_LOCK = "lock=mmap_lock"
 FALLS_BACK = "file_faults=mmap_lock"
+OWNER_NEAR, PGD_NEAR = "owner_near", "pgd_near"  # on the line of mmap_lock's count
 MAPS_ONLY = "maps_only"  # of the workload: no page is touched
 
+MERGED = "merged"  # of the workload: threads share a VMA, which munmap splits
 
-# prefetchw(&mm->mmap_lock) at the entry of the fault (x86 up to 6.16) does not wait. The line is on
-# its way, for writing, when the fault comes to load or to change it: one fetch serves both.
-PREFETCHED = option("prefetchw", use_mm(stores=True))
+
+# prefetchw(&mm->mmap_lock) at the entry of the fault (x86 up to 6.16) does not wait: the line is on
+# its way, for writing, when the fault comes to change it. It is ordered with respect to serializing
+# instructions, such as the iret at the end (Intel SDM, volume 2, PREFETCHW).
+PREFETCHES = option("prefetchw", fetch_mm())
+FETCHED = option("prefetchw", await_fetch())
 
 
 def under_mm(path: tuple[Step, ...]) -> tuple[Step, ...]:
-    """Return a fault under mmap_lock: a reader's store of the owner is a third use of its line."""
+    """Return a fault under mmap_lock: a reader looks at the owner and stores that readers have it.
+
+    The load and the store of a line that is at hand are one access. Before the lock is taken its
+    count has to be known (`load_lock`).
+    """
     return (
+        load_lock("mmap_lock"),
         lock("mmap_lock"),
-        use_mm(stores=True),
+        option(
+            OWNER_NEAR,
+            use_mm(stores=True),
+            otherwise=(use_owner(stores=False), use_owner(stores=True)),
+        ),
         work("find_vma"),
         *in_page_table(path),
         unlock("mmap_lock"),
@@ -37,7 +69,12 @@ def under_mm(path: tuple[Step, ...]) -> tuple[Step, ...]:
 
 def in_page_table(path: tuple[Step, ...]) -> tuple[Step, ...]:
     """Return a fault that finds its page table, or makes it, before it goes its way."""
-    return (work("handle_fault"), when("table.missing", *POPULATE, cost="walk_page_table"), *path)
+    return (
+        work("handle_fault"),
+        option(PGD_NEAR, load_pgd()),
+        when("table.missing", *POPULATE, cost="walk_page_table"),
+        *path,
+    )
 
 
 def under_vma(path: tuple[Step, ...], falls_back: str) -> tuple[Step, ...]:
@@ -53,9 +90,9 @@ def under_vma(path: tuple[Step, ...], falls_back: str) -> tuple[Step, ...]:
     within = (*in_page_table(path), unlock("vma_lock"), go_to("handled"))
     return (
         work("vma_lookup"),
-        option("lock=vma_rwsem", PREFETCHED, when_vma_written(go_to("under_mm"))),
+        when_vma_written(go_to("under_mm")),
+        load_lock("vma_lock"),
         lock("vma_lock"),
-        option("lock=vma_refcnt", PREFETCHED),
         when_vma_written(*to_mm),
         *((option(falls_back, *to_mm, otherwise=within),) if falls_back else within),
         label("under_mm"),
@@ -100,7 +137,9 @@ def writing_program(
         go_to("next"),
         label("fault"),
         Step("fault_begin"),
+        PREFETCHES,
         option(MM_LOCK, *under_mm(path), otherwise=under_vma(path, falls_back)),
+        FETCHED,
         Step("fault_end"),
         go_to("access"),
         label("exit"),

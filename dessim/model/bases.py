@@ -85,7 +85,7 @@ def _partial(missing: list[str], nearest: list[str]) -> str:
     text = f"{len(missing)} of the {len(REQUIRED)} values that a machine needs are missing"
     listed = ", ".join(missing[:3])
     remedy = "name a machine in `base:` and write only what differs"
-    near = f"; the nearest: {', '.join(nearest[:3])}" if nearest else ""
+    near = f"; the closest: {', '.join(nearest[:3])}" if nearest else ""
     return f"{text} ({listed}, …): {remedy}{near}"
 
 
@@ -131,8 +131,8 @@ def _based(document: Document, folder: FilePath | None, own: str, chain: tuple[s
 
 def _circle(reference: str, known: bool) -> str:
     if known:
-        return f"'{shorten(reference)}' stands on this profile itself: a base must lead to an end"
-    return f"more than {MAX_BASES} profiles stand on each other: name one nearer to the first"
+        return f"'{shorten(reference)}' leads back to this profile: break the circle of bases"
+    return f"more than {MAX_BASES} profiles in a chain of bases: name one closer to the first"
 
 
 def _given(document: Document) -> list[Path]:
@@ -188,8 +188,7 @@ def _two_meanings(own: Document, base: Document) -> list[Problem]:
     return [
         Problem(
             own.place(("sources", key), key=True),
-            f"the base means something else by the source '{shorten(str(key))}':"
-            " give yours another name",
+            f"the base uses another source under the name '{shorten(str(key))}': rename yours",
         )
         for key in mine
         if key in other and mine[key] != other[key]

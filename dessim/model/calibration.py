@@ -14,9 +14,9 @@ class LeftOut(Model):
 
     workload: Text
     largest: Annotated[int, Field(ge=1)]
-    """Largest number of threads that was kept."""
+    """Largest number of threads kept."""
     threads: Annotated[int, Field(gt=1)]
-    """Number of threads of the cells that were predicted."""
+    """Number of threads of the predicted cells."""
     cells: Annotated[int, Field(ge=1)]
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """Mean square over cells of the logarithmic error of seconds less that at the most threads that
@@ -33,7 +33,7 @@ class LeftOut(Model):
 
 
 class Calibration(Model):
-    """Which measurements a profile was fitted to, and how sure its fitted numbers are."""
+    """Which measurements a profile was fitted to, and how certain its fitted numbers are."""
 
     data: Annotated[Text, Field(min_length=1)]
     """Name of the measured table."""
@@ -42,13 +42,14 @@ class Calibration(Model):
     parameters: Annotated[tuple[Text, ...], Field(min_length=1)]
     """Fitted numbers by their dotted path."""
     covariance: tuple[tuple[float, ...], ...]
-    """Of the logarithms of the parameters, in their order; 0 for one held at its bound."""
+    """Covariance of the logarithms of the parameters, in their order; 0 for one held at its bound.
+    """
     unseen: dict[Text, float] = Field(default_factory=dict)
     """Root mean square of the logarithmic error of seconds by workload, over cells whose number of
     threads was left out of the fit (cross-validation)."""
     left_out: tuple[LeftOut, ...] | None = None
-    """What fits to few threads got wrong with more: predictions with more threads than were
-    measured are made less sure by it. Nothing in profiles that were fitted without."""
+    """Errors, at more threads, of fits to few threads: they widen predictions beyond the measured
+    threads. Empty in profiles fitted without cross-validation."""
 
     @model_validator(mode="after")
     def _check(self) -> Calibration:

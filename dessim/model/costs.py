@@ -221,8 +221,8 @@ class KernelCosts(Model):
     teardown_per_table_ps: Annotated[Time, Cost(group="teardown", clock=False, smt="none")]
     """Free one page-table page at exit."""
     thread_start_ps: Time
-    """Interval between the creation of two threads, with mmap and mprotect of a stack; without
-    waiting, where that is modelled (`start: pthread_create`)."""
+    """Interval between the creation of two threads, with mmap and mprotect of a stack; excludes
+    waiting where that is modelled (`start: pthread_create`)."""
     map_stack_ps: Annotated[Time, Cost("mmap_lock", needs="thread_creation"), MAP_STACK] = 1_000_000
     """mmap of a thread's stack, with mmap_sem held for writing."""
     protect_guard_ps: Annotated[Time, Cost("mmap_lock", needs="thread_creation"), PROTECT_GUARD] = (
@@ -236,9 +236,9 @@ class KernelCosts(Model):
     page_lock_sleep_ps: Annotated[Time, Cost("page_lock", group="sleep")]
     """Queue for a locked page, up to the second look at its lock: then the task sleeps."""
     page_lock_leave_ps: Annotated[Time, Cost("page_lock", group="sleep"), LEAVE] = 60_000
-    """Leave the wait queue again without having slept, or having slept for nothing."""
+    """Leave the wait queue without having slept, or having slept in vain."""
     wakeup_ps: Annotated[Time, Cost(group="sleep")]
-    """From the wake-up to the moment that the woken thread runs."""
+    """From the wake-up to the moment when the woken thread runs."""
     wake_walk_ps: Annotated[Time, Cost(group="sleep")]
     """Paid by the unlocker per woken waiter, besides reading its entry."""
     wake_read_ps: Annotated[Time, Cost(group="sleep"), KEY] = 40_000
@@ -246,7 +246,7 @@ class KernelCosts(Model):
     context_switch_ps: Annotated[Time, Cost(group="sleep")]
     """Switch of a CPU to another thread."""
     time_slice_ps: Annotated[PositiveTime, SLICE] = 4_000_000_000
-    """How long a thread keeps its CPU while others want it; looked at in user mode."""
+    """How long a thread keeps its CPU while others want it; checked in user mode."""
     add_to_page_cache_ps: Annotated[Time, Cost(needs="page_cache"), FREE] = 0
     """Allocate a page and insert it into the page cache."""
     remove_from_page_cache_ps: Annotated[Time, Cost(needs="page_cache"), FREE] = 0
@@ -255,7 +255,7 @@ class KernelCosts(Model):
     """Find and clear one pte of another mapping, besides its line."""
 
     work_cv_ppm: Annotated[Ratio, Field(le=1_000_000), WORK_CV] = 250_000
-    """Coefficient of variation of a step's own work (lognormal); 0: it always takes the same."""
+    """Coefficient of variation of a step's own work (lognormal); 0 makes it constant."""
 
 
 class UserCosts(Model):
@@ -264,7 +264,7 @@ class UserCosts(Model):
     read_page_dram_ps: Annotated[Time, Cost(clock=False, smt="user", drawn=True)]
     """Read all words of a 4 KiB page from local DRAM."""
     read_page_l3_ps: Annotated[Time, Cost(smt="user", drawn=True)]
-    """The same for a page that the socket read a short while ago."""
+    """The same for a page that the socket read recently."""
     read_page_cv_ppm: Ratio
     """Coefficient of variation of a page read."""
     touch_word_ps: Annotated[Time, Cost(clock=False, smt="user")]
@@ -293,17 +293,17 @@ class Tlb(Model):
     """Walks that a core can have in progress; if it has more SMT siblings, they take turns.
     Intel: one, and two since Broadwell."""
     invlpg_ps: Annotated[Time, Cost(), FREE] = 0
-    """Flush of one page on the own CPU."""
+    """Flush one page on the own CPU."""
     flush_all_ps: Annotated[Time, Cost(), FREE] = 0
-    """Flush of everything on the own CPU."""
+    """Flush everything on the own CPU."""
     flush_ceiling_pages: Annotated[int, Field(strict=True, ge=0, le=1 << 28)] = 33
-    """Pages above which everything is flushed instead of page by page."""
+    """Number of pages above which everything is flushed instead of page by page."""
     ipi_base_ps: Annotated[Time, Cost(), FREE] = 0
-    """Initiator of a shootdown: send the first interrupt and wait for its answer."""
+    """Shootdown, initiator: send the first interrupt and wait for its answer."""
     ipi_per_cpu_ps: Annotated[Time, Cost(), FREE] = 0
-    """Initiator: each interrupted CPU."""
+    """Shootdown, initiator: cost per interrupted CPU."""
     ipi_handler_ps: Annotated[Time, Cost(), FREE] = 0
-    """Each interrupted CPU: handler, entry and exit included."""
+    """Shootdown, each interrupted CPU: handler, including entry and exit."""
     pcid: Flag = False
     """Whether a switch to another mm keeps the TLB."""
 
@@ -327,31 +327,31 @@ class Device(Model):
     """
 
     profile: Literal["", "nvme_pm1733", "cloud_volume", "disk"] = ""
-    """A device of `dessim.model.devices`, which has a value for each key that is left out."""
+    """A device of `dessim.model.devices`, which supplies every key that you leave out."""
     read_latency_ps: Annotated[
         Time, Cost(name="device_read", clock=False, smt="none", drawn=True), FREE
     ] = 0
-    """Mean time of one read of a page; 0: there is no device."""
+    """Mean time of one read of a page; 0 means no device."""
     read_latency_cv_ppm: Ratio = 0
     """Coefficient of variation of a read, and of a write (lognormal)."""
     queue_depth: Annotated[Count, Field(le=1024)] = 1
-    """Commands that one device serves at the same time."""
+    """Commands that one device serves in parallel."""
     read_iops: Annotated[int, Field(strict=True, ge=0, le=10**9)] = 0
-    """Reads that one device begins a second at most; 0: no ceiling."""
+    """Ceiling of one device in reads per second; 0 means none."""
     read_bandwidth_bytes_per_s: Annotated[int, Unit(RATE)] = 0
-    """What one device delivers at most; 0: no ceiling."""
+    """Ceiling of one device in bytes read per second; 0 means none."""
     write_latency_ps: Annotated[
         Time, Cost(name="device_write", clock=False, smt="none", drawn=True), FREE
     ] = 0
     """Mean time of a write of a page."""
     write_iops: Annotated[int, Field(strict=True, ge=0, le=10**9)] = 0
-    """Writes that one device begins a second at most; 0: no ceiling."""
+    """Ceiling of one device in writes per second; 0 means none."""
     write_bandwidth_bytes_per_s: Annotated[int, Unit(RATE)] = 0
-    """What one device takes in at most; 0: no ceiling."""
+    """Ceiling of one device in bytes written per second; 0 means none."""
     devices: Annotated[Count, Field(le=64)] = 1
-    """Equal devices side by side that look like one (RAID 0)."""
+    """Number of equal devices that form one (RAID 0)."""
     stripe_pages: Annotated[Count, Field(le=1 << 20)] = 128
-    """Pages on one of several devices before the next one's turn; 512 KiB as md has it."""
+    """Pages on one of several devices before the next one; the default is md's 512 KiB."""
 
     @model_validator(mode="before")
     @classmethod

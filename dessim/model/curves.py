@@ -38,7 +38,7 @@ class Curve(Model):
     @model_validator(mode="after")
     def _check(self) -> Curve:
         if self.each.count("count") != 1:
-            raise refuse([(("each",), "an iteration has to be counted exactly once")])
+            raise refuse([(("each",), "an iteration must be counted exactly once")])
         return self
 
 

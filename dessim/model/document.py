@@ -100,5 +100,5 @@ def _set(data: Any, path: Path, value: Any) -> Any:
     if data is None:
         data = {}
     if not isinstance(data, dict):
-        raise ValueError(f"there is no mapping that could hold '{path[0]}'")
+        raise ValueError(f"no mapping can hold '{path[0]}'")
     return {**data, path[0]: _set(data.get(path[0]), path[1:], value)}

@@ -131,7 +131,7 @@ class Experiment(Model):
     name: Name
     """Name of the experiment, as in results; left out in a file: the file's name."""
     description: Text = ""
-    """What it shows."""
+    """What the experiment shows."""
     machine: Annotated[str | dict[str, Any], _reference("machine")]
     """Name of a file in configs/machines, a path, or a machine in place."""
     workload: Annotated[str | dict[str, Any], _reference("workload")]
@@ -139,23 +139,23 @@ class Experiment(Model):
     schemes: Annotated[tuple[SchemeChoice, ...], Field(min_length=1)]
     """Locking schemes to compare."""
     threads: ThreadCount | None = None
-    """Number of threads; left out: the workload's."""
+    """Number of threads; default: the workload's."""
     fault_around_order: FaultAroundOrder = 4
-    """log2 of the fault-around window in pages; 0 is no fault-around."""
+    """log2 of the fault-around window in pages; 0 turns fault-around off."""
     matrix: dict[str, Any] = Field(default_factory=dict)
     """Swept keys with lists: every combination is a point."""
     zip: dict[str, Any] = Field(default_factory=dict)
-    """Swept keys with lists of one length: walked through side by side."""
+    """Swept keys with lists of equal length, stepped through together."""
     include: tuple[dict[str, Any], ...] = ()
     """Extra points: each sets some keys, and may choose its `schemes`."""
     exclude: tuple[dict[str, Any], ...] = ()
     """Points to leave out: all keys of an entry must match, with a value or one of a list."""
     simulate_bytes: AutoBytes | None = None
-    """Bytes of the file that each thread really reads; completion time and counts are then
-    extrapolated. `auto`: grow until two sizes agree in every reported metric; where they do not up
-    to `simulate_cap`, nothing is extrapolated. Left out: the whole file."""
+    """Bytes of the file that each thread really reads; completion time and counts are extrapolated.
+    `auto`: grow until two sizes agree in every reported metric; if they do not agree up to
+    `simulate_cap`, nothing is extrapolated. Default: the whole file."""
     simulate_cap_bytes: SimulatedBytes | None = None
-    """Largest size that `simulate: auto` tries; left out: about a second's work for each run."""
+    """Largest size that `simulate: auto` tries; default: about a second of work per run."""
     replications: Replications = 5
     """Independent runs of every point."""
     seed: Seed = 1
@@ -163,13 +163,12 @@ class Experiment(Model):
     measured: Text | None = None
     """Name of a table in configs/published to print next to the results."""
     precision: Annotated[dict[str, Any] | None, BeforeValidator(wanted)] = None
-    """Wanted half-width of 95 % intervals by metric, relative: `{throughput: 1%,
-    fault_latency_p99: 3%}`. Replications are added until it is met."""
+    """Relative half-width to reach for 95 % intervals, by metric: `{throughput: 1%,
+    fault_latency_p99: 3%}`. dessim adds replications until it is met."""
     max_replications: Replications = 50
-    """Replications of a point at most when `precision` is asked for."""
+    """Most replications of a point with `precision`."""
     warmup_ps: Time | None = None
-    """Time from which steady rates are taken; left out: where MSER-5 finds the end of the
-    warm-up."""
+    """Time from which steady rates count; default: where MSER-5 finds the end of the warm-up."""
 
     @model_validator(mode="after")
     def _check(self) -> Experiment:
@@ -178,7 +177,7 @@ class Experiment(Model):
         for i, scheme in enumerate(self.schemes):
             entry = repr(scheme.entry())
             if entry in seen:
-                problems.append((("schemes", i), f"'{scheme.name}' is in the list already"))
+                problems.append((("schemes", i), f"'{scheme.name}' is already in the list"))
             seen.add(entry)
         if "max_replications" in self.model_fields_set and (
             self.max_replications < self.replications

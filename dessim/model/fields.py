@@ -164,7 +164,7 @@ MAX_WORDS = 10_000
 
 def _readable(text: str) -> str:
     if not is_plain(text.replace("\n", "").replace("\t", "")):
-        raise ValueError("the text has control characters, which no file of results may hold")
+        raise ValueError("the text has control characters, which results must not contain")
     return text
 
 

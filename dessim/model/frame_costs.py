@@ -15,7 +15,7 @@ from typing import Annotated
 from pydantic import Field
 
 from dessim.model.costs import Cost
-from dessim.model.fields import Model, Ratio, Time
+from dessim.model.fields import Model, Ratio, Share, Time
 from dessim.model.provenance import Default
 
 ICL = (
@@ -120,6 +120,13 @@ MAPPING = Default(
     low=300_000,
     high=1_200_000,
 )
+SPLIT = Default(
+    "estimated",
+    "a VMA is allocated and copied, or freed, with its anon_vma chain: about half of a mapping",
+    source="Linux 6.12 mm/vma.c: __split_vma, vma_merge_new_range",
+    low=120_000,
+    high=600_000,
+)
 CALL = Default(
     "read",
     "lmbench, null system call; page-table isolation and VERW come on top where a part needs them",
@@ -134,6 +141,14 @@ ZEROED = Default(
     source="Linux arch/x86/lib/clear_page_64.S: rep stosb",
     low=1_000_000,
     high=2_000_000,
+)
+EVADED = Default(
+    "assumed",
+    "none: a part that has it says so",
+    source="J. Laukemann et al., CloverLeaf on Intel Multi-Core CPUs: A Case Study in"
+    " Write-Allocate Evasion, IPDPS 2024, arXiv 2311.04797",
+    low=0,
+    high=1_000_000,
 )
 COPIED = Default(
     "assumed",
@@ -153,19 +168,19 @@ class FrameCosts(Model):
     vma_lookup_ps: Annotated[
         Time, Cost("entry_exit"), _icl(148, "look-up under RCU", 25_000, 60_000)
     ] = 42_000
-    """Look up and check the VMA of an address under RCU, for a lock of its own."""
+    """Look up and check the VMA of an address under RCU, to take its lock."""
     handle_fault_ps: Annotated[
         Time,
         Cost("entry_exit"),
         _spr(159, "74 in the maple tree, 85 in the rest of handle_mm_fault", 20_000, 90_000),
     ] = 45_000
-    """handle_mm_fault and what else a fault passes through, besides what is counted apart."""
+    """handle_mm_fault and the rest of a fault's path, without what is counted separately."""
     alloc_frame_ps: Annotated[
         Time, Cost("frames"), _icl(325, "folio allocation", 40_000, 120_000)
     ] = 92_000
     """Take a page from the CPU's list, prepare its struct page."""
     zero_page_ps: Annotated[Time, Cost("zeroing", clock=False), ZERO] = 340_000
-    """Zero a page of 4 KiB that is in no cache."""
+    """Zero a page of 4 KiB that is not cached."""
     copy_page_ps: Annotated[Time, Cost("zeroing", clock=False), COPY] = 540_000
     """Copy a page of 4 KiB."""
     charge_page_ps: Annotated[
@@ -175,9 +190,10 @@ class FrameCosts(Model):
     uncharge_page_ps: Annotated[Time, Cost("memcg"), _icl(68, "uncharge", 10_000, 30_000)] = 19_000
     """Uncharge a page."""
     page_statistics_ps: Annotated[
-        Time, Cost("memcg"), _icl(295, "lruvec statistics", 40_000, 120_000)
-    ] = 84_000
-    """Statistics of node, memcg and lruvec of a page that is mapped and unmapped again."""
+        Time, Cost("memcg"), _icl(74, "a quarter of the lruvec statistics", 10_000, 30_000)
+    ] = 21_000
+    """Count a page in the statistics of node, memcg and lruvec: as mapped and, if it is memory, as
+    one of the LRU's; and off again. Of a folio once for all of its pages."""
     count_rss_ps: Annotated[Time, Cost("map"), _icl(45, "rss, per CPU", 5_000, 20_000)] = 13_000
     """Count a page of the mm."""
     lru_add_ps: Annotated[
@@ -195,7 +211,7 @@ class FrameCosts(Model):
     zap_pte_ps: Annotated[Time, Cost("teardown"), ZAP_PTE] = 26_000
     """Clear one more pte of a folio that is unmapped in one go (Linux 6.9 and later)."""
     folio_tail_ps: Annotated[Time, Cost("frames"), TAIL] = 4_000
-    """Prepare a page of a folio but its first when it is allocated, or check it when freed."""
+    """Prepare a page of a folio other than its first at allocation, or check it at freeing."""
     free_page_ps: Annotated[Time, Cost("frames"), _icl(86, "free", 15_000, 40_000)] = 24_000
     """Drop the last reference to a page and put it on the CPU's list."""
     zone_page_ps: Annotated[Time, Cost("zone_lock"), ZONE] = 12_000
@@ -214,6 +230,8 @@ class FrameCosts(Model):
     """mmap of a region."""
     unmap_region_ps: Annotated[Time, Cost("mmap_lock"), MAPPING] = 560_000
     """munmap of a region, without its pages."""
+    split_vma_ps: Annotated[Time, Cost("mmap_lock"), SPLIT] = 250_000
+    """Split a VMA in two, or merge two (workload `vmas: merged`): munmap does the first twice."""
     fork_pte_ps: Annotated[Time, Cost("fork"), FORK_PTE] = 36_800
     """Write-protect a pte, copy it to a child's page table, and count the mapping."""
     fork_page_ps: Annotated[Time, Cost("fork"), FORK_PAGE] = 16_000
@@ -227,3 +245,7 @@ class FrameCosts(Model):
     """Traffic of memory when a page is zeroed, in pages."""
     copy_traffic_ppm: Annotated[Ratio, Field(le=8_000_000), COPIED] = 2_500_000
     """Traffic of memory when a page is copied, in pages."""
+    evaded_ppm: Annotated[Share, EVADED] = 0
+    """Share of the lines of a page that is zeroed or copied that are not read first when all cores
+    of the node work: Ice Lake and later leave that out where memory is busy (SpecI2M). From half of
+    the cores on."""

@@ -140,7 +140,7 @@ def resolve(experiment: Experiment) -> tuple[Point, ...]:
         raise ConfigError(in_order(problems))
     points, problems = _points(experiment, document, references, sweep)
     if not points and not problems:
-        problems = [Problem(document.place(()), "nothing is left to run: all is excluded")]
+        problems = [Problem(document.place(()), "nothing is left to run: every point is excluded")]
     if problems:
         raise ConfigError(in_order(problems))
     return tuple(points)
@@ -163,7 +163,7 @@ def _points(
                 continue
             key = _key(point)
             if origin is not None and key in seen:
-                text = "this include repeats a point that is there already"
+                text = "this include repeats an existing point"
                 problems.append(Problem(origin.place, text))
             seen.add(key)
             points.append(point)

@@ -95,7 +95,7 @@ def find_from(kind: FileKind, name: str, folder: Path | None) -> Path | None:
 def not_found(kind: FileKind, name: str) -> str:
     """Sentence for a reference that leads nowhere."""
     if is_path(kind, name):
-        return f"there is no file '{shorten(name)}'"
+        return f"no file '{shorten(name)}'"
     return unknown_name(kind, name)
 
 
@@ -110,7 +110,7 @@ def unknown_name(kind: FileKind, name: str) -> str:
     noun = {"published": "published table"}.get(kind, kind.removesuffix("s"))
     hint = suggest(name, known, plural="published tables" if kind == "published" else kind)
     listed = f" ({kind}: {', '.join(known)})" if hint.startswith("did you mean") else ""
-    return f"there is no {noun} named '{shorten(name)}'; {hint}{listed}"
+    return f"no {noun} is named '{shorten(name)}'; {hint}{listed}"
 
 
 def roots() -> list[Path]:

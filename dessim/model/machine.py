@@ -50,7 +50,7 @@ class Distances(Model):
     """Owner is another core of the same L3 domain."""
     same_socket_ps: Time = 0
     """Owner is another L3 domain of the same socket."""
-    same_socket_away_ps: Time = 0
+    far_home_ps: Time = 0
     """As `same_socket`, but the line's memory, its home, is on another socket; left out: the same
     as `same_socket`."""
     one_hop_ps: Time = 0
@@ -67,8 +67,8 @@ class Distances(Model):
                 object.__setattr__(self, name, previous)
             elif name != "smt_sibling_ps":
                 previous = getattr(self, name)
-        if "same_socket_away_ps" not in self.model_fields_set:
-            object.__setattr__(self, "same_socket_away_ps", self.same_socket_ps)
+        if "far_home_ps" not in self.model_fields_set:
+            object.__setattr__(self, "far_home_ps", self.same_socket_ps)
         return self
 
 
@@ -76,11 +76,11 @@ class CacheLine(Model):
     """Cost of load, store and locked read-modify-write (RMW) by a line's state and distance."""
 
     local_load_ps: Annotated[Time, Cost()]
-    """Load of a line in the own L1."""
+    """Load of a line in the core's own L1."""
     local_store_ps: Annotated[Time, Cost()]
-    """Store to a line in the own L1, owned."""
+    """Store to an owned line in the core's own L1."""
     local_rmw_ps: Annotated[Time, Cost()]
-    """Locked RMW on a line in the own L1, owned."""
+    """Locked RMW on an owned line in the core's own L1."""
     load_modified: Distances
     """Load of a line that another core has modified."""
     load_shared: Distances
@@ -98,8 +98,8 @@ class CacheLine(Model):
     arbitration_share_ppm: Share
     """Preference for requesters near the owner: 0 serves in order of request."""
     coalesce_ppm: ShareOrFlag
-    """Share of requests for a line for which an SMT sibling already waits that one transfer
-    serves with the sibling's; true and false are 100 % and 0 %."""
+    """Share of requests that one transfer serves together with that of an SMT sibling already
+    waiting for the line; true and false are 100 % and 0 %."""
     prefetch_hidden_ppm: Share
     """Share of the transfer of sequential struct-page lines that prefetch hides."""
     prefetch_after: Annotated[int, Field(strict=True, ge=0, le=64)] = 0
@@ -114,13 +114,13 @@ class Memory(Model):
     """DRAM latency by distance, and bandwidth."""
 
     local_ps: Time
-    """Latency of the own socket's DRAM."""
+    """Latency of the DRAM of the own socket."""
     one_hop_ps: Time = 0
     """Latency of DRAM one link away."""
     two_hops_ps: Time = 0
     """Latency of DRAM two links away."""
     bandwidth_per_socket_bytes_per_s: Rate
-    """What the DRAM of one socket delivers to all readers together."""
+    """Bandwidth of the DRAM of one socket, for all readers together."""
     file_placement: Literal["interleave", "first_socket"]
     """Where the pages of the cached file lie."""
 
@@ -135,7 +135,7 @@ class Memory(Model):
 
 
 class Locks(Model):
-    """Kinds of lock, what a hand-over costs, and what else threads share in a kernel version."""
+    """Kinds of lock, the cost of a hand-over, and what else threads share in a kernel version."""
 
     page_table_lock: Literal["ticket", "mcs", "test_and_set"]
     """Kind of the split page-table locks and of the mm's page_table_lock."""
@@ -146,22 +146,22 @@ class Locks(Model):
     split_page_table_locks: Flag = True
     """One lock per page table; false: one per mm."""
     split_pmd_locks: Flag = True
-    """A new page table goes in under the lock of its PMD page (Linux from 3.13 on, if page-table
+    """Install a new page table under the lock of its PMD page (Linux from 3.13 on, if page-table
     locks are split); false: under the mm's page_table_lock."""
     test_and_set_per_waiter_ps: Annotated[Time, FREE] = 0
-    """Extra hand-over time of a test-and-set lock per waiting CPU; back-off makes it smaller."""
+    """Extra hand-over time of a test-and-set lock per waiting CPU; back-off lowers it."""
     page_lock_hand_over: Literal["racing", "fair", "bounded"] = "racing"
-    """Whether a woken waiter of a page lock races for it (before Linux 5.9), is handed it
-    (2a9127fcf229), or is handed it after some lost races (5ef64cc8987a)."""
+    """Whether a woken waiter of a page lock races for it (before Linux 5.9), receives it
+    (2a9127fcf229), or receives it after some lost races (5ef64cc8987a)."""
     page_lock_retries: Annotated[Count, Field(le=1000)] = 5
-    """Lost races after which a waiter is handed the lock (`bounded`)."""
+    """Lost races after which a waiter receives the lock (`bounded`)."""
     page_wait_order: Literal["shared_first", "arrival"] = "shared_first"
-    """Who stands where in a page's wait queue: who only waits for the release at the head, the last
-    one first, and who wants the lock at the tail (before Linux 4.13), or all in order of arrival
-    (3510ca20ece0)."""
+    """Order of a page's wait queue. Before Linux 4.13, waiters for the release queue at the head,
+    the last one first, and waiters for the lock at the tail; from 3510ca20ece0 on, all queue in
+    order of arrival."""
     vma_cache: Literal["mm", "thread"] = "mm"
-    """Who remembers the VMA found last: the mm, on a line that its threads share (up to Linux
-    3.14), or each thread for itself (615d6e8756c8, Linux 3.15); `thread` also where nobody does."""
+    """Where the VMA found last is cached: in the mm, on a line that its threads share (up to Linux
+    3.14), or per thread (615d6e8756c8, Linux 3.15); `thread` also where there is no cache."""
     page_wait_queues: Annotated[Count, Field(le=1 << 20)] = 256
     """Hashed wait queues that all pages share."""
 
@@ -177,7 +177,7 @@ class Machine(Model):
     name: Name
     """Name of the profile, as in results."""
     description: Text = ""
-    """Which machine this is, and how far its numbers can be trusted."""
+    """Which machine this is, and how far to trust its numbers."""
     topology: Topology
     clock: Clock
     smt: Smt
@@ -193,7 +193,7 @@ class Machine(Model):
     sources: dict[str, Text] = Field(default_factory=dict)
     """Reference of each source key."""
     calibration: Calibration | None = None
-    """What `dessim calibrate` fitted, and to what; nothing here can change a run."""
+    """What `dessim calibrate` fitted, and to what; nothing here changes a run."""
     provenance: dict[str, Provenance] = Field(default_factory=dict, exclude=True)
     """Where each number comes from, by its dotted YAML path; filled by the loader."""
     origins: dict[str, str] = Field(default_factory=dict, exclude=True)

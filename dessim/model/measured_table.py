@@ -120,7 +120,7 @@ def number(name: str, text: str) -> float:
     Raises
     ------
     ValueError
-        If it is none, or one that cannot have been measured.
+        If it is none, or one that is not a plausible measurement.
     """
     try:
         value = float(text)

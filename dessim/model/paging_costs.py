@@ -76,16 +76,16 @@ PUTBACK = _estimated("list_add and statistics in batches", VMSCAN_C, 5_000, 80_0
 
 
 class PagingCosts(Model):
-    """Work on windows of readahead, commands of the device, and pages that are taken back."""
+    """Work on windows of readahead, commands to the device, and reclaimed pages."""
 
     plan_readahead_ps: Annotated[Time, Cost("page_cache"), PLAN] = 60_000
     """Decide which pages to read."""
     insert_slot_ps: Annotated[Time, Cost("page_cache"), INSERT] = 170_000
     """Put a page in the page cache, with the lock of its tree held."""
     delete_slot_ps: Annotated[Time, Cost("page_cache"), DELETE] = 170_000
-    """Take a page out of the page cache, with the lock of its tree held."""
+    """Remove a page from the page cache, with the lock of its tree held."""
     submit_command_ps: Annotated[Time, Cost("page_cache"), SUBMIT] = 800_000
-    """Build a command for the device and hand it over."""
+    """Build a command for the device and submit it."""
     complete_command_ps: Annotated[Time, Cost("device", clock=False, smt="none"), COMPLETE] = (
         800_000
     )

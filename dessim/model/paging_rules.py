@@ -20,7 +20,7 @@ def check_paging(workload: Workload) -> list[tuple[tuple[str | int, ...], str]]:
     given = workload.model_fields_set
     found: list[tuple[tuple[str | int, ...], str]] = []
     if (workload.access == "blocks") != bool(workload.block_pages):
-        text = "access 'blocks' and block_pages belong together: give both, or neither"
+        text = "access 'blocks' and block_pages belong together: give both or neither"
         found.append((("block_pages",), text))
     if not workload.advice:
         only = [name for name in PAGING_FIELDS[1:] if name in given]
@@ -37,12 +37,12 @@ def check_paging(workload: Workload) -> list[tuple[tuple[str | int, ...], str]]:
         "unmap_every_pages": workload.unmap_every_pages and f"{name} unmaps nothing: leave it out",
         "touches_per_page": workload.touches_per_page > 1
         and f"{name} takes the number of touches from 'touches'",
-        "random_sequence": workload.random_sequence != "own" and f"{name} draws own pages",
-        "actors": bool(workload.actors) and f"{name} knows no actors yet",
+        "random_sequence": workload.random_sequence != "own" and f"{name} draws its own pages",
+        "actors": bool(workload.actors) and f"{name} does not support actors yet",
         "readahead_pages": workload.advice != "random"
         and not 4 <= workload.readahead_pages <= 4096
         and f"{name} reads windows of 4 to 4096 pages",
         "cached": workload.cached_ppm > workload.memory_share_ppm
-        and "more of the file is cached than memory has room for",
+        and "more of the file is cached than fits in memory",
     }
     return found + [((key,), text) for key, text in wrong.items() if text]

@@ -38,14 +38,14 @@ def wanted(data: Any) -> Any:
     for key, value in data.items():
         if key not in ALLOWED:
             hint = suggest(str(key), ALLOWED, plural="metrics")
-            problems.append(((key,), f"no precision of '{shorten(str(key))}'; {hint}"))
+            problems.append(((key,), f"precision has no metric '{shorten(str(key))}'; {hint}"))
             continue
         ratio = _ratio(value)
         if ratio is None or not 0 < ratio < 1:
             text = "expected a percentage above 0% and below 100%, as in 3% or 0.03, found "
             problems.append(((key,), text + describe(value)))
         elif ASKED.get(key, key) in result:
-            problems.append(((key,), f"'{key}' is asked for twice"))
+            problems.append(((key,), f"'{key}' is given twice"))
         else:
             result[ASKED.get(key, key)] = ratio
     if problems:

@@ -57,7 +57,7 @@ class Default:
         )
 
 
-FREE = Default("assumed", "it costs nothing until a profile names it")
+FREE = Default("assumed", "free until a profile names it")
 """Of a cost of something that most machines and runs do without."""
 
 

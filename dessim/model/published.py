@@ -117,7 +117,7 @@ def _row(row: dict[str, str]) -> tuple[Key, Measured]:
     names = [name for name in row if name not in (*KEYS, DOUBTFUL)]
     values = {name: number(name, row[name]) for name in names if row[name].strip() != ""}
     if not values:
-        raise ValueError("there is no measured number in this row")
+        raise ValueError("no measured number in this row")
     return (row["workload"], row["scheme"], threads, order), Measured(values, row.get(DOUBTFUL, ""))
 
 

@@ -109,7 +109,7 @@ def run_file(path: Path, name: str, *, trusted: bool = False) -> ModuleType:
 
 
 def doc_of(module: ModuleType) -> str:
-    """Docstring of a module; empty if it has none, or if that is no text."""
+    """Docstring of a module; empty if it has none, or if that is not text."""
     return module.__doc__.strip() if isinstance(module.__doc__, str) else ""
 
 
@@ -139,5 +139,5 @@ def _unfit(path: Path, changed_ns: int) -> str:
     if answer == b"end":
         return ""
     if answer == b"threads":
-        return "it starts threads: such a file only defines names"
-    return f"it ends the process that reads it (exit code {process.returncode})"
+        return "it starts threads: such a file may only define names"
+    return f"it kills the process that reads it (exit code {process.returncode})"

@@ -50,7 +50,7 @@ def _machine() -> dict[str, Any]:
 def _or_based(schema: dict[str, Any]) -> dict[str, Any]:
     """A file with `base` may leave out everything; one without has to name what is required."""
     schema["properties"].pop("origins", None)
-    text = "A machine to take all from that this file leaves out: its name, or a path."
+    text = "A machine that supplies everything that this file leaves out: its name, or a path."
     base = {"type": "string", "minLength": 1, "description": text}
     schema["properties"] = {"base": base, **schema["properties"]}
     whole = {**_demands(Machine), "required": schema.pop("required")}
@@ -185,7 +185,7 @@ def _sourced(plain: dict[str, Any], number: bool) -> dict[str, Any]:
         "value": copy.deepcopy(plain),
         "tag": {"enum": list(get_args(Tag)), "description": "How the number is known."},
         "source": {"type": "string", "description": "A key of `sources`, or free text."},
-        "note": {"type": "string", "description": "How it was reached, what to doubt."},
+        "note": {"type": "string", "description": "How it was obtained, what to doubt."},
     }
     if number:
         properties["range"] = {

@@ -138,7 +138,7 @@ def read_sweep(document: Document) -> Sweep:
     for key in side_by_side:
         if key in matrix:
             place = document.place(("zip", key), key=True)
-            sweep.problems.append(Problem(place, f"'{shorten(key)}' is in matrix already"))
+            sweep.problems.append(Problem(place, f"'{shorten(key)}' is already in matrix"))
     columns = {key: _column(sweep, document, ("zip", key)) for key in side_by_side}
     if columns and all(columns.values()):
         _zip_axis(sweep, document, columns)
@@ -197,9 +197,9 @@ def check_key(key: str) -> str | None:
         found, sentence = field_at(PARTS[first], tuple(rest.split(".")))
         return sentence if found is None else None
     if key in ("scheme", "schemes"):
-        return "schemes are not swept: list them under 'schemes'"
+        return "schemes cannot be swept: list them under 'schemes'"
     if key in ("seed", "replications"):
-        return f"'{key}' is not swept: every replication has its own seed"
+        return f"'{key}' cannot be swept: every replication has its own seed"
     known = (*SWEPT_KEYS, "machine.…", "workload.…")
     return f"'{shorten(key)}' cannot be swept; {suggest(key, known, plural='sweep keys')}"
 
@@ -240,7 +240,7 @@ def _column(sweep: Sweep, document: Document, path: Path) -> list[Cell]:
     for cell in cells:
         sentence = check_value(key, cell.value)
         if sentence is None and path[0] == "matrix" and repr(cell.value) in seen:
-            sentence = f"{describe(cell.value).removeprefix('text ')} is in the list already"
+            sentence = f"{describe(cell.value).removeprefix('text ')} is already in the list"
         seen.add(repr(cell.value))
         if sentence:
             sweep.problems.append(Problem(cell.place, sentence))
@@ -252,7 +252,7 @@ def _zip_axis(sweep: Sweep, document: Document, columns: dict[str, list[Cell]]) 
     if len(set(lengths.values())) > 1:
         text = ", ".join(f"{shorten(key)} has {n}" for key, n in lengths.items())
         place = document.place(("zip",), key=True)
-        sweep.problems.append(Problem(place, f"lists of a zip must be equally long: {text}"))
+        sweep.problems.append(Problem(place, f"lists of a zip must have the same length: {text}"))
         return
     rows = tuple(zip(*columns.values(), strict=True))
     sweep.axes.append(Axis(tuple(columns), rows))
@@ -306,11 +306,11 @@ def _exclude(sweep: Sweep, document: Document, index: int, entry: dict[str, Any]
     for key, value in entry.items():
         if key != "scheme" and key not in swept:
             hint = suggest(key, (*sorted(swept), "scheme"), plural="swept keys")
-            text = f"'{shorten(key)}' is not swept here; {hint}"
+            text = f"'{shorten(key)}' is not a swept key; {hint}"
             sweep.problems.append(Problem(document.place((*here, key), key=True), text))
         wanted[key] = value if isinstance(value, list) else [value]
     if not entry:
-        text = "an exclude without keys would leave everything out"
+        text = "an exclude without keys would exclude everything"
         sweep.problems.append(Problem(document.place(here), text))
     sweep.exclude.append((wanted, Cell(entry, document.place(here))))
 

@@ -25,7 +25,7 @@ class Topology(Model):
     """SMT siblings of a core."""
     hops: tuple[tuple[Annotated[int, Field(strict=True, ge=0, le=2)], ...], ...] = ()
     """Links between each pair of sockets (0, 1 or 2), a symmetric matrix with a zero diagonal.
-    Left out: every other socket is one hop away."""
+    Default: every other socket is one hop away."""
     l3_size_bytes: Size
     """Capacity of one L3 domain."""
     placement: Literal["spread", "compact", "cores"] = "spread"
@@ -95,6 +95,6 @@ class Smt(Model):
     """How much a busy SMT sibling slows the work of a CPU."""
 
     user_slowdown_ppm: SlowDown
-    """User work (reading pages) against a busy sibling takes this many times as long."""
+    """Factor of user work (reading pages) next to a busy sibling."""
     kernel_slowdown_ppm: SlowDown
-    """Kernel work against a busy sibling takes this many times as long."""
+    """Factor of kernel work next to a busy sibling."""

@@ -140,15 +140,18 @@ def load_trace(path: str, sha256: str) -> TraceFile:
     data = read_file(path, MAX_TRACE_BYTES)
     if sha256 and digest_of(data) != sha256:
         raise TraceFileError(
-            f"{path}: not the trace that the workload was made for (trace_sha256 differs); {REMEDY}"
+            f"{path}: not the trace that the workload was written for (trace_sha256 differs);"
+            f" {REMEDY}"
         )
     try:
         trace = _unpacked(data)
     except (ValueError, TypeError, KeyError, IndexError, OverflowError, OSError) as error:
-        raise TraceFileError(f"{path}: no trace of dessim ({_one_line(error)}); {REMEDY}") from None
+        raise TraceFileError(
+            f"{path}: not a trace of dessim ({_one_line(error)}); {REMEDY}"
+        ) from None
     problem = _problem(trace)
     if problem:
-        raise TraceFileError(f"{path}: no trace of dessim ({problem}); {REMEDY}")
+        raise TraceFileError(f"{path}: not a trace of dessim ({problem}); {REMEDY}")
     return trace
 
 
@@ -216,11 +219,11 @@ def _problem(trace: TraceFile) -> str:
         return "it has no fault"
     processes = {task.process for task in trace.tasks}
     if processes != set(range(len(processes))):
-        return "processes are not numbered from 0 on"
+        return "processes are not numbered from 0"
     if trace.task.min() < 0 or trace.task.max() >= len(trace.tasks):
         return "a fault of no task"
     if trace.time_ns.min() < 0 or (np.diff(trace.time_ns) < 0).any():
         return "times are not in order"
     if trace.page.min() < 0 or trace.page.max() >= 1 << 52:
-        return "a page that no address has"
+        return "an impossible page"
     return ""

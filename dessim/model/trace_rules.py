@@ -24,7 +24,7 @@ def check_trace(workload: Workload) -> list[tuple[tuple[str | int, ...], str]]:
         "trace": not workload.trace and f"{name} needs 'trace', a file that `dessim import` wrote",
         "fault_time": "fault_time_ps" in given
         and workload.replay == "open"
-        and "fault_time is for replay 'closed': open replay has arrival times",
+        and "fault_time needs replay 'closed': open replay has arrival times",
         "start": workload.start != "interval"
         and f"{name} begins tasks when they were recorded: start is 'interval'",
         "start_stagger": "start_stagger_ps" in given
@@ -35,6 +35,6 @@ def check_trace(workload: Workload) -> list[tuple[tuple[str | int, ...], str]]:
         "sweeps": workload.sweeps > 1 and f"{name} is replayed once",
         "mapping": workload.mapping != ("per_thread" if workload.writes else "shared")
         and f"{name} has the processes of the trace: leave mapping out",
-        "actors": bool(workload.actors) and f"{name} knows no actors yet",
+        "actors": bool(workload.actors) and f"{name} does not support actors yet",
     }
     return [((key,), text) for key, text in wrong.items() if text]

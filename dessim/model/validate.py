@@ -77,7 +77,7 @@ def field_at(model: type[Model], path: Path) -> tuple[FieldInfo | None, str]:
     field: FieldInfo | None = None
     for step in path:
         if current is None:
-            return None, f"'{shorten(str(step))}': there is nothing below a single value"
+            return None, f"'{shorten(str(step))}': a single value has no keys below it"
         known = keys_of(current)
         if step not in known:
             return None, _unknown_key(str(step), known)
@@ -180,7 +180,7 @@ def _sentence(
     if kind == "string_too_long":
         return f"the text is longer than {context['max_length']} characters"
     if kind == "string_pattern_mismatch":
-        return f"'{shorten(str(value))}' is no name: expected lower-case letters, digits and _"
+        return f"'{shorten(str(value))}' is not a name: expected lower-case letters, digits and _"
     return details["msg"][:1].lower() + details["msg"][1:]
 
 
@@ -209,7 +209,7 @@ def _not_a_mapping(
 ) -> str:
     found = describe(value)
     if not details["loc"] and document is not None and value is None:
-        return "there is nothing in here: expected a mapping of keys to values"
+        return "empty: expected a mapping of keys to values"
     wanted = "a mapping of keys to values"
     inner = None
     if owner is not None and details["loc"]:

@@ -72,11 +72,11 @@ class ActorChoice(Model):
     name: Annotated[Text, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]
     """Name of an actor's file in `dessim/schemes`."""
     every_ps: PositiveTime
-    """Mean pause between two rounds, exponentially distributed."""
+    """Mean pause between two rounds; exponentially distributed."""
     range_pages: Annotated[Count, Field(le=1 << 28)] = 16
-    """Pages of one round: a range of the file, drawn again each time."""
+    """Pages per round: a range of the file, drawn each time."""
     count: Annotated[Count, Field(le=64)] = 1
-    """How many of them there are."""
+    """Number of actors of this kind."""
     options: dict[Annotated[Text, Field(max_length=100)], Any] = Field(default_factory=dict)
     """Options of the actor that differ from its defaults."""
 
@@ -87,116 +87,120 @@ class Workload(Model):
     name: Name
     """Name of the workload, as in results."""
     description: Text = ""
-    """What it stands for."""
+    """What the workload models."""
     kind: Kind = "faults"
-    """`faults` reads a file; `lock_loop` knows no pages: a closed queue, for theory; `device_loop`
-    knows no page cache: commands to the device, one after the other (O_DIRECT)."""
+    """`faults` reads a file. `lock_loop` has no pages: a closed queue, for theory. `device_loop`
+    has no page cache: commands to the device, one after the other (O_DIRECT)."""
     threads: ThreadCount = 8
-    """Number of threads when the experiment does not say."""
+    """Number of threads, unless the experiment sets it."""
     start: Literal["pthread_create", "interval"] = "interval"
     """How threads begin. `pthread_create`: one thread of the process creates them in turn, with
-    mmap and mprotect of each stack, and those with mappings of their own map the file first; all of
-    that takes mmap_sem for writing. `interval`: all is there, and they begin one after the other,
-    an interval apart. The default is `pthread_create` for mappings `per_thread`, unless there is a
+    mmap and mprotect of each stack; threads with their own mapping map the file first. All of that
+    takes mmap_sem for writing. `interval`: everything exists already, and threads begin an interval
+    apart. The default is `pthread_create` for mappings `per_thread`, unless there is a
     `start_stagger`."""
     start_stagger_ps: Time | None = None
-    """Interval between the starts of two threads instead of the machine's `kernel.thread_start`;
+    """Interval between the starts of two threads, in place of the machine's `kernel.thread_start`;
     `0ns` starts all at the same instant."""
     start_jitter_ppm: Ratio = 1_000_000
     """Spread of the starts around their interval: 1 is exponential-like, 0 is regular."""
 
     access: Literal["sequential", "random", "one_per_table", "blocks", "trace"] = "sequential"
-    """Order of the pages: all in a row, words at random, one page per 2 MiB page table, blocks of
-    which each thread takes the next that nobody has taken, round and round, or as a trace recorded
-    it."""
+    """Order of the pages: in sequence; words at random; one page per 2 MiB page table; blocks, of
+    which each thread repeatedly takes the next that nobody has taken; or as recorded in a trace."""
     trace: Text = ""
-    """Access `trace`: the file that `dessim import` wrote; a relative path is one from the folder
+    """Access `trace`: the file that `dessim import` wrote; a relative path starts from the folder
     of the workload's file."""
     trace_sha256: Annotated[Text, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
-    """Access `trace`: SHA-256 of that file, so that a result says what was replayed."""
+    """Access `trace`: SHA-256 of that file, so that a result shows what was replayed."""
     replay: Literal["closed", "open"] = "closed"
-    """Access `trace`. `closed`: what lay between two faults of a task is think time before the
-    second. `open`: faults arrive when they were recorded, or as soon as the task is through with
-    the one before."""
+    """Access `trace`. `closed`: the time between two faults of a task is think time before the
+    second. `open`: faults arrive as recorded, or as soon as the task has finished the previous one.
+    """
     fault_time_ps: Time = 0
-    """Access `trace`, replay `closed`: how long a recorded fault and its tracing took, which is no
-    think time."""
+    """Access `trace`, replay `closed`: time of a recorded fault and its tracing, which is not think
+    time."""
     mapping: Literal["per_thread", "shared", "per_process"] = "per_thread"
-    """Own mapping of each thread in one mm, one mapping for all, or one mm each."""
+    """A mapping per thread in one mm, one mapping for all, or an mm per thread."""
     file_size_bytes: FileSize = 0
     """Size of the cached file that every thread reads, a multiple of 4 KiB."""
     touches_per_page: Annotated[Count, Field(le=1_000_000)] = 1
     """Random access: word reads per page of the file (default 512, so that all words of the file
     are read once on average); otherwise 1."""
     random_sequence: Literal["own", "same"] = "own"
-    """Random access: each thread draws its own pages, or all draw the same ones in the same order
-    (a benchmark whose threads seed their generators alike)."""
+    """Random access: each thread draws its own pages, or all draw the same pages in the same order
+    (a benchmark whose threads use the same seed)."""
     page_work_ps: Annotated[Time, Cost(smt="user")] = 0
     """Extra user work per page."""
     page_touch: Literal["read_page", "touch_word"] = "read_page"
-    """What the user does with a page: read every word, or touch one. The default is `read_page`,
-    and `touch_word` for access `one_per_table`."""
+    """What the user does with a page: read every word, or touch one. The default is `read_page`, or
+    `touch_word` for access `one_per_table`."""
 
     cached_ppm: Share = 1_000_000
-    """Share of the file's pages in the page cache at the start; the device reads the others."""
+    """Share of the file's pages in the page cache at the start; the device reads the rest."""
     readahead_pages: Annotated[int, Field(strict=True, ge=0, le=4096)] = 0
-    """Pages that a miss, or a marked page, makes the device read ahead; 0 is no readahead."""
+    """Pages that the device reads ahead after a miss or a marked page; 0 turns readahead off."""
     unmap_every_pages: Annotated[int, Field(strict=True, ge=0, le=1 << 28)] = 0
-    """Sequential access: a thread unmaps what it touched after so many pages; 0 is never."""
+    """Sequential access: a thread unmaps what it touched after this many pages; 0 means never."""
     fault: Literal["read", "anonymous", "write_shared", "write_private"] = "read"
     """What a fault does. `read` maps a cached page of the file. `anonymous` allocates and zeroes a
     page of memory. `write_shared` maps a cached page of the file for writing. `write_private`
-    copies a cached page of the file to a page of memory. All but `read` need a scheme that knows
-    them: `linux_6_12` and its like."""
+    copies a cached page of the file to a page of memory. All except `read` need a scheme that
+    supports them, such as `linux_6_12`."""
     file: Literal["shared", "own"] = "shared"
-    """One file for all tasks, or one of `file_size` for each, or, with `fault: anonymous`, a region
-    of memory for each. All faults but `read` need `own`, which is then the default."""
+    """One file for all tasks, or one of `file_size` per task, or, with `fault: anonymous`, a region
+    of memory per task. All faults except `read` need `own`, which is then the default."""
     sweeps: Annotated[Count, Field(le=1_000_000)] = 1
     """With `fault` other than `read`: how often a task touches every page of its file or region.
-    What follows each time, inside the measured time, is said by `after_sweep`."""
+    `after_sweep` sets what follows each time, inside the measured time."""
     phases: Literal["spread", "same"] = "spread"
-    """With `sweeps` of more than one: where tasks begin. `spread`: each somewhere in its first
-    sweep, drawn at random, as in the middle of a long run, in which tasks have lost step with each
-    other. `same`: all at its beginning, so that they unmap all at once."""
+    """With more than one of `sweeps`: where tasks begin. `spread`: each at a random place in its
+    first sweep, as in the middle of a long run, when tasks are no longer in step. `same`: all at
+    its start, so all unmap at once."""
     touched_ppm: Share = 1_000_000
     """With `fault` other than `read`: share of the region's pages that a sweep touches, evenly
-    spaced. `0%`: none, the region is only mapped and unmapped; rates and latencies are those of a
-    pair of munmap and mmap."""
+    spaced. `0%` only maps and unmaps the region; rates and latencies are those of a pair of munmap
+    and mmap."""
+    vmas: Literal["own", "merged"] = "own"
+    """With `fault: anonymous`: what threads of one process map. `own`: a VMA each. `merged`: their
+    regions touch, and the kernel makes one VMA of them. All share its lock; munmap splits it, and
+    mmap merges it again. So it is with regions that are mapped one after the other, whole multiples
+    of 2 MiB, in all versions but 6.7."""
     after_sweep: Literal["munmap", "dontneed", "fork"] = "munmap"
     """With `fault` other than `read`: what a task does with its region after each sweep. `munmap`:
-    unmap it, and map it again. `dontneed`: give its pages back with madvise(MADV_DONTNEED), which
-    keeps the mapping. `fork`: fork `calls` times, each child ending at once, and then as `munmap`.
-    The last two need `fault: anonymous`."""
+    unmap it and map it again. `dontneed`: release its pages with madvise(MADV_DONTNEED), which
+    keeps the mapping. `fork`: fork `calls` times, with children that exit at once, then as
+    `munmap`. The last two need `fault: anonymous`."""
     calls: Annotated[Count, Field(le=1_000_000)] = 1
-    """With `after_sweep: fork`: how often a task forks after each sweep."""
+    """With `after_sweep: fork`: number of forks after each sweep."""
     memcg_depth: Annotated[int, Field(strict=True, ge=0, le=8)] = 3
     """With `fault: anonymous` or `write_private`: page counters that a page is charged to, the
-    task's memory cgroup and its ancestors, the root included; 0: memory cgroups are off."""
+    task's memory cgroup and its ancestors including the root; 0 turns memory cgroups off."""
     anon_order: Annotated[int, Field(strict=True, ge=0, le=9)] = 0
-    """With `fault: anonymous`: log2 of the pages of a folio of memory, which a fault allocates,
+    """With `fault: anonymous`: log2 of the pages of an anonymous folio, which a fault allocates,
     zeroes, charges and maps at once (mTHP, Linux 6.8 and later; 9 is 2 MiB, mapped by ptes)."""
     actors: tuple[ActorChoice, ...] = ()
     """Who else works on the file while threads fault."""
     advice: Literal["", "normal", "random", "sequential"] = ""
-    """What madvise said of the file. With it, faults read as Linux does: windows of
-    `readahead_pages` around a miss or ahead of it, each a command of the device; and memory may run
-    out. Without it a miss reads page by page, and memory does not."""
+    """The madvise of the file. With it, faults read as Linux does: windows of `readahead_pages`
+    around a miss or ahead of it, each a command to the device; and memory may run out. Without it,
+    a miss reads page by page, and memory never runs out."""
     memory_share_ppm: Share = 1_000_000
-    """With `advice`: share of the file's pages that memory has room for. All of it: memory never
-    runs out."""
+    """With `advice`: share of the file's pages that fits in memory; at 100% memory never runs out.
+    """
     touches: Annotated[int, Field(strict=True, ge=0, le=1 << 40)] = 0
-    """With `advice`: pages that each thread touches; 0: as many as `access` says."""
+    """With `advice`: pages that each thread touches; 0 takes as many as `access` says."""
     block_pages: Annotated[int, Field(strict=True, ge=0, le=1 << 28)] = 0
-    """Access `blocks`: pages of a block."""
+    """Access `blocks`: pages per block."""
     scan_pages: Annotated[int, Field(strict=True, ge=32, le=1 << 20)] = 32
     """With `advice`: pages that a call of reclaim looks at, at least. Linux looks at 1/4096 of the
     inactive list: 32 pages of a small memory, 3,000 of 100 GB. A small memory that stands for a
     large one needs more than 32."""
 
     think_ps: Annotated[Time, Cost(clock=False, smt="none", drawn=True)] = 0
-    """Lock loop: (mean) time between giving the lock back and asking for it again."""
+    """Lock loop: (mean) time from releasing the lock to requesting it again."""
     hold_ps: Annotated[Time, Cost(clock=False, smt="none", drawn=True)] = 0
-    """Lock loop: (mean) time that the lock is held."""
+    """Lock loop: (mean) time for which the lock is held."""
     think_distribution: Distribution = "exponential"
     """Lock loop: distribution of the think time."""
     hold_distribution: Distribution = "exponential"
@@ -204,9 +208,9 @@ class Workload(Model):
     iterations: Annotated[int, Field(strict=True, ge=0, le=10**9)] = 0
     """Lock loop: how often each thread takes the lock. Device loop: commands of each thread."""
     command_pages: Annotated[Count, Field(le=4096)] = 1
-    """Device loop: pages of a command."""
+    """Device loop: pages per command."""
     direction: Literal["read", "write"] = "read"
-    """Device loop: what the commands do."""
+    """Device loop: read or write."""
 
     @property
     def creates_threads(self) -> bool:
@@ -249,6 +253,11 @@ class Workload(Model):
         return self.kind == "faults" and self.fault in ("anonymous", "write_private")
 
     @property
+    def merges(self) -> bool:
+        """Whether the regions of a process's threads are one VMA."""
+        return self.vmas == "merged" and self.mapping == "per_thread"
+
+    @property
     def maps_only(self) -> bool:
         """Whether tasks map and unmap their regions and touch no page."""
         return self.writes and self.touched_ppm == 0
@@ -288,7 +297,7 @@ class Workload(Model):
         own_keys = tuple(yaml_key(name) for name in KINDS[self.kind])
         for key in foreign_keys(self.kind):
             if key in {yaml_key(name) for name in self.model_fields_set}:
-                text = f"'{key}' does not belong to kind '{self.kind}', which knows "
+                text = f"'{key}' is not a key of kind '{self.kind}', which has "
                 problems.append(((key,), text + ", ".join(own_keys)))
         required: tuple[str, ...] = ("access", "file_size_bytes")
         if self.kind == "lock_loop":
@@ -306,10 +315,10 @@ class Workload(Model):
     def _check_values(self) -> list[tuple[tuple[str | int, ...], str]]:
         problems: list[tuple[tuple[str | int, ...], str]] = []
         if self.access != "random" and self.touches_per_page != 1:
-            text = "touches_per_page is only for access 'random': others touch each page once"
+            text = "touches_per_page needs access 'random': others touch each page once"
             problems.append((("touches_per_page",), text))
         if self.access != "random" and self.random_sequence != "own":
-            text = "random_sequence is only for access 'random'"
+            text = "random_sequence needs access 'random'"
             problems.append((("random_sequence",), text))
         if self.unmap_every_pages and self.access != "sequential":
             text = "unmap_every_pages needs access 'sequential': it unmaps the pages just read"

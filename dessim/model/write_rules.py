@@ -15,6 +15,7 @@ WRITE_FIELDS = (
     "sweeps",
     "phases",
     "touched_ppm",
+    "vmas",
     "memcg_depth",
     "anon_order",
     "after_sweep",
@@ -42,27 +43,30 @@ def check_writes(workload: Workload) -> list[tuple[tuple[str | int, ...], str]]:
     wrong = {
         "access": workload.access not in ("sequential", "trace")
         and f"{name} needs access 'sequential' or 'trace'",
-        "file": workload.file != "own" and f"{name} needs file 'own': one of each task",
+        "file": workload.file != "own" and f"{name} needs file 'own': one per task",
         "mapping": workload.mapping == "shared"
-        and f"{name} needs a mapping of each task: 'per_thread' or 'per_process'",
+        and f"{name} needs a mapping per task: 'per_thread' or 'per_process'",
         "start": workload.start == "pthread_create" and f"{name} needs start 'interval'",
         "unmap_every_pages": workload.unmap_every_pages
         and f"{name} unmaps the whole region after each sweep: leave it out",
         "cached": workload.cached_ppm < 1_000_000
-        and f"{name} needs a file that is wholly in the page cache",
+        and f"{name} needs a file that is entirely in the page cache",
         "readahead_pages": workload.readahead_pages and f"{name} reads nothing ahead",
-        "actors": bool(workload.actors) and f"{name} knows no actors yet",
+        "actors": bool(workload.actors) and f"{name} does not support actors yet",
         "page_touch": workload.page_touch == "read_page"
         and f"{name} stores to one word of a page: page_touch is 'touch_word'",
         "memcg_depth": "memcg_depth" in given
         and not workload.allocates
-        and f"{name} allocates no memory that would be charged",
+        and f"{name} allocates no memory to charge",
         "after_sweep": workload.after_sweep != "munmap"
         and workload.fault != "anonymous"
         and f"after_sweep '{workload.after_sweep}' needs fault 'anonymous'",
         "calls": "calls" in given
         and workload.after_sweep != "fork"
         and "calls says how often a task forks: it needs after_sweep 'fork'",
+        "vmas": workload.vmas == "merged"
+        and workload.fault != "anonymous"
+        and f"{name} maps files of each task, which are never merged: vmas needs fault 'anonymous'",
         "anon_order": "anon_order" in given
         and workload.fault != "anonymous"
         and f"{name} maps single pages: anon_order needs fault 'anonymous'",

@@ -78,7 +78,7 @@ def parse_document(text: str, source: Source) -> tuple[Document, list[Problem]]:
         If it is not YAML within the limits.
     """
     if len(text) > MAX_BYTES:
-        raise _stop(source, f"larger than {MAX_BYTES // 1024} KiB: this is no configuration")
+        raise _stop(source, f"larger than {MAX_BYTES // 1024} KiB: this is not a configuration")
     return _Reader(source, text).document()
 
 
@@ -89,7 +89,7 @@ def _read(path: FilePath, source: Source) -> str:
     except UnicodeDecodeError as error:
         raise _stop(source, not_text(data, error)) from None
     except UnreadableError as error:
-        more = ": this is no configuration" if error.reason.startswith("larger") else ""
+        more = ": this is not a configuration" if error.reason.startswith("larger") else ""
         raise _stop(source, error.reason + more) from None
 
 
@@ -134,7 +134,7 @@ class _Reader:
             before = self.text[: error.position]
             line, column = before.count("\n"), error.position - before.rfind("\n") - 1
             character = f"U+{ord(self.text[error.position]):04X}"
-            text = f"character {character} is not allowed in YAML: this is no text file"
+            text = f"character {character} is not allowed in YAML: this is not a text file"
             place = (
                 Place(self.source) if not self.source.lines else Place(self.source, line, column)
             )
@@ -164,7 +164,9 @@ class _Reader:
         if len(path) > MAX_DEPTH:
             raise self.stop(node.start_mark, f"nested deeper than {MAX_DEPTH} levels")
         if len(self.values) >= MAX_NODES:
-            raise self.stop(node.start_mark, f"more than {MAX_NODES} values, aliases expanded")
+            raise self.stop(
+                node.start_mark, f"more than {MAX_NODES} values after expanding aliases"
+            )
         self.values[path] = self._place(node.start_mark)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
@@ -190,7 +192,7 @@ class _Reader:
                 self._value(value_node, (key,))
                 continue
             if not path and _is_empty(value_node):
-                text = f"'{shorten(key)}' has no value: write one, or leave the line out"
+                text = f"'{shorten(key)}' has no value: write one, or remove the line"
                 self.complain(key_node.start_mark, text)
                 continue
             if key in result:
@@ -247,7 +249,7 @@ class _Reader:
         # Decimal itself fails on exponents of twenty digits.
         value = Decimal(text) if len(exponent) <= 5 else None
         if value is None or abs(value.adjusted()) > MAX_EXPONENT:
-            self.complain(node.start_mark, f"{text} is out of any sensible range")
+            self.complain(node.start_mark, f"{text} is out of range")
             return BAD
         return value
 

@@ -1,8 +1,8 @@
 """A check made before the lock: lock_vma_under_rcu() and anon_vma.
 
-A fault looked whether its VMA has an anon_vma before it locked the VMA. mremap can take the
-anon_vma away in between; the fault then looks for one at a neighbour that nobody has locked, and
-munmap may free that.
+A fault checked whether its VMA has an anon_vma before it locked the VMA. mremap can take the
+anon_vma away in between. The fault then looks for one at a neighbour that nobody has locked, and
+munmap may free that neighbour.
 
 version
     ``before``, ``after`` (lock first), ``test_again`` (test once more, no lock on the neighbour),
@@ -13,8 +13,8 @@ threads
 one_writer
     Whether mremap and munmap are one thread.
 
-With ``in_rcu`` nothing is used after it was freed, and the anon_vma of a VMA that is unlinked may
-still be adopted: ``adopted_from_dead`` says so.
+With ``in_rcu`` nothing is used after it was freed, but the anon_vma of an unlinked VMA may still be
+adopted: ``adopted_from_dead``.
 
 Source
 ------

@@ -1,13 +1,13 @@
 """Dirty COW: a forced write whose retries change their own question (CVE-2016-5195).
 
-A private file mapping without write permission. ``get_user_pages`` with FOLL_WRITE and FOLL_FORCE
-faults until a page is there into which it may write. ``faultin_page`` forgot FOLL_WRITE once the
-page had been copied; if MADV_DONTNEED drops the copy in between, the next fault is for a read and
-finds the page of the file. The fix remembers that the page was copied (FOLL_COW) and asks for a
+The mapping is of a file, private, without write permission. ``get_user_pages`` with FOLL_WRITE and
+FOLL_FORCE faults until a page exists that it may write. ``faultin_page`` dropped FOLL_WRITE once
+the page had been copied. If MADV_DONTNEED removes the copy in between, the next fault is a read and
+finds the page of the file. The fix remembers that the page was copied (FOLL_COW) and requires a
 dirty pte, which only the copy has.
 
 version
-    ``before``, ``after``, ``no_dirty_test`` (after, without asking for the dirty pte),
+    ``before``, ``after``, ``no_dirty_test`` (after, without requiring the dirty pte),
     ``keep_ptl`` (before, with the page-table lock kept from the fault to the write).
 reader
     A thread that reads the page, and so maps the page of the file.

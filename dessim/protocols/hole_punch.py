@@ -1,8 +1,8 @@
 """Hole punch against a fault that fills the cache: stale blocks.
 
-The fault puts a new page in the cache, looks up the block and reads it. A hole that is punched in
-between frees the block, and another file writes to it: the page shows that file's data. The
-invalidate_lock keeps both apart.
+The fault adds a new page to the cache, looks up the block and reads it. A hole punched in between
+frees the block, and another file writes to it: the page shows that file's data. The invalidate_lock
+keeps the two apart.
 
 version
     ``before``, ``after`` (invalidate_lock on both sides), ``submitted`` (the fault drops it when
@@ -70,7 +70,7 @@ def protocol(version, threads):
     fill = (
         when(where == BLOCK, load(read, block), otherwise=(let(read, ZEROS),)),
         store(data, read),
-        store(cache, UPTODATE),
+        store_release(cache, UPTODATE),  # SetPageUptodate() has smp_wmb()
         unlock(page_lock),
     )
     insert = (lock(page_lock), lock(tree), store(cache, LOCKED), unlock(tree))

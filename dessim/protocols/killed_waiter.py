@@ -1,19 +1,21 @@
 """The killed waiter takes the wake-up with it: the page lock of Linux 4.10 to 4.12.
 
-A waiter was woken, and so taken off the queue; then it looked for a fatal signal before it tried to
-take the lock, and left with an error. Nobody woke the next. The fix tries the lock first.
+A waiter was woken, and thereby taken off the queue. Then it checked for a fatal signal before it
+tried to take the lock, and left with an error. Nobody woke the next. The fix tries the lock first.
 
 version
     ``before``, ``after``, ``plain_unlock`` (after; unlock is a plain store, then a load of the
     waiters bit, without a fence), ``fenced_unlock`` (after; store-release, fence, load),
-    ``passed_on`` (after; who leaves because of a signal and was woken meanwhile wakes the next).
+    ``passed_on`` (after; a waiter that leaves because of a signal and was woken meanwhile wakes
+    the next).
 threads
-    Others that wait, besides the one that is killed.
+    Other waiters, besides the killed one.
 
-With a second other waiter ``after`` can still lose a wake-up: a waiter that found the lock free did
-not sleep, and its state is still TASK_KILLABLE when it fails to take it; an unlock between that and
-its look at the signal wakes it, and it leaves. ``wait_event`` looks at that under the queue's lock
-(``prepare_to_wait_event``: an exclusive waiter "must not fail if it was selected by wakeup").
+With a second other waiter ``after`` can still lose a wake-up. A waiter that found the lock free did
+not sleep, and its state is still TASK_KILLABLE when it fails to take the lock. An unlock between
+that and its look at the signal wakes it, and it leaves. ``wait_event`` checks that under the
+queue's lock (``prepare_to_wait_event``: an exclusive waiter "must not fail if it was selected by
+wakeup").
 
 Source
 ------

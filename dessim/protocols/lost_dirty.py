@@ -1,12 +1,12 @@
 """The lost dirty bit: zap against writeback, in three versions of the order of flush and unlock.
 
-A zap takes a pte away, moves its dirty bit to the page, and flushes the TLBs. Until then a CPU
-whose TLB entry is writable and dirty can still store to the page without looking at the pte. If
-writeback cleans the page in between, nobody knows of that store.
+A zap clears a pte, moves its dirty bit to the page, and flushes the TLBs. Until then, a CPU whose
+TLB entry is writable and dirty can still store to the page without reading the pte. If writeback
+cleans the page in between, that store is lost.
 
 version
     ``A`` (to 3.14: mapcount, unlock, flush), ``B`` (3.15 to 6.1: mapcount, flush, unlock), ``C``
-    (6.2: flush, mapcount, unlock), ``C_peek`` (C; writeback looks at the pte before the lock, and
+    (6.2: flush, mapcount, unlock), ``C_peek`` (C; writeback reads the pte before the lock, and
     does not take it if the pte is empty).
 mapped_twice
     The page is mapped elsewhere, too, cleanly.

@@ -1,7 +1,7 @@
 """StackRot: a stack that grows under mmap_lock for reading frees a node that others read.
 
-Growing a stack replaces a node of the maple tree; the old one is freed behind a grace period. Who
-looks a VMA up under mmap_lock for reading was not inside RCU: nothing kept the node
+Growing a stack replaces a node of the maple tree; the old one is freed after a grace period. A task
+that looked up a VMA under mmap_lock for reading was not inside RCU, so nothing kept the node
 (CVE-2023-3269).
 
 version

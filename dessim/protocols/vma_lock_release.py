@@ -1,8 +1,8 @@
 """Releasing all VMA locks by one counter: a plain store and a plain load are not enough.
 
-A VMA is write-locked while its sequence is that of the mm. The writer makes its changes and moves
-the mm's sequence on, which releases all VMAs at once. A reader that sees the new sequence must see
-the changes: the store has to release, the load behind the trylock has to acquire.
+A VMA is write-locked while its sequence equals the mm's. The writer makes its changes and advances
+the mm's sequence, which releases all VMAs at once. A reader that sees the new sequence must see the
+changes: the store must release, and the load after the trylock must acquire.
 
 store, load
     ``plain``, ``release`` or ``acquire``: of mm_lock_seq.
@@ -11,8 +11,8 @@ threads
 
 Source
 ------
-Linux b1f02b95758d ("mm: fix memory ordering for mm_lock_seq and vm_lock_seq", 6.5); ``vma_start_
-read``, ``vma_start_write``, ``vma_end_write_all`` in ``include/linux/mm.h`` of 6.4.
+Linux b1f02b95758d ("mm: fix memory ordering for mm_lock_seq and vm_lock_seq", 6.5);
+``vma_start_read``, ``vma_start_write``, ``vma_end_write_all`` in ``include/linux/mm.h`` of 6.4.
 """
 
 from dessim.kernel.protocol import *

@@ -346,7 +346,7 @@ def options_of(scheme: Named, chosen: Mapping[str, Option]) -> dict[str, Option]
         if clash.items() <= options.items():
             values = " and ".join(f"{key}={value}" for key, value in clash.items())
             raise UnknownScheme(
-                f"options {values} of {scheme.name!r} do not go together: one leaves nothing for"
+                f"options {values} of {scheme.name!r} exclude each other: one leaves nothing for"
                 " the other to do"
             )
     return options
@@ -366,7 +366,7 @@ def read_option(scheme: Named, key: str, text: str) -> Option:
     Raises
     ------
     UnknownScheme
-        If there is no such option, or the text is no value of it.
+        If there is no such option, or the text is not a value of it.
     """
     if key not in scheme.options:
         raise UnknownScheme(

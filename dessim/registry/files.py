@@ -23,7 +23,7 @@ WORDS = {"schemes": "SLOW_PATH", "actors": "ACTOR", "protocols": "protocol"}
 SHORT_NAMES = {"invalidate": "invalidate_range"}
 """Actors that commands and results call by another name than that of their file."""
 RESERVED = {"none", *SHORT_NAMES}
-REMEDY = "mend it, or take the file out of its folder: docs/schemes.md"
+REMEDY = "fix it, or move the file elsewhere: docs/schemes.md"
 
 
 class SchemeFileError(UserError):
@@ -72,7 +72,7 @@ def found() -> list[Found]:
             problem = one.problem
             if one.name in taken:
                 whose = "dessim has" if one.name in shipped else "there is"
-                problem = f"{one.path}: {whose} a {one.name!r} already; give yours a new name"
+                problem = f"{one.path}: {whose} a {one.name!r} already; rename yours"
             taken.add(one.name)
             files.append(Found(one.name, one.path, one.words, one.description, problem, True))
     return files
@@ -150,7 +150,7 @@ def _run(path: Path, changed_ns: int, own: bool) -> ModuleType:
 
 
 def why_not(name: str, word: str) -> str:
-    """Say why a file of that name is no scheme or actor; empty if there is no such file.
+    """Say why a file of that name is no scheme or actor; empty if no such file.
 
     Parameters
     ----------

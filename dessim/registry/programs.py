@@ -47,6 +47,8 @@ class Features:
         What a task does with its region after each sweep: as a workload's ``after_sweep``.
     maps_only : bool
         Whether tasks map and unmap their regions and touch nothing.
+    merged : bool
+        Whether the regions of all threads are one VMA.
     advice : str
         What madvise said of a file that is read by windows; empty: page by page.
     """
@@ -62,6 +64,7 @@ class Features:
     memcg_depth: int = 0
     sweep_end: str = "munmap"
     maps_only: bool = False
+    merged: bool = False
     advice: str = ""
 
 
@@ -109,9 +112,11 @@ def _writing(scheme: Scheme, options: dict[str, Option], what: Features) -> Prog
     """Return the whole program of a thread whose faults write."""
     if what.fault not in scheme.faults:
         some = ", ".join(columns())
-        raise UnknownScheme(f"scheme {scheme.name!r} knows no {what.fault} faults; {some} do")
+        raise UnknownScheme(
+            f"scheme {scheme.name!r} does not support {what.fault} faults; {some} do"
+        )
     options.update({f"memcg_level_{i}": i < what.memcg_depth for i in range(MAX_LEVELS)})
-    options.update(counts_tables=what.counts_tables, maps_only=what.maps_only)
+    options.update(counts_tables=what.counts_tables, maps_only=what.maps_only, merged=what.merged)
     pages = remap.UNMAP_FILE if what.fault == "write_shared" else remap.UNMAP_MEMORY
     steps = writing_program(
         scheme.faults[what.fault],
@@ -201,7 +206,7 @@ def _balanced(whose: Scheme | Actor, program: Program) -> Program:
         if row.group in OF_PROTOCOLS:
             raise UnknownScheme(
                 f"{whose.file or whose.name}: step {row.name!r} is for protocols, which only"
-                " dessim check can explore: docs/protocols.md"
+                " `dessim check` can explore: docs/protocols.md"
             )
     found = _imbalance(program)
     if found:

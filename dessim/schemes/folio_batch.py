@@ -1,8 +1,8 @@
 """S5 ``folio_batch``: fault-around of about Linux 6.11, with folios and per-VMA locks.
 
-The fault takes its VMA's lock instead of the mmap lock. Folios of the window that are locked are
-skipped by a mere read; the others are referenced, locked with trylock, tested, and mapped in a
-batch: one set of ptes, one addition to the reference count, one unlock.
+The fault takes its VMA's lock instead of the mmap lock. A load detects locked folios of the window,
+which are skipped. The others are referenced, locked with trylock, tested, and mapped in a batch:
+one set of ptes, one addition to the reference count, one unlock.
 
 Options
 -------

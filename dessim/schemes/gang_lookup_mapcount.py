@@ -1,14 +1,14 @@
 """S2 ``gang_lookup_mapcount``: no page lock for neighbours; raise mapcount first, check, undo.
 
-The proposal: look the whole window up at once with a reference on each page, then under the
-page-table lock raise ``_mapcount``, order, and only then test that the page is unlocked, uptodate
-and still ours. Otherwise undo. Two locked operations per mapped page instead of four, but in two
-passes. If the target itself was not mapped, the ordinary path does it.
+The proposal: look up the whole window at once, with a reference on each page. Then, under the
+page-table lock, raise ``_mapcount``, order, and only then test that the page is unlocked, uptodate
+and still ours; otherwise undo. This takes two locked operations per mapped page instead of four,
+but in two passes. If the target itself was not mapped, the ordinary path maps it.
 
 Options
 -------
-precheck : test the page lock before raising the count, which spares the undo.
-fence : order the increment before the tests. Free in time; what it is for is seen by ``check``.
+precheck : test the page lock before raising the count, which saves the undo.
+fence : order the increment before the tests. Takes no time; ``check`` shows what it is for.
 reference : take a reference to each page in the lookup; else only when the page is mapped.
 mapping_recheck : test that the page is still in our file.
 skip_mapped : begin with the first pte that is none, as ``radix_walk_trylock`` does.

@@ -12,6 +12,8 @@ file_faults : ``mmap_lock``: faults that write to pages of files give the VMA's 
     mmap_lock (6.4 to 6.6); ``vma_lock``: they keep it (from 6.7).
 prefetchw : fetch the line of mmap_lock for writing at the entry, whatever lock the fault takes
     (x86 up to 6.16, 1701771d3069).
+pgd_near : mm->pgd, which every fault loads, lies on the line of mmap_lock's count (up to 6.9).
+owner_near : the owner of mmap_lock lies on the line of its count (6.0 to 6.12); else on the next.
 lru_batch : pages that a CPU collects before it puts them on the LRU: 15, from 6.9 on 31.
 lru_release : pages taken off the LRU under its lock at once: 32, from 6.9 on 31.
 uncharge_batch : pages that are freed before they are uncharged: 512, from 6.9 on 31.
@@ -34,7 +36,8 @@ Source
 ------
 Linux 5.15, 6.1, 6.6, 6.12, 6.15 and 6.17, ``mm/memory.c`` (``do_anonymous_page``,
 ``do_shared_fault``, ``do_cow_fault``, ``finish_fault``), ``mm/shmem.c: shmem_fault``,
-``mm/swap.c``, ``mm/memcontrol.c``, ``mm/page_alloc.c``, ``arch/x86/mm/fault.c``; restated.
+``mm/swap.c``, ``mm/memcontrol.c``, ``include/linux/mm_types.h`` (``struct mm_struct``, as laid out
+on x86-64 with CONFIG_SCHED_MM_CID), ``mm/page_alloc.c``, ``arch/x86/mm/fault.c``; restated.
 """
 
 from dessim.kernel.alphabet import (
@@ -68,6 +71,8 @@ _NEWEST: dict[str, bool | int | str] = {
     "lock": "vma_refcnt",
     "file_faults": "vma_lock",
     "prefetchw": False,
+    "pgd_near": False,
+    "owner_near": False,
     "lru_batch": 31,
     "lru_release": 31,
     "uncharge_batch": 31,
@@ -82,9 +87,10 @@ _NEWEST: dict[str, bool | int | str] = {
     "dontneed_lock": "vma_lock",
 }
 _6_15 = _NEWEST | {"prefetchw": True, "dontneed_lock": "mmap_lock"}
-_6_12 = _6_15 | {"lock": "vma_rwsem"}
+_6_12 = _6_15 | {"lock": "vma_rwsem", "owner_near": True}
 _6_6 = _6_12 | {
     "file_faults": "mmap_lock",
+    "pgd_near": True,
     "lru_batch": 15,
     "lru_release": 32,
     "uncharge_batch": 512,
@@ -92,7 +98,7 @@ _6_6 = _6_12 | {
     "folio_batches": False,
 }
 _6_1 = _6_6 | {"lock": "mmap_lock", "rss_batch": 64}
-_5_15 = _6_1 | {"memcg_batch": 32, "prefetch_buddy": True}
+_5_15 = _6_1 | {"memcg_batch": 32, "prefetch_buddy": True, "owner_near": False}
 
 OPTIONS = _NEWEST
 CHOICES = {
@@ -116,6 +122,7 @@ MAP_MEMORY = (
     when(
         "pte.none",
         *count_page(),
+        work("page_statistics"),
         work("page_statistics"),
         *add_to_lru(),
         map_memory(),

@@ -1,8 +1,8 @@
 """S1 ``lock_each_page``: fault-around that looks up and locks one page at a time.
 
-The second version of the patch: the faulting page is mapped first, and with the page-table lock
-still held each other page of the window is found by a walk from the root of the radix tree, locked
-with trylock and mapped. A page that somebody else has locked is left out and faults later.
+The second version of the patch. The faulting page is mapped first. With the page-table lock still
+held, each other page of the window is found by a walk from the root of the radix tree, locked with
+trylock and mapped. A page that another task has locked is skipped and faults later.
 
 Source
 ------
@@ -13,7 +13,7 @@ linux-mm, 17 Feb 2014, message ids 1392662333-25470-2 (``mm/memory.c: do_fault_a
 line. The window was 32 pages (``FAULT_AROUND_ORDER`` 5). Left out: the check against the file's
 size and the VMA's ends, which do not change here; ``ra.mmap_miss``; hardware-poisoned pages.
 
-The published table that comes with dessim measures version 3 of 27 Feb 2014, which is
+The published table that ships with dessim measures version 3 of 27 Feb 2014, which is
 ``radix_walk_trylock``: nothing in it was measured with this scheme.
 """
 

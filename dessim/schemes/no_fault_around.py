@@ -1,9 +1,9 @@
 """S0 ``no_fault_around``: one fault maps one page.
 
 The read fault of Linux 3.13: find the page in the page cache, lock it, map it under the page-table
-lock. A locked page makes the fault drop mmap_sem, sleep until the page is unlocked and start again;
-the second attempt keeps mmap_sem and sleeps for the page lock itself. Every other scheme falls back
-to this path for a target that it could not map.
+lock. If the page is locked, the fault drops mmap_sem, sleeps until the page is unlocked and starts
+again. The second attempt keeps mmap_sem and sleeps for the page lock itself. Every other scheme
+falls back to this path for a target that it could not map.
 
 Source
 ------

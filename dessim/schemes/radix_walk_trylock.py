@@ -1,15 +1,15 @@
 """S4 ``radix_walk_trylock``: fault-around as merged in Linux 3.15.
 
-Before the ordinary fault: under the page-table lock one iteration over the radix tree visits the
-aligned window, from its first pte that is none, if there is one; each page is referenced, tested,
-locked with trylock, tested again, mapped, unlocked. A page that somebody else has locked is left
-out and faults later. If the target was not mapped, the ordinary path does it.
+Before the ordinary fault, under the page-table lock, one iteration over the radix tree visits the
+aligned window from its first pte that is none, if there is one. Each page is referenced, tested,
+locked with trylock, tested again, mapped, unlocked. A page that another task has locked is skipped
+and faults later. If the target was not mapped, the ordinary path maps it.
 
 Source
 ------
 Linux 3.15 ``mm/memory.c: do_fault_around``, ``mm/filemap.c: filemap_map_pages``. Left out: the test
 against the file's size and the readahead-miss correction (``ra.mmap_miss``), which change nothing
-for a file that is wholly in the page cache.
+for a file that is entirely in the page cache.
 """
 
 from dessim.kernel.alphabet import (

@@ -104,7 +104,7 @@ def test_too_many_parameters_are_refused_unless_forced(small: Path) -> None:
     two = ("--params", "user.read_page_dram,user.random_word", "--to", target)
     done = calibrate(small, *FIT, *two)
     assert done.exit_code == 2
-    assert "the data carry 1 of these 2 parameters" in done.output
+    assert "the data determine 1 of these 2 parameters" in done.output
     assert not target.exists()
     done = calibrate(small, *FIT, *two, "--force")
     assert done.exit_code == 0, done.output
@@ -117,9 +117,9 @@ def test_too_many_parameters_are_refused_unless_forced(small: Path) -> None:
     [
         (["--params", "kernel.rmaps"], "did you mean 'kernel.rmap'"),
         (["--fit", "sequential-read:2:1"], "no cell of the table matches"),
-        (["--set", "machine.kernel.rmap=9ns"], "do not --set machine"),
-        (["--to", "profile.txt"], "ends in .yaml"),
-        (["--machine", "ivy"], "there is no machine named 'ivy'"),
+        (["--set", "machine.kernel.rmap=9ns"], "drop --set machine"),
+        (["--to", "profile.txt"], "must end in .yaml"),
+        (["--machine", "ivy"], "no machine is named 'ivy'"),
     ],
 )
 def test_wrong_words_are_refused(small: Path, words: list[str], said: str) -> None:

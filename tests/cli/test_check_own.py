@@ -174,7 +174,7 @@ def test_a_number_is_a_number_and_folios_are_refused() -> None:
     done = check("folio_batch --set scheme.folio_order=2")
     assert (done.exit_code, done.stderr) == (
         2,
-        "error: folio_order must be 0: the explorer knows pages one by one\n",
+        "error: folio_order must be 0: the explorer handles single pages only\n",
     )
     assert check("folio_batch --set scheme.folio_order=0 --property bug1").exit_code == 0
 

@@ -353,7 +353,7 @@ def test_an_interrupt_finishes_the_books_and_the_same_command_goes_on(tmp_path: 
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "the same command goes on from there" in said
+    assert "the same command resumes" in said
     assert "Traceback" not in said
     assert workers
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)

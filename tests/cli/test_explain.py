@@ -71,7 +71,7 @@ def test_all_costs_are_ranked(folder) -> None:
     assert done.exit_code == 0, done.output
     first = done.stdout.splitlines()[2].split()
     assert first[1] == "1"
-    assert "others change nothing here" in done.stdout
+    assert "others have no effect here" in done.stdout
     again = explain(folder, *choice)
     assert again.stdout == explain(folder, *choice).stdout
 
@@ -127,17 +127,17 @@ def test_sensitivity_ranks_the_numbers_of_the_machine(tmp_path) -> None:
         (["--speedup", "rmap=3"], "expected a percentage"),
         (["--threads", "7"], "no such point with threads 7"),
         (["--scheme", "old"], "there is lock_each_page, gang_lookup_mapcount"),
-        (["--sensitivity", "--metric", "speed"], "no metric is called 'speed'"),
+        (["--sensitivity", "--metric", "speed"], "no metric is named 'speed'"),
         (["--sensitivity", "--samples", "100"], "Invalid value for '--samples'"),
         (["--sensitivity", "--metric", "p50", "--metric", "p99"], "one --metric at a time"),
         (["--causal", "--cut", "half"], "expected a percentage"),
-        (["--speedup", "rmap=3%", "--metric", "speed"], "no metric is called 'speed'"),
+        (["--speedup", "rmap=3%", "--metric", "speed"], "no metric is named 'speed'"),
         (["--causal", "--cut", "0%"], "--cut 0% cuts nothing"),
-        (["--metric", "speed"], "--metric means nothing without --speedup or --causal or"),
-        (["--speedup", "rmap=3%", "--top", "3"], "--top means nothing without --sensitivity"),
-        (["--samples", "64"], "--samples means nothing without --sensitivity"),
-        (["--blame", "--cut", "20%"], "--cut means nothing without --causal"),
-        (["--limit", "10"], "--limit means nothing without --blame"),
+        (["--metric", "speed"], "--metric needs --speedup or --causal or"),
+        (["--speedup", "rmap=3%", "--top", "3"], "--top needs --sensitivity"),
+        (["--samples", "64"], "--samples needs --sensitivity"),
+        (["--blame", "--cut", "20%"], "--cut needs --causal"),
+        (["--limit", "10"], "--limit needs --blame"),
     ],
 )
 def test_what_cannot_be_explained_is_refused(folder, arguments, words) -> None:

@@ -106,7 +106,7 @@ def test_lists_are_json_too() -> None:
 def test_no_tables_are_said_in_words(capsys) -> None:
     """Where all runs failed nothing was written, and no line ends in nothing."""
     report_files([])
-    assert capsys.readouterr().err == "wrote no tables: no run gave a result\n"
+    assert capsys.readouterr().err == "wrote no tables: no run has a result\n"
 
 
 def test_a_run_says_what_it_replaces(tmp_path) -> None:

@@ -15,10 +15,10 @@ pytestmark = pytest.mark.usefixtures("empty_folder")
 # --- your own files that are programs --------------------------------------------------------
 
 HOSTILE = {
-    "ends": ("import os\nos._exit(0)\n", "it ends the process that reads it (exit code 0)"),
+    "ends": ("import os\nos._exit(0)\n", "it kills the process that reads it (exit code 0)"),
     "crashes": (
         "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n",
-        "it ends the process that reads it (exit code -9)",
+        "it kills the process that reads it (exit code -9)",
     ),
     "threads": (
         "import threading, time\nthreading.Thread(target=time.sleep, args=(1000,)).start()\n",
@@ -118,10 +118,10 @@ def test_edited_results_are_not_drawn(name: str) -> None:
     for words in (("report", "eight-processes"), ("figure", "eight-processes")):
         done = typed(*words)
         assert done.exit_code == 2
-        assert f"{name} was changed since it was written" in done.stderr
+        assert f"{name} was changed after it was written" in done.stderr
     done = typed("status")
     assert done.exit_code == 1
-    assert f"changed since it was written: results/eight-processes/{name}" in done.stdout
+    assert f"changed after it was written: results/eight-processes/{name}" in done.stdout
     assert typed("run", "eight-processes", *FAST).exit_code == 0
     assert path.read_text() == text
     assert typed("report", "eight-processes").exit_code == 0

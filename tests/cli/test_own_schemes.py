@@ -90,12 +90,12 @@ def test_runs_become_stale_when_it_changes_but_not_when_it_is_explained(folder: 
             SCHEME.replace("FAULT_AROUND", "AROUND"),
             "mine.py: a scheme needs FAULT_AROUND, which is missing; docs/schemes.md shows one",
         ),
-        ("mine", SCHEME + "exit('by mistake')\n", "mine.py:8: SystemExit: by mistake; mend it, or"),
+        ("mine", SCHEME + "exit('by mistake')\n", "mine.py:8: SystemExit: by mistake; fix it, or"),
         ("mine", SCHEME + "FAULT_LOCK = 'ptl'\n", "FAULT_LOCK must be 'mmap_lock' or 'vma_lock'"),
         (
             "mine",
             SCHEME.replace("work(", "go_to(").replace("import work", "import go_to"),
-            "no place is called 'fault_around_setup'",
+            "no label is called 'fault_around_setup'",
         ),
         (
             "mine",
@@ -155,8 +155,8 @@ def test_parts_may_be_annotated(folder: Path) -> None:
 
 
 UNUSABLE = {
-    "broken.py": ("x = (", "broken.py:1: '(' was never closed; mend it, or take the file out"),
-    "lock_each_page.py": (SCHEME, "dessim has a 'lock_each_page' already; give yours a new name"),
+    "broken.py": ("x = (", "broken.py:1: '(' was never closed; fix it, or move the file"),
+    "lock_each_page.py": (SCHEME, "dessim has a 'lock_each_page' already; rename yours"),
     "lacking.py": ("SLOW_PATH = ()\n", "a scheme needs FAULT_AROUND, which is missing"),
     "nobody.py": ("\0", "nobody.py"),
 }
@@ -221,7 +221,7 @@ def test_two_files_of_one_name_are_told(folder: Path) -> None:
     (folder.parent / "actors" / "mine.py").write_text(ACTOR)
     done = typed("show", "scheme", "mine")
     assert done.exit_code == 2
-    assert "actors/mine.py: there is a 'mine' already; give yours a new name" in done.stderr
+    assert "actors/mine.py: there is a 'mine' already; rename yours" in done.stderr
 
 
 def test_a_scheme_that_keeps_a_lock_is_refused_before_it_runs(folder: Path) -> None:

@@ -47,9 +47,9 @@ def test_a_table_and_its_details_are_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--cells", "sequential-read:2"], "leaves open"),
-        (["--cells", "sleep:2:4"], "there is no workload named 'sleep'"),
-        (["--to", "own.txt"], "ends in .csv"),
+        (["--cells", "sequential-read:2"], "does not say which cells"),
+        (["--cells", "sleep:2:4"], "no workload is named 'sleep'"),
+        (["--to", "own.txt"], "must end in .csv"),
     ],
 )
 def test_wrong_words_are_refused(tmp_path: Path, words: list[str], said: str) -> None:

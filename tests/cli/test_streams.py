@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typing_in import FAST, process
 
-from dessim.study.sweep.executors import ClusterMissingError, address_of
+from dessim.study.sweep.executors import ClusterMissingError, ClusterWorkers, address_of
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -130,3 +130,18 @@ def test_a_scheduler_elsewhere_must_be_encrypted_or_trusted() -> None:
         else:
             with pytest.raises(ClusterMissingError, match=r"can run code here.*--cluster-plain"):
                 address_of(Path("s.json"), plain=plain)
+
+
+def test_certificates_must_be_there_and_the_scheduler_use_them(tmp_path: Path) -> None:
+    """A folder without one of the files, and a scheduler without TLS, are named."""
+    pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    certificates = tmp_path / "tls"
+    certificates.mkdir()
+    scheduler = tmp_path / "s.json"
+    for address, said in (
+        ("tls://127.0.0.1:1", r"ca\.pem: there is no such file; --cluster-tls wants a folder with"),
+        ("tcp://127.0.0.1:1", "tcp://127.0.0.1:1 is not encrypted"),
+    ):
+        scheduler.write_text(json.dumps({"address": address}))
+        with pytest.raises(ClusterMissingError, match=said):
+            ClusterWorkers(str(scheduler), 1, tls=certificates)

@@ -83,9 +83,9 @@ def test_another_table_machine_and_size_can_be_given(small: Path) -> None:
     [
         (["--only", "sequential:1"], "did you mean 'sequential-read'"),
         (["--data", "fault-around-2015"], "did you mean 'fault-around-2014'"),
-        (["--machine", "ivy"], "there is no machine named 'ivy'"),
+        (["--machine", "ivy"], "no machine is named 'ivy'"),
         (["--simulate", "64"], "'64' has no unit"),
-        (["--data", "eight-processes.csv"], "there is no such file"),
+        (["--data", "eight-processes.csv"], "no such file"),
     ],
 )
 def test_wrong_words_are_refused(small: Path, words: list[str], said: str) -> None:
@@ -108,7 +108,7 @@ CURVES = "figure,machine,quantity,threads,value,unit\n"
         ((KEYS[:-1] + ",completion_s\n").encode(), "own.csv:1:1: error: the header has the column"),
         ((KEYS[:-1] + ",secs\n").encode(), "own.csv:1:1: error: unknown column 'secs'"),
         ((KEYS[:-1] + ",\n").encode(), "own.csv:1:1: error: a column of the header has no name"),
-        ((KEYS + "a,b,1,4,\n").encode(), "own.csv:2:1: error: there is no measured number"),
+        ((KEYS + "a,b,1,4,\n").encode(), "own.csv:2:1: error: no measured number"),
         ((KEYS + "a,b,1,4,1e-320\n").encode(), "own.csv:2:1: error: completion_s must be from"),
         ((KEYS + "a,b,1,4,x\n").encode(), "completion_s must be a number, found 'x'"),
         (b'"' + KEYS.encode(), "own.csv:1:1: error:"),
@@ -116,7 +116,7 @@ CURVES = "figure,machine,quantity,threads,value,unit\n"
         ((KEYS + "a,old,1,4,1\n").encode(), "own.csv:2:1: error: unknown scheme 'old'"),
         (
             (KEYS + "random-red,lock_each_page,1,4,1\n").encode(),
-            "own.csv:2:1: error: there is no workload named 'random-red'; did you mean",
+            "own.csv:2:1: error: no workload is named 'random-red'; did you mean",
         ),
         (
             (KEYS + "random-read,lock_each_page,999999,4,1\n").encode(),
@@ -146,7 +146,7 @@ def test_an_experiment_without_a_table_needs_one(small: Path) -> None:
 
 
 def test_curves_of_lines_and_locks_are_compared_by_the_same_command(small: Path) -> None:
-    """Another table, the same words; what means nothing for curves is refused."""
+    """Another table, the same words; what has no effect for curves is refused."""
     path = small / "curves.csv"
     path.write_text(
         "figure,machine,quantity,threads,value,unit\n5,opteron48,lock_mcs,4,2.41,Mops/s\n"
@@ -162,7 +162,28 @@ def test_curves_of_lines_and_locks_are_compared_by_the_same_command(small: Path)
     assert done.exit_code == 2
     done = typed("validate", "--data", path, "-j", "2")
     assert done.exit_code == 2
-    assert "-j means nothing for curves" in done.output
+    assert "-j has no effect for curves" in done.output
     done = typed("validate", "--data", path, "--only", "lock_clh")
     assert done.exit_code == 2
     assert "no quantity 'lock_clh'" in done.output
+
+
+def test_rates_of_will_it_scale_stand_beside_their_simulation(tmp_path: Path) -> None:
+    """Its own CSV needs machine and kernel; a table of rates names them; both give the errors."""
+    text = "tasks,processes,processes_idle,threads,threads_idle,linear\n1,400000,98,0,0,1\n"
+    own = tmp_path / "mmap1.csv"
+    own.write_text(text)
+    options = ("--engine", "reference", "--out", tmp_path / "results")
+    where = ("--machine", "broadwell-2650v4-2s", "--kernel", "6.1")
+    done = typed("validate", "--data", own, *where, *options)
+    assert done.exit_code == 0, done.output
+    assert "broadwell-2650v4-2s, Linux 6.1" in done.stdout
+    assert "mmap1 processes" in done.stdout
+    assert all(len(line) <= 80 for line in done.stdout.splitlines())
+    assert (tmp_path / "results" / "validate-mmap1" / "validation.csv").stat().st_size
+    assert typed("validate", "--data", own, *options).exit_code == 2
+    for refused in (("--set", "workload.file_size=4KiB"), ("-n", "2"), ("--simulate", "4KiB")):
+        answer = typed("validate", "--data", own, *where, *options, *refused)
+        assert answer.exit_code == 2, answer.output
+    answer = typed("validate", "--kernel", "6.1")
+    assert "--kernel has no effect except with will-it-scale's own CSV" in answer.stderr

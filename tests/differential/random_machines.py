@@ -200,6 +200,7 @@ def memory_workloads(draw, max_pages: int = 12) -> Workload:
     if fault == "anonymous":
         values["after_sweep"] = draw(st.sampled_from(("munmap", "dontneed", "fork")))
         values["anon_order"] = draw(st.integers(0, 2))
+        values["vmas"] = draw(st.sampled_from(("own", "merged")))
         folio = 1 << values["anon_order"]
         if values["after_sweep"] == "fork":
             values["calls"] = draw(st.integers(1, 3))

@@ -238,7 +238,7 @@ def test_a_thread_does_one_thing_at_a_time_and_ends_with_empty_hands():
         (twice, "holds lock 0 already"),
         (leaves, "still holds lock 0"),
         (goes_on, "has exited"),
-        (both, "in the middle of something else"),
+        (both, "in the middle of another operation"),
     ):
         with pytest.raises(RuntimeError, match=said):
             driven(two(), story)

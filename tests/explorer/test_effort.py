@@ -359,9 +359,9 @@ def test_the_command_shows_progress_and_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(searching.SearchWatch, "__call__", press)
     stopped = CliRunner().invoke(main, words)
     assert stopped.exit_code == 130
-    assert "the same command goes on from there" in stopped.stderr
+    assert "the same command resumes" in stopped.stderr
     again = CliRunner().invoke(main, [*words, "-j", "2"])
-    assert "goes on from " in again.stderr
+    assert "resumes from " in again.stderr
     assert (again.exit_code, again.stdout) == (whole.exit_code, whole.stdout)
 
 
@@ -371,7 +371,7 @@ def test_the_command_shows_progress_and_goes_on(tmp_path, monkeypatch):
         (["--max-memory", "3 apples"], 2, "'3 apples'"),
         (["--max-memory", "10KiB"], 2, "expected 1MiB or more"),
         (["--max-memory", "1MiB", "--threads", "3"], 0, "states, which fill 1 MiB of memory"),
-        (["--max-states", "10"], 0, "the bound was hit (10 states)"),
+        (["--max-states", "10"], 0, "the limit was reached (10 states)"),
         (["--jobs", "0"], 2, "0 is not in the range"),
     ],
 )

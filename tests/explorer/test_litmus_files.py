@@ -1,75 +1,68 @@
 """Litmus tests in herd7's C form: the catalogue is read and judged as it is documented."""
 
+import csv
 import json
 import re
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from litmus_files import c_form
 from litmus_rows import CATALOGUE
+from studies import loaded
 
 from dessim.cli.main import main
 from dessim.study.check import LitmusError, check_litmus, read_litmus
 
-FENCES = {"mb": "smp_mb()", "rmb": "smp_rmb()", "wmb": "smp_wmb()"}
-SUFFIX = {"full": "", "void": "_relaxed", "acquire": "_acquire", "release": "_release"}
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "experiments" / "litmus"
+in_checkout = pytest.mark.skipif(not FOLDER.exists(), reason="only a checkout has the study")
 
 
-def statement_of(word: str) -> str:
-    """Return a word of the short form (``litmus.Words.one``) as C."""
-    if word in FENCES:
-        return FENCES[word]
-    if word.startswith(("lock ", "unlock ")):
-        verb, name = word.split()
-        return f"spin_{verb}({name})"
-    left, _, right = word.partition("=")
-    if not left.startswith("r"):
-        *order, number = right.split()
-        return f"smp_store_release({left}, {number})" if order else f"WRITE_ONCE(*{left}, {number})"
-    if ":" not in right:
-        *order, name = right.split()
-        return f"{left} = smp_load_acquire({name})" if order else f"{left} = READ_ONCE(*{name})"
-    name, _, rest = right.partition(":")
-    compared, _, rest = rest.rpartition("=")
-    value, order = rest.split()
-    if compared:
-        return f"{left} = cmpxchg{SUFFIX[order]}({name}, {compared}, {value})"
-    return f"{left} = xchg{SUFFIX[order]}({name}, {value})"
+@pytest.fixture(scope="module")
+def study():
+    """Return the script that makes the table of the catalogue as a module."""
+    return loaded(FOLDER / "study.py")
 
 
-def body_of(text: str) -> str:
-    """Return a process of the short form as C."""
-    if "{" in text:
-        before, _, rest = text.partition("if ")
-        condition, _, rest = rest.partition(" {")
-        inside, _, after = rest.partition("}")
-        return f"{body_of(before)} if ({condition}) {{ {body_of(inside)} }} {body_of(after)}"
-    return " ".join(f"{statement_of(w.strip())};" for w in text.split(";") if w.strip())
+@in_checkout
+def test_the_files_of_the_catalogue_say_what_the_short_form_says():
+    """But for pointers and plain accesses, which it does not have. Four more files are of locks,
+    two of RCU.
+    """
+    own = ("MP+onceassign+derefonce", "dep+plain")
+    short = {row.name: c_form(row) for row in CATALOGUE if row.name not in own}
+    for name, text in short.items():
+        assert (FOLDER / f"{name}.litmus").read_text() == text
+    others = {path.stem for path in FOLDER.glob("*.litmus")} - set(short)
+    assert others == {
+        *(*own, "RCU+sync+free", "RCU+sync+read"),
+        *("DCL-broken", "DCL-fixed", "RM-broken", "RM-fixed"),
+    }
 
 
-def c_form(row) -> str:
-    """Return a row of the catalogue as the text of a file."""
-    start = " ".join(f"int {name} = {value};" for name, value in row.start.items())
-    parameters = "int *x, int *y, int *z, spinlock_t *s, spinlock_t *t"
-    processes = "\n".join(
-        f"P{number}({parameters})\n{{ int r0; int r1; int r2; int r3; {body_of(text)} }}"
-        for number, text in enumerate(row.tasks)
-    )
-    ending = " /\\ ".join(row.ending.split())
-    result = row.result.capitalize()
-    return f"C {row.name}\n(* Result: {result} *)\n{{ {start} }}\n{processes}\nexists ({ending})\n"
+@in_checkout
+def test_the_table_of_the_catalogue_is_what_is_found(study):
+    """Read again, judged again in all models, the files give the committed table, which the note
+    shows.
+    """
+    found = study.rows()
+    assert study.as_csv(found) == (FOLDER / "verdicts.csv").read_text()
+    assert study.table(found) == (FOLDER / "table.md").read_text()
+    note = (ROOT / "docs" / "races.md").read_text()
+    assert study.table(found) == note.split("<!-- litmus-table -->\n")[1].split("<!-- end -->")[0]
 
 
-ROWS = [row for row in CATALOGUE if "dependent" not in "".join(row.tasks)]
-
-
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_a_file_of_the_catalogue_has_its_documented_result(row, tmp_path):
-    """Or it is unknown where the short form is unknown; the two readers agree."""
-    path = tmp_path / "one.litmus"
-    path.write_text(c_form(row))
-    found = check_litmus(path)
-    assert found.result.lower() == (row.found or row.result)
-    assert found.test.result.lower() == row.result
+@in_checkout
+def test_documented_results_are_met_and_stronger_models_forbid_no_less(study):
+    """Two exceptions in 47; what Linux forbids, sc, tso and pso forbid, too."""
+    rows = list(csv.DictReader((FOLDER / "verdicts.csv").read_text().splitlines()))
+    differ = {row["test"]: row["lkmm"] for row in rows if row["lkmm"] != row["documented"]}
+    assert differ == {"LB+poonceonces": "Unknown", "dep+plain": "refused (12:2)"}
+    for row in rows:
+        if row["documented"] == "Never" and row["test"] not in differ:
+            assert {row[memory] for memory in ("sc", "tso", "pso")} == {"Never"}, row["test"]
+    assert len(rows) == 47
 
 
 READER = "rcu_read_lock(); r0 = READ_ONCE(*x); r1 = READ_ONCE(*y); rcu_read_unlock();"
@@ -234,15 +227,15 @@ def test_what_else_the_model_says(name, tmp_path):
     [
         ("*x = 1;", "10:3", "a plain store: write WRITE_ONCE()"),
         ("r0 = *x;", "10:8", "a plain load: write READ_ONCE()"),
-        ("srcu_read_lock(x);", "10:3", "'srcu_read_lock()' is not read"),
+        ("srcu_read_lock(x);", "10:3", "'srcu_read_lock()' is not supported"),
         ("r0 = READ_ONCE(x);", "10:18", "expected *x"),
-        ("for (;;) ;", "10:3", "'for' is not read"),
+        ("for (;;) ;", "10:3", "'for' is not supported"),
         ("WRITE_ONCE(*x, 99);", "10:18", "numbers are 0 to 15 here"),
         ("r0 = smp_mb();", "10:8", "'smp_mb()' returns nothing"),
         ("r0 = q;", "10:8", "'q' is neither a parameter nor a local"),
-        ("spin_lock(x);", "10:13", "'x' is no spinlock_t"),
+        ("spin_lock(x);", "10:13", "'x' is not a spinlock_t"),
         ("r0 = READ_ONCE(*x)", "11:1", "expected ';'"),
-        ("r0 = 1 @ 2;", "10:10", "no such sign"),
+        ("r0 = 1 @ 2;", "10:10", "unknown character"),
     ],
 )
 def test_what_cannot_be_read_is_named_with_its_place(body, place, what, tmp_path):
@@ -272,7 +265,7 @@ def test_the_command_judges_claims(tmp_path):
     path.write_text(path.read_text().replace("C one", "C one\n(* Result: Sometimes *)"))
     done = dessim_check(path)
     assert done.exit_code == 1
-    assert "says Result: Sometimes, and it is Always" in done.stderr
+    assert "says Result: Sometimes, but it is Always" in done.stderr
 
 
 def test_the_command_prints_rows_as_json(tmp_path):

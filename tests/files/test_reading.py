@@ -44,7 +44,7 @@ def test_what_is_not_there_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to(tmp_path / "nothing")
     for path in (tmp_path / "no", tmp_path / "file" / "below", tmp_path / "link"):
-        with pytest.raises(UnreadableError, match="there is no such file") as caught:
+        with pytest.raises(UnreadableError, match="no such file") as caught:
             read_file(path)
         assert caught.value.missing
     with pytest.raises(UnreadableError, match="cannot be read"):
@@ -59,13 +59,13 @@ def test_a_file_without_a_size_is_bounded_too() -> None:
 
 
 def test_text_and_json_name_what_is_wrong(tmp_path: Path) -> None:
-    """No UTF-8: the line; no JSON: the place; too deep, not finite: so."""
+    """No UTF-8: the line; not JSON: the place; too deep, not finite: so."""
     path = tmp_path / "file"
     path.write_bytes(b"one\ntwo \xff")
     with pytest.raises(UnreadableError, match="byte 0xff in line 2 is not UTF-8"):
         read_text(path)
-    with pytest.raises(UnreadableError, match="no JSON"):
+    with pytest.raises(UnreadableError, match="not JSON"):
         read_json(path)
-    for text, reason in (("[" * 200_000, "nested too deep"), ("[NaN]", "NaN is no number")):
+    for text, reason in (("[" * 200_000, "nested too deep"), ("[NaN]", "NaN is not a number")):
         with pytest.raises(ValueError, match=reason):
             parse_json(text)

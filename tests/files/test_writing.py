@@ -128,12 +128,12 @@ def test_a_broken_seal_is_noticed(tmp_path: Path) -> None:
     assert changed(tmp_path) == []
     (tmp_path / "two").write_bytes(b"3")
     with pytest.raises(
-        BrokenSealError, match="changed since it was written; the same `dessim run`"
+        BrokenSealError, match="changed after it was written; the same `dessim run`"
     ):
         read_sealed(tmp_path / "two")
     assert changed(tmp_path) == [tmp_path / "two"]
     (tmp_path / "seals.json").write_bytes(b"[" * 100_000)
-    with pytest.raises(BrokenSealError, match="no JSON"):
+    with pytest.raises(BrokenSealError, match="not JSON"):
         read_sealed(tmp_path / "one")
     (tmp_path / "seals.json").unlink()
     assert read_sealed(tmp_path / "two") == b"3"

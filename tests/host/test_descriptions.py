@@ -133,7 +133,7 @@ def test_sysfs_is_read_as_the_kernel_writes_it(tmp_path: Path) -> None:
     assert (found.l3_bytes, found.most_hz) == (16 << 20, 3_500_000_000)
     (tmp_path / "cpu/cpu3/cpufreq/cpuinfo_max_freq").write_text("2000000")
     assert {c.cpu: c.kind for c in read_sysfs(tmp_path, tmp_path).cpus} == {0: 1, 1: 1, 2: 1, 3: 0}
-    with pytest.raises(UnusableError, match=r"online: not there: give --lscpu"):
+    with pytest.raises(UnusableError, match=r"online: missing: give --lscpu"):
         read_sysfs(tmp_path / "nowhere", tmp_path)
 
 
@@ -178,7 +178,7 @@ def test_the_home_of_the_lines_is_a_distance_where_the_matrix_shows_it() -> None
     assert {name: one.median for name, one in result.classes.items()} == {
         "same_l3": 25.0,
         "same_socket": 130.0,
-        "same_socket_away": 267.0,
+        "far_home": 267.0,
         "one_hop": 267.0,
     }
     alike = "\n".join(row.replace("267.0", "130.0") for row in rows)

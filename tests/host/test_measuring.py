@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from dessim.cli.main import main
 from dessim.host import native, session, validation
+from dessim.host.around import changing_window, read_window
 from dessim.host.latency import CLASSES
 from dessim.host.measured_profile import TOUCH, page_slope, settled
 from dessim.host.memory import PAGE, file_in_memory, region, words
@@ -205,7 +206,7 @@ def test_validate_on_the_host_reports_errors_as_documented(
         (["--profile", "x"], "need --host"),
         (["--host", "--only", "nothing"], "the workloads are sequential, "),
         (["--host", "--machine", "epyc-genoa-2s"], "give --profile"),
-        (["--host", "--profile", "nothing-such"], "there is no machine named"),
+        (["--host", "--profile", "nothing-such"], "no machine is named"),
     ],
 )
 def test_wrong_options_get_one_error(arguments: list[str], said: str) -> None:
@@ -220,3 +221,26 @@ def test_another_system_is_told_what_it_can_do(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("platform.system", lambda: "Darwin")
     with pytest.raises(UnusableError, match="dessim machine new"):
         session.measure_host("x", 5.0, None, lambda _: None)
+
+
+def test_the_window_is_changed_for_a_while_and_restored(tmp_path: Path) -> None:
+    """Also if something goes wrong in between; not where it may not be written."""
+    path = tmp_path / "fault_around_bytes"
+    path.write_text("65536\n")
+    with changing_window(wanted=True, path=path) as choose:
+        assert choose is not None
+        choose(4096)
+        assert read_window(path) == 4096
+    assert read_window(path) == 65536
+
+    def breaks() -> None:
+        with changing_window(wanted=True, path=path) as choose:
+            choose(8192)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        breaks()
+    assert read_window(path) == 65536
+    for wanted, where in ((False, path), (True, tmp_path / "none")):
+        with changing_window(wanted=wanted, path=where) as choose:
+            assert choose is None

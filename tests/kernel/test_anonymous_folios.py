@@ -116,7 +116,8 @@ def test_zap_frames_unmaps_page_by_page_or_folio_by_folio(batched, folio_count):
     lab = folios(zap_memory(), batched=batched)
     frames = mapped(lab, [0, PAGES])
     pages = 2 * PAGES
-    assert run(lab) == folio_count * FRAMES.zap_page_ps + (pages - folio_count) * FRAMES.zap_pte_ps
+    each = FRAMES.zap_page_ps + 2 * FRAMES.page_statistics_ps
+    assert run(lab) == folio_count * each + (pages - folio_count) * FRAMES.zap_pte_ps
     assert lab.get(0, lay.T_GATHERED) == len(frames)
     assert lab.counter("ptes_cleared") == pages
     assert [frame(lab, number, lay.F_WHERE) for number in frames] == [lay.FRAME_GATHERED] * 2
@@ -166,7 +167,7 @@ def test_the_zone_hands_out_folios_in_batches_up_to_order_three_and_of_two_mib(o
 
 def test_a_region_that_is_no_multiple_of_a_folio_is_refused():
     """The remedy is in the message."""
-    with pytest.raises(WorldError, match="6 pages is no multiple of a folio of 4"):
+    with pytest.raises(WorldError, match="6 pages is not a multiple of a folio of 4"):
         folios(pages=6)
 
 

@@ -122,8 +122,8 @@ def test_an_option_chooses_steps_when_the_program_is_laid_out(on):
     [
         ((Step("frobnicate"),), "unknown step 'frobnicate'; the alphabet is add, "),
         ((option("precheck", A),), "unknown option 'precheck'"),
-        ((jump("touch", "nowhere"),), "no place is called 'nowhere'"),
-        ((label("here"), A, label("here")), "two places are called 'here'"),
+        ((jump("touch", "nowhere"),), "no label is called 'nowhere'"),
+        ((label("here"), A, label("here")), "two labels are called 'here'"),
     ],
 )
 def test_mistakes_in_a_program_are_refused(program, message):

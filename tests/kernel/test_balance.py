@@ -149,7 +149,7 @@ MISTAKES = {
     ),
     "a page is locked twice": (
         a_scheme(each_page(lock_page(), when("pte.none", lock_page()), unlock_page())),
-        "locks a page that it has locked already at step 18 (lock page)",
+        "locks a page that it has already locked at step 18 (lock page)",
     ),
     "a page is unlocked that somebody else has locked": (
         a_scheme(each_page(trylock_page(busy=(count("trylock_lost"),)), unlock_page())),
@@ -191,7 +191,7 @@ MISTAKES = {
         a_scheme(
             *LOOK_UP, each_page(when("pte.none", when("gang.holds", *MAP))), *[work("rmap")] * 9
         ),
-        "drops references of some pages that the gang lookup remembered, and not of others",
+        "drops references of only some of the pages that the gang lookup remembered",
     ),
     "the gang lookup's references are never dropped": (
         a_scheme(*LOOK_UP),
@@ -199,7 +199,7 @@ MISTAKES = {
     ),
     "the array is emptied with references in it": (
         a_scheme(*LOOK_UP, *LOOK_UP),
-        "forgets pages whose references it still has",
+        "forgets pages whose references it still holds",
     ),
     "the pages of the fault before are still in the array": (
         a_scheme(*LOOK_UP[1:], each_page(when("gang.holds", put_page()))),
@@ -210,7 +210,7 @@ MISTAKES = {
             *LOOK_UP,
             each_page(when("gang.holds", put_page()), unmapped=True),
         ),
-        "drops references of some pages that the gang lookup remembered, and not of others",
+        "drops references of only some of the pages that the gang lookup remembered",
     ),
     "a loop is left with a reference in hand": (
         a_scheme(
@@ -240,7 +240,7 @@ MISTAKES = {
             each_folio(each_page_of_folio(*MAP)),
             slow_path=(to_head(), add_folio_refs(), from_head()),
         ),
-        "maps a page at step 19 (set pte) and never adds the reference for it",
+        "maps a page at step 19 (set pte) without adding the reference for it",
     ),
     "references are taken page by page of a folio": (
         a_scheme(each_folio(each_page_of_folio(get_page()), *[put_page()] * 3)),

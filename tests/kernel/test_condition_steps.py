@@ -92,7 +92,7 @@ def test_any_flags_make_a_condition():
     ["page.", "page.dirty", "page.uptodate_", "page.uptodate_no_uptodate", "pte.uptodate", "page"],
 )
 def test_what_is_no_flag_is_refused(name):
-    """An unknown flag, one that is asked for twice, and anything else is no condition."""
+    """An unknown flag, one that is given twice, and anything else is no condition."""
     with pytest.raises(ProgramError, match=r"unknown condition .*; .*page\.\w+"):
         when(name, YES)
 

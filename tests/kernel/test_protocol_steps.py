@@ -203,7 +203,7 @@ def test_an_operand_holds_all_of_it():
         (lambda: Stage((p.atomic(X, 1, order="weak"),)), "unknown order 'weak' of a atomic"),
         (lambda: Stage((p.load(R, CELLS),)), "'cells' is an array"),
         (lambda: Stage((p.load(R, CELLS[3]),)), "has 3 elements"),
-        (lambda: Stage((p.leave(),)), "belong into a loop"),
+        (lambda: Stage((p.leave(),)), "belong in a loop"),
         (lambda: Stage((p.wait_until(X == Y),)), "condition on one variable"),
         (lambda: Stage(("x",)), "expected a statement, found 'x'"),
         (lambda: bool(X == 1), "write when"),

@@ -15,13 +15,17 @@ from helpers import (
 
 from dessim.kernel import layout as lay
 from dessim.kernel.addressing import lock_at
-from dessim.kernel.alphabet import count, lock, unlock
+from dessim.kernel.alphabet import count, lock, unlock, work
 from dessim.kernel.memory_words import (
+    await_fetch,
     downgrade,
     end_vma_writes,
+    fetch_mm,
     flush_region,
+    load_lock,
     mark_vma,
     use_mm,
+    use_owner,
     when_vma_written,
 )
 
@@ -88,12 +92,82 @@ def test_vma_written_of_another_mapping_does_not_hold():
     assert lab.place(1) == "stop"
 
 
-def test_end_vma_writes_takes_the_line_of_mmap_lock():
-    """mm_lock_seq lies next to mmap_lock: its store takes the line from who looked there."""
-    lab = regions(use_mm(stores=True), end_vma_writes(), threads=3)
+def test_end_vma_writes_takes_the_line_behind_mmap_lock():
+    """mm_lock_seq lies there: its store takes the line from who looked, not that of the lock."""
+    lab = regions(use_owner(stores=True), end_vma_writes(), use_mm(stores=False), threads=3)
     now = lab.go(0, 0)
     lab.put(2, lay.T_PC, 1)
     assert lab.go(2, now) == now + LINE_PS["store_modified"][SAME_L3]
+
+
+@pytest.mark.parametrize(("stores", "access"), [(False, "load"), (True, "store")])
+def test_use_owner_asks_for_the_line_behind_that_of_mmap_lock(stores, access):
+    """Who has taken mmap_lock leaves the owner's line where it is."""
+    lab = regions(use_owner(stores=True), use_owner(stores=stores), use_mm(stores=True), threads=3)
+    now = lab.go(0, 0)
+    lab.put(1, lay.T_PC, 2)
+    now = lab.go(1, now)
+    lab.put(2, lay.T_PC, 1)
+    assert lab.go(2, now) == now + LINE_PS[f"{access}_modified"][SAME_L3]
+
+
+def test_load_lock_brings_a_copy_that_the_rmw_behind_it_cannot_use():
+    """Two transfers take a lock that another core had: to know its count, and to change it."""
+    lab = regions(load_lock("mmap_lock"), lock("mmap_lock"), unlock("mmap_lock"), threads=3)
+    now = lab.go(0, lab.go(0, 0))
+    assert now == NEAR + LOCAL_PS["rmw"] + TAKE
+    now = lab.go(2, now)
+    assert lab.spent(2, "mmap_lock") == LINE_PS["load_modified"][SAME_L3]
+    assert lab.go(2, now) == now + LINE_PS["rmw_shared"][SAME_L3] + TAKE
+
+
+def test_fetch_mm_takes_the_line_and_nobody_waits_until_await_fetch():
+    """The line comes while the task goes on; what is left of its way is waited for at the end."""
+    lab = regions(fetch_mm(), work("find_vma"), await_fetch(), threads=3)
+    assert lab.go(0, 0) == 0
+    now = lab.go(0, 0)
+    assert now == KERNEL_PS["find_vma"] < NEAR
+    assert lab.go(0, now) == NEAR
+    assert lab.spent(0, "mmap_lock") == NEAR - now
+
+
+def test_fetch_mm_of_another_core_comes_behind_the_first():
+    """Prefetches of the line follow each other, each from the core before."""
+    lab = regions(fetch_mm(), await_fetch(), threads=3)
+    lab.go(0, 0)
+    lab.go(2, 0)
+    assert lab.go(2, 0) == NEAR + LINE_PS["store_modified"][SAME_L3]
+
+
+def test_fetch_mm_does_not_move_a_line_for_which_tasks_queue():
+    """It takes its turn behind them, and is forgotten: the next of them is served in time."""
+    lab = regions(use_mm(stores=True), fetch_mm(), await_fetch(), threads=6)
+    lab.go(0, 0)
+    assert lab.go(2, 0) == lay.ASLEEP or lab.get(2, lay.T_QUEUED)
+    lab.put(4, lay.T_PC, 1)
+    lab.go(4, 0)
+    assert lab.get(2, lay.T_AT) == NEAR
+    assert lab.go(4, 0) == NEAR + LINE_PS["store_modified"][SAME_L3 + 1]
+
+
+def test_await_fetch_costs_nothing_if_the_line_is_there():
+    """A fault that takes longer than the transfer does not know of it."""
+    lab = regions(fetch_mm(), await_fetch())
+    lab.go(0, 0)
+    assert lab.go(0, NEAR + 1) == NEAR + 1
+
+
+def test_merged_regions_have_one_lock_and_one_sequence():
+    """Who writes its part writes the VMA of all: others find it written, and its line away."""
+    workload = a_workload(64, fault="anonymous", mapping="per_thread", vmas="merged")
+    steps = (mark_vma(), when_vma_written(YES), end_vma_writes())
+    lab = a_lab(*steps, threads=3, machine=a_machine(), workload=workload)
+    vma_locks = {lock_at(lab.w, lab.w[lay.H_TASK] + i * lay.T_WORDS, lay.LOCK_VMA) for i in (0, 2)}
+    assert len(vma_locks) == 1
+    now = lab.go(0, 0)
+    lab.put(2, lay.T_PC, 1)
+    lab.go(2, now)
+    assert lab.place(2) == "count touches"
 
 
 def test_downgrade_lets_readers_in_that_wait_at_the_head_of_the_queue():

@@ -1,7 +1,7 @@
 """mmap_lock as an rwsem: who takes it, who steals it, who spins, who sleeps, who is woken."""
 
 import pytest
-from helpers import KERNEL_PS, MEMORY_PS, a_lab, a_machine, a_workload
+from helpers import KERNEL_PS, LINE_PS, MEMORY_PS, a_lab, a_machine, a_workload
 
 from dessim.kernel import layout as lay
 from dessim.kernel import steps
@@ -15,6 +15,7 @@ WRITE, WRITTEN, DOWN, READ, READ_OVER = range(5)
 AWAKE = KERNEL_PS["wakeup"] + KERNEL_PS["context_switch"]
 LATER = 10**9 + 1000
 EACH = KERNEL_PS["wake_walk"]
+NEAR_LOOK, FAR_LOOK = LINE_PS["load_modified"][1:3]  # same L3, same socket
 
 
 class Rwsem:
@@ -130,7 +131,7 @@ def test_a_writer_spins_while_another_writes_and_keeps_its_cpu():
     cpu = sem.lab.get(2, lay.T_CPU)
     assert sem.lab.w[cpu + lay.U_RUNNING] == 3
     sem.do(0, WRITTEN, 700)
-    assert sem.lab.woken() == {2: 700}
+    assert sem.lab.woken() == {2: 700 + NEAR_LOOK}
     assert sem.do(2, WRITE)
 
 
@@ -193,7 +194,7 @@ def test_one_of_those_that_spin_tries_when_the_lock_is_free():
     sem.do(4, WRITE, 1000)
     sem.do(6, WRITE, 2000)
     sem.do(0, READ_OVER, 3000)
-    assert sem.lab.woken() == {4: 3000}
+    assert sem.lab.woken() == {4: 3000 + FAR_LOOK}
     assert sem.do(8, WRITE, 3001)
     assert not sem.do(4, WRITE, 3002)
     sem.do(8, WRITTEN, 4000)

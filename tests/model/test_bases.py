@@ -159,7 +159,7 @@ def test_a_part_of_a_machine_names_the_profiles_nearest_to_it(tmp_path: Path) ->
         with pytest.raises(ConfigError) as refusal:
             load_machine(written(tmp_path, part))
         (problem,) = refusal.value.problems
-        assert f"; the nearest: {name}, " in problem.message
+        assert f"; the closest: {name}, " in problem.message
 
 
 def test_a_few_forgotten_keys_are_named_one_by_one(tmp_path: Path) -> None:

@@ -45,14 +45,14 @@ def test_an_unknown_name_lists_what_exists_and_suggests_the_nearest(name: str) -
     with pytest.raises(ConfigError) as refusal:
         load_workload(name)
     text = str(refusal.value)
-    assert f"there is no workload named '{name}'; did you mean 'sequential-read'?" in text
+    assert f"no workload is named '{name}'; did you mean 'sequential-read'?" in text
     assert "random-read" in text
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a\0b", "\x1b[31m", "x" * 10_000, "zzz"])
 def test_a_foreign_name_is_just_unknown(name: str) -> None:
     """No name escapes the folder, or the message."""
-    with pytest.raises(ConfigError, match="there is no workload named") as refusal:
+    with pytest.raises(ConfigError, match="no workload is named") as refusal:
         find("workloads", name)
     assert len(str(refusal.value)) < 1_000
     assert "\x1b" not in str(refusal.value)

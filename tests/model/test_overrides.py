@@ -124,7 +124,7 @@ def test_lists_that_are_values_are_not_swept() -> None:
             "--set 1: workload.file_size: error: must be at least 4KiB, found 3000B",
         ),
         ("matrix.thread=[1]", "--set 1: matrix.thread: error: 'thread' cannot be swept"),
-        ("machine=nowhere.yaml", "--set 1: machine: error: there is no file 'nowhere.yaml'"),
+        ("machine=nowhere.yaml", "--set 1: machine: error: no file 'nowhere.yaml'"),
         ("machine.clock.all_cores=3GHz", "all_cores must not be faster than one_core"),
     ],
 )

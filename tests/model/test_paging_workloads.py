@@ -35,8 +35,8 @@ def test_an_advice_brings_its_defaults():
         ({"page_touch": "read_page"}, "page_touch is 'touch_word'"),
         ({"unmap_every_pages": 4, "access": "sequential"}, "unmaps nothing: leave it out"),
         ({"touches_per_page": 2}, "takes the number of touches from 'touches'"),
-        ({"random_sequence": "same"}, "draws own pages"),
-        ({"actors": ({"name": "reclaim", "every_ps": 1},)}, "knows no actors yet"),
+        ({"random_sequence": "same"}, "draws its own pages"),
+        ({"actors": ({"name": "reclaim", "every_ps": 1},)}, "does not support actors yet"),
         ({"readahead_pages": 2}, "reads windows of 4 to 4096 pages"),
         ({"cached_ppm": 500_000, "memory_share_ppm": 400_000}, "more of the file is cached than"),
         ({"block_pages": 4}, "access 'blocks' and block_pages belong together"),
@@ -71,5 +71,5 @@ def test_a_device_takes_what_is_left_out_from_its_profile():
 def test_a_part_of_the_file_is_refused():
     """What matters is the share that memory holds: there is no part that stands for all."""
     experiment = load_experiment("mmap-database", ["simulate=4MiB"])
-    with pytest.raises(Exception, match="simulated as a whole, so leave out 'simulate'"):
+    with pytest.raises(Exception, match="simulated as a whole, so drop 'simulate'"):
         check(experiment, resolve(experiment))

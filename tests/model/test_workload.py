@@ -61,7 +61,7 @@ def test_a_lock_loop_knows_no_pages() -> None:
         50_000,
         1000,
     )
-    with pytest.raises(ValueError, match="'hold' does not belong to kind 'faults'"):
+    with pytest.raises(ValueError, match="'hold' is not a key of kind 'faults'"):
         Workload(name="x", access="random", file_size_bytes=4096, hold_ps=3)
 
 

@@ -25,12 +25,12 @@ REFUSED = {
     "sweeps: 2\n": "'sweeps' belongs to faults that write: set fault to anonymous",
     "file: own\n": "file 'own' needs a fault other than 'read'",
     "fault: anonymous\nfile: shared\n": "fault 'anonymous' needs file 'own'",
-    "fault: anonymous\nmapping: shared\n": "needs a mapping of each task: 'per_thread' or",
+    "fault: anonymous\nmapping: shared\n": "needs a mapping per task: 'per_thread' or",
     "fault: anonymous\nstart: pthread_create\n": "needs start 'interval'",
     "fault: anonymous\nunmap_every_pages: 4\n": "unmaps the whole region after each sweep",
-    "fault: anonymous\ncached: 50%\n": "needs a file that is wholly in the page cache",
+    "fault: anonymous\ncached: 50%\n": "needs a file that is entirely in the page cache",
     "fault: anonymous\npage_touch: read_page\n": "page_touch is 'touch_word'",
-    "fault: write_shared\nmemcg_depth: 2\n": "allocates no memory that would be charged",
+    "fault: write_shared\nmemcg_depth: 2\n": "allocates no memory to charge",
     "fault: anonymous\nmemcg_depth: 9\n": "memcg_depth",
     "fault: anonymous\nsweeps: 0\n": "sweeps",
 }
@@ -85,7 +85,7 @@ def experiment(tmp_path, scheme, fault="anonymous"):
 def test_a_scheme_that_knows_no_such_faults_is_refused(tmp_path):
     """The message names those that do."""
     one = experiment(tmp_path, "folio_batch")
-    with pytest.raises(ConfigError, match=r"knows no anonymous faults; linux_5_15, .* do"):
+    with pytest.raises(ConfigError, match=r"does not support anonymous faults; linux_5_15, .* do"):
         check(one, resolve(one))
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from dessim.errors import UserError
 from dessim.measure.observed import beside
+from dessim.measure.observed.blame import SETTING, read_blame
 from dessim.measure.observed.locks import category_of
 from dessim.measure.observed.rates import quantity_of
 from dessim.measure.observed.reading import read_measured
@@ -169,22 +170,22 @@ def test_a_heading_says_quantity_and_unit(heading):
 
 BAD = {
     "": "the file is empty",
-    "hello\n": "no measurements that are known",
+    "hello\n": "unknown format",
     "@usecs:\n[0] 5 |@|\n[0] 6 |@|\n": ":3: rows are not in order",
     "@usecs:\n[0] 5 |@|\n[1] x |@|\n": ":3: not of histograms",
     "[0]    5 |@|\n": ":1: a row of a histogram without",
     "@usecs:\n[0] 0 ||\n": "all histograms are empty",
     CONTENTION.replace("12     67", "12     x"): ":3: not of tables of perf lock",
     CONTENTION + "        12     6": ":7: not of",
-    "threads,faults/s\n1,x\n": ":2: 'x' is no number",
+    "threads,faults/s\n1,x\n": ":2: 'x' is not a number",
     "threads,faults/s\n1,-5\n": ":2: faults/s: -5 is not positive",
     "threads,faults/s\n1\n": ":2: 1 cells, not 2",
-    "threads,faults/s\n1,1e999\n": ":2: '1e999' cannot have been measured",
+    "threads,faults/s\n1,1e999\n": ":2: '1e999' is not a plausible measurement",
     "threads,rate\n1,5\n": ":1: no column is a rate",
     "threads,threads\n1,5\n": ":1: two columns have one name",
-    '{"results": [{"mean": null}]}': "'None' is no number",
+    '{"results": [{"mean": null}]}': "'None' is not a number",
     '{"results": []}': "no list of results",
-    "{": ":1: no JSON",
+    "{": ":1: not JSON",
     "a,b\x00c\n1,2\n": ":1: no column",
 }
 
@@ -254,3 +255,34 @@ def test_waits_stand_beside_shares_of_time_with_locks(tmp_path):
     assert rows["mmap_lock"]["measured"] == pytest.approx(1200 / total)
     assert rows["ptl"]["simulated"] == pytest.approx(0.75)
     assert rows["(not compared)"]["ln_ratio"] is None
+
+
+def blame_file(tmp_path, **changes):
+    """Write the blame of a point; return what is read of it."""
+    point = a_point()
+    entry = {key: point.get(key) for key in SETTING} | {
+        "by_category": {"mmap_lock": 30, "ptl": 10, "page_lines": 7},
+    }
+    path = tmp_path / "blame.json"
+    path.write_text(json.dumps({"blame": [entry | changes]}))
+    return path
+
+
+def test_waits_stand_beside_waits_where_there_is_blame(tmp_path):
+    """Shares of what explain --blame found, of the locks that both sides know."""
+    blame = read_blame(blame_file(tmp_path))
+    point = a_point() | {"machine": None, "fault_around_order": None}
+    found = compared([point], {}, read(tmp_path, CONTENTION), blame=blame)
+    shares = {row["quantity"]: row["simulated"] for row in found["rows"]}
+    assert shares["mmap_lock"] == pytest.approx(0.75)
+    assert shares["ptl"] == pytest.approx(0.25)
+    other = read_blame(blame_file(tmp_path, threads=99))
+    with pytest.raises(UserError, match="the blame has no point of"):
+        compared([point], {}, read(tmp_path, CONTENTION), blame=other)
+
+
+@pytest.mark.parametrize("waits", [None, {"ptl": -1}, {"ptl": 0.5}, {"ptl": True}])
+def test_blame_that_is_none_is_refused(tmp_path, waits):
+    """With the command that makes it."""
+    with pytest.raises(UserError, match="explain EXPERIMENT --blame --format json"):
+        read_blame(blame_file(tmp_path, by_category=waits))

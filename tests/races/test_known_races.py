@@ -3,11 +3,18 @@
 Verdicts are those of commit messages and reports; where the explorer differs, the row says so.
 """
 
+import csv
+import random
+import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from studies import loaded
 
 from dessim import registry
+from dessim.cli import main
 from dessim.study.check import check_protocol, protocol_scope, protocol_small_world, story
 
 
@@ -88,6 +95,18 @@ CASES = [
         ("sc",),
         {"version": "after", "reader": True, "threads": 2},
     ),
+    Case("mremap_flush", "freed_page_written"),
+    Case("mremap_flush", "freed_page_written", (), SOME, {"version": "after", "threads": 2}),
+    Case("gup_fork", "pinned_page_shared", (*SOME, "lkmm")),
+    # in lkmm nothing but a lock is between fork's store and its load (docs/races.md)
+    Case("gup_fork", "pinned_page_shared", ("lkmm",), SOME, {"version": "after"}),
+    Case("gup_fork", "pinned_page_shared", SOME, (), {"version": "check_first"}),
+    Case("swap_twice", LOST, (*SOME, "lkmm")),
+    Case("swap_twice", LOST, (), SOME, {"version": "after", "threads": 3}),
+    Case("swap_twice", LOST, SOME, (), {"version": "late"}),
+    Case("futex_waiters", "deadlock", ("lkmm",), SOME),
+    Case("futex_waiters", "deadlock", (), (*SOME, "lkmm"), {"version": "after", "threads": 2}),
+    Case("futex_waiters", "deadlock", ("tso", "pso", "lkmm"), ("sc",), {"version": "no_fence"}),
 ]
 
 
@@ -117,10 +136,66 @@ def test_nothing_else_goes_wrong_in_what_is_fixed():
         "anon_vma_check": {"version": "after"},
         "hole_punch": {"version": "after"},
         "lost_dirty": {"version": "C"},
+        "stack_rot": {"version": "after"},
+        "mremap_flush": {"version": "after"},
+        "gup_fork": {"version": "after"},
+        "swap_twice": {"version": "after"},
+        "futex_waiters": {"version": "after"},
     }
+    assert set(fixed) == set(registry.protocol_names())
     for name, options in fixed.items():
         scope = protocol_scope(name, options)
         assert {one.verdict for one in check_protocol(scope).verdicts} == {"never"}, name
+
+
+FOLDER = Path(__file__).parents[2] / "experiments" / "known_races"
+NOTE = Path(__file__).parents[2] / "docs" / "races.md"
+in_checkout = pytest.mark.skipif(not FOLDER.exists(), reason="only a checkout has the study")
+
+
+@pytest.fixture(scope="module")
+def study():
+    """Return the script that makes the table as a module."""
+    return loaded(FOLDER / "study.py")
+
+
+@in_checkout
+def test_a_sample_of_the_table_is_found_again(study):
+    """Versions drawn at random have the committed verdicts, steps and states in every model."""
+    stored = list(csv.DictReader((FOLDER / "verdicts.csv").read_text().splitlines()))
+    each = len(study.MODELS)
+    assert len(stored) == each * len(study.CASES)
+    light = [k for k, case in enumerate(study.CASES) if case.protocol != "killed_waiter"]
+    for place in random.Random(5).sample(light, 12):
+        again = study.as_csv(study.explored(study.CASES[place]))
+        found = list(csv.DictReader(again.splitlines()))
+        assert found == stored[each * place : each * (place + 1)]
+
+
+@in_checkout
+def test_the_table_has_every_version_of_every_protocol(study):
+    """And the note shows the committed one."""
+    for name in registry.protocol_names():
+        one = registry.load_protocol(name)
+        cases = [case for case in study.CASES if case.protocol == name]
+        for key, values in one.choices.items():
+            assert {case.options.get(key, one.options[key]) for case in cases} == set(values), name
+    stored = list(csv.DictReader((FOLDER / "verdicts.csv").read_text().splitlines()))
+    table = (FOLDER / "table.md").read_text()
+    assert study.table(stored) == table
+    assert NOTE.read_text().split("<!-- races-table -->\n")[1].split("<!-- end -->")[0] == table
+
+
+@in_checkout
+def test_the_traces_of_the_note_are_what_the_commands_print():
+    """Each command prints the trace below it."""
+    text = NOTE.read_text()
+    shown = re.findall(r"^`dessim (check [^`]*)`\n\n```text\n(.*?)```", text, re.M | re.S)
+    assert len(shown) == text.count("```text") == 4
+    for command, trace in shown:
+        done = CliRunner().invoke(main, command.split())
+        assert done.exit_code == 1, done.output
+        assert trace in done.output
 
 
 def test_every_protocol_says_what_it_is_and_where_it_comes_from():

@@ -101,8 +101,8 @@ def test_what_is_missing_or_unresolved_is_counted_with_its_reason() -> None:
     missing["a"] |= {"mean": None, "ci95": None, "reason": "not stationary: …"}
     wide = a_row(1.1, [0.07, 24804.0], reason="unresolved")
     text = "\n".join(lines_of("a", "b", [missing, wide], []))
-    assert "a scheme has no number there: see its point (1 of 2 comparisons)" in text
-    assert "goes further than a factor of 4 from its ratio (1 of 2 comparisons)" in text
+    assert "one scheme has no number there: see its point (1 of 2 comparisons)" in text
+    assert "extends more than a factor of 4 from its ratio (1 of 2 comparisons)" in text
     assert "24804" not in text
     assert "2480" not in text
 

@@ -65,5 +65,5 @@ def test_what_falls_is_a_percentage_of_what_was(capsys) -> None:
     assert "+100.0% [100.0%, 100.0%]" in text
     assert "±10.5%" in text
     assert "above 1 on 75 % of them" in text
-    assert "1 others matter less or not; below about 2.0% an effect may be chance" in text
+    assert "1 others matter less or not at all; below about 2.0% an effect may be chance" in text
     assert "nothing " not in text

@@ -230,8 +230,11 @@ def test_damaged_files_are_told_by_every_command_that_reads_them(
         (lambda d: d["points"].append("a"), "point 6 is str, no object"),
         (lambda d: d["points"][1].pop("metrics"), "point 1 has no metrics"),
         (lambda d: d["points"][0]["metrics"].update(x=1), "x of point 0 is int, no object"),
-        (lambda d: d["points"][0]["metrics"].update(x={"ci95": [1]}), "has not two ends"),
-        (lambda d: d["points"][0]["metrics"].update(x={"mean": "1"}), "x of point 0 is no number"),
+        (lambda d: d["points"][0]["metrics"].update(x={"ci95": [1]}), "lacks two ends"),
+        (
+            lambda d: d["points"][0]["metrics"].update(x={"mean": "1"}),
+            "x of point 0 is not a number",
+        ),
         (lambda d: d["points"][0].update(time_share={"user": "all"}), "time_share of point 0"),
     ],
 )

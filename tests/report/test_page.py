@@ -61,7 +61,7 @@ def test_the_page_says_all_that_was_asked_for(page: Reader) -> None:
         "cache_line.rmw_modified.one_hop",
         "A = lock_each_page, B = gang_lookup_mapcount",
         "Scaling laws",
-        "Where the time goes",
+        "Where time goes",
         "dessim run",
         "SHA-256 of results.json",
         "llvmlite",
@@ -186,7 +186,7 @@ def test_results_without_a_configuration_are_reported_with_a_warning(
     folder = tmp_path / "old"
     shutil.copytree(reported, folder, ignore=lambda _, names: ["configuration.json"])
     text = Reader(report_html(folder)).text
-    assert "The configuration was not stored with these results" in text
+    assert "These results lack their configuration" in text
     assert "dessim run small-report" in text
 
 

@@ -191,8 +191,8 @@ def test_missing_results_are_told_with_the_commands_that_make_them(tmp_path: Pat
 def test_wrong_words_are_refused_with_a_remedy(tmp_path: Path) -> None:
     """Names with --all, no name, --check of results, an unknown name: exit code 2, no traceback."""
     for words, reported in (
-        (("--all", "race"), "give no names"),
-        ((), "say --all"),
+        (("--all", "race"), "drop the names"),
+        ((), "pass --all"),
         (("races",), "no figure has that name"),
         (("race", "races", "--results-dir", tmp_path), "did you mean 'race'?"),
     ):
@@ -226,7 +226,7 @@ def draw(stored):
     ("text", "reported"),
     [
         (FIGURE, "mine.py:6: ZeroDivisionError: division by zero"),
-        (FIGURE.replace("1 / 0", "None"), "the stored results hold nothing for figure 'mine'"),
+        (FIGURE.replace("1 / 0", "None"), "the stored results have no data for figure 'mine'"),
         (FIGURE.replace("NEEDS, KEYS", "KEYS, NEEDS.x"), "mine.py:3: NameError: name 'NEEDS'"),
         (FIGURE + "x = (", "mine.py:7: '(' was never closed"),
         (FIGURE.replace("NEEDS: dict = {}", ""), "found ./experiments/mine.py, but it defines no"),

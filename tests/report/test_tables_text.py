@@ -77,7 +77,7 @@ def test_a_number_without_an_interval_says_so_and_why() -> None:
     point["metrics"]["fault_latency_ns_p50"] |= {"ci95": None, "reason": reason}
     lines = printed([point])
     assert lines[2].split()[5:7] == ["1.23ms", "±?"]
-    assert f"±? p50: {reason}; a greater `simulate_cap`, or the whole file, may help" in lines
+    assert f"±? p50: {reason}; try a larger `simulate_cap`, or the whole file" in lines
 
 
 def test_a_dash_that_is_not_shown_needs_no_reason() -> None:
@@ -125,7 +125,7 @@ def test_schemes_whose_sizes_differ_stay_in_one_table() -> None:
     assert "simulated" not in alike[1]
     assert alike[4] == "scaled from 32 MiB per thread; 8 MiB gives the same within 1 %"
     apart = printed([grown(8, 32, 2.2, scheme="a")])
-    assert "; 8 MiB differs by up to 120 %, and runs are too few" in "\n".join(apart)
+    assert "; 8 MiB differs by up to 120 %; there are too few runs" in "\n".join(apart)
 
 
 def mixed(**changed: Any) -> dict[str, Any]:
@@ -177,7 +177,7 @@ def test_what_is_not_stationary_is_named_once_with_what_helps() -> None:
     lines = printed(points)
     [line] = [line for line in lines if "longer simulation" in line]
     assert line.startswith("not_stationary: ")
-    assert line.endswith("a greater `simulate_cap`, or the whole file, may help (all 2 points)")
+    assert line.endswith("try a larger `simulate_cap`, or the whole file (all 2 points)")
     assert "simulated 16 MiB per thread; nothing is scaled up" in lines
     assert not any(line.startswith("note:") for line in lines)
 

@@ -54,9 +54,9 @@ def test_rows_and_columns_must_be_there() -> None:
     """A row too few, one too many, and a column that is gone are reported."""
     found = [{"scheme": "a", "threads": "1", "rate": "100"}, {"scheme": "b", "threads": "1"}]
     assert differences(EXPECTED, found, KEYS, Tolerance()) == [
-        "scheme a, threads 2: not drawn any more",
+        "scheme a, threads 2: no longer drawn",
         "scheme b, threads 1: not expected",
-        "column why is not drawn any more",
+        "column why is no longer drawn",
     ]
 
 

@@ -1,7 +1,9 @@
 """A Dask cluster of real processes on the loopback device: same bytes, whoever is killed."""
 
 import os
+import shutil
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,17 +26,18 @@ def wait_for(condition: Any, seconds: float = 120.0) -> None:
         time.sleep(0.05)
 
 
-def a_scheduler(file: Path, start: Any) -> Any:
+def a_scheduler(file: Path, start: Any, *tls: str) -> Any:
     """Start a scheduler that tells its address in a file."""
-    words = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
+    words = ["--no-dashboard", "--scheduler-file", str(file), "--port", "0", *tls]
+    words += [] if tls else ["--host", "127.0.0.1"]
     process = start([sys.executable, "-m", "distributed.cli.dask_scheduler", *words])
     wait_for(file.exists)
     return process
 
 
-def a_worker(file: Path, start: Any) -> Any:
+def a_worker(file: Path, start: Any, *tls: str) -> Any:
     """Start a worker without a nanny: killed, it stays dead."""
-    words = ["--scheduler-file", str(file), "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+    words = ["--scheduler-file", str(file), "--nthreads", "1", "--no-nanny", "--no-dashboard", *tls]
     call = [sys.executable, "-m", "distributed.cli.dask_worker", *words]
     return start([*call, "--local-directory", str(file.parent)])
 
@@ -75,7 +78,7 @@ def test_a_killed_scheduler_ends_the_sweep_and_another_goes_on(
     said = run.communicate(timeout=300)[1]
     assert run.returncode == 1, said
     assert "the cluster's scheduler is gone" in said
-    assert "the same command goes on from there" in said
+    assert "the same command resumes" in said
     kept = stored(out)
     assert 2 <= kept < 36
     file.unlink()
@@ -100,5 +103,45 @@ def test_a_local_cluster_gives_the_same_bytes(
 
 def test_a_scheduler_file_that_is_not_there_is_told() -> None:
     """Before anything is tried."""
-    with pytest.raises(ClusterMissingError, match="there is no such file"):
+    with pytest.raises(ClusterMissingError, match="no such file"):
         ClusterWorkers("nowhere.json", 1)
+
+
+def certificates_in(folder: Path) -> tuple[str, ...]:
+    """Make a CA and a certificate of it; return the options that Dask's commands want."""
+    folder.mkdir()
+    key = ("-newkey", "rsa:2048", "-nodes", "-days", "2", "-sha256")
+    for words in (
+        ("req", "-x509", *key, "-subj", "/CN=ca", "-keyout", "ca.key", "-out", "ca.pem"),
+        ("req", *key[:-3], "-subj", "/CN=dask", "-keyout", "key.pem", "-out", "cert.csr"),
+        (
+            *("x509", "-req", "-in", "cert.csr", "-CA", "ca.pem", "-CAkey", "ca.key"),
+            *("-CAcreateserial", "-days", "2", "-out", "cert.pem"),
+        ),
+    ):
+        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+    names = {"--tls-ca-file": "ca.pem", "--tls-cert": "cert.pem", "--tls-key": "key.pem"}
+    return tuple(word for name, file in names.items() for word in (name, str(folder / file)))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made by openssl")
+def test_a_cluster_that_speaks_tls_gives_the_same_bytes(
+    sweep: Path, undisturbed: Any, tmp_path: Path, processes: Any
+) -> None:
+    """With the certificates of its CA; those of another are refused in one error."""
+    file = tmp_path / "scheduler.json"
+    ours, others = (certificates_in(tmp_path / name) for name in ("ours", "others"))
+    protocol = ("--protocol", "tls", "--host", "tls://127.0.0.1")
+    a_scheduler(file, processes, *ours, *protocol)
+    a_worker(file, processes, *ours, "--protocol", "tls")
+    cluster = ("--cluster", str(file), "--cluster-tls")
+    run = processes(command(sweep, tmp_path / "out", *cluster, str(tmp_path / "ours")))
+    said = run.communicate(timeout=300)[1]
+    assert run.returncode == 0, said
+    assert same_tables(tmp_path / "out", undisturbed[0])
+    assert others
+    run = processes(command(sweep, tmp_path / "no", *cluster, str(tmp_path / "others")))
+    said = run.communicate(timeout=300)[1]
+    assert (run.returncode, said.count("error:")) == (2, 1), said
+    assert "Traceback" not in said

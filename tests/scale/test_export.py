@@ -200,12 +200,12 @@ def test_the_lines_of_the_documentation_work(code: str, made: Path) -> None:
     ],
 )
 def test_damaged_books_count_as_none(results: Path, content: str) -> None:
-    """As those that are no JSON: the same `dessim run` writes them again."""
+    """As those that are not JSON: the same `dessim run` writes them again."""
     (results / "eight-processes" / "sweep.json").write_text(content)
     done = typed("status", results)
     assert done.exit_code == 0
     assert "eight-processes" not in done.stdout
-    assert "16 of them belong to no sweep" in done.stdout
+    assert "16 of them belong to no current sweep" in done.stdout
     assert typed("clean", results).exit_code == 0
     done = typed("export", results)
     assert done.exit_code == 2

@@ -142,7 +142,7 @@ def test_a_full_disk_is_a_clear_error_and_corrupts_nothing(
         said = stopped.communicate(timeout=300)[1]
         assert stopped.returncode == 1, said
         assert "No space left on device" in said
-        assert "the same command goes on from there" in said
+        assert "the same command resumes" in said
         stored = whole_runs(disk)
         assert 0 < len(stored) < RUNS
         subprocess.run(["mount", "-o", "remount,size=16m", str(disk)], check=True)
@@ -173,7 +173,7 @@ def test_a_disk_too_full_for_the_tables_is_told_with_the_way_to_go_on(
         said = stopped.communicate(timeout=300)[1]
         assert stopped.returncode == 1, said
         assert "the tables cannot be written" in said
-        assert "the same command goes on from there" in said
+        assert "the same command resumes" in said
         subprocess.run(["mount", "-o", "remount,size=16m", str(disk)], check=True)
         resumed = processes(command(sweep, disk))
         said = resumed.communicate(timeout=300)[1]

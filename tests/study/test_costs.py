@@ -152,7 +152,7 @@ def test_sections_of_the_machine_count_where_they_are_paid(workload, used) -> No
         ("rmapp=10%", "did you mean 'rmap'"),
         ("rmap", "expected NAME=SHARE"),
         ("rmap=10", "expected a percentage"),
-        ("rmap=101%", "from -1000% (dearer) to 100% (free)"),
+        ("rmap=101%", "from -1000% (more expensive) to 100% (free)"),
         ("rmap=nan%", "expected a percentage"),
         ("=10%", "expected NAME=SHARE"),
         ("memory.local=10%", "dessim explain --list"),

@@ -158,7 +158,7 @@ def test_what_cannot_be_answered_is_refused() -> None:
     bare = point.model_copy(update={"machine": ideal_machine(2)})
     with pytest.raises(UserError, match="has a range"):
         sensitivity([bare], SensitivityPlan(), run_here)
-    with pytest.raises(UserError, match="no metric is called"):
+    with pytest.raises(UserError, match="no metric is named"):
         sensitivity([point], SensitivityPlan("speed"), run_here)
     with pytest.raises(UserError, match="has no positive value"):
         sensitivity([point], SensitivityPlan("pages_mapped_per_s", 2, 0), run_here)

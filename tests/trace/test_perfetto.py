@@ -136,7 +136,7 @@ def test_the_command_tells_why_it_stopped(tmp_path) -> None:
     call = ["trace", str(experiment_file(tmp_path)), "--out", str(tmp_path / "t.pftrace")]
     done = CliRunner().invoke(main, [*call, "--limit", "50"])
     assert done.exit_code == 0
-    assert "--limit N takes more" in done.output
+    assert "--limit N records more" in done.output
     done = CliRunner().invoke(main, [*call, "--from", "20us", "--until", "40us"])
     assert done.exit_code == 0, done.output
     assert "stopped at 0.04 ms, as asked" in done.output
@@ -147,10 +147,10 @@ def test_the_command_tells_why_it_stopped(tmp_path) -> None:
     [
         (["--from", "2"], "--from: '2' has no unit"),
         (["--from", "2ms", "--until", "1ms"], "--until must be later than --from"),
-        (["--from", "900s"], "nothing happens from 900s on"),
+        (["--from", "900s"], "nothing happens after 900s"),
         (["--threads", "3"], "no such point with threads 3"),
         (["--out", "small.yaml/x.pftrace"], "small.yaml"),
-        (["--out", "y.folded"], "the stacks have this name"),
+        (["--out", "y.folded"], "the stacks take this name"),
     ],
 )
 def test_what_cannot_be_traced_is_refused(tmp_path, monkeypatch, arguments, words) -> None:

@@ -70,6 +70,24 @@ def test_perf_script_is_read_with_any_selection_of_fields(tmp_path, line):
     assert only(read(tmp_path, line + "\n", form="perf-script")) == (who, time_ns, PAGE, WRITE)
 
 
+ADDRESS, INSIDE = "7fb8d8ed3e06", "7fb8d8ebb7ad memset+0x1d (/usr/lib/libc.so.6)"
+SOFTWARE = (
+    f"page-faults:     {ADDRESS}     7fb8d8ebb7ad",
+    f"page-faults:u:     {ADDRESS} {INSIDE}",
+    f"1 minor-faults:ppp:     {ADDRESS} [unknown] ([heap]) {INSIDE}",
+    f"page-faults: {ADDRESS} table+0x40 (/opt/a program) {INSIDE}",
+    f"1 page-faults: {ADDRESS}\n\t    {INSIDE}\n\t    55d0c0 main+0x10 (/opt/pf)\n",
+)
+
+
+@pytest.mark.parametrize("event", SOFTWARE)
+def test_software_events_are_read_with_symbols_and_callchains(tmp_path, event):
+    """The address is the first number, whatever perf script prints behind it."""
+    text = f"pf 12311/12314 [000] 695.022344267: {event}\n"
+    (who, time, page, _) = only(read(tmp_path, text))
+    assert (who, time, page) == (WHO, TIME, PAGE)
+
+
 FTRACE = {
     f"   pf-12314   [001] d....   695.022344: {FAULT}": ("pf", -1, 12314),
     f"   pf-12314   [001] 695.022344: {FAULT}": ("pf", -1, 12314),
@@ -205,12 +223,12 @@ DAMAGED = {
     f"pf 12311/12314 [000] 695.000001: {EVENT}\npf [0] 5.000001: {EVENT}": "-F comm,pid,tid",
     f"   pf-1 [001] d.... 5.000001: {FAULT}\n   pf [001] d.... 6.000001: {FAULT}": ":2: no task",
     "2473 1 1 2 pf 0x7fb8d8ed3e06 0x1 0x6\n2473 1 1 2 pf": ":2: 5 fields, not 8",
-    "2473 1 1 2 pf 0x7fb8d8ed3e06 0x1 0x6\nx 1 1 2 pf 0x1 0x1 0x6": ":2: the time is no number",
-    " 4.1 ( 0.000 ms): pf/2 minfault": "no trace that is known",
+    "2473 1 1 2 pf 0x7fb8d8ed3e06 0x1 0x6\nx 1 1 2 pf 0x1 0x1 0x6": ":2: the time is not a number",
+    " 4.1 ( 0.000 ms): pf/2 minfault": "unknown trace format",
     " 4.100 ( 0.000 ms): pf/2 minfault [w+0x36] => /x@0": ":1: a fault without",
     f"pf 1/2 [000] 5.000001: {EVENT}\n" + "x" * 70_000: "longer than 64 KiB",
     "": "which is empty",
-    "\x00\x01\x02": "no trace that is known",
+    "\x00\x01\x02": "unknown trace format",
     "pf 1/2 [0] 5.000001: sched:sched_switch: a\n": "no page fault, but 1 other events",
     "pf 1/2 [0] 5.000001: page-faults: 7f3f041b47ad _start (/lib/ld.so)\n": "perf record -e page-f",
 }
@@ -236,7 +254,7 @@ def test_packed_traces_are_read_and_cut_ones_refused(tmp_path):
     """A gzip file that ends too early is one that was not copied whole."""
     packed = gzip.compress(f"pf 1/2 [0] 5.000001: {EVENT}\n".encode() * 500)
     assert len(read(tmp_path, packed).task) == 500
-    with pytest.raises(DamagedLineError, match="packed data"):
+    with pytest.raises(DamagedLineError, match="compressed data"):
         read(tmp_path, packed[:-20])
 
 
@@ -244,7 +262,7 @@ def test_fields_are_checked_before_anything_is_read():
     """Unknown fields, two of a kind, and what makes no fault."""
     for text, part in {
         "tid addr": "time_ns is missing",
-        "ns us tid addr": "one of a kind",
+        "ns us tid addr": "give each once",
         "ns tid adr": "unknown field 'adr'",
         "": "time_ns, tid, address",
     }.items():

@@ -14,6 +14,7 @@ from dessim.kernel import layout as lay
 from dessim.kernel.operands import lock_of
 from dessim.kernel.operation import LOADS, Order
 from dessim.kernel.ops import (
+    OP_AWAIT_VARIABLE,
     OP_BUG_ON,
     OP_LOCK,
     OP_NEXT_ACCESS,
@@ -46,7 +47,7 @@ def ways_on(rows: Any) -> list[list[int]]:
 def ways_without_barrier(after: list[int], order: Order) -> list[int]:
     """Return where a program goes on behind an instruction if that is no full barrier.
 
-    One that fails is none: it goes on elsewhere, but for an exchange of a number, which does not
+    One that fails is none: it goes on elsewhere, except for an exchange of a number, which does not
     branch.
     """
     if order.kind not in BARRIERS:
@@ -239,8 +240,8 @@ class Crossing:
         plain = order.kind in (*LOADS, *LATE_RMWS) or order.conditional
         if not order.loads or not plain or order.kind == lay.IS_LOAD_ACQUIRE:
             return False
-        if self.rows[place, lay.I_OP] == OP_BUG_ON:  # what follows is there only if it passes
-            return False
+        if self.rows[place, lay.I_OP] in (OP_BUG_ON, OP_AWAIT_VARIABLE):
+            return False  # what follows is there only if it passes (smp_acquire__after_ctrl_dep)
         loaded = {word for word in words_of(order.loads, self.rows[place]) if word[0] == "number"}
         if order.loads & lay.IN_DATA:
             reached = self.independent(place)

@@ -41,7 +41,7 @@ class Effort:
     reduce : bool
         Whether steps that meet nobody are tried alone where that is known to change no verdict.
     keep : Path or None
-        A folder in which a search that is interrupted is kept, to go on from there.
+        A folder in which a search that is interrupted is kept, to resume.
     watch : callable or None
         Gets a ``Seen`` every hundred thousand states or so.
     is_due : callable

@@ -92,7 +92,7 @@ def plan_of(w: Any, shape: StateShape, rules: Rules) -> Plan:
     wheres = [where for where in shape.wheres if where[3] & kinds]
     if len(wheres) > ex.MOST_WHERES:
         raise TooManyWords(
-            f"{len(wheres)} words that others load are too many for --memory lkmm, which takes"
+            f"{len(wheres)} words that others load are too many for --memory lkmm, which allows"
             f" {ex.MOST_WHERES}: take fewer pages or threads"
         )
     return Plan(

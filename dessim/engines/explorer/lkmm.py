@@ -1,8 +1,8 @@
 """A step under Linux' memory model: which values it finds, and what others get to know of it.
 
-A step is carried out by the kernel's ``step`` on memory as it is, but for the words that it loads:
-there it finds any value that its task may still load. A plain store goes behind any value that the
-task does not know to be older; an RMW goes right behind the value that it found.
+A step is carried out by the kernel's ``step`` on memory as it is, except for the words that it
+loads: there it finds any value that its task may still load. A plain store goes behind any value
+that the task does not know to be older; an RMW goes right behind the value that it found.
 """
 
 from dessim.engines.explorer.layout import *

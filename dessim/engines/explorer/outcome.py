@@ -85,9 +85,9 @@ class Exploration:
 UNTRIED = {
     ex.FULL_BUFFER: f"a store buffer held {ex.CAPACITY} stores",
     ex.FULL_CHOICES: f"a load had more than {ex.MOVES_OF_TASK} values to choose from",
-    ex.FULL_HISTORY: "a word had more values that somebody may still load than a history holds",
+    ex.FULL_HISTORY: "a word had more loadable values than a history holds",
     ex.FULL_RACE: "two tasks could store to a word at the same time: one order was tried",
-    ex.FULL_WINDOW: "old ptes of a whole window could be looked at",
+    ex.FULL_WINDOW: "old ptes of a whole window could be read",
 }
 
 

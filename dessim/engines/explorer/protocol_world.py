@@ -81,12 +81,12 @@ def _refuse_what_a_model_lacks(groups: set[str], protocol: Compiled, rules: Rule
         return
     if TRANSLATION in groups:
         raise ScopeError(
-            "user accesses through a TLB are x86's, and --memory lkmm is for all architectures:"
-            " take --memory sc, tso or pso"
+            "user accesses through a TLB are x86's, but --memory lkmm covers all architectures:"
+            " use --memory sc, tso or pso"
         )
     if len(set(protocol.cpus)) < len(protocol.cpus):
         raise ScopeError(
-            "--memory lkmm does not know what actors on one CPU see of each other: take --memory"
+            "--memory lkmm does not define what actors on one CPU see of each other: use --memory"
             " sc, tso or pso, or give each its own CPU"
         )
 

@@ -77,7 +77,7 @@ class _Clockwork:
             if over == lay.HALTED:
                 return now
             if over < now:
-                raise EnginesDisagree(f"task {task} has to wait in the reference engine")
+                raise EnginesDisagree(f"task {task} must wait in the reference engine")
             now = over
             if w[lay.H_EVENTS] == carried_out:
                 w[t + lay.T_AT] = 0  # alive: in a state there is no time

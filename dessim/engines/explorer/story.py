@@ -119,7 +119,7 @@ def lines_of(small: Small, schedule: Sequence[int]) -> list[StoryLine]:
         if action not in possible:
             could = ", ".join(token(small, other) for other in possible) or "nobody"
             raise ScopeError(
-                f"step {number + 1} of the schedule, {token(small, action)!r}, is not possible:"
+                f"step {number + 1} of the schedule, {token(small, action)!r}, is impossible:"
                 f" {could} could move"
             )
         task, which = divmod(action, ex.MOVES_OF_TASK)
@@ -138,7 +138,7 @@ def is_exact(made: Exploration, path: Sequence[int]) -> bool:
     """Return whether a way from state to state takes no value of a word for another.
 
     The state to which a move leads is the same if the move took one for another and if it did not
-    have to: so the moves are made again, and what they had to do is looked at.
+    have to: so the moves are repeated, and what they had to do is looked at.
     """
     walk = Walk(made.small)
     walk.symmetric = int(made.symmetric)
@@ -312,7 +312,7 @@ def read_schedule(small: Small, text: str) -> list[int]:
         if word.strip() not in known:
             tasks = [name for name in known if STORE_MARK not in name]
             raise ScopeError(
-                f"step {number + 1} of the schedule, {word.strip()!r}, is nobody's move: tasks are"
+                f"step {number + 1} of the schedule, {word.strip()!r}, matches no task: tasks are"
                 f" {', '.join(tasks)}; {tasks[0]}{STORE_MARK}1 lets a store reach memory"
             )
         schedule.append(known[word.strip()])

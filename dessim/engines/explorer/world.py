@@ -112,8 +112,7 @@ def small_world(setup: Setup, rules: Rules) -> Small:
     extra = setup.threads if rules.neighbour else 0
     if setup.pages + extra > lay.PTE_BITS or tasks > 6 or setup.devices or setup.creators:
         raise ScopeError(
-            "the explorer takes at most 6 tasks, a few pages, no device, and threads that"
-            " nobody creates"
+            "the explorer supports at most 6 tasks, a few pages, no device, and no thread creation"
         )
     w = build_world(setup)
     _forget_the_machine(w)
@@ -306,3 +305,5 @@ def _describe_instructions(w: Any, places: dict[int, int], rules: Rules, plan: P
                 row[lay.I_PRIVATE] = lay.PRIVATE_NEVER
         elif row[lay.I_PRIVATE] and kind == lay.CLASS_FULL and rules.memory != "sc":
             row[lay.I_PRIVATE] = lay.PRIVATE_BEHIND_STORES
+        elif kind == lay.CLASS_WMB:
+            row[lay.I_PRIVATE] = lay.PRIVATE_NEVER  # it leaves a mark among the stores

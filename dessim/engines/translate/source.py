@@ -182,8 +182,8 @@ class _Check:
         if not isinstance(node.value, ast.Tuple):
             self.expression(node.value)
             return
-        self.need(isinstance(node.targets[0], ast.Tuple), node, "a tuple is no value")
-        self.need(len(node.targets) == 1, node, "a tuple is no value")
+        self.need(isinstance(node.targets[0], ast.Tuple), node, "a tuple is not a value")
+        self.need(len(node.targets) == 1, node, "a tuple is not a value")
         for value in node.value.elts:
             self.expression(value)
 
@@ -260,7 +260,7 @@ class _Check:
         kind = type(node).__name__
         self.need(isinstance(node, EXPRESSIONS), node, f"{kind} is not translated")
         if isinstance(node, ast.Constant):
-            self.need(type(node.value) in (int, bool), node, f"{node.value!r} is no integer")
+            self.need(type(node.value) in (int, bool), node, f"{node.value!r} is not an integer")
         elif isinstance(node, ast.Name):
             self.name(node)
         elif isinstance(node, ast.Subscript):
@@ -281,11 +281,11 @@ class _Check:
         """Check a value: a local one, or an integer of the module."""
         if node.id in self.locals:
             self.need(
-                node.id not in self.source.pointers, node, f"the World {node.id!r} is no value"
+                node.id not in self.source.pointers, node, f"the World {node.id!r} is not a value"
             )
             return
         value = self.source.function.__globals__.get(node.id)
-        self.need(isinstance(value, int), node, f"{node.id!r} is no integer of the module")
+        self.need(isinstance(value, int), node, f"{node.id!r} is not an integer of the module")
 
     def call(self, node: ast.Call) -> None:
         """Check a call of a function of the same kind, or of ``min`` and ``max``."""

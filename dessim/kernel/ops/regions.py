@@ -5,7 +5,7 @@ from dessim.kernel import operation as about
 from dessim.kernel.layout import LINE_LOAD, LINE_RMW, LINE_STORE
 from dessim.kernel.operands import name_of_lock
 from dessim.kernel.operation import REGION
-from dessim.kernel.ops.table import OWN_TABLES, TABLE, operation
+from dessim.kernel.ops.table import ALWAYS, OWN_TABLES, TABLE, operation
 
 OP_USE_MM = operation(
     "use_mm",
@@ -15,13 +15,33 @@ OP_USE_MM = operation(
     access=lambda how, _: how,
     category="mmap_lock",
     order=about.loading(0),
-    listing=lambda how, b, _: ("load mm_lock_seq", "store to the line of mmap_lock")[how > 0],
+    listing=lambda how, b, _: ("load", "store to")[how > 0] + " the line of mmap_lock",
+)
+OP_USE_OWNER = operation(
+    "use_owner",
+    REGION,
+    "mmap_lock.owner",
+    line=lay.OWNER_LINE,
+    access=lambda how, _: how,
+    category="mmap_lock",
+    order=about.loading(0),
+    listing=lambda how, b, _: ("load", "store")[how > 0] + " mmap_lock.owner",
+)
+OP_LOAD_LOCK = operation(
+    "load_lock",
+    REGION,
+    "refcount_read()",
+    line=lay.LOCK_LINE,
+    access=LINE_LOAD,
+    category="mmap_lock",
+    order=about.loading(0),
+    listing=lambda which, b, _: f"load {name_of_lock(which, 0)}",
 )
 OP_VMA_WRITTEN = operation(
     "vma_written",
     REGION,
     "vm_lock_seq == mm_lock_seq?",
-    line=lay.MMAP_LINE,
+    line=lay.OWNER_LINE,
     access=LINE_LOAD,
     category="mmap_lock",
     order=about.loading(0),
@@ -40,7 +60,7 @@ OP_END_VMA_WRITES = operation(
     "end_vma_writes",
     REGION,
     "vma_end_write_all()",
-    line=lay.MMAP_LINE,
+    line=lay.OWNER_LINE,
     access=LINE_STORE,
     category="mmap_lock",
     order=about.storing(0),
@@ -82,5 +102,21 @@ OP_WRITE_TREE = operation(
     own_delay=True,
     category="mmap_lock",
     order=about.FULL,
+)
+OP_FETCH_MM = operation(
+    "fetch_mm",
+    REGION,
+    "prefetchw(&mm->mmap_lock)",
+    own_delay=True,
+    category="mmap_lock",
+    order=about.UNSEEN,
+)
+OP_AWAIT_FETCH = operation(
+    "await_fetch",
+    REGION,
+    "iret waits for the prefetch",
+    own_delay=True,
+    category="mmap_lock",
+    private=ALWAYS,
 )
 LAST_REGION = TABLE.last(REGION)

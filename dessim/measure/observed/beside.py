@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dessim.measure.observed.blame import Blame, waits_of
 from dessim.measure.observed.histograms import merged
 from dessim.measure.observed.locks import category_of
 from dessim.measure.observed.values import (
@@ -96,7 +97,7 @@ def _nothing_in_common(points: Sequence[Point], numbers: Sequence[MeasuredNumber
     def listed(values: set[Any]) -> str:
         return ", ".join(str(value) for value in sorted(values, key=str)[:8]) or "(none)"
 
-    text = "no measured number belongs to a point of the result: "
+    text = "no measured number matches a point of the result: "
     parts: dict[str, tuple[set[Any], set[Any]]] = {
         "threads": ({n.threads for n in numbers} - {None}, {p["threads"] for p in points}),
         "schemes": ({n.scheme for n in numbers} - {""}, {p["scheme"] for p in points}),
@@ -194,8 +195,13 @@ def distance(bins: Sequence[Row]) -> float:
     return most
 
 
-def locks_beside(point: Point, locks: Sequence[MeasuredLock]) -> list[Row]:
-    """Return for each lock its share of all measured waits, and of a point's time with locks."""
+def locks_beside(
+    point: Point, locks: Sequence[MeasuredLock], blame: Blame | None = None
+) -> list[Row]:
+    """Return for each lock its share of all waits, measured and simulated.
+
+    Without ``blame`` simulated shares are those of all time with locks.
+    """
     waits = dict.fromkeys(LOCKS, 0.0)
     names: dict[str, list[MeasuredLock]] = {}
     for lock in locks:
@@ -204,7 +210,7 @@ def locks_beside(point: Point, locks: Sequence[MeasuredLock]) -> list[Row]:
         waits[category] = waits.get(category, 0.0) + lock.wait_ns
         names.setdefault(category, []).append(lock)
     total = sum(wait for category, wait in waits.items() if category != OTHER)
-    shares = point["time_share"]
+    shares = point["time_share"] if blame is None else waits_of(point, blame)
     simulated_total = sum(shares.get(category, 0.0) or 0.0 for category in LOCKS)
     rows: list[Row] = []
     for category, wait in waits.items():

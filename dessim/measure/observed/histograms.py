@@ -108,7 +108,7 @@ class HistogramReader:
             unit = self._unit
         if unit is None:
             raise BadRowError(
-                f"nothing says the unit of {('@' + name)[:40]!r}: name the map @usecs or @nsecs, or"
+                f"no unit is known for {('@' + name)[:40]!r}: name the map @usecs or @nsecs, or"
                 " give --unit"
             )
         self._scale = unit
@@ -127,7 +127,7 @@ class HistogramReader:
 
     def _add(self, low: float, high: float, count: int) -> None:
         if self._current is None:
-            raise BadRowError("a row of a histogram without its name or header before it")
+            raise BadRowError("a row of a histogram without a name or header before it")
         self._rows += 1
         if self._rows > MAX_ROWS:
             raise BadRowError("more than 100,000 rows")
@@ -143,7 +143,7 @@ class HistogramReader:
         try:
             found = json.loads(line)
         except (ValueError, RecursionError):
-            raise BadRowError("no whole object of JSON") from None
+            raise BadRowError("not a complete JSON object") from None
         kind, data = found.get("type"), found.get("data")
         if kind not in ("hist", "lhist") or not isinstance(data, dict):
             return isinstance(kind, str)

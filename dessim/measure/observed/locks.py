@@ -129,7 +129,7 @@ class LockTableReader:
         cells[len(columns) - 1 :] = [self._separator.join(cells[len(columns) - 1 :])]
         row = dict(zip(columns, cells, strict=True))
         if "contended" not in row or "total wait" not in row:
-            raise BadRowError("no columns contended and total wait")
+            raise BadRowError("the columns contended and total wait are missing")
         names = [row[key] for key in ("symbol", "caller", "Name", "name", "comm") if row.get(key)]
         wait_ns = number(row["total wait"])
         return MeasuredLock(_plain(" ".join(names)), whole(row["contended"]), wait_ns)

@@ -224,7 +224,7 @@ def read_hyperfine(measured: Measurements, text: str) -> None:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BadRowError(f"no JSON: {' '.join(str(error).split())[:100]}", 1) from None
+        raise BadRowError(f"not JSON: {' '.join(str(error).split())[:100]}", 1) from None
     results = found.get("results") if isinstance(found, dict) else None
     if not isinstance(results, list) or not results or len(results) > MAX_ROWS:
         raise BadRowError("no list of results, as `hyperfine --export-json` writes it", 1)

@@ -17,7 +17,7 @@ FORMATS = {
     "csv": "CSV with units in its header",
 }
 LOOKED_AT = 200
-REMEDY = "mend the file, or write it again with the tool"
+REMEDY = "fix the file, or write it again with the tool"
 
 
 def read_measured(path: str | Path, unit_ns: float | None = None) -> Measurements:
@@ -51,7 +51,7 @@ def read_measured(path: str | Path, unit_ns: float | None = None) -> Measurement
             number = error.args[1] if len(error.args) > 1 else 1
             raise DamagedLineError(str(path), number, str(error.args[0]), REMEDY) from None
     if not (measured.histograms or measured.locks or measured.numbers):
-        raise MeasuredError(f"{path}: {FORMATS[form]}, and no number in it (it begins {first})")
+        raise MeasuredError(f"{path}: {FORMATS[form]} without a number (it begins {first})")
     if measured.histograms and not any(h.count for h in measured.histograms):
         raise MeasuredError(f"{path}: all histograms are empty")
     return measured
@@ -78,9 +78,7 @@ def _recognised(path: str | Path) -> tuple[str, str]:
     if sum(map(head.count, ",;\t")):
         return first, "csv"
     known = ", ".join(FORMATS.values())
-    raise MeasuredError(
-        f"{path}: no measurements that are known, beginning {first}; there are {known}"
-    )
+    raise MeasuredError(f"{path}: unknown format, beginning {first}; there are {known}")
 
 
 def _read_lines(path: str | Path, measured: Measurements, unit_ns: float | None) -> None:

@@ -131,10 +131,10 @@ def number(text: str) -> float:
     if re.fullmatch(r"\d{1,3}(,\d{3}){1,6}(\.\d{1,9})?", plain):
         plain = plain.replace(",", "")
     if not re.fullmatch(r"[+-]?\d{1,30}(\.\d{0,30})?([eE][+-]?\d{1,3})?", plain):
-        raise BadRowError(f"{text.strip()[:30]!r} is no number")
+        raise BadRowError(f"{text.strip()[:30]!r} is not a number")
     value = float(plain)
     if value and not LEAST <= abs(value) <= MOST:
-        raise BadRowError(f"{text.strip()[:30]!r} cannot have been measured")
+        raise BadRowError(f"{text.strip()[:30]!r} is not a plausible measurement")
     return value
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dessim.kernel import layout as lay
-from dessim.kernel.addressing import lock_at, own_lock, rss_at, table_at, vma_cache_at
+from dessim.kernel.addressing import lock_at, own_lock, owner_at, rss_at, table_at, vma_cache_at
 from dessim.kernel.layout import World
 from dessim.kernel.operands import LOCKS
 from dessim.kernel.ops import OPERATIONS, OPS
@@ -69,6 +69,9 @@ class Resources:
         if line == lay.RSS_LINE:
             place = rss_at(w, t)
             return self.number("rss line", place, lambda: self._mm_name(place))
+        if line == lay.OWNER_LINE:
+            place = owner_at(w, t)
+            return self.number("owner line", place, lambda: self._mm_name(place))
         if line == lay.MEMCG_LINE:
             level = w[i + lay.I_A]
             return self.number("page counter line", level, lambda: f"of level {level}")

@@ -16,7 +16,7 @@ from dessim.measure.statistics.ratios import LEVEL, log_ratios, median_test
 from dessim.measure.statistics.typical import Ends, median, typical_run
 
 TOLERANCE = 0.05
-"""Change from half to half, and from size to size, that is borne by default."""
+"""Change from half to half, and from size to size, that is tolerated by default."""
 Verdict = Literal["agree", "differ", "unsure"]
 
 
@@ -34,7 +34,7 @@ class Drift:
     n : int
         Runs.
     tolerance : float
-        Greatest change that is borne.
+        Largest tolerated change.
     dry : int
         Runs of which one half is empty and the other is not; then nothing else is known.
     """
@@ -48,7 +48,7 @@ class Drift:
 
     @property
     def drifts(self) -> bool:
-        """Whether the rate changes, significantly and by more than is borne, or dries up."""
+        """Whether the rate changes, significantly and by more than the tolerance, or dries up."""
         if self.dry:
             return True
         if self.ratio is None or self.p_value is None:
@@ -76,7 +76,7 @@ def drift_of(runs: Sequence[Sequence[float]], tolerance: float = TOLERANCE) -> D
     runs : sequence of sequences, shape (n_replications, n_bins)
         What happened per time bin, after the warm-up, while all threads ran.
     tolerance : float
-        Greatest change that is borne: 0.05 is 5 %.
+        Largest tolerated change: 0.05 is 5 %.
 
     Returns
     -------
@@ -118,7 +118,7 @@ class Agreement:
     Attributes
     ----------
     verdict : str
-        "agree" if the whole interval of the ratio is inside what is borne, "differ" if it is
+        "agree" if the whole interval of the ratio is inside the tolerance, "differ" if it is
         outside, "unsure" if it is neither, or there is none: then more replications are needed.
     ci95 : (float, float) or None
         Of the ratio, larger size over smaller, in the typical run; None from fewer than two pairs.
@@ -140,7 +140,7 @@ def agreement(
     small, large : sequences of numbers, shape (n_replications,)
         Pairs are formed by position.
     tolerance : float
-        Difference that is borne.
+        Tolerated difference.
 
     Returns
     -------

@@ -72,7 +72,7 @@ def fields_of(text: str) -> tuple[str, ...]:
     twice = sorted({name for name in used if used.count(name) > 1})
     times = [name for name in used if name in UNITS_NS]
     if twice or len(times) > 1:
-        raise TraceError(f"--fields: {', '.join(twice or times)}: one of a kind is enough")
+        raise TraceError(f"--fields: {', '.join(twice or times)}: give each once")
     check_needed(used, "--fields")
     return names
 
@@ -136,7 +136,7 @@ class BpftraceReader:
         try:
             found = json.loads(line)
         except (ValueError, RecursionError):
-            raise BadFieldError("no whole object of JSON") from None
+            raise BadFieldError("not a complete JSON object") from None
         kind, data = found.get("type"), found.get("data")
         if kind == "printf" and isinstance(data, str):
             lines = data.rstrip("\n").split("\n")
@@ -192,7 +192,7 @@ class BpftraceReader:
         pid = whole_number(found["pid"], "pid") if "pid" in found else -1
         tid = whole_number(found["tid"], "tid") if "tid" in found else pid
         if not 0 <= tid < 1 << 31 or not -1 <= pid < 1 << 31:
-            raise BadFieldError("a number of a task that no system gives")
+            raise BadFieldError("an impossible task number")
         return self._recording.task_of(tid, pid, found.get("comm", ""))
 
 
@@ -204,7 +204,7 @@ def in_ns(text: str, unit_ns: int) -> int:
     ns = whole_number(before, "the time") * unit_ns
     if point:
         if not after.isdecimal() or len(after) > 18:
-            raise BadFieldError("the time is no number")
+            raise BadFieldError("the time is not a number")
         ns += int(after) * unit_ns // 10 ** len(after)
     return ns
 
@@ -215,7 +215,7 @@ def address_in(text: str) -> int:
         try:
             return int(text, 16)
         except ValueError:
-            raise BadFieldError("the address is no number") from None
+            raise BadFieldError("the address is not a number") from None
     return whole_number(text, "the address")
 
 

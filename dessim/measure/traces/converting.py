@@ -144,7 +144,7 @@ def _is_taken(pid: int, tid: int, comm: str, choice: TaskChoice) -> bool:
 def _nobody(tasks: Sequence[Task]) -> str:
     names = Counter(_plain(task.comm) for task in tasks)
     shown = ", ".join(f"{name or '(no name)'} ({n})" for name, n in names.most_common(8))
-    return f"no fault of these tasks; the trace has tasks {shown}"
+    return f"these tasks have no fault; the trace has tasks {shown}"
 
 
 def _plain(text: str) -> str:
@@ -167,8 +167,13 @@ def _used_files(file: Column, names: Sequence[str]) -> tuple[Column, tuple[str, 
 
 def usual_fault(trace: TraceFile) -> str:
     """Return the kind of fault of which a trace has most."""
-    counts = {fault: int(is_replayed(trace, fault).sum()) for fault in FAULTS[:3]}
-    return max(counts, key=lambda fault: counts[fault])
+    counts = counts_by_kind(trace)
+    return max(FAULTS[:3], key=lambda fault: counts[fault])
+
+
+def counts_by_kind(trace: TraceFile) -> dict[str, int]:
+    """Return how many faults a replay of each kind has; the writes of a file are in two of them."""
+    return {fault: int(is_replayed(trace, fault).sum()) for fault in FAULTS}
 
 
 def fault_time_ns(trace: TraceFile) -> int:

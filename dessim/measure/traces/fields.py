@@ -24,6 +24,8 @@ RATED = re.compile(
 LOST = re.compile(r"(?i)\blost\b[\s:=]{0,4}(\d{1,18})|\blost[_ ]events\D{1,9}(\d{1,18})")
 HEXADECIMAL = re.compile(r"(?:0x)?[0-9a-fA-F]{1,16}$")
 MAX_CACHED = 50_000
+INSTRUCTION = re.compile(r"[0-9a-f]{6,16}$")
+"""An address of code, behind that of the data and its symbol."""
 
 
 def time_ns(seconds: str, decimals: str) -> int:
@@ -42,7 +44,7 @@ def whole_number(text: str, what: str) -> int:
     try:
         return int(text, 16 if text[:2].lower() == "0x" else 10)
     except ValueError:
-        raise BadFieldError(f"{what} is no number") from None
+        raise BadFieldError(f"{what} is not a number") from None
 
 
 def address_of(text: str) -> int | None:
@@ -51,7 +53,7 @@ def address_of(text: str) -> int | None:
         try:
             return int(text, 16)
         except ValueError:
-            raise BadFieldError("the address is no number") from None
+            raise BadFieldError("the address is not a number") from None
     if HEXADECIMAL.match(text):
         return int(text, 16)
     return None
@@ -81,14 +83,19 @@ def software_fault(recording: RecordedFaults, task: int, ns: int, event: str) ->
     name, words = found[2], found[3].split(None, 2)
     family = SOFTWARE if name in ("page-faults", "faults") else MINOR_OR_MAJOR
     numbers = [word for word in words[:2] if HEXADECIMAL.match(word)]
-    # With address and instruction there are two numbers; one that has a symbol behind it is that
-    # of the instruction.
-    if not numbers or (len(numbers) == 1 and len(words) > 1):
+    # With address and instruction there are two numbers, each perhaps with its symbol behind it; a
+    # lone one that has a symbol is that of the instruction.
+    if not numbers or (len(numbers) == 1 and len(words) > 1 and not _has_later(found[3])):
         recording.counts.without_address += 1
         return True
     address = int(numbers[0], 16)
     recording.fault(task, ns, address, UNKNOWN_ACCESS, family, major=name == "major-faults")
     return True
+
+
+def _has_later(text: str) -> bool:
+    """Return whether a bare address stands behind the second word of a text."""
+    return any(INSTRUCTION.match(word) for word in text.split(None, 40)[2:40])
 
 
 class Prefixes:

@@ -59,7 +59,7 @@ class FtraceReader:
         if "address=" in event and tracepoint_fault(self._recording, task, ns, event):
             return True
         if not event:
-            raise BadFieldError("nothing behind the time")
+            raise BadFieldError("nothing after the time")
         self._recording.counts.other_events += 1
         return True
 

@@ -12,7 +12,7 @@ from dessim.measure.traces.recording import BadFieldError, RecordedFaults, Trace
 
 LOOKED_AT = 400
 """TextLines after which the tool must be known."""
-SKIP = "mend the file, or count such lines and leave them out with --skip-damaged"
+SKIP = "fix the file, or skip and count such lines with --skip-damaged"
 MODULES = {module.NAME: module for module in (perf_script, perf_trace, ftrace, bpftrace)}
 FORMATS = tuple(MODULES)
 
@@ -130,7 +130,7 @@ class _Reading:
             known = ", ".join(f"{name} ({module.WHAT})" for name, module in MODULES.items())
             what = f"beginning with {shown(first)}" if first else "which is empty"
             raise TraceError(
-                f"{self.name}: no trace that is known, {what}; there are {known}: choose with"
+                f"{self.name}: unknown trace format, {what}; there are {known}: choose with"
                 " --format, and with --fields for other fields of bpftrace"
             )
         self._reader = self._made(self.form)

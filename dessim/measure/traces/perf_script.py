@@ -67,7 +67,7 @@ class PerfScriptReader:
         if "fault" in event and software_fault(recording, task, ns, event):
             return True
         if ":" not in event and not event.split():
-            raise BadFieldError("nothing behind the time")
+            raise BadFieldError("nothing after the time")
         recording.counts.other_events += 1
         return True
 
@@ -102,7 +102,7 @@ class PerfScriptReader:
         elif "PERF_RECORD_MMAP" in text:
             found = MMAP.search(text)
             if found is None:
-                raise BadFieldError("a record of a mapping that is not whole")
+                raise BadFieldError("an incomplete record of a mapping")
             if int(found[1]) >= 0:
                 start, length, offset = (whole_number(found[i], "a mapping") for i in (2, 3, 4))
                 backing = recording.backing_of(found[6])
@@ -110,7 +110,7 @@ class PerfScriptReader:
         elif "PERF_RECORD_FORK" in text:
             found = FORK.search(text)
             if found is None:
-                raise BadFieldError("a record of a fork that is not whole")
+                raise BadFieldError("an incomplete record of a fork")
             recording.fork(int(found[1]), int(found[2]))
         return True
 

@@ -233,7 +233,7 @@ class RecordedFaults:
                 "more than 20,000,000 faults: choose tasks with --comm or --pid, or cut the trace"
             )
         if not 0 <= time_ns < MAX_TIME_NS or not 0 <= page < 1 << 52:
-            raise BadFieldError("a time or an address that no trace has")
+            raise BadFieldError("an impossible time or address")
         self.task.append(task)
         self.time_ns.append(time_ns)
         self.page.append(page)

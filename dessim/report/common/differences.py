@@ -27,7 +27,7 @@ def differences(points: Iterable[Any]) -> str:
         *most, last = known
         if most:
             words.append(f"{key} is {', '.join(most)} or {last}")
-    return "; ".join(words) or "they differ in nothing that can be named"
+    return "; ".join(words) or "they differ in no named key"
 
 
 def not_the_only_one(
@@ -50,4 +50,4 @@ def not_the_only_one(
             return f"points have no key {key!r}; {suggest(key, known, plural='keys')}"
     values = ", ".join(f"{key}={value!r}" for key, value in wanted.items())
     having = f"of {name} have {values}" if wanted else f"are in {name}"
-    return f"{len(found)} points {having}; there must be one: {differences(found or points)}"
+    return f"{len(found)} points {having}; need exactly one: {differences(found or points)}"

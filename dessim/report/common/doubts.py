@@ -30,12 +30,12 @@ SIZE_UNSURE = "size_unsure"
 MARKED = (MIXTURE, NOT_STATIONARY, SIZE_UNSURE)
 """Flags of points whose numbers do not stand for all runs, or not for the whole file."""
 REMEDIES = {
-    MIXTURE: "look at each kind alone: `values` of results.json has every run",
-    "few_replications": "ask for `replications: 6` or more",
-    NO_OVERLAP: "simulate more of the file, or read the averages of the whole run",
+    MIXTURE: "look at each kind separately: `values` of results.json has every run",
+    "few_replications": "use `replications: 6` or more",
+    NO_OVERLAP: "simulate more of the file, or use the averages of the whole run",
     "drift": "simulate more, or set a longer `warmup`",
-    NOT_STATIONARY: "a greater `simulate_cap`, or the whole file, may help",
-    SIZE_UNSURE: "ask for more `replications`, a greater `simulate_cap`, or the whole file",
+    NOT_STATIONARY: "try a larger `simulate_cap`, or the whole file",
+    SIZE_UNSURE: "use more `replications`, a larger `simulate_cap`, or the whole file",
     "unresolved": "ask for more `replications`",
 }
 """Flag -> what a reader can do about it."""
@@ -43,7 +43,7 @@ IN_NOTES = {
     MIXTURE: "runs are of another kind",
     NOT_STATIONARY: f"{flags.NOT_STATIONARY}:",
     SIZE_UNSURE: f"{flags.PERHAPS_NOT}:",
-    NO_OVERLAP: "all threads run together for too short",
+    NO_OVERLAP: "all threads run together for too short a time",
 }
 """Flag -> words of the note that says the same: whoever shows the flag leaves the note out."""
 AVERAGES = {
@@ -310,7 +310,7 @@ def _agreement(points: Sequence[Point], metrics: Sequence[Metric]) -> str:
     if usual <= TOLERANCE:
         text += f" gives the same within {_percent(usual)}"
     else:
-        text += f" differs by up to {_percent(usual)}, and runs are too few to rule chance out"
+        text += f" differs by up to {_percent(usual)}; there are too few runs to rule out chance"
     if rough is not None and rough > usual:
         text += f"; high quantiles within {_percent(rough)}"
     return text if len(found) == len(points) else f"{text} ({len(found)} of {len(points)} points)"

@@ -286,11 +286,11 @@ def _check_document(document: Any) -> None:
             ends = estimate.get("ci95")
             numbers = [estimate.get("mean"), *(ends if isinstance(ends, list) else [ends])]
             if not all(x is None or isinstance(x, int | float) for x in numbers):
-                raise ValueError(f"{name} of {place} is no number with an interval")
+                raise ValueError(f"{name} of {place} is not a number with an interval")
             if isinstance(ends, list) and len(ends) != 2:
-                raise ValueError(f"the interval of {name} of {place} has not two ends")
+                raise ValueError(f"the interval of {name} of {place} lacks two ends")
         if not all(isinstance(share, int | float) for share in point["time_share"].values()):
-            raise ValueError(f"time_share of {place} holds what is no number")
+            raise ValueError(f"time_share of {place} holds something that is not a number")
 
 
 def _check_parts(found: Any, parts: Mapping[str, type], place: str) -> None:
@@ -298,7 +298,7 @@ def _check_parts(found: Any, parts: Mapping[str, type], place: str) -> None:
         raise ValueError(f"{place} is {type(found).__name__}, no object")
     for name, kind in parts.items():
         if not isinstance(found.get(name), kind):
-            raise ValueError(f"{place} has no {name}, or one of a wrong kind")
+            raise ValueError(f"{place} has no {name}, or one of the wrong kind")
 
 
 def _load_latencies(folder: Path) -> tuple[Latencies, tuple[str, ...]]:

@@ -57,7 +57,7 @@ def draw_all(folder: Path, out: Path, wanted: Sequence[str] = ()) -> list[Path]:
                     paths += save(drawing, out, name)
                 continue
         if wanted:
-            raise UnknownFigureError(f"these results hold nothing for figure {name!r}")
+            raise UnknownFigureError(f"these results have no data for figure {name!r}")
     return paths
 
 

@@ -52,7 +52,7 @@ def draw(results: Results, threads: Sequence[int] = ()) -> Drawing | None:
         if not threads or threads[0] == count:
             ax.set_ylabel("share that takes longer")
     legend(figure, axes)
-    at = "the highest number of threads" if not threads else "some numbers of threads"
+    at = "the largest number of threads" if not threads else "some numbers of threads"
     caption = (
         f"Share of page faults that take longer than a time, at {at}: the histograms of all"
         " replications together, buckets of 1/128 of their latency."

@@ -1,4 +1,4 @@
-"""Where the time goes: shares of all threads' time by category, stacked."""
+"""Where time goes: shares of all threads' time by category, stacked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the time goes, as stacked bars in an inline SVG."""
+"""Where time goes, as stacked bars in an inline SVG."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def figures_of(results: Results) -> list[Shown]:
     if quantiles:
         found.append(Shown("latency", "Fault latency", text, quantiles, legend))
     tails = [svg(c) for panel in panels for c in _tails(results, panel)]
-    text = f"Share of faults that take longer than a time, at the highest number of threads.{also}"
+    text = f"Share of faults that take longer than a time, at the largest number of threads.{also}"
     if tails:
         found.append(Shown("ccdf", "Distribution of fault latencies", text, tails, legend))
     found.append(_time(results, panels, also))
@@ -196,7 +196,7 @@ def _time(results: Results, panels: Sequence[Panel], also: str) -> Shown:
         pictures.append(title + bars.bars(rows, categories))
     legend = [(bars.swatch(name), bars.word(name)) for name in categories]
     legend.append((bars.swatch(""), "other"))
-    text = "Share of all threads' time by what it is spent on."
+    text = "Share of all threads' time by category."
     if many:
         text += " The fewest, the most and a middle number of threads; the table below has all."
-    return Shown("time_share", "Where the time goes", text + also, pictures, legend)
+    return Shown("time_share", "Where time goes", text + also, pictures, legend)

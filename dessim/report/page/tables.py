@@ -272,4 +272,4 @@ def time_table(results: Results) -> Table:
         rows.append(row)
     columns = [*(word for word, _ in varied), "scheme", "threads", "order"]
     columns += [bars.word(name) for name in categories]
-    return Table("Where the time goes, in numbers", tuple(columns), rows)
+    return Table("Where time goes, in numbers", tuple(columns), rows)

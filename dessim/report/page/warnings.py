@@ -29,8 +29,7 @@ def warnings_of(document: Entry, configuration: Entry | None) -> list[str]:
         found.append(f"{len(single)} of {len(points)} points have one replication: no intervals.")
     if configuration is None:
         found.append(
-            "The configuration was not stored with these results: run the experiment again to have"
-            " it here."
+            "These results lack their configuration: run the experiment again to show it here."
         )
         return found
     return found + list(_at_bounds(configuration))

@@ -112,7 +112,7 @@ class Stored:
             if self.seed is not None and seeds != {self.seed}:
                 raise UnknownFigureError(
                     f"the results in {self.seeded / experiment} are of seed"
-                    f" {', '.join(map(str, sorted(seeds)))}, not {self.seed}: make them again"
+                    f" {', '.join(map(str, sorted(seeds)))}, not {self.seed}: run them again"
                 )
             self._known[experiment] = found
         return self._known[experiment]
@@ -141,7 +141,7 @@ class Stored:
         for place in (self.seeded / path, self.folder / path):
             if place.is_file():
                 return place
-        raise UnknownFigureError(f"{self.seeded / path} is missing: make it again")
+        raise UnknownFigureError(f"{self.seeded / path} is missing: run it again")
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ class PaperFigure:
         with paper_style(), _blaming(self.path):
             drawing: Drawing | None = self.module.draw(stored)
         if drawing is None:
-            raise UnknownFigureError(f"the stored results hold nothing for figure {self.name!r}")
+            raise UnknownFigureError(f"the stored results have no data for figure {self.name!r}")
         return drawing
 
     def numbers(self, drawing: Drawing) -> list[dict[str, Any]]:
@@ -206,7 +206,7 @@ class PaperFigure:
     def check(self, drawing: Drawing) -> list[str]:
         """What differs from the expected numbers; empty: nothing beyond the tolerance."""
         if not self.expected.is_file():
-            return [f"there are no expected numbers in {self.expected}"]
+            return [f"no expected numbers in {self.expected}"]
         found = [{k: as_text(cell) for k, cell in row.items()} for row in self.numbers(drawing)]
         return differences(read_rows(self.expected), found, self.keys, self.tolerance)
 
@@ -219,7 +219,7 @@ class PaperFigure:
             If there are no expected numbers.
         """
         if not self.expected.is_file():
-            raise UnknownFigureError(f"there are no expected numbers in {self.expected}")
+            raise UnknownFigureError(f"no expected numbers in {self.expected}")
         found = [{k: as_text(cell) for k, cell in row.items()} for row in self.numbers(drawing)]
         return other_seed(read_rows(self.expected), found, self.keys, self.tolerance)
 
@@ -265,7 +265,7 @@ def _is_figure(path: Path, changed_ns: int) -> bool:
 
 
 def why_not(name: str) -> str:
-    """Say why a file of that name is no figure; empty if there is no such file."""
+    """Say why a file of that name is not a figure; empty if no such file."""
     path = Path("experiments") / f"{name}.py"
     if not name or "/" in name or not path.is_file():
         return ""
@@ -338,6 +338,6 @@ def check_needs(figures: Sequence[PaperFigure], stored: Stored) -> None:
     if commands:
         lines = "".join(f"\n  {command}" for command in commands)
         raise UnknownFigureError(
-            f"figures are drawn from stored results, and some are not in {str(stored.folder)!r};"
-            f" make them with{lines}"
+            f"figures need stored results, and some are not in {str(stored.folder)!r}; get them"
+            f" with{lines}"
         )

@@ -64,7 +64,7 @@ class SeedCheck:
         """Numbers that may differ by chance.
 
         Two 95 % intervals of one number, equally wide, miss each other in 0.6 % of cases. As many
-        are borne as only one of a hundred checks exceeds.
+        are tolerated as only one of a hundred checks exceeds.
         """
         return most_by_chance(self.compared)
 
@@ -105,13 +105,13 @@ def differences(
         A sentence for each difference.
     """
     wanted, there = (_by_key(rows, keys) for rows in (expected, found))
-    differences = [f"{_name(key, keys)}: not drawn any more" for key in wanted if key not in there]
+    differences = [f"{_name(key, keys)}: no longer drawn" for key in wanted if key not in there]
     differences += [f"{_name(key, keys)}: not expected" for key in there if key not in wanted]
     for key, row in wanted.items():
         for column in row:
             if key in there and column not in keys and not column.endswith(ENDS):
                 if column not in there[key]:
-                    differences.append(f"column {column} is not drawn any more")
+                    differences.append(f"column {column} is no longer drawn")
                 elif wrong := _difference(row, there[key], column, tolerance):
                     differences.append(f"{_name(key, keys)}: {wrong}")
     return list(dict.fromkeys(differences))

@@ -59,7 +59,8 @@ def draw_host(document: dict[str, Any], out: Path) -> list[Path]:
 def _rates(ax: Any, cells: Cells) -> None:
     for index, workload in enumerate(dict.fromkeys(cell["workload"] for cell in cells)):
         style = line_style(index)
-        for informed in (True, False):
+        named = False
+        for informed in (False, True):
             part = [
                 c for c in cells if c["workload"] == workload and c["informed_profile"] is informed
             ]
@@ -67,12 +68,13 @@ def _rates(ax: Any, cells: Cells) -> None:
                 ax.plot(
                     [c["measured"] for c in part],
                     [c["simulated"] for c in part],
-                    label=workload if not informed else "_nolegend_",
+                    label="_nolegend_" if named else workload,
                     color=style["color"],
                     marker=style["marker"],
                     markerfacecolor=style["color"] if informed else "white",
                     linestyle="none",
                 )
+                named = True
     values = [cell[side] for cell in cells for side in ("measured", "simulated")]
     low, high = min(values) / 1.6, max(values) * 1.6
     ax.fill_between([low, high], [low / WITHIN, high / WITHIN], [low * WITHIN, high * WITHIN],
@@ -89,7 +91,7 @@ def _histogram(ax: Any, one: dict[str, Any]) -> None:
         total = sum(n for _, n in pairs) or 1
         style = line_style(index)
         ax.step(
-            [max(1, low) for low, _ in pairs],
+            [max(1, low) / 1000 for low, _ in pairs],
             [n / total for _, n in pairs],
             where="mid",
             label=side,
@@ -97,5 +99,5 @@ def _histogram(ax: Any, one: dict[str, Any]) -> None:
             linestyle=style["linestyle"],
         )
     ends = [low for side in ("measured", "simulated") for low, _ in one[f"{side}_log2"]]
-    log_axis(ax, "x", max(1, min(ends)) / 1.5, max(ends) * 3)
-    ax.set(xlabel=f"{one['workload']}: fault, ns", ylabel="share of faults")
+    log_axis(ax, "x", max(1, min(ends)) / 1500, max(ends) * 3 / 1000)
+    ax.set(xlabel=f"{one['workload']}: fault, us", ylabel="share of faults")

@@ -85,7 +85,7 @@ def _correlations(parameters: list[Entry], known: Entry) -> Table:
 def _known(known: Entry, n: int) -> Iterator[str]:
     condition = known["condition"]
     text = "infinite" if condition is None else f"{condition:.0f}"
-    yield f"the data carry {known['carried']} of {n} parameters; condition number {text}"
+    yield f"the data determine {known['carried']} of {n} parameters; condition number {text}"
     yield from known["unclear"]
 
 
@@ -100,7 +100,7 @@ def _remarks(document: Entry) -> Iterator[str]:
     yield f"fitted cells: {', '.join(document['cells'])}"
     condition = document["after"]["condition"]
     text = "infinite" if condition is None else f"{condition:.0f}"
-    yield f"the data carry {document['after']['carried']} of {n} parameters; condition {text}"
+    yield f"the data determine {document['after']['carried']} of {n} parameters; condition {text}"
     for fold in document["cross_validation"]:
         error = fold["error"]
         if error is not None:

@@ -108,7 +108,7 @@ def trace_text(lines: Sequence[StoryLine], names: Sequence[str], circle: int = 0
     out = ["      " + GAP.join(name.ljust(COLUMN) for name in names).rstrip()]
     for number, line in enumerate(lines):
         if circle and number == len(lines) - circle:
-            out.append("      -- and from here round and round:")
+            out.append("      -- and from here in a cycle:")
         cells = [""] * len(names)
         cells[line.task] = line.text
         text = GAP.join(cell.ljust(COLUMN) for cell in cells).rstrip()

@@ -165,12 +165,12 @@ def bracket_word(one: Row) -> str:
 def _remarks(rows: list[Row]) -> Iterator[str]:
     yield f"change: {ratio_words(rows)}"
     if any(not row["paired"] for row in rows):
-        yield "warning: seeds differ: nothing is paired, intervals are wider than they need be"
+        yield "warning: seeds differ: nothing is paired, and intervals are wider than necessary"
     wide = [row for row in rows if row["ratio"] is not None and not row.get("resolved", True)]
     wide = [row for row in wide if together(row) is not None]
     if wide:
         yield (
-            f"{UNRESOLVED}, at least, at most: the interval goes further than a factor of 4 from"
+            f"{UNRESOLVED}, at least, at most: the interval extends more than a factor of 4 from"
             f" its ratio ({len(wide)} of {len(rows)} comparisons)"
         )
     missing = [why for row in rows if (why := _why_missing(row))]
@@ -206,7 +206,7 @@ def _why_missing(row: Row) -> str | None:
     for side in ("a", "b"):
         estimate = row[side]
         if estimate is not None and estimate["mean"] is None and estimate.get("reason"):
-            return "a scheme has no number there: see its point"
+            return "one scheme has no number there: see its point"
     return row.get("reason")
 
 

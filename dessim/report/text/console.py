@@ -13,7 +13,7 @@ PIPE_WIDTH = 250
 
 
 class _Console(Console):
-    """rich's, but for its own end of a process whose output nobody reads."""
+    """rich's, except for its own end of a process whose output nobody reads."""
 
     def on_broken_pipe(self) -> None:
         """Leave it to the command line, which knows the exit code."""

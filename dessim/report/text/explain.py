@@ -176,7 +176,7 @@ def _print_causal(console: Console, document: Entry) -> None:
         print_fitting(console, table)
         silent = len(rows) - len(shown)
         if silent:
-            console.print(f"{silent} others change nothing here (--format json names them)")
+            console.print(f"{silent} others have no effect here (--format json names them)")
         console.print()
     for line in _what_if_remarks(document["causal"]):
         say(console, line)
@@ -208,7 +208,7 @@ def _what_if_remarks(points: Sequence[Entry]) -> Iterator[str]:
         " significant: 1 is inside"
     )
     if n < 2:
-        yield "one replication gives no interval: ask for more with --replications"
+        yield "one replication gives no interval: use more --replications"
 
 
 def catalogue_lines(entries: Sequence[Entry]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from dessim.measure.observed import beside
+from dessim.measure.observed.blame import Blame
 from dessim.measure.observed.values import Histogram, MeasuredError, MeasuredNumber, Measurements
 from dessim.report.common.format import UNKNOWN, three_digits
 from dessim.report.text.console import say
@@ -16,8 +17,9 @@ from dessim.report.text.table import new_table, print_fitting
 Row = Mapping[str, Any]
 LOCK_NOTE = (
     "shares of all waits for these locks; simulated ones hold uncontended uses as well"
-    " (`dessim explain --blame` parts them)"
+    " (--blame compares waits alone)"
 )
+BLAME_NOTE = "shares of all waits for these locks, measured and simulated"
 SCALES = ((1e9, "s"), (1e6, "ms"), (1e3, "us"), (1.0, "ns"))
 
 
@@ -57,6 +59,7 @@ def compared(
     threads: int | None = None,
     column: str | None = None,
     key: str = "",
+    blame: Blame | None = None,
 ) -> dict[str, Any]:
     """Return measured numbers next to those of the points of a result.
 
@@ -72,6 +75,8 @@ def compared(
         Only this series of the measured numbers.
     key : str, optional
         Only histograms with this in their name.
+    blame : list of dict, optional
+        Simulated waits (``read_blame``), to compare locks with.
 
     Returns
     -------
@@ -90,19 +95,19 @@ def compared(
         if scheme in (None, point["scheme"]) and threads in (None, point["threads"])
     }
     if not chosen:
-        raise MeasuredError("the result has no such point: see --scheme and --threads")
+        raise MeasuredError("no such point in the result: see --scheme and --threads")
+    if blame is not None and not measured.locks:
+        raise MeasuredError(f"--blame needs a table of perf lock, not {measured.form}")
     found: dict[str, Any] = {"form": measured.form, "rows": [], "notes": list(measured.notes)}
     if measured.histograms:
         _histograms(found, chosen, latencies, beside.histogram_of(measured, key))
     elif measured.locks:
-        for point in chosen.values():
-            found["rows"] += beside.locks_beside(point, measured.locks)
-        found["notes"].append(LOCK_NOTE)
+        _locks(found, chosen, measured, blame)
     else:
         numbers = _of_column(measured, column)
         found["rows"] = beside.numbers_beside(list(chosen.values()), numbers)
         if any(one.quantity == "operations_per_s" for one in numbers):
-            found["notes"].append("an operation is taken for one page fault")
+            found["notes"].append("one operation counts as one page fault")
     found["mean_abs_ln_error"] = beside.mean_abs(found["rows"])
     return found
 
@@ -115,7 +120,7 @@ def _histograms(
         if longer:
             found["rows"] += beside.histogram_beside(point, longer, one)
     if not found["rows"]:
-        raise MeasuredError("the result has no latencies to compare with")
+        raise MeasuredError("the result has no latencies to compare")
     if len(chosen) == 1:
         [i] = chosen
         found["bins"] = beside.bins_beside(latencies[i], one)
@@ -123,6 +128,16 @@ def _histograms(
     else:
         found["notes"].append("--scheme and --threads choose one point: then bins are shown")
     found["notes"].append("in bin: both lie in one bin of the histogram")
+
+
+def _locks(
+    found: dict[str, Any], chosen: Mapping[int, Row], measured: Measurements, blame: Blame | None
+) -> None:
+    for point in chosen.values():
+        found["rows"] += beside.locks_beside(point, measured.locks, blame)
+    found["notes"].append(LOCK_NOTE if blame is None else BLAME_NOTE)
+    if blame is not None and not any(row["simulated"] for row in found["rows"]):
+        found["notes"].append("no simulated thread waited for one of these locks")
 
 
 def _of_column(measured: Measurements, column: str | None) -> Sequence[MeasuredNumber]:

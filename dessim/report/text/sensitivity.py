@@ -37,7 +37,7 @@ def print_sensitivity(console: Console, document: Entry) -> None:
         less = len(entry["effects"]) - min(len(rows), ROWS)
         chance = entry["chance"]
         doubt = f"; below about {_percent(chance)} an effect may be chance" if chance else ""
-        console.print(f"{less} others matter less or not{doubt}\n")
+        console.print(f"{less} others matter less or not at all{doubt}\n")
     _remarks(console, found)
 
 

@@ -165,7 +165,7 @@ def _remarks(document: Entry) -> Iterator[str]:
     notes = {c["cell"]: c.get("notes", ()) for c in document["cells"]}
     refused = [c["cell"] for c in document["cells"] if "not_stationary" in c.get("flags", ())]
     if refused:
-        yield "! the numbers depend on how much of the file was simulated: no error is made of them"
+        yield "! the numbers depend on how much of the file was simulated: they have no error"
     for cell in refused:
         yield f"! {cell}: {next(note for note in notes[cell] if 'stationary' in note)}"
     if any(cell["doubtful"] for cell in document["cells"]):

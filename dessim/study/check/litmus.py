@@ -127,7 +127,7 @@ class Reader(ValueReader):
             if bracketed:
                 text.need("]")
             elif text.next.text == "[":
-                raise text.error(text.next, "arrays are not read: give each element a name")
+                raise text.error(text.next, "arrays are not supported: give each element a name")
             if "spinlock_t" in types:
                 self.locks[word.text] = self.new_lock(word.text)
             value: int | str = 0
@@ -184,7 +184,9 @@ class Reader(ValueReader):
             value = self.values.get(name, 0)
             if isinstance(value, str):
                 if value not in addresses:
-                    raise text.error(text.next, f"{name} points to {value!r}, which is no variable")
+                    raise text.error(
+                        text.next, f"{name} points to {value!r}, which is not a variable"
+                    )
                 value = addresses[value]
             self.globals[name] = Variable(name, value, 1, MOST)
         if len(self.names) > MOST - FIRST_ADDRESS:
@@ -268,7 +270,7 @@ class Reader(ValueReader):
             text.need(";")
             return [p.loop(*body, *before, p.when(condition, otherwise=(p.leave(),)))]
         if word.text in ("for", "switch", "goto", "return", "break", "continue"):
-            raise text.error(word, f"'{word.text}' is not read: write if or while")
+            raise text.error(word, f"'{word.text}' is not supported: write if or while")
         if word.text in TYPES:
             return self.declaration()
         return self.simple()
@@ -323,7 +325,7 @@ class Reader(ValueReader):
             text.need(";")
             return found
         if text.next.text != "(":
-            raise text.error(name, f"'{name.text}' is no statement that can be read here")
+            raise text.error(name, f"'{name.text}' is not a supported statement")
         before, _ = self.collected(lambda: self.call(name, used=False))
         text.need(";")
         return before

@@ -22,7 +22,8 @@ class LitmusChecked:
     test : Litmus
     memory : str
     result : str
-        ``Never``, ``Sometimes``, ``Always`` or ``Unknown``: whether the condition holds at the end.
+        ``Never``, ``Sometimes``, ``Always`` or ``Unknown``: whether the condition holds at the end;
+        ``DEADLOCK`` if there is no end, or none that a ``filter`` lets through.
     schedule : str
         A shortest way to an end where it holds; if it is ``forall``, where it does not.
     exploration : Exploration
@@ -84,6 +85,8 @@ def check_litmus(
         result = {"sometimes": "Sometimes", "never": "Always"}.get(missed.verdict, "Sometimes")
     else:
         result = {"never": "Never"}.get(met.verdict, "Unknown")
+        if (met.verdict, missed.verdict) == ("never", "never"):
+            result = "DEADLOCK"
     wanted = missed if test.quantifier == "forall" else met
     schedule = ""
     if wanted.verdict == "sometimes":

@@ -54,7 +54,7 @@ class Text:
         if len(first) < 2 or first[0] != "C":
             raise LitmusError(
                 f"{path}:1:1: a litmus test of C begins with 'C NAME'; other languages of herd7"
-                " are not read"
+                " are not supported"
             )
         self.name = first[1]
         start = self.source.index("C") + 1
@@ -78,7 +78,7 @@ class Text:
             match = WORD.match(self.source, at)
             if match is None:
                 raise self.error(
-                    Word("sign", self.source[at], at), "no such sign in C litmus tests"
+                    Word("sign", self.source[at], at), "unknown character in C litmus tests"
                 )
             if match.lastgroup != "space":
                 words.append(Word(str(match.lastgroup), match.group(), at))

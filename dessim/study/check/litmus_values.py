@@ -133,7 +133,7 @@ class ValueReader:
     def address_of(self, word: Word) -> PlainNumber:
         """Return the address of a variable."""
         if word.text not in self.globals:
-            raise self.text.error(word, f"'{word.text}' is no variable")
+            raise self.text.error(word, f"'{word.text}' is not a variable")
         return self.address(word.text)
 
     def place(self, *, pointed: bool) -> Variable | Element:
@@ -156,12 +156,12 @@ class ValueReader:
             return known
         if name.text in self.process.locals:
             return Element(None, self.process.locals[name.text] - FIRST_ADDRESS)
-        raise text.error(name, f"'{name.text}' is no pointer to a variable")
+        raise text.error(name, f"'{name.text}' is not a pointer to a variable")
 
     def named(self, word: Word) -> str:
         """Return the name of a variable."""
         if word.text not in self.globals:
-            raise self.text.error(word, f"'{word.text}' is no variable")
+            raise self.text.error(word, f"'{word.text}' is not a variable")
         return word.text
 
     def lock(self) -> p.ProtocolLock | Variable:
@@ -170,7 +170,7 @@ class ValueReader:
         word = self.text.need_name("a spinlock")
         found = self.locks.get(word.text)
         if found is None:
-            raise self.text.error(word, f"'{word.text}' is no spinlock_t")
+            raise self.text.error(word, f"'{word.text}' is not a spinlock_t")
         return found
 
     def call(self, name: Word, *, used: bool) -> Expression:
@@ -178,7 +178,9 @@ class ValueReader:
         text = self.text
         known = CALLS.get(name.text)
         if known is None:
-            raise text.error(name, f"'{name.text}()' is not read: docs/protocols.md lists what is")
+            raise text.error(
+                name, f"'{name.text}()' is not supported: docs/protocols.md lists what is"
+            )
         if used and known.value is VOID:
             raise text.error(name, f"'{name.text}()' returns nothing")
         text.need("(")

@@ -89,7 +89,7 @@ class Scope:
         found = actor_of(actor)
         if found is None:
             for key in chosen:
-                raise CheckError(f"there is no actor, and so no option {key!r} of it")
+                raise CheckError(f"no actor is chosen, so there is no option {key!r} of it")
             return replace(self, actor=actor, actor_options=())
         return replace(self, actor=actor, actor_options=_chosen(found, chosen))
 
@@ -177,7 +177,7 @@ def refuse_nonsense(scope: Scope) -> None:
             f"memory must be sc, tso, pso or lkmm (weak is now lkmm), found {scope.memory!r}"
         )
     if dict(scope.scheme_options).get("folio_order", 0):
-        raise CheckError("folio_order must be 0: the explorer knows pages one by one")
+        raise CheckError("folio_order must be 0: the explorer handles single pages only")
     if scope.acquire_only and scope.memory != "lkmm":
         raise CheckError("--lock-page acquire needs --memory lkmm: elsewhere it is a full barrier")
     if scope.plain_increment and scope.memory == "sc":

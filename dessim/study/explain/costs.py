@@ -36,7 +36,7 @@ NO_COSTS = (
 )
 """Times of a machine that are no costs of their own: thresholds, intervals, how long a core keeps
 a line; and the latency of near memory, to which that of far memory is a ratio in reads of pages:
-cut alone, it would make far reads dearer. The group `memory` cuts all of them."""
+cut alone, it would make far reads more expensive. The group `memory` cuts all of them."""
 OTHER_COSTS = ("locks.mcs_transfers", "memory.bandwidth_per_socket")
 WORKLOAD_COSTS = ("workload.think", "workload.hold", "workload.page_work")
 
@@ -119,7 +119,7 @@ def _group(name: str) -> tuple[str, ...]:
 def groups() -> dict[str, Group]:
     """Groups by name."""
     line = "machine.cache_line."
-    near, far = ("same_l3", "same_socket", "same_socket_away"), ("one_hop", "two_hops")
+    near, far = ("same_l3", "same_socket", "far_home"), ("one_hop", "two_hops")
     return {
         "line_remote": Group("transfers of a cache line between sockets", _under(line, *far)),
         "line_same_socket": Group("transfers within a socket", _under(line, *near)),
@@ -211,9 +211,7 @@ def check_name(name: str) -> str:
     if name in groups() or name in short_names().values() or _full(name) is not None:
         return name
     hint = suggest(name, known_names(), plural="costs")
-    raise UnknownCostError(
-        f"no cost is called '{name}'; {hint} (`dessim explain --list` shows all)"
-    )
+    raise UnknownCostError(f"no cost is named '{name}'; {hint} (`dessim explain --list` shows all)")
 
 
 def _full(name: str) -> str | None:
@@ -249,7 +247,7 @@ def is_used(point: Point, path: str) -> bool:
     lacking = {
         "smt_sibling": topology.threads_per_core == 1,
         "same_socket": topology.l3_per_socket == 1,
-        "same_socket_away": topology.l3_per_socket == 1 or topology.sockets == 1,
+        "far_home": topology.l3_per_socket == 1 or topology.sockets == 1,
         "one_hop": topology.sockets == 1,
         "two_hops": max(max(row) for row in topology.hops) < 2,
         "ticket_per_waiter": machine.locks.page_table_lock != "ticket",

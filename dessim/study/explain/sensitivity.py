@@ -225,7 +225,7 @@ def sensitivity(
     Parameters
     ----------
     points : sequence of Point
-        One for each scheme, alike in all else.
+        One for each scheme, otherwise alike.
     plan : SensitivityPlan
     run : Runs
     warmup_ps : int or None, ps
@@ -264,8 +264,8 @@ def _study(
     parameters = [*ranged(points[0]), *of_workload(points[0], metric)]
     if not parameters:
         raise UserError(
-            f"no number of machine '{points[0].machine.name}' has a range that could play a part"
-            " here: a profile gives ranges as {value: 20ns, range: [15ns, 30ns]}"
+            f"no number of machine '{points[0].machine.name}' has a range with an effect here:"
+            " a profile gives ranges as {value: 20ns, range: [15ns, 30ns]}"
         )
     respond = _Responses(points, parameters, plan.metric, run, warmup_ps)
     found = _screened(respond, plan)

@@ -24,7 +24,7 @@ def sped_up(value: int, path: str, ppm: int) -> int:
         In the unit of the path; of a rate, what it costs is its inverse.
     path : str
     ppm : int, parts per million, at most 1,000,000
-        Negative: dearer instead of cheaper.
+        Negative: more expensive instead of cheaper.
     """
     rest = PPM - ppm
     kind = kind_of(path.removeprefix("machine.")) if path.startswith("machine.") else TIME
@@ -91,6 +91,6 @@ def read_share(share: str) -> int:
         ppm = None
     if ppm is None or "%" not in share or not SLOWEST_PPM <= ppm <= PPM:
         raise UnknownCostError(
-            f"expected a percentage from -1000% (dearer) to 100% (free), found '{share}'"
+            f"expected a percentage from -1000% (more expensive) to 100% (free), found '{share}'"
         )
     return ppm

@@ -1,4 +1,4 @@
-"""Where the time goes: categories that add up, and who held what others waited for."""
+"""Where time goes: categories that add up, and who held what others waited for."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def metric_name(name: str, point: Point) -> str:
     full = ASKED.get(name, name)
     if full not in NAMES:
         hint = suggest(name, dict.fromkeys(("throughput", *ASKED, *NAMES)), plural="metrics")
-        raise UnknownMetricError(f"no metric is called '{name}'; {hint}")
+        raise UnknownMetricError(f"no metric is named '{name}'; {hint}")
     return full
 
 

@@ -158,7 +158,7 @@ def usable(table: Published) -> list[Key]:
     """
     found = [k for k, row in table.rows.items() if not row.doubtful and SECONDS in row.values]
     if not found:
-        raise refuse(table.name, f"no row of the table has {SECONDS} and is not doubtful")
+        raise refuse(table.name, f"the table has no row with {SECONDS} that is not doubtful")
     return found
 
 
@@ -172,7 +172,7 @@ def usual_fit(keys: Sequence[Key]) -> list[Key]:
     """
     if len(keys) < 2:
         text = f"the table has {len(keys)} usable cells, and every second one is fitted"
-        raise refuse("--fit", f"{text}: measure more, or say `--fit all`")
+        raise refuse("--fit", f"{text}: measure more, or pass `--fit all`")
     return list(keys[1::2])
 
 
@@ -187,7 +187,7 @@ def check_enough_cells(cells: int, parameters: int) -> None:
         raise refuse(
             "--params",
             f"{parameters} parameters are too many for {cells} fitted cells: at least"
-            f" {MIN_CELLS_EACH} cells are needed for each; fit fewer, or --force",
+            f" {MIN_CELLS_EACH} cells are needed for each; fit fewer, or pass --force",
         )
 
 
@@ -201,9 +201,9 @@ def check_carried(known: Knowledge, parameters: Sequence[Parameter]) -> None:
     """
     if known.carried >= len(parameters):
         return
-    words = [f"the data carry {known.carried} of these {len(parameters)} parameters"]
+    words = [f"the data determine {known.carried} of these {len(parameters)} parameters"]
     words += unclear(known, parameters)
-    raise refuse("--params", "; ".join(words) + "; leave some out, or --force")
+    raise refuse("--params", "; ".join(words) + "; drop some, or pass --force")
 
 
 def unclear(known: Knowledge, parameters: Sequence[Parameter]) -> list[str]:

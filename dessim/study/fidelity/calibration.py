@@ -202,12 +202,12 @@ def warnings_of(parameters: Sequence[Parameter], found: Fit, known: Knowledge) -
         end = ENDS[found.at_bound[index]]
         if end is not None:
             words.append(
-                f"'{parameter.name}' is at the {end} end of its sources' range: the data want more"
-                " than the sources allow, or another mechanism is missing"
+                f"'{parameter.name}' is at the {end} end of its sources' range: the data ask for"
+                " more than the sources allow, or a mechanism is missing"
             )
     words += unclear(known, parameters)
     if not found.converged:
-        words.append("the search ended before it converged: allow more steps")
+        words.append("the search stopped before it converged: allow more steps")
     return words
 
 

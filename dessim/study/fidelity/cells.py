@@ -93,7 +93,7 @@ def read_choice(text: str, option: str) -> Choice:
     if not workload or not _NUMBERS.match(threads) or not _NUMBERS.match(orders):
         raise refuse(
             option,
-            f"'{text[:80]}' is no choice of cells: expected WORKLOAD[:THREADS[:ORDERS]],"
+            f"'{text[:80]}' does not choose cells: expected WORKLOAD[:THREADS[:ORDERS]],"
             " such as sequential-read:1,8:0,4",
         )
     return Choice(our_workload(workload), _numbers(threads), _numbers(orders))
@@ -139,7 +139,7 @@ def spelled_out(texts: Sequence[str], option: str) -> list[Key]:
     for text in texts:
         choice = read_choice(text, option)
         if choice.workload == "*" or not choice.threads or not choice.orders:
-            raise refuse(option, f"'{text[:80]}' leaves open which cells: name all three parts")
+            raise refuse(option, f"'{text[:80]}' does not say which cells: name all three parts")
         for threads in choice.threads:
             for order in choice.orders:
                 keys[choice.workload, usual_scheme(order), threads, order] = None
@@ -278,7 +278,7 @@ def _workload(name: str) -> Workload:
         raise ValueError(unknown_name("workloads", name))
     found = load_workload(name)
     if found.kind != "faults":
-        raise ValueError(f"workload '{found.name}' reads no file: it has no page faults")
+        raise ValueError(f"workload '{found.name}' reads no file, so it has no page faults")
     return found
 
 

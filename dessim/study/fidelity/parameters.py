@@ -152,14 +152,14 @@ def _parameter(name: str, machine: Machine, known: Mapping[str, Number]) -> Para
         everything = {".".join(path) for path in walk(Machine)}
         if name in everything:
             where = f"profile '{machine.name}'"
-            text = f"'{name}' has no range in {where}: give it one, `range: [low, high]`"
+            text = f"'{name}' has no range in {where}: add one, `range: [low, high]`"
             raise refuse("--params", text)
         hint = suggest(name, known, plural="numbers with a range")
         raise refuse("--params", f"there is no number '{name[:80]}' with a range; {hint}")
     low = max(number.ends[0] for number in numbers)
     high = min(number.ends[1] for number in numbers)
     if not low < high:
-        text = f"the numbers of '{name}' cannot move together: their ranges leave no common factor"
+        text = f"the numbers of '{name}' cannot move together: their ranges allow no common factor"
         raise refuse("--params", text)
     return Parameter(name, numbers, low, high)
 

@@ -103,7 +103,9 @@ def doubts(validation: Entry, workload: str, machine: Machine) -> dict[str, Mode
     for quantity in (SECONDS, FAULTS):
         error = error_of(own, quantity)
         if error is None:
-            raise ValueError("every measured cell was fitted: nothing shows how wrong others are")
+            raise ValueError(
+                "every measured cell was fitted: nothing shows the error of the others"
+            )
         found[quantity] = ModelError(error["rms_log_error"] ** 2, error["cells"])
     crossed = machine.calibration.unseen.get(workload, 0.0) if machine.calibration else 0.0
     if crossed**2 > found[SECONDS].variance:

@@ -30,15 +30,6 @@ MACHINES = (
 )
 """Profiles for which predictions are on record."""
 KERNELS_BY_INTEREST = ("6.12", "5.15", "6.6", "6.17", "6.1", "6.15")
-RMS_LOG_ERROR = {
-    "page_fault1": 0.22,
-    "page_fault2": 0.26,
-    "page_fault3": 0.34,
-    "mmap1": 0.27,
-    "mmap2": 0.27,
-}
-"""Root mean square of ln(model / published), by test: the table of docs/modern-faults.md. mmap2,
-which nobody published, has the error of mmap1."""
 Z = 1.96
 
 Row = dict[str, str]
@@ -62,19 +53,35 @@ def key_of(row: Mapping[str, str]) -> Key:
 
 
 def row_of(point: RatePoint, rate: TestRate, alone: TestRate) -> Row:
-    """Return the row of a point: its rate, with the interval that the model's errors leave."""
-    spread = math.exp(Z * RMS_LOG_ERROR[point.test])
-    values = (rate.per_s, rate.per_s / spread, rate.per_s * spread)
+    """Return the row of a point, without the interval of its rate."""
     return {
         "machine": point.machine,
         "kernel": point.kernel,
         "test": point.test,
         "mode": point.mode,
         "tasks": str(point.tasks),
-        **dict(zip(COLUMNS[5:8], (f"{value:.0f}" for value in values), strict=True)),
+        "rate": f"{rate.per_s:.0f}",
+        "rate_lo": "",
+        "rate_hi": "",
         "speedup": f"{rate.per_s / alone.per_s:.3f}",
         "idle_share": f"{rate.idle_share:.3f}",
     }
+
+
+def with_intervals(rows: Iterable[Row], errors: Mapping[str, float]) -> list[Row]:
+    """Return rows with the interval that the model's errors leave.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+    errors : dict
+        Test -> root mean square of ln(model / published): `rate_tables.rms_log_errors`.
+    """
+    found = []
+    for row in rows:
+        rate, spread = float(row["rate"]), math.exp(Z * errors[row["test"]])
+        found.append(row | {"rate_lo": f"{rate / spread:.0f}", "rate_hi": f"{rate * spread:.0f}"})
+    return found
 
 
 def predict(

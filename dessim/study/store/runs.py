@@ -146,7 +146,7 @@ class Store:
                 return None
             raise DamagedRunError(f"{folder}: {error}") from error.__cause__
         except (KeyError, TypeError, ValueError) as error:
-            raise DamagedRunError(f"{folder}: stats.json is no result of a run") from error
+            raise DamagedRunError(f"{folder}: stats.json is not a result of a run") from error
 
     def is_whole(self, digest: str) -> bool:
         """Whether a run is there, every byte of it as it was written."""

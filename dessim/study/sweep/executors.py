@@ -22,6 +22,7 @@ from dessim.study.sweep.memory import usable_bytes
 SILENCE_S = 15.0
 """A cluster that cannot be reached for so long is lost."""
 LOOK_EVERY_S = 2.0
+TLS_FILES = ("ca.pem", "cert.pem", "key.pem")
 PLAIN = ("tcp", "ws", "ucx")
 _ADDRESS = re.compile(
     r"(?P<scheme>tcp|tls|ws|wss|ucx)://(?P<host>[A-Za-z0-9._-]+|\[[0-9a-fA-F:.%]+\]):[0-9]{1,5}"
@@ -150,6 +151,8 @@ class ClusterWorkers:
         Workers of a local cluster.
     plain : bool
         Whether a scheduler on another machine may be spoken to without TLS.
+    tls : Path, optional
+        Folder with ``TLS_FILES``: the scheduler must speak TLS and have a certificate of this CA.
 
     Raises
     ------
@@ -159,7 +162,9 @@ class ClusterWorkers:
 
     tries = 2  # each of them is four deaths: Dask tries again by itself
 
-    def __init__(self, cluster: str, count: int, *, plain: bool = False) -> None:
+    def __init__(
+        self, cluster: str, count: int, *, plain: bool = False, tls: Path | None = None
+    ) -> None:
         try:
             distributed: Any = import_module("distributed")  # typed or not, installed or not
         except ImportError as error:
@@ -175,12 +180,13 @@ class ClusterWorkers:
             )
             self._client = distributed.Client(self._local)
         else:
-            address = address_of(Path(cluster), plain=plain)
+            address = address_of(Path(cluster), plain=plain, tls=tls is not None)
             try:
-                self._client = distributed.Client(address, timeout=SILENCE_S)
+                security = distributed.Security(**_certificates(tls)) if tls else None
+                self._client = distributed.Client(address, timeout=SILENCE_S, security=security)
             except (OSError, ValueError, TypeError, RuntimeError) as error:
                 reason = " ".join(str(error).split())
-                raise ClusterMissingError(f"{cluster}: no scheduler there: {reason}") from error
+                raise ClusterMissingError(f"{cluster}: no scheduler answers: {reason}") from error
         self._killed: type[BaseException] = distributed.KilledWorker
         self._executor = self._client.get_executor()
         self._count, self._looked = 1, -LOOK_EVERY_S
@@ -228,7 +234,26 @@ class ClusterWorkers:
                 self._local.close(timeout=5)
 
 
-def address_of(file: Path, *, plain: bool = False) -> str:
+def _certificates(folder: Path) -> dict[str, Any]:
+    """Return what Dask calls the files of a folder.
+
+    Raises
+    ------
+    ClusterMissingError
+        If one is not there.
+    """
+    for name in TLS_FILES:
+        if not (folder / name).is_file():
+            raise ClusterMissingError(
+                f"{folder / name}: there is no such file; --cluster-tls wants a folder with"
+                f" {', '.join(TLS_FILES)}"
+            )
+    ca, cert, key = (str(folder / name) for name in TLS_FILES)
+    files = {"tls_ca_file": ca, "tls_client_cert": cert, "tls_client_key": key}
+    return {"require_encryption": True, **files}
+
+
+def address_of(file: Path, *, plain: bool = False, tls: bool = False) -> str:
     """Return the address in a scheduler file.
 
     Whoever answers there can run any code here and on the workers: Dask talks pickle. So another
@@ -248,13 +273,18 @@ def address_of(file: Path, *, plain: bool = False) -> str:
     address = found.get("address") if isinstance(found, dict) else None
     parts = _ADDRESS.fullmatch(address) if isinstance(address, str) else None
     if parts is None:
-        text = f"{file}: this is no scheduler file: it has no address such as tls://10.0.0.1:8786"
+        text = f"{file}: not a scheduler file: it has no address such as tls://10.0.0.1:8786"
         raise ClusterMissingError(text)
+    if tls and parts["scheme"] in PLAIN:
+        raise ClusterMissingError(
+            f"{file}: {parts[0]} is not encrypted: give scheduler and workers --tls-ca-file,"
+            " --tls-cert and --tls-key (docs/scale.md)"
+        )
     if parts["scheme"] in PLAIN and not plain and not _is_here(parts["host"]):
         raise ClusterMissingError(
-            f"{file}: {parts[0]} is another machine, and not encrypted: whoever answers there can"
-            " run code here. Give scheduler, workers and this command TLS by Dask's configuration"
-            " (docs/scale.md), or say --cluster-plain where the network is trusted"
+            f"{file}: {parts[0]} is another machine, without encryption: anyone who answers there"
+            " can run code here. Give scheduler, workers and this command TLS (--cluster-tls,"
+            " docs/scale.md), or pass --cluster-plain on a trusted network"
         )
     return parts[0]
 
@@ -266,7 +296,9 @@ def _is_here(host: str) -> bool:
         return host == "localhost"
 
 
-def open_workers(count: int, cluster: str | None = None, *, plain: bool = False) -> Workers | None:
+def open_workers(
+    count: int, cluster: str | None = None, *, plain: bool = False, tls: Path | None = None
+) -> Workers | None:
     """Return where jobs are done; None: in this process.
 
     Raises
@@ -275,5 +307,5 @@ def open_workers(count: int, cluster: str | None = None, *, plain: bool = False)
         If there is no such cluster.
     """
     if cluster is not None:
-        return ClusterWorkers(cluster, count, plain=plain)
+        return ClusterWorkers(cluster, count, plain=plain, tls=tls)
     return LocalWorkers(count) if count > 1 else None

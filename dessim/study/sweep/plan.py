@@ -65,6 +65,7 @@ def features_of(workload: Workload, machine: Machine) -> tuple[tuple[str, Any], 
         *((("replays", True),) if workload.replays else ()),
         *((("fault", workload.fault),) if workload.writes else ()),
         *((("maps_only", True),) if workload.maps_only else ()),
+        *((("merged", True),) if workload.merges else ()),
         *((("advice", workload.advice),) if workload.pages_file else ()),
         *((("memcg_depth", workload.memcg_depth),) if workload.allocates else ()),
         *((("sweep_end", workload.after_sweep),) if workload.writes else ()),
@@ -191,14 +192,14 @@ def check(experiment: Experiment, points: Iterable[Point]) -> None:
                 problems[key] = Problem(_place_of_scheme(document, point.scheme), str(error))
         if changes_page_cache(point.workload) and point.scheme.options.get("folio_order", 0):
             text = (
-                f"workload '{point.workload.name}' takes pages out of the page cache one by one:"
+                f"workload '{point.workload.name}' removes pages from the page cache one by one:"
                 " folio_order must be 0"
             )
             problems.setdefault(("folio",), Problem(_place_of_scheme(document, point.scheme), text))
         if point.workload.pages_file and point.simulate_bytes is not None:
             text = (
-                f"workload '{point.workload.name}' has an advice: its file is simulated as a whole,"
-                " so leave out 'simulate', and make the file smaller"
+                f"workload '{point.workload.name}' has an advice: its file is simulated as a"
+                " whole, so drop 'simulate' and use a smaller file"
             )
             problems.setdefault(("simulate",), Problem(document.place(("simulate",)), text))
         reads = changes_page_cache(point.workload) or point.workload.commands
@@ -237,7 +238,7 @@ def _unlike_trace(point: Point) -> str:
     if point.threads != len(replay.tasks):
         return (
             f"workload '{workload.name}' replays the {len(replay.tasks)} tasks of its trace, not"
-            f" {point.threads}: leave threads out, or import other tasks (--comm, --pid)"
+            f" {point.threads}: drop threads, or import other tasks (--comm, --pid)"
         )
     size_bytes = replay.region_pages * PAGE_BYTES
     if workload.file_size_bytes != size_bytes:

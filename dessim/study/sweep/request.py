@@ -92,7 +92,7 @@ class Request:
         Raises
         ------
         ConfigError
-            With all that is wrong.
+            With all errors.
         """
         experiment = load_experiment(self.config, self.settings)
         points = resolve(experiment)

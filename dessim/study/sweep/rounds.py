@@ -3,7 +3,7 @@
 Where the last two sizes may differ, and six runs are too few to be sure, both get twice as many.
 
 Everything here follows from finished runs, whose seeds and sizes follow from the experiment: the
-same experiment makes the same rounds wherever it runs, and a killed one goes on where it stopped.
+same experiment makes the same rounds wherever it runs, and a killed one resumes where it stopped.
 """
 
 from __future__ import annotations

@@ -160,7 +160,7 @@ def attempt(job: Job, progress: Callable[[int], None] | None = None) -> Reply:
     engine: EngineName = "reference" if job.key.engine == "reference" else "compiled"
     try:
         if job.key.model_version != model_version():
-            return Reply(None, "VersionError: the worker has other sources of dessim")
+            return Reply(None, "VersionError: the worker has different sources of dessim")
         run = run_setup(setup_of(job.point, job.key.replication), engine, progress)
     except Exception as error:  # whatever it is, the other runs go on
         return Reply(None, _in_one_line(error))

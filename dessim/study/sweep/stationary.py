@@ -21,7 +21,7 @@ from dessim.metrics import BY_NAME, METRICS, NS, Topic
 from dessim.model.units import SIZE, format_quantity
 
 TAIL_TOLERANCE = 0.10
-"""Difference that is borne in p99.9 and beyond, which few observations decide."""
+"""Tolerated difference in p99.9 and beyond, which few observations decide."""
 TAILS = ("fault_latency_ns_p999", "fault_latency_ns_p9999")
 LEFT_OUT = ("fault_latency_ns_max",)
 """The longest of more faults is longer."""
@@ -52,7 +52,7 @@ class SizePair:
     smaller, larger : float or None
         In the typical run; None if that size does not support it.
     tolerance : float
-        Difference that is borne.
+        Tolerated difference.
     verdict : "agree", "differ" or "unsure"
     ci95 : (float, float) or None
         Of the ratio of the typical run, by pairs of replications.
@@ -77,7 +77,8 @@ class SizePair:
     def perhaps(self) -> bool:
         """Whether the sizes may well differ, and the runs are too few to be sure.
 
-        Their medians differ by more than is borne; or they change for certain, and perhaps by more.
+        Their medians differ by more than the tolerance; or they change for certain, perhaps by
+        more.
         """
         ratio = self.ratio
         if self.verdict != "unsure" or ratio is None:
@@ -140,7 +141,7 @@ class Stationarity:
 
     @property
     def different(self) -> list[str]:
-        """Metrics in which two sizes differ by more than is borne, and more than chance does."""
+        """Metrics in which two sizes differ by more than tolerance and chance."""
         return [name for name, pair in self.metrics.items() if pair.verdict == "differ"]
 
     @property
@@ -187,7 +188,7 @@ def compare_sizes(
     ----------
     smaller, larger : Summary
     wanted : mapping of metric -> float, or None
-        Precision that was asked for: no greater difference is borne.
+        Precision that was asked for: no larger difference is tolerated.
     suspected : collection of str
         Metrics that seemed to differ with fewer runs.
 
@@ -244,11 +245,11 @@ def refuse(summary: Summary, found: Stationarity) -> Summary:
     notes = [*summary.notes, *_unconfirmed(found)]
     flags = list(summary.flags)
     if found.refused:
-        remedy = "nothing is scaled up (a greater `simulate_cap` may help)"
+        remedy = "nothing is scaled up (a larger `simulate_cap` may help)"
         flags.append("not_stationary")
         notes.append(f"{NOT_STATIONARY}: {_cause(found)}; {remedy}")
     elif found.doubtful:
-        remedy = "what may differ has no interval (a greater `simulate_cap` may help)"
+        remedy = "what may differ has no interval (a larger `simulate_cap` may help)"
         flags.append("size_unsure")
         notes.append(f"{PERHAPS_NOT}: {_cause(found)}; {remedy}")
     return replace(summary, metrics=metrics, flags=tuple(flags), notes=tuple(notes))

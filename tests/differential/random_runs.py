@@ -122,6 +122,8 @@ def writer(draw, workload, machine):
         memcg_depth=workload.memcg_depth if workload.allocates else 0,
         sweep_end=workload.after_sweep,
         maps_only=workload.maps_only,
+        merged=workload.merges,
+        part=workload.file == "part",
         counts_tables=machine.locks.pmd_locks,
     )
     return program, Batches.among(registry.options_of(scheme, chosen))

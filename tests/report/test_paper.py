@@ -28,7 +28,7 @@ NAMES = [
         "mmap_database",
         "page_lock_convoy",
     ),
-    *("published_table", "race", "thousand_cpus", "throughput", "time_share"),
+    *("published_table", "race", "thousand_cpus", "throughput", "time_share", "todays_faults"),
 ]
 FORMS = ("csv", "pdf", "png", "svg", "txt")
 SMALL = {
@@ -46,6 +46,10 @@ SMALL = {
     "mmap-database": "--set workload.touches=20",
     "page-lock-queues": "--queues --set workload.touches_per_page=2 --replications 2",
     "readahead-or-not": "--set threads=[1,4] --set workload.file_size=64MiB",
+    **dict.fromkeys(
+        ("anonymous-memory", "vma-locks", "will-it-scale"),
+        "--set threads=[1,4] --set simulate=64KiB --replications 2",
+    ),
     "thousand-cpus": "--set threads=[1,16] --set simulate=128KiB --set exclude=[]",
 }
 """What makes the experiments short enough for a test."""

@@ -11,7 +11,7 @@ from statistics import fmean, median
 from dessim.host.topology import Description, HostCpu, Shape, UnusableError
 from dessim.model.topology import MAX_CPUS
 
-CLASSES = ("smt_sibling", "same_l3", "same_socket", "same_socket_away", "one_hop", "two_hops")
+CLASSES = ("smt_sibling", "same_l3", "same_socket", "far_home", "one_hop", "two_hops")
 """Distances of dessim, nearest first."""
 WORTH = 0.05
 """Share of the variance that the home of the lines must explain to be a distance."""
@@ -251,7 +251,7 @@ def _likely(found: PairLatencies) -> tuple[float, float]:
 
 def _from_home(pairs: Sequence[Pair], socket_of: dict[int, int], home: int) -> list[Pair]:
     """Give pairs inside a socket that is not the lines' home a class of their own."""
-    away = {"same_socket": "same_socket_away"}
+    away = {"same_socket": "far_home"}
     return [
         (a, b, name if socket_of[a] == home else away.get(name, name), value)
         for a, b, name, value in pairs

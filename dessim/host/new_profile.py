@@ -132,7 +132,7 @@ def _explained(found: PairLatencies) -> list[str]:
     if found.home is not None:
         notes.append(
             f"lines of the matrix lie on socket {found.home}, as it shows: inside another socket"
-            f" a transfer passes through the home, which is the distance same_socket_away"
+            " a transfer passes through the home, which is the distance far_home"
         )
     if len(found.classes) < 2 or found.explained >= LITTLE:
         return notes

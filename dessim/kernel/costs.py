@@ -6,6 +6,8 @@ from dessim.kernel.setup import Setup
 from dessim.model.machine import Distances, Machine
 from dessim.model.units import PPM
 
+PS_PER_US = 1_000_000
+
 
 def cost_rows(machine: Machine) -> int:
     """Return how many cost tables a World has: one by number of busy SMT siblings."""
@@ -32,7 +34,10 @@ def cost_row(setup: Setup, busy_cores: int, *, siblings: int) -> list[int]:
                 ps = ps * stretch_ppm // PPM
             ps = ps * (PPM + siblings * (slow_ppm[cost.smt] - PPM)) // PPM
             row.append(ps)
-    return row
+    return [
+        *row,
+        PS_PER_US * stretch_ppm // PPM * (PPM + siblings * (slow_ppm["kernel"] - PPM)) // PPM,
+    ]
 
 
 def line_costs(machine: Machine) -> list[int]:
@@ -53,4 +58,4 @@ def line_costs(machine: Machine) -> list[int]:
 
 def _distance_row(local: int, d: Distances) -> list[int]:
     remote = [d.same_l3_ps, d.same_socket_ps, d.one_hop_ps, d.two_hops_ps]
-    return [local, *remote, d.smt_sibling_ps, d.same_socket_away_ps]
+    return [local, *remote, d.smt_sibling_ps, d.far_home_ps]

@@ -153,8 +153,7 @@ def laid_out(trace: TraceFile, fault: str, mode: str, fault_time_ps: int) -> Rep
     owner = task if fault != "read" else np.zeros_like(task)
     space = np.where(file >= 0, file, -1 - process[task])
     again = _generations(process[task], space, page, task, time_ns)
-    table, regions = _tables(owner, space, page >> lay.TABLE_SHIFT, again, len(tasks))
-    pages = table * lay.TABLE_PAGES + (page & (lay.TABLE_PAGES - 1))
+    pages, regions = _tables(owner, space, page, again, len(tasks))
     by_task = np.argsort(task, kind="stable")
     rows, starts = _timed(task[by_task], time_ns[by_task], mode, fault_time_ps, len(tasks))
     rows[:, 0] = pages[by_task]
@@ -197,27 +196,64 @@ def _generations(process: Rows, space: Rows, page: Rows, task: Rows, time_ns: Ro
 
 
 def _tables(
-    owner: Rows, space: Rows, block: Rows, again: Rows, tasks: int
+    owner: Rows, space: Rows, page: Rows, again: Rows, tasks: int
 ) -> tuple[Rows, tuple[tuple[int, int], ...]]:
-    """Return the page table of each fault, and first page and pages of each owner."""
-    order = np.lexsort((block, space, again, owner))
-    first = _changes(owner[order], again[order], space[order], block[order])
-    each = np.bincount(owner[order][first], minlength=1)
+    """Return the place of each fault's page, and first page and pages of each owner.
+
+    A page keeps its place in its page table. One that faults again takes a free place of the same
+    table, as long as there are any, then of further ones.
+    """
+    block, slot = page >> lay.TABLE_SHIFT, page & (lay.TABLE_PAGES - 1)
+    order = np.lexsort((slot, again, block, space, owner))
+    group = np.cumsum(_changes(owner[order], space[order], block[order])) - 1
+    if group[-1] >= MAX_TABLES:
+        raise _too_many(int(group[-1]) + 1)
+    first = _changes(group, again[order], slot[order])
+    own = owner[order][first]
+    place, tables = _places(group[first], again[order][first], slot[order][first])
+    groups = _changes(group[first])
+    each = np.bincount(own[groups], weights=tables, minlength=1).astype(np.int64)
     owners = tasks if owner.any() or tasks == 1 else 1
     sizes = np.ones(max(owners, len(each)), dtype=np.int64)
     sizes[: len(each)] = np.maximum(each, 1)
     if sizes.sum() > MAX_TABLES:
-        raise ReplayError(
-            f"the faults lie in {sizes.sum():,} page tables, and {MAX_TABLES:,} can be simulated:"
-            " import fewer tasks (--comm, --pid) or a shorter trace"
-        )
+        raise _too_many(int(sizes.sum()))
     begins = np.cumsum(sizes) - sizes
-    number = np.cumsum(first) - 1
     seen = np.cumsum(each) - each
-    table = np.empty(len(order), dtype=np.int64)
-    table[order] = number - seen[owner[order]] + begins[owner[order]]
+    table = np.cumsum(tables) - tables - seen[own[groups]] + begins[own[groups]]
+    at = table[group[first]] * lay.TABLE_PAGES + place
+    found = np.empty(len(order), dtype=np.int64)
+    found[order] = at[np.cumsum(first) - 1]
     regions = zip(begins * lay.TABLE_PAGES, sizes * lay.TABLE_PAGES, strict=True)
-    return table, tuple((int(begin), int(size)) for begin, size in regions)
+    return found, tuple((int(begin), int(size)) for begin, size in regions)
+
+
+def _places(group: Rows, again: Rows, slot: Rows) -> tuple[Rows, Rows]:
+    """Return the place of each page in the tables of its group, and how many each group has.
+
+    Pages are sorted by group; in it those that fault for the first time come first.
+    """
+    place = slot.copy()
+    begins = np.flatnonzero(_changes(group))
+    tables = np.ones(len(begins), dtype=np.int64)
+    late = again > 0
+    several = np.bincount(group[late], minlength=len(begins))
+    ends = np.append(begins[1:], len(group))
+    for number in np.flatnonzero(several):
+        end, many = ends[number], several[number]
+        early = slot[begins[number] : end - many]
+        free = np.setdiff1d(np.arange(lay.TABLE_PAGES), early, assume_unique=True)
+        more = np.arange(max(0, many - len(free))) + lay.TABLE_PAGES
+        place[end - many : end] = np.append(free, more)[:many]
+        tables[number] += -(-len(more) // lay.TABLE_PAGES)
+    return place, tables
+
+
+def _too_many(tables: int) -> ReplayError:
+    return ReplayError(
+        f"the faults lie in {tables:,} page tables, and {MAX_TABLES:,} can be simulated:"
+        " import fewer tasks (--comm, --pid) or a shorter trace"
+    )
 
 
 def _timed(

@@ -50,7 +50,7 @@ class Distances(Model):
     """Owner is another core of the same L3 domain."""
     same_socket_ps: Time = 0
     """Owner is another L3 domain of the same socket."""
-    same_socket_away_ps: Time = 0
+    far_home_ps: Time = 0
     """As `same_socket`, but the line's memory, its home, is on another socket; left out: the same
     as `same_socket`."""
     one_hop_ps: Time = 0
@@ -67,8 +67,8 @@ class Distances(Model):
                 object.__setattr__(self, name, previous)
             elif name != "smt_sibling_ps":
                 previous = getattr(self, name)
-        if "same_socket_away_ps" not in self.model_fields_set:
-            object.__setattr__(self, "same_socket_away_ps", self.same_socket_ps)
+        if "far_home_ps" not in self.model_fields_set:
+            object.__setattr__(self, "far_home_ps", self.same_socket_ps)
         return self
 
 

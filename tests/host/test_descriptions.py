@@ -178,7 +178,7 @@ def test_the_home_of_the_lines_is_a_distance_where_the_matrix_shows_it() -> None
     assert {name: one.median for name, one in result.classes.items()} == {
         "same_l3": 25.0,
         "same_socket": 130.0,
-        "same_socket_away": 267.0,
+        "far_home": 267.0,
         "one_hop": 267.0,
     }
     alike = "\n".join(row.replace("267.0", "130.0") for row in rows)

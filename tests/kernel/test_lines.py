@@ -14,7 +14,7 @@ AT = {"same_l3": (2, 1), "same_socket": (4, 2), "one_hop": (8, 3)}
 
 AWAY_PS = 77_017
 FAR_HOMES = {
-    row: {**dict(zip(DISTANCES, LINE_PS[row], strict=True)), "same_socket_away_ps": AWAY_PS}
+    row: {**dict(zip(DISTANCES, LINE_PS[row], strict=True)), "far_home_ps": AWAY_PS}
     for row in ("rmw_modified", "rmw_shared")
 }
 

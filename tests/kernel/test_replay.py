@@ -147,6 +147,17 @@ def test_a_page_that_faults_again_is_another_page():
     assert (pages[0] == pages[1], pages[1] == pages[2]) == (True, False)
 
 
+def test_pages_that_fault_again_fill_their_table_before_they_take_another():
+    """600 faults of two pages: 512 in the table of both, the first two where they were."""
+    rows = [(0, i * 200_000, 7 if i % 2 else 3, ANON, WRITE) for i in range(600)]
+    replay = laid_out(a_trace(rows, (0,)), "anonymous", "closed", 0)
+    found = replay.rows[:, 0]
+    assert len(set(found)) == 600
+    assert list(found[:2]) == [3, 7]
+    assert sum(page < 512 for page in found) == 512
+    assert replay.pages == 2 * 512
+
+
 def test_places_in_page_tables_stay_as_they_were():
     """A page keeps its offset in its table; tables without a fault are not there."""
     numbers = [1 << 35, (1 << 35) + 511, 5, 5 + 512 * 1000]

@@ -11,7 +11,7 @@ from dessim.model import Machine, load_machine, names
 from dessim.model.fields import walk, yaml_form
 
 VALID = Path(__file__).parent / "valid"
-LACKING = ("smt_sibling", "same_socket", "same_socket_away", "one_hop", "two_hops")
+LACKING = ("smt_sibling", "same_socket", "far_home", "one_hop", "two_hops")
 """Distances that a machine may not have, or that are another one's cost."""
 
 

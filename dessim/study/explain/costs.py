@@ -119,7 +119,7 @@ def _group(name: str) -> tuple[str, ...]:
 def groups() -> dict[str, Group]:
     """Groups by name."""
     line = "machine.cache_line."
-    near, far = ("same_l3", "same_socket", "same_socket_away"), ("one_hop", "two_hops")
+    near, far = ("same_l3", "same_socket", "far_home"), ("one_hop", "two_hops")
     return {
         "line_remote": Group("transfers of a cache line between sockets", _under(line, *far)),
         "line_same_socket": Group("transfers within a socket", _under(line, *near)),
@@ -247,7 +247,7 @@ def is_used(point: Point, path: str) -> bool:
     lacking = {
         "smt_sibling": topology.threads_per_core == 1,
         "same_socket": topology.l3_per_socket == 1,
-        "same_socket_away": topology.l3_per_socket == 1 or topology.sockets == 1,
+        "far_home": topology.l3_per_socket == 1 or topology.sockets == 1,
         "one_hop": topology.sockets == 1,
         "two_hops": max(max(row) for row in topology.hops) < 2,
         "ticket_per_waiter": machine.locks.page_table_lock != "ticket",

@@ -119,9 +119,10 @@ def setup_of(point: RatePoint, seed: int = 1, region_pages: int | None = None) -
     only_maps = point.test.startswith("mmap")
     sweeps = PAIRS if only_maps else 1 if point.test == PFT else SWEEPS
     name = "page-fault1" if point.test == PFT else point.test.replace("page_fault", "page-fault")
-    workload = load_workload(name).model_copy(
-        update={"mapping": MODES[point.mode], "sweeps": sweeps}
-    )
+    changed: dict[str, object] = {"mapping": MODES[point.mode], "sweeps": sweeps}
+    if point.tasks == 1:
+        changed["vmas"] = "own"  # there is no neighbour to merge with
+    workload = load_workload(name).model_copy(update=changed)
     scheme = registry.load("linux_" + point.kernel.replace(".", "_"))
     program = registry.thread_program(scheme, {}, 0, **dict(features_of(workload, machine)))
     return Setup(

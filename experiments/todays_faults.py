@@ -69,7 +69,7 @@ def panel(ax: Axes, stored: Stored, name: str) -> list[dict[str, Any]]:
                 }
             )
     threads_axis(ax, sorted({row["threads"] for row in rows}))
-    ax.set(ylabel="million faults per second")
+    ax.set(xlabel="tasks", ylabel="million faults per second")
     ax.set_ylim(bottom=0)
     ax.legend(loc="upper left", fontsize=5)
     entitle(ax, name)

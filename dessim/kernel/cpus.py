@@ -13,6 +13,7 @@ from dessim.kernel.addressing import cost_ps
 from dessim.kernel.cost_table import COST_SWITCH
 from dessim.kernel.layout import *
 from dessim.kernel.lines import wake
+from dessim.kernel.spinning import stop_spinning
 from dessim.kernel.tlb import catch_up, flush_core
 
 
@@ -59,6 +60,14 @@ def give_up_cpu(w: World, t: int, now: int) -> None:
     run_on(w, head - 1, cpu, now if now > w[f + T_READY] else w[f + T_READY])
 
 
+def make_room(w: World, cpu: int, at: int) -> None:
+    """Take the CPU from its task if that only spins for mmap_lock: another one wants it."""
+    running = w[cpu + U_RUNNING] - 1
+    if w[H_RWSEM] and stop_spinning(w, running, at):
+        t = w[H_TASK] + running * T_WORDS
+        give_up_cpu(w, t, w[t + T_CLOCK])
+
+
 def make_ready(w: World, task: int, at: int) -> None:
     """Let a sleeping task go on: it could run from ``at`` on, and needs its CPU for that."""
     t = w[H_TASK] + task * T_WORDS
@@ -72,6 +81,7 @@ def make_ready(w: World, task: int, at: int) -> None:
     w[t + T_CLOCK] = at
     if w[cpu + U_RUNNING]:
         queue_for_cpu(w, task, cpu, at)
+        make_room(w, cpu, at)
     elif w[cpu + U_FREE] > at:  # whoever had it is still on the way out
         w[t + T_WAIT] = CAT_RUN_QUEUE
         run_on(w, task, cpu, w[cpu + U_FREE])
@@ -85,6 +95,7 @@ def begin(w: World, task: int, done: int) -> int:
     cpu = w[t + T_CPU]
     if w[cpu + U_RUNNING]:
         queue_for_cpu(w, task, cpu, done)
+        make_room(w, cpu, done)
         return 0
     if w[cpu + U_FREE] > done:  # whoever had it is still on the way out
         w[t + T_WAIT] = CAT_RUN_QUEUE

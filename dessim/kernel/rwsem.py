@@ -9,6 +9,8 @@ of the queue is given the lock by whoever wakes it, and all other readers of the
 
 Each wake-up takes time of the CPU that wakes; the sleeper needs its CPU back.
 
+Nobody spins on a CPU that another task wants: ``need_resched()`` (`spinning`).
+
 Who spins has no event until the lock is free. That its time is up is noticed by the next who uses
 the lock: nobody else looks.
 
@@ -30,23 +32,11 @@ from dessim.kernel.cpus import give_up_cpu, make_ready
 from dessim.kernel.layout import *
 from dessim.kernel.lines import core_distance, line_cost, wake
 from dessim.kernel.pages import BLOCKED, GO_ON
+from dessim.kernel.spinning import queue_up
 
 PATIENCE_PS = 4_000_000_000  # RWSEM_WAIT_TIMEOUT: HZ / 250
 # rwsem_rspin_threshold(): (20 + readers) / 2 us, of 30 readers at most
 LEAST_SPIN_PS, SPIN_PER_READER_PS, MOST_READERS = 10_000_000, 500_000, 30
-
-
-def queue_up(w: World, task: int, lock: int, shared: int) -> None:
-    """Put a task at the end of the queue of sleepers."""
-    t = w[H_TASK] + task * T_WORDS
-    w[t + T_NEXT] = 0
-    w[t + T_SHARED_WANT] = shared
-    if w[lock + K_HEAD] == 0:
-        w[lock + K_HEAD] = task + 1
-    else:
-        w[w[H_TASK] + (w[lock + K_TAIL] - 1) * T_WORDS + T_NEXT] = task + 1
-    w[lock + K_TAIL] = task + 1
-    w[lock + K_WAITERS] += 1
 
 
 def back_to_head(w: World, task: int, lock: int) -> None:
@@ -139,7 +129,8 @@ def take_rwsem(w: World, task: int, i: int, now: int) -> int:
         if now - w[t + T_TRIES] > PATIENCE_PS:
             w[mm + MM_HANDOFF] = 1
         return fall_asleep(w, t, now)
-    if hold != 0 and (hold < 0 or w[mm + MM_NO_SPIN] == 0):
+    alone = w[w[t + T_CPU] + U_HEAD] == 0  # nobody else wants the CPU
+    if hold != 0 and alone and (hold < 0 or w[mm + MM_NO_SPIN] == 0):
         if hold > 0 and w[mm + MM_SPINS] == 0 and spun == 0:
             spin_on_readers(w, mm, hold, now)
         return spin(w, task, mm, spun)

@@ -7,6 +7,7 @@ from dessim.kernel import layout as lay
 from dessim.kernel import steps
 from dessim.kernel.addressing import lock_at
 from dessim.kernel.alphabet import lock, unlock
+from dessim.kernel.cpus import make_ready, queue_for_cpu
 from dessim.kernel.memory_words import downgrade
 from dessim.kernel.pages import BLOCKED, GO_ON
 from dessim.kernel.rwsem import PATIENCE_PS, give_spinning_up
@@ -202,3 +203,28 @@ def test_one_of_those_that_spin_tries_when_the_lock_is_free():
     assert sem.do(4, WRITE, 4001)
     sem.do(4, WRITTEN, 5000)
     assert sem.woken() == [6]
+
+
+def test_a_writer_stops_spinning_when_another_task_wants_its_cpu():
+    """The one that was woken there may be the very reader that has the lock: both would wait."""
+    sem = Rwsem()
+    sem.do(0, READ)
+    assert not sem.do(4, WRITE, 1000)
+    cpu = sem.lab.get(4, lay.T_CPU)
+    sem.lab.put(6, lay.T_CPU, cpu)
+    sem.lab.put(6, lay.T_CLOCK, 2000)
+    make_ready(sem.lab.w, 6, 3000)
+    assert sem.lab.w[cpu + lay.U_RUNNING] == 7
+    assert sem.waiters == 1
+    assert sem.lab.get(4, lay.T_CLOCK) == 3000
+
+
+def test_a_writer_does_not_spin_on_a_cpu_that_others_wait_for():
+    """It sleeps at once: ``need_resched()``."""
+    sem = Rwsem()
+    sem.do(0, READ)
+    cpu = sem.lab.get(4, lay.T_CPU)
+    queue_for_cpu(sem.lab.w, 6, cpu, 0)
+    assert not sem.do(4, WRITE, 1000)
+    assert sem.waiters == 1
+    assert sem.lab.w[cpu + lay.U_RUNNING] == 7

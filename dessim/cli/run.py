@@ -125,7 +125,6 @@ def run(
         _print_plan(experiment, points, engine, store, form)
         return
     store.root.mkdir(parents=True, exist_ok=True)  # a wrong --out shows before anything runs
-
     replaced = _replaced(request, out / folder_name(experiment.name))
 
     def carry_out() -> Outcome:

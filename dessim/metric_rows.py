@@ -164,7 +164,7 @@ def call_latency(
 def rates(name: str, series: str, better: int, text: str, *views: View) -> tuple[Metric, Metric]:
     """Take a time series that only files larger than memory have: its steady rate, its average."""
     head, topic = name.replace("_", "\n") + "\n/s", Topic.PAGE_CACHE
-    said = f"{text} per second while all threads are at work, less the warm-up"
+    said = f"{text} per second while all threads are at work, after the warm-up"
     steady = Metric(f"{name}_per_s", head, PER_S, better, topic, said, views, series=series)
     steady = replace(steady, words=text.lower())
     whole = f"{text} per second from the first start to the last finish"

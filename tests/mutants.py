@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 
 SHARE = float(os.environ.get("DESSIM_MUTANTS", "1"))
 """Of the slow suite's mutants, as tests/attack.py wants them."""
-HANG_MS = 10_000
-"""An input that takes longer is a hang."""
+HANG_S, STUCK_MS = 10, 120_000
+"""An input that takes more processor time is a hang, or one that waits for so long."""
 MOST_KIB = 1 << 20
 """Memory that inputs may take: 1 GiB."""
 TOKENS = (
@@ -107,13 +108,15 @@ def quick_and_thorough(
 
                 @settings(
                     max_examples=n,
-                    deadline=HANG_MS,
+                    deadline=STUCK_MS,
                     print_blob=True,
                     suppress_health_check=list(HealthCheck),
                 )
                 @given(strategy)
                 def attack(drawn: Any) -> None:
+                    begin = time.process_time()
                     check(context, drawn)
+                    assert time.process_time() - begin < HANG_S, "an input hangs"
 
                 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
                 attack()

@@ -49,7 +49,10 @@ class _Drawing:
     def locked(self, depth: int) -> object:
         """Return some statements under a lock."""
         kind, body = self.rng.choice(self.locks), self.some(depth - 1)
-        how = self.rng.choice(("take", "take", "try", "read"))
+        how = self.rng.choice(("take", "take", "try", "read", "downgrade"))
+        if how == "downgrade" and kind.name == "r":
+            after = self.some(depth - 1)
+            return (p.down_write(kind), *body, p.downgrade_write(kind), *after, p.up_read(kind))
         if how == "read" and kind.name == "r":
             return (p.down_read(kind), *body, p.up_read(kind))
         if how == "try":

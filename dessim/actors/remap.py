@@ -49,7 +49,7 @@ from dessim.kernel.memory_words import (
     write_tree,
     zap_memory,
 )
-from dessim.kernel.write_programs import MAPS_ONLY, MERGED, MM_LOCK, OWNER_NEAR
+from dessim.kernel.write_programs import MAPS_ONLY, MERGED, MM_LOCK, OWNER_NEAR, PART
 
 OWNER = option(OWNER_NEAR, use_mm(stores=True), otherwise=(use_owner(stores=True),))
 """A writer of mmap_lock stores who it is, clears that before it drops the lock, and becomes one of
@@ -67,10 +67,12 @@ ZAP_MEMORY = (
     flush_region(),
     free_gathered(),
 )
-UNMAP_MEMORY = (
-    *ZAP_MEMORY,
-    each_table(unless("table.missing", free_table(), add_nr_ptes(-1))),
+FREE_TABLE = option(
+    PART,
+    when("table.covered", free_table(), add_nr_ptes(-1)),
+    otherwise=(free_table(), add_nr_ptes(-1)),
 )
+UNMAP_MEMORY = (*ZAP_MEMORY, each_table(unless("table.missing", FREE_TABLE)))
 UNMAP_FILE = (
     each_table(
         unless(
@@ -90,8 +92,7 @@ UNMAP_FILE = (
             unlock("ptl"),
             flush_table(),
             each_in_table(when("gang.holds", put_page())),
-            free_table(),
-            add_nr_ptes(-1),
+            FREE_TABLE,
         )
     ),
 )

@@ -17,6 +17,9 @@ from dessim.kernel.operands import WORDS as WORDS
 from dessim.kernel.operation import CONDITION
 from dessim.kernel.ops import OP_WHEN_FLAGS, OPERATIONS
 from dessim.model.errors import suggest
+from dessim.model.units import TIME, parse_quantity
+
+LONGEST_WORK_PS = 10**12
 
 
 class ProgramError(UserError):
@@ -62,10 +65,38 @@ def known(name: str, names: Iterable[str], kind: str) -> str:
     return name
 
 
-def work(cost: str) -> Step:
-    """Work of this CPU alone that takes a cost of the machine profile."""
-    known(cost, cost_table.COSTS, "cost")
-    return Step("work", cost=cost)
+def work(cost: str, time: str = "", *, category: str = "lookup") -> Step:
+    """Work of this CPU alone.
+
+    Parameters
+    ----------
+    cost : str
+        Of the machine profile; or, with a time, a name of your own.
+    time : str, optional
+        How long it takes at the clock of one core, such as ``120ns``. It follows the clock, SMT
+        siblings and ``work_cv`` as costs of the profile do.
+    category : str
+        Of work of your own: where its time is counted.
+
+    Raises
+    ------
+    ProgramError
+        If the profile has no such cost, or has one of the name that you gave a time of its own; if
+        the time is none.
+    """
+    if not time:
+        known(cost, cost_table.COSTS, "cost")
+        return Step("work", cost=cost)
+    if cost in cost_table.COSTS:
+        raise ProgramError(f"cost {cost!r} is one of the machine profile: leave its time out")
+    known(category, lay.CATEGORIES, "category")
+    try:
+        ps = parse_quantity(time, TIME)
+    except ValueError as error:
+        raise ProgramError(f"cost {cost!r}: {error}") from None
+    if ps > LONGEST_WORK_PS:
+        raise ProgramError(f"cost {cost!r}: {time} is more than 1 s")
+    return Step("own_work", ps, category=category)
 
 
 def lock(name: str) -> Step:

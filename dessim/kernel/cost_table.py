@@ -13,7 +13,8 @@ OF_MACHINE: tuple[Declared, ...] = tuple(declared(Machine))
 OF_WORKLOAD: tuple[Declared, ...] = tuple(declared(Workload))
 
 NONE = "none"  # costs nothing, and has the place 0
-COSTS: tuple[str, ...] = (NONE, *(cost.name for cost in (*OF_MACHINE, *OF_WORKLOAD)))
+UNIT = "microsecond"  # of a core's own time at the clock of one: what costs of your own scale with
+COSTS: tuple[str, ...] = (NONE, *(cost.name for cost in (*OF_MACHINE, *OF_WORKLOAD)), UNIT)
 N_COSTS = len(COSTS)
 
 CATEGORY: dict[str, str] = {
@@ -65,6 +66,7 @@ def index(name: str) -> int:
     return COSTS.index(name)
 
 
+COST_UNIT = index(UNIT)
 COST_TEARDOWN_PTE = index("teardown_per_pte")
 COST_TEARDOWN_TABLE = index("teardown_per_table")
 COST_SLEEP = index("page_lock_sleep")

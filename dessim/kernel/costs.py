@@ -6,6 +6,8 @@ from dessim.kernel.setup import Setup
 from dessim.model.machine import Distances, Machine
 from dessim.model.units import PPM
 
+PS_PER_US = 1_000_000
+
 
 def cost_rows(machine: Machine) -> int:
     """Return how many cost tables a World has: one by number of busy SMT siblings."""
@@ -32,7 +34,10 @@ def cost_row(setup: Setup, busy_cores: int, *, siblings: int) -> list[int]:
                 ps = ps * stretch_ppm // PPM
             ps = ps * (PPM + siblings * (slow_ppm[cost.smt] - PPM)) // PPM
             row.append(ps)
-    return row
+    return [
+        *row,
+        PS_PER_US * stretch_ppm // PPM * (PPM + siblings * (slow_ppm["kernel"] - PPM)) // PPM,
+    ]
 
 
 def line_costs(machine: Machine) -> list[int]:

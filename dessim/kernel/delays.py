@@ -26,6 +26,7 @@ from dessim.kernel.cost_table import (
     COST_READ_DRAM,
     COST_READ_L3,
     COST_THINK,
+    COST_UNIT,
 )
 from dessim.kernel.draws import draw, draw_at, next_factor, scaled, varied
 from dessim.kernel.frame_delays import NO_RULE, frame_delay_ps
@@ -40,6 +41,8 @@ from dessim.kernel.replaying import arrive_ps
 from dessim.kernel.rwsem import wake_up_ps
 from dessim.kernel.teardown import teardown_ps
 from dessim.kernel.tlb import pages_to_flush, shootdown_ps, translate_ps
+
+PS_PER_US = 1_000_000
 
 
 def page_line_ps(w: World, task: int, op: int, now: int) -> int:
@@ -228,6 +231,13 @@ def hold_ps(w: World, task: int, now: int) -> int:
     return ps
 
 
+def given_work_ps(w: World, t: int) -> int:
+    """Return ps of work whose time its step says: as other work, it varies, and follows clocks."""
+    ps = w[w[H_PROG] + w[t + T_PC] * I_WORDS + I_A] * cost_ps(w, t, COST_UNIT) // PS_PER_US
+    next_factor(w, t)
+    return varied(w, w[t + T_WORK], ps)
+
+
 def read_device_ps(w: World, task: int) -> int:
     """Return ps of one read of the device."""
     mean = cost_ps(w, w[H_TASK] + task * T_WORDS, COST_DEVICE_READ)
@@ -273,6 +283,8 @@ def rare_delay_ps(w: World, task: int, op: int, now: int) -> int:
         return read_device_ps(w, task)
     if op == OP_SERVE:
         return serve_ps(w, task)
+    if op == OP_OWN_WORK:
+        return given_work_ps(w, t)
     if op == OP_START_THREAD:
         return create_ps(w, t)
     if op == OP_PAUSE:

@@ -55,6 +55,8 @@ def compiled(protocol: Protocol) -> Compiled:
         c.property(name, made(bad), False)
     for name, good in protocol.at_rest.items():
         c.property(name, made(good), True)
+    if not c.out.bugs:  # indices outside arrays, locks that nobody holds
+        c.property("bug_on", Fact("bug"), False)
     return c.out
 
 

@@ -30,6 +30,7 @@ Q_HELD = _protocol.word()  # base, per task: how many times it has switched pree
 Q_BUG = _protocol.word()  # number of the bug_on() that fired, or 0
 Q_WORDS = _protocol.end(multiple=8)
 NO_SUCH_ELEMENT = 63  # Q_BUG: an index was outside its array
+NOT_HELD = 62  # Q_BUG: a lock was dropped that nobody held so
 
 # locks of a protocol, 16 of each kind: who waits for them sleeps, or spins
 LOCK_SLEEPING, LOCK_SPINNING, LOCKS_OF_A_KIND = 16, 32, 16

@@ -109,11 +109,20 @@ class Protocol:
 
 def variable(name: str, start: int = 0, most: int = MOST) -> Variable:
     """Return a word that all actors see; it holds 0 to ``most``."""
+    _fits(name, start, most)
     return Variable(name, start, 1, most)
+
+
+def _fits(name: str, start: int, most: int) -> None:
+    """Refuse a first value that a variable cannot hold."""
+    if not 0 <= start <= most:
+        raise ProtocolError(f"{name!r} holds 0 to {most}, and begins with {start}: give it most=")
 
 
 def array(name: str, start: Sequence[int], most: int = MOST) -> Variable:
     """Return an array of such words, with what they hold at first."""
+    for one in start:
+        _fits(name, one, most)
     return Variable(name, tuple(start), len(start), most)
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "down_read",
     "down_read_trylock",
     "down_write",
+    "downgrade_write",
     "end",
     "leave",
     "let",
@@ -61,28 +62,41 @@ __all__ = [
 # --- variables ------------------------------------------------------------------------------------
 
 
+def _checked(word: str, into: Any, what: Any = None) -> None:
+    """Refuse what is no local, or no variable, where it is written: the message has the line."""
+    if into is not None and not isinstance(into, Local):
+        raise ProtocolError(f"{word}: '{into}' is no local, and what was found needs one")
+    if what is not None and not isinstance(what, Variable | Element):
+        raise ProtocolError(f"{word}: '{what}' is neither a variable nor an element of an array")
+
+
 def load(into: Local, what: Place) -> Node:
     """READ_ONCE()."""
+    _checked("load(into, variable)", into, what)
     return Node(lambda c: c.load(into, what))
 
 
 def load_acquire(into: Local, what: Place) -> Node:
     """smp_load_acquire()."""
+    _checked("load_acquire(into, variable)", into, what)
     return Node(lambda c: c.load(into, what, "acquire"))
 
 
 def rcu_dereference(into: Local, what: Place) -> Node:
     """Load what the next loads, through ``into``, depend on."""
+    _checked("rcu_dereference(into, variable)", into, what)
     return Node(lambda c: c.load(into, what))
 
 
 def store(what: Place, value: Any) -> Node:
     """WRITE_ONCE()."""
+    _checked("store(variable, value)", None, what)
     return Node(lambda c: c.store(what, made(value)))
 
 
 def store_release(what: Place, value: Any) -> Node:
     """smp_store_release()."""
+    _checked("store_release(variable, value)", None, what)
     return Node(lambda c: c.store(what, made(value), "release"))
 
 
@@ -99,6 +113,7 @@ def atomic(
     With ``only_if``, only if that holds of it: ``atomic(ref, OLD + 1, r, only_if=OLD != 0)``. If it
     does not, the step orders nothing. ``order`` is full, acquire, release or relaxed.
     """
+    _checked("atomic(variable, value, into)", into, what)
     new, condition = made(value), made(only_if) if only_if is not None else None
     text = f"{what}: {new}" + (f" if {condition}" if condition is not None else "")
     return Node(lambda c: c.modify(what, new, into, order, condition, f"atomically {text}"))
@@ -106,6 +121,7 @@ def atomic(
 
 def xchg(what: Place, value: Any, into: Local | None = None, *, order: str = "full") -> Node:
     """xchg(): store, and find what was there."""
+    _checked("xchg(variable, value, into)", into, what)
     new = made(value)
     return Node(lambda c: c.modify(what, new, into, order, None, f"xchg({what}, {new})"))
 
@@ -114,6 +130,7 @@ def cmpxchg(
     what: Place, old: Any, value: Any, into: Local | None = None, *, order: str = "full"
 ) -> Node:
     """cmpxchg(): store if ``old`` is there; ``into`` gets what was there."""
+    _checked("cmpxchg(variable, old, new, into)", into, what)
     new, condition = made(value), made(old) == OLD
     text = f"cmpxchg({what}, {made(old)}, {new})"
     return Node(lambda c: c.modify(what, new, into, order, condition, text))
@@ -121,6 +138,7 @@ def cmpxchg(
 
 def let(into: Local, value: Any) -> Node:
     """Set a local."""
+    _checked("let(into, value)", into)
     what = made(value)
 
     def emit(c: Compiler) -> None:
@@ -268,6 +286,12 @@ def down_read(one: ProtocolLock) -> Node:
 def up_read(one: ProtocolLock) -> Node:
     """Drop it."""
     return _drop(one, 1, "up_read")
+
+
+def downgrade_write(one: ProtocolLock) -> Node:
+    """Turn the writer of a lock into a reader, in one step: no writer comes in between."""
+    text = f"downgrade_write({one.name})"
+    return Node(lambda c: c.add("downgrade", c.lock_number(one), 0, text))
 
 
 def down_read_trylock(one: ProtocolLock, *then: Any, busy: Sequence[Any] = ()) -> Node:

@@ -287,6 +287,14 @@ def translation_step(w: World, task: int, i: int) -> int:
     return GO_ON
 
 
+def look_at_holders(w: World, t: int, i: int) -> None:
+    """Report a bug if a lock is about to be dropped, or downgraded, that nobody holds so."""
+    hold = w[lock_at(w, t, w[i + I_A]) + K_HOLD]
+    held = hold > 0 if w[i + I_OP] == OP_UNLOCK and w[i + I_B] else hold < 0
+    if not held:
+        w[w[H_PROTOCOL] + Q_BUG] = NOT_HELD
+
+
 def try_lock(w: World, t: int, i: int) -> None:
     """Take a lock if it is free, or go elsewhere."""
     hold = lock_at(w, t, w[i + I_A]) + K_HOLD

@@ -223,7 +223,12 @@ class Setup:
 
     @property
     def stride(self) -> int:
-        """Number of pages between the beginnings of two tasks' own regions: whole page tables."""
+        """Number of pages between the beginnings of two tasks' regions: whole page tables.
+
+        Parts of one region follow each other without a gap.
+        """
+        if self.workload.file == "part":
+            return self.region_pages
         return -(-self.region_pages // lay.TABLE_PAGES) * lay.TABLE_PAGES
 
     @property

@@ -37,6 +37,7 @@ FALLS_BACK = "file_faults=mmap_lock"
 OWNER_NEAR, PGD_NEAR = "owner_near", "pgd_near"  # on the line of mmap_lock's count
 MAPS_ONLY = "maps_only"  # of the workload: no page is touched
 
+PART = "part"  # of the workload: threads use parts of one region, neighbours share page tables
 MERGED = "merged"  # of the workload: threads share a VMA, which munmap splits
 
 

@@ -147,9 +147,11 @@ class Workload(Model):
     page of memory. `write_shared` maps a cached page of the file for writing. `write_private`
     copies a cached page of the file to a page of memory. All except `read` need a scheme that
     supports them, such as `linux_6_12`."""
-    file: Literal["shared", "own"] = "shared"
+    file: Literal["shared", "own", "part"] = "shared"
     """One file for all tasks, or one of `file_size` per task, or, with `fault: anonymous`, a region
-    of memory per task. All faults except `read` need `own`, which is then the default."""
+    of memory per task. All faults except `read` need `own`, which is then the default, or `part`:
+    one mapping of all threads, of which each uses, unmaps and maps a part of `file_size`.
+    Neighbours share the page tables in which their parts meet, and all share the VMA."""
     sweeps: Annotated[Count, Field(le=1_000_000)] = 1
     """With `fault` other than `read`: how often a task touches every page of its file or region.
     `after_sweep` sets what follows each time, inside the measured time."""
@@ -255,7 +257,7 @@ class Workload(Model):
     @property
     def merges(self) -> bool:
         """Whether the regions of a process's threads are one VMA."""
-        return self.vmas == "merged" and self.mapping == "per_thread"
+        return self.file == "part" or (self.vmas == "merged" and self.mapping == "per_thread")
 
     @property
     def maps_only(self) -> bool:

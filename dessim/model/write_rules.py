@@ -35,17 +35,23 @@ def check_writes(workload: Workload) -> list[tuple[tuple[str | int, ...], str]]:
         problems: list[tuple[tuple[str | int, ...], str]] = [
             ((key,), f"'{key}' {text} write_private") for key in map(yaml_key, only)
         ]
-        if workload.file == "own":
-            text = "file 'own' needs a fault other than 'read': readers here share one file"
+        if workload.file != "shared":
+            name = f"file '{workload.file}'"
+            text = f"{name} needs a fault other than 'read': readers here share one file"
             problems.append((("file",), text))
         return problems
     name = f"fault '{workload.fault}'"
     wrong = {
         "access": workload.access not in ("sequential", "trace")
         and f"{name} needs access 'sequential' or 'trace'",
-        "file": workload.file != "own" and f"{name} needs file 'own': one per task",
-        "mapping": workload.mapping == "shared"
-        and f"{name} needs a mapping per task: 'per_thread' or 'per_process'",
+        "file": workload.file == "shared"
+        and f"{name} needs file 'own': one per task; or 'part': one for all, a part of it per task",
+        "mapping": (workload.mapping == "shared") != (workload.file == "part")
+        and (
+            f"{name} needs mapping 'shared' with file 'part'"
+            if workload.file == "part"
+            else f"{name} needs a mapping per task: 'per_thread' or 'per_process'"
+        ),
         "start": workload.start == "pthread_create" and f"{name} needs start 'interval'",
         "unmap_every_pages": workload.unmap_every_pages
         and f"{name} unmaps the whole region after each sweep: leave it out",
@@ -58,9 +64,7 @@ def check_writes(workload: Workload) -> list[tuple[tuple[str | int, ...], str]]:
         "memcg_depth": "memcg_depth" in given
         and not workload.allocates
         and f"{name} allocates no memory to charge",
-        "after_sweep": workload.after_sweep != "munmap"
-        and workload.fault != "anonymous"
-        and f"after_sweep '{workload.after_sweep}' needs fault 'anonymous'",
+        "after_sweep": _wrong_end(workload),
         "calls": "calls" in given
         and workload.after_sweep != "fork"
         and "calls says how often a task forks: it needs after_sweep 'fork'",
@@ -72,3 +76,13 @@ def check_writes(workload: Workload) -> list[tuple[tuple[str | int, ...], str]]:
         and f"{name} maps single pages: anon_order needs fault 'anonymous'",
     }
     return [((key,), text) for key, text in wrong.items() if text]
+
+
+def _wrong_end(workload: Workload) -> str:
+    """Return why a sweep cannot end as the workload says; empty if it can."""
+    end = workload.after_sweep
+    if end != "munmap" and workload.fault != "anonymous":
+        return f"after_sweep '{end}' needs fault 'anonymous'"
+    if end == "fork" and workload.file == "part":
+        return "after_sweep 'fork' needs file 'own': it copies all parts of a region"
+    return ""

@@ -49,6 +49,8 @@ class Features:
         Whether tasks map and unmap their regions and touch nothing.
     merged : bool
         Whether the regions of all threads are one VMA.
+    part : bool
+        Whether they are parts of one region, so that neighbours share page tables.
     advice : str
         What madvise said of a file that is read by windows; empty: page by page.
     """
@@ -65,6 +67,7 @@ class Features:
     sweep_end: str = "munmap"
     maps_only: bool = False
     merged: bool = False
+    part: bool = False
     advice: str = ""
 
 
@@ -117,6 +120,7 @@ def _writing(scheme: Scheme, options: dict[str, Option], what: Features) -> Prog
         )
     options.update({f"memcg_level_{i}": i < what.memcg_depth for i in range(MAX_LEVELS)})
     options.update(counts_tables=what.counts_tables, maps_only=what.maps_only, merged=what.merged)
+    options.update(part=what.part)
     pages = remap.UNMAP_FILE if what.fault == "write_shared" else remap.UNMAP_MEMORY
     steps = writing_program(
         scheme.faults[what.fault],

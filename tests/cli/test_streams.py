@@ -139,7 +139,7 @@ def test_certificates_must_be_there_and_the_scheduler_use_them(tmp_path: Path) -
     certificates.mkdir()
     scheduler = tmp_path / "s.json"
     for address, said in (
-        ("tls://127.0.0.1:1", r"ca\.pem: there is no such file; --cluster-tls wants a folder with"),
+        ("tls://127.0.0.1:1", r"ca\.pem: no such file; --cluster-tls wants a folder with"),
         ("tcp://127.0.0.1:1", "tcp://127.0.0.1:1 is not encrypted"),
     ):
         scheduler.write_text(json.dumps({"address": address}))

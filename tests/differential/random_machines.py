@@ -206,11 +206,15 @@ def memory_workloads(draw, max_pages: int = 12) -> Workload:
             values["calls"] = draw(st.integers(1, 3))
     else:  # a region of which part is touched, or nothing: it is only mapped
         values["touched_ppm"] = draw(st.sampled_from((1_000_000, 500_000, 0)))
+    values["mapping"] = draw(st.sampled_from(("per_thread", "per_process", "shared")))
+    if values["mapping"] == "shared" and values.get("after_sweep") != "fork":
+        values["file"] = "part"
+    elif values["mapping"] == "shared":
+        values["mapping"] = "per_thread"
     return Workload(
         name="drawn",
         access="sequential",
         fault=fault,
-        mapping=draw(st.sampled_from(("per_thread", "per_process"))),
         file_size_bytes=draw(st.integers(1, max_pages // folio)) * folio * PAGE_BYTES,
         sweeps=draw(st.integers(1, 3)),
         page_work_ps=draw(st.sampled_from(SMALL_PS)),

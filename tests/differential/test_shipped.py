@@ -113,6 +113,15 @@ def test_quick_every_version_and_fault_that_writes(scheme, workload, mapping):
     assert_tells_the_same(a_writer(scheme, workload, MACHINE, mapping=mapping))
 
 
+@pytest.mark.parametrize("workload", WRITERS)
+@pytest.mark.parametrize("scheme", ["linux_6_1", "linux_6_17"])
+def test_quick_parts_of_one_region(scheme, workload):
+    """The engines agree where neighbours share page tables, some of which no part covers."""
+    assert_tells_the_same(
+        a_writer(scheme, workload, MACHINE, mapping="shared", pages=700, changed={"file": "part"})
+    )
+
+
 @pytest.mark.parametrize("order", [0, 3])
 @pytest.mark.parametrize("after", ["dontneed", "fork"])
 @pytest.mark.parametrize("scheme", ["linux_6_6", "linux_6_17"])

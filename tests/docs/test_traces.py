@@ -92,7 +92,7 @@ def test_import_prints_json(folder, monkeypatch) -> None:
     [
         (["import", "cut.txt"], "cut.txt:21: "),
         (["import", "none.txt"], "unknown trace format"),
-        (["import", "nobody.txt"], "nobody.txt: there is no such file"),
+        (["import", "nobody.txt"], "nobody.txt: no such file"),
         (
             ["import", "t.txt", "--comm", "nobody"],
             "these tasks have no fault; the trace has tasks pf",

@@ -6,7 +6,7 @@ import pytest
 
 from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
-from dessim.kernel.alphabet import Step
+from dessim.kernel.alphabet import ProgramError, Step, work
 from dessim.kernel.assembler import assemble
 from dessim.kernel.cost_table import OF_MACHINE, check
 from dessim.kernel.costs import cost_row
@@ -14,7 +14,7 @@ from dessim.kernel.placement import clock_stretch_ppm
 from dessim.model import load_machine
 from dessim.model.costs import Cost
 from dessim.model.provenance import FREE
-from tests.helpers import scheme_setup
+from tests.helpers import a_lab, scheme_setup
 
 SETUP = scheme_setup("lock_each_page", 2, 1, load_machine("ivybridge-ex-4s"))
 MACHINE = SETUP.machine
@@ -106,3 +106,35 @@ def test_a_half_declared_cost_is_refused(changed, said) -> None:
     """Each way to declare a cost by half stops the import, and says which cost it is."""
     with pytest.raises(TypeError, match=said):
         check((*OF_MACHINE, replace(BY_NAME["rmap"], **({"name": "zap"} | changed))))
+
+
+def test_own_work_follows_the_clock_and_siblings_as_kernel_work_does() -> None:
+    """A microsecond of your own stretches as `kernel.rmap` of the profile."""
+    alone, slowed = cost_row(SETUP, 1, siblings=0), cost_row(SETUP, 60, siblings=1)
+    rmap, unit = cost_table.index("rmap"), cost_table.COST_UNIT
+    assert alone[unit] == 1_000_000
+    assert slowed[unit] / alone[unit] == pytest.approx(slowed[rmap] / alone[rmap], rel=1e-3)
+    assert slowed[unit] > 1_400_000
+
+
+def test_own_work_of_a_scheme_takes_the_time_that_it_says() -> None:
+    """A name of your own with a time; its category is where the time is counted."""
+    lab = a_lab(work("my_check", "120ns", category="memcg"))
+    assert lab.go(0, 7) == 7 + 120_000
+    assert lab.spent(0, "memcg") == 120_000
+    assert lab.place(0) == "stop"
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("my_check",), "my_check"),
+        (("rmap", "1ns"), "'rmap' is one of the machine profile: leave its time out"),
+        (("my_check", "5 apples"), "cost 'my_check'"),
+        (("my_check", "2s"), "more than 1 s"),
+    ],
+)
+def test_own_work_that_means_nothing_is_refused(words, why) -> None:
+    """A cost is the profile's, or has a time that is one."""
+    with pytest.raises(ProgramError, match=why):
+        work(*words)

@@ -170,6 +170,24 @@ def test_merged_regions_have_one_lock_and_one_sequence():
     assert lab.place(2) == "count touches"
 
 
+def parts(*steps, pages):
+    """Return a lab of two threads, each with a part of one region."""
+    workload = a_workload(pages, fault="anonymous", mapping="shared", file="part")
+    return a_lab(*steps, threads=2, machine=a_machine(), workload=workload)
+
+
+def test_parts_of_a_region_follow_each_other_and_share_the_table_between_them():
+    """The second part begins in the table in which the first one ends: one lock for both."""
+    lab = parts(lock("ptl"), pages=700)
+    assert [lab.get(i, lay.T_FIRST) for i in (0, 1)] == [0, 700]
+    locks = set()
+    for task, page in ((0, 699), (1, 700)):
+        lab.on_page(task, page)
+        locks.add(lock_at(lab.w, lab.w[lay.H_TASK] + task * lay.T_WORDS, lay.LOCK_PTL))
+    assert len(locks) == 1
+    assert lab.get(0, lay.T_OWN_TABLES) == lay.TABLES_SHARED
+
+
 def test_downgrade_lets_readers_in_that_wait_at_the_head_of_the_queue():
     """The writer becomes a reader; readers before the next writer are woken, that one is not."""
     lab = regions(

@@ -16,6 +16,7 @@ from dessim.kernel.operation import LOADS, Order
 from dessim.kernel.ops import (
     OP_AWAIT_VARIABLE,
     OP_BUG_ON,
+    OP_DOWNGRADE,
     OP_LOCK,
     OP_NEXT_ACCESS,
     OP_NOTE,
@@ -172,6 +173,8 @@ def held_at(rows: Any, ways: list[list[int]], orders: list[Order], start: int) -
             behind |= {lock}
         elif orders[place].kind in (lay.IS_UNLOCK, lay.IS_UNLOCK_SPIN):
             behind -= {lock}
+        elif row[lay.I_OP] == OP_DOWNGRADE:
+            behind = behind - {lock} | {(lock[0], 1)}
         after = ways[place]
         if row[lay.I_OP] == OP_NOTE:
             noted = int(row[lay.I_A])

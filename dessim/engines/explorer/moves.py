@@ -28,7 +28,12 @@ from dessim.kernel.expressions import evaluate
 from dessim.kernel.layout import *
 from dessim.kernel.ops import *
 from dessim.kernel.pages import BLOCKED, MEANINGLESS, OVER
-from dessim.kernel.protocols import condition_code, translated_at, variable_at
+from dessim.kernel.protocols import (
+    condition_code,
+    look_at_holders,
+    translated_at,
+    variable_at,
+)
 from dessim.kernel.steps import step
 
 PRIVATE_STEPS_AT_MOST = 4096
@@ -69,6 +74,8 @@ def carry_out(w: World, x: int, task: int) -> None:
         return
     w[w[H_WOKEN]] = 0
     pc = w[t + T_PC]
+    if w[H_PROTOCOL] and (w[i + I_OP] == OP_UNLOCK or w[i + I_OP] == OP_DOWNGRADE):
+        look_at_holders(w, t, i)
     outcome = step(w, task, pc, 0)
     if outcome == OVER:
         w[t + T_AT] = ENDED
@@ -193,6 +200,10 @@ def move_in_lkmm(w: World, x: int, task: int, choice: int) -> None:
         carry_out(w, x, task)
         if w[i + I_OP] != OP_TRY_LOCK or w[t + T_PC] == w[i + I_NEXT]:
             settle_lock(w, x, task, i, order, address)
+        return
+    if w[i + I_OP] == OP_DOWNGRADE:
+        carry_out(w, x, task)
+        settle_lock(w, x, task, i, IS_UNLOCK, lock_at(w, t, w[i + I_A]) + K_HOLD)
         return
     if order >= IS_RCU_LOCK:
         carry_out(w, x, task)

@@ -12,7 +12,7 @@ from dessim.engines.explorer.orders import Rules, following, operation_of
 from dessim.engines.explorer.world import ScopeError, Small, with_explorer
 from dessim.kernel import layout as lay
 from dessim.kernel.assembler import link
-from dessim.kernel.operation import SECTION, TRANSLATION, VARIABLE, WAITING
+from dessim.kernel.operation import SECTION, TRANSLATION, WAITING
 from dessim.kernel.ops import OP_STOP
 from dessim.kernel.protocol_compiled import Compiled
 from dessim.kernel.record import Record
@@ -208,8 +208,7 @@ def _common_fields(w: Any, protocol: Compiled, groups: set[str]) -> list[Part]:
         most = max(one.most for _, one in protocol.variables.values())
         entries = int(w[q + lay.Q_CPUS]) * len(protocol.ptes)
         found += [value(at + k, 0, most) for k in range(entries)]
-    if protocol.bugs or any(operation_of(row).group == VARIABLE for row in program_of(w)):
-        found.append(value(q + lay.Q_BUG, 0, lay.NO_SUCH_ELEMENT))
+    found.append(value(q + lay.Q_BUG, 0, lay.NO_SUCH_ELEMENT))
     return found
 
 

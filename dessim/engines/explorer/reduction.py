@@ -32,6 +32,7 @@ from dessim.kernel import layout as lay
 from dessim.kernel.operation import SECTION, TRANSLATION, VARIABLE, WAITING
 from dessim.kernel.ops import (
     OP_AWAIT_VARIABLE,
+    OP_DOWNGRADE,
     OP_HOLD_CPU,
     OP_LOCK,
     OP_MODIFY_VARIABLE,
@@ -119,8 +120,8 @@ class Steps:
                 self.before[other].append(place)
         self.looked = self.look()
         self.task_of = self.owners()
-        self.prints = [self.footprint(place) for place in range(len(rows))]
         self.alone, self.shared = self.held()
+        self.prints = [self.footprint(place) for place in range(len(rows))]
 
     def expressions(self) -> list[tuple[int, int]]:
         """Return the code of all expressions."""
@@ -179,7 +180,7 @@ class Steps:
         op, a, shared = (int(row[slot]) for slot in (lay.I_OP, lay.I_A, lay.I_B))
         group = operation_of(row).group
         found = Footprint(seen=True)
-        if op in (OP_LOCK, OP_UNLOCK, OP_TRY_LOCK):
+        if op in (OP_LOCK, OP_UNLOCK, OP_TRY_LOCK, OP_DOWNGRADE):
             bit = lock_bit(a)
             found = Footprint(bit, 0) if shared else Footprint(0, bit)
         elif op in (OP_READ_VARIABLE, OP_AWAIT_VARIABLE):
@@ -198,7 +199,15 @@ class Steps:
             found = Footprint(-1, -1, seen=True)
         changed = found.writes | (found.reads & LOCK_BITS)  # a reader is one holder more
         found.seen = found.seen or bool(changed & self.looked.objects) or self.shows_locals(place)
+        if op in (OP_UNLOCK, OP_DOWNGRADE):
+            found.seen = found.seen or not self.surely_holds(place)  # it may be a bug
         return found
+
+    def surely_holds(self, place: int) -> bool:
+        """Return whether a lock that a step drops is one that its task holds."""
+        row = self.rows[place]
+        mine = self.shared if row[lay.I_B] else self.alone
+        return bool(mine[place] & lock_bit(int(row[lay.I_A])))
 
     def quiet_behind(self, place: int) -> Iterator[int]:
         """Yield the steps that follow one at once, and those that may come next."""
@@ -249,7 +258,7 @@ class Steps:
                     todo.append(other)
         odd = 0
         for place, row in enumerate(self.rows):
-            if int(row[lay.I_OP]) == OP_UNLOCK:
+            if int(row[lay.I_OP]) in (OP_UNLOCK, OP_DOWNGRADE):
                 bit = lock_bit(int(row[lay.I_A]))
                 mine = shared if row[lay.I_B] else alone
                 odd |= bit if not mine[place] & bit else 0
@@ -259,9 +268,11 @@ class Steps:
         """Return the locks that are held behind a step, on the way to another."""
         row = self.rows[place]
         op = int(row[lay.I_OP])
-        if op not in (OP_LOCK, OP_UNLOCK, OP_TRY_LOCK):
+        if op not in (OP_LOCK, OP_UNLOCK, OP_TRY_LOCK, OP_DOWNGRADE):
             return alone, shared
         bit = lock_bit(int(row[lay.I_A]))
+        if op == OP_DOWNGRADE:
+            return alone & ~bit, shared | bit
         if op == OP_UNLOCK:
             return (alone, shared & ~bit) if row[lay.I_B] else (alone & ~bit, shared)
         if op == OP_TRY_LOCK and (

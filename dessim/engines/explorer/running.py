@@ -156,10 +156,22 @@ class Search:
             outcome = int(self.code["search_some"](*where, self.room, budget))
         if outcome == ex.BROKEN:
             why = what_failed(self.small, int(w[x + ex.X_ERROR]))
+            if self.small.texts:
+                raise ScopeError(f"{why}{self.way_there()}")
             raise ScopeError(f"the explorer failed: {why}")
         while int(w[x + ex.X_STATES]) + self.most_new > self.room < self.most_room():
             self.grow()
         return outcome
+
+    def way_there(self) -> str:
+        """Return how to see a state in which something failed, in words."""
+        from dessim.engines.explorer.story import concrete, schedule_text
+
+        done = int(self.w[self.x + ex.X_DONE]) - 1
+        made = self.result()
+        made.findings["failed"] = Finding("failed", "sometimes", None, max(done, 0), ex.NO_MOVE)
+        schedule = schedule_text(self.small, concrete(made, "failed")[0])
+        return f" (a step behind --replay {schedule})" if schedule else " (the first step)"
 
     def together(self, team: Team, done: int, states: int) -> int:
         """Let a team expand states, and take in what it finds while it expands the next ones."""

@@ -99,6 +99,12 @@ def wording(walk: "Walk", action: int) -> str:
     return f"{text} {yes}{suffix}" if operation.asks else text + suffix
 
 
+WHAT_IS_WRONG = {
+    lay.NOT_HELD: ": BUG: nobody holds it so",
+    lay.NO_SUCH_ELEMENT: ": BUG: the index is outside the array",
+}
+
+
 def wording_of_protocol(walk: "Walk", action: int) -> str:
     """Make a move of a protocol's task and return what it did: its text, and what it met."""
     from dessim.engines.explorer.moves import carry_out_alone
@@ -119,6 +125,9 @@ def wording_of_protocol(walk: "Walk", action: int) -> str:
         text += f" -> {w[local_at(w, task, number)]}"
     w[:] = before
     walk.make(action)
+    bug = w[w[lay.H_PROTOCOL] + lay.Q_BUG]
+    if bug != before[w[lay.H_PROTOCOL] + lay.Q_BUG]:
+        text += WHAT_IS_WRONG.get(bug, "")
     return text
 
 

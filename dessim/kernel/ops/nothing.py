@@ -20,6 +20,15 @@ OP_WORK = operation(
     private=ALWAYS,
     listing=lambda a, b, cost: f"work {cost}",
 )
+OP_OWN_WORK = operation(
+    "own_work",
+    NOTHING,
+    "work of your own",
+    own_delay=True,
+    category="lookup",
+    private=ALWAYS,
+    listing=lambda ps, b, _: f"work {ps / 1000:g} ns",
+)
 OP_FENCE = operation("fence", NOTHING, "smp_mb()", private=ALWAYS, order=_order_of_fence)
 OP_THINK = operation(
     "think",

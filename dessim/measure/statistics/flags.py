@@ -2,12 +2,12 @@
 
 FLAGS = {
     "mixture": "runs are of two kinds: the typical run says little about the other kind",
-    "few_replications": "fewer than five runs: the interval supposes that they are alike",
+    "few_replications": "fewer than five runs: the interval assumes similar runs",
     "no_overlap": "in a run the threads do not all run together long enough for a steady rate",
     "drift": "the rate still changes after the warm-up",
     "not_stationary": "a longer simulation gives other numbers: none are scaled up",
-    "size_unsure": "perhaps a longer simulation gives other numbers: the runs are too few to say",
-    "unresolved": "an interval goes further than a factor of four: its number is not reported",
+    "size_unsure": "a longer simulation may give other numbers: there are too few runs to be sure",
+    "unresolved": "an interval spans more than a factor of four: its number is not reported",
 }
 """Flag -> what it means. A point without any is as sure as its intervals say."""
 

@@ -245,7 +245,7 @@ def _certificates(folder: Path) -> dict[str, Any]:
     for name in TLS_FILES:
         if not (folder / name).is_file():
             raise ClusterMissingError(
-                f"{folder / name}: there is no such file; --cluster-tls wants a folder with"
+                f"{folder / name}: no such file; --cluster-tls wants a folder with"
                 f" {', '.join(TLS_FILES)}"
             )
     ca, cert, key = (str(folder / name) for name in TLS_FILES)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from dessim.cli import protocols
-from dessim.cli.complete import schemes
+from dessim.cli.complete import explored
 from dessim.cli.exit_codes import FAILED, OK
 from dessim.cli.searching import EFFORT, bound_words, searching
 
@@ -22,7 +22,7 @@ def _bugs_first(names: list[str]) -> list[str]:
 
 
 @click.command()
-@click.argument("scheme", required=False, shell_complete=schemes)
+@click.argument("scheme", required=False, shell_complete=explored)
 @click.option(
     "--actor",
     help="Who else works on the pages: invalidate, truncate, reclaim, munmap, yours, or none.",
@@ -91,6 +91,8 @@ def check(ctx: click.Context, /, scheme: str | None, **given: Any) -> None:
         ctx.exit(protocols.run_litmus(scheme, given))
     if scheme is not None and protocols.is_protocol(scheme):
         ctx.exit(protocols.run(scheme, given))
+    if scheme is not None:
+        protocols.refuse_near_miss(scheme)
     scope = _scope(scheme, given)
     properties = _properties(given["properties"], bool(scheme))
     if given["schedule"] is not None:

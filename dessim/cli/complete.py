@@ -57,6 +57,17 @@ def schemes(ctx: click.Context, param: click.Parameter, part: str) -> list[str]:
     return _starting(_names("schemes"), part)
 
 
+def explored(ctx: click.Context, param: click.Parameter, part: str) -> list[str]:
+    """Complete what `dessim check` explores: a scheme, a protocol, or a litmus test here."""
+    from pathlib import Path
+
+    from dessim import registry
+
+    found = [one.name for one in registry.listed("protocol")]
+    files = [path.name for path in Path().glob("*.litmus")]
+    return _starting([*_names("schemes"), *found, *files], part)
+
+
 def settings(ctx: click.Context, param: click.Parameter, part: str) -> list[str]:
     """Complete `KEY.PATH=` of `--set`, and the names that a machine, workload or scheme takes."""
     key, equals, value = part.partition("=")

@@ -27,6 +27,22 @@ def is_protocol(name: str) -> bool:
     return any(one.name == name for one in registry.listed("protocol"))
 
 
+def refuse_near_miss(name: str) -> None:
+    """Refuse a name that is nobody's, and nearly a protocol's: schemes say so themselves."""
+    from difflib import get_close_matches
+
+    from dessim import registry
+    from dessim.study import check as study
+
+    schemes, own = [*registry.names(), *registry.columns()], registry.protocol_names()
+    near = get_close_matches(name, [*schemes, *own], 1)
+    if name not in schemes and near and near[0] in own:
+        raise study.CheckError(
+            f"unknown scheme or protocol {name!r}; did you mean {near[0]!r}? `dessim list"
+            " protocols` lists them"
+        )
+
+
 def run(name: str, given: Mapping[str, Any]) -> int:
     """Explore a protocol, or replay a schedule of it; return the exit code."""
     from dessim.study import check as study

@@ -114,9 +114,10 @@ def run(
     if not anew and _print_known(store, asked, form, quiet):
         return
     from dessim.files.reading import watched
-    from dessim.study.store.answers import keep
+    from dessim.study.store.answers import keep, surroundings
     from dessim.study.sweep.request import Request, run_request
 
+    begun = surroundings()
     with watched() as read:
         request = Request(**asked)
         experiment, points = request.load()
@@ -124,7 +125,6 @@ def run(
         _print_plan(experiment, points, engine, store, form)
         return
     store.root.mkdir(parents=True, exist_ok=True)  # a wrong --out shows before anything runs
-
     replaced = _replaced(request, out / folder_name(experiment.name))
 
     def carry_out() -> Outcome:
@@ -135,7 +135,7 @@ def run(
 
     done = _with_room(carry_out, store)
     if not done.tally.failed and config != STDIN:
-        keep(store, asked, read, done.files, done.runs)
+        keep(store, asked, read, done.files, done.runs, begun)
     _draw(done, figures=figures, queues=queues, quiet=quiet)
     if replaced and not quiet:
         click.echo(f"replaces the results of `{replaced}`", err=True)

@@ -21,10 +21,16 @@ SINGULAR = {
     "workload": "workloads",
     "scheme": "schemes",
     "actor": "actors",
+    "protocol": "protocols",
     "experiment": "experiments",
     "figure": "figures",
 }
-KINDS = ("machines", "workloads", "schemes", "actors", "experiments", "published", "figures")
+KINDS = (
+    *("machines", "workloads", "schemes", "actors", "protocols"),
+    *("experiments", "published", "figures"),
+)
+DEFINING = {"schemes": "SLOW_PATH", "actors": "ACTOR", "protocols": "protocol"}
+"""Kinds that are Python files -> the word that such a file defines."""
 UNUSABLE = "cannot be used:"
 
 
@@ -80,7 +86,7 @@ def _entries(kind: str) -> list[tuple[str, str]]:
     """Names of a kind with their descriptions; a file that cannot be read says so."""
     from dessim.errors import UserError
 
-    if kind in ("schemes", "actors"):
+    if kind in DEFINING:
         return _programs(kind)
     known, describe = _registry(kind)
     entries = []
@@ -93,12 +99,14 @@ def _entries(kind: str) -> list[tuple[str, str]]:
 
 
 def _programs(kind: str) -> list[tuple[str, str]]:
-    """Schemes or actors with their descriptions, or why a file cannot be used. None is run."""
+    """Schemes, actors or protocols with descriptions, or why a file cannot be used. None is run."""
     from dessim import registry
 
     entries = []
-    for one in registry.listed("SLOW_PATH" if kind == "schemes" else "ACTOR"):
-        text = one.description.partition(": ")[2]
+    for one in registry.listed(DEFINING[kind]):
+        text = one.description
+        if kind != "protocols":
+            text = text.partition(": ")[2]
         entries.append((one.name, f"{UNUSABLE} {one.problem}" if one.problem else text))
     return entries
 

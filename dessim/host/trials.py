@@ -66,7 +66,9 @@ def undisturbed(trial: Callable[[], float | None]) -> float | None:
     return None if value is None or switches() != before else value
 
 
-def sample(trial: Callable[[], float | None], seconds: float) -> Sample | None:
+def sample(
+    trial: Callable[[], float | None], seconds: float, prepare: Callable[[], None] | None = None
+) -> Sample | None:
     """Repeat a trial.
 
     Parameters
@@ -75,6 +77,8 @@ def sample(trial: Callable[[], float | None], seconds: float) -> Sample | None:
         Returns a number, or None if it came to nothing.
     seconds : float
         After that, and no more than twice that, it ends.
+    prepare : callable, optional
+        Comes before each trial, and may be disturbed.
 
     Returns
     -------
@@ -89,6 +93,8 @@ def sample(trial: Callable[[], float | None], seconds: float) -> Sample | None:
         if spent > 2 * seconds or (spent > seconds and len(values) >= GROUP * ENOUGH):
             break
         tried += 1
+        if prepare is not None:
+            prepare()
         value = undisturbed(trial)
         if value is not None:
             values.append(value)

@@ -18,6 +18,7 @@ from dessim.host.memory import (
     advise,
     file_in_memory,
     map_bytes,
+    region,
     unmap,
     words,
 )
@@ -167,6 +168,7 @@ def run_case(case: Case, cpus: list[int], seconds: float) -> Rate:
         _shared(MOST_ROUNDS * 64) as meet,
         _shared(len(cpus) * MOST_ROUNDS * 24) as out,
         _shared(PAGE) as turns,
+        _shared(COLD if case.action in (FEW, ANY) else PAGE) as others,
     ):
         windows = COLD // size if case.file and case.action != WRITE and size < COLD else 1
         with ExitStack() as files:
@@ -183,7 +185,7 @@ def run_case(case: Case, cpus: list[int], seconds: float) -> Rate:
             ]
             common = map_bytes(whole, fds[0], shared=True) if case.shared else 0
             for worker in workers:
-                worker.common, worker.turns = common, turns
+                worker.common, worker.turns, worker.others = common, turns, others
             try:
                 run = _processes if case.processes else _threads
                 run([(cpu, worker.run) for cpu, worker in zip(cpus, workers, strict=True)], end)
@@ -207,6 +209,7 @@ class _Worker:
     end: float
     common: int = 0
     turns: int = 0
+    others: int = 0
 
     def run(self) -> None:
         """Trial after trial, always the one at which the others are."""
@@ -222,6 +225,8 @@ class _Worker:
             here = self.out + (self.index * MOST_ROUNDS + turn) * 24
             at = self._map(turn, size)
             spot = self.meet + turn * 64
+            if case.action in (FEW, ANY):  # whose file is one window: the next trial finds it cold
+                run["touch"](self.others, COLD // 64, 64, 0)
             run["trial"](spot, self.n, now() + WAIT_NS, at, case.stops, case.action, here)
             if case.action != WRITE:
                 self._unmap(at, size, munmap)
@@ -307,17 +312,27 @@ def _rate(case: Case, n: int, out: int) -> Rate:
 
 
 def fault_latencies(case: Case, cpu: int, seconds: float) -> list[float]:
-    """Latencies of single faults, ns, with one thread: of trials that were left alone."""
+    """Latencies of single faults, ns, with one thread: of trials that were left alone.
+
+    Pages of a file that is read are in no cache, as in the trials of its rate.
+    """
     size, run = case.pages * PAGE, loops()
     munmap = NUMBERS[platform.machine()]["munmap"]
     stride = 2 * MIB if case.action == FEW else 16 * PAGE if case.action == READ else PAGE
     n = size // stride
     found: list[float] = []
     end = time.monotonic() + seconds
-    with pinned(cpu), file_in_memory(size) as fd, _shared(8 * n + PAGE) as out:
+    with (
+        pinned(cpu),
+        file_in_memory(size) as fd,
+        _shared(8 * n + PAGE) as out,
+        region(COLD if case.action == READ else PAGE) as others,
+    ):
         while time.monotonic() < end and len(found) < 200_000:
             at = map_bytes(size, fd if case.file else -1, shared=case.file and not case.private)
             advise(at, size, NO_HUGE_PAGES)
+            if case.action == READ:
+                run["touch"](others, COLD // 64, 64, 0)
             before = switches()
             run["each"](at, n, stride, int(case.action == WRITE), out)
             if switches() == before:

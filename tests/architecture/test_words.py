@@ -24,6 +24,7 @@ SOURCES = sorted(
     for path in (ROOT / room).rglob("*.py")
 )
 SETTINGS = sorted((ROOT / "configs").rglob("*.yaml"))
+TEMPLATES = sorted((ROOT / "dessim").rglob("*.j2"))
 HISTORY = "CHANGELOG.md"  # entries of what was, which stay as they are
 WIDTH = 100
 
@@ -63,7 +64,9 @@ def found(path: Path) -> list[str]:
     return places
 
 
-@pytest.mark.parametrize("path", [*PAGES, *SETTINGS], ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", [*PAGES, *SETTINGS, *TEMPLATES], ids=lambda p: str(p.relative_to(ROOT))
+)
 def test_pages_and_settings_have_plain_words(path: Path) -> None:
     """No page and no shipped file has a word of the list."""
     if path.name != HISTORY:

@@ -13,6 +13,7 @@ from scopes import changed
 
 from dessim import registry
 from dessim.cli import main, searching
+from dessim.cli.complete import explored
 from dessim.engines.explorer import reduction, running, team
 from dessim.engines.explorer.effort import Effort
 from dessim.engines.explorer.explore import explore
@@ -382,3 +383,15 @@ def test_bounds_of_the_command(words, code, said):
     )
     assert done.exit_code == code
     assert said in done.stderr
+
+
+def test_protocols_are_listed_completed_and_near_misses_named():
+    """As schemes are."""
+    done = CliRunner().invoke(main, ["list", "protocols"])
+    assert [line.split()[0] for line in done.stdout.splitlines()] == registry.protocol_names()
+    found = explored(None, None, "k")
+    assert found == ["killed_waiter"]
+    done = CliRunner().invoke(main, ["check", "killedwaiter"])
+    assert done.exit_code == 2
+    assert "did you mean 'killed_waiter'? `dessim list protocols`" in done.stderr
+    assert CliRunner().invoke(main, ["check", "no_fault_arund"]).exit_code == 2

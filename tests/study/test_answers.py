@@ -97,6 +97,17 @@ def test_dessim_s_own_sources_count(asked: Result, monkeypatch: pytest.MonkeyPat
     assert "wrote " in again().stderr
 
 
+def test_what_changes_during_a_run_is_no_answer(
+    asked: Result, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sources that were edited while runs went on: the tables may be of either."""
+    monkeypatch.setattr(answers, "surroundings", iter(("before", "begun", "edited")).__next__)
+    assert "wrote " in again().stderr
+    monkeypatch.setattr(answers, "surroundings", lambda: "edited")
+    assert "wrote " in again().stderr
+    assert "unchanged: " in again().stderr
+
+
 def test_clean_takes_answers_that_hold_no_more(asked: Result) -> None:
     """With their runs; others stay."""
     folder = Path("results") / answers.FOLDER

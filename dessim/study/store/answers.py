@@ -71,8 +71,12 @@ def keep(
     read: Mapping[str, str],
     tables: Iterable[Path],
     runs: Iterable[str],
+    begun: str,
 ) -> None:
     """Note what answers a request; where the store cannot be written to, nobody needs it.
+
+    Nor is anything noted if dessim's sources or what can be named changed in the meantime: nobody
+    knows then what the answer was made from.
 
     Parameters
     ----------
@@ -85,11 +89,15 @@ def keep(
         What was written, the document first.
     runs : iterable of str
         Names of all runs behind it.
+    begun : str
+        ``surroundings`` when it was asked.
     """
+    if begun != surroundings():
+        return
     paths = [str(path) for path in tables]
     sealed = [*paths, str(Path(paths[0]).parent / SEALS)]
     files = {**read, **{path: _digest(path) for path in sealed}}
-    answer = Answer(surroundings(), files, sorted(runs), paths)
+    answer = Answer(begun, files, sorted(runs), paths)
     with suppress(OSError):
         write_all({_place(store, request): json.dumps(asdict(answer), indent=1).encode()})
 

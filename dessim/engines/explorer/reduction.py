@@ -47,6 +47,7 @@ from dessim.kernel.ops import (
 
 CELLS = 64  # bits of a footprint: variables, then locks, then what is one thing for all
 LOCKS = 2 * lay.LOCKS_OF_A_KIND
+LOCKING = (lay.TAKES_LOCK, lay.DROPS_LOCK, lay.DOWNGRADES_LOCK)
 WAITERS, READERS, TLBS = (1 << (CELLS + LOCKS + k) for k in range(3))
 ALL_CELLS = (1 << CELLS) - 1
 LOCK_BITS = ((1 << LOCKS) - 1) << CELLS
@@ -180,7 +181,7 @@ class Steps:
         op, a, shared = (int(row[slot]) for slot in (lay.I_OP, lay.I_A, lay.I_B))
         group = operation_of(row).group
         found = Footprint(seen=True)
-        if op in (OP_LOCK, OP_UNLOCK, OP_TRY_LOCK, OP_DOWNGRADE):
+        if is_about_lock(row):
             bit = lock_bit(a)
             found = Footprint(bit, 0) if shared else Footprint(0, bit)
         elif op in (OP_READ_VARIABLE, OP_AWAIT_VARIABLE):
@@ -268,7 +269,7 @@ class Steps:
         """Return the locks that are held behind a step, on the way to another."""
         row = self.rows[place]
         op = int(row[lay.I_OP])
-        if op not in (OP_LOCK, OP_UNLOCK, OP_TRY_LOCK, OP_DOWNGRADE):
+        if not is_about_lock(row):
             return alone, shared
         bit = lock_bit(int(row[lay.I_A]))
         if op == OP_DOWNGRADE:
@@ -331,6 +332,12 @@ class Steps:
         if self.alone[place] & bit:
             return True
         return bool(self.shared[place] & bit and not row[lay.I_B])
+
+
+def is_about_lock(row: Any) -> bool:
+    """Return whether a step takes a lock, tries to, drops it, or becomes a reader of it."""
+    operation = operation_of(row)
+    return operation.locking in LOCKING or int(row[lay.I_OP]) == OP_TRY_LOCK
 
 
 def lock_bit(operand: int) -> int:

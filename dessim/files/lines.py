@@ -42,7 +42,7 @@ class DamagedLineError(UserError):
 def shown(line: str) -> str:
     """Return the beginning of a line as a message may show it."""
     text = " ".join(line.split())[: SHOWN + 1]
-    plain = "".join(c if is_plain(c) else "?" for c in text)
+    plain = "".join(c if is_plain(c) and c.isprintable() else "?" for c in text)
     return f"'{plain[:SHOWN]}…'" if len(plain) > SHOWN else f"'{plain}'"
 
 

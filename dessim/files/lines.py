@@ -7,6 +7,7 @@ import hashlib
 import io
 import sys
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -140,6 +141,8 @@ class TextLines:
         return piece
 
     def _lines(self, whole: bytes) -> list[str]:
+        if self._count == 0:  # a byte-order mark, as editors of Windows put it there
+            whole = whole.removeprefix(BOM_UTF8)
         lines = whole.decode("utf-8", "replace").split("\n")
         if len(max(lines, key=len)) > MAX_LINE_BYTES:
             self._count += next(i for i, line in enumerate(lines) if len(line) > MAX_LINE_BYTES)

@@ -21,6 +21,8 @@ ENOUGH = 2
 """Runs that must have ended before a time is said: the first may have compiled the engine."""
 LAST = 5
 """Runs of a kind that are remembered."""
+LONG = 3
+"""A run that takes so many times what each run takes shows how fast its steps are."""
 USUAL_SPEED = {"compiled": 2e6, "reference": 1e5}
 """Steps a second while only runs have ended that are too short to show more."""
 Kind = tuple[str, str, int]
@@ -176,16 +178,18 @@ class Progress:
 
     def _seconds_of(self, job: Job) -> float:
         """What a run should take: what each run takes, and what grows with its accesses."""
-        each = min(seconds for kept in self._seen.values() for seconds, _, _ in kept)
-        kept = self._seen.get(_kind(job))
-        if kept is not None:
-            seconds, work, _ = sorted(kept)[(len(kept) - 1) // 2]
-            return each + (seconds - each) * self._work(job) / work
-        kept = self._seen[min(self._seen, key=lambda kind: _apart(kind, _kind(job)))]
-        _, work, events = kept[-1]
-        usual = USUAL_SPEED[job.key.engine]
-        speed = max(e / s for each in self._seen.values() for s, _, e in each)
-        return each + self._work(job) * events / work / max(speed, usual)
+        ended = {kind: sorted(kept)[(len(kept) - 1) // 2] for kind, kept in self._seen.items()}
+        speed = max(USUAL_SPEED[job.key.engine], *(e / s for s, _, e in ended.values()))
+        rest = sorted(max(s - e / speed, 0.0) for s, _, e in ended.values())
+        each = rest[len(rest) // 4]
+        near = min(ended, key=lambda kind: _apart(kind, _kind(job)))
+        seconds, work, events = ended[near]
+        if near == _kind(job):
+            fixed = min(each, seconds)
+            return fixed + (seconds - fixed) * self._work(job) / work
+        shows_speed = seconds > LONG * each
+        step = (seconds - each) / events if shows_speed else 1 / speed
+        return each + self._work(job) * events / work * step
 
     def _left_s(self, now: float) -> float | None:
         """Seconds until all known runs have ended; None as long as too few have."""
@@ -216,7 +220,7 @@ def _kind(job: Job) -> Kind:
 
 def _apart(a: Kind, b: Kind) -> tuple[bool, bool, float]:
     """How little one kind of runs says about another."""
-    return a[1] != b[1], a[0] != b[0], abs(math.log(a[2] / b[2]))
+    return a[0] != b[0], a[1] != b[1], abs(math.log(a[2] / b[2]))
 
 
 def counted(n: int, noun: str) -> str:

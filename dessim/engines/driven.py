@@ -22,7 +22,7 @@ from dessim.kernel.addressing import pte_present
 from dessim.kernel.alphabet import Step
 from dessim.kernel.assembler import instruction
 from dessim.kernel.cpus import give_up_cpu, make_ready
-from dessim.kernel.ops import NUMBERS
+from dessim.kernel.ops import OP_NEXT_ACCESS, OP_TOUCH
 from dessim.kernel.setup import Setup
 
 Process = Generator[simpy.Event, Any, int]
@@ -344,8 +344,7 @@ class DrivenThread:
 
 def _places(w: list[int], t: int) -> tuple[int, int]:
     """Return where a thread's program touches a page, and where it goes to its next access."""
-    found = dict.fromkeys(("touch", "next_access"), -1)
-    rows = {NUMBERS[name]: name for name in found}
+    found: dict[int, int] = {}
     pending, seen = [w[t + lay.T_PC]], set[int]()
     while pending:
         pc = pending.pop()
@@ -353,7 +352,6 @@ def _places(w: list[int], t: int) -> tuple[int, int]:
             continue
         seen.add(pc)
         i = w[lay.H_PROG] + pc * lay.I_WORDS
-        if name := rows.get(w[i + lay.I_OP]):
-            found[name] = pc
+        found[w[i + lay.I_OP]] = pc
         pending += [w[i + lay.I_NEXT], w[i + lay.I_TARGET]]
-    return found["touch"], found["next_access"]
+    return found[OP_TOUCH], found[OP_NEXT_ACCESS]

@@ -7,6 +7,7 @@ import hashlib
 import io
 import sys
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -42,7 +43,7 @@ class DamagedLineError(UserError):
 def shown(line: str) -> str:
     """Return the beginning of a line as a message may show it."""
     text = " ".join(line.split())[: SHOWN + 1]
-    plain = "".join(c if is_plain(c) else "?" for c in text)
+    plain = "".join(c if is_plain(c) and c.isprintable() else "?" for c in text)
     return f"'{plain[:SHOWN]}…'" if len(plain) > SHOWN else f"'{plain}'"
 
 
@@ -140,6 +141,8 @@ class TextLines:
         return piece
 
     def _lines(self, whole: bytes) -> list[str]:
+        if self._count == 0:  # a byte-order mark, as editors of Windows put it there
+            whole = whole.removeprefix(BOM_UTF8)
         lines = whole.decode("utf-8", "replace").split("\n")
         if len(max(lines, key=len)) > MAX_LINE_BYTES:
             self._count += next(i for i, line in enumerate(lines) if len(line) > MAX_LINE_BYTES)

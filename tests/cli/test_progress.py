@@ -50,7 +50,9 @@ def sweep(workloads: dict[str, float], threads: list[int], pages: int, times: in
 SWEEPS = {
     "one workload, 1 to 120 threads": sweep({"w": 1.0}, [1, 8, 32, 120], 4096, 8),
     "the same, the longest first": sweep({"w": 1.0}, [120, 32, 8, 1], 4096, 8),
-    "workloads of different speed": sweep({"u": 1.0, "v": 3.0}, [16], 20_000, 4),
+    "workloads of different speed": sorted(
+        sweep({"u": 1.0, "v": 3.0}, [16], 20_000, 4), key=lambda job: job.point.scheme.name
+    ),
     "short runs only": sweep({"w": 1.0}, [1, 2], 64, 20),
 }
 

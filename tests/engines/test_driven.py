@@ -49,7 +49,7 @@ SETUPS = {
     "pages that the device reads": lambda: dessim.setup(
         "eight-processes",
         {
-            "workload": "cold-cache-read",
+            "workload": "sequential-read",
             "workload.cached": "50%",
             "threads": 3,
             "simulate": "64KiB",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dessim.files.lines import TextLines, shown
 from dessim.files.reading import UnreadableError, parse_json, read_file, read_json, read_text
 
 
@@ -69,3 +70,12 @@ def test_text_and_json_name_what_is_wrong(tmp_path: Path) -> None:
     for text, reason in (("[" * 200_000, "nested too deep"), ("[NaN]", "NaN is not a number")):
         with pytest.raises(ValueError, match=reason):
             parse_json(text)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    """At the beginning it is dropped; elsewhere a message shows a question mark for it."""
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"\xef\xbb\xbfone\n\xef\xbb\xbftwo\n")
+    [[first, second]] = list(TextLines(path))
+    assert first == "one"
+    assert shown(second) == "'?two'"

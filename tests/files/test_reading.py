@@ -2,6 +2,7 @@
 
 import os
 import socket
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,7 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
     """At the beginning it is dropped; elsewhere a message shows a question mark for it."""
     path = tmp_path / "a.txt"
     path.write_bytes(b"\xef\xbb\xbfone\n\xef\xbb\xbftwo\n")
-    [[first, second]] = list(TextLines(path))
+    with closing(TextLines(path)) as lines:
+        [[first, second]] = list(lines)
     assert first == "one"
     assert shown(second) == "'?two'"

@@ -72,6 +72,20 @@ def test_another_actor_may_drop_a_lock():
     assert verdict(made, "bug_on") == verdict(made, "deadlock") == "never"
 
 
+@pytest.mark.parametrize("by", ["itself", "another"])
+def test_a_lock_that_another_drops_keeps_nothing_apart(by):
+    """Load buffering is ruled out by a lock only as long as its owner has it (``lkmm``)."""
+    m, x, y = p.mutex("m"), p.variable("x"), p.variable("y")
+    first, second = p.local("first"), p.local("second")
+    loads = p.actor("loads", p.lock(m), p.load(first, x), p.store(y, 1), p.unlock(m))
+    answers = p.actor("answers", p.lock(m), p.load(second, y), p.store(x, second), p.unlock(m))
+    others = [loads, answers]
+    if by == "another":
+        others.append(p.actor("drops", p.wait_until(y == 1), p.unlock(m)))
+    made = searched(*others, memory="lkmm", never={"both": loads[first] == 1})
+    assert bool(made.untried) == (by == "another")
+
+
 @pytest.mark.parametrize("memory", MODELS)
 def test_a_writer_that_becomes_a_reader_lets_readers_in_and_no_writer(memory):
     """What it stored before is seen by readers; what it loads behind is its own still."""

@@ -194,6 +194,26 @@ def held_at(rows: Any, ways: list[list[int]], orders: list[Order], start: int) -
     return places
 
 
+def surely_held(
+    held: list[dict[int, Held]], rows: Any, orders: list[Order]
+) -> list[dict[int, Held]]:
+    """Return what tasks hold without locks that somebody drops who may not hold them.
+
+    A page lock is dropped by whoever ends the read: who took it no longer holds it then.
+    """
+    odd = set()
+    for places in held:
+        for place, locks in places.items():
+            lock = (int(rows[place, lay.I_A]), int(rows[place, lay.I_B]))
+            drops = orders[place].kind in (lay.IS_UNLOCK, lay.IS_UNLOCK_SPIN)
+            if drops and lock not in locks:
+                odd.add(lock[0])
+    return [
+        {place: frozenset(one for one in locks if one[0] not in odd) for place, locks in p.items()}
+        for p in held
+    ]
+
+
 def kept_apart(word: Word, one: Held, other: Held) -> bool:
     """Return whether a lock keeps two accesses to a word apart, one of which writes it.
 
@@ -228,7 +248,8 @@ class Crossing:
         self.rows, self.ways, self.orders = rows, ways, orders
         self.depends = Dependencies(rows, code)
         self.within = ways_within_a_fault(rows, ways)
-        self.held = [held_at(rows, ways, orders, start) for start in starts]
+        held = [held_at(rows, ways, orders, start) for start in starts]
+        self.held = surely_held(held, rows, orders)
         self.later: dict[int, list[int]] = {}
 
     def loads(self) -> set[int]:

@@ -60,7 +60,7 @@ def give_up_cpu(w: World, t: int, now: int) -> None:
     run_on(w, head - 1, cpu, now if now > w[f + T_READY] else w[f + T_READY])
 
 
-def make_room(w: World, cpu: int, at: int) -> None:
+def take_from_spinner(w: World, cpu: int, at: int) -> None:
     """Take the CPU from its task if that only spins for mmap_lock: another one wants it."""
     running = w[cpu + U_RUNNING] - 1
     if w[H_RWSEM] and stop_spinning(w, running, at):
@@ -81,7 +81,7 @@ def make_ready(w: World, task: int, at: int) -> None:
     w[t + T_CLOCK] = at
     if w[cpu + U_RUNNING]:
         queue_for_cpu(w, task, cpu, at)
-        make_room(w, cpu, at)
+        take_from_spinner(w, cpu, at)
     elif w[cpu + U_FREE] > at:  # whoever had it is still on the way out
         w[t + T_WAIT] = CAT_RUN_QUEUE
         run_on(w, task, cpu, w[cpu + U_FREE])
@@ -95,7 +95,7 @@ def begin(w: World, task: int, done: int) -> int:
     cpu = w[t + T_CPU]
     if w[cpu + U_RUNNING]:
         queue_for_cpu(w, task, cpu, done)
-        make_room(w, cpu, done)
+        take_from_spinner(w, cpu, done)
         return 0
     if w[cpu + U_FREE] > done:  # whoever had it is still on the way out
         w[t + T_WAIT] = CAT_RUN_QUEUE

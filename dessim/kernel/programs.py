@@ -232,10 +232,12 @@ def fault_program(
     *,
     munmap: tuple[Step, ...],
     leave: tuple[Step, ...],
+    missing: tuple[Step, ...],
 ) -> tuple[Step, ...]:
-    """Return a thread's whole program around a scheme's two parts.
+    """Return a thread's whole program around a scheme's parts.
 
-    ``munmap`` comes before each access if the workload unmaps; ``leave`` is the end of the mm.
+    ``munmap`` comes before each access if the workload unmaps; ``leave`` is the end of the mm;
+    ``missing`` is what a fault does about a target that is not in the page cache.
     """
     return (
         Step("begin"),
@@ -252,7 +254,7 @@ def fault_program(
             fault_around,
             slow_path,
             fault_lock,
-            read_and_retry(fault_lock),
+            missing,
             read_mm(fault_lock),
             LOOK_AT_MMAP_SEM if fault_lock == "mmap_lock" else (),
         ),

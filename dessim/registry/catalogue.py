@@ -55,6 +55,9 @@ class Scheme:
     faults : dict
         What faults do that write, by their kind: ``anonymous``, ``write_shared``,
         ``write_private``.
+    missing : tuple of Step
+        What a fault does about a target that is not in the page cache; empty: what Linux does
+        (``programs.read_and_retry``).
     """
 
     name: str
@@ -69,6 +72,7 @@ class Scheme:
     repairs: tuple[dict[str, Option], ...] = ()
     file: str = ""
     faults: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
+    missing: tuple[Step, ...] = ()
 
     def lock_of(self, options: Mapping[str, Option]) -> str:
         """Return the lock that a fault holds with some options, ``mmap_lock`` or ``vma_lock``."""
@@ -210,6 +214,7 @@ def load(name: str) -> Scheme:
         tuple(getattr(module, "REPAIRS", ())),
         str(found.path) if found.own else "",
         dict(getattr(module, "FAULTS", {})),
+        getattr(module, "MISSING", ()),
     )
 
 
@@ -296,6 +301,7 @@ def _are_faults(value: Any) -> bool:
 PARTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "FAULT_AROUND": ("a tuple of steps", _is_program),
     "SLOW_PATH": ("a tuple of steps", _is_program),
+    "MISSING": ("a tuple of steps", _is_program),
     "ACTOR": ("a tuple of steps", _is_program),
     "PROMISES": ("a tuple of texts", _is_texts),
     "OPTIONS": ("a dict, of on or off, numbers and texts", _is_options),

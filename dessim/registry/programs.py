@@ -14,7 +14,12 @@ from dessim.kernel.memory_words import MAX_LEVELS
 from dessim.kernel.operation import OF_PROTOCOLS
 from dessim.kernel.ops import OPERATIONS
 from dessim.kernel.paging_programs import paging_program
-from dessim.kernel.programs import actor_program, attempt_program, fault_program
+from dessim.kernel.programs import (
+    actor_program,
+    attempt_program,
+    fault_program,
+    read_and_retry,
+)
 from dessim.kernel.write_programs import writing_program
 from dessim.registry.catalogue import (
     Actor,
@@ -107,7 +112,12 @@ def thread_program(
     options.update(unmaps=what.unmaps, counts_tables=what.counts_tables)
     options.update(vma_cache_of_mm=what.vma_cache_of_mm, maps_file=what.maps_file)
     options.update(vma_locks=fault_lock == "vma_lock", second_attempts=True)
-    steps = whole_life(around, slow_path, fault_lock, what.advice)
+    if scheme.missing and what.advice:
+        raise UnknownScheme(
+            f"scheme {scheme.name!r} has a path of its own for missing pages (MISSING), and the"
+            " workload's file is read by windows (advice), which has its own, too: drop one of them"
+        )
+    steps = whole_life(around, slow_path, fault_lock, what.advice, scheme.missing)
     return _balanced(scheme, assemble(steps, options))
 
 
@@ -153,15 +163,21 @@ def whole_life(
     slow_path: tuple[Step, ...],
     fault_lock: str = "mmap_lock",
     advice: str = "",
+    missing: tuple[Step, ...] = (),
 ) -> tuple[Step, ...]:
-    """Return a thread's steps around the two parts of a scheme, its munmap and exit included.
+    """Return a thread's steps around the parts of a scheme, its munmap and exit included.
 
     A file that is read by windows has a slow path of its own, the same for all schemes.
     """
     if advice:
         return paging_program(fault_around, fault_lock, advice, leave=exit.EXIT)
     return fault_program(
-        fault_around, slow_path, fault_lock, munmap=munmap.AFTER_TOUCHING, leave=exit.EXIT
+        fault_around,
+        slow_path,
+        fault_lock,
+        munmap=munmap.AFTER_TOUCHING,
+        leave=exit.EXIT,
+        missing=missing or read_and_retry(fault_lock),
     )
 
 

@@ -242,3 +242,65 @@ def test_a_scheme_that_keeps_a_lock_is_refused_before_it_runs(folder: Path) -> N
         assert "(lock ptl): at step" in done.stderr
         assert "when window open: no" in done.stderr
         assert len(done.stderr.splitlines()) == 1
+
+
+WAITS_WITH_LOCK = '''"""``mine``: waits for the device with mmap_sem held."""
+
+from dessim.kernel.alphabet import retry_fault, try_again, unlock, wait_on_page
+from dessim.kernel.programs import READ_PAGE
+from dessim.schemes.no_fault_around import SLOW_PATH as SLOW_PATH
+
+FAULT_AROUND = ()
+MISSING = (*READ_PAGE, wait_on_page(), unlock("mmap_lock"), try_again(), retry_fault())
+'''
+COLD = (
+    *("run", "eight-processes", "-q", "--format", "json", "--replications", "1"),
+    *("--set", "schemes=[mine, no_fault_around]", "--set", "workload=sequential-read"),
+    *("--set", "workload.cached=50%", "--set", "simulate=128KiB", "--set", "threads=3"),
+)
+
+
+def cold(folder: Path, missing: str, engine: str) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the means of a scheme with a path of its own for missing pages, and of Linux."""
+    (folder / "mine.py").write_text(re.sub("MISSING = .*", f"MISSING = {missing}", WAITS_WITH_LOCK))
+    done = typed(*COLD, "--engine", engine)
+    assert done.exit_code == 0, done.output
+    mine, linux = (
+        {name: metric["mean"] for name, metric in point["metrics"].items()}
+        for point in json.loads(done.stdout)["points"]
+    )
+    return mine, linux
+
+
+def test_it_may_own_the_path_of_missing_pages(folder: Path) -> None:
+    """Without a second attempt each page that is read costs a second fault, in both engines."""
+    mine, linux = cold(folder, "(*READ_PAGE, wait_on_page())", "compiled")
+    assert cold(folder, "(*READ_PAGE, wait_on_page())", "reference") == (mine, linux)
+    assert linux["major_faults"] > 0
+    assert mine["major_faults"] == linux["major_faults"]
+    again = mine["minor_faults"] - linux["minor_faults"]
+    assert again >= linux["major_faults"]
+
+
+def test_a_missing_path_may_wait_with_the_lock_held(folder: Path) -> None:
+    """The example of the guide: as many faults, and the wait stands before the unlock."""
+    (folder / "mine.py").write_text(WAITS_WITH_LOCK)
+    done = typed(*COLD, "--engine", "compiled")
+    assert done.exit_code == 0, done.output
+    mine, linux = (point["metrics"] for point in json.loads(done.stdout)["points"])
+    assert mine["minor_faults"] == linux["minor_faults"]
+    guide = (Path(__file__).parents[2] / "docs" / "schemes.md").read_text()
+    assert WAITS_WITH_LOCK.partition("\n\n")[2] in guide
+
+
+def test_a_missing_path_that_keeps_the_lock_or_meets_windows_is_refused(folder: Path) -> None:
+    """The walk over all paths includes it; a file that is read by windows has its own path."""
+    text = WAITS_WITH_LOCK.replace('unlock("mmap_lock"), ', "")
+    (folder / "mine.py").write_text(text)
+    done = typed(*COLD, "--engine", "reference")
+    assert done.exit_code == 2
+    assert "mmap_lock" in done.stderr
+    (folder / "mine.py").write_text(WAITS_WITH_LOCK)
+    done = typed("run", "cold-cache", "--set", "schemes=[mine]", "--dry-run")
+    assert done.exit_code == 2
+    assert "MISSING" in done.stderr

@@ -225,12 +225,12 @@ def latencies(
         Between sockets; empty: one hop.
     """
     kinds = [cpu.kind for cpu in cpus if cpu.kind is not None]
-    best = max(kinds) if kinds else None
+    fastest = max(kinds) if kinds else None
     pairs: list[Pair] = []
     for i, a in enumerate(cpus):
         for j in range(i):
             value = matrix[i][j]
-            if value is None or a.kind != best or cpus[j].kind != best:
+            if value is None or a.kind != fastest or cpus[j].kind != fastest:
                 continue
             pairs.append((a.l3, cpus[j].l3, class_of(a, cpus[j], hops), value))
     if not pairs:

@@ -138,6 +138,29 @@ def test_a_value_that_does_not_fit_is_named_with_the_way_there():
         )
 
 
+@pytest.mark.parametrize("memory", MODELS)
+def test_a_reader_may_take_its_lock_again(memory):
+    """There is room for every level; with a writer in between it is a deadlock."""
+    r, x = p.rwsem("r"), p.variable("x")
+    nested = p.actor("a", *(p.down_read(r),) * 5, p.store(x, 1), *(p.up_read(r),) * 5)
+    writer = p.actor("b", p.down_write(r), p.up_write(r))
+    made = searched(nested, memory=memory)
+    assert verdict(made, "bug_on") == verdict(made, "deadlock") == "never"
+    made = searched(nested, writer, memory=memory)
+    assert (verdict(made, "bug_on"), verdict(made, "deadlock")) == ("never", "sometimes")
+
+
+def test_a_reader_that_never_releases_is_named():
+    """As often as there are steps there is room; whoever goes round is named with the lock."""
+    r, x, i = p.rwsem("r"), p.variable("x"), p.local("i")
+    said = "r: a can take it for reading again and again, without up_read"
+    rounds = p.loop(p.down_read(r), p.store(x, 1), p.when(i == 9, p.leave()), p.let(i, i + 1))
+    with pytest.raises(ScopeError, match=f"^{said} .a step behind --replay [1-]+.$"):
+        searched(p.actor("a", p.let(i, 0), rounds), p.actor("b", p.down_read(r), p.up_read(r)))
+    fair = p.loop(p.down_read(r), p.store(x, 1), p.up_read(r))
+    assert verdict(searched(p.actor("a", fair)), "bug_on") == "never"
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [

@@ -104,7 +104,10 @@ def what_failed(small: Small, error: int) -> str:
         return f"no branch of the kernel knows the operation {name_of(error - NO_MEANING)!r}"
     if error >= TOO_NARROW:
         row = int(small.w[small.x + ex.X_FIELD]) + (error - TOO_NARROW) * ex.FIELD_WORDS
-        name = small.name_at(int(small.w[row]))
+        address = int(small.w[row])
+        if address in small.crowded:
+            return small.crowded[address]
+        name = small.name_at(address)
         if not small.texts:
             return f"{name} gets a value that does not fit"
         return f"{name} gets a value outside that: give it most=, or look why it goes below 0"

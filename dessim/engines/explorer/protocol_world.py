@@ -9,6 +9,7 @@ from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.fields import Part, StateShape, program_of, task_at, value
 from dessim.engines.explorer.locals import locals_of
 from dessim.engines.explorer.orders import Rules, following, operation_of
+from dessim.engines.explorer.readers import Readers, readers_of
 from dessim.engines.explorer.world import ScopeError, Small, with_explorer
 from dessim.kernel import layout as lay
 from dessim.kernel.assembler import link
@@ -53,6 +54,7 @@ def protocol_world(protocol: Compiled, rules: Rules) -> Small:
         places=_names(w, protocol),
         variables={name: number for name, (number, _) in protocol.variables.items()},
         locals=tuple(protocol.locals),
+        crowded=_crowded(w, protocol),
     )
     made = with_explorer(w, shape, rules, small)
     live = locals_that_matter(rows, protocol)
@@ -193,10 +195,8 @@ def _common_fields(w: Any, protocol: Compiled, groups: set[str]) -> list[Part]:
     for number, one in protocol.variables.values():
         at = int(w[q + lay.Q_VARIABLE]) + number
         found += [value(at + k, 0, one.most) for k in range(one.size)]
-    for number, one in protocol.locks.values():
-        kind = lay.LOCKS_OF_A_KIND if one.spins else 0
-        place = int(w[q + lay.Q_LOCK]) + (number + kind) * LINE_WORDS
-        found.append(value(place + lay.K_HOLD, -1, tasks))
+    for place, readers in _holds(w, protocol).values():
+        found.append(value(place, -1, max(tasks, readers.most)))
     if WAITING in groups:
         full = (1 << tasks) - 1
         found += [value(q + slot, 0, full) for slot in (lay.Q_WOKEN, lay.Q_KILLABLE, lay.Q_SIGNALS)]
@@ -209,6 +209,29 @@ def _common_fields(w: Any, protocol: Compiled, groups: set[str]) -> list[Part]:
         entries = int(w[q + lay.Q_CPUS]) * len(protocol.ptes)
         found += [value(at + k, 0, most) for k in range(entries)]
     found.append(value(q + lay.Q_BUG, 0, lay.NO_SUCH_ELEMENT))
+    return found
+
+
+def _holds(w: Any, protocol: Compiled) -> dict[str, tuple[int, Readers]]:
+    """Return of each lock the word that counts its readers, and how many there can be."""
+    first = int(w[int(w[lay.H_PROTOCOL]) + lay.Q_LOCK])
+    rows = program_of(w)
+    entries = [int(w[task_at(w, task) + lay.T_PC]) for task in range(len(protocol.names))]
+    found = {}
+    for name, (number, one) in protocol.locks.items():
+        lock = number + (lay.LOCK_SPINNING if one.spins else lay.LOCK_SLEEPING)
+        place = first + (lock - lay.LOCK_SLEEPING) * LINE_WORDS + lay.K_HOLD
+        found[name] = (place, readers_of(rows, entries, lock))
+    return found
+
+
+def _crowded(w: Any, protocol: Compiled) -> dict[int, str]:
+    """Return, by its word, who takes a lock ever more often, in words."""
+    found = {}
+    for name, (place, readers) in _holds(w, protocol).items():
+        who = " and ".join(protocol.names[task] for task in readers.endless)
+        if who:
+            found[place] = f"{name}: {who} can take it for reading again and again, without up_read"
     return found
 
 

@@ -27,6 +27,7 @@ from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.fields import program_of, task_at
 from dessim.engines.explorer.locals import locals_of
 from dessim.engines.explorer.orders import following, operation_of
+from dessim.engines.explorer.readers import is_about_lock
 from dessim.engines.explorer.world import Small
 from dessim.kernel import layout as lay
 from dessim.kernel.operation import SECTION, TRANSLATION, VARIABLE, WAITING
@@ -47,7 +48,6 @@ from dessim.kernel.ops import (
 
 CELLS = 64  # bits of a footprint: variables, then locks, then what is one thing for all
 LOCKS = 2 * lay.LOCKS_OF_A_KIND
-LOCKING = (lay.TAKES_LOCK, lay.DROPS_LOCK, lay.DOWNGRADES_LOCK)
 WAITERS, READERS, TLBS = (1 << (CELLS + LOCKS + k) for k in range(3))
 ALL_CELLS = (1 << CELLS) - 1
 LOCK_BITS = ((1 << LOCKS) - 1) << CELLS
@@ -176,7 +176,11 @@ class Steps:
     # --- what a step touches ----------------------------------------------------------------------
 
     def footprint(self, place: int) -> Footprint:
-        """Return what a step touches, the steps behind it that nobody sees included."""
+        """Return what a step touches.
+
+        Of the steps behind it that nobody sees, only the locals that properties look at count: such
+        steps touch nothing else that others can reach.
+        """
         row = self.rows[place]
         op, a, shared = (int(row[slot]) for slot in (lay.I_OP, lay.I_A, lay.I_B))
         group = operation_of(row).group
@@ -332,12 +336,6 @@ class Steps:
         if self.alone[place] & bit:
             return True
         return bool(self.shared[place] & bit and not row[lay.I_B])
-
-
-def is_about_lock(row: Any) -> bool:
-    """Return whether a step takes a lock, tries to, drops it, or becomes a reader of it."""
-    operation = operation_of(row)
-    return operation.locking in LOCKING or int(row[lay.I_OP]) == OP_TRY_LOCK
 
 
 def lock_bit(operand: int) -> int:

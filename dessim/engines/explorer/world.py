@@ -63,6 +63,8 @@ class Small:
         Name -> number of the first element, of a protocol.
     locals : tuple of dict
         Of each task of a protocol: name -> number and highest value.
+    crowded : dict
+        Address -> of a protocol's lock, who may take it ever more often, in words.
     """
 
     w: Any
@@ -80,6 +82,7 @@ class Small:
     places: dict[int, str] = field(default_factory=dict)
     variables: dict[str, int] = field(default_factory=dict)
     locals: tuple[dict[str, tuple[int, int]], ...] = ()
+    crowded: dict[int, str] = field(default_factory=dict)
 
     @property
     def properties(self) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ EFFORT = together(
     click.option(
         "--keep/--no-keep",
         default=True,
-        help="Keep an interrupted search and resume it [default: keep].",
+        help="Keep a search that did not end, and resume it [default: keep].",
     ),
     QUIET,
 )
@@ -79,10 +79,14 @@ class SearchWatch:
         self.begin = self.last = self.kept = time.monotonic()
         self.before: Seen | None = None
         self.first: int | None = None
-        self.shown = False
+        self.shown = self.warned = False
 
     def __call__(self, seen: Seen) -> None:
         """Show it if it is time."""
+        if seen.lost and not self.warned:
+            self.warned = True
+            self.clear()
+            click.echo(f"warning: this search is not kept: {seen.lost}", err=True)
         now = time.monotonic()
         if self.first is None or (self.before is not None and seen.states < self.before.states):
             self.begin, self.first = now, seen.resumed  # another search
@@ -135,14 +139,27 @@ def searching(given: Mapping[str, Any]) -> Iterator[Effort]:
             given["jobs"], given["max_memory"], given["reduce"], keep, watch, watch.is_due
         )
         watch.clear()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         watch.clear()
         states = f" after {watch.before.states:,} states" if watch.before is not None else ""
-        further = "; the same command resumes" if keep is not None else ""
+        further = _how_to_go_on(stop) if given["keep"] else ""
         click.echo(f"interrupted{states}{further}", err=True)
         sys.exit(INTERRUPTED)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _how_to_go_on(stop: KeyboardInterrupt) -> str:
+    """Return what was kept, in words; nothing between two searches."""
+    from dessim.study import check as study
+
+    if not isinstance(stop, study.Interrupted):
+        return ""
+    if not stop.why:
+        return "; the same command resumes"
+    if stop.kept:
+        return f"; the same command resumes from {stop.kept:,} states ({stop.why})"
+    return f"; it could not be kept: {stop.why}"
 
 
 def _interrupt(number: int, frame: object) -> None:

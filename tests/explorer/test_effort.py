@@ -1,34 +1,25 @@
-"""How a search is carried out changes nothing that it finds: cores, reductions, interruptions."""
+"""How a search is carried out changes nothing that it finds: cores, reductions, bounds."""
 
-import json
-import re
-from dataclasses import replace
 from itertools import product
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 from random_protocols import random_protocol
 from scopes import changed
+from searches import asked, of_protocol, same, work_in_small_rounds
 
 from dessim import registry
-from dessim.cli import main, searching
+from dessim.cli import main
 from dessim.cli.complete import explored
-from dessim.engines.explorer import reduction, running, team
+from dessim.engines.explorer import reduction, team
 from dessim.engines.explorer.effort import Effort
 from dessim.engines.explorer.explore import explore
-from dessim.engines.explorer.kept import HEAD, Kept
 from dessim.engines.explorer.orders import Rules
 from dessim.engines.explorer.protocol_world import protocol_world
 from dessim.kernel.protocol import compiled
-from dessim.study.check import Scope, protocol_scope, protocol_small_world, small_world_of
+from dessim.study.check import Scope, small_world_of
 
 SEEDS = range(120)
-
-
-def of_protocol(name, options, memory="sc"):
-    """Return the small World of a shipped protocol."""
-    return protocol_small_world(protocol_scope(name, options, memory))
 
 
 def drawn(seed, memory="sc"):
@@ -36,33 +27,15 @@ def drawn(seed, memory="sc"):
     return protocol_world(compiled(random_protocol(seed)), Rules(memory=memory))
 
 
-def asked(small):
-    """Return the properties of a protocol."""
-    return (*small.own_properties, "deadlock")
-
-
 def verdicts(made):
     """Return what was found of each property."""
     return {name: (one.verdict, one.steps) for name, one in made.findings.items()}
 
 
-def same(one, other):
-    """Return whether two searches found the same states in the same order, and the same of them."""
-    return (
-        (one.states, one.moves, one.complete, one.findings, one.untried, one.bounded)
-        == (other.states, other.moves, other.complete, other.findings, other.untried, other.bounded)
-        and np.array_equal(one.keys, other.keys)
-        and np.array_equal(one.parents, other.parents)
-        and (one.edges is None or np.array_equal(one.edges, other.edges))
-    )
-
-
 @pytest.fixture
 def small_rounds(monkeypatch):
     """Let teams work in rounds of a few states, so that there are many of them."""
-    monkeypatch.setattr(team, "FEWEST", 1)
-    monkeypatch.setattr(team, "SLICE", 7)
-    monkeypatch.setattr(running, "BUDGET", 50)
+    work_in_small_rounds(monkeypatch)
 
 
 # --- several cores --------------------------------------------------------------------------------
@@ -207,163 +180,6 @@ def test_memory_is_a_bound_that_says_so():
     whole = explore(small, asked(small))
     assert whole.bounded == ""
     assert whole.states > made.states
-
-
-# --- interruption ---------------------------------------------------------------------------------
-
-
-class Interrupted:
-    """A watcher that presses Ctrl-C at its n-th look."""
-
-    def __init__(self, at):
-        self.at, self.looks, self.resumed = at, 0, 0
-
-    def __call__(self, seen):
-        """Look, and count."""
-        self.looks += 1
-        self.resumed = max(self.resumed, seen.resumed)
-        if self.looks == self.at:
-            raise KeyboardInterrupt
-
-
-@pytest.fixture
-def often(monkeypatch):
-    """Let searches look up after every few states."""
-    monkeypatch.setattr(running, "BUDGET", 40)
-
-
-def small_of(what):
-    """Return a World to be interrupted in, and its properties."""
-    if what == "livelock":
-        changes = {"unmap_retry": "until_unmapped", "attempts": "repeat"}
-        return small_world_of(changed(Scope("gang_lookup_mapcount"), **changes)), ("livelock",)
-    small = of_protocol("killed_waiter", {"version": "after"}, what)
-    return small, asked(small)
-
-
-@pytest.mark.parametrize("what", ["sc", "tso", "livelock"])
-def test_an_interrupted_search_goes_on(often, tmp_path, what):
-    """Interrupted twice, with one core and with two: it ends as if it had not been."""
-    small, properties = small_of(what)
-    whole = explore(small, properties)
-    effort = Effort(keep=tmp_path)
-    for at, jobs in ((3, 1), (4, 2)):
-        watch = Interrupted(at)
-        with pytest.raises(KeyboardInterrupt):
-            explore(small, properties, effort=replace(effort, jobs=jobs, watch=watch))
-    assert watch.resumed > 0
-    last = Interrupted(0)
-    assert same(whole, explore(small, properties, effort=replace(effort, watch=last)))
-    assert last.resumed > watch.resumed
-    assert list(tmp_path.iterdir()) == [], "nothing is kept of what is over"
-
-
-@pytest.mark.parametrize("damage", ["longer", "shorter", "changed", "no head", "bad head"])
-def test_a_search_that_was_killed_or_damaged_ends_the_same(often, tmp_path, damage):
-    """Killed while it appends: what counts is there. Damaged: it begins again."""
-    small, properties = small_of("sc")
-    whole = explore(small, properties)
-    with pytest.raises(KeyboardInterrupt):
-        explore(small, properties, effort=Effort(keep=tmp_path, watch=Interrupted(5)))
-    (folder,) = tmp_path.iterdir()
-    keys = folder / "keys"
-    content = keys.read_bytes()
-    if damage == "longer":
-        keys.write_bytes(content + b"half a sta")
-    elif damage == "shorter":
-        keys.write_bytes(content[:-8])
-    elif damage == "changed":
-        keys.write_bytes(content[:64] + bytes([content[64] ^ 1]) + content[65:])
-    elif damage == "no head":
-        (folder / HEAD).unlink()
-    else:
-        (folder / HEAD).write_text('{"numbers": [')
-    watch = Interrupted(0)
-    assert same(whole, explore(small, properties, effort=Effort(keep=tmp_path, watch=watch)))
-    assert (watch.resumed > 0) == (damage == "longer")
-
-
-def test_another_search_does_not_go_on_from_it(often, tmp_path):
-    """Another memory model, other properties: another search."""
-    small, properties = small_of("sc")
-    with pytest.raises(KeyboardInterrupt):
-        explore(small, properties, effort=Effort(keep=tmp_path, watch=Interrupted(5)))
-    for other, names in ((small_of("tso")[0], properties), (small, properties[:1])):
-        watch = Interrupted(0)
-        made = explore(other, names, effort=Effort(keep=tmp_path, watch=watch))
-        assert watch.resumed == 0
-        assert same(made, explore(other, names))
-
-
-def test_a_larger_bound_goes_on_from_a_smaller_one(often, tmp_path):
-    """The bound is not part of what a search is."""
-    small, properties = small_of("sc")
-    with pytest.raises(KeyboardInterrupt):
-        explore(small, properties, 2000, effort=Effort(keep=tmp_path, watch=Interrupted(9)))
-    watch = Interrupted(0)
-    made = explore(small, properties, effort=Effort(keep=tmp_path, watch=watch))
-    assert watch.resumed > 0
-    assert same(made, explore(small, properties))
-
-
-def test_a_second_search_of_the_same_keeps_nothing(often, tmp_path):
-    """Two at once: only one has the folder."""
-    small, properties = small_of("sc")
-    with pytest.raises(KeyboardInterrupt):
-        explore(small, properties, effort=Effort(keep=tmp_path, watch=Interrupted(5)))
-    (folder,) = tmp_path.iterdir()
-    first = Kept(tmp_path)
-    first.folder = folder
-    assert first.hold()
-    head = (folder / HEAD).read_bytes()
-    watch = Interrupted(0)
-    whole = explore(small, properties, effort=Effort(keep=tmp_path, watch=watch))
-    assert watch.resumed == 0
-    assert whole.complete
-    assert (folder / HEAD).read_bytes() == head
-    first.close()
-
-
-def test_it_is_kept_now_and_then(often, tmp_path):
-    """A process that is killed loses what it found since: what counts grows as time goes on."""
-    small, properties = small_of("sc")
-    counts = []
-
-    def is_due():
-        counts.extend(
-            json.loads(head.read_text())["count"]["keys"] for head in tmp_path.glob(f"*/{HEAD}")
-        )
-        return True
-
-    explore(small, properties, effort=Effort(keep=tmp_path, is_due=is_due))
-    assert len(counts) > 5
-    assert counts == sorted(set(counts))
-
-
-def test_the_command_shows_progress_and_goes_on(tmp_path, monkeypatch):
-    """A line with states a second and the frontier; Ctrl-C says how to go on; then the same end."""
-    monkeypatch.setenv("DESSIM_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(searching, "PLAIN_EVERY_S", 0.0)
-    monkeypatch.setattr(running, "BUDGET", 400)
-    words = ["check", "killed_waiter", "--set", "version=passed_on"]
-    whole = CliRunner().invoke(main, words)
-    assert re.search(r"[\d,]+ states, [\d,]+ a second, frontier [\d,]+, \d+ steps", whole.stderr)
-    clock = iter(range(10**6))
-    monkeypatch.setattr(searching.time, "monotonic", lambda: next(clock) * 0.01)
-    show = searching.SearchWatch.__call__
-
-    def press(watch, seen):
-        show(watch, seen)
-        if seen.states > 1000 and not seen.resumed:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(searching.SearchWatch, "__call__", press)
-    stopped = CliRunner().invoke(main, words)
-    assert stopped.exit_code == 130
-    assert "the same command resumes" in stopped.stderr
-    again = CliRunner().invoke(main, [*words, "-j", "2"])
-    assert "resumes from " in again.stderr
-    assert (again.exit_code, again.stdout) == (whole.exit_code, whole.stdout)
 
 
 @pytest.mark.parametrize(

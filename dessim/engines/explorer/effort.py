@@ -20,12 +20,31 @@ class Seen:
         Moves from the first state to the last one that was done.
     resumed : int
         States that were there when the search went on after an interruption.
+    lost : str
+        Why what was found could not be kept, in words; empty if it could.
     """
 
     states: int
     done: int
     depth: int
     resumed: int = 0
+    lost: str = ""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a search.
+
+    Attributes
+    ----------
+    kept : int
+        States that are kept, to resume.
+    why : str
+        Why not all that were found are, in words; empty if they are.
+    """
+
+    def __init__(self, kept: int, why: str) -> None:
+        super().__init__()
+        self.kept, self.why = kept, why
 
 
 @dataclass(frozen=True)
@@ -41,7 +60,7 @@ class Effort:
     reduce : bool
         Whether steps that meet nobody are tried alone where that is known to change no verdict.
     keep : Path or None
-        A folder in which a search that is interrupted is kept, to resume.
+        A folder in which a search that is interrupted, or ends at a bound, is kept, to resume.
     watch : callable or None
         Gets a ``Seen`` every hundred thousand states or so.
     is_due : callable

@@ -42,8 +42,8 @@ def explore(
     ------
     ScopeError
         If a state does not fit in its fields.
-    KeyboardInterrupt
-        At Ctrl-C; what was found is kept if ``effort`` says where.
+    Interrupted
+        A KeyboardInterrupt, at Ctrl-C; what was found is kept if ``effort`` says where.
     """
     effort = effort or Effort()
     table = reduction_of(small) if effort.reduce and "livelock" not in properties else None

@@ -43,6 +43,8 @@ class Kept:
         self.written: dict[str, int] = {}
         self.sums: dict[str, int] = {}  # check sums of what was written
         self.held: IO[bytes] | None = None
+        self.why = ""  # it could not be kept, in words
+        self.is_broken = False  # whether a file could not be written
 
     def found(self, arrays: Mapping[str, int]) -> dict[str, Any] | None:
         """Return the head of what was kept, and hold it; None if there is nothing to go on from.
@@ -56,15 +58,14 @@ class Kept:
             return None
         try:
             head = dict(json.loads((self.folder / HEAD).read_text()))
+            written = {name: int(head["count"][name]) for name in arrays}
+            sums = {name: int(head["sums"][name]) for name in arrays}
             for name, size in arrays.items():
-                wanted = int(head["count"][name]) * size
-                if (self.folder / name).stat().st_size < wanted:
+                if (self.folder / name).stat().st_size < written[name] * size:
                     return None
-                self.written[name] = int(head["count"][name])
-                self.sums[name] = int(head["sums"][name])
         except (OSError, ValueError, KeyError, TypeError):
-            self.written = {}
             return None
+        self.written, self.sums = written, sums
         return head
 
     def hold(self) -> bool:
@@ -74,7 +75,11 @@ class Kept:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 self.held = (self.folder / LOCK).open("wb")
                 fcntl.flock(self.held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
+                self.why = "another process keeps the same search"
+                self.close()
+            except OSError as error:
+                self.why = str(error)
                 self.close()
         return self.held is not None
 
@@ -87,11 +92,14 @@ class Kept:
                 at += file.readinto(content[at:]) or len(content)
         whole = zlib.crc32(content) == self.sums[name]
         if not whole:
-            self.written = {}
+            self.written, self.sums = {}, {}
         return whole
 
     def keep(self, head: Mapping[str, Any], arrays: Mapping[str, tuple[Any, int]]) -> bool:
-        """Keep what was found since; return whether it was possible.
+        """Keep what was found since; return whether it was possible, with ``why`` if not.
+
+        What was kept before stays: a file that could not be written whole, as on a full disk, is
+        as long as it was.
 
         Parameters
         ----------
@@ -117,17 +125,26 @@ class Kept:
             part = self.folder / f"{HEAD}.part"
             part.write_text(json.dumps({**head, "count": count, "sums": sums}))
             os.replace(part, self.folder / HEAD)
-        except OSError:
+        except OSError as error:
+            self.why, self.is_broken = str(error), True
+            self.take_back(arrays)
             return False
         self.written, self.sums = count, sums
         return True
 
+    def take_back(self, arrays: Mapping[str, tuple[Any, int]]) -> None:
+        """Cut off what was appended to the files and does not count."""
+        with suppress(OSError):
+            (self.folder / f"{HEAD}.part").unlink(missing_ok=True)
+        for name, (_, each) in arrays.items():
+            with suppress(OSError):
+                os.truncate(self.folder / name, self.written.get(name, 0) * each * 8)
+
     def drop(self) -> None:
-        """Forget it: the search is over. What nobody came back to for a week goes, too."""
+        """Forget it: the search is over."""
+        self.written, self.sums = {}, {}
         if self.held is not None:
-            now_s = os.fstat(self.held.fileno()).st_mtime  # it was opened for this search
             shutil.rmtree(self.folder, ignore_errors=True)
-            sweep(self.folder.parent, now_s)
 
     def close(self) -> None:
         """Let others have it."""
@@ -135,10 +152,27 @@ class Kept:
             self.held.close()
             self.held = None
 
+    def sweep(self) -> None:
+        """Remove searches to which nobody came back for a week."""
+        if self.held is not None:
+            now_s = os.fstat(self.held.fileno()).st_mtime  # it was opened for this search
+            sweep(self.folder.parent, now_s)
+
 
 def sweep(root: Path, now_s: float) -> None:
-    """Remove searches to which nobody came back for a week."""
+    """Remove searches to which nobody came back for a week, and of which nobody is at work."""
     for folder in root.glob("*"):
         with suppress(OSError):
-            if now_s - (folder / HEAD).stat().st_mtime > WEEK_S:
-                shutil.rmtree(folder, ignore_errors=True)
+            head = folder / HEAD  # missing if its process was killed before it kept anything
+            last_s = (head if head.exists() else folder).stat().st_mtime
+            if now_s - last_s > WEEK_S:
+                remove_unless_held(folder)
+
+
+def remove_unless_held(folder: Path) -> None:
+    """Remove a search if no process holds it; raise OSError if one does."""
+    with suppress(FileNotFoundError), (folder / LOCK).open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    shutil.rmtree(folder, ignore_errors=True)

@@ -7,7 +7,7 @@ import numpy as np
 from dessim.engines import build
 from dessim.engines.explorer import layout as ex
 from dessim.engines.explorer.compile import ROOTS, entries
-from dessim.engines.explorer.effort import Effort, Seen
+from dessim.engines.explorer.effort import Effort, Interrupted, Seen
 from dessim.engines.explorer.kept import Kept
 from dessim.engines.explorer.moves import quiet_steps
 from dessim.engines.explorer.outcome import Exploration, Finding, untried_of, what_failed
@@ -65,6 +65,8 @@ class Search:
         self.bound = min(bound, max(1, effort.bytes // self.bytes_of_state()))
         w[x + ex.X_BOUND] = self.bound
         self.resumed = 0
+        self.outcome = ex.GROW
+        self.lost = ""  # why it cannot be kept, in words
         self.kept = self.place_to_keep()
         self.make_room(min(FIRST_ROOM, self.most_room()))
         if self.plain:
@@ -117,11 +119,13 @@ class Search:
         try:
             made = self.searched()
             if self.kept is not None:
-                self.kept.drop()
+                if self.outcome == ex.BOUND:
+                    self.keep()
+                else:
+                    self.kept.drop()
+                self.kept.sweep()
         except KeyboardInterrupt:
-            if self.kept is not None:
-                self.kept.keep(self.head(), self.arrays())
-            raise
+            raise self.interrupted() from None
         finally:
             if self.kept is not None:
                 self.kept.close()
@@ -137,8 +141,10 @@ class Search:
         if self.effort.jobs > 1:
             team = Team(self.effort.jobs, self.w, self.x, self.code, self.zeros)
         try:
-            while self.go_on(team) == ex.GROW:
-                self.look()
+            while self.outcome == ex.GROW:
+                self.outcome = self.go_on(team)
+                if self.outcome == ex.GROW:
+                    self.look()
         finally:
             if team is not None:
                 team.close()
@@ -207,8 +213,8 @@ class Search:
         """Report how far it is; keep it if it is time."""
         if self.effort.watch is not None:
             self.effort.watch(self.seen())
-        if self.kept is not None and self.effort.is_due():
-            self.kept.keep(self.head(), self.arrays())
+        if self.kept is not None and not self.kept.is_broken and self.effort.is_due():
+            self.keep()
 
     def seen(self) -> Seen:
         """Return how far it is."""
@@ -217,18 +223,39 @@ class Search:
         while self.parents[state] >= 0:
             state = int(self.parents[state]) >> 8
             depth += 1
-        return Seen(int(self.w[self.x + ex.X_STATES]), done, depth, self.resumed)
+        return Seen(int(self.w[self.x + ex.X_STATES]), done, depth, self.resumed, self.lost)
 
     # --- what is kept of it -----------------------------------------------------------------------
 
     def place_to_keep(self) -> Kept | None:
         """Return where it is kept when it is interrupted."""
-        if self.effort.keep is None or self.plain:
+        if self.effort.keep is None:
+            self.lost = "there is no cache folder that only you can write to"
+            return None
+        if self.plain:
+            self.lost = "searches in plain Python are not kept"
             return None
         asked = self.w.copy()
         asked[self.x + ex.X_BOUND] = 0  # a search may go on with another bound
         code = build.fingerprint(ROOTS).encode()
         return Kept(self.effort.keep, code, asked.tobytes(), repr(self.properties).encode())
+
+    def keep(self) -> bool:
+        """Keep what was found; return whether it was possible, and report it if not."""
+        assert self.kept is not None
+        before, self.lost = self.lost, ""
+        if not self.kept.keep(self.head(), self.arrays()):
+            self.lost = self.kept.why
+            if not before and self.effort.watch is not None:
+                self.effort.watch(self.seen())
+        return not self.lost
+
+    def interrupted(self) -> Interrupted:
+        """Return what to raise at Ctrl-C; what was found is kept if that is possible."""
+        if self.kept is None:
+            return Interrupted(0, self.lost)
+        whole = self.kept.keep(self.head(), self.arrays())
+        return Interrupted(self.kept.written.get("parents", 0), "" if whole else self.kept.why)
 
     def head(self) -> dict[str, Any]:
         """Return what is needed besides the states."""
@@ -236,6 +263,7 @@ class Search:
         witness = int(w[x + ex.X_WITNESS])
         size = 2 * len(self.small.properties)
         return {
+            "bound": self.bound,
             "numbers": [int(w[x + slot]) for slot in KEPT],
             "witness": [int(word) for word in w[witness : witness + size]],
         }
@@ -258,6 +286,10 @@ class Search:
         sizes = {name: 8 * each for name, (_, each) in self.arrays().items()}
         head = self.kept.found(sizes)
         if head is None:
+            return False
+        if self.kept.written["parents"] >= self.bound != head.get("bound"):
+            self.kept.close()  # it went further than this one may: leave it as it is
+            self.kept, self.lost = None, "a longer search of the same is kept"
             return False
         witness = int(self.w[self.x + ex.X_WITNESS])
         numbers = [self.x + slot for slot in KEPT]

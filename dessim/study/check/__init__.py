@@ -1,7 +1,7 @@
 """Every order of steps in small scopes: what is explored (``scope``, ``protocols``), verdicts."""
 
 from dessim.engines.code_cache import kept_searches
-from dessim.engines.explorer.effort import Effort
+from dessim.engines.explorer.effort import Effort, Interrupted
 from dessim.study.check.litmus import Litmus, read_litmus
 from dessim.study.check.litmus_run import LitmusChecked, check_litmus, litmus_small_world
 from dessim.study.check.litmus_text import LitmusError
@@ -44,6 +44,7 @@ __all__ = [
     "CheckError",
     "Checked",
     "Effort",
+    "Interrupted",
     "Litmus",
     "LitmusChecked",
     "LitmusError",

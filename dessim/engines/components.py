@@ -90,7 +90,7 @@ class SimulatedMachine:
         ValueError
             If the machine has no such node.
         """
-        return Line(self._parts.line(self._checked(node)))
+        return Line(self._parts.line(self._checked(node)), self._parts)
 
     def lock(self, node: int = 0) -> SpinLock:
         """Return a new spinning lock for your threads, of the kind of ``locks.page_table_lock``.
@@ -102,7 +102,7 @@ class SimulatedMachine:
         ValueError
             If the machine has no such node.
         """
-        return SpinLock(self._parts.line(self._checked(node)))
+        return SpinLock(self._parts.line(self._checked(node)), self._parts)
 
     def _checked(self, node: int) -> int:
         nodes = self._setup.machine.topology.sockets

@@ -38,10 +38,12 @@ class Line:
     ----------
     number : int
         Which of the reader's lines and locks it is.
+    parts : Parts
+        Of the machine whose line it is.
     """
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def __init__(self, number: int, parts: Parts) -> None:
+        self.number, self.parts = number, parts
 
     @property
     def operand(self) -> int:
@@ -58,8 +60,8 @@ class SpinLock(Line):
         Threads that hold it -> whether they share it.
     """
 
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
+    def __init__(self, number: int, parts: Parts) -> None:
+        super().__init__(number, parts)
         self.holders: dict[int, bool] = {}
 
 
@@ -177,12 +179,14 @@ class DrivenThread:
         """Load from a line, store to it, or change it atomically (``rmw``)."""
         if access not in ACCESSES:
             raise ValueError(f"access must be one of {', '.join(ACCESSES)}, not {access!r}")
+        self._check_line(line)
         words = instruction(Step("work", line.operand, cost="none", category="user"))
         words[lay.I_TIMED], words[lay.I_ACCESS] = lay.LOCK_LINE, ACCESSES[access]
         return self._doing(lambda: self._ordered(words))
 
     def lock(self, lock: SpinLock, *, shared: bool = False) -> Process:
         """Take a lock, spinning until it is free; ``shared``: together with other readers."""
+        self._check_line(lock)
 
         def steps() -> Process:
             if self.number in lock.holders:
@@ -197,6 +201,7 @@ class DrivenThread:
 
     def unlock(self, lock: SpinLock) -> Process:
         """Drop a lock and hand it to a waiter."""
+        self._check_line(lock)
 
         def steps() -> Process:
             if self.number not in lock.holders:
@@ -288,6 +293,10 @@ class DrivenThread:
 
     def _aim(self, page: int) -> None:
         self._w[self._t + lay.T_PAGE] = self._w[self._t + lay.T_CURSOR] = page
+
+    def _check_line(self, line: Line) -> None:
+        if line.parts is not self._parts:
+            raise ValueError("this line is of another machine")
 
     def _check_page(self, page: int) -> None:
         if not 0 <= page < self._w[lay.H_PAGES]:

@@ -80,6 +80,20 @@ def test_every_machine(machine, monkeypatch):
     assert_same_world(setup, monkeypatch)
 
 
+@pytest.mark.parametrize(
+    ("scheme", "workload"),
+    [
+        ("linux_6_12", "page-fault1"),
+        ("linux_6_17", "fork"),
+        ("radix_walk_trylock", "cold-cache-read"),
+        ("radix_walk_trylock", "random-touch-under-pressure"),
+    ],
+)
+def test_quick_steps_about_memory_can_be_written(scheme, workload):
+    """Programs of today's faults and of files read by windows have loops of their own, too."""
+    translate_threaded(build_world(a_run(scheme, workload, "broadwell-2650v4-2s")))
+
+
 def test_quick_a_lock_loop_and_a_race(monkeypatch):
     """Programs of other kinds: a free-standing lock; an actor and a device."""
     loop_of_many = a_lock_loop(iterations=40, think_ps=700, hold_ps=300)

@@ -122,7 +122,7 @@ def test_the_tutorial_ends_with_a_figure(shell, tmp_path) -> None:
     files = [block.file for block in blocks if block.language in ("yaml", "python")]
     assert all(files)
     folders = [name.split("/")[1] for name in files if "/" in name]
-    assert folders == ["configs", "schemes", "experiments"]
+    assert folders == ["configs", "configs", "schemes", "experiments"]
     scripts = [block.text for block in blocks if block.language == "sh"]
     assert "dessim figure price_of_locks" in scripts[-1]
 

@@ -12,9 +12,6 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 pytestmark = pytest.mark.skipif(not README.exists(), reason="only a checkout has the documentation")
 
-TOO_LONG = ("scheme-comparison", "fault-around-2014")  # whole sweeps: only their plan is made here
-
-
 HOWTO = ROOT / "docs" / "howto.md"
 MAX_WORDS = 700
 
@@ -45,7 +42,7 @@ def quickstart(shell, tmp_path_factory):
     return folder, done.stdout
 
 
-def test_two_commands_set_up(request: pytest.FixtureRequest) -> None:
+def test_two_commands_set_up() -> None:
     """Installing and running is one line, installing and testing another."""
     assert [len(block.splitlines()) for block in blocks("sh")[:2]] == [1, 1]
     assert "dessim run quickstart" in set_up()
@@ -87,14 +84,11 @@ def test_the_table_compares_the_schemes(quickstart) -> None:
 
 
 @pytest.mark.parametrize("command", next_commands() if README.exists() else [])
-def test_the_commands_to_try_next_work(command, quickstart, shell, tmp_path) -> None:
-    """Every other command is accepted; of long sweeps the plan is made."""
-    if any(name in command for name in TOO_LONG):
-        command += " --dry-run"
-    needs_results = command.startswith("dessim report")
-    done = shell(command, quickstart[0] if needs_results else tmp_path)
+def test_the_commands_to_try_next_work(command, shell, tmp_path) -> None:
+    """Every other command ends well, and prints something."""
+    done = shell(command, tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout or needs_results
+    assert done.stdout
 
 
 def test_the_python_lines_work(shell, tmp_path) -> None:

@@ -193,6 +193,11 @@ def test_who_waits_leaves_the_cpu_to_another():
     assert machine.result().time_ps["idle"] == 50_000 * NS
 
 
+def another():
+    """Return a machine that is not the one whose threads are driven."""
+    return SimulatedMachine(simpy.Environment(initial_time=0), two(), driven=True)
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
@@ -202,6 +207,8 @@ def test_who_waits_leaves_the_cpu_to_another():
         (lambda m, t: t.touch(m.line(), "write"), "must be one of load, store, rmw"),
         (lambda m, t: t.work(-1), "not -1 ps"),
         (lambda m, t: t.touch(m.line(2)), "2 memory nodes"),
+        (lambda m, t: t.touch(another().line()), "of another machine"),
+        (lambda m, t: t.lock(another().lock()), "of another machine"),
     ],
 )
 def test_what_cannot_be_is_refused(wrong, said):

@@ -37,7 +37,7 @@ CASES = [
     Case(K1, "deadlock", ("tso", "pso"), ("sc",), {"version": "plain_unlock"}),
     Case(K1, "deadlock", (), SOME, {"version": "fenced_unlock"}),
     Case(K1, "deadlock", (), ("sc",), {"version": "passed_on", "threads": 2}),
-    # one more waiter: the fix of 4.13 still loses a wake-up (docs/protocols.md)
+    # one more waiter: the fix of 4.13 still loses a wake-up (docs/races.md)
     Case(K1, "deadlock", ("sc",), (), {"version": "after", "threads": 2}),
     Case("vma_lock_release", "bug_on", ("pso", "lkmm"), ("sc", "tso")),
     Case("vma_lock_release", "bug_on", ("lkmm",), SOME, {"store": "release"}),

@@ -84,7 +84,7 @@ def test_options_of_an_actor_that_do_not_go_together_are_refused(tmp_path: Path)
     actors = f"[{{name: invalidate_range, every: 100us, range_pages: 4, options: {options}}}]"
     workload = f"{{access: sequential, mapping: per_process, file_size: 1MiB, actors: {actors}}}"
     said = refusal(tmp_path, EXPERIMENT.replace("separate-processes", workload))
-    assert "unmap_retry=until_unmapped and walk=every_table of 'invalidate_range' do not" in said
+    assert "unmap_retry=until_unmapped and walk=every_table of 'invalidate_range' exclude" in said
 
 
 def test_a_measured_table_of_another_kind_is_told_before_anything_runs(tmp_path: Path) -> None:

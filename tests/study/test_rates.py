@@ -89,6 +89,7 @@ def test_will_it_scales_own_csv_says_how_idle_all_cpus_were(table):
         (HEADER + f"{BROADWELL},6.1,mmap1,fibres,1,9\n", "a.csv", (None, None), "mode 'fibres'"),
         (HEADER + f"{BROADWELL},6.1,mmap1,threads,49,9\n", "a.csv", (None, None), "1 to 48, the"),
         (HEADER + f"{BROADWELL},6.1,mmap1,threads,1,9\n", "a.csv", (None, "6.1"), "leave it out"),
+        (HEADER + f"{BROADWELL},6.1,mmap1,threads,1,9\n" * 2, "a.csv", (None, None), "in line 2"),
         ("machine,kernel,speed\n", "a.csv", (None, None), "the columns must be machine, kernel"),
     ],
 )

@@ -10,9 +10,12 @@ from typing import Any
 from llvmlite import ir
 
 from dessim.engines.inlined import INLINED
+from dessim.engines.translate.blocks import Names
 from dessim.engines.translate.integers import WORD, Value
 from dessim.engines.translate.module import Module
+from dessim.engines.translate.source import KernelFunction
 from dessim.kernel import layout as lay
+from dessim.kernel.steps import memory_step
 
 REGIONS = ("header", "counter", "rest")
 WORLD = "w"
@@ -60,6 +63,14 @@ class Special(Module):
         super().__init__("special", inlined=INLINED, constants={"LOGGING": 0})
         self.known = known
         self.regions = self._regions()
+
+    def in_place(self, source: KernelFunction, arguments: Names) -> bool:
+        """Put what chooses among steps in place as well: the step is known, so one is left.
+
+        What else it could choose need not be written, and could not: without a protocol, steps of
+        protocols would store to words of the header.
+        """
+        return source.function is memory_step or super().in_place(source, arguments)
 
     def known_word(self, pointer: Any, index: Value) -> int | None:
         """Return the number that a word of the World always is, or None."""

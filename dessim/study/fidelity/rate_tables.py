@@ -93,9 +93,15 @@ def load_rates(path: Path, machine: str | None, kernel: str | None) -> list[Meas
             raise refuse(option, "the table names it in each row: leave it out here")
     table = read_table(path, _check_own if own else _check_columns)
     found: list[MeasuredRate] = []
+    seen: dict[RatePoint, int] = {}
     for place, cells in table.rows:
         with table.blaming(place):
-            found += _own_row(path, cells, machine, kernel) if own else [_row(cells)]
+            rows = _own_row(path, cells, machine, kernel) if own else [_row(cells)]
+            for row in rows:
+                if row.point in seen:
+                    raise ValueError(f"the table has this point already, in line {seen[row.point]}")
+                seen[row.point] = (place.line or 0) + 1
+            found += rows
     table.check()
     if not found:
         raise ConfigError([Problem(Place(table.source), "no row has a rate")])

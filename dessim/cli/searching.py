@@ -73,8 +73,8 @@ EFFORT = together(
 class SearchWatch:
     """Shows how far a search is: one line on a terminal, a line every ten seconds elsewhere."""
 
-    def __init__(self, *, quiet: bool) -> None:
-        self.quiet = quiet
+    def __init__(self, *, quiet: bool, keeps: bool = True) -> None:
+        self.quiet, self.keeps = quiet, keeps
         self.terminal = sys.stderr.isatty()
         self.begin = self.last = self.kept = time.monotonic()
         self.before: Seen | None = None
@@ -83,7 +83,7 @@ class SearchWatch:
 
     def __call__(self, seen: Seen) -> None:
         """Show it if it is time."""
-        if seen.lost and not self.warned:
+        if seen.lost and self.keeps and not self.warned:
             self.warned = True
             self.clear()
             click.echo(f"warning: this search is not kept: {seen.lost}", err=True)
@@ -131,7 +131,7 @@ def searching(given: Mapping[str, Any]) -> Iterator[Effort]:
     """
     from dessim.study import check as study
 
-    watch = SearchWatch(quiet=given["quiet"])
+    watch = SearchWatch(quiet=given["quiet"], keeps=given["keep"])
     keep = study.kept_searches() if given["keep"] else None
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:

@@ -271,3 +271,13 @@ def test_the_command_shows_progress_and_goes_on(tmp_path, monkeypatch):
     again = CliRunner().invoke(main, [*words, "-j", "2"])
     assert "resumes from " in again.stderr
     assert (again.exit_code, again.stdout) == (whole.exit_code, whole.stdout)
+
+
+def test_who_does_not_want_a_search_kept_is_not_warned(tmp_path, monkeypatch):
+    """Nothing is said about keeping, however long it takes."""
+    monkeypatch.setenv("DESSIM_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(searching, "KEEP_EVERY_S", 0.0)
+    monkeypatch.setattr(running, "BUDGET", 400)
+    words = ["check", "killed_waiter", "--set", "version=passed_on", "--quiet"]
+    done = CliRunner().invoke(main, [*words, "--no-keep"])
+    assert done.stderr == ""

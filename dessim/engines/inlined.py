@@ -41,6 +41,7 @@ INLINED = frozenset(
         "next_page",
         "open_window",
         "take_lock",
+        "queue_up",
         "drop_lock",
         "grant_next",
         "hand_over_ps",

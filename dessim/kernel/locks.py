@@ -22,6 +22,7 @@ from dessim.kernel.lines import core_distance, line_cost, wake
 from dessim.kernel.ops import *
 from dessim.kernel.pages import GO_ON, MEANINGLESS
 from dessim.kernel.rwsem import drop_rwsem, take_rwsem
+from dessim.kernel.spinning import queue_up
 
 
 def take_lock(w: World, task: int, lock: int, shared: int) -> int:
@@ -36,15 +37,7 @@ def take_lock(w: World, task: int, lock: int, shared: int) -> int:
     if shared and hold > 0 and w[lock + K_HEAD] == 0:
         w[lock + K_HOLD] = hold + 1
         return 1
-    t = w[H_TASK] + task * T_WORDS
-    w[t + T_NEXT] = 0
-    w[t + T_SHARED_WANT] = shared
-    if w[lock + K_HEAD] == 0:
-        w[lock + K_HEAD] = task + 1
-    else:
-        w[w[H_TASK] + (w[lock + K_TAIL] - 1) * T_WORDS + T_NEXT] = task + 1
-    w[lock + K_TAIL] = task + 1
-    w[lock + K_WAITERS] += 1
+    queue_up(w, task, lock, shared)
     return 0
 
 

@@ -11,7 +11,7 @@ from dessim.kernel.layout import *
 
 
 def queue_up(w: World, task: int, lock: int, shared: int) -> None:
-    """Put a task at the end of the queue of sleepers."""
+    """Put a task at the end of a lock's queue, in which it spins or sleeps."""
     t = w[H_TASK] + task * T_WORDS
     w[t + T_NEXT] = 0
     w[t + T_SHARED_WANT] = shared

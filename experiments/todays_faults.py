@@ -4,6 +4,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from dessim.report.common.doubts import is_marked
 from dessim.report.common.results import Point
 from dessim.report.paper.figures import Stored
 from dessim.report.paper.tolerance import Tolerance
@@ -55,7 +56,8 @@ def panel(ax: Axes, stored: Stored, name: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for index, (series, group) in enumerate(points.items()):
         line = [(point["threads"], rate_of(point)) for point in group]
-        draw_line(ax, line, index, series, PER_M)
+        unsure = [point["threads"] for point in group if is_marked(point)]
+        draw_line(ax, line, index, series, PER_M, unsure)
         for threads, estimate in line:
             low, high = estimate["ci95"] or ("", "")
             rows.append(
@@ -80,13 +82,14 @@ def draw(stored: Stored) -> Drawing:
     """Three panels: processes and threads, versions of the lock, versions that allocate."""
     figure, axes = grid(len(PANELS), len(PANELS), 2.8, share=False)
     rows = [row for ax, name in zip(axes, PANELS, strict=True) for row in panel(ax, stored, name)]
-    results = stored.results("will-it-scale")
+    known = (stored.results(name) for name in PANELS)
+    sources = (results.caption_of(results.methods_of(METRIC, AVERAGE)) for results in known)
     caption = (
         "Faults per second of all tasks. Left: page_fault1, 2 and 3 under Linux 5.15: threads stay"
         " below processes because of the line of mmap_lock and the sleeps on it. Middle:"
         " page_fault3 by threads: what the VMA's lock buys, and the end of prefetchw. Right:"
         " page_fault1: processes stop at the zone's lock in 6.1, and at the LRU's in 6.12; threads"
         " share one VMA, and gain little from its lock."
-        f" {results.caption_of(results.methods_of(METRIC))}"
+        f" {' '.join(sources)}"
     )
     return Drawing(figure, rows, caption)

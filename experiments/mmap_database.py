@@ -107,11 +107,13 @@ def draw(stored: Stored) -> Drawing:
     axes[1].set_xlabel("threads")
     axes[1].set_ylabel("thousand pages touched per second")
     axes[1].legend(loc="upper left", fontsize=6)
+    known = (stored.results(name) for name in NEEDS)
+    sources = " ".join(results.caption_of(bands=False) for results in known)
     caption = (
         "Left: GiB/s touched by 20 threads (blocks in order) or 100 (random pages) on one NVMe"
         " disk, before memory is full and after: simulated with 95 % intervals, and measured (open;"
         " CIDR 2022). Right: random pages on a cloud volume of 334 us and 20,000 commands a second."
-        f" {stored.results('mmap-database').caption_of(bands=False)}"
+        f" {sources}"
     )
     return Drawing(figure, [*cells, *map(row_of, volume)], caption)
 

@@ -119,7 +119,7 @@ def _locks_of_tables(w: Words, threads: int) -> Rows:
     return {
         "task.pmd": locks,
         "task.pmd_first": first,
-        "TABLE_LOCKS": [locks[-1] + (last_table >> lay.PMD_SHIFT) + 1],
+        "TABLE_LOCKS": [locks[-1] + (last_table >> int(w[lay.H_TABLE_SHIFT])) + 1],
         "OWN_PMDS": [int(w[tasks[0] + lay.T_OWN_TABLES] == lay.PMDS_OWN)],
     }
 

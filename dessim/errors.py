@@ -10,4 +10,9 @@ class UserError(ValueError):
 
     def message(self) -> str:
         """Return the text that a command prints."""
-        return f"error: {self}"
+        return printable(f"error: {self}")
+
+
+def printable(text: str) -> str:
+    """Return a text with escapes for all that does not print: it may quote what a file holds."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)

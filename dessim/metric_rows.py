@@ -172,6 +172,13 @@ def rates(name: str, series: str, better: int, text: str, *views: View) -> tuple
     return steady, replace(average, heading=f"average\n{head}")
 
 
+def call_rates(name: str, series: str, text: str) -> tuple[Metric, Metric]:
+    """Take the time series of system calls: its steady rate, and that of the whole run."""
+    steady, average = rates(name, series, MORE, text, View.RUN, View.PAGE)
+    steady = replace(steady, topic=Topic.CALL, words="calls on a region", asked=f"{name}_per_s")
+    return steady, replace(average, topic=Topic.CALL, words=f"{steady.words}, of the whole run")
+
+
 def amount(name: str, heading: str, text: str) -> Metric:
     """Take an amount that only files larger than memory have."""
     views = (View.RUN, View.PAGE)

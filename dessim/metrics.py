@@ -25,6 +25,7 @@ from dessim.metric_rows import View as View
 from dessim.metric_rows import (
     amount,
     call_latency,
+    call_rates,
     counted,
     latencies,
     quantile,
@@ -207,6 +208,7 @@ METRICS: tuple[Metric, ...] = (
     ),
     call_latency("mmap_latency_ns_mean", "mmap\nmean", "mmap", "Mean latency of mmap", View.RUN),
     call_latency("mmap_latency_ns_p99", "mmap\np99", "mmap", "99 % took no longer", rank=990_000),
+    *call_rates("calls", "series_calls", "Calls on a region: munmap, madvise, fork or exec"),
     *rates("touches", "series_touches", MORE, "Pages touched", View.RUN, View.PAGE),
     *rates("device_pages", "series_read", MORE, "Pages of 4 KiB read by the device", View.RUN),
     *rates("evictions", "series_evictions", LESS, "Pages evicted from memory", View.RUN),
@@ -219,6 +221,17 @@ METRICS: tuple[Metric, ...] = (
     counted("direct_reclaims", Topic.PAGE_CACHE, "Faults that reclaimed pages themselves"),
     *latencies("major", "faults that waited for the device"),
     *latencies("minor", "faults that did not wait for the device"),
+    call_latency(
+        "writer_latency_ns_mean",
+        "writer\nmean",
+        "writer",
+        "Mean latency of mmap and munmap of actors that write mmap_lock at a rate",
+        View.RUN,
+        View.PAGE,
+    ),
+    call_latency(
+        "writer_latency_ns_p99", "writer\np99", "writer", "99 % took no longer", rank=990_000
+    ),
 )
 """All metrics, in the order of results."""
 

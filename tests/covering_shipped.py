@@ -126,7 +126,7 @@ CASES = (
     Case("cold-cache", 8, (NONE, MERGED), parameters=COLD, population=100),
     Case("readahead-or-not", 4, (NEW,), parameters={"workload.advice": "normal"}, population=60),
     Case("mmap-database", 20, (NEW,), parameters=PRESSED, population=60),
-    Case("invalidate-race", 16, (MERGED, GANG), "no-retry"),
+    Case("invalidate-race", 16, (MERGED, GANG), "no-retry", population=60),
 )
 
 

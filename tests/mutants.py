@@ -12,8 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-SHARE = float(os.environ.get("DESSIM_MUTANTS", "1"))
-"""Of the slow suite's mutants, as tests/attack.py wants them."""
+from dessim.errors import UserError
+
+SHARE = float(os.environ.get("DESSIM_MUTANTS", "0.1"))
+"""Of all mutants, as tests/attack.py wants them; the slow suite takes a tenth."""
 HANG_S, STUCK_MS = 10, 120_000
 """An input that takes more processor time is a hang, or one that waits for so long."""
 MOST_KIB = 1 << 20
@@ -93,6 +95,20 @@ def replaced(data: Any, path: tuple[Any, ...], value: Any) -> Any:
     copy = dict(data) if isinstance(data, dict) else list(data)
     copy[path[0]] = replaced(data[path[0]], path[1:], value)
     return copy
+
+
+def refused_or_done(attempt: Callable[[], Any]) -> Any:
+    """Return what came out, or None if it was refused well; anything else is raised.
+
+    A message is for a terminal: it can be printed, and is not a page long.
+    """
+    try:
+        return attempt()
+    except UserError as error:
+        text = error.message()
+    assert all(c.isprintable() or c == "\n" for c in text), text
+    assert 0 < len(text.splitlines()) < 200, text
+    return None
 
 
 def quick_and_thorough(

@@ -49,12 +49,22 @@ class _Drawing:
     def locked(self, depth: int) -> object:
         """Return some statements under a lock."""
         kind, body = self.rng.choice(self.locks), self.some(depth - 1)
-        how = self.rng.choice(("take", "take", "try", "read", "downgrade"))
+        ways = ("take", "take", "try", "read", "downgrade", "read or not", "read again")
+        how = self.rng.choice(ways)
         if how == "downgrade" and kind.name == "r":
             after = self.some(depth - 1)
             return (p.down_write(kind), *body, p.downgrade_write(kind), *after, p.up_read(kind))
         if how == "read" and kind.name == "r":
             return (p.down_read(kind), *body, p.up_read(kind))
+        if how == "read or not" and kind.name == "r":
+            return p.down_read_trylock(kind, *body, p.up_read(kind), busy=self.some(depth - 1))
+        if how == "read again" and kind.name == "r":
+            inner = self.some(depth - 1)
+            if self.rng.random() < 0.5:
+                again: object = p.down_read_trylock(kind, *inner, p.up_read(kind))
+            else:
+                again = (p.down_read(kind), *inner, p.up_read(kind))
+            return (p.down_read(kind), *body, again, p.up_read(kind))
         if how == "try":
             return p.trylock(kind, *body, p.unlock(kind))
         return (p.lock(kind), *body, p.unlock(kind))

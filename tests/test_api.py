@@ -58,7 +58,7 @@ def test_points_hold_numbers_with_intervals(result: dessim.Result) -> None:
     assert rate.low < rate.mean < rate.high
     assert str(rate) == f"{rate.mean:.6g} [{rate.low:.6g}, {rate.high:.6g}]"
     assert point["fault_latency_ns_p999"].mean is None
-    assert str(point["fault_latency_ns_p999"]).startswith("unknown (0 observations")
+    assert str(point["fault_latency_ns_p999"]).startswith("unknown (observations beyond it: 0 of")
     assert sum(point.time_share.values()) == pytest.approx(1)
 
 

@@ -44,7 +44,7 @@ static int16_t *queues; /* hashed wait queues of pages: first task + 1 */
 static inline typeof(table_locks) table_lock_of(const Task *t)
 {
     int64_t i = t - tasks, number = pmd_first[i] + t->cursor / TABLE_PAGES;
-    return &table_locks[SPLIT_PMD ? pmd[i] + (number >> PMD_SHIFT) : 0];
+    return &table_locks[SPLIT_PMD ? pmd[i] + number / TABLE_PAGES : 0];
 }
 
 static int take_table_lock(Task *t)

@@ -19,30 +19,37 @@ Source
 Linux 3.14 ``mm/truncate.c: invalidate_inode_pages2_range``, ``mm/memory.c: unmap_mapping_range``,
 ``mm/filemap.c: __delete_from_page_cache``. The question of the retry: K. Shutemov in the thread of
 "[RFC, PATCHv2 0/2] mm: map few pages around fault address", linux-mm, Feb 2014. Left out: dirty
-pages and writeback, and that the first unmap of a range covers the rest of it at once.
+pages and writeback, and that the first unmap of a range covers the rest of it at once. Folios of
+files (Linux 6.12: ``unmap_mapping_folio``, ``__filemap_remove_folio``) go as a whole.
 """
 
 from dessim.kernel.alphabet import (
+    Step,
     bug_on_mapped,
     clear_pte,
     count,
     dec,
     each_in_range,
     each_mapping,
+    each_page_of_folio,
+    from_head,
     get_page,
     go_to,
     label,
     lock,
     lock_page,
+    note,
     option,
     put_page,
     remove_from_page_cache,
     shootdown,
+    to_head,
     unless,
     unlock,
     unlock_page,
     when,
 )
+from dessim.kernel.programs import LARGE_FOLIOS
 
 OPTIONS = {
     "unmap_retry": "none",
@@ -56,15 +63,46 @@ CHOICES = {
     "walk": ("if_mapped", "every_table"),
 }
 
+# unmap_mapping_folio(): all ptes of a folio, then one flush. The cursor is on the head before and
+# behind.
+UNMAP_FOLIO = (
+    lock("ptl"),
+    note(False),
+    to_head(),
+    from_head(),
+    each_page_of_folio(
+        unless(
+            "pte.none",
+            clear_pte(dec("page.mapcount"), note(True), to_head(), put_page(), from_head()),
+        )
+    ),
+    to_head(),
+    when("noted", shootdown(folio=True)),
+    unlock("ptl"),
+)
+
+
+def each_folio_in_range(*body: Step) -> Step:
+    """Repeat for each folio of an actor's range, at its head: that is where references are."""
+    head, back = option(LARGE_FOLIOS, to_head()), option(LARGE_FOLIOS, from_head())
+    return each_in_range(head, *body, back)
+
+
 UNMAP = (
     count("unmaps"),
     lock("i_mmap_mutex"),
     each_mapping(
         unless(
             "table.missing",
-            lock("ptl"),
-            unless("pte.none", clear_pte(dec("page.mapcount"), shootdown(), put_page())),
-            unlock("ptl"),
+            option(
+                LARGE_FOLIOS,
+                *UNMAP_FOLIO,
+                otherwise=(
+                    lock("ptl"),
+                    unless("pte.none", clear_pte(dec("page.mapcount"), shootdown(), put_page())),
+                    unlock("ptl"),
+                ),
+            ),
         )
     ),
     unlock("i_mmap_mutex"),
@@ -104,7 +142,7 @@ DELETE = (
 
 ACTOR = (
     count("invalidations"),
-    each_in_range(
+    each_folio_in_range(
         when(
             "page.cached",
             get_page(),
@@ -112,6 +150,6 @@ ACTOR = (
             when("page.ours", *UNMAP_AND_CHECK, *DELETE),
             unlock_page(),
             put_page(),
-        )
+        ),
     ),
 )

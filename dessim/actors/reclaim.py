@@ -13,19 +13,21 @@ Source
 Linux 3.14 ``mm/vmscan.c: shrink_page_list, __remove_mapping``, ``mm/filemap.c:
 __delete_from_page_cache``, ``mm/rmap.c: try_to_unmap, try_to_unmap_one``. Left out: the LRU lists
 (pages are drawn at random), referenced bits, dirty pages, and that the walk ends with the last pte.
+A large folio goes as a whole, after one walk over its ptes (Linux 6.12 ``mm/rmap.c:
+try_to_unmap_one``, ``mm/vmscan.c: shrink_folio_list``).
 """
 
-from dessim.actors.invalidate_range import BUG2
+from dessim.actors.invalidate_range import BUG2, UNMAP_FOLIO, each_folio_in_range
 from dessim.kernel.alphabet import (
     clear_pte,
     count,
     dec,
-    each_in_range,
     each_mapping,
     get_page,
     go_to,
     label,
     lock,
+    option,
     put_page,
     remove_from_page_cache,
     shootdown,
@@ -35,19 +37,26 @@ from dessim.kernel.alphabet import (
     unlock_page,
     when,
 )
+from dessim.kernel.programs import LARGE_FOLIOS
 
 OPTIONS = {"bug2": True, "fatal": False}
+
+UNMAP_PAGE = unless(
+    "pte.none",
+    lock("ptl"),
+    unless("pte.none", clear_pte(shootdown(), dec("page.mapcount"), put_page())),
+    unlock("ptl"),
+)
 
 TRY_TO_UNMAP = (
     lock("i_mmap_mutex"),
     each_mapping(
         unless(
             "table.missing",
-            unless(
-                "pte.none",
-                lock("ptl"),
-                unless("pte.none", clear_pte(shootdown(), dec("page.mapcount"), put_page())),
-                unlock("ptl"),
+            option(
+                LARGE_FOLIOS,
+                *UNMAP_FOLIO,
+                otherwise=(UNMAP_PAGE,),
             ),
         )
     ),
@@ -56,7 +65,7 @@ TRY_TO_UNMAP = (
 
 ACTOR = (
     count("invalidations"),
-    each_in_range(
+    each_folio_in_range(
         when(
             "page.cached",
             get_page(),
@@ -87,6 +96,6 @@ ACTOR = (
                 ),
                 busy=(put_page(),),
             ),
-        )
+        ),
     ),
 )

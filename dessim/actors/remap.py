@@ -4,14 +4,19 @@ munmap takes mmap_lock for writing and unlinks the mapping. It continues as a re
 pages, flushes translations and frees: others of the mm fault meanwhile, unless a writer waits. mmap
 then takes mmap_lock for writing once more.
 
-Pages of memory are gathered page table by page table, flushed once, then freed in rounds: off the
-LRU, uncharged, onto the CPU's list, and from there to the zone when the list is full.
+Pages of memory are gathered page table by page table, flushed, then freed in rounds: off the LRU,
+uncharged, onto the CPU's list, and from there to the zone when the list is full. A full gather is
+flushed before the page table's lock is dropped, and freed before the next table.
+
+Pages of a file were written to: each page table is flushed before its lock is dropped. From 6.2 on
+their counts of mappings fall behind that flush, before it.
 
 Source
 ------
 Linux 6.1 ``mm/mmap.c: do_mas_align_munmap, unmap_region``, 6.12 ``mm/vma.c:
 vms_complete_munmap_vmas``, ``mm/mmu_gather.c``, ``mm/swap.c: release_pages`` (6.1),
-``folios_put_refs`` (6.12). In Linux a gather ends after about 10,000 pages: here never.
+``folios_put_refs`` (6.12), ``mm/memory.c: zap_pte_range`` (``force_flush``, ``delay_rmap``),
+``tlb_flush_rmaps``.
 """
 
 from dessim.kernel.alphabet import (
@@ -46,6 +51,8 @@ from dessim.kernel.memory_words import (
     uncount_page,
     use_mm,
     use_owner,
+    when_gather_full,
+    when_gathered,
     write_tree,
     zap_memory,
 )
@@ -61,11 +68,22 @@ SPLIT = option(MERGED, work("split_vma"), work("split_vma"))
 MERGE = option(MERGED, WRITE_VMA, work("split_vma"))
 RELEASE_VMAS = option(MM_LOCK, otherwise=(end_vma_writes(),))
 
+DELAYS = "delay_rmap"
+
 ZAP_MEMORY = (
     Step("lru_waiting", 1, body=FLUSH_LRU),  # lru_add_drain()
-    each_table(unless("table.missing", lock("ptl"), zap_memory(), spill_rss(), unlock("ptl"))),
-    flush_region(),
-    free_gathered(),
+    each_table(
+        unless(
+            "table.missing",
+            lock("ptl"),
+            *zap_memory(),
+            spill_rss(),
+            when_gather_full(flush_region()),
+            unlock("ptl"),
+            when_gather_full(free_gathered()),
+        )
+    ),
+    when_gathered(flush_region(), free_gathered()),
 )
 FREE_TABLE = option(
     PART,
@@ -73,6 +91,7 @@ FREE_TABLE = option(
     otherwise=(free_table(), add_nr_ptes(-1)),
 )
 UNMAP_MEMORY = (*ZAP_MEMORY, each_table(unless("table.missing", FREE_TABLE)))
+REMOVE_RMAP = (dec("page.mapcount"), work("page_statistics"))
 UNMAP_FILE = (
     each_table(
         unless(
@@ -83,14 +102,17 @@ UNMAP_FILE = (
                 unless(
                     "pte.none",
                     clear_pte(
-                        dec("page.mapcount"), uncount_page(), remember(), category="teardown"
+                        option(DELAYS, otherwise=REMOVE_RMAP),
+                        uncount_page(),
+                        remember(),
+                        category="teardown",
                     ),
-                    work("page_statistics"),
                 )
             ),
             spill_rss(),
-            unlock("ptl"),
             flush_table(),
+            option(DELAYS, each_in_table(when("gang.holds", *REMOVE_RMAP))),
+            unlock("ptl"),
             each_in_table(when("gang.holds", put_page())),
             FREE_TABLE,
         )
@@ -111,17 +133,9 @@ MMAP = (
 )
 
 
-def remap(pages: tuple[Step, ...], before: tuple[Step, ...] = ()) -> tuple[Step, ...]:
-    """Return what a task does at the end of a sweep.
-
-    Parameters
-    ----------
-    pages : tuple of Step
-        How pages are unmapped and freed.
-    before : tuple of Step, optional
-        Calls that it makes before, whose latencies are recorded instead of those of munmap.
-    """
-    munmap = (
+def munmap(pages: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return the steps of munmap of a task's range, given how pages are unmapped and freed."""
+    return (
         work("system_call"),
         lock("mmap_lock_write"),
         OWNER,
@@ -135,12 +149,25 @@ def remap(pages: tuple[Step, ...], before: tuple[Step, ...] = ()) -> tuple[Step,
         option(MAPS_ONLY, otherwise=pages),
         unlock("mmap_lock"),
     )
+
+
+def remap(pages: tuple[Step, ...], before: tuple[Step, ...] = ()) -> tuple[Step, ...]:
+    """Return what a task does at the end of a sweep.
+
+    Parameters
+    ----------
+    pages : tuple of Step
+        How pages are unmapped and freed.
+    before : tuple of Step, optional
+        Calls that it makes before, whose latencies are recorded instead of those of munmap.
+    """
+    unmap = munmap(pages)
     return (
         when(
             "touched_enough",
             Step("pick_touched"),
-            *(before or call("region", *munmap)),
-            *(munmap if before else ()),
+            *(before or call("region", *unmap)),
+            *(unmap if before else ()),
             *call("mmap", *MMAP),
             count("unmaps"),
         ),

@@ -18,14 +18,15 @@ Linux 3.14 ``mm/truncate.c: truncate_pagecache`` (the second walk "must be made 
 ``truncate_pagecache_range`` for a hole, ``truncate_inode_pages_range, truncate_inode_page,
 truncate_complete_page``; ``mm/filemap.c: __delete_from_page_cache``; ``mm/memory.c:
 unmap_mapping_range, zap_pte_range``. Left out: the file's size, so the pages can come back at once,
-and hence the further passes, which Linux makes until it finds no page; partial pages.
+and hence the further passes, which Linux makes until it finds no page; partial pages. Folios of
+files go as a whole: a range is one of whole folios, so that none has to be split
+(``truncate_inode_partial_folio``).
 """
 
-from dessim.actors.invalidate_range import DELETE, UNMAP_IF_MAPPED
+from dessim.actors.invalidate_range import DELETE, UNMAP_IF_MAPPED, each_folio_in_range
 from dessim.actors.munmap import clear_table
 from dessim.kernel.alphabet import (
     count,
-    each_in_range,
     each_mapping,
     each_table,
     get_page,
@@ -56,15 +57,15 @@ TRUNCATE_PAGE = (*UNMAP_IF_MAPPED, when("page.ours", *DELETE))
 ACTOR = (
     count("invalidations"),
     *UNMAP_RANGE,
-    each_in_range(
+    each_folio_in_range(
         when(
             "page.cached",
             get_page(),
             trylock_page(*TRUNCATE_PAGE, unlock_page()),
             put_page(),
-        )
+        ),
     ),
-    each_in_range(
+    each_folio_in_range(
         when(
             "page.cached",
             get_page(),
@@ -72,7 +73,7 @@ ACTOR = (
             *TRUNCATE_PAGE,
             unlock_page(),
             put_page(),
-        )
+        ),
     ),
     option("punch_hole", otherwise=UNMAP_RANGE),
 )

@@ -15,7 +15,7 @@ from dessim.cli.measured import (
     table_of,
     write_validation,
 )
-from dessim.cli.options import DATA, SIMULATION
+from dessim.cli.options import DATA, EXPERIMENT, SIMULATION
 from dessim.cli.results import report_files
 from dessim.files.names import folder_name
 from dessim.files.reading import read_text
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("config", shell_complete=experiments)
+@click.argument("config", callback=EXPERIMENT, shell_complete=experiments)
 @DATA
 @click.option(
     "--fit",

@@ -10,6 +10,7 @@ import click
 from dessim.cli import protocols
 from dessim.cli.complete import explored
 from dessim.cli.exit_codes import FAILED, OK
+from dessim.cli.known import refuse_unknown
 from dessim.cli.searching import EFFORT, bound_words, searching
 
 ON_OFF = click.Choice(["on", "off"])
@@ -34,8 +35,11 @@ def _bugs_first(names: list[str]) -> list[str]:
     metavar="[scheme.|actor.]KEY=VALUE",
     help="Set an option of the scheme, the actor or the protocol; repeatable.",
 )
-@click.option("--unmap-retry", help="none, before_bug, always_bug, until_unmapped.")
-@click.option("--walk", help="if_mapped, every_table.")
+@click.option(
+    "--unmap-retry",
+    help="How direct I/O tries again to unmap: none, before_bug, always_bug, until_unmapped.",
+)
+@click.option("--walk", help="When page tables are walked: if_mapped, every_table.")
 @click.option("--bug1", type=ON_OFF, help="Keep or drop the first BUG_ON.")
 @click.option("--bug2", type=ON_OFF, help="Keep or drop the second BUG_ON.")
 @click.option("--precheck/--no-precheck", default=None, help="Look at the page lock first.")
@@ -48,17 +52,20 @@ def _bugs_first(names: list[str]) -> list[str]:
     default=None,
     help="Test again whether the page is ours.",
 )
-@click.option("--recheck-order", help="flags_first, mapping_first.")
+@click.option("--recheck-order", help="What the recheck reads first: flags_first, mapping_first.")
 @click.option("--threads", type=int, help="Faulting threads, 1 to 3, or threads of a protocol.")
 @click.option("--tables", type=click.Choice(["shared", "own"]), help="Share page tables or not.")
 @click.option("--attempts", type=click.Choice(["1", "2", "repeat"]), help="Faults per thread.")
-@click.option("--page", type=click.Choice(["target", "neighbour"]), help="Targets, or neighbours.")
+@click.option(
+    "--page", type=click.Choice(["target", "neighbour"]), help="Share targets or neighbours."
+)
 @click.option("--pages", type=int, help="Shared pages, 1 or 2.")
 @click.option(
     "--memory",
     type=click.Choice(["sc", "tso", "pso", "lkmm", "weak"]),
     callback=lambda *given: "lkmm" if given[2] == "weak" else given[2],
-    help="Memory model: sequential consistency, x86, stores that pass each other, Linux' own.",
+    help="Memory model: sequential consistency, x86, stores that pass each other, Linux' own "
+    "(weak is the same).",
 )
 @click.option(
     "--increment", type=click.Choice(["locked", "plain"]), help="How to raise the mapcount."
@@ -93,6 +100,9 @@ def check(ctx: click.Context, /, scheme: str | None, **given: Any) -> None:
         ctx.exit(protocols.run(scheme, given))
     if scheme is not None:
         protocols.refuse_near_miss(scheme)
+        refuse_unknown("scheme", scheme)
+    if given["actor"] not in (None, study.NOBODY):
+        refuse_unknown("actor", given["actor"])
     scope = _scope(scheme, given)
     properties = _properties(given["properties"], bool(scheme))
     if given["schedule"] is not None:
@@ -271,7 +281,7 @@ def _print(found: list[Any], given: dict[str, Any], single: bool) -> None:
         violated = {v.name: v for v in one.verdicts if v.verdict == "sometimes"}
         order = _bugs_first(list(violated))
         for name in order if given["trace"] else order[:1] if single else []:
-            _print_trace(one, violated[name])
+            _print_trace(one, violated[name], single)
         if order and single and not given["trace"] and len(order) > 1:
             click.echo("\n--trace shows the others.")
 
@@ -284,20 +294,23 @@ def _without_promises(found: list[Any]) -> list[str]:
     return [scheme.name for scheme in loaded if scheme.file and not scheme.promises]
 
 
-def _print_trace(one: Any, verdict: Any) -> None:
+def _print_trace(one: Any, verdict: Any, single: bool) -> None:
+    """Print a trace, with its scope where there are many."""
     from dessim.report.text import check as text
+    from dessim.report.text import columns
     from dessim.study import check as study
 
     lines = study.story(one.exploration.small, verdict.schedule)
-    click.echo(f"\n{verdict.name} in {verdict.steps} steps: {text.scope_words(verdict.row())}")
-    click.echo(text.trace_text(lines, study.task_names(one.scope), verdict.circle), nl=False)
+    scope = "" if single else f" {text.scope_words(verdict.row())}"
+    click.echo("\n" + columns.wrapped(f"{verdict.name} in {verdict.steps} steps:{scope}"))
+    click.echo(columns.trace_text(lines, study.task_names(one.scope), verdict.circle), nl=False)
     click.echo(f"replay: {verdict.schedule}")
 
 
 def _replay(scope: Any, given: dict[str, Any]) -> int:
     """Replay a schedule; return the exit code."""
     from dessim import registry
-    from dessim.report.text import check as text
+    from dessim.report.text import columns
     from dessim.study import check as study
 
     small = study.small_world_of(scope)
@@ -309,7 +322,7 @@ def _replay(scope: Any, given: dict[str, Any]) -> int:
         rows = [{"task": line.task, "text": line.text, "wrong": line.wrong} for line in lines]
         click.echo(json.dumps(rows, indent=1))
     else:
-        click.echo(text.trace_text(lines, study.task_names(scope)), nl=False)
+        click.echo(columns.trace_text(lines, study.task_names(scope)), nl=False)
         click.echo(f"violated: {', '.join(wrong) or 'nothing'}")
     promises = registry.load(scope.scheme).promises
     return FAILED if any(name in promises for name in wrong) else OK

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import click
 
+from dessim.cli.known import names_of
 from dessim.errors import UserError
 
 
@@ -19,19 +20,13 @@ def _starting(words: Iterable[str], part: str) -> list[str]:
 
 def _names(kind: str) -> list[str]:
     with suppress(UserError, OSError):
-        if kind == "schemes":
-            from dessim import registry
-
-            return [one.name for one in registry.listed("SLOW_PATH")]
-        from dessim.model.locate import names
-
-        return names(kind)  # type: ignore[arg-type]
+        return names_of(kind)
     return []
 
 
 def names_of_kind(ctx: click.Context, param: click.Parameter, part: str) -> list[str]:
     """Complete a name of the kind that stands before it."""
-    return _starting(_names(f"{ctx.params.get('kind')}s"), part)
+    return _starting(_names(str(ctx.params.get("kind"))), part)
 
 
 def experiments(ctx: click.Context, param: click.Parameter, part: str) -> list[str]:
@@ -39,22 +34,22 @@ def experiments(ctx: click.Context, param: click.Parameter, part: str) -> list[s
     from pathlib import Path
 
     files = (path.name for path in Path().glob("*.y*ml"))
-    return _starting([*_names("experiments"), *files], part)
+    return _starting([*_names("experiment"), *files], part)
 
 
 def machines(ctx: click.Context, param: click.Parameter, part: str) -> list[str]:
     """Complete a machine."""
-    return _starting(_names("machines"), part)
+    return _starting(_names("machine"), part)
 
 
 def workloads(ctx: click.Context, param: click.Parameter, part: str) -> list[str]:
     """Complete a workload."""
-    return _starting(_names("workloads"), part)
+    return _starting(_names("workload"), part)
 
 
 def schemes(ctx: click.Context, param: click.Parameter, part: str) -> list[str]:
     """Complete a scheme."""
-    return _starting(_names("schemes"), part)
+    return _starting(_names("scheme"), part)
 
 
 def explored(ctx: click.Context, param: click.Parameter, part: str) -> list[str]:
@@ -65,14 +60,14 @@ def explored(ctx: click.Context, param: click.Parameter, part: str) -> list[str]
 
     found = [one.name for one in registry.listed("protocol")]
     files = [path.name for path in Path().glob("*.litmus")]
-    return _starting([*_names("schemes"), *found, *files], part)
+    return _starting([*_names("scheme"), *found, *files], part)
 
 
 def settings(ctx: click.Context, param: click.Parameter, part: str) -> list[str]:
     """Complete `KEY.PATH=` of `--set`, and the names that a machine, workload or scheme takes."""
     key, equals, value = part.partition("=")
     if equals:
-        named = _starting(_names(f"{key}s"), value) if key in ("machine", "workload") else []
+        named = _starting(_names(key), value) if key in ("machine", "workload") else []
         return [f"{key}={name}" for name in named]
     return _starting((f"{path}=" for path in _paths()), part)
 

@@ -11,7 +11,15 @@ import click
 from click.core import ParameterSource
 
 from dessim.cli.complete import experiments
-from dessim.cli.options import ENGINE, FOLDER, MAX_WORKERS, POINTS, QUIET, REPLICATIONS
+from dessim.cli.options import (
+    ENGINE,
+    EXPERIMENT,
+    FOLDER,
+    MAX_WORKERS,
+    POINTS,
+    QUIET,
+    REPLICATIONS,
+)
 from dessim.cli.select import Selection, busiest, select
 from dessim.cli.work import report_failures, run_points
 from dessim.metrics import P99
@@ -23,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("config", required=False, shell_complete=experiments)
+@click.argument("config", required=False, callback=EXPERIMENT, shell_complete=experiments)
 @POINTS
 @REPLICATIONS
 @click.option("--blame", is_flag=True, help="Who held what others waited for (slow engine).")

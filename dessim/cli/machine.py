@@ -46,9 +46,9 @@ def new(
     """Write a profile NAME: its topology, everything else from a base.
 
     Without --lscpu and --hwloc, describe the machine it runs on, from /sys. With --latency, costs
-    of lines are medians over pairs of CPUs at the same distance; prints how much of the matrix
-    these classes explain, and warns if it is little. Each number of the file says whether it is
-    read, measured or estimated; `dessim show machine` shows what comes from the base.
+    of lines are medians over pairs of CPUs at the same distance; dessim reports how much of the
+    matrix the distances explain, and warns if it is little. Each number of the file says whether it
+    is read, measured or estimated; `dessim show machine` shows what comes from the base.
     """
     from dessim.files.writing import write_all
     from dessim.host.latency import read_matrix

@@ -9,10 +9,12 @@ from typing import Any
 import click
 
 from dessim.cli.complete import machines, schemes, settings, workloads
+from dessim.cli.known import known
 
 Command = Callable[..., Any]
 MAX_WORKERS = 1024
 ENGINES = click.Choice(["compiled", "reference"])
+EXPERIMENT = known("experiment")
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -73,6 +75,7 @@ def together(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
 SIMULATION = together(
     click.option(
         "--machine",
+        callback=known("machine"),
         metavar="NAME|FILE",
         help="Override the experiment's.",
         shell_complete=machines,
@@ -87,7 +90,14 @@ SIMULATION = together(
     SEED,
     REPLICATIONS,
     click.option("--engine", type=ENGINES, default="compiled", show_default=True),
-    click.option("-j", "jobs", type=click.IntRange(1, MAX_WORKERS), default=1, metavar="N"),
+    click.option(
+        "-j",
+        "jobs",
+        type=click.IntRange(1, MAX_WORKERS),
+        default=1,
+        metavar="N",
+        help="Worker processes.",
+    ),
     OUT,
     QUIET,
 )

@@ -9,7 +9,7 @@ import click
 
 from dessim.cli.complete import experiments
 from dessim.cli.measured import DEFAULT, load_with, simulator, table_of
-from dessim.cli.options import DATA, SIMULATION
+from dessim.cli.options import DATA, EXPERIMENT, SIMULATION
 from dessim.cli.results import report_files
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("experiment", default=DEFAULT, shell_complete=experiments)
+@click.argument("experiment", default=DEFAULT, callback=EXPERIMENT, shell_complete=experiments)
 @DATA
 @click.option(
     "--cells",
@@ -55,12 +55,12 @@ def predict(
 ) -> None:
     """Predict cells that nobody measured, with intervals, as a table.
 
-    Cells of the measured table may be among them: the details then hold the measurement, and
+    Cells of the measured table may be among them: the details then also hold the measurement, and
     whether the machine was fitted to it.
 
-    Cells are simulated in full and once unless --simulate and --replications say otherwise. The
-    measured table is simulated, too, as EXPERIMENT says: its unseen cells show the error of the
-    model. Runs are kept in OUT/runs, so the same command resumes.
+    Each cell is simulated in full and once unless --simulate and --replications say otherwise.
+    The measured table is simulated, too, as EXPERIMENT says: its cells that no fit has used show
+    the error of the model. Runs are kept in OUT/runs, so the same command resumes.
     """
     if to.suffix != ".csv":
         raise click.UsageError(f"--to {to}: a table's name must end in .csv")

@@ -132,12 +132,12 @@ def _print(found: Any, given: Mapping[str, Any]) -> None:
 
 
 def _print_trace(found: Any, one: Any) -> None:
-    from dessim.report.text import check as text
+    from dessim.report.text import columns
     from dessim.study import check as study
 
     small = found.exploration.small
     click.echo(f"\n{one.name} in {one.steps} steps:")
-    click.echo(text.story_text(study.story(small, one.schedule), small.titles), nl=False)
+    click.echo(columns.story_text(study.story(small, one.schedule), small.titles), nl=False)
     if one.name == study.ASLEEP:
         click.echo("      no task can move, and not all have ended")
     click.echo(f"replay: {one.schedule}")
@@ -152,7 +152,7 @@ def _replay(scope: Any, given: Mapping[str, Any]) -> int:
 
 def _replay_in(small: Any, given: Mapping[str, Any], *, fails: bool) -> int:
     """Replay a schedule; return the exit code: ``fails`` if a violated property is a failure."""
-    from dessim.report.text import check as text
+    from dessim.report.text import columns
     from dessim.study import check as study
 
     lines = study.story(small, given["schedule"])
@@ -164,7 +164,7 @@ def _replay_in(small: Any, given: Mapping[str, Any], *, fails: bool) -> int:
         ]
         click.echo(json.dumps(rows, indent=1))
     else:
-        click.echo(text.story_text(lines, small.titles), nl=False)
+        click.echo(columns.story_text(lines, small.titles), nl=False)
         click.echo(f"violated: {', '.join(wrong) or 'nothing'}" if fails else "replayed")
     return FAILED if wrong and fails else OK
 
@@ -205,7 +205,7 @@ def run_litmus(name: str, given: Mapping[str, Any]) -> int:
 
 
 def _print_litmus(found: Any) -> None:
-    from dessim.report.text import check as text
+    from dessim.report.text import columns
     from dessim.study import check as study
 
     states = f"{found.exploration.states:,} states"
@@ -217,5 +217,5 @@ def _print_litmus(found: Any) -> None:
         click.echo(f"\na shortest way to an end {met}:")
         lines = study.story(small, found.schedule)
         plain = [type(line)(line.task, line.text) for line in lines]
-        click.echo(text.story_text(plain, small.titles), nl=False)
+        click.echo(columns.story_text(plain, small.titles), nl=False)
         click.echo(f"replay: {found.schedule}")

@@ -22,8 +22,8 @@ def report(results: tuple[str, ...], out: Path | None, results_dir: Path) -> Non
     """Write RESULTS as one HTML file: tables, figures, sources.
 
     The file works offline. RESULTS is a folder that `dessim run` wrote, or the name of an
-    experiment. Of several, such as those of two versions or configurations, the page shows how each
-    point moved.
+    experiment. Given several, such as those of two versions or configurations, the page shows how
+    each point changed.
     """
     from dessim.report.page.render import write_report, write_sides
 

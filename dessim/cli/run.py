@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ import click
 from dessim.cli.complete import experiments
 from dessim.cli.options import (
     ENGINE,
+    EXPERIMENT,
     FOLDER,
     MAX_WORKERS,
     OUT,
@@ -38,7 +40,7 @@ FORMATS = ("table", "json", "csv")
 
 
 @click.command()
-@click.argument("config", shell_complete=experiments)
+@click.argument("config", callback=EXPERIMENT, shell_complete=experiments)
 @set_option("Change a value (YAML; a list sweeps it); repeatable.")
 @ENGINE
 @click.option(
@@ -120,7 +122,7 @@ def run(
     begun = surroundings()
     with watched() as read:
         request = Request(**asked)
-        experiment, points = request.load()
+        experiment, points = _loaded(request, quiet)
     if dry_run:
         _print_plan(experiment, points, engine, store, form)
         return
@@ -140,6 +142,22 @@ def run(
     if replaced and not quiet:
         click.echo(f"replaces the results of `{replaced}`", err=True)
     _report(done, form, quiet)
+
+
+def _loaded(request: Request, quiet: bool) -> tuple[Experiment, Sequence[Point]]:
+    """An experiment and its points; notes machines with fewer CPUs than threads, seldom meant."""
+    experiment, points = request.load()
+    if quiet:
+        return experiment, points
+    machines = [(p.machine.name, p.machine.topology.n_cpus, p.threads) for p in points]
+    crowded = Counter((name, cpus) for name, cpus, threads in machines if threads > cpus)
+    for (name, cpus), n in crowded.items():
+        click.echo(
+            f"note: {counted(n, 'point')} with more threads than the {counted(cpus, 'CPU')} of"
+            f" {name}: threads queue for a CPU",
+            err=True,
+        )
+    return experiment, points
 
 
 def _replaced(request: Request, folder: Path) -> str:
@@ -165,13 +183,19 @@ def _draw(done: Outcome, *, figures: bool, queues: bool, quiet: bool) -> None:
 
 
 def _print_known(store: Store, asked: dict[str, Any], form: str, quiet: bool) -> bool:
-    """Print the results of what was asked before; False if they are to be made."""
+    """Print the results of what was asked before; False if they are to be made.
+
+    What a worker left behind that was killed while they were made goes here: nothing else will
+    write there before the question changes.
+    """
+    from dessim.files.atomic import clear
     from dessim.study.store.answers import known
 
     answer = known(store, asked)
     document = answer.document(store) if answer else None
     if answer is None or document is None:
         return False
+    _report_cleared(clear(store.root))
     runs = len(answer.runs)
     if not quiet:
         click.echo(f"{runs} runs, {runs} were stored already", err=True)
@@ -214,8 +238,12 @@ def _doing(
 def _report_damage(tally: Tally) -> None:
     for damaged in tally.damaged:
         click.echo(f"warning: damaged, run again: {damaged}", err=True)
-    if tally.cleared:
-        click.echo(f"removed {tally.cleared} leftovers of killed processes", err=True)
+    _report_cleared(tally.cleared)
+
+
+def _report_cleared(leftovers: int) -> None:
+    if leftovers:
+        click.echo(f"removed {counted(leftovers, 'leftover')} of killed processes", err=True)
 
 
 def _with_room(carry_out: Callable[[], Outcome], store: Store) -> Outcome:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dessim.cli.complete import names_of_kind
+from dessim.cli.known import SHOWN, WORDS, refuse_unknown, versions
+from dessim.cli.programs import as_data, as_text
 from dessim.files.reading import read_text
 
 if TYPE_CHECKING:
@@ -29,10 +31,9 @@ KINDS = (
     *("machines", "workloads", "schemes", "actors", "protocols"),
     *("experiments", "published", "figures"),
 )
-DEFINING = {"schemes": "SLOW_PATH", "actors": "ACTOR", "protocols": "protocol"}
+DEFINING = {**{f"{kind}s": word for kind, word in WORDS.items()}, "protocols": "protocol"}
 """Kinds that are Python files -> the word that such a file defines."""
 UNUSABLE = "cannot be used:"
-
 
 FORM = click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
@@ -48,38 +49,58 @@ class KindOfThing(click.Choice[str]):
 
 
 @click.command("list")
-@click.argument("kind", required=False, type=KindOfThing(KINDS))
+@click.argument("kind", required=False, metavar="[KIND]", type=KindOfThing(KINDS))
 @FORM
 def list_command(kind: str | None, form: str) -> None:
     """List machines, workloads, schemes and other names.
 
-    Machines and schemes that have been compared with measurements say with which.
+    KIND is machines, workloads, schemes, actors, protocols, experiments, published or figures.
+    Machines and schemes that have been compared with measurements say with which; a scheme of
+    several versions of Linux names them. `dessim show` shows more of a machine, workload, scheme,
+    actor or experiment.
     """
-    from dessim.model.held_against import KINDS as HELD
-
     if form == "json":
-        found = {
-            one: [_as_json(name, text, HELD.get(one)) for name, text in _entries(one)]
-            for one in ([kind] if kind else KINDS)
-        }
+        found = {one: _as_data(one) for one in ([kind] if kind else KINDS)}
         click.echo(json.dumps(found[kind] if kind else found, indent=1, ensure_ascii=False))
         return
     for index, one in enumerate([kind] if kind else KINDS):
         if kind is None:
-            click.echo(("\n" if index else "") + f"{one}:")
-        indent = "" if kind else "  "
-        entries = _entries(one)
-        width = max((len(name) for name, _ in entries), default=0)
-        for name, text in entries:
-            summary = text if text.startswith(UNUSABLE) else _first_sentence(text)
-            click.echo(f"{indent}{name:<{width}}  {summary}".rstrip())
-            if name in HELD.get(one, {}):
-                click.echo(f"{indent}{'':<{width}}  compared with {HELD[one][name]}")
+            single = one.removesuffix("s")
+            more = f"  (more: `dessim show {single} NAME`)" if single in SHOWN else ""
+            click.echo(("\n" if index else "") + f"{one}:{more}")
+        _echo_list(one, indent="" if kind else "  ")
 
 
-def _as_json(name: str, text: str, held: dict[str, str] | None) -> dict[str, Any]:
-    entry: dict[str, Any] = {"name": name, "description": " ".join(text.split())}
-    return entry if held is None else entry | {"compared_with": held.get(name)}
+def _echo_list(kind: str, *, indent: str) -> None:
+    """Print a line for each name of a kind, and below it what it has been compared with."""
+    from dessim.model.held_against import KINDS as HELD
+    from dessim.report.text.hanging import hanging
+
+    entries, columns = _entries(kind), versions() if kind == "schemes" else {}
+    width = max((len(name) for name, _ in entries), default=0)
+    below = " " * (len(indent) + width + 2)
+    for name, text in entries:
+        summary = text if text.startswith(UNUSABLE) else _first_sentence(text)
+        click.echo(hanging(f"{indent}{name:<{width}}  ", summary))
+        if name in columns:
+            click.echo(hanging(below, f"versions: {', '.join(columns[name])}"))
+        if name in HELD.get(kind, {}):
+            click.echo(hanging(below, f"compared with {HELD[kind][name]}"))
+
+
+def _as_data(kind: str) -> list[dict[str, Any]]:
+    """All names of a kind with what is known of them."""
+    from dessim.model.held_against import KINDS as HELD
+
+    found, columns = [], versions() if kind == "schemes" else {}
+    for name, text in _entries(kind):
+        entry: dict[str, Any] = {"name": name, "description": " ".join(text.split())}
+        if name in columns:
+            entry["versions"] = columns[name]
+        if kind in HELD:
+            entry["compared_with"] = HELD[kind].get(name)
+        found.append(entry)
+    return found
 
 
 def _entries(kind: str) -> list[tuple[str, str]]:
@@ -130,16 +151,17 @@ def _first_sentence(text: str) -> str:
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(["machine", "workload", "scheme", "experiment"]))
+@click.argument("kind", type=click.Choice(SHOWN))
 @click.argument("name", shell_complete=names_of_kind)
 @click.option("--resolved", is_flag=True, help="Fill in every default; expand lists.")
 @FORM
 def show(kind: str, name: str, resolved: bool, form: str) -> None:
-    """Show a machine, workload, scheme or experiment."""
+    """Show a machine, workload, scheme, actor or experiment."""
+    refuse_unknown(kind, name)
     if form == "json":
         click.echo(_json_text(kind, name))
-    elif kind == "scheme":
-        click.echo(_scheme_text(name), nl=False)
+    elif kind in WORDS:
+        click.echo(as_text(kind, name), nl=False)
     elif resolved:
         click.echo(_resolved_text(kind, name), nl=False)
     else:
@@ -150,17 +172,10 @@ def _json_text(kind: str, name: str) -> str:
     """The same with every default filled in, for programs."""
     import yaml
 
-    if kind != "scheme":
-        return json.dumps(yaml.safe_load(_resolved_text(kind, name)), indent=1, ensure_ascii=False)
-    from dessim import registry
-
-    known = registry.load(name)
-    found = {
-        "name": name,
-        "description": known.description,
-        "options": dict(known.options),
-        "steps": _scheme_text(name).partition("\n\n")[2].splitlines(),
-    }
+    if kind in WORDS:
+        found = as_data(kind, name)
+    else:
+        found = yaml.safe_load(_resolved_text(kind, name))
     return json.dumps(found, indent=1, ensure_ascii=False)
 
 
@@ -242,39 +257,6 @@ def _resolved_text(kind: str, name: str) -> str:
         data = [point.resolved() for point in model.resolve(model.load_experiment(name))]
     text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
     return text + defaults
-
-
-def _scheme_text(name: str) -> str:
-    """Docstring, options, promises, and the program that threads run."""
-    from dessim import registry
-
-    if name in registry.actor_names():
-        return _actor_text(name)
-    scheme = registry.load(name)
-    options = ", ".join(f"{k}={str(v).lower()}" for k, v in scheme.options.items()) or "none"
-    program = registry.thread_program(scheme, {}, 4)
-    lines = [
-        scheme.description,
-        "",
-        f"Options: {options}",
-        f"Promises: {', '.join(scheme.promises) or 'none'}",
-        "",
-        "Program of a thread:",
-        *(f"{i:>4}  {line}" for i, line in enumerate(program.listing)),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _actor_text(name: str) -> str:
-    """Docstring, options, and the program of an actor."""
-    from dessim import registry
-
-    actor = registry.load_actor(name)
-    options = ", ".join(f"{k}={str(v).lower()}" for k, v in actor.options.items()) or "none"
-    program = registry.program_of_actor(actor, {})
-    listing = [f"{i:>4}  {line}" for i, line in enumerate(program.listing)]
-    lines = [actor.description, "", f"Options: {options}", "", "Program:", *listing]
-    return "\n".join(lines) + "\n"
 
 
 @click.command()

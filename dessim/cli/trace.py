@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dessim.cli.complete import experiments
-from dessim.cli.options import FILE, POINTS
+from dessim.cli.options import EXPERIMENT, FILE, POINTS
 from dessim.cli.select import busiest, select
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ FORMATS = ("both", "perfetto", "folded")
 
 
 @click.command()
-@click.argument("config", shell_complete=experiments)
+@click.argument("config", callback=EXPERIMENT, shell_complete=experiments)
 @POINTS
 @click.option(
     "--replication",

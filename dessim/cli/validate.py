@@ -15,7 +15,7 @@ from dessim.cli.measured import (
     table_of,
     write_validation,
 )
-from dessim.cli.options import DATA, SIMULATION
+from dessim.cli.options import DATA, EXPERIMENT, SIMULATION
 from dessim.cli.results import report_files
 from dessim.cli.work import do_rounds, report_failures
 from dessim.files.names import folder_name
@@ -29,7 +29,7 @@ FOR_RATES = "for rates: they name their machines, and runs are short"
 
 
 @click.command()
-@click.argument("experiment", default=DEFAULT, shell_complete=experiments)
+@click.argument("experiment", default=DEFAULT, callback=EXPERIMENT, shell_complete=experiments)
 @DATA
 @click.option(
     "--only",
@@ -85,7 +85,7 @@ def validate(
     test, with --machine and --kernel (--only then names tests or machines).
 
     With --host there is no table: workloads really run here, in trials of a millisecond on 1 to all
-    CPUs, and are simulated with --profile. Only results are written. --only names some.
+    CPUs, and are simulated with --profile. Only results are written. --only then names workloads.
     """
     foreign = {"--machine": machine, "--set": overrides, "--simulate": simulate}
     if host:

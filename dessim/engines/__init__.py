@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 from dessim.kernel.result import RunResult, check_at_rest, read_result
 from dessim.kernel.world import Setup, build_world
-from dessim.model.workload import PAGE_BYTES
 
 EngineName = Literal["reference", "compiled"]
 ENGINES: tuple[EngineName, ...] = ("compiled", "reference")
@@ -33,7 +32,7 @@ def run_setup(
     InvariantError
         If the World contradicts itself at the end.
     """
-    declared = max(1, setup.workload.file_size_bytes // PAGE_BYTES)
+    declared = setup.file_pages
     w: Any = build_world(setup)
     if engine == "reference":
         from dessim.engines import reference

@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from dessim.engines import code_cache, objects
+from dessim.engines import code_cache, line_table, objects
 from dessim.engines.inlined import INLINED
 from dessim.engines.loop import first_keys, run_chunk
 
@@ -25,7 +25,7 @@ NOTICE = "compiling the simulation kernel: only once, takes a few seconds"
 UNCOMPILED = "DESSIM_UNCOMPILED"
 """Set to 1, everything runs as plain Python: how the coverage of the kernel is measured."""
 Roots = tuple[Callable[..., Any], ...]
-LOOP: Roots = (first_keys, run_chunk)
+ROOTS: Roots = (first_keys, run_chunk)
 _BUILDING = threading.Lock()
 
 
@@ -78,7 +78,7 @@ def namespace(
     *,
     logged: bool = False,
     wrap: Callable[[Any], Any] = lambda function: function,
-    roots: Roots = LOOP,
+    roots: Roots = ROOTS,
 ) -> dict[str, Any]:
     """Return copies of the entry points and of all that they call, in one namespace.
 
@@ -123,7 +123,7 @@ def copy_into(space: dict[str, Any], function: Any) -> types.FunctionType:
     return copy
 
 
-def fingerprint(roots: Roots = LOOP) -> str:
+def fingerprint(roots: Roots = ROOTS) -> str:
     """Return all that decides what is compiled, as one text: code, constants, the translator.
 
     The kernel's part is taken from what is in memory, not from files: they may have changed since
@@ -186,7 +186,7 @@ def compiled(
     """
     if is_plain():
         return namespace(logged=logged, roots=roots)
-    name = code_cache.key(variant, fingerprint(roots))
+    name = code_cache.key(variant, fingerprint(roots), repr(line_table.is_on()))
     code = code_cache.stored(name)
     if code is None:
         with code_cache.alone():  # somebody else may have been at it
@@ -202,7 +202,8 @@ def machine_code(roots: Roots, logged: bool, inlined: frozenset[str]) -> bytes:
     """Return entry points, and all that they call, as machine code."""
     from dessim.engines.translate.module import translate  # with LLVM's writer: only if it is used
 
-    return objects.emit(translate(roots, inlined=inlined, constants={"LOGGING": int(logged)}))
+    constants, lines = {"LOGGING": int(logged)}, line_table.is_on()
+    return objects.emit(translate(roots, inlined=inlined, constants=constants, lines=lines))
 
 
 def arrays_of(function: Callable[..., Any]) -> tuple[bool, ...]:
@@ -215,7 +216,7 @@ def arrays_of(function: Callable[..., Any]) -> tuple[bool, ...]:
 @lru_cache
 def _entries(logged: bool) -> Entries:
     inlined, variant = (frozenset(), "logged") if logged else (INLINED, "run")
-    space = compiled(LOOP, variant, NOTICE, logged=logged, inlined=inlined)
+    space = compiled(ROOTS, variant, NOTICE, logged=logged, inlined=inlined)
     return Entries(space["first_keys"], space["run_chunk"], plain=is_plain())
 
 

@@ -19,7 +19,6 @@ from dessim.kernel import layout as lay
 from dessim.kernel.result import RunResult, check_at_rest, read_result
 from dessim.kernel.steps import advance
 from dessim.kernel.world import Setup, build_world
-from dessim.model.workload import PAGE_BYTES
 
 Watcher = Callable[[int, int, int], None]
 
@@ -171,7 +170,7 @@ class SimulatedMachine:
             )
         self._engine.check_ended()
         check_at_rest(self._w)
-        declared = max(1, self._setup.workload.file_size_bytes // PAGE_BYTES)
+        declared = self._setup.file_pages
         return read_result(self._w, declared)
 
 

@@ -27,8 +27,8 @@ def task_bits(tasks: int) -> int:
     return max(1, (tasks - 1).bit_length())
 
 
-def set_key(tree: World, leaf: int, key: int, bits: int) -> None:
-    """Set the key of a leaf of the winner tree and replay its matches up to the root.
+def set_key(tree: World, leaf: int, key: int, bits: int) -> int:
+    """Set the key of a leaf of the winner tree and replay its matches; return the winner.
 
     The winner so far stays in a register, and only its opponent is read at each level.
     """
@@ -39,6 +39,7 @@ def set_key(tree: World, leaf: int, key: int, bits: int) -> None:
         key = other if other < key else key
         node >>= 1
         tree[node] = key
+    return key
 
 
 def first_keys(w: World, tree: World, leaves: int, bits: int) -> None:
@@ -57,6 +58,11 @@ def write_log(w: World, log: World, key: int, bits: int) -> None:
     log[place] = key >> bits
     log[place + 1] = task
     log[place + 2] = w[w[H_TASK] + task * T_WORDS + T_PC]
+
+
+def any_woken(w: World) -> int:
+    """Return whether the last event woke anybody."""
+    return w[w[H_WOKEN]] != 0
 
 
 def counter_of(w: World, task: int) -> int:
@@ -84,24 +90,40 @@ def keys_of_woken(w: World, tree: World, leaves: int, bits: int, low: int, hand:
         The key in hand; TOO_LATE if a time does not fit in a key.
     """
     base = w[H_WOKEN]
-    for i in range(w[base]):
-        woken = w[base + 1 + i]
-        when = w[w[H_TASK] + woken * T_WORDS + T_AT]
-        if when >= NEVER >> (bits + low):
-            return TOO_LATE
-        key = key_of(w, woken, when, bits, low)
-        in_hand = (hand >> low) & ((1 << bits) - 1) == woken and hand != NEVER
-        if (hand == NEVER and tree[leaves + woken] == NEVER) or in_hand:
-            hand = key
-        else:
-            set_key(tree, leaves + woken, key, bits)
+    hand = key_of_woken(w, tree, leaves, bits, low, hand, w[base + 1])
+    if w[base] > 1:
+        hand = keys_of_others(w, tree, leaves, bits, low, hand)
+    return hand
+
+
+def key_of_woken(
+    w: World, tree: World, leaves: int, bits: int, low: int, hand: int, woken: int
+) -> int:
+    """Give a key to a task that the last event woke: see ``keys_of_woken``."""
+    when = w[w[H_TASK] + woken * T_WORDS + T_AT]
+    if when >= NEVER >> (bits + low):
+        return TOO_LATE
+    key = key_of(w, woken, when, bits, low)
+    if hand == NEVER and tree[leaves + woken] == NEVER:
+        return key
+    if hand != NEVER and (hand >> low) & ((1 << bits) - 1) == woken:
+        return key
+    lay_down(tree, leaves, bits, low, key)
+    return hand
+
+
+def keys_of_others(w: World, tree: World, leaves: int, bits: int, low: int, hand: int) -> int:
+    """Give keys to all but the first task that the last event woke: see ``keys_of_woken``."""
+    base = w[H_WOKEN]
+    for i in range(1, w[base]):
+        if hand >= 0:
+            hand = key_of_woken(w, tree, leaves, bits, low, hand, w[base + 1 + i])
     return hand
 
 
 def next_key(tree: World, leaves: int, bits: int, low: int, task: int, key: int, hand: int) -> int:
     """Set the acting task's key; return that of the next event, from the tree or from the hand."""
-    set_key(tree, leaves + task, key, bits)
-    key = tree[1]
+    key = set_key(tree, leaves + task, key, bits)
     if hand <= key:
         return hand
     lay_down(tree, leaves, bits, low, hand)
@@ -124,7 +146,8 @@ def run_chunk(w: World, tree: World, leaves: int, bits: int, budget: int, log: W
             write_log(w, log, key, bits)
         task = key & mask
         at = advance(w, task, key >> bits)
-        hand = keys_of_woken(w, tree, leaves, bits, 0, hand)
+        if w[w[H_WOKEN]]:
+            hand = keys_of_woken(w, tree, leaves, bits, 0, hand)
         if hand < 0 or at >= NEVER >> bits:
             return TOO_LATE
         key = at << bits | task
@@ -189,7 +212,7 @@ def finish_for_all(
     """
     lay_down(tree, leaves, bits, low, hand)
     take_counters(tree, leaves, low)
-    hand = keys_of_woken(w, tree, leaves, bits, 0, NEVER)
+    hand = keys_of_woken(w, tree, leaves, bits, 0, NEVER) if w[w[H_WOKEN]] else NEVER
     if hand < 0 or at >= NEVER >> bits:
         return TOO_LATE
     lay_down(tree, leaves, bits, 0, hand)

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from dessim.engines import line_table
+
 OPTIMISED = 3
 _LOCK = threading.Lock()
 
@@ -81,17 +83,25 @@ class Loaded:
 
     def __init__(self, code: bytes, entries: Mapping[str, tuple[bool, ...]]) -> None:
         llvm = _llvm()
-        self.engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine(llvm, 0))
-        self.engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-        self.engine.finalize_object()
+        # JITLink places an object in one piece. LLVM's older linker lets the system place each
+        # section, and in a process with GiB of Worlds they end up too far apart for the 32-bit
+        # distances by which they refer to each other.
+        linker = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
+        for name in entries:
+            linker.export_symbol(name)
+        jit = llvm.create_lljit_compiler(_machine(llvm, 0), use_jit_link=True)
+        self.linked = linker.link(jit, "code")
+        if line_table.is_on():
+            name = next(iter(entries))
+            line_table.write_map(code, self.linked[name] - line_table.offset_of(code, name))
         self.functions = {name: self._function(name, kinds) for name, kinds in entries.items()}
 
     def _function(self, name: str, arrays: tuple[bool, ...]) -> Callable[..., int]:
         """Return an entry point that takes arrays and integers; it holds no lock of Python."""
         kinds = [ctypes.c_void_p if array else ctypes.c_int64 for array in arrays]
-        call = ctypes.CFUNCTYPE(ctypes.c_int64, *kinds)(self.engine.get_function_address(name))
+        call = ctypes.CFUNCTYPE(ctypes.c_int64, *kinds)(self.linked[name])
 
-        def entry(*given: Any, engine: Any = self.engine) -> int:  # it owns the code: kept alive
+        def entry(*given: Any, linked: Any = self.linked) -> int:  # it owns the code: kept alive
             if len(given) != len(arrays):
                 raise TypeError(f"{name} takes {len(arrays)} arguments")
             places = [words_at(value) for value, array in zip(given, arrays, strict=True) if array]

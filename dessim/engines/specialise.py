@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from dessim.engines import build, code_cache, objects
+from dessim.engines import build, code_cache, line_table, objects
 from dessim.engines.loop import run_chunk
 
 LOG = logging.getLogger(__name__)
@@ -112,13 +112,13 @@ def prepare(w: Any) -> None:
 
 def name_of(known: dict[int, int]) -> str:
     """Return the name under which a loop for these constants is kept."""
-    return _name(tuple(sorted(known.items())))
+    return _name(tuple(sorted(known.items())), line_table.is_on())
 
 
 @lru_cache(16)
-def _name(known: tuple[tuple[int, int], ...]) -> str:
+def _name(known: tuple[tuple[int, int], ...], lines: bool) -> str:
     """Return the name for constants; the kernel and the machine are the same in one process."""
-    return code_cache.key("special", build.fingerprint(), repr(known))
+    return code_cache.key("special", build.fingerprint(), repr((known, lines)))
 
 
 @lru_cache(16)
@@ -144,7 +144,7 @@ def _made(name: str, w: Any) -> Loop:
     with code_cache.alone():
         found = _kept(name)
         if found is None:
-            code = objects.emit(translate_threaded(w))
+            code = objects.emit(translate_threaded(w, lines=line_table.is_on()))
             code_cache.publish(name, code)
             found = _load(code)
             _loaded(name).append(found)

@@ -41,7 +41,7 @@ def write_all(files: Mapping[Path, bytes]) -> list[Path]:
     OSError
         If the disk is full or not writable; files are then as before.
     UnwritableError
-        If a place is a folder, or a pipe that nobody reads.
+        If a place is a folder, a pipe that nobody reads, or a link that leads to itself.
     """
     streams: list[tuple[IO[bytes], bytes]] = []
     aside: dict[Path, dict[str, bytes]] = {}
@@ -120,8 +120,10 @@ def _open_stream(path: Path) -> IO[bytes] | None:
         return os.fdopen(os.dup(number), "wb")
     try:
         mode = path.stat().st_mode
-    except OSError:  # a new file, or a place that will be refused
-        return None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UnwritableError(f"{path}: this link leads to itself") from None
+        return None  # a new file, or a place that will be refused
     if stat.S_ISREG(mode):
         return None
     if stat.S_ISDIR(mode):

@@ -3,7 +3,7 @@
 from dessim.kernel.accounting import count, record_more
 from dessim.kernel.addressing import pte_present
 from dessim.kernel.cpus import slice_is_over, yield_cpu
-from dessim.kernel.draws import draw_at
+from dessim.kernel.draws import draw_at, shuffled
 from dessim.kernel.layout import *
 from dessim.kernel.pages import BLOCKED, GO_ON
 from dessim.kernel.reclaim import young_at
@@ -17,15 +17,28 @@ def choose_page(w: World, task: int) -> int:
     if w[H_ACCESS] == ACCESS_SEQUENTIAL:
         return access % w[H_PAGES] if w[H_PAGING] else access
     if w[H_ACCESS] == ACCESS_ONE_PER_TABLE:
-        return access << TABLE_SHIFT
+        return access << w[H_TABLE_SHIFT]
     if w[H_ACCESS] == ACCESS_OWN_REGION:
-        return w[t + T_FIRST] + access % w[H_SWEEP] * w[H_REGION] // w[H_SWEEP]
+        return w[t + T_FIRST] + place_in_sweep(w, task, access) * w[H_REGION] // w[H_SWEEP]
     if w[H_ACCESS] == ACCESS_BLOCKS:
         return page_of_block(w, task)
     if w[H_ACCESS] == ACCESS_TRACE:
         return recorded_page(w, t)
     who = 0 if w[H_SAME_DRAWS] else task
     return (draw_at(w, who, DRAW_ACCESS, access) * w[H_PAGES]) >> 32
+
+
+def place_in_sweep(w: World, task: int, access: int) -> int:
+    """Return which of the pages that a sweep touches comes next: each once, in order or shuffled.
+
+    Every sweep has an order of its own, and every task unless all draw the same.
+    """
+    place = access % w[H_SWEEP]
+    if w[H_SWEEP_BITS] == 0:
+        return place
+    who = 0 if w[H_SAME_DRAWS] else task
+    key = draw_at(w, who, DRAW_ACCESS, access // w[H_SWEEP])
+    return shuffled(key, place, w[H_SWEEP], w[H_SWEEP_BITS])
 
 
 def page_of_block(w: World, task: int) -> int:

@@ -27,6 +27,10 @@ CATEGORIES = (
     "zeroing",
     "asleep",
     "fork",
+    "exec",
+    "i_mmap",
+    "mremap",
+    "split",
     "reclaim",
     "device",
 )
@@ -85,6 +89,12 @@ COUNTERS = (
     "frames_filled",
     "ptes_copied",
     "forks",
+    "execs",
+    "exits",
+    "moves",
+    "tables_moved",
+    "folios_deferred",
+    "folios_split",
     "device_commands",
     "windows_read",
     "windows_ahead",
@@ -118,6 +128,9 @@ N_ZONE_DRAINS = COUNTERS.index("zone_drains")
 N_LRU_FLUSHES = COUNTERS.index("lru_flushes")
 N_LRU_REMOVALS = COUNTERS.index("lru_removals")
 N_FRAMES_FILLED = COUNTERS.index("frames_filled")
+N_FOLIOS_DEFERRED = COUNTERS.index("folios_deferred")
+N_FOLIOS_SPLIT = COUNTERS.index("folios_split")
+N_TABLES_MOVED = COUNTERS.index("tables_moved")
 N_PTES_COPIED = COUNTERS.index("ptes_copied")
 N_PAGING_COUNTERS = COUNTERS.index("device_commands")  # those of files larger than memory
 N_DEVICE_COMMANDS = COUNTERS.index("device_commands")

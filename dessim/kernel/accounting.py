@@ -4,6 +4,7 @@ All of it is sums, counts and maxima, so that the result does not depend on the 
 engine carries out steps that are independent of each other.
 """
 
+from dessim.kernel.bits import highest_bit
 from dessim.kernel.layout import *
 
 
@@ -26,15 +27,7 @@ def bucket_of(value_ps: int) -> int:
     """
     if value_ps < 1 << HIST_SUB_BITS:
         return value_ps
-    shift = 0
-    rest = value_ps >> (HIST_SUB_BITS + 1)
-    step = 32
-    while step:
-        if rest >> step:
-            shift += step
-            rest >>= step
-        step >>= 1
-    shift += rest
+    shift = highest_bit(value_ps) - HIST_SUB_BITS
     bucket = ((shift + 1) << HIST_SUB_BITS) + (value_ps >> shift) - (1 << HIST_SUB_BITS)
     return bucket if bucket < HIST_BUCKETS else HIST_BUCKETS - 1
 
@@ -66,7 +59,12 @@ def record_latency(w: World, t: int) -> None:
 
 
 def record_call(w: World, t: int, call: int, now: int) -> None:
-    """Add the latency of a system call that ends now to the record of its kind."""
+    """Add the latency of a system call that ends now to the record of its kind.
+
+    Calls on a region have a time series, too.
+    """
+    if call == CALL_REGION and w[H_PAGING] == 0:
+        record_more(w, now, SERIES_OF_CALLS, 1)
     add_latency(w, w[H_HIST] + (N_FAULT_RECORDS + call) * Y_WORDS, now - w[t + T_CALL_AT])
 
 
@@ -91,7 +89,7 @@ def record_major(w: World, t: int, latency_ps: int, part: int) -> None:
 def halve_series(w: World) -> None:
     """Double the width of the time bins: merge them in pairs."""
     base = w[H_SERIES]
-    for row in range(2 + N_PAGING_SERIES if w[H_PAGING] else 2):
+    for row in range(w[H_SERIES_ROWS]):
         start = base + row * SERIES_BINS
         for i in range(SERIES_BINS // 2):
             w[start + i] = w[start + 2 * i] + w[start + 2 * i + 1]
@@ -110,7 +108,7 @@ def record_in_series(w: World, now: int, pages: int) -> None:
 
 
 def record_more(w: World, now: int, row: int, by: int) -> None:
-    """Add to one of the time series of files larger than memory: touches, pages read, evictions."""
+    """Add to one of the time series that follow those of faults and pages."""
     while now >> w[H_SERIES_SHIFT] >= SERIES_BINS:
         halve_series(w)
     w[w[H_SERIES] + (2 + row) * SERIES_BINS + (now >> w[H_SERIES_SHIFT])] += by

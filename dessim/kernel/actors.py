@@ -1,6 +1,6 @@
 """What actors and unmapping threads do besides faulting: rounds, ranges, mappings, tables."""
 
-from dessim.kernel.addressing import end_in_table
+from dessim.kernel.addressing import end_in_table, table_pages
 from dessim.kernel.draws import draw
 from dessim.kernel.layout import *
 from dessim.kernel.lines import wake
@@ -28,9 +28,9 @@ def start_thread(w: World, t: int, done: int, target: int) -> None:
 
 
 def pick_range(w: World, task: int) -> None:
-    """Put the cursor on the first page of a random range of the actor's size."""
+    """Put the cursor on the first page of a random range of the actor's size, in whole folios."""
     t = w[H_TASK] + task * T_WORDS
-    size = w[t + T_RANGE]
+    size = (w[t + T_RANGE] + w[H_FOLIO] - 1) & ~(w[H_FOLIO] - 1)
     if size > w[H_PAGES]:
         size = w[H_PAGES]
     ranges = (w[H_PAGES] + size - 1) // size
@@ -42,8 +42,8 @@ def pick_range(w: World, task: int) -> None:
 
 
 def next_in_range(w: World, t: int, target: int) -> None:
-    """Go on with the next page of the range, or go back to its first and end the loop."""
-    w[t + T_CURSOR] += 1
+    """Go on with the next folio of the range, or go back to its first and end the loop."""
+    w[t + T_CURSOR] = (w[t + T_CURSOR] | (w[H_FOLIO] - 1)) + 1
     if w[t + T_CURSOR] < w[t + T_STOP]:
         w[t + T_PC] = target
     else:
@@ -96,7 +96,7 @@ def pick_touched(w: World, t: int) -> None:
 
 def next_table(w: World, t: int, target: int) -> None:
     """Go on with the next page table of the range, or go back to its first page."""
-    following = (w[t + T_CURSOR] | (TABLE_PAGES - 1)) + 1
+    following = (w[t + T_CURSOR] | (table_pages(w) - 1)) + 1
     if following < w[t + T_STOP]:
         w[t + T_CURSOR] = following
         w[t + T_PC] = target
@@ -111,15 +111,15 @@ def next_in_table(w: World, t: int, target: int) -> None:
         w[t + T_CURSOR] = page + 1
         w[t + T_PC] = target
     else:
-        first = page & ~(TABLE_PAGES - 1)
+        first = page & ~(table_pages(w) - 1)
         w[t + T_CURSOR] = first if first > w[t + T_PAGE] else w[t + T_PAGE]
 
 
 def covers_table(w: World, t: int) -> int:
     """Return whether the range has all pages of the cursor's page table that the file has."""
-    first = w[t + T_CURSOR] & ~(TABLE_PAGES - 1)
+    first = w[t + T_CURSOR] & ~(table_pages(w) - 1)
     stop = w[t + T_STOP]
-    return w[t + T_PAGE] <= first and (stop >= first + TABLE_PAGES or stop == w[H_PAGES])
+    return w[t + T_PAGE] <= first and (stop >= first + table_pages(w) or stop == w[H_PAGES])
 
 
 def range_step(w: World, task: int, i: int) -> int:

@@ -8,13 +8,15 @@ Linux 6.6, 6.12 and 6.15 ``include/linux/mm.h``, ``mmap_lock.h`` (``vma_start_re
 """
 
 from dessim.kernel.addressing import lock_at, vma_at
+from dessim.kernel.answers import flush_everywhere
+from dessim.kernel.contpte import flush_blocks
+from dessim.kernel.folio_parts import note_parts, to_flush
 from dessim.kernel.frames import zap_frames
 from dessim.kernel.layout import *
 from dessim.kernel.locks import let_readers_in
 from dessim.kernel.ops import *
 from dessim.kernel.pages import GO_ON, MEANINGLESS
 from dessim.kernel.rwsem import downgrade_rwsem
-from dessim.kernel.tlb import shoot_down
 
 
 def region_step(w: World, task: int, i: int, done: int) -> int:
@@ -45,8 +47,18 @@ def region_step(w: World, task: int, i: int, done: int) -> int:
             let_readers_in(w, task, lock_at(w, t, w[i + I_A]), done)
     elif op == OP_ZAP_FRAMES:
         zap_frames(w, t, done)
+        if w[H_PARTS]:
+            note_parts(w, t, w[i + I_B])
     elif op == OP_FLUSH_REGION:
-        shoot_down(w, task, w[t + T_VISITED], w[t + T_PAGE], w[t + T_GATHERED] * w[H_ANON])
+        pages = to_flush(w, t)
+        w[t + T_CLEARED] = 0
+        return flush_everywhere(w, task, w[t + T_VISITED], w[t + T_PAGE], pages)
+    elif op == OP_CONVERT_BLOCKS:
+        pass  # the pages stay mapped as they are
+    elif op == OP_FLUSH_BLOCKS:
+        return flush_blocks(w, task, w[i + I_A])
+    elif op == OP_FLUSH_OWN:  # pages behind those of all others: nobody else has them
+        return flush_everywhere(w, task, w[t + T_VISITED], w[H_PAGES], w[t + T_RANGE])
     else:
         return MEANINGLESS
     return GO_ON

@@ -187,9 +187,9 @@ def clear_pte(*then: Step, category: str = "") -> Step:
     return Step("clear_pte", category=category, body=then)
 
 
-def shootdown() -> Step:
-    """Flush the page's translation on this CPU and on all that run the mapping's mm."""
-    return Step("shootdown")
+def shootdown(*, folio: bool = False) -> Step:
+    """Flush the page's, or the folio's, translations here and on all CPUs that run the mm."""
+    return Step("shootdown", int(folio))
 
 
 def flush_table() -> Step:
@@ -228,7 +228,7 @@ def bug_on_mapped(which: str, *, fatal: bool = False) -> Step:
 
 
 def each_in_range(*body: Step) -> Step:
-    """Repeat for each page of an actor's range; afterwards the cursor is on its first page."""
+    """Repeat for each folio of an actor's range; afterwards the cursor is on its first page."""
     return Step("each_in_range", body=body)
 
 
@@ -358,6 +358,19 @@ def from_head() -> Step:
 def add_folio_refs() -> Step:
     """Add a reference for each pte of the folio that was just set: one RMW on its head."""
     return Step("add_folio_refs")
+
+
+def whole_folio(*, alone: bool = False) -> Step:
+    """Let the fault map the cursor's folio beyond its window if the file has all of it.
+
+    With ``alone``, a folio of which the file has a part is mapped in the target's page only.
+    """
+    return Step("whole_folio", int(alone))
+
+
+def count_folio() -> Step:
+    """Update a count of the folio's mappings, once for all ptes that were just set: one RMW."""
+    return Step("count_folio")
 
 
 def option(name: str, *then: Step, otherwise: tuple[Step, ...] = ()) -> Step:

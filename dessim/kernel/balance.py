@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import ProgramError
+from dessim.kernel.answers import is_taken_with_irqs_off
 from dessim.kernel.assembler import Program
 from dessim.kernel.flags import flag_condition
 from dessim.kernel.in_hand import (
@@ -52,6 +53,8 @@ from dessim.kernel.ops import (
     OP_WINDOW,
     OPERATIONS,
 )
+
+FLUSHES = {number for number, row in enumerate(OPERATIONS) if row.category == "shootdown"}
 
 
 class UnbalancedError(ProgramError):
@@ -98,6 +101,8 @@ class _Walk:
         op, row = self.ops[place], self.rows[place]
         if op.at_rest:
             self.check_rest(state)
+        if row[lay.I_OP] in FLUSHES:
+            self.check_irqs(state)
         if row[lay.I_OP] == OP_STOP:
             return
         if op.new_page:
@@ -172,7 +177,7 @@ class _Walk:
         if number == OP_GANG_REMEMBER:
             return state.having(remembered=True)
         if number == OP_GANG_FORGET:
-            if state.gang:
+            if state.gang or state.gang_raised:
                 raise Wrong("forgets pages whose references it still holds")
             return state._replace(gang=None)
         if OPERATIONS[number].picks and state.page != Page():
@@ -197,7 +202,7 @@ class _Walk:
             return state
         if page.held is False or state.gang is None or not state.visits:
             return None if page.held is False or state.gang is None else state
-        return counted(state.having(held=True), state.gang, 0)
+        return counted(state.having(held=True), state.gang, state.gang_raised)
 
     def finish(self, state: State) -> State:
         """Return the state after a visit: of its page nothing is left in hand.
@@ -209,24 +214,29 @@ class _Walk:
         """
         visit, gang = state.visits[-1], state.gang
         page = visit.page
-        in_hand = page.references
+        in_hand, raised = page.references, page.raised
+        whole = (gang, state.gang_raised)
         if page.remembered:
-            if gang not in (None, in_hand):
+            if gang is not None and whole != (in_hand, raised):
                 raise Wrong(
                     "remembers a page with another number of references than those before it, so"
                     " it is unclear which to drop; forget() empties the array"
                 )
-            state = state._replace(gang=in_hand, gang_skips=self.skips(visit.end))
-            visit, in_hand = visit._replace(kept=True), 0
-        elif gang and page.held and in_hand in (0, gang):
-            visit = visit._replace(given=visit.given or not in_hand, kept=visit.kept or in_hand > 0)
-            in_hand = 0
-        elif gang:
+            state = state._replace(
+                gang=in_hand, gang_raised=raised, gang_skips=self.skips(visit.end)
+            )
+            visit, in_hand, raised = visit._replace(kept=True), 0, 0
+        elif any(whole) and page.held and in_hand in (0, gang) and raised in (0, whole[1]):
+            given = (in_hand, raised) != whole
+            visit = visit._replace(given=visit.given or given, kept=visit.kept or not given)
+            visit = visit._replace(left=in_hand, left_raised=raised) if given else visit
+            in_hand = raised = 0
+        elif any(whole):
             none_here = page.held is False
             visit = visit._replace(
                 passed=visit.passed or none_here, kept=visit.kept or not none_here
             )
-        self.check_page(state.having(references=in_hand))
+        self.check_page(state.having(references=in_hand, raised=raised))
         visit = visit._replace(page=Page())
         return state._replace(visits=(*state.visits[:-1], visit), at_head=False)
 
@@ -241,7 +251,7 @@ class _Walk:
         after = self.finish(state)
         yield self.arrive(after, state.place, row[lay.I_TARGET]), "again"
         visit = after.visits[-1]
-        if after.gang:
+        if after.gang or after.gang_raised:
             kept = visit.kept or (self.skips(visit.end) and not after.gang_skips)
             if visit.given and kept:
                 raise Wrong(
@@ -250,7 +260,7 @@ class _Walk:
             if visit.passed and not visit.given and not kept:
                 return  # the array is not empty: some page was in it
             if visit.given:
-                after = after._replace(gang=0)
+                after = after._replace(gang=visit.left, gang_raised=visit.left_raised)
         done = after._replace(visits=after.visits[:-1])
         yield self.arrive(done, state.place, row[lay.I_NEXT]), "done"
 
@@ -283,6 +293,14 @@ class _Walk:
         """Whether the program maps pages at all."""
         return OP_SET_PTE in self.numbers
 
+    def check_irqs(self, state: State) -> None:
+        """Refuse a flush by who answers none itself: two of them would wait for each other."""
+        for which, shared in sorted(state.locks):
+            if is_taken_with_irqs_off(which):
+                name = LOCK_NAMES[which, shared]
+                text = f"flushes translations under {name}, taken with interrupts off{{taken}}"
+                raise Wrong(text, takes_lock(which))
+
     def check_rest(self, state: State) -> None:
         """Refuse a task that rests with something in hand."""
         for which, shared in sorted(state.locks):
@@ -291,8 +309,9 @@ class _Walk:
                 takes_lock(which),
             )
         self.check_page(state)
-        if state.gang:
-            text = "does not drop the references to pages that it remembers{taken}"
+        what = "drop the references to" if state.gang else "lower the mapcounts of"
+        if state.gang or state.gang_raised:
+            text = f"does not {what} pages that it remembers{{taken}}"
             raise Wrong(text, takes(OP_GANG_REMEMBER))
 
     # --- what to say of it ----------------------------------------------------------------------

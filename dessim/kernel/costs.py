@@ -5,8 +5,10 @@ from dessim.kernel.placement import clock_stretch_ppm
 from dessim.kernel.setup import Setup
 from dessim.model.machine import Distances, Machine
 from dessim.model.units import PPM
+from dessim.model.workload import PAGE_BYTES
 
 PS_PER_US = 1_000_000
+PAGE_TABLE = "alloc_page_table"  # a page of memory that is zeroed
 
 
 def cost_rows(machine: Machine) -> int:
@@ -21,7 +23,8 @@ def cost_row(setup: Setup, busy_cores: int, *, siblings: int) -> list[int]:
     the first: with a slow-down of s by one, n threads of a core do n / (1 + (s - 1) (n - 1)) times
     the work of one, at most 1 / (s - 1).
 
-    The end of a process runs alone, at the clock of one busy core.
+    The end of a process runs alone, at the clock of one busy core. What is done to the bytes of a
+    page grows with them.
     """
     stretch_ppm = clock_stretch_ppm(setup.machine, busy_cores)
     smt = setup.machine.smt
@@ -30,6 +33,10 @@ def cost_row(setup: Setup, busy_cores: int, *, siblings: int) -> list[int]:
     for declarations, model in (OF_MACHINE, setup.machine), (OF_WORKLOAD, setup.workload):
         for declared in declarations:
             ps, cost = declared.ps(model), declared.cost
+            if cost.of_bytes:
+                ps = ps * setup.page_bytes // PAGE_BYTES
+            elif declared.name == PAGE_TABLE:
+                ps += _beyond_4_kib_ps(setup)
             if cost.clock:
                 ps = ps * stretch_ppm // PPM
             ps = ps * (PPM + siblings * (slow_ppm[cost.smt] - PPM)) // PPM
@@ -38,6 +45,12 @@ def cost_row(setup: Setup, busy_cores: int, *, siblings: int) -> list[int]:
         *row,
         PS_PER_US * stretch_ppm // PPM * (PPM + siblings * (slow_ppm["kernel"] - PPM)) // PPM,
     ]
+
+
+def _beyond_4_kib_ps(setup: Setup) -> int:
+    """Return ps to zero what a page has beyond 4 KiB."""
+    more = setup.page_bytes - PAGE_BYTES
+    return setup.machine.frames.zero_page_ps * more // PAGE_BYTES
 
 
 def line_costs(machine: Machine) -> list[int]:

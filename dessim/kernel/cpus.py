@@ -61,7 +61,7 @@ def give_up_cpu(w: World, t: int, now: int) -> None:
 
 
 def take_from_spinner(w: World, cpu: int, at: int) -> None:
-    """Take the CPU from its task if that only spins for mmap_lock: another one wants it."""
+    """Take the CPU from its task if that only spins for an rwsem: another one wants it."""
     running = w[cpu + U_RUNNING] - 1
     if w[H_RWSEM] and stop_spinning(w, running, at):
         t = w[H_TASK] + running * T_WORDS

@@ -17,6 +17,7 @@ from dessim.kernel.addressing import (
     table_at,
     vma_cache_at,
 )
+from dessim.kernel.answers import turn_irqs_off
 from dessim.kernel.calls import call_delay_ps
 from dessim.kernel.cost_table import (
     COST_ADD_PAGE,
@@ -29,16 +30,18 @@ from dessim.kernel.cost_table import (
     COST_UNIT,
 )
 from dessim.kernel.draws import draw, draw_at, next_factor, scaled, varied
+from dessim.kernel.execs import exec_delay_ps
 from dessim.kernel.frame_delays import NO_RULE, frame_delay_ps
 from dessim.kernel.layout import *
 from dessim.kernel.lines import access_ps, line_cost, local_cost, socket_distance
 from dessim.kernel.operation import check_delays
 from dessim.kernel.ops import *
 from dessim.kernel.page_waits import only_looks, wait_ps, wake_walk_ps
-from dessim.kernel.pages import free_for_reading
+from dessim.kernel.pages import free_for_reading, pages_of_flush
 from dessim.kernel.paging_delays import paging_delay_ps
 from dessim.kernel.replaying import arrive_ps
 from dessim.kernel.rwsem import wake_up_ps
+from dessim.kernel.splitting import split_delay_ps
 from dessim.kernel.teardown import teardown_ps
 from dessim.kernel.tlb import pages_to_flush, shootdown_ps, translate_ps
 
@@ -106,6 +109,8 @@ def lock_line_ps(w: World, task: int, which: int, op: int, now: int) -> int:
     t = w[H_TASK] + task * T_WORDS
     if own_lock(w, t, which):
         return local_cost(w, t, op)
+    if op == LINE_RMW:  # it is taken: spinlocks are dropped by a store
+        turn_irqs_off(w, t, which, now)
     return access_ps(w, task, lock_at(w, t, which), op, now, 0)
 
 
@@ -245,10 +250,10 @@ def read_device_ps(w: World, task: int) -> int:
 
 
 def read_ahead_ps(w: World, t: int) -> int:
-    """Return ps to put the pages of a readahead window in the page cache."""
+    """Return ps to put the folios of a readahead window in the page cache."""
     pages = 0
-    first = w[t + T_CURSOR] + 1
-    for page in range(first, first + w[H_READAHEAD]):
+    first = w[t + T_CURSOR] + w[H_FOLIO]
+    for page in range(first, first + w[H_READAHEAD], w[H_FOLIO]):
         if page < w[H_PAGES] and free_for_reading(w, page):
             pages += 1
     return pages * cost_ps(w, t, COST_ADD_PAGE)
@@ -274,7 +279,8 @@ def rare_delay_ps(w: World, task: int, op: int, now: int) -> int:
     if op == OP_TEARDOWN_TABLE:
         return teardown_ps(w, t)
     if op == OP_SHOOTDOWN:
-        return shootdown_ps(w, task, w[w[t + T_VISITED] + M_MM], 1)
+        pages = pages_of_flush(w, w[H_PROG] + w[t + T_PC] * I_WORDS)
+        return shootdown_ps(w, task, w[w[t + T_VISITED] + M_MM], pages)
     if op == OP_FLUSH_TABLE:
         return shootdown_ps(w, task, w[w[t + T_VISITED] + M_MM], pages_to_flush(w, t))
     if op == OP_READ_AHEAD:
@@ -296,6 +302,10 @@ def rare_delay_ps(w: World, task: int, op: int, now: int) -> int:
         ps = paging_delay_ps(w, task, op, now)
     if ps == NO_RULE:
         ps = call_delay_ps(w, task, op)
+    if ps == NO_RULE:
+        ps = exec_delay_ps(w, t, op)
+    if ps == NO_RULE:
+        ps = split_delay_ps(w, t, op)
     return no_rule(w, t, op) if ps == NO_RULE else ps
 
 
@@ -375,5 +385,13 @@ def delay_ps(w: World, task: int, pc: int, now: int) -> int:
     return own if own < 0 else ps + own
 
 
-RULES = (own_delay_ps, rare_delay_ps, frame_delay_ps, paging_delay_ps, call_delay_ps)
+RULES = (
+    own_delay_ps,
+    rare_delay_ps,
+    frame_delay_ps,
+    paging_delay_ps,
+    call_delay_ps,
+    exec_delay_ps,
+    split_delay_ps,
+)
 check_delays(OPERATIONS, RULES, delay_ps)

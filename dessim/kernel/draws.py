@@ -37,6 +37,34 @@ def draw_at(w: World, task: int, purpose: int, index: int) -> int:
     return philox(w[H_KEY], index & MASK_32, (index >> 32) << 20 | task << 4 | purpose)
 
 
+def shuffled(key: int, place: int, size: int, bits: int) -> int:
+    """Return where the element at a place goes when ``size`` elements are shuffled.
+
+    Addition of a constant, multiplication by an odd one and x ^ x >> s are one to one on words of
+    so many bits. A place beyond the end goes round again until it is inside: less than once in the
+    mean (*cycle walking*: Black, Rogaway, *Ciphers with arbitrary finite domains*, CT-RSA 2002).
+
+    Parameters
+    ----------
+    key : int, 32 bits
+        Each is an order of its own.
+    place, size : int
+        ``place < size <= 1 << bits``.
+    bits : int, 1..32
+    """
+    mask = (1 << bits) - 1
+    half = (bits + 1) >> 1
+    while True:
+        place = (place + key & mask) * PHILOX_MULTIPLIER & mask
+        place ^= place >> half
+        place = (place + (key >> 7) & mask) * PHILOX_WEYL & mask
+        place ^= place >> half
+        place = place * WORK_MULTIPLIER & mask
+        place ^= place >> half
+        if place < size:
+            return place
+
+
 def draw_block(w: World, block: int, task: int, purpose: int, first: int) -> None:
     """Write a block of draws that follow each other: a vector unit makes several at once."""
     key = w[H_KEY]

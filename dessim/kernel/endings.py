@@ -1,7 +1,7 @@
 """The end of a thread, and of its mm with the last of them: page tables are torn down."""
 
 from dessim.kernel.accounting import count
-from dessim.kernel.addressing import head_of, page_at
+from dessim.kernel.addressing import head_of, page_at, table_pages
 from dessim.kernel.commands import stop_slots
 from dessim.kernel.layout import *
 from dessim.kernel.pages import stop_devices
@@ -30,16 +30,17 @@ def finish(w: World, task: int, now: int, target: int) -> None:
 def teardown_table(w: World, t: int, target: int) -> None:
     """Unmap all pages of a page table and free it; jump back while tables or mappings are left."""
     mapping = w[t + T_VISITED]
-    table = w[t + T_CURSOR] >> TABLE_SHIFT
+    table = w[t + T_CURSOR] >> w[H_TABLE_SHIFT]
+    words = table_pages(w) >> PTE_SHIFT
     record = w[mapping + M_TABLE] + table * w[H_TABLE_WORDS] + w[H_LINE_WORDS]
     if w[record + D_POPULATED]:
         w[record + D_POPULATED] = 0
         count(w, N_TABLES_FREED, 1)
-        base = w[mapping + M_PTE] + table * (TABLE_PAGES >> PTE_SHIFT)
-        for word in range(TABLE_PAGES >> PTE_SHIFT):
+        base = w[mapping + M_PTE] + table * words
+        for word in range(words):
             bits = w[base + word]
             w[base + word] = 0
-            place = page_at(w, (table << TABLE_SHIFT) + (word << PTE_SHIFT))
+            place = page_at(w, (table << w[H_TABLE_SHIFT]) + (word << PTE_SHIFT))
             while bits:
                 if bits & 1:
                     w[place + P_MAPCOUNT] -= 1
@@ -47,8 +48,8 @@ def teardown_table(w: World, t: int, target: int) -> None:
                     count(w, N_PTES_CLEARED, 1)
                 bits >>= 1
                 place += w[H_PAGE_WORDS]
-    w[t + T_CURSOR] += TABLE_PAGES
-    if w[t + T_CURSOR] >> TABLE_SHIFT >= w[H_TABLES]:
+    w[t + T_CURSOR] += table_pages(w)
+    if w[t + T_CURSOR] >> w[H_TABLE_SHIFT] >= w[H_TABLES]:
         w[t + T_CURSOR] = 0
         w[t + T_VISITED] += M_WORDS
     mm = w[t + T_MM]

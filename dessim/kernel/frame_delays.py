@@ -5,7 +5,8 @@ before: their misses add up, and are most of what the lock is held for.
 """
 
 from dessim.kernel.accounting import account
-from dessim.kernel.addressing import cost_ps, end_in_table, lock_at, pte_present, zone_at
+from dessim.kernel.addressing import cost_ps, end_in_table, frame_at, lock_at, pte_present
+from dessim.kernel.contpte import convert_ps, flush_blocks_ps
 from dessim.kernel.cost_table import (
     COST_COPY_PAGE,
     COST_FOLIO_TAIL,
@@ -19,10 +20,12 @@ from dessim.kernel.cost_table import (
     COST_ZERO_PAGE,
     COST_ZONE_PAGE,
 )
-from dessim.kernel.frames import frame_at
+from dessim.kernel.folio_parts import to_flush
+from dessim.kernel.frames import pages_in_hand, pages_of, zone_list_of
 from dessim.kernel.layout import *
-from dessim.kernel.lines import core_distance, line_cost, take_line, transfer_ps
+from dessim.kernel.lines import core_distance, line_cost, local_cost, take_line, transfer_ps
 from dessim.kernel.ops import *
+from dessim.kernel.pcp import frames_to_give, frames_to_take, pcp_list_of
 from dessim.kernel.tlb import shootdown_ps
 
 COUNTS = 2  # of a page of memory: those mapped, those on the LRU
@@ -44,11 +47,11 @@ def struct_page_use_ps(w: World, t: int, frame: int, now: int) -> int:
     return ps
 
 
-def refill_ps(w: World, t: int, now: int) -> int:
+def refill_ps(w: World, t: int, now: int, single: int) -> int:
     """Return ps to take a batch of frames from the node's free list."""
     ps = 0
-    frame = w[zone_at(w, t) + Z_HEAD]
-    for _ in range(w[H_PCP_BATCH]):
+    frame = w[zone_list_of(w, t, single) + Z_HEAD]
+    for _ in range(frames_to_take(w, pcp_list_of(w, t, single))):
         if frame == 0:
             break
         ps += cost_ps(w, t, COST_ZONE_PAGE)
@@ -57,15 +60,16 @@ def refill_ps(w: World, t: int, now: int) -> int:
     return ps
 
 
-def drain_ps(w: World, t: int, now: int) -> int:
+def drain_ps(w: World, t: int, now: int, single: int) -> int:
     """Return ps to put a batch of frames on the node's free list.
 
     Each asks for its buddy, to be merged with it: a struct page that nobody used for long. Linux
     4.17 to 5.17 prefetch a batch of them before they take the lock (97334162e4d7, 2a791f4412cb).
     """
     ps = 0
-    frame = w[w[t + T_CPU] + U_PCP_TAIL]
-    for _ in range(w[H_PCP_BATCH]):
+    cpu = pcp_list_of(w, t, single)
+    frame = w[cpu + U_PCP_TAIL]
+    for _ in range(frames_to_give(w, cpu)):
         if frame == 0:
             break
         ps += cost_ps(w, t, COST_ZONE_PAGE)
@@ -80,11 +84,12 @@ def fill_ps(w: World, t: int, copies: int, now: int) -> int:
 
     The node's bandwidth is a queue served in order, as for reads; waiting is accounted apart.
     """
-    ps = w[H_ANON] * cost_ps(w, t, COST_COPY_PAGE if copies else COST_ZERO_PAGE)
+    pages = pages_in_hand(w, t)
+    ps = pages * cost_ps(w, t, COST_COPY_PAGE if copies else COST_ZERO_PAGE)
     node = w[H_NODE] + w[t + T_SOCKET]
     busy = w[node] if w[node] > now else now
     traffic = w[(w[H_NODE_COPY] if copies else w[H_NODE_ZERO]) + w[t + T_SOCKET]]
-    w[node] = busy + w[H_ANON] * traffic
+    w[node] = busy + pages * traffic
     late = w[node] - (now + ps)
     if late > 0:
         account(w, t, CAT_BANDWIDTH, late)
@@ -98,21 +103,22 @@ def lru_ps(w: World, t: int, pages: int) -> int:
     return pages * cost_ps(w, t, COST_LRU_LINK) + line_cost(w, LINE_STORE, MODIFIED, SAME_L3)
 
 
-def release_ps(w: World, t: int) -> int:
+def release_ps(w: World, t: int, batch: int) -> int:
     """Return ps to take the next batch of gathered frames off the LRU."""
-    pages = w[t + T_GATHERED]
-    return lru_ps(w, t, pages if pages < w[H_RELEASE] else w[H_RELEASE])
+    pages = min(w[t + T_GATHERED], batch or w[H_RELEASE])
+    return lru_ps(w, t, pages)
 
 
 def free_ps(w: World, t: int) -> int:
     """Return ps to put what is off the LRU on the CPU's list; uncharging it is accounted apart."""
-    pages = 0
+    pages = tails = 0
     frame = w[t + T_RELEASED]
     while frame:
         pages += 1
+        tails += pages_of(w, frame) - 1
         frame = w[frame_at(w, frame) + F_NEXT]
     uncharge = pages * cost_ps(w, t, COST_UNCHARGE_PAGE)
-    tails = pages * (w[H_ANON] - 1) * cost_ps(w, t, COST_FOLIO_TAIL)
+    tails *= cost_ps(w, t, COST_FOLIO_TAIL)
     account(w, t, CAT_MEMCG, uncharge)
     account(w, t, CAT_FRAMES, -uncharge)
     return uncharge + tails + pages * cost_ps(w, t, COST_FREE_PAGE)
@@ -126,6 +132,30 @@ def ptes_in_range(w: World, t: int) -> int:
     return pages
 
 
+def runs_in_range(w: World, t: int) -> int:
+    """Return the runs of ptes of one frame that the region's part in the cursor's table has set."""
+    if w[H_PARTS] == 0:
+        return ptes_in_range(w, t) // w[H_ANON]
+    runs = last = 0
+    for page in range(w[t + T_CURSOR], end_in_table(w, t)):
+        frame = w[w[H_FRAME_OF] + page]
+        if frame and frame != last:
+            runs += 1
+        last = frame
+    return runs
+
+
+def parts_in_range(w: World, t: int) -> int:
+    """Return how often the counts of a large folio are lowered: once a run, or for each pte."""
+    found = last = 0
+    for page in range(w[t + T_CURSOR], end_in_table(w, t)):
+        frame = w[w[H_FRAME_OF] + page]
+        if frame and pages_of(w, frame) > 1 and (frame != last or w[H_BATCHED] == 0):
+            found += 1
+        last = frame
+    return found
+
+
 def zap_ps(w: World, t: int) -> int:
     """Return ps to unmap the region's part in the cursor's page table.
 
@@ -133,11 +163,14 @@ def zap_ps(w: World, t: int) -> int:
     ptes in a batch does the most of it once a folio.
     """
     pages = ptes_in_range(w, t)
-    folios = pages // w[H_ANON] if w[H_BATCHED] else pages
+    folios = runs_in_range(w, t) if w[H_BATCHED] else pages
     counts = folios * COUNTS * cost_ps(w, t, COST_PAGE_STATISTICS)
     account(w, t, CAT_MEMCG, counts)
     account(w, t, CAT_TEARDOWN, -counts)
     zaps = folios * cost_ps(w, t, COST_ZAP_PAGE) + (pages - folios) * cost_ps(w, t, COST_ZAP_PTE)
+    if w[H_PARTS]:
+        rmws = w[w[H_PROG] + w[t + T_PC] * I_WORDS + I_A]
+        zaps += rmws * parts_in_range(w, t) * local_cost(w, t, LINE_RMW)
     return counts + zaps
 
 
@@ -176,20 +209,21 @@ def fetch_mm_ps(w: World, t: int, now: int) -> int:
 def frame_delay_ps(w: World, task: int, op: int, now: int) -> int:
     """Return ps by the rule of a step about frames, or NO_RULE."""
     t = w[H_TASK] + task * T_WORDS
+    operand = w[w[H_PROG] + w[t + T_PC] * I_WORDS + I_A]
     if op == OP_TAKE_FRAME:
-        return (w[H_ANON] - 1) * cost_ps(w, t, COST_FOLIO_TAIL)
+        return 0 if operand else (w[H_ANON] - 1) * cost_ps(w, t, COST_FOLIO_TAIL)
     if op == OP_MAP_FRAME:
-        return (w[H_ANON] - 1) * cost_ps(w, t, COST_SET_PTE)
+        return (pages_in_hand(w, t) - 1) * cost_ps(w, t, COST_SET_PTE)
     if op == OP_FILL_FRAME:
-        return fill_ps(w, t, w[w[H_PROG] + w[t + T_PC] * I_WORDS + I_A], now)
+        return fill_ps(w, t, operand, now)
     if op == OP_REFILL_PCP:
-        return refill_ps(w, t, now)
+        return refill_ps(w, t, now, operand)
     if op == OP_DRAIN_PCP:
-        return drain_ps(w, t, now)
+        return drain_ps(w, t, now, operand)
     if op == OP_LRU_FLUSH:
         return lru_ps(w, t, w[w[t + T_CPU] + U_LRU_COUNT])
     if op == OP_LRU_REMOVE:
-        return release_ps(w, t)
+        return release_ps(w, t, operand)
     if op == OP_FREE_FRAMES:
         return free_ps(w, t)
     if op == OP_ZAP_FRAMES:
@@ -201,5 +235,11 @@ def frame_delay_ps(w: World, task: int, op: int, now: int) -> int:
     if op == OP_AWAIT_FETCH:
         return w[t + T_FETCHED] - now if w[t + T_FETCHED] > now else 0
     if op == OP_FLUSH_REGION:
-        return shootdown_ps(w, task, w[w[t + T_VISITED] + M_MM], w[t + T_GATHERED] * w[H_ANON])
+        return shootdown_ps(w, task, w[w[t + T_VISITED] + M_MM], to_flush(w, t))
+    if op == OP_CONVERT_BLOCKS:
+        return convert_ps(w, t, operand)
+    if op == OP_FLUSH_BLOCKS:
+        return flush_blocks_ps(w, task, operand)
+    if op == OP_FLUSH_OWN:
+        return shootdown_ps(w, task, w[t + T_MM], w[t + T_RANGE])
     return NO_RULE

@@ -19,15 +19,30 @@ Linux 6.1 and 6.12: ``mm/page_alloc.c`` (``rmqueue_pcplist``, ``rmqueue_bulk``,
 """
 
 from dessim.kernel.accounting import count
-from dessim.kernel.addressing import end_in_table, memcg_at, pte_present, rss_at, zone_at
+from dessim.kernel.addressing import (
+    end_in_table,
+    frame_at,
+    memcg_at,
+    part_at,
+    pte_present,
+    rss_at,
+    table_pages,
+    zone_at,
+)
+from dessim.kernel.folio_parts import page_left, to_flush
 from dessim.kernel.layout import *
 from dessim.kernel.ops import *
 from dessim.kernel.pages import GO_ON, MEANINGLESS
-
-
-def frame_at(w: World, frame: int) -> int:
-    """Return where the record of a frame begins; frames are counted from 1 in lists."""
-    return w[H_FRAME] + (frame - 1) * F_WORDS
+from dessim.kernel.pcp import (
+    frames_to_give,
+    frames_to_take,
+    mark_of,
+    note_allocated,
+    note_freed,
+    note_given,
+    note_taken,
+    pcp_list_of,
+)
 
 
 def push_on_cpu(w: World, cpu: int, frame: int) -> None:
@@ -60,10 +75,18 @@ def append_on_cpu(w: World, cpu: int, frame: int) -> None:
     w[cpu + U_PCP_COUNT] += 1
 
 
-def refill_pcp(w: World, t: int) -> None:
+def zone_list_of(w: World, t: int, single: int) -> int:
+    """Return from where the words of a node's list count: of free folios, or of single pages."""
+    return zone_at(w, t) + single * Z_LISTS_APART
+
+
+def refill_pcp(w: World, t: int, single: int) -> None:
     """Move a batch of frames from the node's free list to the CPU's."""
-    zone = zone_at(w, t)
-    for _ in range(w[H_PCP_BATCH]):
+    zone = zone_list_of(w, t, single)
+    cpu = pcp_list_of(w, t, single)
+    frames = frames_to_take(w, cpu)
+    note_taken(w, cpu)
+    for _ in range(frames):
         frame = w[zone + Z_HEAD]
         if frame == 0:
             break
@@ -71,15 +94,17 @@ def refill_pcp(w: World, t: int) -> None:
         if w[zone + Z_HEAD] == 0:
             w[zone + Z_TAIL] = 0
         w[zone + Z_FREE] -= 1
-        append_on_cpu(w, w[t + T_CPU], frame)
+        append_on_cpu(w, cpu, frame)
     count(w, N_ZONE_REFILLS, 1)
 
 
-def drain_pcp(w: World, t: int) -> None:
+def drain_pcp(w: World, t: int, single: int) -> None:
     """Move a batch of frames from the tail of the CPU's list to the end of the node's free list."""
-    zone = zone_at(w, t)
-    cpu = w[t + T_CPU]
-    for _ in range(w[H_PCP_BATCH]):
+    zone = zone_list_of(w, t, single)
+    cpu = pcp_list_of(w, t, single)
+    frames = frames_to_give(w, cpu)
+    note_given(w, cpu)
+    for _ in range(frames):
         frame = w[cpu + U_PCP_TAIL]
         if frame == 0:
             break
@@ -101,9 +126,9 @@ def drain_pcp(w: World, t: int) -> None:
     count(w, N_ZONE_DRAINS, 1)
 
 
-def take_frame(w: World, t: int, done: int) -> None:
+def take_frame(w: World, t: int, done: int, single: int) -> None:
     """Take the frame at the head of the CPU's list in hand."""
-    cpu = w[t + T_CPU]
+    cpu = pcp_list_of(w, t, single)
     frame = w[cpu + U_PCP_HEAD]
     f = frame_at(w, frame)
     w[cpu + U_PCP_HEAD] = w[f + F_NEXT]
@@ -112,29 +137,55 @@ def take_frame(w: World, t: int, done: int) -> None:
     else:
         w[cpu + U_PCP_TAIL] = 0
     w[cpu + U_PCP_COUNT] -= 1
+    note_allocated(w, cpu)
     w[f + F_WHERE] = FRAME_IN_HAND
     w[f + F_CORE] = w[t + T_CORE]
     w[f + F_AT] = done
     w[t + T_FRAME] = frame
 
 
+def pages_of(w: World, frame: int) -> int:
+    """Return the pages of a frame."""
+    return w[part_at(w, frame) + FP_PAGES] if w[H_PARTS] else w[H_ANON]
+
+
+def pages_in_hand(w: World, t: int) -> int:
+    """Return the pages of the frame in hand; without one, those of a folio."""
+    return pages_of(w, w[t + T_FRAME]) if w[t + T_FRAME] else w[H_ANON]
+
+
 def map_frame(w: World, t: int) -> None:
     """Map the frame in hand at the pages around the cursor's that it is aligned to."""
-    first = w[t + T_CURSOR] & ~(w[H_ANON] - 1)
-    for page in range(first, first + w[H_ANON]):
+    frame = w[t + T_FRAME]
+    pages = pages_in_hand(w, t)
+    first = w[t + T_CURSOR] & ~(pages - 1)
+    for page in range(first, first + pages):
         w[w[t + T_PTE] + (page >> PTE_SHIFT)] |= 1 << (page & (PTE_BITS - 1))
-    w[w[H_FRAME_OF] + first] = w[t + T_FRAME]
-    w[frame_at(w, w[t + T_FRAME]) + F_WHERE] = FRAME_MAPPED
+        if w[H_PARTS]:
+            w[w[H_FRAME_OF] + page] = frame
+    w[w[H_FRAME_OF] + first] = frame
+    if w[H_PARTS]:
+        w[part_at(w, frame) + FP_MAPPED] = pages
+        w[part_at(w, frame) + FP_FIRST] = first
+    w[frame_at(w, frame) + F_WHERE] = FRAME_MAPPED
     w[t + T_FRAME] = 0
-    w[t + T_MAPPED] += w[H_ANON]
-    count(w, N_PAGES_MAPPED, w[H_ANON])
+    w[t + T_MAPPED] += pages
+    count(w, N_PAGES_MAPPED, pages)
 
 
 def drop_frame(w: World, t: int) -> None:
     """Give the frame in hand back: somebody else has mapped a page here."""
-    push_on_cpu(w, w[t + T_CPU], w[t + T_FRAME])
+    pages = pages_in_hand(w, t)
+    cpu = pcp_list_of(w, t, is_single(w, pages))
+    push_on_cpu(w, cpu, w[t + T_FRAME])
+    note_freed(w, cpu, 1)
     w[t + T_FRAME] = 0
-    w[t + T_UNCHARGED] += w[H_ANON]
+    w[t + T_UNCHARGED] += pages
+
+
+def is_single(w: World, pages: int) -> int:
+    """Return whether a frame of some pages is on a list of its own, apart from those of folios."""
+    return 1 if pages < w[H_ANON] else 0
 
 
 def lru_add(w: World, t: int) -> None:
@@ -160,10 +211,10 @@ def lru_flush(w: World, t: int) -> None:
     count(w, N_LRU_FLUSHES, 1)
 
 
-def lru_remove(w: World, t: int) -> None:
+def lru_remove(w: World, t: int, batch: int) -> None:
     """Take a batch of the gathered frames off the LRU: they can be freed."""
     zone = zone_at(w, t)
-    for _ in range(w[H_RELEASE]):
+    for _ in range(batch or w[H_RELEASE]):
         frame = w[t + T_GATHER]
         if frame == 0:
             break
@@ -179,11 +230,19 @@ def lru_remove(w: World, t: int) -> None:
 
 def free_frames(w: World, t: int) -> None:
     """Put the frames that are off the LRU on the CPU's list."""
+    frames = singles = 0
     while w[t + T_RELEASED]:
         frame = w[t + T_RELEASED]
         w[t + T_RELEASED] = w[frame_at(w, frame) + F_NEXT]
-        push_on_cpu(w, w[t + T_CPU], frame)
-        w[t + T_UNCHARGED] += w[H_ANON]
+        pages = pages_of(w, frame)
+        single = is_single(w, pages)
+        push_on_cpu(w, pcp_list_of(w, t, single), frame)
+        singles += single
+        frames += 1
+        w[t + T_UNCHARGED] += pages
+    note_freed(w, pcp_list_of(w, t, 0), frames - singles)
+    if singles:
+        note_freed(w, pcp_list_of(w, t, 1), singles)
 
 
 def gather(w: World, t: int, frame: int, done: int) -> None:
@@ -205,11 +264,18 @@ def zap_frames(w: World, t: int, done: int) -> None:
             w[w[t + T_PTE] + (page >> PTE_SHIFT)] &= ~(1 << (page & (PTE_BITS - 1)))
             zapped += 1
             frame = w[w[H_FRAME_OF] + page]
-            if frame:  # the first page of a folio
+            if w[H_PARTS] and page_left(w, t, frame):
+                frame = 0
+            if frame:  # the first page of a folio, or the last that was mapped
                 gather(w, t, frame, done)
-                w[w[H_FRAME_OF] + page] = 0
+            w[w[H_FRAME_OF] + page] = 0
     w[t + T_RSS] -= zapped
     count(w, N_PTES_CLEARED, zapped)
+
+
+def frames_in_table(w: World) -> int:
+    """Return how many frames a page table maps at most."""
+    return table_pages(w) if w[H_PARTS] else table_pages(w) // w[H_ANON]
 
 
 def frame_branch(w: World, t: int, i: int) -> int:
@@ -217,16 +283,20 @@ def frame_branch(w: World, t: int, i: int) -> int:
     op = w[i + I_OP]
     cpu = w[t + T_CPU]
     if op == OP_PCP_EMPTY:
-        holds = w[cpu + U_PCP_HEAD] == 0
+        holds = w[pcp_list_of(w, t, w[i + I_A]) + U_PCP_HEAD] == 0
     elif op == OP_PCP_FULL:
-        holds = w[cpu + U_PCP_COUNT] >= w[H_PCP_HIGH]
+        place = pcp_list_of(w, t, w[i + I_A])
+        holds = w[place + U_PCP_COUNT] >= mark_of(w, place)
     elif op == OP_STOCK_EMPTY:
-        holds = w[cpu + U_STOCK] < w[H_ANON]
+        holds = w[cpu + U_STOCK] < pages_in_hand(w, t)
     elif op == OP_LRU_WAITING:
-        large = w[H_ANON] > 1  # folio_batch_add_and_move(): it goes there at once
+        large = pages_in_hand(w, t) > 1  # folio_batch_add_and_move(): it goes there at once
         holds = w[cpu + U_LRU_COUNT] >= (1 if w[i + I_A] or large else w[H_LRU_BATCH])
     elif op == OP_RSS_SPILLS:
         holds = w[t + T_RSS] >= w[H_RSS_BATCH] or -w[t + T_RSS] >= w[H_RSS_BATCH]
+    elif op == OP_GATHER_FULL:
+        room = w[H_GATHER] - frames_in_table(w)
+        holds = to_flush(w, t) > 0 if w[i + I_A] else w[t + T_GATHERED] > room
     elif op == OP_UNCHARGE_DUE:
         holds = w[t + T_UNCHARGED] >= (1 if w[t + T_GATHER] == 0 else w[H_UNCHARGE])
     else:
@@ -241,9 +311,9 @@ def frame_step(w: World, task: int, i: int, done: int) -> int:
     t = w[H_TASK] + task * T_WORDS
     op = w[i + I_OP]
     if op == OP_REFILL_PCP:
-        refill_pcp(w, t)
+        refill_pcp(w, t, w[i + I_A])
     elif op == OP_TAKE_FRAME:
-        take_frame(w, t, done)
+        take_frame(w, t, done, w[i + I_A])
     elif op == OP_FILL_FRAME:
         count(w, N_FRAMES_FILLED, 1)
     elif op == OP_MAP_FRAME:
@@ -255,11 +325,11 @@ def frame_step(w: World, task: int, i: int, done: int) -> int:
     elif op == OP_LRU_FLUSH:
         lru_flush(w, t)
     elif op == OP_LRU_REMOVE:
-        lru_remove(w, t)
+        lru_remove(w, t, w[i + I_A])
     elif op == OP_FREE_FRAMES:
         free_frames(w, t)
     elif op == OP_DRAIN_PCP:
-        drain_pcp(w, t)
+        drain_pcp(w, t, w[i + I_A])
     elif op == OP_NEXT_ROUND:
         if w[t + T_GATHER]:
             w[t + T_PC] = w[i + I_TARGET]
@@ -276,13 +346,13 @@ def charge_step(w: World, t: int, i: int) -> int:
     elif op == OP_FILL_STOCK:
         w[w[t + T_CPU] + U_STOCK] += w[H_MEMCG_BATCH]
     elif op == OP_USE_STOCK:
-        w[w[t + T_CPU] + U_STOCK] -= w[H_ANON]
+        w[w[t + T_CPU] + U_STOCK] -= pages_in_hand(w, t)
     elif op == OP_UNCHARGE_LEVEL:
         w[memcg_at(w, w[i + I_A]) + COUNTED_PAGES] -= w[t + T_UNCHARGED]
     elif op == OP_UNCHARGED:
         w[t + T_UNCHARGED] = 0
     elif op == OP_COUNT_RSS:
-        w[t + T_RSS] += w[i + I_A] * w[H_ANON]
+        w[t + T_RSS] += w[i + I_A] * pages_in_hand(w, t)
     elif op == OP_SPILL_RSS:
         w[rss_at(w, t) + COUNTED_PAGES] += w[t + T_RSS]
         w[t + T_RSS] = 0

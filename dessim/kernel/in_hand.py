@@ -34,6 +34,8 @@ class Visit(NamedTuple):
     given: bool = False  # some were given back
     kept: bool = False  # some were not
     passed: bool = False  # it was asked, and a page was not in it
+    left: int = 0  # references that pages have left of which some were given back
+    left_raised: int = 0  # counts, likewise
 
 
 class State(NamedTuple):
@@ -44,6 +46,7 @@ class State(NamedTuple):
     noted: bool = False
     at_head: bool = False
     gang: int | None = None  # references that come with each page in the array; None: it is empty
+    gang_raised: int = 0  # counts that come with each page in the array
     gang_skips: bool = False  # the array was filled from the first unmapped page on
     target: Page = Page()
     visits: tuple[Visit, ...] = ()

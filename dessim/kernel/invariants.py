@@ -15,7 +15,9 @@ class BrokenError(AssertionError):
 
 
 def page_tables_with(w: World, page: int) -> int:
-    """Return how many page tables map a page."""
+    """Return how many page tables map a page: not those that map a private copy in its place."""
+    if w[lay.H_FRAME] and not w[lay.H_PAGING] and w[w[lay.H_FRAME_OF] + page]:
+        return 0
     word, bit = page >> lay.PTE_SHIFT, page & (lay.PTE_BITS - 1)
     first = w[lay.H_MAPPING] + lay.M_PTE
     places = range(first, first + w[lay.H_MAPPINGS] * lay.M_WORDS, lay.M_WORDS)

@@ -15,10 +15,11 @@ Y_WORDS = Y_BUCKETS + HIST_BUCKETS
 # Latencies of faults, or of waits: while all threads run, and before or after. Then those of system
 # calls, of the whole run, where tasks make any.
 N_FAULT_RECORDS = 2
-CALLS = ("region", "mmap")
-"""Of which system calls there is a record each: what a task does with its region after a sweep, and
-mmap."""
-CALL_REGION, CALL_MMAP = range(len(CALLS))
+CALLS = ("region", "mmap", "writer")
+"""Of which system calls there is a record each: what a task does with its region after a sweep,
+mmap, and calls of actors that write mmap_lock at a rate."""
+CALL_REGION, CALL_MMAP, CALL_WRITER = range(len(CALLS))
 
 SERIES_BINS = 1024
 SERIES_FIRST_SHIFT = 20
+SERIES_OF_CALLS = 0  # behind those of faults and pages: calls on regions, if no page is read

@@ -18,6 +18,7 @@ Nothing in this module computes. Times are picoseconds.
 from collections.abc import MutableSequence
 
 from dessim.kernel.account_names import *
+from dessim.kernel.cpu_names import *
 from dessim.kernel.draw_names import *
 from dessim.kernel.frame_names import *
 from dessim.kernel.latency_names import *
@@ -31,9 +32,7 @@ from dessim.kernel.record import Record
 World = MutableSequence[int]
 
 # --- sizes --------------------------------------------------------------------------------------
-TABLE_PAGES = 512
-TABLE_SHIFT = 9
-PMD_SHIFT = 9  # page tables below one PMD page: 512 of 2 MiB, 1 GiB of addresses
+TABLE_PAGES = 512  # of 4 KiB that one page table maps; of others see H_TABLE_SHIFT
 PTE_BITS = 32
 PTE_SHIFT = 5
 FLIGHT_SLOTS = 256  # more than there are CPUs on an L3
@@ -57,14 +56,18 @@ H_TABLE_WORDS = _header.word()  # words of one page-table record: a lock record 
 H_LINE_WORDS = _header.word()  # words of one line or lock record
 H_MASKS = _header.word()  # words of a line's sharer mask
 H_TABLES = _header.word()  # page tables per mapping
+# log2 of the ptes of a page table, and of the tables below a PMD page: a page of 8 bytes each
+H_TABLE_SHIFT = _header.word()
+H_TABLE_LINES = _header.word()  # cache lines of a page, and of a page table
+H_GANG = _header.word()  # base, per task: pages that a gang lookup holds, 32 a word
 H_MM = _header.word()  # base of the mm records (MM_*)
 H_MAPPING = _header.word()  # base of the mapping records (M_*)
-H_COST = (
-    _header.word()
-)  # base of the cost table: rows of N_COSTS, by how many SMT siblings are busy
+# base of the cost table: rows of N_COSTS, by how many SMT siblings are busy
+H_COST = _header.word()
 H_LINE_COST = _header.word()  # base of the line cost table, [op][state][distance]
 H_HOPS = _header.word()  # base of the socket hop matrix
 H_L3S = _header.word()  # L3 domains
+H_L3_CORES = _header.word()  # cores of each of them
 H_L3_DISTANCE = _header.word()  # base: distance of two L3 domains, SAME_L3 of one from itself
 H_SOCKETS = _header.word()
 H_QUANTILES = _header.word()  # base of the quantile tables
@@ -72,6 +75,7 @@ H_WORK = _header.word()  # base of the factors of a step's own work
 # base of the latency records (Y_*): N_FAULT_RECORDS, then one for each of CALLS
 H_HIST = _header.word()
 H_SERIES = _header.word()  # base of the time series of faults, then of pages
+H_SERIES_ROWS = _header.word()  # number of these time series: more follow in some runs
 H_SERIES_SHIFT = _header.word()  # log2 of the width of a bin in ps
 H_COUNT = _header.word()  # base of the counters (N_*)
 H_WOKEN = _header.word()  # base of the list of tasks woken by the current event: count, then ids
@@ -83,8 +87,7 @@ H_KEY = _header.word()  # 32-bit key of the random draws
 H_HOLD = _header.word()  # ps a core keeps a line that it fetched
 # arbitration: threshold of a 32-bit draw below which the nearest is served
 H_SHARE = _header.word()
-# threshold of a 32-bit draw below which a request joins that of its SMT sibling
-H_COALESCE = _header.word()
+H_COALESCE = _header.word()  # the same below which a request joins that of its SMT sibling
 H_HIDDEN_PPM = _header.word()  # share of a sequential struct-page transfer that prefetch hides
 H_EVICT = _header.word()  # ps after which an untouched line has left the private caches
 H_L3_HIT = _header.word()  # ps of a load from the own L3
@@ -155,6 +158,8 @@ H_WALK_MISS = _header.word()  # base, per L3: mean ps of a page walk for ptes th
 # page walks that a core can have in progress, or 0: as many as it has CPUs in use
 H_WALKERS = _header.word()
 H_WALKER = _header.word()  # base, H_WALKERS words per core: until when each of them is busy
+# log2 of the ptes of a block that carry the contiguous bit where one folio has them all; 0: none do
+H_CONTPTE = _header.word()
 # --- frames of memory, where faults allocate any: all 0 elsewhere ---
 H_FRAME = _header.word()  # base of the frame records (F_*), node by node; 0: there are none
 H_FRAMES = _header.word()  # frames of each node
@@ -166,10 +171,18 @@ H_LEVELS = _header.word()  # number of such counters
 H_REGION = _header.word()  # pages of one task's own region or file, or 0: all share one
 H_PCP_BATCH = _header.word()  # pages moved between a CPU's list and its zone at once
 H_PCP_HIGH = _header.word()  # pages of a CPU's list from which some are given back
+H_PCP_MOST = _header.word()  # pages up to which that mark grows; no more than it: it does not
+H_PCP_SCALE = _header.word()  # how often such a batch is doubled at most
+# the same of lists of single pages, where folios and single pages go side by side: in this order
+H_SINGLE_BATCH = _header.word()
+H_SINGLE_HIGH = _header.word()
+H_SINGLE_MOST = _header.word()
+H_SINGLE_SCALE = _header.word()
 H_LRU_BATCH = _header.word()  # pages that a CPU collects before it puts them on the LRU
 H_RELEASE = _header.word()  # pages taken off the LRU under its lock at once
 H_MEMCG_BATCH = _header.word()  # pages charged at once: what is not used is the CPU's stock
 H_UNCHARGE = _header.word()  # pages freed before they are uncharged
+H_GATHER = _header.word()  # frames that an unmap gathers before it flushes and frees them
 H_RSS_BATCH = _header.word()  # pages that are counted apart before they are added to the mm's count
 H_STRUCT_MISS = _header.word()  # base, per node: ps to read one of its struct pages, uncached
 H_NODE_ZERO = _header.word()  # base, per node: ps of its bandwidth that zeroing a page takes
@@ -179,11 +192,24 @@ H_CALLS = _header.word()  # system calls that a task makes after each sweep
 H_BATCHED = _header.word()  # 1: the ptes of a folio are unmapped, or copied, in one go
 H_BUDDY_MISS = _header.word()  # parts per million of a buddy's miss that its prefetch leaves
 H_SWEEP = _header.word()  # pages of a region that a sweep touches
+H_SWEEP_BITS = _header.word()  # bits of their numbers if it takes them in random order, or 0
 H_MERGED = _header.word()  # 1: all mappings of an mm are one VMA
-H_RWSEM = _header.word()  # 1: mmap_lock is an rwsem (`rwsem`), 0: it is granted in order
+H_RWSEM = _header.word()  # 1: writers spin and steal (`rwsem`), 0: locks go in order
 H_TRACE = _header.word()  # base of a trace's accesses (page, ps of think time or arrival), or 0
+H_PARTS = _header.word()  # base of what folios have mapped (FP_*), one a frame; 0: all, always
+H_SPLIT = _header.word()  # base of the deferred split queues (a lock record, then SPLIT_LENGTH)
+H_MEMORY = _header.word()  # pages of all frames of all nodes, where some are of folios
+H_SPLIT_QUEUES = _header.word()  # deferred split queues: one of the memory cgroup, or one a node
+H_DROP = _header.word()  # pages that MADV_DONTNEED drops at once
+H_DROP_EVERY = _header.word()  # pages from where it begins to where the next call does
 H_OPEN = _header.word()  # 1: accesses arrive at times of their own
 H_PAGING = _header.word()  # base of the record of a file larger than memory (G_*), or 0
+H_OBJECT = _header.word()  # base of the files that execs map (a lock record, then O_*), or 0
+H_OBJECT_WORDS = _header.word()  # words of one such file
+H_OBJECTS = _header.word()  # number of files that an exec maps
+H_LINKS = _header.word()  # how often an exec, or a fork, takes a file's i_mmap_rwsem to map it
+H_FILE_VMAS = _header.word()  # mappings of a file that are left then
+H_UNLINKS = _header.word()  # mappings that are unlinked at once
 H_PROTOCOL = _header.word()  # base of a protocol, for the explorer (Q_*); 0 elsewhere
 H_WORDS = _header.end(multiple=8)
 
@@ -244,8 +270,7 @@ T_TRIED = _task.word()  # attempts at the current fault that waited for a page a
 T_VISITED = _task.word()  # mapping on which its steps act: an actor's visit, munmap, teardown
 T_SHARED_WANT = _task.word()  # 1: it waits for a lock as a reader
 T_READY = _task.word()  # since when it could run, if it had a CPU
-T_TRIES = _task.word()  # races for a page lock lost since it queued; or, of a writer that sleeps
-# for mmap_lock (`rwsem`): since when
+T_TRIES = _task.word()  # races lost for a page lock; or since when a writer sleeps (`rwsem`)
 T_EXCLUSIVE = _task.word()  # 1: it waits for the page lock itself, 0: only for its release
 T_ACTOR = _task.word()  # 1: it is not part of the workload
 T_EVERY = _task.word()  # actor: mean ps between two rounds; replay: base of its accesses
@@ -254,8 +279,12 @@ T_HOME_MM = _task.word()  # the mm it runs in (an actor's T_MM moves from mappin
 T_FROM = _task.word()  # where the cursor was before it went to the head of the folio
 T_SLICE_FROM = _task.word()  # when its time slice began
 T_PENDING = _task.word()  # ps of interrupt handlers that it still has to run
+T_IRQS_OFF = _task.word()  # since when its CPU's interrupts are off + 1, or 0: they are on
+T_SENT = _task.word()  # when it asked other CPUs to flush
+T_ASKED_BY = _task.word()  # first task + 1 that waits for its CPU's answer
+T_ASKS_TO = _task.word()  # end of the tasks (exclusive) whose CPUs it waits for
 T_NOTED = _task.word()  # what a step noted, or what litmus tests loaded: 2 bits a register
-T_GANG = _task.words(TABLE_PAGES >> PTE_SHIFT)  # pages that a gang lookup holds: 32 a word
+T_GANG = _task.word()  # base of its marks of the pages that a gang lookup holds
 T_FLUSHED = _task.word()  # shootdowns of its mm that its CPU knows of
 T_SLOTS_FROM = _task.word()  # first of the lines of radix-tree slots that are still at hand
 T_SLOTS = _task.word()  # last line of radix-tree slots that it read, or -2
@@ -264,12 +293,20 @@ T_FIRST = _task.word()  # first page of its own region or file
 T_FRAME = _task.word()  # frame + 1 that it has allocated and not yet mapped
 T_GATHER = _task.word()  # first frame + 1 that it has unmapped and not yet freed
 T_GATHERED = _task.word()  # how many frames there are
+T_CLEARED = _task.word()  # ptes of folios and single pages cleared, and not yet flushed
+T_PARTS = _task.word()  # first frame + 1 that it has unmapped in part, and not yet queued
+T_DEFERRED = _task.word()  # first frame + 1 of its folios that are on a deferred split queue
+T_SCAN = _task.word()  # how many of them it has still to split in this scan
+T_MIGRATED = _task.word()  # ptes of the folio that it splits: migration entries meanwhile
 T_RELEASED = _task.word()  # first frame + 1 that it has taken off the LRU and not yet freed
 T_UNCHARGED = _task.word()  # pages that it has freed and not yet uncharged
 T_CALL_AT = _task.word()  # when its current system call began
 T_CALLS = _task.word()  # calls made after the current sweep
 T_RSS = _task.word()  # pages that it has mapped or unmapped and not yet added to its mm's count
 T_FETCHED = _task.word()  # when the line of mmap_lock arrives that it has prefetched
+T_OBJECTS = _task.word()  # base of the first of the files that its execs map
+T_OBJECT = _task.word()  # base of the one that it maps or unmaps
+T_SECTION = _task.word()  # how often it has taken that file's i_mmap_rwsem so far
 T_WORDS = _task.end(multiple=8)
 
 # --- cache line, and the objects that begin with one --------------------------------------------
@@ -306,27 +343,7 @@ D_POPULATED = _ptes.word()  # in the line of the ptes: 1 when the table exists
 
 UNCACHED, SHARED, MODIFIED = 0, 1, 2
 
-# --- CPU ---
-_cpu = Record()
-U_RUNNING = _cpu.word()  # task + 1 that has the CPU
-U_HEAD = _cpu.word()  # first task + 1 of the run queue
-U_TAIL = _cpu.word()
-U_MM = _cpu.word()  # mm whose translations its core may hold
-U_FREE = _cpu.word()  # time at which the task that had it last has left it
-U_PCP_HEAD = _cpu.word()  # first frame + 1 of its list of free pages: what was freed last
-U_PCP_TAIL = _cpu.word()  # last frame + 1: what goes back to the zone first
-U_PCP_COUNT = _cpu.word()
-U_LRU_HEAD = _cpu.word()  # first frame + 1 that waits to be put on the LRU
-U_LRU_COUNT = _cpu.word()
-U_STOCK = _cpu.word()  # pages that are charged and not used
-U_WORDS = _cpu.end(multiple=8)
-
 # --- others -------------------------------------------------------------------------------------
-_core = Record()
-C_L3 = _core.word()
-C_SOCKET = _core.word()
-C_WORDS = _core.end()
-
 _mapping = Record()
 M_PTE = _mapping.word()  # base of the pte bits
 M_TABLE = _mapping.word()  # base of the page-table records

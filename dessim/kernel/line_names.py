@@ -7,6 +7,8 @@ HAND_OVER_RACING, HAND_OVER_FAIR, HAND_OVER_BOUNDED = 0, 1, 2
 LOCK_MMAP, LOCK_PAGE_TABLE, LOCK_PTL, LOCK_FREE_STANDING = 0, 1, 2, 3
 LOCK_I_MMAP, LOCK_TREE, LOCK_VMA = 4, 5, 6
 LOCK_ZONE, LOCK_LRU = 7, 8  # of the task's own node
+LOCK_FILE = 9  # i_mmap_rwsem of the file that the task's process maps or unmaps
+LOCK_SPLIT = 10  # of the deferred split queue of the task's memory cgroup, or of its node
 
 # who uses a task's page tables; PMDS_OWN: nor has anybody else the locks of the PMD pages above
 TABLES_SHARED, TABLES_OWN, PMDS_OWN = 0, 1, 2

@@ -12,6 +12,7 @@ to know about synchronization but were afraid to ask*, SOSP'13, table 2. Why ord
 does not meet published contention curves (coalescing, runs, arbitration): ``docs/machine.md``.
 """
 
+from dessim.kernel.bits import lowest_bit
 from dessim.kernel.cost_table import COST_LOCAL
 from dessim.kernel.draws import MASK_32, draw
 from dessim.kernel.layout import *
@@ -70,18 +71,27 @@ def has_copy(w: World, line: int, core: int) -> int:
 
 
 def farthest_sharer(w: World, t: int, line: int) -> int:
-    """Return the distance of the farthest sharer of a line: what an invalidation waits for."""
+    """Return the distance of the farthest sharer of a line: what an invalidation waits for.
+
+    The other cores of an L3 are all as far as one of them.
+    """
     farthest = SAME_CORE
+    own = w[t + T_CORE]
     for word in range(w[H_MASKS]):
         mask = w[line + L_MASK + word]
         core = word * MASK_BITS
+        if own // MASK_BITS == word:
+            mask &= ~(1 << (own % MASK_BITS))
         while mask:
-            if mask & 1:
-                distance = core_distance(w, t, core)
-                if distance > farthest:
-                    farthest = distance
-            mask >>= 1
-            core += 1
+            first = lowest_bit(mask)
+            core += first
+            l3 = w[w[H_CORE] + core * C_WORDS + C_L3]
+            distance = w[w[H_L3_DISTANCE] + w[t + T_L3] * w[H_L3S] + l3]
+            if distance > farthest:
+                farthest = distance
+            others = (l3 + 1) * w[H_L3_CORES] - core
+            mask >>= first + others
+            core += others
     return farthest
 
 
@@ -138,6 +148,15 @@ def serve(w: World, task: int, line: int, op: int, now: int, prefetched: int) ->
             cost = local
     take_line(w, t, line, op)
     end = now + cost
+    if w[t + T_RIDER]:
+        end = serve_riders(w, t, line, now, end)
+    w[line + L_ARRIVE] = now + cost
+    w[line + L_FREE] = end + (w[H_HOLD] if w[t + T_RUN] else 0)
+    return cost
+
+
+def serve_riders(w: World, t: int, line: int, now: int, end: int) -> int:
+    """Let all that ride on a task's request follow it; return when the last one has the line."""
     follower = w[t + T_RIDER]
     w[t + T_RIDER] = 0
     while follower:
@@ -149,9 +168,7 @@ def serve(w: World, task: int, line: int, op: int, now: int, prefetched: int) ->
         wake(w, follower - 1, now)
         follower = w[f + T_RIDER]
         w[f + T_RIDER] = 0
-    w[line + L_ARRIVE] = now + cost
-    w[line + L_FREE] = end + (w[H_HOLD] if w[t + T_RUN] else 0)
-    return cost
+    return end
 
 
 def ride(w: World, task: int, line: int) -> int:

@@ -13,7 +13,8 @@ MCS lock, constant hand-over: Mellor-Crummey and Scott, ACM TOCS 9(1), 1991. Rea
 order of arrival: the kernel's rwsem (readers at the head of the queue are granted together).
 """
 
-from dessim.kernel.addressing import lock_at, own_lock
+from dessim.kernel.addressing import is_rwsem, lock_at, own_lock
+from dessim.kernel.answers import turn_irqs_on
 from dessim.kernel.cost_table import COST_WAKEUP
 from dessim.kernel.cpus import give_up_cpu, make_ready
 from dessim.kernel.draws import draw
@@ -111,7 +112,13 @@ def drop_lock(w: World, task: int, lock: int, now: int, kind: int, sleeping: int
     if kind == LOCK_TEST_AND_SET:
         lucky_first(w, task, lock)
     grant_next(w, t, lock, now, kind, sleeping)
-    while w[lock + K_HOLD] > 0 and w[lock + K_HEAD]:
+    if w[lock + K_HOLD] > 0 and w[lock + K_HEAD]:
+        grant_readers(w, t, lock, now, kind, sleeping)
+
+
+def grant_readers(w: World, t: int, lock: int, now: int, kind: int, sleeping: int) -> None:
+    """Let all readers at the head of a lock's queue have it together with others."""
+    while w[lock + K_HEAD]:
         follower = w[H_TASK] + (w[lock + K_HEAD] - 1) * T_WORDS
         if w[follower + T_SHARED_WANT] == 0:
             break
@@ -125,25 +132,12 @@ def let_readers_in(w: World, task: int, lock: int, now: int) -> None:
     """
     t = w[H_TASK] + task * T_WORDS
     w[lock + K_HOLD] = 1
-    while w[lock + K_HEAD]:
-        follower = w[H_TASK] + (w[lock + K_HEAD] - 1) * T_WORDS
-        if w[follower + T_SHARED_WANT] == 0:
-            break
-        grant_next(w, t, lock, now, LOCK_MCS, 1)
+    grant_readers(w, t, lock, now, LOCK_MCS, 1)
 
 
 def sleeps(which: int) -> int:
     """Return whether waiters of a lock sleep (semaphores, mutexes) instead of spinning."""
-    return which == LOCK_MMAP or which == LOCK_I_MMAP or which == LOCK_VMA
-
-
-def turn_interrupts(w: World, task: int, which: int, off: int) -> None:
-    """Turn a task's interrupts off, or on, with a lock that is taken so (``spin_lock_irqsave``).
-
-    Only where pages are taken back: elsewhere a handler runs before the task's next step.
-    """
-    if w[H_PAGING] and (which == LOCK_TREE or which >= LOCK_ZONE):
-        w[w[w[H_PAGING] + G_TASK] + task * X_WORDS + X_IRQS_OFF] = off
+    return which == LOCK_MMAP or which == LOCK_I_MMAP or which == LOCK_VMA or which == LOCK_FILE
 
 
 def lock_step(w: World, task: int, i: int, done: int) -> int:
@@ -154,9 +148,8 @@ def lock_step(w: World, task: int, i: int, done: int) -> int:
     if op == OP_LOCK:
         if own_lock(w, t, which):
             return GO_ON
-        if which == LOCK_MMAP and w[H_RWSEM]:
+        if is_rwsem(w, which):
             return take_rwsem(w, task, i, done)
-        turn_interrupts(w, task, which, 1)
         taken = take_lock(w, task, lock_at(w, t, which), w[i + I_B])
         if taken == 0 and sleeps(which):
             give_up_cpu(w, t, done)
@@ -164,8 +157,8 @@ def lock_step(w: World, task: int, i: int, done: int) -> int:
                 w[t + T_WAIT] = CAT_ASLEEP
         return taken
     if op == OP_UNLOCK:
-        turn_interrupts(w, task, which, 0)
-        if which == LOCK_MMAP and w[H_RWSEM]:
+        turn_irqs_on(w, task, which, done)
+        if is_rwsem(w, which):
             drop_rwsem(w, t, which, done)
         elif not own_lock(w, t, which):
             sleeping = sleeps(which)

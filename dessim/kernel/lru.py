@@ -10,8 +10,7 @@ Linux 5.15 ``mm/swap.c`` (``__pagevec_lru_add_fn``), ``include/linux/mm_inline.h
 """
 
 from dessim.kernel.accounting import count
-from dessim.kernel.addressing import page_at, zone_at
-from dessim.kernel.frames import frame_at
+from dessim.kernel.addressing import frame_at, page_at, zone_at
 from dessim.kernel.layout import *
 
 

@@ -4,10 +4,12 @@ import numpy as np
 
 from dessim.kernel import layout as lay
 from dessim.kernel.draws import draw_at
-from dessim.kernel.regions import Sizes, Words, frames_of, pcp_batch, pcp_high
+from dessim.kernel.exec_regions import lay_out_files
+from dessim.kernel.part_regions import lay_out_parts
+from dessim.kernel.pcp_sizes import sizes_of_list
+from dessim.kernel.regions import Sizes, Words, frames_of, zone_of
 from dessim.kernel.setup import Setup
 from dessim.model.units import PPM
-from dessim.model.workload import PAGE_BYTES
 
 LEAST_RSS_BATCH = 32  # percpu_counter_batch, lib/percpu_counter.c: twice the CPUs, at least 32
 LONG_AGO_PS = -(1 << 50)
@@ -25,8 +27,12 @@ def lay_out_memory(w: Words, setup: Setup, sizes: Sizes) -> None:
     """
     _scalars(w, setup, sizes)
     lay_out_frames(w, setup)
+    if setup.workload.parts_folios:
+        lay_out_parts(w, setup, sizes)
     lay_out_nodes(w, setup, sizes)
     _lines(w, setup, sizes)
+    if setup.exec_files:
+        lay_out_files(w, setup, sizes)
     if setup.workload.phases == "spread" and setup.workload.sweeps > 1 and not setup.replay:
         _phases(w, setup)
 
@@ -39,22 +45,48 @@ def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
         lay.H_ZONE_WORDS: 2 * sizes.line_words + lay.Z_WORDS,
         lay.H_LEVELS: workload.memcg_depth if workload.allocates else 0,
         lay.H_REGION: setup.region_pages,
-        lay.H_PCP_BATCH: pcp_batch(setup),
-        lay.H_PCP_HIGH: pcp_high(setup),
+        **sizes_of_list(setup, setup.frame_pages),
         lay.H_LRU_BATCH: batches.lru_batch,
         lay.H_RELEASE: batches.lru_release,
         lay.H_MEMCG_BATCH: max(batches.memcg_batch, setup.frame_pages),
-        lay.H_UNCHARGE: batches.uncharge_batch * setup.frame_pages,
+        lay.H_UNCHARGE: batches.uncharge_batch * _pages_of_entry(setup),
+        lay.H_GATHER: _gathered(setup),
         lay.H_RSS_BATCH: counted,
         lay.H_CALLS: workload.calls,
         lay.H_BATCHED: batches.folio_batches,
         lay.H_BUDDY_MISS: PPM - batches.prefetch_buddy * machine.cache_line.prefetch_hidden_ppm,
+        lay.H_DROP: setup.drop_pages[0],
+        lay.H_DROP_EVERY: setup.drop_pages[1],
         lay.H_SWEEP: setup.pages_of_sweep,
+        lay.H_SWEEP_BITS: _shuffled_bits(setup),
         lay.H_MERGED: workload.merges,
         lay.H_RWSEM: batches.rwsem_steals,
     }
     for slot, value in values.items():
         w[slot] = value
+
+
+def _shuffled_bits(setup: Setup) -> int:
+    """Return the bits of a page's number in a sweep of random order; 0: it is in order."""
+    if setup.workload.access != "random":
+        return 0
+    return (setup.pages_of_sweep - 1).bit_length()
+
+
+def _pages_of_entry(setup: Setup) -> int:
+    """Return the pages of each frame: 1 where single pages take the place of parts of folios."""
+    return 1 if setup.workload.parts_folios else setup.frame_pages
+
+
+def _gathered(setup: Setup) -> int:
+    """Return the frames that fill all batches of an mmu_gather.
+
+    An entry for each page; where a folio is unmapped in one go, one for it and one for its pages
+    (``__tlb_remove_folio_pages``, Linux 6.9).
+    """
+    pages = _pages_of_entry(setup)
+    entries = pages if not setup.batches.folio_batches else min(pages, 2)
+    return max(1, setup.batches.gather_max // entries)
 
 
 def struct_page_miss_ps(setup: Setup, sizes: Sizes, socket: int) -> int:
@@ -91,7 +123,7 @@ def lay_out_frames(w: Words, setup: Setup) -> None:
     table[:, :-1, lay.F_NEXT] = numbers[:, 1:]
     table[:, :, lay.F_AT] = LONG_AGO_PS
     for socket in range(sockets):
-        zone = int(w[lay.H_ZONE] + (socket + 1) * w[lay.H_ZONE_WORDS]) - lay.Z_WORDS
+        zone = zone_of(w, socket)
         w[zone + lay.Z_HEAD], w[zone + lay.Z_TAIL] = numbers[socket, 0], numbers[socket, -1]
         w[zone + lay.Z_FREE] = each
 
@@ -108,7 +140,7 @@ def _phases(w: Words, setup: Setup) -> None:
 def lay_out_nodes(w: Words, setup: Setup, sizes: Sizes) -> None:
     """Give the lines of a node's locks their home on it, and say what its memory can do."""
     bandwidth = setup.machine.memory.bandwidth_per_socket_bytes_per_s
-    per_page = PAGE_BYTES * 10**12 // bandwidth
+    per_page = setup.page_bytes * 10**12 // bandwidth
     for socket in range(setup.machine.topology.sockets):
         zone = int(w[lay.H_ZONE] + socket * w[lay.H_ZONE_WORDS])
         w[zone + lay.L_HOME] = w[zone + sizes.line_words + lay.L_HOME] = socket

@@ -3,19 +3,17 @@
 from collections.abc import Iterator
 
 from dessim.kernel import layout as lay
+from dessim.kernel.addressing import frame_at
 from dessim.kernel.invariants import BrokenError
 from dessim.kernel.layout import World
-
-
-def _frame(w: World, frame: int) -> int:
-    return w[lay.H_FRAME] + (frame - 1) * lay.F_WORDS
+from dessim.kernel.part_invariants import check_parts, check_parts_at_rest
 
 
 def _listed(w: World, head: int, following: int) -> Iterator[int]:
     """Yield the frames of a list, from its first on."""
     while head:
         yield head
-        head = w[_frame(w, head) + following]
+        head = w[frame_at(w, head) + following]
 
 
 def zones(w: World) -> list[int]:
@@ -47,17 +45,24 @@ def check_lists(w: World) -> None:
         for frame in found:
             if (
                 places.setdefault(frame, where) != where
-                or w[_frame(w, frame) + lay.F_WHERE] != where
+                or w[frame_at(w, frame) + lay.F_WHERE] != where
             ):
                 raise BrokenError(f"frame {frame} is in {name}, and elsewhere")
 
     for node, zone in enumerate(zones(w)):
-        free = _listed(w, w[zone + lay.Z_HEAD], lay.F_NEXT)
-        note(free, lay.FRAME_FREE, w[zone + lay.Z_FREE], f"the free list of node {node}")
+        for each, name in ((zone, "free list"), (zone + lay.Z_LISTS_APART, "single pages")):
+            free = _listed(w, w[each + lay.Z_HEAD], lay.F_NEXT)
+            note(free, lay.FRAME_FREE, w[each + lay.Z_FREE], f"the {name} of node {node}")
+        spare = list(_listed(w, w[zone + lay.Z_SPARE], lay.F_NEXT))
+        note(iter(spare), lay.FRAME_SPARE, len(spare), f"the spare records of node {node}")
     for cpu in cpus(w):
-        listed = _listed(w, w[cpu + lay.U_PCP_HEAD], lay.F_NEXT)
-        note(listed, lay.FRAME_ON_CPU, w[cpu + lay.U_PCP_COUNT], "the list of a CPU")
+        for each in (cpu, cpu + lay.LISTS_APART):
+            listed = _listed(w, w[each + lay.U_PCP_HEAD], lay.F_NEXT)
+            note(listed, lay.FRAME_ON_CPU, w[each + lay.U_PCP_COUNT], "the list of a CPU")
     mapped = [f for f in w[w[lay.H_FRAME_OF] : w[lay.H_FRAME_OF] + w[lay.H_PAGES]] if f]
+    if w[lay.H_PARTS]:
+        check_parts(w, mapped)
+        mapped = sorted(set(mapped))
     note(iter(mapped), lay.FRAME_MAPPED, len(mapped), "page tables")
     for task in range(w[lay.H_WORKERS]):
         t = w[lay.H_TASK] + task * lay.T_WORDS
@@ -86,7 +91,7 @@ def check_lru(w: World) -> None:
     for node, zone in enumerate(zones(w)):
         on_lru = 0
         for frame in range(1 + node * w[lay.H_FRAMES], 1 + (node + 1) * w[lay.H_FRAMES]):
-            f = _frame(w, frame)
+            f = frame_at(w, frame)
             on_lru += w[f + lay.F_ON_LRU]
             if w[f + lay.F_ON_LRU] and w[f + lay.F_WHERE] in (lay.FRAME_FREE, lay.FRAME_ON_CPU):
                 raise BrokenError(f"frame {frame} is free, and on the LRU")
@@ -113,6 +118,8 @@ def check_memory_at_rest(w: World) -> None:
     used = [f for zone in zones(w) for f in (w[zone + lay.Z_LRU],) if f]
     if used or any(w[w[lay.H_FRAME_OF] : w[lay.H_FRAME_OF] + w[lay.H_PAGES]]):
         raise BrokenError("a page of memory is mapped, or on the LRU, at the end")
+    if w[lay.H_PARTS]:
+        check_parts_at_rest(w)
     tasks = [w[lay.H_TASK] + i * lay.T_WORDS for i in range(w[lay.H_WORKERS])]
     counted: dict[int, int] = {}
     for t in tasks:

@@ -3,16 +3,28 @@
 As those of ``alphabet``; each stands for a step, or for the few that always belong together.
 """
 
+from dataclasses import replace
+
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import Step, lock, option, unlock
+from dessim.kernel.ops import OPERATIONS
 
 MAX_LEVELS = 8
+PARTS = "parts"  # of the workload: parts of folios are unmapped, and single pages take their place
+CONTPTE = "contpte"  # of a scheme: arm64, blocks of ptes carry the contiguous bit
+COUNTS = {"mapped": 1, "mapcount": 2, "mm_ids": 3}
+"""Option `folio_counts` -> RMWs on counts of a large folio whenever some of its ptes are cleared,
+besides one on each page's _mapcount: `__folio_remove_rmap`."""
+OF_LISTS = {row.name for row in OPERATIONS if row.by_list}
 LOCKS = {"mmap_lock": lay.LOCK_MMAP, "vma_lock": lay.LOCK_VMA}
 FLUSH_LRU = (lock("lru_lock"), Step("lru_flush"), unlock("lru_lock"))
+DRAIN = (Step("pcp_full", body=(lock("zone_lock"), Step("drain_pcp"), unlock("zone_lock"))),)
 
 
 def call(name: str, *body: Step) -> tuple[Step, ...]:
-    """Time some steps as a system call: ``region``, what a task does after a sweep, or ``mmap``."""
+    """Time some steps as a system call: ``region``, what a task does after a sweep, ``mmap``, or
+    ``writer``, of an actor.
+    """
     return (Step("call_begin"), *body, Step("call_end", lay.CALLS.index(name)))
 
 
@@ -92,6 +104,9 @@ def each_level(op: str) -> tuple[Step, ...]:
     return tuple(option(f"memcg_level_{i}", Step(op, i)) for i in range(MAX_LEVELS))
 
 
+UNCHARGE = (*each_level("uncharge_level"), Step("uncharged"))
+
+
 def charge_page() -> tuple[Step, ...]:
     """Charge a page to the memory cgroup: out of the CPU's stock, which is charged in batches."""
     fill = (*each_level("charge_level"), Step("fill_stock"))
@@ -128,9 +143,69 @@ def drop_memory() -> Step:
     return Step("drop_frame")
 
 
-def zap_memory() -> Step:
-    """Unmap the pages of the region that the cursor's page table maps: they are gathered."""
-    return Step("zap_frames")
+def of_single_pages(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return steps of a fault, or of freeing, that are about single pages, where folios are, too.
+
+    A CPU has a list of each, and so has the node.
+    """
+    return tuple(
+        replace(
+            step,
+            a=1 if step.op in OF_LISTS else step.a,
+            body=of_single_pages(step.body),
+            otherwise=of_single_pages(step.otherwise),
+        )
+        for step in steps
+    )
+
+
+def folio_or_page(folio: tuple[Step, ...]) -> Step:
+    """Return a fault that takes a folio where all of its ptes are clear, else a single page."""
+    return Step("folio_fits", body=folio, otherwise=of_single_pages(folio))
+
+
+def zap_memory() -> tuple[Step, ...]:
+    """Unmap the pages of the region that the cursor's page table maps: they are gathered.
+
+    Folios that are mapped in part from then on are put on the deferred split queue, those at both
+    ends of what is unmapped.
+    """
+    queue = (lock("split_queue"), Step("queue_folio"), unlock("split_queue"))
+    queues = (Step("part_found", body=queue),) * 2
+    unfold = option(CONTPTE, *convert_blocks(lay.BLOCKS_AT_ENDS))
+    parts = (unfold, *_zap_of_version(), *queues)
+    return (option(PARTS, *parts, otherwise=(Step("zap_frames"),)),)
+
+
+def _zap_of_version() -> tuple[Step, ...]:
+    """Return the step that unmaps, with what a kernel does about folios mapped in part."""
+    found: tuple[Step, ...] = (_zap(0),)
+    for name, rmws in COUNTS.items():
+        found = (option(f"folio_counts={name}", _zap(rmws), otherwise=found),)
+    return found
+
+
+def _zap(rmws: int) -> Step:
+    large, only_pmd = Step("zap_frames", rmws), Step("zap_frames", rmws, 1)
+    return option("defers_split=pmd", only_pmd, otherwise=(large,))
+
+
+def convert_blocks(which: int, category: str = "teardown") -> tuple[Step, ...]:
+    """Change the contiguous bit of blocks of which a part is about to change, and flush them.
+
+    ``which`` is ``BLOCKS_*``. Where nothing has the bit, both steps take no time.
+    """
+    return (Step("convert_blocks", which, category=category), Step("flush_blocks", which))
+
+
+def when_gather_full(*then: Step) -> Step:
+    """Do some steps if what is gathered leaves no room for the pages of one more page table."""
+    return Step("gather_full", 0, body=then)
+
+
+def when_gathered(*then: Step) -> Step:
+    """Do some steps if anything is gathered."""
+    return Step("gather_full", 1, body=then)
 
 
 def flush_region() -> Step:
@@ -138,22 +213,68 @@ def flush_region() -> Step:
     return Step("flush_region")
 
 
-def free_gathered() -> Step:
-    """Free what was gathered: off the LRU, uncharged, on the CPU's list, above that to the node."""
-    drain = (lock("zone_lock"), Step("drain_pcp"), unlock("zone_lock"))
-    uncharge = (*each_level("uncharge_level"), Step("uncharged"))
+def flush_own() -> Step:
+    """Flush the pages of an actor's own region on all CPUs that run the mm."""
+    return Step("flush_own")
+
+
+def free_one_by_one() -> Step:
+    """Free single pages that were gathered as each drop of a last reference does: for itself."""
     return Step(
         "each_round",
         body=(
+            lock("lru_lock"),
+            Step("lru_remove", 1),
+            unlock("lru_lock"),
+            Step("free_frames"),
+            *UNCHARGE,
+            *of_single_pages(DRAIN),
+        ),
+    )
+
+
+def each_file(*body: Step) -> Step:
+    """Repeat for each file that a process maps."""
+    return Step("each_file", body=body)
+
+
+def each_link(*body: Step) -> Step:
+    """Repeat as often as a file's i_mmap_rwsem is taken to link its mappings."""
+    return Step("each_link", body=body)
+
+
+def each_unlink(*body: Step) -> Step:
+    """Repeat as often as unmapping a file takes its i_mmap_rwsem."""
+    return Step("each_unlink", body=body)
+
+
+def link_vma() -> Step:
+    """Put a mapping of the file in its tree."""
+    return Step("link_vma")
+
+
+def unlink_vmas() -> Step:
+    """Take mappings of the file out of its tree: one, or a batch."""
+    return Step("unlink_vmas")
+
+
+def free_gathered() -> Step:
+    """Free what was gathered: off the LRU, uncharged, on the CPU's list, above that to the node."""
+    unqueue = (lock("split_queue"), Step("unqueue_folio"), unlock("split_queue"))
+    return Step(
+        "each_round",
+        body=(
+            option(PARTS, Step("deferred_gathered", body=(Step("each_deferred", body=unqueue),))),
             lock("lru_lock"),
             Step("lru_remove"),
             unlock("lru_lock"),
             Step("free_frames"),
             option(
                 "memcg_level_0",
-                Step("uncharge_due", body=uncharge),
+                Step("uncharge_due", body=UNCHARGE),
                 otherwise=(Step("uncharged"),),
             ),
-            Step("pcp_full", body=drain),
+            *DRAIN,
+            option(PARTS, *of_single_pages(DRAIN)),
         ),
     )

@@ -1,7 +1,27 @@
-"""Record of an mm: its tasks, its mappings, and who wants its mmap_lock."""
+"""Records of an mm, of a file that an exec maps, and of who wants the rwsem of either."""
 
 from dessim.kernel.record import Record
 
+# --- rwsem: what it knows besides its lock record ---
+_rwsem = Record()
+R_SPINS = _rwsem.word()  # first writer + 1 that spins on its owner
+R_LAST_SPIN = _rwsem.word()  # and the last
+R_TRIES = _rwsem.word()  # writer + 1 that spun, and tries now
+R_SPIN_UNTIL = _rwsem.word()  # when writers stop spinning on readers
+R_NO_SPIN = _rwsem.word()  # 1: they have, and nobody spins until the readers are gone
+R_AWAKE = _rwsem.word()  # writer + 1 that slept, and was woken to try
+R_HANDOFF = _rwsem.word()  # 1: that writer, or the first sleeper, must not be overtaken
+RWSEM_WORDS = _rwsem.end()
+
+# --- file that an exec maps: a lock record (i_mmap_rwsem), then these ---
+_file = Record()
+O_RWSEM = _file.words(RWSEM_WORDS)
+O_VMAS = _file.word()  # mappings in its tree
+O_CHANGER = _file.word()  # core + 1 that changed the tree last
+O_OTHER = _file.word()  # core + 1 that did so before that one's changes
+O_WORDS = _file.end()
+
+# --- mm ---
 _mm = Record()
 MM_LIVE = _mm.word()  # tasks alive
 MM_MAPPINGS = _mm.word()  # number of mappings
@@ -11,13 +31,7 @@ MM_TASKS = _mm.word()  # number of its tasks
 MM_FLUSHES = _mm.word()  # shootdowns of its translations
 MM_SEQ = _mm.word()  # mm_lock_seq: changes when the writer of its mappings is through
 MM_WRITER = _mm.word()  # core + 1 that changed its tree of mappings last
-MM_SPINS = _mm.word()  # mmap_lock as an rwsem: first writer + 1 that spins on its owner
-MM_LAST_SPIN = _mm.word()  # and the last
-MM_TRIES = _mm.word()  # writer + 1 that spun, and tries now
-MM_SPIN_UNTIL = _mm.word()  # when writers stop spinning on readers
-MM_NO_SPIN = _mm.word()  # 1: they have, and nobody spins until the readers are gone
-MM_AWAKE = _mm.word()  # writer + 1 that slept, and was woken to try
-MM_HANDOFF = _mm.word()  # 1: that writer, or the first sleeper, must not be overtaken
+MM_RWSEM = _mm.words(RWSEM_WORDS)  # what mmap_lock knows besides its lock record
 # its lock records: LOCK_MMAP, then LOCK_PAGE_TABLE and LOCK_PTL if they are not split
 MM_LOCKS = _mm.end(multiple=8)
 MM_VMA_CACHE = 3  # after them the line that holds the mapping found last

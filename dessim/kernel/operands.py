@@ -48,6 +48,10 @@ LOCKS = {
     "ptl": _spinlock(lay.LOCK_PTL, "ptl", "ptl"),
     "zone_lock": _spinlock(lay.LOCK_ZONE, "zone_lock", "zone->lock"),
     "lru_lock": _spinlock(lay.LOCK_LRU, "lru_lock", "lruvec->lru_lock"),
+    "split_queue": _spinlock(lay.LOCK_SPLIT, "split", "split_queue_lock"),
+    "i_mmap_rwsem": Lock(
+        lay.LOCK_FILE, 0, "i_mmap", "down_write(i_mmap_rwsem)", "up_write(i_mmap_rwsem)"
+    ),
     "lock": Lock(lay.LOCK_FREE_STANDING, 0, "lock", "lock()", "unlock()"),
 }
 """All locks by the names that programs use."""

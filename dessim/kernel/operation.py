@@ -24,6 +24,7 @@ from dessim.kernel.order import storing as storing
 PAGE, CONDITION, LOCK, CACHE, NOTHING = "page", "condition", "lock", "cache", "nothing"
 TASK, FOLIO, RANGE, ACTOR = "task", "folio", "range", "actor"
 ASK, FRAME, CHARGE, REGION, CALL = "ask", "frame", "charge", "region", "call"
+EXEC, PART, SPLIT = "exec", "part", "split"
 PRESSURE, READAHEAD, COMMAND, RECLAIM = "pressure", "readahead", "command", "reclaim"
 REPLAY = "replay"
 VARIABLE, WAITING, SECTION, TRANSLATION = "variable", "waiting", "section", "translation"
@@ -31,7 +32,7 @@ OF_PROTOCOLS = (VARIABLE, WAITING, SECTION, TRANSLATION)
 """Groups that only the explorer can use."""
 GROUPS = (
     *(PAGE, CONDITION, LOCK, NOTHING, TASK, CACHE, FOLIO, RANGE, ACTOR),
-    *(ASK, FRAME, CHARGE, REGION, CALL),
+    *(ASK, FRAME, CHARGE, REGION, CALL, EXEC, PART, SPLIT),
     *(PRESSURE, READAHEAD, COMMAND, RECLAIM, REPLAY),
     *OF_PROTOCOLS,
 )
@@ -119,6 +120,8 @@ class Operation:
         On what a task that does not go on behind it is blamed: ``WAITS_FOR_*``.
     remembers : int
         The word of the task in which it leaves something for later steps.
+    by_list : bool
+        Whether its first operand says which list of free frames: of folios, or of single pages.
     finds : bool
         Whether it leaves the outcome in a local of a protocol.
     listing : function or None
@@ -153,6 +156,7 @@ class Operation:
     locking: int = lay.NO_LOCKING
     waits_for: int = lay.WAITS_NEVER
     remembers: int = 0
+    by_list: bool = False
     finds: bool = False
     listing: Callable[[int, int, str], str] | None = None
 

@@ -1,7 +1,16 @@
 """Pages of the file: their ptes, the page cache, the device. Who waits for one: ``page_waits``."""
 
 from dessim.kernel.accounting import count
-from dessim.kernel.addressing import gang_bit, page_at, pte_present, table_at
+from dessim.kernel.addressing import (
+    end_of_folio,
+    folio_mapped,
+    gang_bit,
+    page_at,
+    pte_present,
+    table_at,
+    table_pages,
+)
+from dessim.kernel.answers import flush_everywhere
 from dessim.kernel.cpus import make_ready
 from dessim.kernel.layout import *
 from dessim.kernel.lines import wake
@@ -9,7 +18,7 @@ from dessim.kernel.ops import *
 from dessim.kernel.page_waits import BLOCKED as BLOCKED
 from dessim.kernel.page_waits import GO_ON as GO_ON
 from dessim.kernel.page_waits import unlock_page, wait_for_page
-from dessim.kernel.tlb import pages_to_flush, shoot_down
+from dessim.kernel.tlb import pages_to_flush
 
 OVER, HALT = 2, 3  # after BLOCKED and GO_ON
 MEANINGLESS = 4  # no branch knows the operation: the engines say which
@@ -41,10 +50,12 @@ def clear_pte(w: World, t: int, target: int) -> None:
 
 
 def add_to_cache(w: World, page: int) -> None:
-    """Put a new page in the page cache: locked, not uptodate, a reference for cache and device."""
+    """Put a new folio in the page cache: locked, not uptodate, a reference for cache and device."""
     record = page_at(w, page)
     w[record + P_FLAGS] = FLAG_LOCKED | FLAG_OURS
     w[record + P_REFCOUNT] += 2
+    for tail in range(page + 1, end_of_folio(w, page)):
+        w[page_at(w, tail) + P_FLAGS] = FLAG_OURS
 
 
 def submit_read(w: World, page: int, done: int) -> None:
@@ -69,13 +80,13 @@ def free_for_reading(w: World, page: int) -> int:
 
 
 def read_ahead(w: World, t: int, done: int) -> None:
-    """Start reads of the pages after the cursor's; the first of them is marked to start the next.
+    """Start reads of the folios after the cursor's; the first of them is marked to start the next.
 
     Linux 3.15 ``mm/readahead.c``: the marker page asks for the window after it.
     """
-    first = w[t + T_CURSOR] + 1
+    first = w[t + T_CURSOR] + w[H_FOLIO]
     marked = 0
-    for page in range(first, first + w[H_READAHEAD]):
+    for page in range(first, first + w[H_READAHEAD], w[H_FOLIO]):
         if page < w[H_PAGES] and free_for_reading(w, page):
             add_to_cache(w, page)
             if marked == 0:
@@ -101,7 +112,7 @@ def io_next(w: World, task: int, pc: int, target: int) -> int:
     page = w[H_IO_HEAD] - 1
     w[H_IO_HEAD] = w[page_at(w, page) + P_NEXT]
     w[t + T_CURSOR] = page
-    count(w, N_PAGES_READ, 1)
+    count(w, N_PAGES_READ, end_of_folio(w, page) - page)
     return GO_ON
 
 
@@ -125,7 +136,7 @@ def freeze(w: World, t: int) -> int:
 def bug_on(w: World, task: int, which: int, fatal: int, done: int) -> int:
     """BUG_ON(page_mapped(page)): count it and remember the first; return HALT if it is fatal."""
     page = w[w[H_TASK] + task * T_WORDS + T_CURSOR]
-    if w[page_at(w, page) + P_MAPCOUNT] <= 0:
+    if folio_mapped(w, page) == 0:
         return GO_ON
     count(w, N_BUG1 + which, 1)
     if w[H_BUG_AT] == 0:
@@ -139,9 +150,17 @@ def bug_on(w: World, task: int, which: int, fatal: int, done: int) -> int:
 
 
 def remove(w: World, t: int) -> None:
-    """Take the page out of the page cache: its slot is empty, its mapping is NULL."""
-    w[page_at(w, w[t + T_CURSOR]) + P_FLAGS] &= ~FLAG_OURS
-    count(w, N_PAGES_REMOVED, 1)
+    """Take the folio out of the page cache: its slots are empty, its mapping is NULL."""
+    first = w[t + T_CURSOR]
+    end = end_of_folio(w, first)
+    for page in range(first, end):
+        w[page_at(w, page) + P_FLAGS] &= ~FLAG_OURS
+    count(w, N_PAGES_REMOVED, end - first)
+
+
+def pages_of_flush(w: World, i: int) -> int:
+    """Return how many pages from the cursor's on an instruction flushes: it, or its folio."""
+    return w[H_FOLIO] if w[i + I_A] else 1
 
 
 def page_step(w: World, task: int, i: int, pc: int, done: int) -> int:
@@ -164,8 +183,8 @@ def page_step(w: World, task: int, i: int, pc: int, done: int) -> int:
         place = gang_bit(w, t)
         w[place >> 8] |= 1 << (place & 0xFF)
     elif op == OP_GANG_FORGET:
-        for word in range(TABLE_PAGES >> PTE_SHIFT):
-            w[t + T_GANG + word] = 0
+        for word in range(table_pages(w) >> PTE_SHIFT):
+            w[w[t + T_GANG] + word] = 0
     elif op == OP_POPULATE:
         w[table_at(w, t) + w[H_LINE_WORDS] + D_POPULATED] = 1
     elif op == OP_WAIT_ON_PAGE:
@@ -189,9 +208,11 @@ def cache_step(w: World, task: int, i: int, done: int) -> int:
     elif op == OP_CLEAR_PTE:
         clear_pte(w, t, w[i + I_TARGET])
     elif op == OP_SHOOTDOWN:
-        shoot_down(w, task, w[t + T_VISITED], w[t + T_CURSOR], 1)
+        pages = pages_of_flush(w, i)
+        return flush_everywhere(w, task, w[t + T_VISITED], w[t + T_CURSOR], pages)
     elif op == OP_FLUSH_TABLE:
-        shoot_down(w, task, w[t + T_VISITED], w[t + T_CURSOR], pages_to_flush(w, t))
+        pages = pages_to_flush(w, t)
+        return flush_everywhere(w, task, w[t + T_VISITED], w[t + T_CURSOR], pages)
     elif op == OP_FREE_TABLE:
         w[table_at(w, t) + w[H_LINE_WORDS] + D_POPULATED] = 0
         count(w, N_TABLES_FREED, 1)
@@ -206,6 +227,8 @@ def cache_step(w: World, task: int, i: int, done: int) -> int:
         w[t + T_FOLIO_REFS] = 0
     elif op == OP_REMOVE:
         remove(w, t)
+    elif op == OP_COUNT_FOLIO:
+        return GO_ON  # nobody reads the count: it is a line that moves
     else:
         return MEANINGLESS
     return GO_ON

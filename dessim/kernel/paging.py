@@ -15,7 +15,8 @@ import numpy as np
 from dessim.kernel import layout as lay
 from dessim.kernel.draws import philox
 from dessim.kernel.memory import lay_out_frames, lay_out_nodes
-from dessim.kernel.regions import Sizes, Words, frames_of, nodes_used, pcp_high
+from dessim.kernel.pcp_sizes import pcp_batch, pcp_high
+from dessim.kernel.regions import Sizes, Words, frames_of, nodes_used, zone_of
 from dessim.kernel.setup import Setup, WorldError
 from dessim.model.workload import PAGE_BYTES
 
@@ -25,19 +26,20 @@ PS_PER_S = 10**12
 GIB_PAGES = 1 << 18
 
 
-def watermarks(frames: int) -> tuple[int, int, int]:
+def watermarks(frames: int, page_bytes: int = PAGE_BYTES) -> tuple[int, int, int]:
     """Return the least, low and high watermark of a node with so many frames.
 
     Parameters
     ----------
     frames : int
+    page_bytes : int, bytes
 
     Returns
     -------
     tuple of int, in frames
     """
-    kib = isqrt(frames * (PAGE_BYTES // 1024) * 16)
-    least = min(max(kib, LEAST_MIN_KIB), MOST_MIN_KIB) * 1024 // PAGE_BYTES
+    kib = isqrt(frames * (page_bytes // 1024) * 16)
+    least = min(max(kib, LEAST_MIN_KIB), MOST_MIN_KIB) * 1024 // page_bytes
     least = min(least, frames // 8)  # a node of a few megabytes, as no machine has one
     step = max(least // 4, frames * WATERMARK_SCALE // 10_000)
     return least, least + step, least + 2 * step
@@ -56,7 +58,8 @@ def lay_out_paging(w: Words, setup: Setup, sizes: Sizes) -> None:
     if setup.workload.pages_file:
         w[lay.H_FRAMES] = frames_of(setup, sizes)
         w[lay.H_ZONE_WORDS] = 2 * sizes.line_words + lay.Z_WORDS
-        w[lay.H_PCP_BATCH], w[lay.H_PCP_HIGH] = setup.batches.pcp_batch, pcp_high(setup)
+        w[lay.H_PCP_BATCH] = pcp_batch(setup, setup.frame_pages)
+        w[lay.H_PCP_HIGH] = pcp_high(setup, setup.frame_pages)
         w[lay.H_LRU_BATCH], w[lay.H_RELEASE] = setup.batches.lru_batch, setup.batches.lru_release
         lay_out_frames(w, setup)
         lay_out_nodes(w, setup, sizes)
@@ -74,7 +77,7 @@ def _scalars(w: Words, setup: Setup) -> None:
     for direction, iops in pages.items():
         w[g + lay.G_PACE + direction] = PS_PER_S // iops if iops else 0
         rate = rates[direction]
-        w[g + lay.G_PAGE_PS + direction] = PAGE_BYTES * PS_PER_S // rate if rate else 0
+        w[g + lay.G_PAGE_PS + direction] = setup.page_bytes * PS_PER_S // rate if rate else 0
     w[g + lay.G_DEVICES], w[g + lay.G_STRIPE] = device.devices, device.stripe_pages
     w[g + lay.G_WINDOW], w[g + lay.G_BLOCK] = workload.readahead_pages, workload.block_pages
     w[g + lay.G_SPAN] = max(setup.pages, setup.device_span)
@@ -96,7 +99,7 @@ def _limits(w: Words, setup: Setup, sizes: Sizes) -> None:
     w[g + lay.G_FINITE] = int(setup.finite)
     if not setup.finite:
         return
-    least, low, high = watermarks(frames)
+    least, low, high = watermarks(frames, setup.page_bytes)
     w[g + lay.G_MIN], w[g + lay.G_LOW], w[g + lay.G_HIGH] = least, low, high
     gib = frames // GIB_PAGES
     w[g + lay.G_RATIO] = isqrt(10 * gib) if gib else 1
@@ -130,7 +133,7 @@ def _cached_pages(w: Words, setup: Setup, sizes: Sizes) -> None:
 
 def _cache(w: Words, page: int, node: int) -> None:
     """Put a free frame of a node in the page cache, at the head of its inactive list."""
-    zone = int(w[lay.H_ZONE] + (node + 1) * w[lay.H_ZONE_WORDS]) - lay.Z_WORDS
+    zone = zone_of(w, node)
     frame = int(w[zone + lay.Z_HEAD])
     f = int(w[lay.H_FRAME]) + (frame - 1) * lay.F_WORDS
     w[zone + lay.Z_HEAD] = w[f + lay.F_NEXT]

@@ -1,6 +1,6 @@
 """How long steps about windows, commands of the device and reclaim take."""
 
-from dessim.kernel.addressing import cost_ps, page_at, zone_at
+from dessim.kernel.addressing import cost_ps, frame_at, page_at, zone_at
 from dessim.kernel.commands import command_ps, commands_of_run, own_at
 from dessim.kernel.cost_table import (
     COST_FLUSH_ALL,
@@ -11,7 +11,6 @@ from dessim.kernel.cost_table import (
     COST_SUBMIT,
 )
 from dessim.kernel.frame_delays import NO_RULE, drain_ps, lru_ps, refill_ps
-from dessim.kernel.frames import frame_at
 from dessim.kernel.layout import *
 from dessim.kernel.lines import line_cost, socket_distance
 from dessim.kernel.lru import list_at
@@ -26,7 +25,7 @@ def refill_node_ps(w: World, t: int, least: int, now: int) -> int:
     mark = w[g + G_MIN] if least else w[g + G_LOW]
     if w[g + G_FINITE] and w[zone_at(w, t) + Z_FREE] <= mark:
         return 0
-    return refill_ps(w, t, now)
+    return refill_ps(w, t, now, 0)
 
 
 def isolate_ps(w: World, t: int, which: int, now: int) -> int:
@@ -65,6 +64,7 @@ def putback_ps(w: World, task: int) -> int:
 def flush_unmapped_ps(w: World, task: int) -> int:
     """Return ps to flush what a round unmapped: one interrupt to each CPU of an mm of the file."""
     t = w[H_TASK] + task * T_WORDS
+    w[t + T_SENT] = w[t + T_CLOCK]
     if w[H_TLB] == 0 or w[own_at(w, task) + X_UNMAPPED] == 0:
         return 0
     ps = 0
@@ -101,5 +101,5 @@ def paging_delay_ps(w: World, task: int, op: int, now: int) -> int:
     if op == OP_FLUSH_UNMAPPED:
         return flush_unmapped_ps(w, task)
     if op == OP_DRAIN_NODE:
-        return drain_ps(w, t, now)
+        return drain_ps(w, t, now, 0)
     return NO_RULE

@@ -5,13 +5,10 @@ lists of a node are whole in both directions and hold as many frames as they cou
 """
 
 from dessim.kernel import layout as lay
+from dessim.kernel.addressing import frame_at
 from dessim.kernel.invariants import BrokenError
 from dessim.kernel.layout import World
 from dessim.kernel.memory_invariants import cpus, zones
-
-
-def _frame(w: World, frame: int) -> int:
-    return w[lay.H_FRAME] + (frame - 1) * lay.F_WORDS
 
 
 def _own(w: World, task: int) -> int:
@@ -32,7 +29,7 @@ def _walk(w: World, head: int, word: int) -> list[int]:
         found.append(head)
         if len(found) > most:
             raise BrokenError("a list of frames goes round in a circle")
-        head = w[_frame(w, head) + word]
+        head = w[frame_at(w, head) + word]
     return found
 
 
@@ -56,7 +53,7 @@ def _check_lru(w: World, node: int, zone: int) -> list[int]:
                 f" {w[place + lay.LIST_COUNT]}"
             )
         for frame in found:
-            f = _frame(w, frame)
+            f = frame_at(w, frame)
             if w[f + lay.F_ON_LRU] != which or (frame - 1) // w[lay.H_FRAMES] != node:
                 raise BrokenError(f"frame {frame} is on {name} and says something else")
         listed += found
@@ -125,7 +122,7 @@ def _check_pages(w: World, holds: dict[int, int]) -> None:
     if cached != len(holds):
         raise BrokenError("two pages have one frame")
     for frame, page in holds.items():
-        if w[_frame(w, frame) + lay.F_PAGE] != page + 1:
+        if w[frame_at(w, frame) + lay.F_PAGE] != page + 1:
             raise BrokenError(f"frame {frame} does not name page {page}, which it holds")
 
 

@@ -75,7 +75,6 @@ X_UNMAPPED = _task.word()  # ptes cleared and not yet flushed
 X_FREED = _task.word()  # pages freed in the present call
 X_SCAN = _task.word()  # pages that are still to be looked at in it
 X_BLOCK_END = _task.word()  # accesses at which its block ends
-X_IRQS_OFF = _task.word()  # 1: it holds, or spins for, a lock taken with interrupts off
 X_DEVICE = _task.word()  # a slot's device
 X_COMMAND = _task.word()  # a slot's command, or one's own that one waits for
 X_WORDS = _task.end(multiple=8)

@@ -15,6 +15,7 @@ from dessim.kernel.alphabet import (
     add_to_page_cache,
     cache_vma,
     count,
+    from_head,
     go_to,
     jump,
     label,
@@ -28,6 +29,7 @@ from dessim.kernel.alphabet import (
     retry_fault,
     set_flags,
     submit_read,
+    to_head,
     try_again,
     unlock,
     unlock_page,
@@ -44,6 +46,7 @@ UNMAPS = "unmaps"
 SECOND_ATTEMPTS = "second_attempts"  # not in the explorer: who waits how makes no difference to it
 MAPS_FILE = "maps_file"
 REPLAYS = "replays"
+LARGE_FOLIOS = "large_folios"  # of the file: of more than a page
 VMA_LOCKS = "vma_locks"  # of the scheme: munmap must exclude faults that hold no mmap_lock
 VMA_CACHE_OF_MM = "vma_cache_of_mm"  # up to Linux 3.14 (mm->mmap_cache; 615d6e8756c8 ends it)
 COUNTS_TABLES = "counts_tables"  # Linux 3.13, e1f56c89b040: nr_ptes is atomic, near mmap_sem
@@ -89,8 +92,10 @@ def read_mm(fault_lock: str) -> tuple[Step, ...]:
 
 
 def read_and_retry(fault_lock: str) -> tuple[Step, ...]:
-    """Return the steps of a fault on a page that is not in the page cache."""
-    return (*READ_PAGE, unlock(fault_lock), wait_on_page(), try_again(), retry_fault())
+    """Return the steps of a fault on a page that is not in the page cache: its folio is read."""
+    read = (*READ_PAGE, unlock(fault_lock), wait_on_page())
+    by_folio = option(LARGE_FOLIOS, to_head(), *read, from_head(), otherwise=read)
+    return (by_folio, try_again(), retry_fault())
 
 
 def device_program() -> tuple[Step, ...]:

@@ -13,9 +13,9 @@ Linux 5.15 ``mm/filemap.c`` (``do_sync_mmap_readahead``, ``do_async_mmap_readahe
 """
 
 from dessim.kernel.accounting import count
-from dessim.kernel.addressing import page_at, zone_at
+from dessim.kernel.addressing import frame_at, page_at, zone_at
 from dessim.kernel.commands import own_at, submit_run
-from dessim.kernel.frames import append_on_cpu, frame_at, push_on_cpu
+from dessim.kernel.frames import append_on_cpu, push_on_cpu
 from dessim.kernel.layout import *
 from dessim.kernel.lru import link_waiting
 from dessim.kernel.ops import *

@@ -16,10 +16,11 @@ Linux 5.15 ``mm/vmscan.c`` (``shrink_inactive_list``, ``shrink_active_list``, ``
 
 from dessim.kernel.accounting import count, record_more
 from dessim.kernel.actors import look_at
-from dessim.kernel.addressing import page_at, pte_present, zone_at
+from dessim.kernel.addressing import frame_at, page_at, pte_present, zone_at
+from dessim.kernel.answers import await_answers
 from dessim.kernel.commands import own_at
 from dessim.kernel.cpus import give_up_cpu, make_ready
-from dessim.kernel.frames import drain_pcp, frame_at
+from dessim.kernel.frames import drain_pcp
 from dessim.kernel.layout import *
 from dessim.kernel.lru import link, list_at, list_of, take_oldest
 from dessim.kernel.ops import *
@@ -202,11 +203,14 @@ def evict_page(w: World, task: int, done: int) -> None:
     record_more(w, done, SERIES_EVICTED, 1)
 
 
-def flush_unmapped(w: World, task: int, done: int) -> None:
-    """Flush the TLBs of all CPUs that run an mm of the file, once for what a round unmapped."""
+def flush_unmapped(w: World, task: int, done: int) -> int:
+    """Flush the TLBs of all CPUs that run an mm of the file, once for what a round unmapped.
+
+    BLOCKED while one of them has not answered.
+    """
     x = own_at(w, task)
     if w[x + X_UNMAPPED] == 0:
-        return
+        return GO_ON
     w[x + X_UNMAPPED] = 0
     before = w[w[H_COUNT] + N_INTERRUPTS]
     last = -1
@@ -216,6 +220,7 @@ def flush_unmapped(w: World, task: int, done: int) -> None:
             shoot_down(w, task, mapping, 0, w[H_FLUSH_CEILING] + 1)
         last = w[mapping + M_MM]
     record_more(w, done, SERIES_INTERRUPTED, w[w[H_COUNT] + N_INTERRUPTS] - before)
+    return await_answers(w, task, 0, w[H_WORKERS]) if w[H_TLB] else GO_ON
 
 
 def putback(w: World, task: int, inactive: int) -> None:
@@ -286,11 +291,11 @@ def reclaim_step(w: World, task: int, i: int, pc: int, done: int) -> int:
     elif op == OP_EVICT_PAGE:
         evict_page(w, task, done)
     elif op == OP_FLUSH_UNMAPPED:
-        flush_unmapped(w, task, done)
+        return flush_unmapped(w, task, done)
     elif op == OP_PUTBACK:
         putback(w, task, w[i + I_A])
     elif op == OP_DRAIN_NODE:
-        drain_pcp(w, t)
+        drain_pcp(w, t, 0)
     else:
         return MEANINGLESS
     return GO_ON

@@ -11,9 +11,10 @@ from dessim.kernel import layout as lay
 from dessim.kernel.assembler import Program, assemble, link
 from dessim.kernel.costs import cost_rows
 from dessim.kernel.paging_programs import kswapd_program, slot_program
+from dessim.kernel.pcp_sizes import most_listed, pcp_batch, pcp_high
 from dessim.kernel.placement import Cpu, cpu_of
 from dessim.kernel.programs import creator_program, device_program
-from dessim.kernel.setup import Setup, WorldError
+from dessim.kernel.setup import Setup, WorldError, check_contpte
 from dessim.model.units import PPM
 from dessim.model.workload import PAGE_BYTES
 
@@ -96,7 +97,8 @@ def check_together(setup: Setup) -> None:
     Raises
     ------
     WorldError
-        If pages have to be read and the machine has no device, or if a folio does not fit.
+        If pages have to be read and the machine has no device, if a folio does not fit, or if ptes
+        are to carry a contiguous bit that they have not got.
     """
     if (
         setup.page_cache_changes or setup.workload.commands
@@ -105,6 +107,12 @@ def check_together(setup: Setup) -> None:
             f"pages of workload {setup.workload.name!r} must be read, but machine"
             f" {setup.machine.name!r} has no device: set device.read_latency"
         )
+    if setup.replay and setup.page_bytes != PAGE_BYTES:
+        raise WorldError(
+            f"the trace of workload {setup.workload.name!r} has pages of 4 KiB, those of machine"
+            f" {setup.machine.name!r} are larger: set memory.page_size to 4KiB"
+        )
+    check_contpte(setup.batches, setup.machine, setup.workload)
     if setup.region_pages % setup.frame_pages:
         raise WorldError(
             f"a region of {setup.region_pages} pages is not a multiple of a folio of"
@@ -119,7 +127,7 @@ def sizes_of(setup: Setup) -> Sizes:
     masks = -(-topology.n_cores // lay.MASK_BITS)
     line_words = lay.L_MASK + masks
     mappings, mms = setup.mapping_of_task[-1] + 1, setup.mm_of_task[-1] + 1
-    tables = -(-setup.pages // lay.TABLE_PAGES)
+    tables = -(-setup.pages // setup.table_pages)
     split = setup.machine.locks.pmd_locks
     return Sizes(
         words,
@@ -157,15 +165,16 @@ def pmd_locks_of(setup: Setup, tables: int) -> tuple[PmdLocks, ...]:
 
     What counts is how far apart they lie, so the whole file, of which a part may be simulated.
     """
-    whole = -(-setup.workload.file_size_bytes // (PAGE_BYTES * lay.TABLE_PAGES))
+    whole = -(-setup.file_pages // setup.table_pages)
+    shift = setup.table_pages.bit_length() - 1
     found, end, reached, number_in_mm = list[PmdLocks](), 0, (-1, -1), 0
     for mm in mm_of_mapping(setup):
         number_in_mm = number_in_mm + 1 if mm == reached[0] else 0
         first = number_in_mm * whole
-        last = (first + tables - 1) >> lay.PMD_SHIFT
-        start = end - (reached == (mm, first >> lay.PMD_SHIFT))  # the neighbour's last one
-        number = last - (first >> lay.PMD_SHIFT) + 1
-        found.append(PmdLocks(start, number, first % (1 << lay.PMD_SHIFT)))
+        last = (first + tables - 1) >> shift
+        start = end - (reached == (mm, first >> shift))  # the neighbour's last one
+        number = last - (first >> shift) + 1
+        found.append(PmdLocks(start, number, first % (1 << shift)))
         end, reached = start + number, (mm, last)
     return tuple(found)
 
@@ -183,6 +192,7 @@ def _header(setup: Setup, sizes: Sizes) -> dict[int, int]:
         lay.H_L3_DISTANCE: topology.n_l3**2,
         lay.H_FAR_READ: 3,
         lay.H_TASK: sizes.tasks * lay.T_WORDS,
+        lay.H_GANG: sizes.tasks * (setup.table_pages >> lay.PTE_SHIFT),
         lay.H_DRAWN: sizes.tasks * lay.N_COUNTED_DRAWS * lay.DRAWN_AHEAD,
         lay.H_COUNT: lay.N_COUNTERS,
         lay.H_WOKEN: sizes.tasks + 1,
@@ -200,8 +210,8 @@ def _header(setup: Setup, sizes: Sizes) -> dict[int, int]:
         lay.H_QUANTILES: lay.N_QUANTILES * lay.QUANTILE_WORDS,
         lay.H_WORK: lay.WORK_FACTORS,
         lay.H_HIST: lay.N_FAULT_RECORDS * lay.Y_WORDS,
-        lay.H_SERIES: 2 * lay.SERIES_BINS,
-        lay.H_PAGE: sizes.tables * lay.TABLE_PAGES * sizes.page_words,
+        lay.H_SERIES: setup.series_rows * lay.SERIES_BINS,
+        lay.H_PAGE: sizes.tables * setup.table_pages * sizes.page_words,
     }
     if setup.workload.uses_frames:
         header |= frame_regions(setup, sizes)
@@ -209,7 +219,6 @@ def _header(setup: Setup, sizes: Sizes) -> dict[int, int]:
         header[lay.H_TRACE] = setup.replay.rows.size
     if setup.workload.commands:
         header |= {lay.H_PAGING: lay.G_WORDS}
-        header[lay.H_SERIES] += lay.N_PAGING_SERIES * lay.SERIES_BINS
     return header
 
 
@@ -244,7 +253,7 @@ def _places(setup: Setup, sizes: Sizes) -> _Places:
     return _Places(
         header={slot: regions.take(words) for slot, words in _header(setup, sizes).items()},
         tables=regions.take(all_tables * 2 * sizes.line_words),
-        ptes=regions.take(all_tables * (lay.TABLE_PAGES >> lay.PTE_SHIFT)),
+        ptes=regions.take(all_tables * (setup.table_pages >> lay.PTE_SHIFT)),
         vma_locks=regions.take(sizes.mappings * sizes.line_words),
         pmd_locks=regions.take(sizes.n_pmd_locks * sizes.line_words),
         paging={slot: regions.take(words) for slot, words in paging_regions(setup, sizes).items()},
@@ -269,7 +278,7 @@ def allocate(setup: Setup, sizes: Sizes) -> Words:
         w[slot] = base
     for slot, base in places.paging.items():
         w[bases[lay.H_PAGING] + slot] = base if slot != lay.G_YOUNG else base - ptes
-    per_table = lay.TABLE_PAGES >> lay.PTE_SHIFT
+    per_table = setup.table_pages >> lay.PTE_SHIFT
     for i in range(sizes.mappings):
         record = bases[lay.H_MAPPING] + i * lay.M_WORDS
         w[record + lay.M_PTE] = ptes + i * sizes.tables * per_table
@@ -282,34 +291,29 @@ def allocate(setup: Setup, sizes: Sizes) -> Words:
     return w
 
 
+def zone_of(w: Words, node: int) -> int:
+    """Return where the words of a node's lists begin (Z_*), behind its lock records."""
+    return int(w[lay.H_ZONE] + (node + 1) * w[lay.H_ZONE_WORDS]) - lay.Z_WORDS
+
+
 def frames_of(setup: Setup, sizes: Sizes) -> int:
     """Return the frames of each node: enough for all regions of its tasks and all its lists."""
     if setup.workload.pages_file:
         return _frames_for_file(setup, sizes)
     if not setup.workload.allocates:
         return 1
+    frames = frames_of_size(setup, sizes, setup.frame_pages)
+    if not setup.workload.parts_folios:
+        return frames
+    return frames * setup.frame_pages + frames_of_size(setup, sizes, 1)
+
+
+def frames_of_size(setup: Setup, sizes: Sizes, pages: int) -> int:
+    """Return how many frames of some pages a node has: folios, or the single pages next to them."""
     batches, places = setup.batches, [cpu.socket for cpu in sizes.cpus[: setup.threads]]
     most = max(places.count(socket) for socket in set(places))
-    batch = pcp_batch(setup)
-    spare = pcp_high(setup) + 2 * batch + batches.lru_release + 1
-    return most * (setup.region_pages // setup.frame_pages + spare) + batch
-
-
-LISTED_ORDER = 3  # PAGE_ALLOC_COSTLY_ORDER
-
-
-def pcp_batch(setup: Setup) -> int:
-    """Return the frames that go from the zone to a CPU's list at once.
-
-    Source
-    ------
-    Linux 6.12 ``mm/page_alloc.c``: ``nr_pcp_alloc``; ``pcp_allowed_order``: orders up to 3 and that
-    of a PMD are listed, the zone hands out the others one by one.
-    """
-    order = setup.frame_pages.bit_length() - 1
-    if LISTED_ORDER < order < lay.PMD_SHIFT:
-        return 1
-    return max(setup.batches.pcp_batch >> order, 2) if order else setup.batches.pcp_batch
+    spare = most_listed(setup, pages) + batches.lru_release + 1
+    return most * (setup.region_pages // pages + spare) + pcp_batch(setup, pages)
 
 
 def nodes_used(setup: Setup, sizes: Sizes) -> list[int]:
@@ -322,7 +326,8 @@ def _frames_for_file(setup: Setup, sizes: Sizes) -> int:
     if setup.finite:
         share = setup.pages * setup.workload.memory_share_ppm // PPM
         return max(1, share // len(nodes_used(setup, sizes)))
-    return setup.pages + (setup.threads + 1) * (pcp_high(setup) + setup.batches.pcp_batch)
+    listed = pcp_high(setup, setup.frame_pages) + pcp_batch(setup, setup.frame_pages)
+    return setup.pages + (setup.threads + 1) * listed
 
 
 def paging_regions(setup: Setup, sizes: Sizes) -> dict[int, int]:
@@ -338,38 +343,35 @@ def paging_regions(setup: Setup, sizes: Sizes) -> dict[int, int]:
     }
     if setup.workload.pages_file:
         commands = max(commands, setup.machine.topology.sockets * frames_of(setup, sizes))
-        found[lay.G_SHADOW] = sizes.tables * lay.TABLE_PAGES
-    found[lay.G_YOUNG] = sizes.mappings * sizes.tables * (lay.TABLE_PAGES >> lay.PTE_SHIFT)
+        found[lay.G_SHADOW] = sizes.tables * setup.table_pages
+    found[lay.G_YOUNG] = sizes.mappings * sizes.tables * (setup.table_pages >> lay.PTE_SHIFT)
     return {**found, lay.G_COMMAND: commands * lay.J_WORDS}
-
-
-def pcp_high(setup: Setup) -> int:
-    """Return the frames of a CPU's list from which some go back to the zone.
-
-    A part of a region stands for all of it: the part of its pages that never leave the CPU's list
-    must stay the same.
-    """
-    batch = pcp_batch(setup)
-    if batch == 1:
-        return 1
-    declared = setup.workload.file_size_bytes // PAGE_BYTES
-    scaled = setup.batches.pcp_high * setup.region_pages // max(declared, 1)
-    return max(batch, scaled // setup.frame_pages)
 
 
 def frame_regions(setup: Setup, sizes: Sizes) -> dict[int, int]:
     """Return the regions of a World whose faults write, and their words."""
     sockets = setup.machine.topology.sockets
+    files = setup.exec_files * (sizes.line_words + lay.O_WORDS)
+    queue = sizes.line_words + lay.SPLIT_WORDS
+    frames = sockets * frames_of(setup, sizes)
+    parts = {lay.H_PARTS: frames * lay.FP_WORDS, lay.H_SPLIT: queue * split_queues(setup)}
     return {
+        **({lay.H_OBJECT: files} if files else {}),
+        **(parts if setup.workload.parts_folios else {}),
         lay.H_HIST: (lay.N_FAULT_RECORDS + len(lay.CALLS)) * lay.Y_WORDS,
-        lay.H_FRAME: sockets * frames_of(setup, sizes) * lay.F_WORDS,
+        lay.H_FRAME: frames * lay.F_WORDS,
         lay.H_ZONE: sockets * (2 * sizes.line_words + lay.Z_WORDS),
-        lay.H_FRAME_OF: sizes.tables * lay.TABLE_PAGES,
+        lay.H_FRAME_OF: sizes.tables * setup.table_pages,
         lay.H_MEMCG: max(1, setup.workload.memcg_depth) * sizes.line_words,
         lay.H_STRUCT_MISS: sockets,
         lay.H_NODE_ZERO: sockets,
         lay.H_NODE_COPY: sockets,
     }
+
+
+def split_queues(setup: Setup) -> int:
+    """Return the deferred split queues: one of the tasks' memory cgroup, or one a node."""
+    return 1 if setup.workload.memcg_depth else setup.machine.topology.sockets
 
 
 def walkers_of(setup: Setup) -> int:

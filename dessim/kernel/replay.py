@@ -203,7 +203,7 @@ def _tables(
     A page keeps its place in its page table. One that faults again takes a free place of the same
     table, as long as there are any, then of further ones.
     """
-    block, slot = page >> lay.TABLE_SHIFT, page & (lay.TABLE_PAGES - 1)
+    block, slot = page // lay.TABLE_PAGES, page & (lay.TABLE_PAGES - 1)
     order = np.lexsort((slot, again, block, space, owner))
     group = np.cumsum(_changes(owner[order], space[order], block[order])) - 1
     if group[-1] >= MAX_TABLES:

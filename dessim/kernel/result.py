@@ -6,10 +6,14 @@ from typing import Any
 import numpy as np
 
 from dessim.kernel import layout as lay
+from dessim.kernel.addressing import table_pages
+from dessim.kernel.exec_invariants import check_files_at_rest
+from dessim.kernel.held_at_end import still_held
 from dessim.kernel.histogram import merge
 from dessim.kernel.layout import World
 from dessim.kernel.memory_invariants import check_memory_at_rest
 from dessim.kernel.paging_invariants import check_paging_at_rest
+from dessim.kernel.setup import LINE_BYTES
 
 MIN_SHARE = 5
 """Smallest part of a run that speaks for it, as a divisor: one fifth."""
@@ -86,6 +90,9 @@ class RunResult:
     calls : dict
         Latencies of system calls by kind (``layout.CALLS``), of the whole run; empty where tasks
         make none.
+    series_calls : tuple of int
+        Calls on a region that ended (munmap, madvise, fork, exec), per bin.
+    page_bytes : int, bytes
     """
 
     threads: int
@@ -116,6 +123,8 @@ class RunResult:
     major_sum_ps: int = 0
     major_count: int = 0
     calls: dict[str, Latencies] = field(default_factory=dict)
+    series_calls: tuple[int, ...] = ()
+    page_bytes: int = 4096
 
     @property
     def scaled(self) -> bool:
@@ -184,20 +193,24 @@ def read_result(w: World, pages_declared: int) -> RunResult:
         series_pages=tuple(pages[:used]),
         events=int(w[lay.H_EVENTS]),
         calls=_calls(w) if w[lay.H_FRAME] else {},
+        series_calls=_series(w, 2 + lay.SERIES_OF_CALLS) if w[lay.H_SERIES_ROWS] == 3 else (),
+        page_bytes=int(w[lay.H_TABLE_LINES]) * LINE_BYTES,
         **_of_paging(w, steady=steady),
     )
+
+
+def _series(w: World, row: int) -> tuple[int, ...]:
+    """Return a time series up to its last bin in which anything happened."""
+    first = int(w[lay.H_SERIES]) + row * lay.SERIES_BINS
+    bins = [int(w[first + i]) for i in range(lay.SERIES_BINS)]
+    return tuple(bins[: max((i + 1 for i, n in enumerate(bins) if n), default=0)])
 
 
 def _of_paging(w: World, *, steady: bool) -> dict[str, Any]:
     """Return the fields of a result that only files larger than memory have."""
     if not w[lay.H_PAGING]:
         return {}
-    first = int(w[lay.H_SERIES]) + 2 * lay.SERIES_BINS
-    found: dict[str, Any] = {}
-    for row, name in enumerate(SERIES_OF_PAGING):
-        begin = first + row * lay.SERIES_BINS
-        bins = [int(w[begin + i]) for i in range(lay.SERIES_BINS)]
-        found[name] = tuple(bins[: max((i + 1 for i, n in enumerate(bins) if n), default=0)])
+    found: dict[str, Any] = {name: _series(w, 2 + row) for row, name in enumerate(SERIES_OF_PAGING)}
     hist = int(w[w[lay.H_PAGING] + lay.G_HIST])
     inside, outside = (_latencies(w, hist + i * lay.Y_WORDS) for i in range(2))
     major = inside if steady else inside + outside
@@ -264,42 +277,18 @@ def check_at_rest(w: World) -> None:
             f" flags {flags[page]}"
         )
     first = int(w[int(w[lay.H_MAPPING]) + lay.M_PTE])
-    ptes = int(w[lay.H_MAPPINGS]) * int(w[lay.H_TABLES]) * (lay.TABLE_PAGES >> lay.PTE_SHIFT)
+    tables = int(w[lay.H_MAPPINGS]) * int(w[lay.H_TABLES])
+    ptes = tables * (table_pages(w) >> lay.PTE_SHIFT)
     if np.asarray(w[first : first + ptes]).any():
         raise InvariantError("a page is mapped at the end")
-    for name, lock in _locks(w):
-        if w[lock + lay.K_HOLD] or w[lock + lay.K_HEAD]:
-            raise InvariantError(f"{name} at the end: held {w[lock + lay.K_HOLD]}, or waited for")
-    for mm in _mms(w):
-        if w[mm + lay.MM_SPINS] or w[mm + lay.MM_TRIES] or w[mm + lay.MM_AWAKE]:
-            raise InvariantError("somebody spins on mmap_lock at the end, or was woken for it")
+    if held := still_held(w):
+        raise InvariantError(held)
     if any(w[int(w[lay.H_BUCKET]) + i] for i in range(int(w[lay.H_BUCKETS]))):
         raise InvariantError("somebody sleeps on a page at the end")
+    check_files_at_rest(w)
     if w[lay.H_FRAME] and w[lay.H_PAGING]:
         check_paging_at_rest(w if isinstance(w, list) else [int(word) for word in w])
     elif w[lay.H_FRAME]:
         check_memory_at_rest(w if isinstance(w, list) else [int(word) for word in w])
     if w[lay.H_IO_HEAD]:
         raise InvariantError("a page waits for the device at the end")
-
-
-def _mms(w: World) -> list[int]:
-    """Return where the record of each mm begins."""
-    tasks = (int(w[lay.H_TASK]) + i * lay.T_WORDS for i in range(int(w[0])))
-    return sorted({int(w[t + lay.T_MM]) for t in tasks})
-
-
-def _locks(w: World) -> list[tuple[str, int]]:
-    """Return name and place of the locks of the file and of each mm."""
-    size = int(w[lay.H_LINE_WORDS])
-    found = [("i_mmap_mutex", int(w[lay.H_FILE])), ("tree_lock", int(w[lay.H_FILE]) + size)]
-    for i in range(int(w[lay.H_MAPPINGS]) if w[lay.H_SPLIT_PMD] else 0):
-        mapping = int(w[lay.H_MAPPING]) + i * lay.M_WORDS
-        tables = int(w[mapping + lay.M_PMD_FIRST]) + int(w[lay.H_TABLES])
-        first = int(w[mapping + lay.M_PMD])
-        locks = (tables + (1 << lay.PMD_SHIFT) - 1) >> lay.PMD_SHIFT
-        found += [("lock of a PMD page", first + lock * size) for lock in range(locks)]
-    for mm in _mms(w):
-        found.append(("mmap_sem", mm + lay.MM_LOCKS + lay.LOCK_MMAP * size))
-        found.append(("page_table_lock", mm + lay.MM_LOCKS + lay.LOCK_PAGE_TABLE * size))
-    return found

@@ -1,4 +1,4 @@
-"""mmap_lock as an rwsem: readers that steal, writers that spin, and who wakes whom.
+"""mmap_lock and i_mmap_rwsem: readers that steal, writers that spin, and who wakes whom.
 
 A writer that finds the lock taken spins, behind others that do: as long as another writer has it,
 and for 10 to 25 us while readers have it. All others that cannot have the lock sleep in one queue.
@@ -26,7 +26,7 @@ spin since 5.11 (1a728dff855a, 617f3ef95177).
 """
 
 from dessim.kernel.accounting import account
-from dessim.kernel.addressing import cost_ps, lock_at
+from dessim.kernel.addressing import cost_ps, is_rwsem, lock_at, rwsem_at
 from dessim.kernel.cost_table import COST_WAKE_WALK, COST_WAKEUP
 from dessim.kernel.cpus import give_up_cpu, make_ready
 from dessim.kernel.layout import *
@@ -56,39 +56,39 @@ def fall_asleep(w: World, t: int, now: int) -> int:
     return BLOCKED
 
 
-def spin(w: World, task: int, mm: int, first: int) -> int:
+def spin(w: World, task: int, sem: int, first: int) -> int:
     """Wait for the owner of the lock without giving the CPU up: first of all, or last."""
     t = w[H_TASK] + task * T_WORDS
-    w[t + T_NEXT] = w[mm + MM_SPINS] if first else 0
-    if w[mm + MM_SPINS] == 0:
-        w[mm + MM_LAST_SPIN] = task + 1
-    if first or w[mm + MM_SPINS] == 0:
-        w[mm + MM_SPINS] = task + 1
+    w[t + T_NEXT] = w[sem + R_SPINS] if first else 0
+    if w[sem + R_SPINS] == 0:
+        w[sem + R_LAST_SPIN] = task + 1
+    if first or w[sem + R_SPINS] == 0:
+        w[sem + R_SPINS] = task + 1
     else:
-        w[w[H_TASK] + (w[mm + MM_LAST_SPIN] - 1) * T_WORDS + T_NEXT] = task + 1
-        w[mm + MM_LAST_SPIN] = task + 1
+        w[w[H_TASK] + (w[sem + R_LAST_SPIN] - 1) * T_WORDS + T_NEXT] = task + 1
+        w[sem + R_LAST_SPIN] = task + 1
     return BLOCKED
 
 
-def spin_on_readers(w: World, mm: int, readers: int, now: int) -> None:
+def spin_on_readers(w: World, sem: int, readers: int, now: int) -> None:
     """Let those that spin do so for a while only: ``rwsem_rspin_threshold``."""
     counted = readers if readers < MOST_READERS else MOST_READERS
-    w[mm + MM_SPIN_UNTIL] = now + LEAST_SPIN_PS + counted * SPIN_PER_READER_PS
+    w[sem + R_SPIN_UNTIL] = now + LEAST_SPIN_PS + counted * SPIN_PER_READER_PS
 
 
-def give_spinning_up(w: World, mm: int, lock: int, now: int) -> None:
+def give_spinning_up(w: World, sem: int, lock: int, now: int) -> None:
     """Send writers to sleep that have spun on readers for too long, at the time when they gave up.
 
     One gives up, and says that nobody shall spin: those behind it follow.
     """
-    until = w[mm + MM_SPIN_UNTIL]
-    if w[mm + MM_SPINS] == 0 or w[lock + K_HOLD] <= 0 or now <= until:
+    until = w[sem + R_SPIN_UNTIL]
+    if w[sem + R_SPINS] == 0 or w[lock + K_HOLD] <= 0 or now <= until:
         return
-    w[mm + MM_NO_SPIN] = 1
-    while w[mm + MM_SPINS]:
-        spinner = w[mm + MM_SPINS]
+    w[sem + R_NO_SPIN] = 1
+    while w[sem + R_SPINS]:
+        spinner = w[sem + R_SPINS]
         s = w[H_TASK] + (spinner - 1) * T_WORDS
-        w[mm + MM_SPINS] = w[s + T_NEXT]
+        w[sem + R_SPINS] = w[s + T_NEXT]
         queue_up(w, spinner - 1, lock, 0)
         if until > w[s + T_CLOCK]:
             account(w, s, w[s + T_WAIT], until - w[s + T_CLOCK])
@@ -100,49 +100,49 @@ def give_spinning_up(w: World, mm: int, lock: int, now: int) -> None:
 def take_rwsem(w: World, task: int, i: int, now: int) -> int:
     """Take the lock, or spin, or sleep: a writer's instruction ``i`` is then done once more."""
     t = w[H_TASK] + task * T_WORDS
-    lock, mm = lock_at(w, t, w[i + I_A]), w[t + T_MM]
-    give_spinning_up(w, mm, lock, now)
+    lock, sem = lock_at(w, t, w[i + I_A]), rwsem_at(w, t, w[i + I_A])
+    give_spinning_up(w, sem, lock, now)
     hold = w[lock + K_HOLD]
     if w[i + I_B]:
-        waited_for = w[lock + K_HEAD] or w[mm + MM_AWAKE]
-        if hold >= 0 and (waited_for == 0 or (hold == 0 and w[mm + MM_HANDOFF] == 0)):
+        waited_for = w[lock + K_HEAD] or w[sem + R_AWAKE]
+        if hold >= 0 and (waited_for == 0 or (hold == 0 and w[sem + R_HANDOFF] == 0)):
             w[lock + K_HOLD] = hold + 1
             if hold == 0:
-                spin_on_readers(w, mm, 1, now)
+                spin_on_readers(w, sem, 1, now)
             return GO_ON
         queue_up(w, task, lock, 1)
         return fall_asleep(w, t, now)
-    slept, spun = w[mm + MM_AWAKE] == task + 1, w[mm + MM_TRIES] == task + 1
+    slept, spun = w[sem + R_AWAKE] == task + 1, w[sem + R_TRIES] == task + 1
     if slept:
-        w[mm + MM_AWAKE] = 0
+        w[sem + R_AWAKE] = 0
     if spun:
-        w[mm + MM_TRIES] = 0
-    if hold == 0 and (w[mm + MM_HANDOFF] == 0 or slept):
+        w[sem + R_TRIES] = 0
+    if hold == 0 and (w[sem + R_HANDOFF] == 0 or slept):
         w[lock + K_HOLD] = -1
         if slept:
-            w[mm + MM_HANDOFF] = 0
+            w[sem + R_HANDOFF] = 0
             w[t + T_TRIES] = 0
         return GO_ON
     w[t + T_PC] = (i - w[H_PROG]) // I_WORDS
     if slept:
         back_to_head(w, task, lock)
         if now - w[t + T_TRIES] > PATIENCE_PS:
-            w[mm + MM_HANDOFF] = 1
+            w[sem + R_HANDOFF] = 1
         return fall_asleep(w, t, now)
     alone = w[w[t + T_CPU] + U_HEAD] == 0  # nobody else wants the CPU
-    if hold != 0 and alone and (hold < 0 or w[mm + MM_NO_SPIN] == 0):
-        if hold > 0 and w[mm + MM_SPINS] == 0 and spun == 0:
-            spin_on_readers(w, mm, hold, now)
-        return spin(w, task, mm, spun)
+    if hold != 0 and alone and (hold < 0 or w[sem + R_NO_SPIN] == 0):
+        if hold > 0 and w[sem + R_SPINS] == 0 and spun == 0:
+            spin_on_readers(w, sem, hold, now)
+        return spin(w, task, sem, spun)
     queue_up(w, task, lock, 0)
     w[t + T_TRIES] = now
     return fall_asleep(w, t, now)
 
 
-def to_wake(w: World, lock: int, mm: int, downgrades: int) -> int:
+def to_wake(w: World, lock: int, sem: int, downgrades: int) -> int:
     """Return how many sleepers a release wakes: all readers if one is first, else that writer."""
     head = w[lock + K_HEAD]
-    if head == 0 or w[mm + MM_AWAKE]:
+    if head == 0 or w[sem + R_AWAKE]:
         return 0
     if w[w[H_TASK] + (head - 1) * T_WORDS + T_SHARED_WANT] == 0:
         return 0 if downgrades else 1
@@ -156,18 +156,25 @@ def to_wake(w: World, lock: int, mm: int, downgrades: int) -> int:
 
 def wake_up_ps(w: World, t: int, i: int, downgrades: int) -> int:
     """Return ps that the sleepers take whom the task wakes when it drops, or downgrades, a lock."""
-    if w[H_RWSEM] == 0 or w[i + I_A] != LOCK_MMAP:
+    which = w[i + I_A]
+    if is_rwsem(w, which) == 0:
         return 0
-    lock = lock_at(w, t, LOCK_MMAP)
+    lock = lock_at(w, t, which)
     if w[lock + K_HEAD] == 0 or w[lock + K_HOLD] > 1:
         return 0
-    return to_wake(w, lock, w[t + T_MM], downgrades) * cost_ps(w, t, COST_WAKE_WALK)
+    sem = rwsem_at(w, t, which)
+    return to_wake(w, lock, sem, downgrades) * cost_ps(w, t, COST_WAKE_WALK)
 
 
 def let_in(w: World, t: int, lock: int, done: int, woken: int) -> None:
-    """Give the lock to all readers of the queue, and wake them one after the other."""
+    """Give the lock to all readers of the queue, and wake them one after the other.
+
+    None is woken before all are out of the queue: whoever spins on a CPU that one of them wants
+    goes to its end.
+    """
     at = done - woken * cost_ps(w, t, COST_WAKE_WALK) + cost_ps(w, t, COST_WAKEUP)
     before, head = 0, w[lock + K_HEAD]
+    first, last = 0, 0
     while head:
         f = w[H_TASK] + (head - 1) * T_WORDS
         following = w[f + T_NEXT]
@@ -178,20 +185,29 @@ def let_in(w: World, t: int, lock: int, done: int, woken: int) -> None:
                 w[lock + K_HEAD] = following
             w[lock + K_WAITERS] -= 1
             w[lock + K_HOLD] += 1
-            at += cost_ps(w, t, COST_WAKE_WALK)
-            make_ready(w, head - 1, at)
+            w[f + T_NEXT] = 0
+            if last:
+                w[w[H_TASK] + (last - 1) * T_WORDS + T_NEXT] = head
+            else:
+                first = head
+            last = head
         else:
             before = head
         head = following
     w[lock + K_TAIL] = before
+    while first:
+        following = w[w[H_TASK] + (first - 1) * T_WORDS + T_NEXT]
+        at += cost_ps(w, t, COST_WAKE_WALK)
+        make_ready(w, first - 1, at)
+        first = following
 
 
-def wake_first_writer(w: World, t: int, lock: int, done: int) -> None:
+def wake_first_writer(w: World, t: int, lock: int, sem: int, done: int) -> None:
     """Let the writer at the head of the queue try again when it has its CPU."""
     first = w[lock + K_HEAD]
     w[lock + K_HEAD] = w[w[H_TASK] + (first - 1) * T_WORDS + T_NEXT]
     w[lock + K_WAITERS] -= 1
-    w[w[t + T_MM] + MM_AWAKE] = first
+    w[sem + R_AWAKE] = first
     make_ready(w, first - 1, done + cost_ps(w, t, COST_WAKEUP))
 
 
@@ -201,37 +217,38 @@ def look_ps(w: World, t: int, spinner: int) -> int:
     return line_cost(w, LINE_LOAD, MODIFIED, core_distance(w, s, w[t + T_CORE]))
 
 
-def wake_waiters(w: World, t: int, lock: int, now: int, downgrades: int) -> None:
+def wake_waiters(w: World, t: int, which: int, now: int, downgrades: int) -> None:
     """Let those go on who can use a lock that has come free, or that readers have from now on."""
-    mm = w[t + T_MM]
-    woken = to_wake(w, lock, mm, downgrades)
+    lock, sem = lock_at(w, t, which), rwsem_at(w, t, which)
+    woken = to_wake(w, lock, sem, downgrades)
     if woken:
         if w[w[H_TASK] + (w[lock + K_HEAD] - 1) * T_WORDS + T_SHARED_WANT]:
             let_in(w, t, lock, now, woken)
         else:
-            wake_first_writer(w, t, lock, now)
+            wake_first_writer(w, t, lock, sem, now)
     if w[lock + K_HOLD] > 0:
-        spin_on_readers(w, mm, w[lock + K_HOLD], now)
-    elif w[mm + MM_SPINS] and w[mm + MM_TRIES] == 0:
-        spinner = w[mm + MM_SPINS]
-        w[mm + MM_SPINS] = w[w[H_TASK] + (spinner - 1) * T_WORDS + T_NEXT]
-        w[mm + MM_TRIES] = spinner
-        wake(w, spinner - 1, now + look_ps(w, t, spinner - 1))
+        spin_on_readers(w, sem, w[lock + K_HOLD], now)
+    elif w[sem + R_SPINS] and w[sem + R_TRIES] == 0:
+        spinner = w[sem + R_SPINS]
+        w[sem + R_SPINS] = w[w[H_TASK] + (spinner - 1) * T_WORDS + T_NEXT]
+        w[sem + R_TRIES] = spinner
+        at = now + look_ps(w, t, spinner - 1)
+        clock = w[w[H_TASK] + (spinner - 1) * T_WORDS + T_CLOCK]
+        wake(w, spinner - 1, at if at > clock else clock)  # its own request is still on the way
 
 
 def drop_rwsem(w: World, t: int, which: int, now: int) -> None:
     """Drop the lock; whoever was last wakes others."""
-    lock, mm = lock_at(w, t, which), w[t + T_MM]
-    give_spinning_up(w, mm, lock, now)
+    lock, sem = lock_at(w, t, which), rwsem_at(w, t, which)
+    give_spinning_up(w, sem, lock, now)
     hold = w[lock + K_HOLD]
     w[lock + K_HOLD] = hold - 1 if hold > 0 else 0
     if w[lock + K_HOLD] == 0:
-        w[mm + MM_NO_SPIN] = 0
-        wake_waiters(w, t, lock, now, 0)
+        w[sem + R_NO_SPIN] = 0
+        wake_waiters(w, t, which, now, 0)
 
 
 def downgrade_rwsem(w: World, t: int, which: int, now: int) -> None:
     """Turn the writer into a reader: readers at the head of the queue go on with it."""
-    lock = lock_at(w, t, which)
-    w[lock + K_HOLD] = 1
-    wake_waiters(w, t, lock, now, 1)
+    w[lock_at(w, t, which) + K_HOLD] = 1
+    wake_waiters(w, t, which, now, 1)

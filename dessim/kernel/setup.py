@@ -33,6 +33,14 @@ class ActorSetup:
     range_pages: int
 
 
+MAY_BE_ZERO = frozenset(
+    (
+        *("pcp_high_max", "pcp_scale", "rss_batch", "rwsem_steals", "prefetch_buddy"),
+        *("folio_batches", "contpte", "maps_folio"),
+    )
+)
+
+
 @dataclass(frozen=True)
 class Batches:
     """How many pages a kernel moves, frees, counts or charges at once: options of a scheme.
@@ -41,10 +49,14 @@ class Batches:
     ----------
     pcp_batch, pcp_high : int
         Between a CPU's list of free pages and its zone; pages from which the list gives some back.
+    pcp_high_max, pcp_scale : int
+        Pages up to which that mark grows (0: it does not); how often the batch doubles at most.
     lru_batch, lru_release : int
         Put on the LRU at once, and taken off.
     memcg_batch, uncharge_batch : int
         Charged at once, and uncharged.
+    gather_max : int
+        Gathered by an unmap before it flushes translations and frees.
     rss_batch : int
         Counted apart from the mm's count; 0: twice the CPUs of the machine, at least 32.
     folio_batches : int
@@ -52,20 +64,32 @@ class Batches:
     rwsem_steals : int
         1: writers of mmap_lock spin on their owner and take it before those that sleep; 0: all
         get it in order of arrival.
+    unlink_batch : int
+        Mappings of a file that the end of an mm takes out of its tree at once.
     prefetch_buddy : int
         1: the buddies of pages that go back to a zone are prefetched before its lock is taken.
+    contpte : int
+        1: arm64, blocks of ptes that one folio has carry the contiguous bit.
+    maps_folio : int
+        1: a read fault maps a large folio as a whole; 0: what its window has of it.
     """
 
     pcp_batch: int = 63
     pcp_high: int = 512
+    pcp_high_max: int = 0
+    pcp_scale: int = 5
     lru_batch: int = 15
     lru_release: int = 32
     memcg_batch: int = 64
     uncharge_batch: int = 512
+    gather_max: int = 9698
     rss_batch: int = 64
     folio_batches: int = 0
     rwsem_steals: int = 0
+    unlink_batch: int = 1
     prefetch_buddy: int = 0
+    contpte: int = 0
+    maps_folio: int = 0
 
     @classmethod
     def among(cls, options: Mapping[str, bool | int | str]) -> "Batches":
@@ -78,8 +102,7 @@ class Batches:
         """
         chosen = {f.name: int(options[f.name]) for f in fields(cls) if f.name in options}
         for name, value in chosen.items():
-            zero = ("rss_batch", "rwsem_steals", "prefetch_buddy", "folio_batches")
-            least = 0 if name in zero else 1
+            least = 0 if name in MAY_BE_ZERO else 1
             if value < least:
                 raise WorldError(f"option {name!r} must be at least {least}: {value}")
         return cls(**chosen)
@@ -87,10 +110,39 @@ class Batches:
 
 def changes_page_cache(workload: Workload) -> bool:
     """Return whether pages of the file can be missing from the page cache."""
-    return workload.cached_ppm < 1_000_000 or bool(workload.actors) or workload.pages_file
+    removed = bool(workload.actors) and not workload.writes
+    return workload.cached_ppm < 1_000_000 or removed or workload.pages_file
+
+
+def check_contpte(batches: Batches, machine: Machine, workload: Workload) -> None:
+    """Check that ptes of a machine have the contiguous bit that a kernel is to set.
+
+    Raises
+    ------
+    WorldError
+        If they have none, or pages of a file are unmapped one by one meanwhile: that would clear
+        the bit, which is not modelled.
+    """
+    if not batches.contpte:
+        return
+    if not machine.tlb.contiguous_bit:
+        raise WorldError(
+            "option 'contpte' needs ptes with a contiguous bit (arm64), and those of machine"
+            f" {machine.name!r} have none: drop the option, or take a machine with"
+            " tlb.contiguous_bit"
+        )
+    if not workload.writes and (workload.actors or workload.unmap_every_pages):
+        raise WorldError(
+            f"option 'contpte' does not go with workload {workload.name!r}, which unmaps pages of"
+            " its file meanwhile: drop the option, or actors and unmap_every_pages"
+        )
 
 
 SLOTS_A_THREAD = 8
+CONTPTE_ORDERS = {4096: 4, 16_384: 7, 65_536: 5}
+"""Bytes of a page -> log2 of the ptes of a block (Linux ``CONFIG_ARM64_CONT_PTE_SHIFT``)."""
+PTE_BYTES = 8
+LINE_BYTES = 64
 
 
 @dataclass(frozen=True)
@@ -103,7 +155,7 @@ class Setup:
         What runs on what.
     threads : int
     fault_around_order : int, 0..9
-        log2 of the window in pages.
+        log2 of the window in pages of the machine.
     simulate_bytes : int or None, bytes
         Part of the file that is simulated; None: all of it.
     seed, replication : int
@@ -209,12 +261,69 @@ class Setup:
             return 1
         if self.simulate_bytes is not None:
             size = min(size, self.simulate_bytes)
-        return max(1, size // PAGE_BYTES)
+        return self.pages_in(size)
+
+    def pages_in(self, size_bytes: int) -> int:
+        """Number of pages of a file of a size: at least one, the last of which may not be full."""
+        return max(1, -(-size_bytes // self.page_bytes))
+
+    @property
+    def page_bytes(self) -> int:
+        """Bytes of a page."""
+        return self.machine.memory.page_size_bytes
+
+    @property
+    def file_pages(self) -> int:
+        """Number of pages of the whole file, or of a task's whole region."""
+        return self.pages_in(self.workload.file_size_bytes)
+
+    @property
+    def table_pages(self) -> int:
+        """Number of pages that a page table maps, and of tables below a PMD page."""
+        return self.page_bytes // PTE_BYTES
+
+    @property
+    def series_rows(self) -> int:
+        """Number of time series: of faults, of pages, and of what else there is."""
+        if self.workload.commands:
+            return 2 + lay.N_PAGING_SERIES
+        return 3 if self.workload.writes else 2
+
+    @property
+    def exec_files(self) -> int:
+        """Number of files that processes map: those of one task, or of all; 0: none does."""
+        workload = self.workload
+        if not workload.writes or workload.after_sweep not in ("exec", "exit"):
+            return 0
+        return workload.exec_files * (self.threads if workload.libraries == "own" else 1)
 
     @property
     def frame_pages(self) -> int:
         """Number of pages of a frame: of a folio of anonymous memory, else 1."""
         return 1 << self.workload.anon_order if self.workload.fault == "anonymous" else 1
+
+    @property
+    def contpte_order(self) -> int:
+        """log2 of the ptes of a block that carry the contiguous bit; 0: no ptes do.
+
+        Those of a file only where a fault sets all of a block: its window, or its folio, covers it.
+        """
+        order = CONTPTE_ORDERS[self.page_bytes]
+        if self.workload.writes:
+            largest = self.frame_pages.bit_length() - 1
+        else:
+            mapped = 9 if self.batches.maps_folio else self.fault_around_order
+            largest = min(self.folio_order, mapped)
+        return order if self.batches.contpte and largest >= order else 0
+
+    @property
+    def drop_pages(self) -> tuple[int, int]:
+        """Pages that a call of MADV_DONTNEED drops, at least one, and those to the next call."""
+        workload = self.workload
+        every = self.region_pages
+        if workload.drop_every_bytes:
+            every = min(every, self.pages_in(workload.drop_every_bytes))
+        return max(1, every * workload.dropped_ppm // 1_000_000), every
 
     @property
     def pages_of_sweep(self) -> int:
@@ -229,7 +338,7 @@ class Setup:
         """
         if self.workload.file == "part":
             return self.region_pages
-        return -(-self.region_pages // lay.TABLE_PAGES) * lay.TABLE_PAGES
+        return -(-self.region_pages // self.table_pages) * self.table_pages
 
     @property
     def pages(self) -> int:
@@ -255,9 +364,9 @@ class Setup:
         if workload.access == "blocks":
             return max(1, self.pages // self.threads)
         if workload.access == "one_per_table":
-            return (self.pages + lay.TABLE_PAGES - 1) // lay.TABLE_PAGES
-        if workload.access == "random":
-            return self.pages * workload.touches_per_page
+            return (self.pages + self.table_pages - 1) // self.table_pages
         if workload.writes:
             return self.pages_of_sweep * workload.sweeps
+        if workload.access == "random":
+            return self.pages * workload.touches_per_page * self.page_bytes // PAGE_BYTES
         return self.pages

@@ -1,4 +1,4 @@
-"""Writers that spin for mmap_lock, and stop when another task wants their CPU.
+"""Writers that spin for an rwsem, and stop when another task wants their CPU.
 
 Source
 ------
@@ -6,8 +6,9 @@ Linux 6.1 ``kernel/locking/rwsem.c``: ``rwsem_optimistic_spin``, which ends at `
 """
 
 from dessim.kernel.accounting import account
-from dessim.kernel.addressing import lock_at
+from dessim.kernel.addressing import is_rwsem, lock_at, rwsem_at
 from dessim.kernel.layout import *
+from dessim.kernel.ops import OP_LOCK
 
 
 def queue_up(w: World, task: int, lock: int, shared: int) -> None:
@@ -24,13 +25,19 @@ def queue_up(w: World, task: int, lock: int, shared: int) -> None:
 
 
 def stop_spinning(w: World, task: int, at: int) -> int:
-    """Send a task to sleep for mmap_lock if it spins for it; return whether it did.
+    """Send a task to sleep for an rwsem if it spins for one; return whether it did.
 
     The task that wants the CPU may be the very one that has the lock. The caller takes the CPU.
     """
     t = w[H_TASK] + task * T_WORDS
-    mm = w[t + T_MM]
-    before, spinner = 0, w[mm + MM_SPINS]
+    i = w[H_PROG] + w[t + T_PC] * I_WORDS  # who spins takes the lock by the same step once more
+    if w[i + I_OP] != OP_LOCK:
+        return 0
+    which = w[i + I_A]
+    if is_rwsem(w, which) == 0:
+        return 0
+    sem = rwsem_at(w, t, which)
+    before, spinner = 0, w[sem + R_SPINS]
     while spinner and spinner != task + 1:
         before = spinner
         spinner = w[w[H_TASK] + (spinner - 1) * T_WORDS + T_NEXT]
@@ -39,10 +46,10 @@ def stop_spinning(w: World, task: int, at: int) -> int:
     if before:
         w[w[H_TASK] + (before - 1) * T_WORDS + T_NEXT] = w[t + T_NEXT]
     else:
-        w[mm + MM_SPINS] = w[t + T_NEXT]
-    if w[mm + MM_LAST_SPIN] == task + 1:
-        w[mm + MM_LAST_SPIN] = before
-    queue_up(w, task, lock_at(w, t, LOCK_MMAP), 0)
+        w[sem + R_SPINS] = w[t + T_NEXT]
+    if w[sem + R_LAST_SPIN] == task + 1:
+        w[sem + R_LAST_SPIN] = before
+    queue_up(w, task, lock_at(w, t, which), 0)
     if at > w[t + T_CLOCK]:
         account(w, t, w[t + T_WAIT], at - w[t + T_CLOCK])
         w[t + T_CLOCK] = at

@@ -16,13 +16,22 @@ from dessim.kernel.accesses import next_access, touch
 from dessim.kernel.accounting import account, count, end_latency, record_in_series, record_latency
 from dessim.kernel.actors import covers_table, pause, range_step, start_thread
 from dessim.kernel.address_spaces import region_step
-from dessim.kernel.addressing import gang_bit, page_at, pte_present, table_at, vma_cache_at
+from dessim.kernel.addressing import (
+    folio_mapped,
+    gang_bit,
+    page_at,
+    pte_present,
+    table_at,
+    vma_cache_at,
+)
 from dessim.kernel.calls import call_step
 from dessim.kernel.commands import command_step
 from dessim.kernel.cpus import begin, give_up_cpu
 from dessim.kernel.delays import delay_ps
 from dessim.kernel.draws import next_factor, own_work_ps
 from dessim.kernel.endings import finish, teardown_table
+from dessim.kernel.execs import exec_step
+from dessim.kernel.folio_parts import part_step
 from dessim.kernel.frames import charge_step, frame_branch, frame_step
 from dessim.kernel.layout import *
 from dessim.kernel.locks import lock_step
@@ -42,6 +51,7 @@ from dessim.kernel.protocols import section_step, translation_step, variable_ste
 from dessim.kernel.readahead import readahead_step
 from dessim.kernel.reclaim import pressure_branch, reclaim_step
 from dessim.kernel.replaying import replay_step
+from dessim.kernel.splitting import split_step
 from dessim.kernel.windows import folio_step, next_page, open_window
 
 
@@ -69,7 +79,7 @@ def branch(w: World, t: int, i: int) -> int:
     elif op == OP_WHEN_FRAME_FREE:
         holds = free_for_reading(w, w[t + T_CURSOR]) != 0
     elif op == OP_WHEN_MAPPED:
-        holds = w[page_at(w, w[t + T_CURSOR]) + P_MAPCOUNT] > 0
+        holds = folio_mapped(w, w[t + T_CURSOR]) != 0
     elif op == OP_WHEN_FROZEN:
         holds = freeze(w, t) != 0
     elif op == OP_WHEN_TABLE_COVERED:
@@ -214,6 +224,12 @@ def memory_step(w: World, task: int, i: int, pc: int, done: int) -> int:
         return region_step(w, task, i, done)
     if op <= LAST_CALL:
         return call_step(w, task, i, done)
+    if op <= LAST_EXEC:
+        return exec_step(w, t, i)
+    if op <= LAST_PART:
+        return part_step(w, t, i)
+    if op <= LAST_SPLIT:
+        return split_step(w, t, i, done)
     if op <= LAST_PRESSURE:
         return pressure_branch(w, task, i)
     if op <= LAST_READAHEAD:
@@ -256,6 +272,9 @@ EFFECTS: dict[str, tuple[Callable[..., int], ...]] = {
     about.CHARGE: (charge_step,),
     about.REGION: (region_step,),
     about.CALL: (call_step,),
+    about.EXEC: (exec_step,),
+    about.PART: (part_step,),
+    about.SPLIT: (split_step,),
     about.PRESSURE: (pressure_branch,),
     about.READAHEAD: (readahead_step,),
     about.COMMAND: (command_step,),
@@ -284,10 +303,12 @@ def interrupt(w: World, t: int, now: int) -> int:
     return now + ps
 
 
-def irqs_on(w: World, task: int) -> int:
-    """Return whether a task's CPU takes interrupts now."""
-    g = w[H_PAGING]
-    return g == 0 or w[w[g + G_TASK] + task * X_WORDS + X_IRQS_OFF] == 0
+def takes_interrupts(w: World, t: int) -> int:
+    """Return whether a task can run handlers now: not while it waits for a line, or has irqs off.
+
+    Who waits for a line has begun its step already.
+    """
+    return w[t + T_QUEUED] == 0 and w[t + T_GRANT] < 0 and w[t + T_IRQS_OFF] == 0
 
 
 def own_next_ps(w: World, task: int) -> int:
@@ -343,7 +364,7 @@ def advance_at(w: World, task: int, pc: int, now: int) -> int:
     if w[t + T_DUE] and w[i + I_PRIVATE] == PRIVATE_NEVER:
         if w[t + T_DUE] & DUE_LATENCY:
             record_latency(w, t)
-        if w[t + T_DUE] and w[t + T_QUEUED] == 0 and w[t + T_GRANT] < 0 and irqs_on(w, task):
+        if w[t + T_DUE] and takes_interrupts(w, t):
             return interrupt(w, t, now)
     done = now
     if w[i + I_TIMED]:

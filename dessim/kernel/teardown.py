@@ -12,13 +12,12 @@ Linux 3.14 ``mm/memory.c``: ``zap_pte_range`` goes through the ptes in order, an
 on the way of a fault (``delays.page_line_ps``).
 """
 
-from dessim.kernel.addressing import cost_ps
+from dessim.kernel.addressing import cost_ps, table_pages
 from dessim.kernel.cost_table import COST_TEARDOWN_PTE, COST_TEARDOWN_TABLE
 from dessim.kernel.layout import *
 from dessim.kernel.lines import line_cost, socket_distance
 
 PTE_WORD = (1 << PTE_BITS) - 1
-LINES_A_PAGE = 64  # cache lines of 64 bytes in a page of 4 KiB: data, page tables and struct pages
 
 
 def ones(bits: int) -> int:
@@ -32,7 +31,7 @@ def ones(bits: int) -> int:
 def ptes_in_table(w: World, base: int) -> int:
     """Return the number of present ptes of a page table."""
     ptes = 0
-    for word in range(TABLE_PAGES >> PTE_SHIFT):
+    for word in range(table_pages(w) >> PTE_SHIFT):
         ptes += ones(w[base + word])
     return ptes
 
@@ -55,7 +54,7 @@ def misses_in_stream(w: World, low: int, high: int) -> int:
 def misses_in_table(w: World, base: int) -> int:
     """Return the struct pages of a page table's pages that its teardown waits for."""
     misses = 0
-    for word in range(0, TABLE_PAGES >> PTE_SHIFT, STREAM_LINES >> PTE_SHIFT):
+    for word in range(0, table_pages(w) >> PTE_SHIFT, STREAM_LINES >> PTE_SHIFT):
         misses += misses_in_stream(w, w[base + word], w[base + word + 1])
     return misses
 
@@ -67,8 +66,8 @@ def struct_page_ps(w: World, t: int, ptes: int) -> int:
     struct page for each pte, and the page tables. What exceeds the L3 has left it when the next
     mapping's turn comes; with random replacement so has the same share of every line.
     """
-    touched = w[H_FILE_TABLES] * (ptes + LINES_A_PAGE)
-    kept = w[H_L3_PAGES] * LINES_A_PAGE
+    touched = w[H_FILE_TABLES] * (ptes + w[H_TABLE_LINES])
+    kept = w[H_L3_PAGES] * w[H_TABLE_LINES]
     if touched <= kept:
         return w[H_L3_HIT]
     homes = w[H_SOCKETS] if w[H_INTERLEAVE] else 1
@@ -82,11 +81,11 @@ def struct_page_ps(w: World, t: int, ptes: int) -> int:
 def teardown_ps(w: World, t: int) -> int:
     """Return ps to tear down the page table at the cursor."""
     mapping = w[t + T_VISITED]
-    table = w[t + T_CURSOR] >> TABLE_SHIFT
+    table = w[t + T_CURSOR] >> w[H_TABLE_SHIFT]
     record = w[mapping + M_TABLE] + table * w[H_TABLE_WORDS] + w[H_LINE_WORDS]
     if w[record + D_POPULATED] == 0:
         return 0
-    base = w[mapping + M_PTE] + table * (TABLE_PAGES >> PTE_SHIFT)
+    base = w[mapping + M_PTE] + table * (table_pages(w) >> PTE_SHIFT)
     ptes = ptes_in_table(w, base)
     misses = misses_in_table(w, base) * struct_page_ps(w, t, ptes)
     return ptes * cost_ps(w, t, COST_TEARDOWN_PTE) + cost_ps(w, t, COST_TEARDOWN_TABLE) + misses

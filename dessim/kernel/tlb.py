@@ -3,16 +3,26 @@
 Both levels are set-associative with first-in-first-out replacement. A flush of everything raises
 the core's generation number, which is part of each entry's tag.
 
+A block of ptes that carries the contiguous bit (arm64) takes one entry: one walk, for any of its
+pages, and a flush of any of them forgets it.
+
 Source
 ------
 Structure and costs: machine profiles, section ``tlb``. Flush page by page up to a ceiling, else
 everything: Linux ``arch/x86/mm/tlb.c: flush_tlb_mm_range`` (ceiling 33 pages: D. Hansen, "x86: mm:
 set TLB flush tunable to sane value (33)", 1 Jul 2014). Shootdown by IPI to the CPUs that run the
-mm: ``native_flush_tlb_others``.
+mm: ``native_flush_tlb_others``. Contiguous bit: Arm Architecture Reference Manual, DDI 0487,
+*The Contiguous bit*; Linux 6.9 ``arch/arm64/include/asm/pgtable-hwdef.h: CONT_PTE_SHIFT``.
 """
 
 from dessim.kernel.accounting import count
-from dessim.kernel.addressing import cost_ps, end_in_table, gang_holds_any
+from dessim.kernel.addressing import (
+    block_of,
+    cost_ps,
+    end_in_table,
+    gang_holds_any,
+    is_folded,
+)
 from dessim.kernel.cost_table import (
     COST_FLUSH_ALL,
     COST_INVLPG,
@@ -26,6 +36,7 @@ from dessim.kernel.layout import *
 
 GENERATION_BITS = 16
 PAGE_BITS = 28
+BLOCK = 1 << (PAGE_BITS - 1)  # in place of a page: an entry of a whole block of ptes
 
 
 def core_tlb(w: World, core: int) -> int:
@@ -85,10 +96,18 @@ def page_walk_ps(w: World, t: int, now: int) -> int:
     return begun + ps - now
 
 
-def translate_ps(w: World, t: int, page: int, now: int) -> int:
+def entry_of(w: World, t: int, page: int) -> int:
+    """Return what an entry stands for that translates a page: the page, or its block of ptes."""
+    if w[H_CONTPTE] and is_folded(w, t, page):  # without such blocks there is no call
+        return BLOCK | block_of(w, page)
+    return page
+
+
+def translate_ps(w: World, t: int, touched: int, now: int) -> int:
     """Return ps to translate an access to a page: first level free, second level, page walk."""
     if w[H_TLB] == 0:
         return 0
+    page = entry_of(w, t, touched)
     core = w[t + T_CORE]
     tag = tag_of(w, core, w[w[t + T_MAPPING] + M_INDEX], page)
     first = l1_set(w, core, page)
@@ -111,9 +130,16 @@ def flush_core(w: World, core: int) -> None:
 
 
 def flush_page(w: World, core: int, mapping: int, page: int) -> None:
-    """Forget one translation of a core (INVLPG)."""
+    """Forget one translation of a core (INVLPG), and with it that of all of its block."""
     if w[H_TLB] == 0:
         return
+    flush_entry(w, core, mapping, page)
+    if w[H_CONTPTE]:
+        flush_entry(w, core, mapping, BLOCK | block_of(w, page))
+
+
+def flush_entry(w: World, core: int, mapping: int, page: int) -> None:
+    """Forget one entry of a core, of a page or of a block."""
     tag = tag_of(w, core, mapping, page)
     place = l1_set(w, core, page)
     way = find(w, place, w[H_TLB_L1_WAYS], tag)
@@ -163,6 +189,7 @@ def catch_up(w: World, t: int) -> None:
 def shootdown_ps(w: World, task: int, mm: int, pages: int) -> int:
     """Return ps that a flush of some pages of an mm takes the CPU that asks for it."""
     t = w[H_TASK] + task * T_WORDS
+    w[t + T_SENT] = w[t + T_CLOCK]
     if w[H_TLB] == 0 or pages == 0:
         return 0
     local = 0  # an actor that is not of the mm has none of its translations

@@ -18,13 +18,11 @@ import math
 from dataclasses import dataclass
 
 from dessim.kernel.placement import Cpu
-from dessim.kernel.setup import Setup
+from dessim.kernel.setup import LINE_BYTES, Setup
 from dessim.model.units import PPM
 from dessim.model.workload import PAGE_BYTES, Workload
 
-LINE_BYTES = 64
 PTES_A_LINE = 8
-LINES_A_PAGE = PAGE_BYTES // LINE_BYTES
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def missing_share(tables: Lines, data: Lines, room: int) -> float:
     return math.exp(-tables.rate * low / tables.number)
 
 
-def tables_of(workload: Workload, threads: int) -> Lines:
+def tables_of(workload: Workload, threads: int, page_bytes: int = PAGE_BYTES) -> Lines:
     """Return the lines of page tables to which the threads of an L3 go back.
 
     Random reads go back to all of them. A sweep is through with a line once it has read the pages
@@ -70,12 +68,13 @@ def tables_of(workload: Workload, threads: int) -> Lines:
     """
     if workload.access != "random":
         return Lines(threads, threads)
-    pages = max(1, workload.file_size_bytes // PAGE_BYTES)
-    mappings = 1 if workload.mapping == "shared" else threads
+    pages = max(1, workload.file_size_bytes // page_bytes)
+    one = workload.mapping == "shared" and workload.file != "part"
+    mappings = 1 if one else threads
     return Lines(mappings * math.ceil(pages / PTES_A_LINE), threads)
 
 
-def data_of(workload: Workload, threads: int) -> Lines:
+def data_of(workload: Workload, threads: int, page_bytes: int = PAGE_BYTES) -> Lines:
     """Return the lines of the file that the threads of an L3 read between two walks of each.
 
     Threads that draw the same random words find those that another has brought.
@@ -84,7 +83,7 @@ def data_of(workload: Workload, threads: int) -> Lines:
     if workload.access == "random":
         return Lines(number, 1 if workload.random_sequence == "same" else threads)
     whole = workload.access == "sequential" and workload.page_touch == "read_page"
-    return Lines(number, threads * (LINES_A_PAGE if whole else 1))
+    return Lines(number, threads * (page_bytes // LINE_BYTES if whole else 1))
 
 
 def walk_miss_ps(setup: Setup, cpus: tuple[Cpu, ...]) -> list[int]:
@@ -105,6 +104,8 @@ def walk_miss_ps(setup: Setup, cpus: tuple[Cpu, ...]) -> list[int]:
     places = [cpu.l3 for cpu in cpus[: setup.threads]]
     for l3 in set(places):
         threads = places.count(l3)
-        share = missing_share(tables_of(workload, threads), data_of(workload, threads), room)
+        tables = tables_of(workload, threads, setup.page_bytes)
+        data = data_of(workload, threads, setup.page_bytes)
+        share = missing_share(tables, data, room)
         found[l3] = round(share * PPM) * machine.memory.local_ps // PPM
     return found

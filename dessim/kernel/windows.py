@@ -37,6 +37,26 @@ def next_folio(w: World, t: int, last: int, target: int) -> None:
         w[t + T_CURSOR] = w[t + T_PAGE]
 
 
+def whole_folio(w: World, t: int, alone: int) -> None:
+    """Let the loop over the folio's pages begin at its head and go to its end, if the file has it.
+
+    A folio is not larger than what a page table maps. If the file ends in it, the window stays as
+    it is, or (``alone``) is the page to which the task goes back.
+
+    Source
+    ------
+    Linux 6.18 ``mm/filemap.c: filemap_map_folio_range`` (357b92761d94), ``mm/memory.c:
+    finish_fault`` (19773df031bc).
+    """
+    end = (w[t + T_CURSOR] | (w[H_FOLIO] - 1)) + 1
+    if end <= w[H_PAGES]:
+        w[t + T_FROM] = end - w[H_FOLIO]
+        if w[t + T_STOP] < end:
+            w[t + T_STOP] = end
+    elif alone:
+        w[t + T_STOP] = w[t + T_FROM] + 1
+
+
 def folio_step(w: World, task: int, i: int) -> int:
     """Move the cursor within a folio, to its head and back, or to the next folio of the window."""
     t = w[H_TASK] + task * T_WORDS
@@ -53,6 +73,8 @@ def folio_step(w: World, task: int, i: int) -> int:
         if page < last and page + 1 < w[t + T_STOP]:
             w[t + T_CURSOR] = page + 1
             w[t + T_PC] = target
+    elif op == OP_WHOLE_FOLIO:
+        whole_folio(w, t, w[i + I_A])
     elif op == OP_NEXT_FOLIO:
         next_folio(w, t, last, target)
     else:

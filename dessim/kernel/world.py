@@ -23,9 +23,9 @@ from dessim.kernel.regions import (
 )
 from dessim.kernel.replay import Replay
 from dessim.kernel.setup import ActorSetup, Setup, WorldError
+from dessim.kernel.translation import pages_and_tables, translation
 from dessim.kernel.walk_misses import walk_miss_ps
-from dessim.model.costs import Tlb
-from dessim.model.workload import PAGE_BYTES, Workload
+from dessim.model.workload import Workload
 
 __all__ = ["ActorSetup", "Setup", "Words", "WorldError", "build_world"]
 
@@ -64,9 +64,9 @@ def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
         lay.H_TABLE_WORDS: 2 * sizes.line_words,
         lay.H_LINE_WORDS: sizes.line_words,
         lay.H_MASKS: sizes.masks,
-        lay.H_TABLES: sizes.tables,
         lay.H_SOCKETS: machine.topology.sockets,
         lay.H_SERIES_SHIFT: lay.SERIES_FIRST_SHIFT,
+        lay.H_SERIES_ROWS: setup.series_rows,
         lay.H_BUCKETS: locks.page_wait_queues,
         lay.H_KEY: int.from_bytes(key[:4], "little"),
         lay.H_HOLD: line.hold_ps,
@@ -76,9 +76,6 @@ def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
         lay.H_TRAIN: line.prefetch_after,
         lay.H_EVICT: line.evict_after_ps,
         lay.H_L3_HIT: line.l3_hit_ps,
-        lay.H_L3_PAGES: machine.topology.l3_size_bytes // PAGE_BYTES,
-        lay.H_FILE_TABLES: max(1, -(-workload.file_size_bytes // (PAGE_BYTES * lay.TABLE_PAGES))),
-        lay.H_NODE_PAGE: PAGE_BYTES * 10**12 // machine.memory.bandwidth_per_socket_bytes_per_s,
         lay.H_PTL_KIND: LOCK_KIND[locks.page_table_lock],
         lay.H_TICKET_WAITER: locks.ticket_per_waiter_ps,
         lay.H_TAS_WAITER: locks.test_and_set_per_waiter_ps,
@@ -87,11 +84,13 @@ def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
         lay.H_SHARED_FIRST: int(locks.page_wait_order == "shared_first"),
         lay.H_SLICE: machine.kernel.time_slice_ps,
         lay.H_FOLIO: 1 << setup.folio_order,
+        lay.H_CONTPTE: setup.contpte_order,
         lay.H_ANON: setup.frame_pages,
         lay.H_READAHEAD: workload.readahead_pages,
         lay.H_UNMAP_EVERY: _unmap_every(setup),
         lay.H_WALKERS: walkers_of(setup),
-        **_translation(machine.tlb),
+        **translation(machine.tlb),
+        **pages_and_tables(setup, sizes),
         lay.H_MCS_PPM: locks.mcs_transfers_ppm,
         lay.H_SPLIT_PTL: int(locks.split_page_table_locks),
         lay.H_SPLIT_PMD: int(locks.pmd_locks),
@@ -107,18 +106,6 @@ def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
     }
     for slot, value in values.items():
         w[slot] = value
-
-
-def _translation(tlb: Tlb) -> dict[int, int]:
-    """Return the words that say how large the TLBs are and when they are flushed."""
-    return {
-        lay.H_TLB_L1_SETS: tlb.l1_entries // tlb.l1_ways,
-        lay.H_TLB_L1_WAYS: tlb.l1_ways,
-        lay.H_TLB_L2_SETS: tlb.l2_entries // tlb.l2_ways,
-        lay.H_TLB_L2_WAYS: tlb.l2_ways,
-        lay.H_FLUSH_CEILING: tlb.flush_ceiling_pages,
-        lay.H_PCID: int(tlb.pcid),
-    }
 
 
 def _access(workload: Workload) -> int:
@@ -137,7 +124,7 @@ def _unmap_every(setup: Setup) -> int:
 def _access_cost(workload: Workload) -> str:
     if workload.allocates:
         return "local_store"  # what the fault has just zeroed or copied
-    if workload.access == "random":
+    if workload.access == "random" and not workload.writes:
         return "random_word"
     return "touch_word" if workload.page_touch == "touch_word" else "read_page_dram"
 
@@ -162,6 +149,7 @@ def _machine_tables(w: Words, setup: Setup, sizes: Sizes) -> None:
     np.fill_diagonal(apart, lay.SAME_L3)
     base = int(w[lay.H_L3_DISTANCE])
     w[lay.H_L3S] = topology.n_l3
+    w[lay.H_L3_CORES] = topology.cores_per_l3
     w[base : base + apart.size] = apart.ravel()
     busy = busy_cores(topology, sizes.cpus[: setup.threads + len(setup.actors)])
     base = int(w[lay.H_COST])
@@ -191,12 +179,13 @@ def _lines_and_pages(w: Words, setup: Setup, sizes: Sizes) -> None:
     """Give every line its home node; put the file's pages in the page cache."""
     topology = setup.machine.topology
     base, words = int(w[lay.H_PAGE]), sizes.page_words
-    pages = w[base : base + sizes.tables * lay.TABLE_PAGES * words].reshape(-1, words)
+    pages = w[base : base + sizes.tables * setup.table_pages * words].reshape(-1, words)
     pages[:, lay.P_FLAGS] = lay.FLAG_UPTODATE | lay.FLAG_OURS
     pages[:, lay.P_REFCOUNT] = np.arange(len(pages)) % (1 << setup.folio_order) == 0
     if setup.workload.cached_ppm < 1_000_000:
         share = setup.workload.cached_ppm * (1 << 32) // 1_000_000
-        missing = _drawn_by_page(w, len(pages)) >= share
+        heads = np.arange(len(pages)) & -(1 << setup.folio_order)
+        missing = _drawn_by_page(w, len(pages))[heads] >= share
         pages[missing, lay.P_FLAGS] = 0
         pages[missing, lay.P_REFCOUNT] = 0
     if w[lay.H_INTERLEAVE]:
@@ -261,6 +250,7 @@ def _tasks(w: Words, setup: Setup, sizes: Sizes) -> None:
             lay.T_PTE: w[mapping + lay.M_PTE],
             lay.T_TABLE: w[mapping + lay.M_TABLE],
             lay.T_MAPPING: mapping,
+            lay.T_GANG: w[lay.H_GANG] + task * (setup.table_pages >> lay.PTE_SHIFT),
             lay.T_OWN_TABLES: _users_of_tables(setup, sizes) if worker else lay.TABLES_SHARED,
             lay.T_ACTOR: int(not worker),
             lay.T_FIRST: region_of[task][0] if setup.workload.writes and worker else 0,
@@ -274,7 +264,8 @@ def _tasks(w: Words, setup: Setup, sizes: Sizes) -> None:
 
 def _users_of_tables(setup: Setup, sizes: Sizes) -> int:
     """Return whether every page table has one user, and whether every PMD page has, and a lock."""
-    if sizes.mappings < setup.threads or setup.actors or setup.finite:
+    visited = setup.actors and not setup.workload.writes
+    if sizes.mappings < setup.threads or visited or setup.finite:
         return lay.TABLES_SHARED
     own = sizes.pmd_locks and not sizes.shares_pmd_locks
     return lay.PMDS_OWN if own else lay.TABLES_OWN
@@ -340,7 +331,6 @@ def _starts(w: Words, setup: Setup) -> None:
             now += max(0, interval - spread) + random_part
         w[t + lay.T_AT] = w[t + lay.T_CLOCK] = w[t + lay.T_START] = now
     w[lay.H_STEADY_FROM] = now
-    # Actors and the device are there from the beginning.
 
 
 def _decide_privacy(program: Words, users: int, split_locks: bool) -> None:
@@ -376,14 +366,12 @@ def build_world(setup: Setup) -> Words:
     sizes = sizes_of(setup)
     w = allocate(setup, sizes)
     base = int(w[lay.H_PROG])
-    w[base : base + len(sizes.words)] = sizes.words
-    _decide_privacy(
-        w[base : base + len(sizes.words)],
-        _users_of_tables(setup, sizes),
-        setup.machine.locks.split_page_table_locks,
-    )
+    program = w[base : base + len(sizes.words)]
+    program[:] = sizes.words
+    split = setup.machine.locks.split_page_table_locks
+    _decide_privacy(program, _users_of_tables(setup, sizes), split)
     if setup.machine.kernel.work_cv_ppm == 0:
-        w[base : base + len(sizes.words)].reshape(-1, lay.I_WORDS)[:, lay.I_VARIES] = 0
+        program.reshape(-1, lay.I_WORDS)[:, lay.I_VARIES] = 0
     _scalars(w, setup, sizes)
     _machine_tables(w, setup, sizes)
     _lines_and_pages(w, setup, sizes)

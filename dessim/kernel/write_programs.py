@@ -36,6 +36,11 @@ MM_LOCK = "lock=mmap_lock"
 FALLS_BACK = "file_faults=mmap_lock"
 OWNER_NEAR, PGD_NEAR = "owner_near", "pgd_near"  # on the line of mmap_lock's count
 MAPS_ONLY = "maps_only"  # of the workload: no page is touched
+FAULTS_WRITE = "faults_write"  # of the workload alongside which an actor runs
+
+DROPS_PARTS = "drops_parts"  # of the workload: MADV_DONTNEED leaves some of a region
+MOVES_TABLES = "moves_tables"  # of the workload: mremap moves page tables as such
+SPLITS = "splits"  # of the workload: a task splits its folios that are mapped in part
 
 PART = "part"  # of the workload: threads use parts of one region, neighbours share page tables
 MERGED = "merged"  # of the workload: threads share a VMA, which munmap splits
@@ -103,7 +108,12 @@ def under_vma(path: tuple[Step, ...], falls_back: str) -> tuple[Step, ...]:
 
 
 def writing_program(
-    path: tuple[Step, ...], *, remap: tuple[Step, ...], leave: tuple[Step, ...], of_file: bool
+    path: tuple[Step, ...],
+    *,
+    remap: tuple[Step, ...],
+    leave: tuple[Step, ...],
+    of_file: bool,
+    release: tuple[Step, ...] = (),
 ) -> tuple[Step, ...]:
     """Return a thread's whole program around what a fault does that writes.
 
@@ -115,6 +125,8 @@ def writing_program(
         The end of a sweep: the region is unmapped, and mapped again.
     leave : tuple of Step
         The end of the mm.
+    release : tuple of Step, optional
+        What a task does behind its last sweep.
     of_file : bool
         Whether the region maps a file.
     """
@@ -144,6 +156,7 @@ def writing_program(
         Step("fault_end"),
         go_to("access"),
         label("exit"),
+        *release,
         jump("finish", "stop"),
         *leave,
         label("stop"),

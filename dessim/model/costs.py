@@ -59,6 +59,8 @@ class Cost:
         What has to happen in a workload for it to be paid at all.
     drawn : bool
         Whether it is the mean of a distribution: engines bound its product with a quantile.
+    of_bytes : bool
+        Whether it is for the bytes of a page of 4 KiB, and grows with the machine's page.
     """
 
     category: str = ""
@@ -68,6 +70,7 @@ class Cost:
     smt: Literal["kernel", "user", "none"] = "kernel"
     needs: Literal["", "page_cache", "thread_creation"] = ""
     drawn: bool = False
+    of_bytes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +198,8 @@ class KernelCosts(Model):
     walk_page_table_ps: Annotated[Time, Cost("entry_exit")]
     """Walk from the mm's top table to the pmd and read the pte."""
     alloc_page_table_ps: Annotated[Time, Cost("page_table")]
-    """Allocate and zero a page-table page."""
+    """Allocate and zero a page-table page of 4 KiB; what a larger page has more is zeroed at
+    `frames.zero_page`."""
     fault_around_setup_ps: Annotated[Time, Cost("lookup")]
     """Compute the window and start the walk over it."""
     slow_path_ps: Annotated[Time, Cost("lookup")]
@@ -261,9 +265,9 @@ class KernelCosts(Model):
 class UserCosts(Model):
     """Work of one CPU in user mode on a page once mapped."""
 
-    read_page_dram_ps: Annotated[Time, Cost(clock=False, smt="user", drawn=True)]
+    read_page_dram_ps: Annotated[Time, Cost(clock=False, smt="user", drawn=True, of_bytes=True)]
     """Read all words of a 4 KiB page from local DRAM."""
-    read_page_l3_ps: Annotated[Time, Cost(smt="user", drawn=True)]
+    read_page_l3_ps: Annotated[Time, Cost(smt="user", drawn=True, of_bytes=True)]
     """The same for a page that the socket read recently."""
     read_page_cv_ppm: Ratio
     """Coefficient of variation of a page read."""
@@ -277,7 +281,7 @@ class Tlb(Model):
     """Translation look-aside buffers of a core, and what flushing them costs. No entries: free."""
 
     l1_entries: Annotated[int, Field(strict=True, ge=0, le=1 << 16)] = 0
-    """Entries of the first level for 4 KiB pages; 0: translation costs nothing."""
+    """Entries of the first level for pages of the machine's size; 0: translation costs nothing."""
     l1_ways: Annotated[Count, Field(le=1 << 16)] = 4
     """Associativity of the first level."""
     l2_entries: Annotated[int, Field(strict=True, ge=0, le=1 << 16)] = 0
@@ -306,6 +310,9 @@ class Tlb(Model):
     """Shootdown, each interrupted CPU: handler, including entry and exit."""
     pcid: Flag = False
     """Whether a switch to another mm keeps the TLB."""
+    contiguous_bit: Flag = False
+    """Whether ptes have a contiguous bit (arm64), with which one entry translates a block of them:
+    64 KiB of pages of 4 KiB, 2 MiB of others. Option `contpte` of `linux_*` uses it."""
 
     @model_validator(mode="after")
     def _check(self) -> Tlb:

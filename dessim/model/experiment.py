@@ -141,7 +141,8 @@ class Experiment(Model):
     threads: ThreadCount | None = None
     """Number of threads; default: the workload's."""
     fault_around_order: FaultAroundOrder = 4
-    """log2 of the fault-around window in pages; 0 turns fault-around off."""
+    """log2 of the fault-around window in units of 4 KiB (Linux: 4, 64 KiB); at most a page of the
+    machine turns fault-around off."""
     matrix: dict[str, Any] = Field(default_factory=dict)
     """Swept keys with lists: every combination is a point."""
     zip: dict[str, Any] = Field(default_factory=dict)

@@ -162,9 +162,18 @@ Flag = Annotated[bool, Field(strict=True)]
 MAX_WORDS = 10_000
 
 
-def _readable(text: str) -> str:
+def unfit_text(text: str) -> str:
+    """Return why results cannot hold a text, or nothing."""
+    if len(text) > MAX_WORDS:
+        return f"the text is longer than {MAX_WORDS} characters"
     if not is_plain(text.replace("\n", "").replace("\t", "")):
-        raise ValueError("the text has control characters, which results must not contain")
+        return "the text has control characters, which results must not contain"
+    return ""
+
+
+def _readable(text: str) -> str:
+    if why := unfit_text(text):
+        raise ValueError(why)
     return text
 
 

@@ -91,6 +91,51 @@ FORK_PROCESS = Default(
     low=40_000_000,
     high=115_000_000,
 )
+EXIT_PROCESS = Default(
+    "estimated",
+    "what fork_process leaves of the 115 us that fork and exit of a small process take together,"
+    " without its memory: signals, files, the wake-up of its parent, which reaps it",
+    source=MULTIKERNEL,
+    low=10_000_000,
+    high=60_000_000,
+)
+EXEC = Default(
+    "estimated",
+    "new mm, arguments, credentials, signals, the return to user mode: less than fork and exit of a"
+    " small process, which take 115 us together",
+    source=MULTIKERNEL,
+    low=30_000_000,
+    high=150_000_000,
+)
+EXEC_FILE = Default(
+    "estimated",
+    "path look-up and header, five system calls, a dozen read faults of 1.5 us that map 16 pages"
+    " each, unmapping these, relocation by the loader",
+    source="Linux 6.12 fs/binfmt_elf.c; glibc 2.38 elf/dl-load.c",
+    low=15_000_000,
+    high=70_000_000,
+)
+LINK_VMA = Default(
+    "estimated",
+    "walk of a tree that is at hand, insertion, rebalancing: 250 cycles",
+    source="Linux 6.12 mm/vma.c: vma_link_file; lib/rbtree.c",
+    low=30_000,
+    high=150_000,
+)
+UNLINK_VMA = Default(
+    "estimated",
+    "removal from a tree that is at hand, rebalancing: 200 cycles",
+    source="Linux 6.12 mm/vma.c: __remove_shared_vm_struct; lib/rbtree.c",
+    low=25_000,
+    high=120_000,
+)
+SHOW_VMA = Default(
+    "estimated",
+    "a line of text: numbers in hexadecimal, d_path() of a few components: some 1,500 cycles",
+    source="Linux 6.12 fs/proc/task_mmu.c: show_map_vma; fs/d_path.c",
+    low=250_000,
+    high=1_500_000,
+)
 DONTNEED = Default(
     "estimated",
     "the look-up of the mapping, start and end of the gather",
@@ -105,6 +150,48 @@ ZAP_PTE = Default(
     source="Linux 6.9 mm/memory.c: zap_present_folio_ptes; mm/rmap.c: __folio_remove_rmap",
     low=8_000,
     high=40_000,
+)
+DEFER = Default(
+    "estimated",
+    "a link of a list, a flag, two counts per CPU, interrupts off and on: 80 cycles",
+    source="Linux 6.12 mm/huge_memory.c: deferred_split_folio, __folio_unqueue_deferred_split",
+    low=10_000,
+    high=60_000,
+)
+MIGRATE = Default(
+    "estimated",
+    "an RMW on the pte, three on counts, a store: 120 cycles",
+    source="Linux 6.12 mm/rmap.c: try_to_migrate_one; mm/migrate.c: remove_migration_pte",
+    low=15_000,
+    high=80_000,
+)
+SPLIT_PAGE = Default(
+    "estimated",
+    "flags, mapping, index and memcg copied to its struct page, a link of the list: 80 cycles",
+    source="Linux 6.12 mm/huge_memory.c: __split_huge_page_tail, lru_add_page_tail",
+    low=10_000,
+    high=60_000,
+)
+MOVE_PTE = Default(
+    "estimated",
+    "an RMW that clears a pte, a store that sets another, both at hand: 40 cycles",
+    source="Linux 6.12 mm/mremap.c: move_ptes",
+    low=6_000,
+    high=30_000,
+)
+MOVE_TABLE = Default(
+    "estimated",
+    "the walk to both entries, the anon_vma's lock, a store to each: 200 cycles",
+    source="Linux 6.12 mm/mremap.c: move_pgt_entry, move_normal_pmd",
+    low=25_000,
+    high=150_000,
+)
+CONTPTE = Default(
+    "estimated",
+    "an RMW that clears it, and a store behind others, in a line that is at hand: 20 cycles",
+    source="Linux 6.9 arch/arm64/mm/contpte.c: contpte_convert",
+    low=2_500,
+    high=15_000,
 )
 TAIL = Default(
     "estimated",
@@ -179,10 +266,10 @@ class FrameCosts(Model):
         Time, Cost("frames"), _icl(325, "folio allocation", 40_000, 120_000)
     ] = 92_000
     """Take a page from the CPU's list, prepare its struct page."""
-    zero_page_ps: Annotated[Time, Cost("zeroing", clock=False), ZERO] = 340_000
-    """Zero a page of 4 KiB that is not cached."""
-    copy_page_ps: Annotated[Time, Cost("zeroing", clock=False), COPY] = 540_000
-    """Copy a page of 4 KiB."""
+    zero_page_ps: Annotated[Time, Cost("zeroing", clock=False, of_bytes=True), ZERO] = 340_000
+    """Zero 4 KiB that are not cached."""
+    copy_page_ps: Annotated[Time, Cost("zeroing", clock=False, of_bytes=True), COPY] = 540_000
+    """Copy 4 KiB."""
     charge_page_ps: Annotated[
         Time, Cost("memcg"), _icl(300, "charge to the memcg", 50_000, 120_000)
     ] = 85_000
@@ -239,8 +326,33 @@ class FrameCosts(Model):
     go (Linux 6.9 and later)."""
     fork_process_ps: Annotated[Time, Cost("fork"), FORK_PROCESS] = 80_000_000
     """fork, besides page tables."""
+    exit_process_ps: Annotated[Time, Cost("teardown"), EXIT_PROCESS] = 25_000_000
+    """exit of a process, besides its mappings and its memory."""
+    exec_process_ps: Annotated[Time, Cost("exec"), EXEC] = 70_000_000
+    """execve, besides its files, its memory and its old address space."""
+    exec_file_ps: Annotated[Time, Cost("exec"), EXEC_FILE] = 35_000_000
+    """Open a file that an exec maps and use it, besides its mappings."""
+    link_vma_ps: Annotated[Time, Cost("i_mmap"), LINK_VMA] = 75_000
+    """Put a mapping in a file's tree, with its i_mmap_rwsem held, besides misses."""
+    unlink_vma_ps: Annotated[Time, Cost("i_mmap"), UNLINK_VMA] = 60_000
+    """Take a mapping out of a file's tree, with its i_mmap_rwsem held, besides misses."""
+    show_vma_ps: Annotated[Time, Cost("lookup"), SHOW_VMA] = 500_000
+    """Write a mapping's line of /proc/PID/maps."""
     dontneed_ps: Annotated[Time, Cost("teardown"), DONTNEED] = 180_000
     """madvise(MADV_DONTNEED) of a region, besides its pages."""
+    defer_folio_ps: Annotated[Time, Cost("split"), DEFER] = 25_000
+    """Put a folio on the deferred split queue, or take it off, with the queue's lock held."""
+    contpte_pte_ps: Annotated[Time, Cost("teardown"), CONTPTE] = 6_000
+    """arm64: clear one pte of a block and set it again without its contiguous bit, or with it,
+    besides the flush between (option `contpte`)."""
+    migrate_pte_ps: Annotated[Time, Cost("split"), MIGRATE] = 35_000
+    """Put a migration entry in the place of a pte of a folio that is split, or the pte back."""
+    split_page_ps: Annotated[Time, Cost("split"), SPLIT_PAGE] = 25_000
+    """Make a folio of a page of a folio that is split, and put it on the LRU list."""
+    move_pte_ps: Annotated[Time, Cost("mremap"), MOVE_PTE] = 12_000
+    """mremap: move a pte from one page table to another."""
+    move_table_ps: Annotated[Time, Cost("mremap"), MOVE_TABLE] = 60_000
+    """mremap: move a page table as such, besides its locks and its flush."""
     zero_traffic_ppm: Annotated[Ratio, Field(le=8_000_000), ZEROED] = 1_500_000
     """Traffic of memory when a page is zeroed, in pages."""
     copy_traffic_ppm: Annotated[Ratio, Field(le=8_000_000), COPIED] = 2_500_000

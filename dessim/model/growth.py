@@ -1,7 +1,8 @@
 """Sizes that `simulate: auto` tries: each four times the one before, up to a cap.
 
 A part of a file says what the whole would show only if a larger part says the same. How much work a
-size is depends on the access: a word of a mapped page is read in a fraction of the time of a fault.
+size is depends on the access: a word of a mapped page is read in a fraction of the time of a fault,
+and a region that is touched in six sweeps is six times the work.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ RUN_ACCESSES = 1 << 22
 """Accesses of all threads of one run at most, where the experiment does not say: about a second."""
 TOUCHES_PER_ACCESS = 16
 """Words of mapped pages that take about as long to simulate as one fault."""
+WRITE_ACCESSES = 4
+"""Pages of a window of 16 that take about as long to simulate as one fault that writes."""
 TABLE_PAGES = 512
 MOST_BYTES = 1 << 40
 """The greatest size that an experiment can ask for."""
@@ -55,7 +58,10 @@ def cap_bytes(workload: Workload, threads: int, asked: int | None) -> int:
     """
     if asked is not None:
         return asked
-    accesses = max(1, RUN_ACCESSES // threads)
+    each = workload.sweeps
+    if workload.fault != "read" and not workload.anon_order:  # each page has a fault of its own
+        each *= WRITE_ACCESSES
+    accesses = max(1, RUN_ACCESSES // (threads * each))
     if workload.access == "one_per_table":
         pages = accesses * TABLE_PAGES
     else:

@@ -26,6 +26,7 @@ from dessim.model.fields import (
     ShareOrFlag,
     Text,
     Time,
+    Unit,
     keys_of,
     refuse,
     submodel,
@@ -36,6 +37,7 @@ from dessim.model.frame_costs import FrameCosts
 from dessim.model.paging_costs import PagingCosts
 from dessim.model.provenance import FREE, Provenance, default_of
 from dessim.model.topology import Clock, Smt, Topology
+from dessim.model.units import SIZE
 
 
 class Distances(Model):
@@ -110,6 +112,9 @@ class CacheLine(Model):
     """Cost of an evicted line from the L3 of the requester's socket."""
 
 
+PAGE_SIZES = (4096, 16_384, 65_536)
+
+
 class Memory(Model):
     """DRAM latency by distance, and bandwidth."""
 
@@ -123,9 +128,15 @@ class Memory(Model):
     """Bandwidth of the DRAM of one socket, for all readers together."""
     file_placement: Literal["interleave", "first_socket"]
     """Where the pages of the cached file lie."""
+    page_size_bytes: Annotated[int, Unit(SIZE, low=4096, high=65_536)] = 4096
+    """Bytes of a page: 4, 16 or 64 KiB (arm64; x86 knows 4). It is a page table, too: an eighth of
+    it is the number of ptes of a table, and of tables below a PMD page. Costs of a page's bytes
+    are for 4 KiB and grow with it."""
 
     @model_validator(mode="after")
     def _fill(self) -> Memory:
+        if self.page_size_bytes not in PAGE_SIZES:
+            raise refuse([(("page_size",), "a page has 4KiB, 16KiB or 64KiB")])
         previous = self.local_ps
         for name in ("one_hop_ps", "two_hops_ps"):
             if name not in self.model_fields_set:

@@ -38,6 +38,7 @@ def check_paging(workload: Workload) -> list[tuple[tuple[str | int, ...], str]]:
         "touches_per_page": workload.touches_per_page > 1
         and f"{name} takes the number of touches from 'touches'",
         "random_sequence": workload.random_sequence != "own" and f"{name} draws its own pages",
+        "folio_order": workload.folio_order and f"{name} reads single pages: leave it out",
         "actors": bool(workload.actors) and f"{name} does not support actors yet",
         "readahead_pages": workload.advice != "random"
         and not 4 <= workload.readahead_pages <= 4096

@@ -10,7 +10,7 @@ from dessim.model.bases import Based
 from dessim.model.cycles import CLOCK, in_time
 from dessim.model.document import Bad, Document, Path, dotted
 from dessim.model.errors import Place, Problem, suggest
-from dessim.model.fields import MAX_WORDS, describe, walk
+from dessim.model.fields import describe, unfit_text, walk
 from dessim.model.machine import Machine, left_out
 from dessim.model.provenance import Provenance, Tag
 from dessim.model.units import shorten
@@ -121,9 +121,8 @@ def _take_apart(result: Profile, document: Document, path: Path, value: dict[str
         if not isinstance(found, (str, Bad)) and found is not None:
             sentence = f"expected text, found {describe(found)}"
             result.problems.append(Problem(document.place((*path, key)), sentence))
-        elif texts[key] is not None and len(texts[key] or "") > MAX_WORDS:
+        elif sentence := unfit_text(texts[key] or ""):
             texts[key] = None
-            sentence = f"the text is longer than {MAX_WORDS} characters"
             result.problems.append(Problem(document.place((*path, key)), sentence))
     tag = texts["tag"]
     if tag is not None and tag not in get_args(Tag):

@@ -1,7 +1,7 @@
 """A person's own Python file, such as a scheme or a figure: what it defines, where it failed.
 
 Such a file is a program. It is run only if somebody names it, and first in a process of its own:
-one that ends the process, never ends itself, or starts threads is refused there.
+one that ends the process, never ends itself, takes much memory, or starts threads is refused there.
 """
 
 from __future__ import annotations
@@ -25,12 +25,18 @@ from dessim.files.reading import MIB, UnreadableError, read_file
 MAX_BYTES = MIB
 PATIENCE_S = 10.0
 """A file that only defines something is read in a fraction of it."""
+MOST_MEMORY = 1024 * MIB
+"""Bytes: the imports take a tenth of it."""
 PROBE = """\
-import json, os, sys, threading
+import json, os, resource, sys, threading
 done, path, sys.path[:] = int(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
+resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv[4]),) * 2)
 try:
     with open(path, "rb") as file:
         exec(compile(file.read(), path, "exec"), {"__name__": "own_file", "__file__": path})
+except MemoryError:
+    os.write(done, b"memory")
+    os._exit(0)
 except (Exception, SystemExit):
     pass  # reported with its line where the file is run in earnest
 os.write(done, b"threads" if threading.active_count() > 1 else b"end")
@@ -120,6 +126,7 @@ def _unfit(path: Path, changed_ns: int) -> str:
         return ""  # a worker: whoever gave it its work has looked
     done, reply = os.pipe()
     command = [sys.executable, "-c", PROBE, str(reply), str(path), json.dumps(sys.path)]
+    command.append(str(MOST_MEMORY))
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(
         command, pass_fds=(reply,), stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
@@ -138,6 +145,8 @@ def _unfit(path: Path, changed_ns: int) -> str:
             answer = pipe.read()
     if answer == b"end":
         return ""
+    if answer == b"memory":
+        return f"it takes more than {MOST_MEMORY // MIB} MiB: such a file only defines names"
     if answer == b"threads":
         return "it starts threads: such a file may only define names"
     return f"it kills the process that reads it (exit code {process.returncode})"

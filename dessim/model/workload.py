@@ -43,6 +43,7 @@ _FAULT_FIELDS = (
     "page_touch",
     "cached_ppm",
     "readahead_pages",
+    "folio_order",
     "unmap_every_pages",
     "actors",
     *WRITE_FIELDS,
@@ -106,8 +107,9 @@ class Workload(Model):
     """Spread of the starts around their interval: 1 is exponential-like, 0 is regular."""
 
     access: Literal["sequential", "random", "one_per_table", "blocks", "trace"] = "sequential"
-    """Order of the pages: in sequence; words at random; one page per 2 MiB page table; blocks, of
-    which each thread repeatedly takes the next that nobody has taken; or as recorded in a trace."""
+    """Order of the pages: in sequence; words at random, or with `fault` other than `read` each page
+    of a sweep once, in an order drawn for each; one page per 2 MiB page table; blocks, of which
+    each thread repeatedly takes the next that nobody has taken; or as recorded in a trace."""
     trace: Text = ""
     """Access `trace`: the file that `dessim import` wrote; a relative path starts from the folder
     of the workload's file."""
@@ -125,13 +127,13 @@ class Workload(Model):
     file_size_bytes: FileSize = 0
     """Size of the cached file that every thread reads, a multiple of 4 KiB."""
     touches_per_page: Annotated[Count, Field(le=1_000_000)] = 1
-    """Random access: word reads per page of the file (default 512, so that all words of the file
+    """Random reads: word reads per 4 KiB of the file (default 512, so that all words of the file
     are read once on average); otherwise 1."""
     random_sequence: Literal["own", "same"] = "own"
     """Random access: each thread draws its own pages, or all draw the same pages in the same order
     (a benchmark whose threads use the same seed)."""
-    page_work_ps: Annotated[Time, Cost(smt="user")] = 0
-    """Extra user work per page."""
+    page_work_ps: Annotated[Time, Cost(smt="user", of_bytes=True)] = 0
+    """Extra user work per 4 KiB of a page."""
     page_touch: Literal["read_page", "touch_word"] = "read_page"
     """What the user does with a page: read every word, or touch one. The default is `read_page`, or
     `touch_word` for access `one_per_table`."""
@@ -168,19 +170,49 @@ class Workload(Model):
     regions touch, and the kernel makes one VMA of them. All share its lock; munmap splits it, and
     mmap merges it again. So it is with regions that are mapped one after the other, whole multiples
     of 2 MiB, in all versions but 6.7."""
-    after_sweep: Literal["munmap", "dontneed", "fork"] = "munmap"
+    after_sweep: Literal["munmap", "dontneed", "fork", "mremap", "exec", "exit"] = "munmap"
     """With `fault` other than `read`: what a task does with its region after each sweep. `munmap`:
     unmap it and map it again. `dontneed`: release its pages with madvise(MADV_DONTNEED), which
     keeps the mapping. `fork`: fork `calls` times, with children that exit at once, then as
-    `munmap`. The last two need `fault: anonymous`."""
+    `munmap`. `mremap`: move the region `calls` times to another address, then as `munmap`. `exec`:
+    the process gives its address space up and maps `exec_files`. `exit`: it ends, and a new one
+    with the same files is forked in its place. All but the first need `fault: anonymous`."""
     calls: Annotated[Count, Field(le=1_000_000)] = 1
-    """With `after_sweep: fork`: number of forks after each sweep."""
+    """With `after_sweep: fork` or `mremap`: number of such calls after each sweep."""
+    moves: Literal["tables", "ptes"] = "tables"
+    """With `after_sweep: mremap`: what moves. `tables`: both addresses lie alike in their page
+    tables, so that whole tables are hung in elsewhere. `ptes`: one pte after the other."""
+    exec_files: Annotated[Count, Field(le=64)] = 3
+    """With `after_sweep: exec` or `exit`: number of files that a process maps. The default is the
+    binary, the loader, and the C library."""
+    exec_links: Annotated[Count, Field(le=1000)] = 9
+    """With `after_sweep: exec`: how often mapping a file takes its i_mmap_rwsem; at least
+    `exec_vmas`. The default is counted in docs/calls.md."""
+    exec_vmas: Annotated[Count, Field(le=1000)] = 5
+    """With `after_sweep: exec` or `exit`: mappings of a file that are left when it is mapped, each
+    of which the fork of a new process links."""
+    libraries: Literal["shared", "own"] = "shared"
+    """With `after_sweep: exec` or `exit`: all processes map the same files, or each has its own
+    copies."""
+    dropped_ppm: Share = 1_000_000
+    """With `after_sweep: dontneed`: share of `drop_every` that a call of madvise drops, from its
+    start on. What is left of the region stays mapped until the end of the run."""
+    drop_every_bytes: Annotated[int, Unit(SIZE, low=0, high=1 << 40, multiple=PAGE_BYTES)] = 0
+    """With `after_sweep: dontneed`: from where one call begins to where the next does, as an
+    allocator drops what is free in each of its runs; 0 makes one call for the region."""
+    split_folios: Annotated[bool, Field(strict=True)] = False
+    """With `after_sweep: dontneed` that leaves parts of folios: whether the task splits these then,
+    and frees what is not mapped of them, as the shrinker does when memory is full."""
     memcg_depth: Annotated[int, Field(strict=True, ge=0, le=8)] = 3
     """With `fault: anonymous` or `write_private`: page counters that a page is charged to, the
     task's memory cgroup and its ancestors including the root; 0 turns memory cgroups off."""
     anon_order: Annotated[int, Field(strict=True, ge=0, le=9)] = 0
     """With `fault: anonymous`: log2 of the pages of an anonymous folio, which a fault allocates,
     zeroes, charges and maps at once (mTHP, Linux 6.8 and later; 9 is 2 MiB, mapped by ptes)."""
+    folio_order: Annotated[int, Field(strict=True, ge=0, le=9)] = 0
+    """With `fault: read` or `write_private`: log2 of the pages of a folio of the file, as readahead
+    makes them in the page cache of ext4 or XFS; for schemes that know folios (`linux`,
+    `folio_batch`)."""
     actors: tuple[ActorChoice, ...] = ()
     """Who else works on the file while threads fault."""
     advice: Literal["", "normal", "random", "sequential"] = ""
@@ -255,6 +287,18 @@ class Workload(Model):
         return self.kind == "faults" and self.fault in ("anonymous", "write_private")
 
     @property
+    def drops_parts(self) -> bool:
+        """Whether MADV_DONTNEED leaves some of a region, or takes more than a call for it."""
+        return self.after_sweep == "dontneed" and (
+            self.dropped_ppm < 1_000_000 or self.drop_every_bytes > 0
+        )
+
+    @property
+    def parts_folios(self) -> bool:
+        """Whether folios of memory may be unmapped in part: single pages then take their place."""
+        return self.drops_parts and self.anon_order > 0
+
+    @property
     def merges(self) -> bool:
         """Whether the regions of a process's threads are one VMA."""
         return self.file == "part" or (self.vmas == "merged" and self.mapping == "per_thread")
@@ -276,7 +320,7 @@ class Workload(Model):
                 if f"{key}_ps" in data:
                     del defaults[key]
             return {**defaults, **data}
-        if data.get("access") == "random":
+        if data.get("access") == "random" and data.get("fault", "read") == "read":
             defaults["touches_per_page"] = 512
         if data.get("access") in ("one_per_table", "trace"):
             defaults["page_touch"] = "touch_word"

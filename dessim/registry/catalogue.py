@@ -1,9 +1,9 @@
 """What schemes, actors and protocols there are, and loading one by name.
 
 A scheme's file has ``FAULT_AROUND``, ``SLOW_PATH`` and ``PROMISES`` (which your own may lack);
-an actor's file has ``ACTOR``, a protocol's a function ``protocol``. All may have ``OPTIONS`` with
-defaults, ``CHOICES`` with the values that a text may take, and ``EXCLUDED`` with options that do
-not go together.
+an actor's file has ``ACTOR``, and may have ``ALONGSIDE_WRITES``; a protocol's has a function
+``protocol``. All may have ``OPTIONS`` with defaults, ``CHOICES`` with the values that a text may
+take, and ``EXCLUDED`` with options that do not go together.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -90,6 +90,8 @@ class Actor:
         As of a scheme.
     steps : tuple of Step
         One round.
+    alongside_writes : bool
+        Whether it can run where faults write, and there is no file that all share.
     """
 
     name: str
@@ -99,6 +101,7 @@ class Actor:
     choices: dict[str, tuple[str, ...]]
     excluded: tuple[dict[str, Option], ...] = ()
     file: str = ""
+    alongside_writes: bool = False
 
 
 @dataclass(frozen=True)
@@ -237,6 +240,7 @@ def load_actor(name: str) -> Actor:
         dict(getattr(module, "CHOICES", {})),
         tuple(getattr(module, "EXCLUDED", ())),
         str(found.path) if found.own else "",
+        getattr(module, "ALONGSIDE_WRITES", False),
     )
 
 
@@ -303,6 +307,7 @@ PARTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "SLOW_PATH": ("a tuple of steps", _is_program),
     "MISSING": ("a tuple of steps", _is_program),
     "ACTOR": ("a tuple of steps", _is_program),
+    "ALONGSIDE_WRITES": ("True or False", lambda value: isinstance(value, bool)),
     "PROMISES": ("a tuple of texts", _is_texts),
     "OPTIONS": ("a dict, of on or off, numbers and texts", _is_options),
     "CHOICES": ("a dict, of tuples of texts", _are_choices),
@@ -353,7 +358,7 @@ def options_of(scheme: Named, chosen: Mapping[str, Option]) -> dict[str, Option]
             values = " and ".join(f"{key}={value}" for key, value in clash.items())
             raise UnknownScheme(
                 f"options {values} of {scheme.name!r} exclude each other: one leaves nothing for"
-                " the other to do"
+                " the other to do, or no kernel has both"
             )
     return options
 

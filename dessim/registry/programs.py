@@ -10,7 +10,7 @@ from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import Step
 from dessim.kernel.assembler import Program, assemble
 from dessim.kernel.balance import UnbalancedError, find_imbalance
-from dessim.kernel.memory_words import MAX_LEVELS
+from dessim.kernel.memory_words import MAX_LEVELS, folio_or_page
 from dessim.kernel.operation import OF_PROTOCOLS
 from dessim.kernel.ops import OPERATIONS
 from dessim.kernel.paging_programs import paging_program
@@ -20,7 +20,7 @@ from dessim.kernel.programs import (
     fault_program,
     read_and_retry,
 )
-from dessim.kernel.write_programs import writing_program
+from dessim.kernel.write_programs import FAULTS_WRITE, OWNER_NEAR, writing_program
 from dessim.registry.catalogue import (
     Actor,
     Option,
@@ -30,6 +30,14 @@ from dessim.registry.catalogue import (
     options_of,
 )
 from dessim.schemes import no_fault_around
+
+WITHOUT_PARTS: dict[str, Option] = {
+    "folio_counts": "none",
+    "defers_split": "large",
+    "contpte": False,
+    "mremap_batches": False,
+}
+"""Options of schemes that say nothing about folios of memory."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +64,18 @@ class Features:
         Whether the regions of all threads are one VMA.
     part : bool
         Whether they are parts of one region, so that neighbours share page tables.
+    drops_parts : bool
+        Whether MADV_DONTNEED leaves some of a region, or takes more than a call for it.
+    parts : bool
+        Whether it leaves parts of folios.
+    splits : bool
+        Whether a task splits them then.
+    moves_tables : bool
+        Whether mremap moves page tables as such, not pte by pte.
     advice : str
         What madvise said of a file that is read by windows; empty: page by page.
+    large_folios : bool
+        Whether the file has folios of more than a page.
     """
 
     page_cache_changes: bool = False
@@ -73,7 +91,12 @@ class Features:
     maps_only: bool = False
     merged: bool = False
     part: bool = False
+    drops_parts: bool = False
+    parts: bool = False
+    splits: bool = False
+    moves_tables: bool = True
     advice: str = ""
+    large_folios: bool = False
 
 
 def thread_program(
@@ -112,6 +135,7 @@ def thread_program(
     options.update(unmaps=what.unmaps, counts_tables=what.counts_tables)
     options.update(vma_cache_of_mm=what.vma_cache_of_mm, maps_file=what.maps_file)
     options.update(vma_locks=fault_lock == "vma_lock", second_attempts=True)
+    options.update(large_folios=what.large_folios or bool(options.get("folio_order")))
     if scheme.missing and what.advice:
         raise UnknownScheme(
             f"scheme {scheme.name!r} has a path of its own for missing pages (MISSING), and the"
@@ -130,12 +154,18 @@ def _writing(scheme: Scheme, options: dict[str, Option], what: Features) -> Prog
         )
     options.update({f"memcg_level_{i}": i < what.memcg_depth for i in range(MAX_LEVELS)})
     options.update(counts_tables=what.counts_tables, maps_only=what.maps_only, merged=what.merged)
-    options.update(part=what.part)
+    options.update(part=what.part, parts=what.parts, drops_parts=what.drops_parts)
+    options.update(splits=what.splits, moves_tables=what.moves_tables)
+    options.update(large_folios=what.large_folios)
+    for name, value in WITHOUT_PARTS.items():
+        options.setdefault(name, value)
     pages = remap.UNMAP_FILE if what.fault == "write_shared" else remap.UNMAP_MEMORY
+    path = scheme.faults[what.fault]
     steps = writing_program(
-        scheme.faults[what.fault],
+        (folio_or_page(path),) if what.parts else path,
         remap=after_sweep.after_sweep(what.sweep_end, pages),
-        leave=exit.EXIT,
+        leave=after_sweep.leave(what.sweep_end),
+        release=after_sweep.release(what.sweep_end),
         of_file=what.fault != "anonymous",
     )
     return _balanced(scheme, assemble(steps, options))
@@ -153,7 +183,7 @@ def faulting_program(scheme: Scheme, chosen: Mapping[str, Option]) -> Program:
     """
     options = options_of(scheme, chosen)
     options.update(page_cache_changes=True, reads_ahead=False, unmaps=False, vma_locks=False)
-    options.update(counts_tables=False, second_attempts=False)
+    options.update(counts_tables=False, second_attempts=False, large_folios=False)
     steps = attempt_program(scheme.fault_around, scheme.slow_path, scheme.lock_of(options))
     return _balanced(scheme, assemble(steps, options, timed=False))
 
@@ -187,6 +217,9 @@ def program_of_actor(
     fault_lock: str = "mmap_lock",
     *,
     counts_tables: bool = False,
+    large_folios: bool = False,
+    kernel: Mapping[str, Option] | None = None,
+    faults_write: bool = False,
 ) -> Program:
     """Return the program of an actor: rounds with pauses.
 
@@ -199,16 +232,31 @@ def program_of_actor(
         The lock that faults hold in the scheme alongside which it runs.
     counts_tables : bool
         As of threads; not for the explorer, in which what only takes time is left out.
+    large_folios : bool
+        Whether the file has folios of more than a page.
+    kernel : dict, optional
+        Options of the scheme alongside which it runs.
+    faults_write : bool
+        Whether faults write: there is no file that all share.
 
     Raises
     ------
     UnknownScheme
-        If an option is unknown or has a wrong value.
+        If an option is unknown or has a wrong value, or the actor works on a file that all share
+        and there is none.
     UnbalancedError
         If a path through it keeps a lock or a reference.
     """
-    options = options_of(actor, chosen)
+    if faults_write and not actor.alongside_writes:
+        raise UnknownScheme(
+            f"actor {actor.name!r} works on pages of a file that all share, and faults that write"
+            " have none: use actor 'map_unmap' or 'read_maps', or fault 'read'"
+        )
+    usual: dict[str, Option] = {"lock": fault_lock, OWNER_NEAR: False}
+    options = usual | dict(kernel or {}) | options_of(actor, chosen)
+    options.update({FAULTS_WRITE: faults_write})
     options.update(vma_locks=fault_lock == "vma_lock", counts_tables=counts_tables)
+    options.update(large_folios=large_folios)
     return _balanced(actor, assemble(actor_program(actor.steps), options))
 
 

@@ -47,49 +47,78 @@ FAULT_LOCK = "vma_lock"
 # The first folio is locked before the page-table lock is taken, the others under it.
 TAKE_PTL_ONCE = (unless("noted", lock("ptl"), note(True)),)
 
-MAP_FOLIO = (
-    from_head(),
-    each_page_of_folio(when("pte.none", inc("page.mapcount", cost="rmap"), set_pte())),
-    to_head(),
-    add_folio_refs(),
-)
+MAP_PAGE = (when("pte.none", inc("page.mapcount", cost="rmap"), set_pte()),)
 
-FOLIO = when(
-    "page.unlocked_uptodate_no_readahead",
-    get_page(cost="lookup_slot"),
-    trylock_page(
-        when("page.ours_uptodate", *TAKE_PTL_ONCE, *MAP_FOLIO, cost="page_checks"),
-        unlock_page(),
-        busy=(count("trylock_lost"),),
-    ),
-    put_page(),
-    otherwise=(count("trylock_lost"),),
-)
 
-FAULT_AROUND = (
-    work("fault_around_setup"),
-    work("lookup_descent"),
-    read_slots(window=True),
-    note(False),
-    each_folio(
-        to_head(),
-        option("page_cache_changes", when("page.cached", FOLIO), otherwise=(FOLIO,)),
+def fault_around(widen: tuple[Step, ...] = (), counts: tuple[Step, ...] = ()) -> tuple[Step, ...]:
+    """Return fault-around by folios.
+
+    Parameters
+    ----------
+    widen : tuple of Step
+        Done at a folio's head before its pages are mapped: how far the fault goes.
+    counts : tuple of Step
+        Done behind them: counts of the folio's mappings.
+    """
+    map_folio = (
+        *widen,
         from_head(),
-    ),
-    when("noted", unlock("ptl")),
-)
+        each_page_of_folio(*MAP_PAGE),
+        to_head(),
+        add_folio_refs(),
+        *counts,
+    )
+    folio = when(
+        "page.unlocked_uptodate_no_readahead",
+        get_page(cost="lookup_slot"),
+        trylock_page(
+            when("page.ours_uptodate", *TAKE_PTL_ONCE, *map_folio, cost="page_checks"),
+            unlock_page(),
+            busy=(count("trylock_lost"),),
+        ),
+        put_page(),
+        otherwise=(count("trylock_lost"),),
+    )
+    return (
+        work("fault_around_setup"),
+        work("lookup_descent"),
+        read_slots(window=True),
+        note(False),
+        each_folio(
+            to_head(),
+            option("page_cache_changes", when("page.cached", folio), otherwise=(folio,)),
+            from_head(),
+        ),
+        when("noted", unlock("ptl")),
+    )
 
 
-def path_of_target(fault_lock: str) -> tuple[Step, ...]:
-    """Return the ordinary path of a folio's page, under a lock of the fault."""
+FAULT_AROUND = fault_around()
+
+
+def path_of_target(
+    fault_lock: str,
+    pages: tuple[Step, ...] = (from_head(), *MAP_PAGE),
+    counts: tuple[Step, ...] = (),
+) -> tuple[Step, ...]:
+    """Return the ordinary path of a folio's page, under a lock of the fault.
+
+    Parameters
+    ----------
+    fault_lock : str
+    pages : tuple of Step
+        From a folio's head on: which of its pages are mapped.
+    counts : tuple of Step
+        Done behind them: counts of the folio's mappings.
+    """
     return ordinary_path(
         when(
             "page.ours_uptodate",
             lock("ptl"),
-            from_head(),
-            when("pte.none", inc("page.mapcount", cost="rmap"), set_pte()),
+            *pages,
             to_head(),
             add_folio_refs(),
+            *counts,
             unlock("ptl"),
             cost="page_checks",
         ),

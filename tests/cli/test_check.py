@@ -145,8 +145,9 @@ def test_the_core_table_names_every_scheme_and_every_repair():
     )
 
 
-def test_a_scheme_shows_its_shortest_trace():
+def test_a_scheme_shows_its_shortest_trace(monkeypatch):
     """`dessim check gang_lookup_mapcount` prints the ten steps to bug1, numbered, in columns."""
+    monkeypatch.setenv("COLUMNS", "100")
     result = run("gang_lookup_mapcount")
     assert result.exit_code == 0, "it promises nothing"
     lines = result.output.splitlines()
@@ -220,7 +221,7 @@ def test_a_bound_is_told():
     [
         ("gang_lookup", "did you mean 'gang_lookup_mapcount'?"),
         ("no_fault_around --precheck", "has no option 'precheck'"),
-        ("no_fault_around --actor direct_io", "unknown actor 'direct_io': there are invalidate"),
+        ("no_fault_around --actor direct_io", "no actor is named 'direct_io'"),
         ("no_fault_around --threads 4", "threads must be 1 to 3, found 4"),
         ("no_fault_around --pages 3", "pages must be 1 to 2, found 3"),
         ("no_fault_around --attempts 3", "'3' is not one of '1', '2', 'repeat'"),

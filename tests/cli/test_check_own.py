@@ -154,7 +154,7 @@ def test_set_is_what_the_flags_are_short_for() -> None:
         ("--set actor.walks=if_mapped", "'invalidate_range' has no option 'walks'"),
         ("--actor munmap --set actor.walk=if_mapped", "has no option 'walk' (it has none)"),
         ("--actor none --set actor.walk=if_mapped", "needs an actor, and --actor is none"),
-        ("--actor recliam", "unknown actor 'recliam': there are invalidate, "),
+        ("--actor recliam", "no actor is named 'recliam'; "),
         ("--actor recliam", "did you mean 'reclaim'?"),
         ("--set scheme.fence=on --set scheme.fence=off", "scheme.fence is given twice"),
         ("--no-fence --set scheme.fence=on", "'fence' is set by --fence and by --set"),

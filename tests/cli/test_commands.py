@@ -139,7 +139,10 @@ def test_show_scheme_tells_source_options_and_program() -> None:
     [
         (["run", "quickstrat"], "did you mean 'quickstart'?"),
         (["run", "./nowhere.yaml"], "no such file"),
-        (["show", "machine", "ivybridge"], "did you mean 'ivybridge-ex-4s'?"),
+        (
+            ["show", "machine", "ivybridge"],
+            "did you mean 'ivybridge-ex-4s' or 'ivybridge-ex-4s-fitted'?",
+        ),
         (["show", "scheme", "lock_each"], "did you mean 'lock_each_page'?"),
         (["show", "ship", "x"], "'ship' is not one of"),
         (["rnu"], "Did you mean 'run'?"),

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from dessim.cli import main
 from dessim.cli.results import report_files
 from dessim.files import reading
+from dessim.report.text.hanging import hanging
 
 SMALL = """
 name: small
@@ -101,6 +102,29 @@ def test_lists_are_json_too() -> None:
     assert "fault-around-2014" in known["ivybridge-ex-4s"]
     shown = CliRunner().invoke(main, ["show", "workload", "shared-mapping", "--format", "json"])
     assert json.loads(shown.output)["mapping"] == "shared"
+
+
+def test_a_list_is_wrapped_on_a_terminal_only(monkeypatch) -> None:
+    """Text stands behind its name at 80 columns; a pipe gets a line per name."""
+    monkeypatch.setenv("COLUMNS", "80")
+    text = "one two three four " * 6
+    assert hanging("name  ", text) == f"name  {text}".rstrip()
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    first, second = hanging("name  ", text).splitlines()
+    assert first.startswith("name  one two")
+    assert second.startswith("      ")
+    assert len(first) <= 80
+    page = "docs/larger-than-memory.md"
+    assert hanging("name  ", f"{'x' * 60} {page}").splitlines()[1].strip() == page, "stays whole"
+
+
+def test_more_threads_than_cpus_are_noted(tmp_path) -> None:
+    """A sweep made for a larger machine says that threads queue, unless it is quiet."""
+    (tmp_path / "small.yaml").write_text(SMALL)
+    start = ["run", str(tmp_path / "small.yaml"), "--dry-run", "--set", "threads=[120,121]"]
+    noted = "note: 1 point with more threads than the 120 CPUs of ivybridge-ex-4s: "
+    assert CliRunner().invoke(main, start).stderr.startswith(noted)
+    assert CliRunner().invoke(main, [*start, "-q"]).stderr == ""
 
 
 def test_no_tables_are_said_in_words(capsys) -> None:

@@ -26,6 +26,11 @@ HOSTILE = {
     ),
     "exits": ("import sys\nsys.exit(0)\n", "SystemExit"),
     "endless": ("while True: pass\n", "it is still running after 0.5 s"),
+    "eats": ("kept = bytes(3 << 30)\n", "it takes more than 1024 MiB"),
+    "eats_slowly": (
+        "kept = []\nwhile True: kept.append(bytearray(50 << 20))\n",
+        "it takes more than 1024 MiB",
+    ),
     "numbers": ("FAULT_AROUND = 5\n", "FAULT_AROUND must be a tuple of steps, found int"),
 }
 

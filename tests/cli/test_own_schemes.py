@@ -209,7 +209,7 @@ def test_an_actor_of_ones_own_is_listed_and_shown(folder: Path, place: str) -> N
     (folder.parent / place / "onlooker.py").write_text(ACTOR)
     assert re.search(r"^onlooker +looks at pages\.$", typed("list", "actors").stdout, re.M)
     assert "onlooker" not in typed("list", "schemes").stdout
-    assert "page.refcount + 1" in typed("show", "scheme", "onlooker").stdout
+    assert "page.refcount + 1" in typed("show", "actor", "onlooker").stdout
     before = model_version()
     (folder.parent / place / "onlooker.py").unlink()
     assert model_version() != before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import stat
 from pathlib import Path
 from xml.dom import minidom
@@ -123,21 +124,27 @@ def test_a_long_note_is_refused_at_its_place() -> None:
     Path("note.yaml").write_text(text)
     done = typed("run", "note.yaml", "--dry-run")
     assert "note.yaml:6:14: error: the text is longer than 10000 characters" in done.stderr
-    profile = Path("machine.yaml")
-    profile.write_text(typed("show", "machine", "ivybridge-ex-4s").stdout)
-    written = profile.read_text()
+
+
+@pytest.mark.parametrize(
+    ("note", "said"),
+    [
+        ("a" * 10_001, "the text is longer than 10000 characters"),
+        ("a\u202eb", "the text has control characters, which results must not contain"),
+        ('"\\e[31m"', "the text has control characters, which results must not contain"),
+    ],
+)
+def test_a_note_of_a_machine_that_results_cannot_hold_is_refused(note: str, said: str) -> None:
+    """At its place, as any other text."""
+    written = typed("show", "machine", "ivybridge-ex-4s").stdout
     assert "\ncache_line:\n" in written
-    profile.write_text(_with_long_note(written))
+    text, changed = re.subn(r'note: "?[^",}\n]*"?', lambda _: f"note: {note}", written, count=1)
+    assert changed
+    Path("machine.yaml").write_text(text)
     done = typed("show", "machine", "./machine.yaml")
     assert done.exit_code == 2
-    assert "the text is longer than 10000 characters" in done.stderr
+    assert said in done.stderr
     assert "machine.yaml:" in done.stderr
-
-
-def _with_long_note(text: str) -> str:
-    import re
-
-    return re.sub(r'note: "?[^",}\n]*"?', f"note: {'a' * 10_001}", text, count=1)
 
 
 def test_many_empty_bins_are_no_bomb() -> None:

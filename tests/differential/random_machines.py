@@ -89,7 +89,7 @@ def locks(draw, shipped_locks):
 def tlbs(draw) -> Tlb:
     """Draw tiny TLBs, or none."""
     if draw(st.booleans()):
-        return Tlb()
+        return Tlb(contiguous_bit=True)
     ways = draw(st.sampled_from((1, 2)))
     return small_times(draw, Tlb()).model_copy(
         update={
@@ -100,6 +100,7 @@ def tlbs(draw) -> Tlb:
             "flush_ceiling_pages": draw(st.sampled_from((0, 1, 33))),
             "page_walkers": draw(st.sampled_from((1, 2))),
             "pcid": draw(st.booleans()),
+            "contiguous_bit": True,  # without effect unless the scheme sets it
         }
     )
 
@@ -187,6 +188,10 @@ def file_workloads(draw, *, page_cache_changes: bool, max_pages: int = 12) -> Wo
     )
 
 
+SWEEP_ENDS = ("munmap", "dontneed", "dontneed", "fork", "mremap")
+OFTEN = st.sampled_from((True, True, False))
+
+
 @st.composite
 def memory_workloads(draw, max_pages: int = 12) -> Workload:
     """Draw tasks that write to every page of a region of their own, unmap it, and begin again."""
@@ -198,22 +203,42 @@ def memory_workloads(draw, max_pages: int = 12) -> Workload:
         values["memcg_depth"] = draw(st.sampled_from((0, 1, 3)))
     folio = 1
     if fault == "anonymous":
-        values["after_sweep"] = draw(st.sampled_from(("munmap", "dontneed", "fork")))
-        values["anon_order"] = draw(st.integers(0, 2))
+        values["after_sweep"] = draw(st.sampled_from(SWEEP_ENDS))
+        # Folios of four pages or more can be split.
+        orders = (0, 2, 2, 3) if values["after_sweep"] == "dontneed" else (0, 1, 2)
+        values["anon_order"] = draw(st.sampled_from(orders))
         values["vmas"] = draw(st.sampled_from(("own", "merged")))
         folio = 1 << values["anon_order"]
-        if values["after_sweep"] == "fork":
+        if values["after_sweep"] == "mremap":
+            values["moves"] = draw(st.sampled_from(("tables", "ptes")))
+        if values["after_sweep"] in ("fork", "mremap"):
             values["calls"] = draw(st.integers(1, 3))
+        if values["after_sweep"] == "dontneed":
+            values["dropped_ppm"] = draw(st.sampled_from((1_000_000, 500_000, 1)))
+            values["drop_every_bytes"] = draw(st.sampled_from((0, 1, 3, 4))) * PAGE_BYTES
+            whole = values["dropped_ppm"] == 1_000_000 and not values["drop_every_bytes"]
+            values["split_folios"] = values["anon_order"] > 0 and not whole and draw(OFTEN)
     else:  # a region of which part is touched, or nothing: it is only mapped
         values["touched_ppm"] = draw(st.sampled_from((1_000_000, 500_000, 0)))
     values["mapping"] = draw(st.sampled_from(("per_thread", "per_process", "shared")))
-    if values["mapping"] == "shared" and values.get("after_sweep") != "fork":
+    if values["mapping"] == "shared" and values.get("after_sweep") not in ("fork", "mremap"):
         values["file"] = "part"
     elif values["mapping"] == "shared":
         values["mapping"] = "per_thread"
+    if fault == "anonymous" and values["mapping"] == "per_process" and draw(st.booleans()):
+        for name in ("calls", "moves", "dropped_ppm", "drop_every_bytes", "split_folios"):
+            values.pop(name, None)
+        values["after_sweep"] = draw(st.sampled_from(("exec", "exit")))
+        values["exec_files"] = draw(st.integers(1, 2))
+        values["exec_vmas"] = draw(st.integers(1, 3))
+        if values["after_sweep"] == "exec":
+            values["exec_links"] = values["exec_vmas"] + draw(st.integers(0, 2))
+        values["libraries"] = draw(st.sampled_from(("shared", "own")))
+    if values.get("after_sweep") != "exec":
+        values["actors"] = tuple(draw(st.lists(actors(), max_size=2)))
     return Workload(
         name="drawn",
-        access="sequential",
+        access=draw(st.sampled_from(("sequential", "random"))),
         fault=fault,
         file_size_bytes=draw(st.integers(1, max_pages // folio)) * folio * PAGE_BYTES,
         sweeps=draw(st.integers(1, 3)),

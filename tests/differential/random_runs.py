@@ -15,6 +15,7 @@ from dessim import registry
 from dessim.kernel.assembler import assemble
 from dessim.kernel.programs import actor_program, lock_loop_program
 from dessim.kernel.setup import ActorSetup, Batches, Setup, changes_page_cache
+from dessim.model.workload import PAGE_BYTES
 
 ORDERS = (0, 1, 2, 3, 9)
 AT_LEAST_ONE = (
@@ -24,6 +25,8 @@ AT_LEAST_ONE = (
     "lru_release",
     "memcg_batch",
     "uncharge_batch",
+    "unlink_batch",
+    "gather_max",
 )
 FRAMES = (
     "scheme",
@@ -53,7 +56,7 @@ def options(draw, thing):
     return drawn
 
 
-def actor(draw, choice, machine, *, shipped: bool) -> ActorSetup:
+def actor(draw, choice, machine, *, shipped: bool, large_folios: bool) -> ActorSetup:
     """Draw an actor: a shipped one, or any that leaves pages in order.
 
     Its rounds are so far apart that a fault can be over between two: threads starve otherwise.
@@ -61,7 +64,11 @@ def actor(draw, choice, machine, *, shipped: bool) -> ActorSetup:
     if shipped or draw(st.booleans()):
         found = registry.load_actor(draw(st.sampled_from(registry.actor_names())))
         program = registry.program_of_actor(
-            found, options(draw, found), "vma_lock", counts_tables=machine.locks.pmd_locks
+            found,
+            options(draw, found),
+            "vma_lock",
+            counts_tables=machine.locks.pmd_locks,
+            large_folios=large_folios,
         )
     else:
         steps = actor_program(actor_steps(Writer(draw, wild=False)))
@@ -88,13 +95,10 @@ def thread_program(draw, frame, order, workload, machine):
     if frame == "scheme":
         scheme = registry.load(draw(st.sampled_from(registry.names())))
         chosen = options(draw, scheme)
-        # Linux' actors of 2014 know no folios
-        if "folio_order" in chosen and changes_page_cache(workload):
-            chosen["folio_order"] = 0
         program = registry.thread_program(scheme, chosen, order, **features(workload, machine))
         return program, chosen.get("folio_order", 0)
     given = {OPTION: draw(st.booleans()), "vma_locks": True, **features(workload, machine)}
-    given["second_attempts"] = True
+    given.update(second_attempts=True, large_folios=False)
     if frame == "lock loop":
         return assemble(lock_loop_program()), 0
     if frame in ("wild loop", "own loop"):
@@ -111,9 +115,11 @@ def thread_program(draw, frame, order, workload, machine):
 
 
 def writer(draw, workload, machine):
-    """Draw the program of a thread whose faults write; return it with its kernel's batches."""
+    """Draw the program of a thread whose faults write; return it with its kernel's options."""
     scheme = registry.load(draw(st.sampled_from(registry.columns())))
     chosen = options(draw, scheme) if draw(st.booleans()) else {}
+    if registry.options_of(scheme, chosen)["folio_batches"]:
+        chosen["contpte"] = draw(st.sampled_from((True, True, True, False)))
     program = registry.thread_program(
         scheme,
         chosen,
@@ -124,9 +130,22 @@ def writer(draw, workload, machine):
         maps_only=workload.maps_only,
         merged=workload.merges,
         part=workload.file == "part",
+        drops_parts=workload.drops_parts,
+        parts=workload.parts_folios,
+        splits=workload.split_folios,
+        moves_tables=workload.moves == "tables",
         counts_tables=machine.locks.pmd_locks,
     )
-    return program, Batches.among(registry.options_of(scheme, chosen))
+    return program, registry.options_of(scheme, chosen)
+
+
+def mapper(draw, choice, kernel) -> ActorSetup:
+    """Draw an actor that maps and unmaps alongside faults that write."""
+    found = registry.load_actor("map_unmap")
+    program = registry.program_of_actor(
+        found, options(draw, found), kernel=kernel, faults_write=True
+    )
+    return ActorSetup(program, choice.every_ps * 100, choice.range_pages)
 
 
 class Run(Setup):
@@ -167,14 +186,24 @@ def runs(draw, frames: tuple[str, ...] = FRAMES):
     else:
         workload = draw(file_workloads(page_cache_changes=changes))
     tasks = threads + len(workload.actors)
+    pages_of_4_kib = draw(st.sampled_from((1, 1, 4, 16)))
+    size = workload.file_size_bytes * pages_of_4_kib
+    workload = workload.model_copy(update={"file_size_bytes": size})
     # an actor never lets a thread have its CPU back
     machine = draw(machines(tasks, crowded=not workload.actors, free_retries=not changes))
+    memory = machine.memory.model_copy(update={"page_size_bytes": pages_of_4_kib * PAGE_BYTES})
+    machine = machine.model_copy(update={"memory": memory})
     order = draw(st.sampled_from(ORDERS))
     if frame == "memory":
-        program, batches = writer(draw, workload, machine)
-        return Run(machine, workload, program, threads, order, None, 1, 0, batches=batches)
+        program, kernel = writer(draw, workload, machine)
+        others = tuple(mapper(draw, it, kernel) for it in workload.actors)
+        batches = Batches.among(kernel)
+        return Run(machine, workload, program, threads, order, None, 1, 0, others, batches=batches)
     program, folio_order = thread_program(draw, frame, order, workload, machine)
-    others = [actor(draw, it, machine, shipped=frame == "scheme") for it in workload.actors]
+    others = [
+        actor(draw, it, machine, shipped=frame == "scheme", large_folios=folio_order > 0)
+        for it in workload.actors
+    ]
     seed = draw(st.integers(0, 3))
     return Run(
         machine, workload, program, threads, order, None, seed, 0, tuple(others), folio_order

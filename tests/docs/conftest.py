@@ -23,7 +23,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Run:
     settings = {
         "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
-        "COLUMNS": "120",
+        "COLUMNS": "80",
         "NO_COLOR": "1",
     }
 

@@ -206,7 +206,7 @@ def test_the_place_does_not_change_the_name(monkeypatch):
 
 def test_every_kernel_module_that_runs_is_compiled():
     """What the reference engine calls in the kernel is what the compiled engine compiles."""
-    functions = build.reached_from(*build.LOOP)
+    functions = build.reached_from(*build.ROOTS)
     reached = {function.__module__ for function in functions.values()}
     assert {"dessim.kernel.steps", "dessim.kernel.lines", "dessim.kernel.draws"} <= reached
     order = list(functions)
@@ -396,4 +396,4 @@ def test_without_a_place_it_is_compiled_in_memory():
 
 def test_what_is_inlined_exists():
     """A function that was renamed or is no longer reached would lose its speed without a word."""
-    assert set(build.reached_from(*build.LOOP)) >= INLINED
+    assert set(build.reached_from(*build.ROOTS)) >= INLINED

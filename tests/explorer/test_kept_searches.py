@@ -76,7 +76,8 @@ def livelock():
 
 DAMAGED = [
     *product(["keys", "parents", "edges"], ["longer", "shorter", "changed", "missing"]),
-    *product([HEAD], ["missing", "bad"]),
+    *product([HEAD], ["missing", "bad", "shape", "number", "deep"]),
+    *product(["keys", HEAD], ["fifo", "device"]),
 ]
 
 
@@ -98,8 +99,17 @@ def test_a_search_that_was_killed_or_damaged_ends_the_same(often, tmp_path, live
         "shorter": content[:-8],
         "changed": content[:64] + bytes([content[64] ^ 1]) + content[65:],
         "bad": b'{"numbers": [',
+        "shape": content.replace(b'"witness"', b'"witless"'),
+        "number": re.sub(rb'"numbers": \[\d+', rb"\g<0>000000", content),
+        "deep": b"[" * 100_000,
     }
-    file.unlink() if damage == "missing" else file.write_bytes(damaged[damage])
+    file.unlink()
+    if damage in damaged:
+        file.write_bytes(damaged[damage])
+    elif damage == "fifo":
+        os.mkfifo(file)
+    elif damage == "device":
+        file.symlink_to("/dev/zero")
     watch = Presses(8)
     with pytest.raises(Interrupted) as stop:
         explore(small, properties, effort=replace(effort, watch=watch))

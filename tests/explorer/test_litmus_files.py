@@ -231,6 +231,13 @@ def test_what_else_the_model_says(name, tmp_path):
         ("r0 = READ_ONCE(x);", "10:18", "expected *x"),
         ("for (;;) ;", "10:3", "'for' is not supported"),
         ("WRITE_ONCE(*x, 99);", "10:18", "numbers are 0 to 15 here"),
+        ("WRITE_ONCE(*x, 08);", "10:18", "numbers are 0 to 15 here (octal behind a 0), found 08"),
+        ("WRITE_ONCE(*x, 020);", "10:18", "numbers are 0 to 15 here (octal behind a 0), found 020"),
+        (
+            f"WRITE_ONCE(*x, {'1' * 5000});",
+            "10:18",
+            "numbers are 0 to 15 here (octal behind a 0), found one",
+        ),
         ("r0 = smp_mb();", "10:8", "'smp_mb()' returns nothing"),
         ("r0 = q;", "10:8", "'q' is neither a parameter nor a local"),
         ("spin_lock(x);", "10:13", "'x' is not a spinlock_t"),
@@ -242,6 +249,26 @@ def test_what_cannot_be_read_is_named_with_its_place(body, place, what, tmp_path
     """File, line and column, and what can be done."""
     path = a_file(tmp_path / "one.litmus", "", (body,), "x=1")
     with pytest.raises(LitmusError, match=re.escape(f"one.litmus:{place}: {what}")):
+        read_litmus(path)
+
+
+@pytest.mark.parametrize("number", ["0x7fffffffffffffff", "1" * 5000, "08"])
+@pytest.mark.parametrize("start", [True, False])
+def test_a_process_that_cannot_be_is_named_with_its_place(number, start, tmp_path):
+    """In the initial state and in the condition."""
+    first, ending = (f"{number}:r0=1;", "x=1") if start else ("", f"{number}:r0=1")
+    path = a_file(tmp_path / "one.litmus", first, ("r0 = 1;",), ending)
+    place = "4:1" if start else "13:9"
+    with pytest.raises(LitmusError, match=f"one.litmus:{place}: numbers are 0 to 15 here"):
+        read_litmus(path)
+
+
+@pytest.mark.parametrize("name", ["P\u00b2", "P" + "1" * 5000])
+def test_a_name_that_is_no_process_is_refused(name, tmp_path):
+    """A digit that is none, and one of thousands of digits."""
+    path = a_file(tmp_path / "one.litmus", "", ("r0 = 1;",), "x=1")
+    path.write_text(path.read_text().replace("P0(", f"{name}("))
+    with pytest.raises(LitmusError, match="expected a process, as P0"):
         read_litmus(path)
 
 

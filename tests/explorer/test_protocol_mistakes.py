@@ -6,7 +6,8 @@ import pytest
 
 from dessim.engines.explorer.explore import explore
 from dessim.engines.explorer.orders import Rules
-from dessim.engines.explorer.protocol_world import protocol_world
+from dessim.engines.explorer.protocol_world import _holds, protocol_world
+from dessim.engines.explorer.readers import Readers
 from dessim.engines.explorer.story import concrete, lines_of
 from dessim.engines.explorer.world import ScopeError
 from dessim.kernel import protocol as p
@@ -148,6 +149,40 @@ def test_a_reader_may_take_its_lock_again(memory):
     assert verdict(made, "bug_on") == verdict(made, "deadlock") == "never"
     made = searched(nested, writer, memory=memory)
     assert (verdict(made, "bug_on"), verdict(made, "deadlock")) == ("never", "sometimes")
+
+
+@pytest.mark.parametrize("memory", MODELS)
+def test_an_attempt_counts_as_a_reader_where_it_succeeds(memory):
+    """All can have it at once, one of them twice; whoever fails and tries again holds nothing."""
+    r, x = p.rwsem("r"), p.variable("x")
+    twice = p.down_read_trylock(r, p.store(x, 1), p.up_read(r))
+    actors = [
+        p.actor("a", p.down_read_trylock(r, twice, p.up_read(r))),
+        p.actor("b", p.loop(p.down_read_trylock(r, p.store(x, 2), p.up_read(r), p.leave()))),
+    ]
+    made = searched(*actors, memory=memory, never={"all": p.holders(r) == 3})
+    assert (verdict(made, "all"), verdict(made, "deadlock")) == ("sometimes", "never")
+    made = searched(*actors, memory=memory, never={"more": p.holders(r) > 3})
+    assert (verdict(made, "more"), verdict(made, "bug_on")) == ("never", "never")
+
+
+def test_readers_are_counted_on_the_way_on_which_the_attempt_succeeds():
+    """Going round after a failure adds none, going round after a success does."""
+    r, x = p.rwsem("r"), p.variable("x")
+    fair = p.loop(p.down_read_trylock(r, p.up_read(r), p.leave(), busy=(p.store(x, 1),)))
+    greedy = p.loop(p.down_read_trylock(r, p.store(x, 2), busy=(p.leave(),)))
+    for actor, expected in ((fair, Readers(1, ())), (greedy, Readers(1, (0,)))):
+        compiled = p.compiled(p.Protocol([p.actor("a", actor)]))
+        small = protocol_world(compiled, Rules(memory="sc"))
+        ((_, found),) = _holds(small.w, compiled).values()
+        assert found == expected
+
+
+def test_an_attempt_that_is_not_released_is_named():
+    """Its successes add up, its failures do not."""
+    r, x = p.rwsem("r"), p.variable("x")
+    with pytest.raises(ScopeError, match="r: a can take it for reading again and again"):
+        searched(p.actor("a", p.loop(p.down_read_trylock(r, p.store(x, 1)))))
 
 
 def test_a_reader_that_never_releases_is_named():

@@ -33,6 +33,17 @@ def test_a_link_stays_and_its_target_is_replaced(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob(f"{UNFINISHED}*"))
 
 
+def test_a_link_that_leads_to_itself_is_refused_and_stays(tmp_path: Path) -> None:
+    """It has no target; to put a file there would replace the link."""
+    loop = tmp_path / "loop"
+    loop.symlink_to("loop")
+    with pytest.raises(UnwritableError, match="loop: this link leads to itself"):
+        write_all({loop: b"new"})
+    with pytest.raises(UnwritableError, match="leads to itself"), writing.writing(loop):
+        pass
+    assert loop.is_symlink()
+
+
 def test_a_pipe_is_written_to_and_stays(tmp_path: Path) -> None:
     """With a reader; without one the writer does not wait."""
     pipe = tmp_path / "pipe"

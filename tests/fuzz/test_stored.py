@@ -58,7 +58,7 @@ def read_all(folder: Path) -> None:
         assert all(c.isprintable() or c == "\n" for c in done.stderr), done.stderr
 
 
-@quick_and_thorough(st.tuples(st.sampled_from(RESULTS), EDITS), 30, 2_000)
+@quick_and_thorough(st.tuples(st.sampled_from(RESULTS), EDITS), 30, 500)
 def _bytes_of_results(whole: Path, drawn: Any) -> None:
     """A sealed file with other bytes is refused; other files are, or do not matter."""
     name, edits = drawn
@@ -81,7 +81,7 @@ test_quick_bytes_of_results, test_thorough_bytes_of_results = _bytes_of_results
 PLACES = st.tuples(st.sampled_from(RESULTS[::2] + RESULTS[3:4]), st.floats(0, 0.9999), JUNK)
 
 
-@quick_and_thorough(PLACES, 40, 4_000)
+@quick_and_thorough(PLACES, 40, 500)
 def _parts_of_results(whole: Path, drawn: Any) -> None:
     """JSON with junk in it and no seals: shown or refused, never a traceback."""
     name, share, junk = drawn

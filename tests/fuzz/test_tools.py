@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from hypothesis import strategies as st
-from mutants import EDITS, edited, quick_and_thorough
+from mutants import EDITS, edited, quick_and_thorough, refused_or_done
 
 from dessim.cli import main
-from dessim.errors import UserError
 from dessim.measure.observed.reading import read_measured
 from dessim.measure.traces.converting import TaskChoice, fault_time_ns, imported, usual_fault
 from dessim.measure.traces.importing import FORMATS, read_trace
@@ -45,22 +44,12 @@ def whole(tmp_path: Path) -> dict[str, bytes]:
     return {name: (SAMPLES / name).read_bytes() for name in TRACES} | {"records": RECORDS}
 
 
-def refused_or_done(attempt: Any) -> Any:
-    """Return what came out, or None if it was refused in one printable line."""
-    try:
-        return attempt()
-    except UserError as error:
-        text = error.message()
-    assert text.isprintable(), text
-    return None
-
-
 @quick_and_thorough(
     st.tuples(
         st.sampled_from([*TRACES, "records"]), EDITS, st.sampled_from(["", *FORMATS]), st.booleans()
     ),
     60,
-    20_000,
+    18_000,
 )
 def _traces(whole: dict[str, bytes], drawn: Any) -> None:
     """Mutated traces, also read as those of another tool: what is taken can be kept."""
@@ -94,7 +83,7 @@ def _measured(whole: dict[str, bytes], drawn: Any) -> None:
 test_quick_measured, test_thorough_measured = _measured
 
 
-@quick_and_thorough(EDITS, 40, 5_000)
+@quick_and_thorough(EDITS, 40, 1_000)
 def _columns(whole: dict[str, bytes], drawn: Any) -> None:
     """Mutated files of faults."""
     done = CliRunner().invoke(main, ["import", str(SAMPLES / TRACES[0]), "--out", "kept.yaml"])

@@ -278,6 +278,15 @@ def test_damaged_descriptions_get_one_error_each(command: str, text: str, tmp_pa
             assert "Traceback" not in result.output
 
 
+def test_what_a_file_holds_is_quoted_so_that_it_prints() -> None:
+    """A message may be about a character that steers a terminal."""
+    with pytest.raises(UnusableError) as refusal:
+        read_matrix(",\n\x1b[31m,\n", "m")
+    assert refusal.value.message() == (
+        "error: m:2: cell 1: expected a time in ns, found '\\x1b[31m'"
+    )
+
+
 def test_entities_are_refused() -> None:
     """A file of a kilobyte must not become one of a gigabyte."""
     with pytest.raises(UnusableError, match="entities"):

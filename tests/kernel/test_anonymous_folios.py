@@ -27,11 +27,9 @@ PAGES = 1 << ORDER
 SET_PTE = a_machine().kernel.set_pte_ps
 
 
-def folios(*steps, order=ORDER, batched=False, **given):
+def folios(*steps, order=ORDER, **given):
     """Return a lab whose tasks allocate folios."""
-    lab = memory(*steps, anon_order=order, **given)
-    lab.w[lay.H_BATCHED] = int(batched)
-    return lab
+    return memory(*steps, anon_order=order, **given)
 
 
 def test_take_frame_prepares_each_page_of_the_folio():
@@ -113,7 +111,7 @@ def test_a_folio_goes_on_the_lru_at_once():
 @pytest.mark.parametrize(("batched", "folio_count"), [(False, 8), (True, 2)])
 def test_zap_frames_unmaps_page_by_page_or_folio_by_folio(batched, folio_count):
     """Where ptes are cleared in one go, all but one of a folio are cheap."""
-    lab = folios(zap_memory(), batched=batched)
+    lab = folios(*zap_memory(), batched=batched)
     frames = mapped(lab, [0, PAGES])
     pages = 2 * PAGES
     each = FRAMES.zap_page_ps + 2 * FRAMES.page_statistics_ps

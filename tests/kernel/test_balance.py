@@ -1,6 +1,7 @@
 """Every path through a scheme or an actor gives back what it takes; any other is reported."""
 
 import itertools
+import random
 from dataclasses import fields, replace
 
 import pytest
@@ -31,6 +32,7 @@ from dessim.kernel.alphabet import (
     remove_from_page_cache,
     retry_fault,
     set_pte,
+    shootdown,
     to_head,
     trylock_page,
     unless,
@@ -46,7 +48,7 @@ from dessim.kernel.setup import Batches
 from dessim.schemes.no_fault_around import SLOW_PATH, map_target, ordinary_path
 
 MAP = (inc("page.mapcount"), set_pte())
-SIZES = {field.name for field in fields(Batches)}
+SIZES = {field.name for field in fields(Batches)} - {"maps_folio"} | {"mremap_batches"}
 FEATURES = list(itertools.product((False, True), repeat=3))
 
 
@@ -64,7 +66,7 @@ def combinations(one):
     """Yield every combination of options that go together."""
     values = [
         (default,)
-        if key in SIZES  # no step asks for it
+        if key in SIZES  # no step of a fault that reads asks for it
         else one.choices.get(key) or ((False, True) if isinstance(default, bool) else (0, 1, 4))
         for key, default in one.options.items()
     ]
@@ -74,12 +76,29 @@ def combinations(one):
             yield options
 
 
+def covering(one):
+    """Yield combinations that hold any three options in every way: a few dozen of thousands.
+
+    No step stands under more than three options, so that each of its ways is taken.
+    """
+    shuffled = list(combinations(one))
+    random.Random(1).shuffle(shuffled)
+    seen = set()
+    for options in shuffled:
+        triples = set(itertools.combinations(options.items(), 3))
+        if len(options) < 3 or not triples <= seen:
+            seen |= triples
+            yield options
+
+
 def programs(one):
     """Yield every program of a scheme or an actor, or the sentence with which it is refused."""
-    for options in combinations(one):
+    for options in covering(one):
         if isinstance(one, registry.Actor):
             for fault_lock in ("mmap_lock", "vma_lock"):
                 yield lambda o=options, f=fault_lock: registry.program_of_actor(one, o, f)
+            if one.alongside_writes:
+                yield lambda o=options: registry.program_of_actor(one, o, faults_write=True)
             continue
         yield lambda o=options: registry.faulting_program(one, o)
         for fault, depth in itertools.product(one.faults, (0, 3)):
@@ -124,6 +143,10 @@ MISTAKES = {
     "a lock is not released on one way": (
         a_scheme(lock("ptl"), when("window.open", unlock("ptl"))),
         "10 when table missing: no, 18 when window open: no, 20 when pte none: no",
+    ),
+    "translations are flushed with interrupts off": (
+        a_scheme(lock("tree_lock"), shootdown(), unlock("tree_lock")),
+        "flushes translations under tree_lock, taken with interrupts off at step 17 (lock tree",
     ),
     "a lock is taken twice": (
         a_scheme(lock("ptl"), each_page(when("pte.none", lock("ptl"))), unlock("ptl")),
@@ -196,6 +219,14 @@ MISTAKES = {
     "the gang lookup's references are never dropped": (
         a_scheme(*LOOK_UP),
         "does not drop the references to pages that it remembers at step 21 (gang remember)",
+    ),
+    "mapcounts of the array's pages are never lowered": (
+        a_scheme(
+            forget(),
+            each_page(get_page(), inc("page.mapcount"), remember()),
+            each_page(when("gang.holds", put_page())),
+        ),
+        "does not lower the mapcounts of pages that it remembers at step 21 (gang remember)",
     ),
     "the array is emptied with references in it": (
         a_scheme(*LOOK_UP, *LOOK_UP),
@@ -288,6 +319,18 @@ def test_a_mistake_is_refused_with_its_sentence(name):
     assert said.endswith("on every way") or "on the way " in said
 
 
+def test_counts_and_references_of_remembered_pages_may_go_in_two_loops():
+    """As munmap of written file pages does: mapcounts first, references behind the lock."""
+    taken = each_page(get_page(), inc("page.mapcount"), remember())
+    lowered = each_page(when("gang.holds", dec("page.mapcount")))
+    dropped = each_page(when("gang.holds", put_page()))
+    for loops in ((lowered, dropped), (dropped, lowered)):
+        assert registry.thread_program(a_scheme(forget(), taken, *loops), {}, 4).steps
+    assert "lowers a mapcount that it has not raised" in refusal(
+        a_scheme(forget(), taken, lowered, lowered, dropped)
+    )
+
+
 def test_a_mistake_in_an_option_is_refused_when_the_option_is_chosen():
     """What is not in the program does no harm; with the option it is, and is refused."""
     forgets = a_scheme(lock("ptl"), option("careless", otherwise=(unlock("ptl"),)), careless=False)
@@ -306,28 +349,31 @@ def test_a_scheme_of_ones_own_is_refused_with_its_file():
 
 # --- each step that takes or gives is needed ------------------------------------------------------
 
-MATTERS = frozenset(("lock", "unlock", "add", "unlock_page", "add_folio_refs", "note"))
+MATTERS = frozenset(("lock", "unlock", "add", "unlock_page", "add_folio_refs"))
 
 
-def without_one(steps):
-    """Yield a program without one of its steps that take or give, each of them in turn."""
+def without_one(steps, matters):
+    """Yield a program without one of the operations that matter, each of them in turn."""
     for place, step in enumerate(steps):
         before, after = steps[:place], steps[place + 1 :]
-        if step.op in MATTERS:
+        if step.op in matters:
             yield (*before, *after)
         for part in ("body", "otherwise"):
-            for fewer in without_one(getattr(step, part)):
+            for fewer in without_one(getattr(step, part), matters):
                 yield (*before, replace(step, **{part: fewer}), *after)
 
 
 def is_refused(one):
     """Return whether some combination of options is refused; those near the defaults come first."""
-    near = sorted(combinations(one), key=lambda options: distance(one, options))
+    near = sorted(combinations(one), key=lambda o: sum(o[k] != v for k, v in one.options.items()))
     features = itertools.product((False, True), repeat=2)
     for options, (changes, ahead) in itertools.product(near, features):
         try:
             if isinstance(one, registry.Actor):
-                registry.program_of_actor(one, options, "vma_lock")
+                writes = one.alongside_writes and ahead
+                registry.program_of_actor(
+                    one, options, "vma_lock", large_folios=changes, faults_write=writes
+                )
             else:
                 registry.thread_program(
                     one, options, 4, page_cache_changes=changes, reads_ahead=ahead
@@ -337,18 +383,18 @@ def is_refused(one):
     return False
 
 
-def distance(one, options):
-    """Return how many options are not as they are by default."""
-    return sum(options[key] != default for key, default in one.options.items())
-
-
 @pytest.mark.parametrize(("load", "name"), ALL)
 def test_no_step_that_takes_or_gives_can_be_left_out(load, name):
     """A scheme or an actor that lacks any one of them is refused, in some combination."""
     one = load(name)
-    parts = ("steps",) if isinstance(one, registry.Actor) else ("fault_around", "slow_path")
+    if isinstance(one, registry.Actor):  # what actors note decides about flushes
+        parts, matters = ("steps",), MATTERS
+    else:  # what schemes note decides about locks
+        parts, matters = ("fault_around", "slow_path"), MATTERS | {"note"}
     lacking = [
-        replace(one, **{part: fewer}) for part in parts for fewer in without_one(getattr(one, part))
+        replace(one, **{part: fewer})
+        for part in parts
+        for fewer in without_one(getattr(one, part), matters)
     ]
     assert lacking
     assert [less for less in lacking if not is_refused(less)] == []

@@ -23,8 +23,7 @@ def test_copy_ptes_costs_each_pte_and_each_page():
 
 def test_copy_ptes_looks_a_folio_up_once_if_its_ptes_are_copied_in_one_go():
     """From Linux 6.9 on."""
-    lab = memory(Step("copy_ptes"), anon_order=2)
-    lab.w[lay.H_BATCHED] = 1
+    lab = memory(Step("copy_ptes"), anon_order=2, batched=True)
     mapped(lab, [0, 4])
     assert run(lab) == 8 * FRAMES.fork_pte_ps + 2 * FRAMES.fork_page_ps
 
@@ -65,3 +64,41 @@ def test_call_end_records_the_time_since_call_begin(name):
         record = lab.w[lay.H_HIST] + (lay.N_FAULT_RECORDS + i) * lay.Y_WORDS
         expected = (1, work) if kind == name else (0, 0)
         assert (lab.w[record + lay.Y_COUNT], lab.w[record + lay.Y_SUM]) == expected
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_move_ptes_costs_each_pte_that_is_set(batched):
+    """Folios are moved pte by pte, too; the pages are where they were for all who use them."""
+    lab = memory(Step("move_ptes"), anon_order=2, batched=batched)
+    mapped(lab, [0, 8])
+    assert run(lab) == 8 * FRAMES.move_pte_ps
+    assert lab.spent(0, "mremap") == 8 * FRAMES.move_pte_ps
+    assert [lab.mapped(0, page) for page in (3, 4, 8)] == [1, 0, 1]
+
+
+def test_move_table_costs_the_same_whatever_it_maps():
+    """The entry of the table is moved, not those in it."""
+    lab = memory(Step("move_table"))
+    mapped(lab, [1, 2, 5])
+    assert run(lab) == FRAMES.move_table_ps
+    assert lab.counter("tables_moved") == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "pages", "set_ptes", "expected"),
+    [
+        (0, 8, [1], 8 * TLB_PS["invlpg"]),
+        (0, 512, [1], TLB_PS["flush_all"]),
+        (0, 512, [], 0),
+        (1, 512, [], TLB_PS["flush_all"]),
+    ],
+)
+def test_flush_moved_flushes_the_range_of_the_table(table, pages, set_ptes, expected):
+    """Of one that was moved pte by pte only if there was any; everything above the ceiling."""
+    tlb = TLB | {f"{name}_ps": ps for name, ps in TLB_PS.items()}
+    lab = memory(Step("flush_moved", table), tlb=tlb, pages=pages)
+    mapped(lab, set_ptes)
+    lab.put(0, lay.T_STOP, pages)
+    lab.put(0, lay.T_VISITED, lab.get(0, lay.T_MAPPING))
+    assert run(lab) == expected
+    assert lab.counter("shootdowns") == (expected > 0)

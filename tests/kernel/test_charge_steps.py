@@ -1,7 +1,7 @@
 """Steps about who is charged for memory: memory cgroups, and the count of an mm."""
 
-from helpers import LINE_PS, a_lab, a_workload
-from memory_labs import FRAMES, NEAR, NO, SAME_L3, YES, memory, run
+from helpers import LINE_PS
+from memory_labs import FRAMES, NEAR, NO, SAME_L3, YES, memory, regions, run
 
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import Step
@@ -71,8 +71,7 @@ def test_use_stock_takes_one_page_for_the_cost_of_a_charge():
 
 def test_spill_rss_takes_the_line_of_the_mm_from_another_thread():
     """Threads of an mm count on one line: it comes from whoever spilled last."""
-    workload = a_workload(64, fault="anonymous", mapping="per_thread")
-    lab = a_lab(Step("spill_rss"), threads=3, workload=workload)
+    lab = regions(Step("spill_rss"), threads=3)
     lab.put(0, lay.T_RSS, 5)
     lab.put(2, lay.T_RSS, -2)
     now = run(lab)

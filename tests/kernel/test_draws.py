@@ -7,7 +7,7 @@ from scipy import stats
 
 from dessim.kernel import layout as lay
 from dessim.kernel import quantiles
-from dessim.kernel.draws import draw, draw_at, philox, scaled
+from dessim.kernel.draws import draw, draw_at, philox, scaled, shuffled
 from dessim.kernel.world import build_world
 
 
@@ -155,3 +155,22 @@ def test_a_page_read_without_variation_is_its_mean():
     lab = a_lab(machine=a_machine(user={"read_page_cv_ppm": 0}))
     for bits in (0, 1, 2**31, 2**32 - 1):
         assert scaled(lab.w, lay.QUANTILES_READ, bits, 12_345) == 12_345
+
+
+@pytest.mark.parametrize("size", [2, 3, 7, 8, 40, 513, 1024])
+def test_shuffled_takes_each_place_once(size):
+    """Every key is an order of all places."""
+    bits = (size - 1).bit_length()
+    for key in (0, 1, 0x12345678, 0xFFFFFFFF):
+        order = [shuffled(key, place, size, bits) for place in range(size)]
+        assert sorted(order) == list(range(size))
+
+
+def test_shuffled_places_are_uniform_and_leave_no_neighbours_together():
+    """Over many keys each place goes anywhere, and the next one anywhere else."""
+    size, keys = 100, [philox(7, i, 0) for i in range(3_000)]
+    orders = np.array([[shuffled(key, i, size, 7) for i in range(size)] for key in keys])
+    for place in (0, 1, 50, 99):
+        assert stats.chisquare(np.bincount(orders[:, place], minlength=size)).pvalue > 1e-4
+    follows = np.mean(np.diff(orders, axis=1) == 1)
+    assert follows == pytest.approx(1 / size, rel=0.5)

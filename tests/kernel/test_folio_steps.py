@@ -8,14 +8,17 @@ from dessim.kernel.alphabet import (
     Step,
     add_folio_refs,
     count,
+    count_folio,
     each_folio,
     each_page_of_folio,
     from_head,
     set_pte,
     to_head,
+    whole_folio,
 )
 
 SEEN = count("touches")
+PAGE_WORDS = (lay.P_FLAGS, lay.P_MAPCOUNT, lay.P_REFCOUNT)
 
 
 def visited(lab):
@@ -96,3 +99,42 @@ def test_stop_of_a_folios_tail_leaves_no_reference_behind():
     """Only heads of folios hold the page cache's reference at the start."""
     lab = a_lab(Step("fence"), folio_order=2)
     assert [lab.page(p, lay.P_REFCOUNT) for p in range(8)] == [1, 0, 0, 0, 1, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("page", "stop", "pages", "expected"),
+    [
+        (5, 6, 16, [4, 5, 6, 7]),  # beyond the window on both sides
+        (4, 16, 16, [4, 5, 6, 7]),  # a window that goes on behind the folio
+        (5, 7, 7, [5, 6]),  # the file ends in the folio: what the window has of it
+    ],
+)
+def test_whole_folio_goes_beyond_the_window(page, stop, pages, expected):
+    """The loop over pages begins at the head and goes to the folio's end, if the file has it."""
+    program = (to_head(), whole_folio(), from_head(), each_page_of_folio(SEEN))
+    lab = a_lab(*program, folio_order=2, workload=a_workload(pages=pages))
+    lab.on_page(0, page)
+    lab.put(0, lay.T_STOP, stop)
+    assert visited(lab) == expected
+    assert lab.get(0, lay.T_STOP) == max(stop, expected[-1] + 1)
+
+
+@pytest.mark.parametrize(("pages", "expected"), [(8, [4, 5, 6, 7]), (7, [5])])
+def test_whole_folio_alone_is_the_target_if_the_file_ends_in_it(pages, expected):
+    """finish_fault() maps one page if it cannot map all, whatever the last window was."""
+    program = (to_head(), whole_folio(alone=True), from_head(), each_page_of_folio(SEEN))
+    lab = a_lab(*program, folio_order=2, workload=a_workload(pages=pages))
+    lab.on_page(0, 5)
+    lab.put(0, lay.T_STOP, 7)
+    assert visited(lab) == expected
+
+
+def test_count_folio_moves_the_head_s_line():
+    """A count of the folio costs an RMW, and changes nothing that a step asks for."""
+    lab = a_lab(to_head(), count_folio(), folio_order=2)
+    lab.own_line(0, 4)
+    lab.on_page(0, 6)
+    lab.go(0, 0)
+    words = [lab.page(page, word) for page in range(8) for word in PAGE_WORDS]
+    assert lab.go(0, 10**9) == 10**9 + LOCAL_PS["rmw"]
+    assert words == [lab.page(page, word) for page in range(8) for word in PAGE_WORDS]

@@ -180,7 +180,7 @@ def test_lru_flush_puts_what_waits_on_the_lru():
 
 def test_zap_frames_gathers_what_the_table_maps():
     """Each pte costs its share; frames are gathered, and not yet free."""
-    lab = memory(zap_memory())
+    lab = memory(*zap_memory())
     frames = mapped(lab, (1, 4, 9))
     assert run(lab) == 3 * (FRAMES.zap_page_ps + 2 * FRAMES.page_statistics_ps)
     assert lab.spent(0, "memcg") == 3 * 2 * FRAMES.page_statistics_ps
@@ -194,7 +194,7 @@ def test_zap_frames_gathers_what_the_table_maps():
 
 def test_lru_remove_free_frames_and_uncharged_give_a_batch_back():
     """A round takes pages off the LRU, puts them on the CPU's list, and uncharges them."""
-    lab = memory(zap_memory(), free_gathered())
+    lab = memory(*zap_memory(), free_gathered())
     lab.w[lay.H_RELEASE] = lab.w[lay.H_UNCHARGE] = 2
     mapped(lab, (1, 4, 9))
     for level in range(3):

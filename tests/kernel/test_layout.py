@@ -53,6 +53,12 @@ def test_objects_stay_within_the_room_that_a_line_leaves_them():
     assert max(own.values()) < lay.L_ARRIVE
 
 
+def test_kernel_and_explorer_have_no_name_in_common():
+    """Modules of the explorer take in the names of both: the second would replace the first."""
+    names = [{n for n in vars(module) if n.isupper()} for module in (lay, ex)]
+    assert names[0] & names[1] == set()
+
+
 def test_records_of_every_step_fill_whole_cache_lines():
     """Eight words are a line: a task's record is fifteen, an instruction's two."""
     assert (lay.T_WORDS, lay.I_WORDS) == (120, 16)

@@ -1,24 +1,17 @@
 """Steps of tasks that only map and unmap their regions, and the tree of mappings they change."""
 
-from helpers import LINE_PS, a_lab, a_machine, a_workload
+from helpers import LINE_PS
+from memory_labs import SAME_L3, regions
 
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import Step
 from dessim.kernel.frame_delays import TREE_LINES
 from dessim.kernel.memory_words import write_tree
 
-SAME_L3 = 1  # column of LINE_PS
-
-
-def mapping(*steps, threads=1):
-    """Return a lab whose tasks are threads of one process, each with a region of its own."""
-    workload = a_workload(64, fault="anonymous", mapping="per_thread")
-    return a_lab(*steps, threads=threads, machine=a_machine(), workload=workload)
-
 
 def test_write_tree_brings_the_lines_from_whoever_changed_it_last():
     """The first change finds nothing, one's own next is at hand, another core's comes over."""
-    lab = mapping(write_tree(), write_tree(), threads=3)
+    lab = regions(write_tree(), write_tree(), threads=3)
     assert lab.go(0, 0) == 0
     assert lab.go(0, 0) == 0
     assert lab.go(2, 0) == TREE_LINES * LINE_PS["store_modified"][SAME_L3]
@@ -27,7 +20,7 @@ def test_write_tree_brings_the_lines_from_whoever_changed_it_last():
 
 def test_skip_pages_counts_a_sweep_that_touches_nothing():
     """It is an access, and enough of them for the region to be unmapped; its latency begins."""
-    lab = mapping(Step("skip_pages"))
+    lab = regions(Step("skip_pages"))
     assert lab.go(0, 7) == 7
     assert (lab.get(0, lay.T_ACCESS), lab.get(0, lay.T_TOUCHED)) == (1, 1)
     assert lab.get(0, lay.T_FAULT_AT) == 7
@@ -36,7 +29,7 @@ def test_skip_pages_counts_a_sweep_that_touches_nothing():
 
 def test_region_done_ends_the_latency_of_a_pair_of_munmap_and_mmap():
     """It is recorded when the task's next shared step is due."""
-    lab = mapping(Step("skip_pages"), Step("region_done"))
+    lab = regions(Step("skip_pages"), Step("region_done"))
     lab.put(0, lay.T_FAULT_AT, 0)
     lab.go(0, 7)
     lab.go(0, 19)

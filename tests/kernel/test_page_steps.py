@@ -214,7 +214,7 @@ def test_gang_remember_marks_one_page(page):
     lab = a_lab(remember(), workload=a_workload(pages=512))
     lab.on_page(0, page)
     assert lab.go(0, 9) == 9
-    words = [lab.get(0, lay.T_GANG + i) for i in range(lay.TABLE_PAGES // lay.PTE_BITS)]
+    words = [lab.w[lab.get(0, lay.T_GANG) + i] for i in range(lay.TABLE_PAGES // lay.PTE_BITS)]
     assert [i for i in range(512) if words[i // 32] >> (i % 32) & 1] == [page]
 
 
@@ -225,4 +225,6 @@ def test_gang_forget_empties_the_whole_array():
         lab.on_page(0, page)
         lab.go(0, 9)
     assert lab.go(0, 9) == 9
-    assert not any(lab.get(0, lay.T_GANG + i) for i in range(lay.TABLE_PAGES // lay.PTE_BITS))
+    assert not any(
+        lab.w[lab.get(0, lay.T_GANG) + i] for i in range(lay.TABLE_PAGES // lay.PTE_BITS)
+    )

@@ -25,7 +25,7 @@ from dessim.model.workload import PAGE_BYTES
 
 SAME_L3 = 1  # column of LINE_PS
 TAKE = KERNEL_PS["lock_local"]
-GIB = lay.TABLE_PAGES << lay.PMD_SHIFT  # pages below one PMD page
+GIB = lay.TABLE_PAGES**2  # pages below one PMD page
 AFTER = count("pte_lost")
 BEFORE_3_13 = a_machine(locks={"split_pmd_locks": False})
 POPULATED = {"counts_tables": True}

@@ -5,17 +5,18 @@ from helpers import (
     KERNEL_PS,
     LINE_PS,
     LOCAL_PS,
-    MEMORY_PS,
     TLB,
     TLB_PS,
     a_lab,
     a_machine,
     a_workload,
 )
+from memory_labs import NEAR, SAME_L3, YES, regions
 
 from dessim.kernel import layout as lay
+from dessim.kernel.accesses import choose_page
 from dessim.kernel.addressing import lock_at
-from dessim.kernel.alphabet import count, lock, unlock, work
+from dessim.kernel.alphabet import lock, unlock, work
 from dessim.kernel.memory_words import (
     await_fetch,
     downgrade,
@@ -29,17 +30,8 @@ from dessim.kernel.memory_words import (
     when_vma_written,
 )
 
-SAME_L3 = 1  # column of LINE_PS
-NEAR = MEMORY_PS["local_ps"]
 TAKE = KERNEL_PS["lock_local"]
 AWAKE = KERNEL_PS["wakeup"] + KERNEL_PS["context_switch"]
-YES, NO = count("touches"), count("pte_lost")
-
-
-def regions(*steps, threads=1, **machine):
-    """Return a lab whose tasks are threads of one process, each with a region of its own."""
-    workload = a_workload(64, fault="anonymous", mapping="per_thread")
-    return a_lab(*steps, threads=threads, machine=a_machine(**machine), workload=workload)
 
 
 def seqs(lab, task=0):
@@ -159,9 +151,8 @@ def test_await_fetch_costs_nothing_if_the_line_is_there():
 
 def test_merged_regions_have_one_lock_and_one_sequence():
     """Who writes its part writes the VMA of all: others find it written, and its line away."""
-    workload = a_workload(64, fault="anonymous", mapping="per_thread", vmas="merged")
     steps = (mark_vma(), when_vma_written(YES), end_vma_writes())
-    lab = a_lab(*steps, threads=3, machine=a_machine(), workload=workload)
+    lab = regions(*steps, threads=3, workload={"vmas": "merged"})
     vma_locks = {lock_at(lab.w, lab.w[lay.H_TASK] + i * lay.T_WORDS, lay.LOCK_VMA) for i in (0, 2)}
     assert len(vma_locks) == 1
     now = lab.go(0, 0)
@@ -265,3 +256,26 @@ def test_locks_of_a_node_are_shared_by_its_tasks_alone(name):
     assert lab.go(8, now) == now + NEAR + TAKE  # its line lies on its own node
     asked = lab.go(2, now)
     assert asked == lay.ASLEEP or lab.go(2, asked) == lay.ASLEEP
+
+
+def test_a_sweep_in_random_order_touches_each_page_of_the_region_once():
+    """Every sweep and every task has an order of its own, unless all draw the same."""
+
+    def orders(sequence):
+        workload = a_workload(
+            300, fault="anonymous", access="random", random_sequence=sequence, file="part",
+            mapping="shared", sweeps=2,
+        )  # fmt: skip
+        lab = a_lab(threads=2, machine=a_machine(), workload=workload)
+        found = []
+        for task, first in ((0, 0), (1, 300)):
+            for access in range(600):
+                lab.put(task, lay.T_ACCESS, access)
+                found.append(choose_page(lab.w, task) - first)
+        return [found[i : i + 300] for i in range(0, 1200, 300)]
+
+    own, same = orders("own"), orders("same")
+    for order in (*own, *same):
+        assert sorted(order) == list(range(300))
+    assert len(set(map(tuple, own))) == 4
+    assert same[:2] == same[2:] != [*same[1:2], *same[:1]]

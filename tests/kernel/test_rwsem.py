@@ -1,7 +1,8 @@
 """mmap_lock as an rwsem: who takes it, who steals it, who spins, who sleeps, who is woken."""
 
 import pytest
-from helpers import KERNEL_PS, LINE_PS, MEMORY_PS, a_lab, a_machine, a_workload
+from helpers import KERNEL_PS, LINE_PS, MEMORY_PS
+from memory_labs import regions
 
 from dessim.kernel import layout as lay
 from dessim.kernel import steps
@@ -11,6 +12,7 @@ from dessim.kernel.cpus import make_ready, queue_for_cpu
 from dessim.kernel.memory_words import downgrade
 from dessim.kernel.pages import BLOCKED, GO_ON
 from dessim.kernel.rwsem import PATIENCE_PS, give_spinning_up
+from dessim.kernel.spinning import queue_up
 
 WRITE, WRITTEN, DOWN, READ, READ_OVER = range(5)
 AWAKE = KERNEL_PS["wakeup"] + KERNEL_PS["context_switch"]
@@ -30,8 +32,7 @@ class Rwsem:
             lock("mmap_lock"),
             unlock("mmap_lock"),
         )
-        workload = a_workload(64, fault="anonymous", mapping="per_thread")
-        self.lab = a_lab(*program, threads=threads, machine=a_machine(), workload=workload)
+        self.lab = regions(*program, threads=threads)
         self.lab.w[lay.H_RWSEM] = 1
         for task in range(threads):
             cpu = self.lab.get(task, lay.T_CPU)
@@ -41,8 +42,8 @@ class Rwsem:
         """Let a writer find readers, spin for as long as it may, and sleep."""
         w, t = self.lab.w, self.lab.w[lay.H_TASK]
         assert not self.do(task, WRITE)
-        give_spinning_up(w, w[t + lay.T_MM], lock_at(w, t, lay.LOCK_MMAP), 10**9)
-        w[w[t + lay.T_MM] + lay.MM_NO_SPIN] = 0
+        give_spinning_up(w, w[t + lay.T_MM] + lay.MM_RWSEM, lock_at(w, t, lay.LOCK_MMAP), 10**9)
+        w[w[t + lay.T_MM] + lay.MM_RWSEM + lay.R_NO_SPIN] = 0
 
     def do(self, task, what, now=0):
         """Carry out a step of a task; return whether it went on."""
@@ -62,6 +63,16 @@ class Rwsem:
         """Number of those that sleep."""
         at = lock_at(self.lab.w, self.lab.w[lay.H_TASK], lay.LOCK_MMAP)
         return self.lab.w[at + lay.K_WAITERS]
+
+    def queue(self):
+        """Return those that sleep, in order."""
+        lock = lock_at(self.lab.w, self.lab.w[lay.H_TASK], lay.LOCK_MMAP)
+        found, head = [], self.lab.w[lock + lay.K_HEAD]
+        while head:
+            found.append(head - 1)
+            head = self.lab.get(head - 1, lay.T_NEXT)
+        assert not found or self.lab.w[lock + lay.K_TAIL] == found[-1] + 1
+        return found
 
     def woken(self):
         """Return whom the last step woke."""
@@ -205,6 +216,16 @@ def test_one_of_those_that_spin_tries_when_the_lock_is_free():
     assert sem.woken() == [6]
 
 
+def test_a_writer_whose_line_is_on_the_way_spins_no_earlier():
+    """The lock comes free before its own request for the line is answered: it looks then."""
+    sem = Rwsem()
+    assert sem.do(0, WRITE)
+    assert not sem.do(4, WRITE, 1000)
+    sem.lab.put(4, lay.T_CLOCK, 3000 + FAR_LOOK + 1)
+    sem.do(0, WRITTEN, 3000)
+    assert sem.lab.woken() == {4: 3000 + FAR_LOOK + 1}
+
+
 def test_a_writer_stops_spinning_when_another_task_wants_its_cpu():
     """The one that was woken there may be the very reader that has the lock: both would wait."""
     sem = Rwsem()
@@ -219,6 +240,26 @@ def test_a_writer_stops_spinning_when_another_task_wants_its_cpu():
     assert sem.lab.get(4, lay.T_CLOCK) == 3000
 
 
+@pytest.mark.parametrize("sleepers", [(2, 6, 8), (2, 6, 8, 10), (2, 10, 6, 8), (2, 6, 10, 8)])
+@pytest.mark.parametrize("taker", [2, 6, 8])
+def test_a_writer_that_loses_its_cpu_to_a_reader_let_in_sleeps_in_the_same_queue(sleepers, taker):
+    """While the readers are taken out of it: it is not lost there. Task 10 is another writer."""
+    sem = Rwsem()
+    w = sem.lab.w
+    sem.do(0, WRITE)
+    assert not sem.do(4, WRITE)  # it spins
+    for task in sleepers:
+        queue_up(w, task, lock_at(w, w[lay.H_TASK], lay.LOCK_MMAP), int(task != 10))
+        w[sem.lab.get(task, lay.T_CPU) + lay.U_RUNNING] = 0
+    cpu = sem.lab.get(4, lay.T_CPU)
+    sem.lab.put(taker, lay.T_CPU, cpu)
+    sem.do(0, DOWN, 1000)
+    assert sem.hold == 4
+    assert sem.queue() == [task for task in (10, 4) if task in (*sleepers, 4)]
+    assert sem.waiters == len(sem.queue())
+    assert w[cpu + lay.U_RUNNING] == taker + 1
+
+
 def test_a_writer_does_not_spin_on_a_cpu_that_others_wait_for():
     """It sleeps at once: ``need_resched()``."""
     sem = Rwsem()
@@ -228,3 +269,24 @@ def test_a_writer_does_not_spin_on_a_cpu_that_others_wait_for():
     assert not sem.do(4, WRITE, 1000)
     assert sem.waiters == 1
     assert sem.lab.w[cpu + lay.U_RUNNING] == 7
+
+
+def test_a_writer_that_a_woken_reader_stops_from_spinning_is_not_lost():
+    """Readers leave the queue before any is woken: who is stopped by one queues behind them."""
+    sem = Rwsem()
+    w = sem.lab.w
+    assert sem.do(0, WRITE)
+    for reader in (2, 4):
+        assert not sem.do(reader, READ)
+    assert not sem.do(6, WRITE), "it spins"
+    spinner_cpu = sem.lab.get(6, lay.T_CPU)
+    sem.lab.put(4, lay.T_CPU, spinner_cpu)  # the last reader of the queue wants its CPU
+    sem.do(0, WRITTEN, 1000)
+    at = lock_at(w, w[lay.H_TASK], lay.LOCK_MMAP)
+    assert sem.hold == 2
+    assert (w[at + lay.K_HEAD], w[at + lay.K_TAIL], sem.waiters) == (7, 7, 1)
+    assert not sem.do(8, READ, 1000), "a writer waits"
+    assert (w[at + lay.K_HEAD], w[at + lay.K_TAIL], sem.waiters) == (7, 9, 2)
+    sem.do(2, READ_OVER, 2000)
+    sem.do(4, READ_OVER, 2000)
+    assert w[sem.lab.get(6, lay.T_MM) + lay.MM_RWSEM + lay.R_AWAKE] == 7

@@ -371,12 +371,12 @@ def test_the_lock_loop_has_one_page_and_its_iterations():
 
 
 def test_words_of_a_task_lie_apart():
-    """No two words of a task's record are one, and none lies in its draws, gang or accounts."""
+    """No two words of a task's record are one, and none lies in its draws or accounts."""
     header = [value for name, value in vars(lay).items() if name.startswith("H_")]
     assert len(header) == len(set(header))
     places = {name: getattr(lay, name) for name in vars(lay) if re.fullmatch(r"T_[A-Z0-9_]+", name)}
     words = places.pop("T_WORDS")
-    blocks = {"T_DRAW": lay.DRAW_ACTOR + 1, "T_GANG": 16, "T_ACCOUNT": lay.N_CATEGORIES}
+    blocks = {"T_DRAW": lay.DRAW_ACTOR + 1, "T_ACCOUNT": lay.N_CATEGORIES}
     taken = [place + i for name, place in places.items() for i in range(blocks.get(name, 1))]
     assert len(taken) == len(set(taken))
     assert max(taken) < words

@@ -65,6 +65,6 @@ def test_one_short_run_leaves_no_number() -> None:
     found = typical_quantile([((500, 2000),), ((500, 2000),), ((500, 400),)], 990_000)
     assert (found.mean, found.ci95) == (None, None)
     assert found.reason == (
-        "20 observations of a typical run lie beyond it, and 4 of the shortest;"
+        "observations beyond it: 20 of a typical run, and 4 of the shortest;"
         " 10 and 5 are needed: simulate more"
     )

@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from dessim.model import load_experiment, resolve
-from dessim.model.growth import LEAST_FACTOR, cap_bytes, first_bytes, next_bytes
+from dessim.model import load_experiment, names, resolve
+from dessim.model.growth import AUTO, LEAST_FACTOR, cap_bytes, first_bytes, next_bytes
 from dessim.model.workload import Workload
 
 MIB = 1 << 20
@@ -47,6 +47,16 @@ def test_there_is_always_room_for_a_second_size() -> None:
             assert cap_bytes(workload, threads, None) >= LEAST_FACTOR * first_bytes(workload)
 
 
+def test_sweeps_and_faults_of_single_pages_count_as_work() -> None:
+    """A region that is written in sweeps is simulated in a smaller part than a file read once."""
+    read = Workload(name="w", access="sequential", file_size_bytes=1 << 40)
+    write = read.model_copy(update={"fault": "anonymous", "file": "own"})
+    swept = write.model_copy(update={"sweeps": 8})
+    assert cap_bytes(read, 4, None) == 4 * cap_bytes(write, 4, None)
+    assert cap_bytes(write, 4, None) == 8 * cap_bytes(swept, 4, None)
+    assert cap_bytes(swept, 4096, 64 * MIB) == 64 * MIB, "what was asked for stays"
+
+
 def test_auto_is_a_size_that_knows_its_cap() -> None:
     """The points begin with the first size; a file that is smaller is simulated in full."""
     settings = ["simulate=auto", "simulate_cap=1GiB", "workload.file_size=64MiB"]
@@ -65,3 +75,12 @@ def test_auto_may_be_swept() -> None:
     """One point grows, the other does not."""
     points = resolve(load_experiment("eight-processes", ["matrix.simulate=[auto, 16MiB]"]))
     assert {p.simulate_cap_bytes is not None for p in points} == {True, False}
+
+
+@pytest.mark.parametrize("name", names("experiments"))
+def test_no_shipped_experiment_takes_a_part_on_trust(name: str) -> None:
+    """Each simulates the whole file, or grows until two sizes agree; none has a size of its own."""
+    experiment = load_experiment(name)
+    assert experiment.simulate_bytes in {None, AUTO}
+    for point in resolve(experiment):
+        assert (point.simulate_bytes is None) == (point.simulate_cap_bytes is None)

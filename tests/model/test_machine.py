@@ -11,8 +11,8 @@ from dessim.model import Machine, load_machine, names
 from dessim.model.fields import walk, yaml_form
 
 VALID = Path(__file__).parent / "valid"
-LACKING = ("smt_sibling", "same_socket", "far_home", "one_hop", "two_hops")
-"""Distances that a machine may not have, or that are another one's cost."""
+LACKING = ("smt_sibling", "same_socket", "far_home", "one_hop", "two_hops", "page_size")
+"""Distances that a machine may not have, or that are another one's cost; a page is 4 KiB."""
 
 
 @pytest.mark.parametrize("name", names("machines"))

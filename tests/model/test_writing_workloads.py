@@ -37,6 +37,19 @@ REFUSED = {
     "fault: write_shared\nmemcg_depth: 2\n": "allocates no memory to charge",
     "fault: anonymous\nmemcg_depth: 9\n": "memcg_depth",
     "fault: anonymous\nsweeps: 0\n": "sweeps",
+    "fault: anonymous\nafter_sweep: exec\nmapping: per_process\n"
+    "actors: [{name: map_unmap, every: 1ms}]\n": "ends all other threads of a process",
+    "fault: anonymous\ndropped: 50%\n": "dropped needs after_sweep 'dontneed'",
+    "fault: anonymous\ndrop_every: 8KiB\n": "drop_every needs after_sweep 'dontneed'",
+    "fault: anonymous\nafter_sweep: dontneed\ndropped: 0%\n": "dropped must be more than 0%",
+    "fault: anonymous\nsplit_folios: true\n": "split_folios needs after_sweep 'dontneed'",
+    "fault: anonymous\nafter_sweep: dontneed\nsplit_folios: true\n": "no folio is in parts",
+    "fault: anonymous\nmoves: ptes\n": "moves needs after_sweep 'mremap'",
+    "fault: anonymous\ncalls: 2\n": "it needs after_sweep 'fork' or 'mremap'",
+    "fault: anonymous\nfile: part\nmapping: shared\nafter_sweep: mremap\n": "'mremap' needs file",
+    "fault: write_shared\nfolio_order: 2\n": "needs a file of single pages",
+    "fault: anonymous\nfolio_order: 2\n": "needs a file of single pages",
+    "dropped: 50%\n": "'dropped' belongs to faults that write",
 }
 
 
@@ -46,6 +59,14 @@ def test_what_does_not_go_together_is_refused_with_its_place(tmp_path, text):
     message = refused(tmp_path, text)
     assert REFUSED[text] in message
     assert "w.yaml:" in message
+
+
+def test_random_places_are_each_touched_once_a_sweep():
+    """No words per page to choose: a page faults once."""
+    workload = a_workload(4, fault="anonymous", access="random")
+    assert workload.touches_per_page == 1
+    with pytest.raises(ValueError, match="touches each page once a sweep"):
+        a_workload(4, fault="anonymous", access="random", touches_per_page=8)
 
 
 def test_faults_that_write_have_defaults_of_their_own():
@@ -111,13 +132,14 @@ def test_every_version_knows_every_kind_of_fault(tmp_path, fault):
         "linux_6_12",
         "linux_6_15",
         "linux_6_17",
+        "linux_6_18",
     ):
         one = experiment(tmp_path, scheme, fault)
         [point] = resolve(one)
         check(one, [point])
         assert program_of(point).steps > 20
         if fault != "read":
-            newer = scheme in ("linux_6_12", "linux_6_15", "linux_6_17")
+            newer = scheme in ("linux_6_12", "linux_6_15", "linux_6_17", "linux_6_18")
             assert setup_of(point, 0).batches.lru_batch == (31 if newer else 15)
 
 

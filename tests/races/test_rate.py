@@ -38,7 +38,7 @@ from dessim.kernel.alphabet import (
     work,
 )
 from dessim.kernel.assembler import assemble
-from dessim.kernel.programs import actor_program
+from dessim.kernel.programs import LARGE_FOLIOS, actor_program
 from dessim.kernel.world import ActorSetup, Setup
 from dessim.schemes import gang_lookup_mapcount
 
@@ -116,7 +116,8 @@ def a_race(removal_ps: int, seed: int, every_ps: int = 5_000_000) -> Setup:
         )
         for i in range(TASKS)
     ]
-    actors.append(ActorSetup(assemble(actor_program(INVALIDATE), OPTIONS), every_ps, 1))
+    options = OPTIONS | {LARGE_FOLIOS: False}
+    actors.append(ActorSetup(assemble(actor_program(INVALIDATE), options), every_ps, 1))
     machine, workload = the_machine(removal_ps), a_workload(pages=1)
     return Setup(machine, workload, idle, TASKS, 0, None, seed, 0, tuple(actors))
 

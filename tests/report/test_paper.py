@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[2]
 NAMES = [
     *(
         "ccdf",
+        "exec_storm",
+        "exit_storm",
         "fork_by_folio_size",
         "gang_lookup_speedup",
         "latency",
@@ -28,7 +30,15 @@ NAMES = [
         "mmap_database",
         "page_lock_convoy",
     ),
-    *("published_table", "race", "thousand_cpus", "throughput", "time_share", "todays_faults"),
+    *(
+        "page_size",
+        "published_table",
+        "race",
+        "thousand_cpus",
+        "throughput",
+        "time_share",
+        "todays_faults",
+    ),
 ]
 FORMS = ("csv", "pdf", "png", "svg", "txt")
 SMALL = {
@@ -37,6 +47,11 @@ SMALL = {
         "shared-mapping] --set max_replications=2 --replications 2"
     ),
     "fault-around-2014": "--set simulate=2MiB --replications 1",
+    "exec-storm": "--set threads=[1,4] --set workload.sweeps=4 --replications 2",
+    "exit-storm": (
+        "--set threads=[1,4] --set workload.sweeps=2 --set workload.file_size=256KiB"
+        " --replications 2"
+    ),
     "fork-by-folio-size": "--set workload.file_size=2MiB --replications 2",
     "gang-lookup-map": (
         "--set threads=[1,16] --set fault_around_order=[1,5] --set simulate=256KiB --replications 2"
@@ -45,6 +60,9 @@ SMALL = {
     "lock-collapse": "--set threads=[1,16,48] --set workload.iterations=100 --replications 2",
     "mmap-database": "--set workload.touches=20",
     "page-lock-queues": "--queues --set workload.touches_per_page=2 --replications 2",
+    "page-size": (
+        "--set workload.file_size=1MiB --set threads=[1,4] --set include=[] --replications 2"
+    ),
     "readahead-or-not": "--set threads=[1,4] --set workload.file_size=64MiB",
     **dict.fromkeys(
         ("anonymous-memory", "vma-locks", "will-it-scale"),

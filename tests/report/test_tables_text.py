@@ -77,7 +77,18 @@ def test_a_number_without_an_interval_says_so_and_why() -> None:
     point["metrics"]["fault_latency_ns_p50"] |= {"ci95": None, "reason": reason}
     lines = printed([point])
     assert lines[2].split()[5:7] == ["1.23ms", "±?"]
-    assert f"±? p50: {reason}; try a larger `simulate_cap`, or the whole file" in lines
+    remedy = "try a larger `simulate` (`simulate_cap` with `auto`), or the whole file"
+    assert f"±? p50: {reason}; {remedy}" in lines
+
+
+def test_a_count_that_cannot_be_scaled_is_a_dash_and_no_zero() -> None:
+    """Where sizes differ a count has no number; it was not that nothing happened."""
+    few, many = a_point(), a_point(threads=8)
+    few["metrics"]["shootdowns"] = {"mean": 192.0, "ci95": None, "n": 5}
+    many["metrics"]["shootdowns"] = {"mean": None, "ci95": None, "n": 5, "reason": "differs"}
+    eight, most = printed([few, many])[9:11]
+    assert ("192" in most.split(), "192" in eight.split()) == (True, False)
+    assert ("–" in eight.split(), " 0 " in eight) == (True, False)  # noqa: RUF001 - the dash
 
 
 def test_a_dash_that_is_not_shown_needs_no_reason() -> None:
@@ -177,7 +188,9 @@ def test_what_is_not_stationary_is_named_once_with_what_helps() -> None:
     lines = printed(points)
     [line] = [line for line in lines if "longer simulation" in line]
     assert line.startswith("not_stationary: ")
-    assert line.endswith("try a larger `simulate_cap`, or the whole file (all 2 points)")
+    assert line.endswith(
+        "try a larger `simulate` (`simulate_cap` with `auto`), or the whole file (all 2 points)"
+    )
     assert "simulated 16 MiB per thread; nothing is scaled up" in lines
     assert not any(line.startswith("note:") for line in lines)
 

@@ -61,6 +61,7 @@ def test_a_table_is_never_wider_and_never_cut(width: int) -> None:
     parts = sum(line.startswith("key ") for line in out.lines())
     for row in rows:
         assert text.count(row[0]) == parts
+    assert sum(not line for line in out.lines()) == parts - 1, "a blank line between parts"
 
 
 def test_a_key_that_is_wider_than_the_console_is_folded(width: int) -> None:

@@ -11,24 +11,43 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from dessim.files.atomic import UNFINISHED
+from dessim.model import load_machine
+from dessim.study.store.runs import FILES
 
 SAMPLE = Path(__file__).parents[1] / "traces" / "samples" / "perf_script_page-faults_addr.txt"
 SMALL = (
     *("eight-processes", "--engine", "reference", "--set", "workload.file_size=16KiB"),
     *("--set", "threads=[1,2]", "--replications", "2"),
 )
+CELLS = ("small.yaml", "--data", "table.csv", "--engine", "reference", "-q")
 OLD = b"what was there before\n"
 TIMED = "provenance.json"
 """Says how long a run took: the only file that differs from time to time."""
 LSCPU = (
     "Architecture: x86_64\nModel name: Intel(R) Xeon(R) Gold 6346 CPU @ 3.10GHz\nCPU(s): 32\n"
     "Thread(s) per core: 2\nCore(s) per socket: 16\nSocket(s): 1\nL3 cache: 36 MiB (1 instance)\n"
+)
+
+
+TEXTS = {
+    "lscpu.txt": LSCPU,
+    "table.csv": "workload,threads,order,minor_faults,seconds,note\n"
+    "sequential-read,1,1,2098275,6.5,\nsequential-read,1,4,262251,5.7,\n"
+    "sequential-read,2,4,524502,5.8,\n",
+    "small.yaml": "machine: ivybridge-ex-4s\nworkload: sequential-read\n"
+    "schemes: [radix_walk_trylock]\nsimulate: 64KiB\nreplications: 1\n",
+}
+"""What commands read."""
+EXPLORED = (
+    *("check", "killed_waiter", "--memory", "tso", "-q"),
+    *("--set", "version=after", "--set", "threads=2"),
 )
 
 
@@ -42,12 +61,15 @@ class Command:
     files : tuple of str
         Places that it writes, or folders of them.
     old : bool
-        Whether they hold something else before; a store only grows.
+        Whether they hold something else before; a store is what it was.
+    varies : bool
+        Whether it writes something else each time: a profile of a machine, then.
     """
 
     words: tuple[str, ...]
     files: tuple[str, ...]
     old: bool = True
+    varies: bool = False
 
 
 COMMANDS = {
@@ -78,6 +100,30 @@ COMMANDS = {
     "explain": Command(
         ("explain", *SMALL[:-2], "-q", "--out", "other"), ("other/runs",), old=False
     ),
+    "clean": Command(("clean", "--unused"), ("results",), old=False),
+    "validate": Command(
+        ("validate", *CELLS, "--no-figure", "--out", "checked"), ("checked",), old=False
+    ),
+    "predict": Command(
+        ("predict", *CELLS, "--cells", "sequential-read:2:4", "--simulate", "64KiB"),
+        ("predictions.csv", "predictions.json"),
+    ),
+    "calibrate": Command(
+        (
+            "calibrate",
+            *CELLS,
+            "--fit",
+            "all",
+            "--params",
+            "user.read_page_dram",
+            "--to",
+            "fitted.yaml",
+        ),
+        ("fitted.yaml", "results/calibrate-small/calibration.json"),
+    ),
+    "measure": Command(
+        ("measure", "--budget", "5s", "-q", "--force"), ("my-machine.yaml",), varies=True
+    ),
 }
 QUICK = ("report", "import")
 KILLS = int(os.environ.get("DESSIM_KILLS", "20"))
@@ -86,11 +132,13 @@ KILLS = int(os.environ.get("DESSIM_KILLS", "20"))
 
 @pytest.fixture(scope="session")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with results of a small experiment, twice."""
+    """A folder with results of a small experiment, twice, and with runs that nobody needs."""
     folder = tmp_path_factory.mktemp("stored")
+    dessim(folder, "run", *SMALL, "-q", "--seed", "2")
     dessim(folder, "run", *SMALL, "-q")
     shutil.copytree(folder / "results" / "eight-processes", folder / "copy")
-    (folder / "lscpu.txt").write_text(LSCPU)
+    for name, text in TEXTS.items():
+        (folder / name).write_text(text)
     return folder
 
 
@@ -112,15 +160,15 @@ def dessim(folder: Path, *words: str) -> float:
     return time.monotonic() - begin
 
 
-def contents(folder: Path, places: tuple[str, ...]) -> dict[str, bytes]:
-    """All files at some places, by their names; none of a writer that is at work."""
+def contents(folder: Path, places: tuple[str, ...], timed: str = "") -> dict[str, bytes]:
+    """All files at some places, by their names; none of a writer that is at work, or ``timed``."""
     found = {}
     for place in (folder / one for one in places):
         files = [place] if place.is_file() else sorted(place.rglob("*")) if place.is_dir() else []
         for path in files:
             parts = path.relative_to(folder).parts
             hidden = any(part.startswith(".") for part in parts)
-            if path.is_file() and not hidden and path.name != TIMED:
+            if path.is_file() and not hidden and path.name != timed:
                 found["/".join(parts)] = path.read_bytes()
     return found
 
@@ -132,8 +180,9 @@ def killed(folder: Path, words: tuple[str, ...], usual_s: float, rng: random.Ran
     if rng.random() < 0.5:  # when it writes
         end = time.monotonic() + 20 * usual_s
         while process.poll() is None and time.monotonic() < end:
-            if any(folder.rglob(f"{UNFINISHED}*")):
-                break
+            with suppress(FileNotFoundError):  # a folder that goes while it is looked at
+                if any(folder.rglob(f"{UNFINISHED}*")):
+                    break
         end = time.monotonic() + rng.uniform(0.0, 0.01)
     while process.poll() is None and time.monotonic() < end:
         time.sleep(0.0005)
@@ -144,29 +193,52 @@ def killed(folder: Path, words: tuple[str, ...], usual_s: float, rng: random.Ran
     return alive
 
 
+def torn_runs(files: dict[str, bytes]) -> list[str]:
+    """Stored runs that lack some of their files."""
+    found: dict[str, set[str]] = {}
+    for place in files:
+        folder, _, name = place.rpartition("/")
+        if folder.rpartition("/")[0].endswith("runs"):
+            found.setdefault(folder, set()).add(name)
+    return [folder for folder, names in found.items() if names != {*FILES, TIMED}]
+
+
+def is_profile(folder: Path, data: bytes) -> bool:
+    """Whether a profile is whole."""
+    (folder / "found.yaml").write_bytes(data)
+    return "measured" in {
+        one.tag for one in load_machine(folder / "found.yaml").provenance.values()
+    }
+
+
+def put_back(folder: Path, command: Command, before: dict[str, bytes]) -> None:
+    """Make all as it was before the command: what it replaces, or the store as it was."""
+    if not command.old:
+        shutil.rmtree(folder / command.files[0], ignore_errors=True)
+    files = dict.fromkeys(command.files, OLD) if command.old else before
+    for place, data in files.items():
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        (folder / place).write_bytes(data)
+
+
 def attacked(name: str, stored: Path, folder: Path, times: int) -> int:
     """Kill a command so many times; return how often it was still alive."""
     command, rng = COMMANDS[name], random.Random(name)
     shutil.copytree(stored, folder)
     before = contents(folder, command.files)
     usual_s = dessim(folder, *command.words)
-    after, hits = contents(folder, command.files), 0
+    after, hits = contents(folder, command.files, TIMED), 0
     assert after, "it writes nothing where it should"
     for _ in range(times):
-        for place in command.files if command.old else ():
-            (folder / place).parent.mkdir(parents=True, exist_ok=True)
-            (folder / place).write_bytes(OLD)
-        if not command.old:
-            shutil.rmtree(folder / command.files[0], ignore_errors=True)
-            for place, data in before.items():
-                (folder / place).parent.mkdir(parents=True, exist_ok=True)
-                (folder / place).write_bytes(data)
+        put_back(folder, command, before)
         hits += killed(folder, command.words, usual_s, rng)
-        for place, data in contents(folder, command.files).items():
+        assert torn_runs(contents(folder, command.files)) == []
+        for place, data in contents(folder, command.files, TIMED).items():
             good = (OLD if command.old else before.get(place), after.get(place))
-            assert data in good, f"{place} is half-written ({len(data)} bytes)"
+            whole = data in good or (command.varies and is_profile(folder, data))
+            assert whole, f"{place} is half-written ({len(data)} bytes)"
     dessim(folder, *command.words)
-    assert contents(folder, command.files) == after
+    assert command.varies or contents(folder, command.files, TIMED) == after
     return hits
 
 
@@ -182,3 +254,40 @@ def test_a_killed_command_leaves_old_or_new(name: str, stored: Path, tmp_path: P
 def test_every_command_that_writes_may_be_killed(name: str, stored: Path, tmp_path: Path) -> None:
     """Twenty kills of each, two hundred in all; some of them while it works."""
     assert attacked(name, stored, tmp_path / "here", KILLS) > KILLS // 4
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_a_killed_check_says_what_it_always_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It keeps what it has found at its bound, or does not; the next search finds the same."""
+    monkeypatch.setenv("DESSIM_CACHE_DIR", str(tmp_path / "cache"))
+
+    def said(*words: str) -> tuple[str, int]:
+        process = started(tmp_path, *EXPLORED, *words)
+        return process.communicate(timeout=600)[0], process.returncode
+
+    whole, rng, hits = said("--no-keep"), random.Random(5), 0
+    bounds = ("20000", "40000", "60000")
+    for turn in range(KILLS):
+        kept = tmp_path / "cache" / "dessim" / "searches"
+        if turn % 2:  # every second one goes on from what the one before has left
+            shutil.rmtree(kept, ignore_errors=True)
+        words = (*EXPLORED, "--max-states", bounds[turn % len(bounds)])
+        process, alive = started(tmp_path, *words), True
+        before = {path: path.stat().st_size for path in kept.rglob("*") if path.is_file()}
+        while alive:  # until something is being kept
+            alive = process.poll() is None
+            now = {path: path.stat().st_size for path in kept.rglob("*") if path.is_file()}
+            if now != before:
+                break
+            time.sleep(0.0005)
+        time.sleep(rng.uniform(0.0, 0.01))
+        if alive := process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=60)
+        hits += alive
+        assert said("--max-states", bounds[(turn + 1) % len(bounds)])[1] in (0, 1)
+    assert said() == whole
+    assert hits > KILLS // 4

@@ -43,6 +43,17 @@ def test_the_same_question_has_the_same_answer(asked: Result) -> None:
     assert before == (Path("results").stat().st_mtime_ns, Path("results/runs").stat().st_mtime_ns)
 
 
+def test_leftovers_go_even_if_nothing_is_to_be_done(asked: Result) -> None:
+    """A worker was killed as it wrote, another did its run: the next command tidies up."""
+    left = Path("results/runs/.unfinished/tmp1/new")
+    left.mkdir(parents=True)
+    done = again()
+    assert "unchanged: results/" in done.stderr
+    assert "removed 1 leftover of killed processes" in done.stderr
+    assert not left.parents[1].exists()
+    assert done.stdout == asked.stdout
+
+
 def _damage(pattern: str) -> None:
     path = sorted(Path("results").glob(pattern))[0]
     path.write_bytes(path.read_bytes()[:-1] + b"?")

@@ -2,7 +2,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from helpers import STOP
+from helpers import DEVICE, STOP, a_machine, a_workload
 from recordings import POINTS, a_loop, a_point
 
 from dessim.engines import run_setup
@@ -10,6 +10,8 @@ from dessim.kernel.alphabet import lock
 from dessim.kernel.assembler import assemble
 from dessim.kernel.layout import CATEGORIES
 from dessim.measure.recording.frames import frames_of
+from dessim.measure.recording.history import DEVICE_QUEUE
+from dessim.model import SchemeChoice
 from dessim.report.trace.folded import folded_stacks, folded_text
 from dessim.study.explain import trace
 from dessim.study.explain.trace import record
@@ -154,3 +156,20 @@ def test_a_run_that_ends_in_a_deadlock_is_recorded_up_to_there(monkeypatch) -> N
     assert "wait for ever" in recording.error
     [held] = [r for r in recording.resources if r.kind == "lock"]
     assert held.waiting == 2
+
+
+@pytest.mark.parametrize("order", [0, 2])
+def test_folios_read_ahead_are_the_queues_before_they_are_the_devices(order) -> None:
+    """A window of less than a folio reaches into the next one, and reads all of it."""
+    point = a_point(
+        machine=a_machine(device=DEVICE),
+        scheme=SchemeChoice(name="folio_batch", options={"folio_order": order}),
+        workload=a_workload(48, cached_ppm=300_000, readahead_pages=3),
+    )
+    recording, _ = record(point)
+    locks = [found for found in recording.resources if found.kind == "page lock"]
+    held = [[c.holders for c in lock.changes if c.holders] for lock in locks]
+    device = range(point.threads, len(recording.tasks))
+    reads = [before for own in held for before, now in pairwise([(), *own]) if now[0] in device]
+    assert len(reads) > 4
+    assert set(reads) == {(DEVICE_QUEUE,)}

@@ -38,7 +38,7 @@ def _task_fields(w: Any, task: int, pages: int, steps: int) -> Iterator[Part]:
     yield value(t + lay.T_STOP, 0, pages + 1)
     remembered = _remembered(w)
     if lay.T_GANG in remembered:
-        yield bits(t + lay.T_GANG, 0, pages)
+        yield bits(int(w[t + lay.T_GANG]), 0, pages)
     if lay.T_NOTED in remembered:
         yield value(t + lay.T_NOTED, 0, 1)
 

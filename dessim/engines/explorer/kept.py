@@ -8,20 +8,47 @@ search never finds it.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import shutil
+import stat
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
+from dessim.files.reading import MIB, UnreadableError, read_json
+
 WEEK_S = 7 * 24 * 3600
 HEAD = "head.json"
 LOCK = "lock"
+SEAL = "seal"
+"""Word of the head that is a check sum of all others."""
+MAX_HEAD_BYTES = 16 * MIB
+FLAGS = {"rb": os.O_RDONLY, "r+b": os.O_RDWR, "wb": os.O_WRONLY | os.O_CREAT | os.O_TRUNC}
+
+
+def _seal_of(head: Mapping[str, Any]) -> int:
+    return zlib.crc32(json.dumps(head, sort_keys=True).encode())
+
+
+def _opened(path: Path, mode: str) -> Any:
+    """Open a regular file in a binary mode; a FIFO in its place blocks nobody.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened, or something else is there.
+    """
+    descriptor = os.open(path, os.O_NONBLOCK | os.O_CLOEXEC | FLAGS[mode], 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "this is not a file", str(path))
+    return os.fdopen(descriptor, mode)
 
 
 class Kept:
@@ -57,13 +84,16 @@ class Kept:
         if not self.folder.exists() or not self.hold():
             return None
         try:
-            head = dict(json.loads((self.folder / HEAD).read_text()))
+            head = dict(read_json(self.folder / HEAD, MAX_HEAD_BYTES))
+            if head.pop(SEAL, None) != _seal_of(head):
+                return None
             written = {name: int(head["count"][name]) for name in arrays}
             sums = {name: int(head["sums"][name]) for name in arrays}
             for name, size in arrays.items():
-                if (self.folder / name).stat().st_size < written[name] * size:
+                kept = (self.folder / name).stat()
+                if not stat.S_ISREG(kept.st_mode) or kept.st_size < written[name] * size:
                     return None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (UnreadableError, OSError, ValueError, KeyError, TypeError):
             return None
         self.written, self.sums = written, sums
         return head
@@ -73,7 +103,7 @@ class Kept:
         if self.held is None:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                self.held = (self.folder / LOCK).open("wb")
+                self.held = _opened(self.folder / LOCK, "wb")
                 fcntl.flock(self.held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 self.why = "another process keeps the same search"
@@ -86,7 +116,7 @@ class Kept:
     def read(self, name: str, into: Any) -> bool:
         """Fill an array with what was kept of it; return whether it is what was once written."""
         content = memoryview(into).cast("B")
-        with (self.folder / name).open("rb", buffering=0) as file:
+        with _opened(self.folder / name, "rb") as file:
             at = 0
             while at < len(content):
                 at += file.readinto(content[at:]) or len(content)
@@ -114,7 +144,9 @@ class Kept:
             count, sums = {}, {}
             for name, (words, each) in arrays.items():
                 first = self.written.get(name, 0)
-                with (self.folder / name).open("r+b" if first else "wb") as file:
+                if not first:
+                    (self.folder / name).unlink(missing_ok=True)
+                with _opened(self.folder / name, "r+b" if first else "wb") as file:
                     fresh = memoryview(words[first * each :]).cast("B")
                     file.seek(first * each * 8)
                     file.write(fresh)
@@ -123,7 +155,9 @@ class Kept:
                 count[name] = len(words) // each
                 sums[name] = zlib.crc32(fresh, self.sums.get(name, 0) if first else 0)
             part = self.folder / f"{HEAD}.part"
-            part.write_text(json.dumps({**head, "count": count, "sums": sums}))
+            part.unlink(missing_ok=True)
+            whole = {**head, "count": count, "sums": sums}
+            part.write_text(json.dumps({**whole, SEAL: _seal_of(whole)}))
             os.replace(part, self.folder / HEAD)
         except OSError as error:
             self.why, self.is_broken = str(error), True
@@ -171,7 +205,7 @@ def sweep(root: Path, now_s: float) -> None:
 
 def remove_unless_held(folder: Path) -> None:
     """Remove a search if no process holds it; raise OSError if one does."""
-    with suppress(FileNotFoundError), (folder / LOCK).open("rb") as lock:
+    with suppress(FileNotFoundError), _opened(folder / LOCK, "rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(folder, ignore_errors=True)
         return

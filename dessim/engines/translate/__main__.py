@@ -67,7 +67,8 @@ def code_of(w: Any, pc: int, *, as_written: bool = False) -> str:
     module = Special(constant_words(w))
     known: dict[str, int | None] = {"w": None, "task": None, "pc": pc, "now": None}
     name = f"step {pc}"
-    module.declare(read(advance_at), known, name).linkage = "external"
+    made = module.declare(read(advance_at), known, name)
+    made.linkage, made.calling_convention = "external", ""
     module.write_all()
     text = str(module.ir)
     if not as_written:

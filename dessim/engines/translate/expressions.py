@@ -8,10 +8,15 @@ from typing import Any
 from llvmlite import ir
 
 from dessim.engines.translate.blocks import RESULT, Names, Way, meet
-from dessim.engines.translate.integers import WORD, Integers, Value
+from dessim.engines.translate.integers import BIT, WORD, Integers, Value, constant
 from dessim.engines.translate.source import EXTREMES, POINTERS, KernelFunction, read
+from dessim.kernel import bits
+
+FALSE = ir.Constant(BIT, 0)
 
 WORD_BYTES = 8
+INTRINSICS: tuple[Callable[..., int], ...] = (bits.lowest_bit, bits.highest_bit)
+"""Functions for which an instruction is written instead of what they say."""
 
 
 @dataclass
@@ -27,12 +32,16 @@ class CallFrame:
         Ways that have come to a return.
     loops : list
         Of each loop around this place: the ways that go on with the next turn, and that leave.
+    scope, called_from
+        Of a module that keeps lines: what stands for the function, and for where it is called.
     """
 
     source: KernelFunction
     names: Names
     returns: list[Way] = field(default_factory=list)
     loops: list[tuple[list[Way], list[Way]]] = field(default_factory=list)
+    scope: Any = None
+    called_from: Any = None
 
 
 class Expressions:
@@ -52,6 +61,15 @@ class Expressions:
         self.builder = ir.IRBuilder(function.append_basic_block("entry"))
         self.numbers = Integers(self.builder)
         self.depth = 0
+
+    def begin(self, source: KernelFunction, name: str = "") -> None:
+        """Let the function that is written stand for one of the source, if lines are kept."""
+        lines = self.module.lines
+        if lines:
+            self.frame.scope = lines.function(source, name)
+            self.builder.function.set_metadata("dbg", self.frame.scope)
+            line = source.function.__code__.co_firstlineno
+            self.builder.debug_metadata = lines.place(self.frame.scope, line, None)
 
     def block(self, label: str) -> Any:
         """Return a new block of the function."""
@@ -199,9 +217,20 @@ class Expressions:
         worlds = [id(arguments[name]) for name in source.pointers]
         if len(set(worlds)) < len(worlds):  # LLVM may assume that they do not overlap
             raise self.frame.source.refuse(node, "passes one World twice")
+        if called in INTRINSICS:
+            return self.intrinsic(called, arguments)
         if self.module.in_place(source, arguments):
             return self.put_in_place(source, arguments)
         return self.call(source, arguments)
+
+    def intrinsic(self, function: Callable[..., int], arguments: Names) -> Value:
+        """Return what a function returns for which a processor has an instruction."""
+        [value] = arguments.values()
+        if isinstance(value, int):
+            return function(value)
+        if function is bits.lowest_bit:
+            return self.builder.cttz(value, FALSE)
+        return self.builder.sub(constant(bits.WORD_BITS - 1), self.builder.ctlz(value, FALSE))
 
     def extreme(self, least: bool, values: list[Value]) -> Value:
         """Return the least or the greatest of some values, all of which are evaluated."""
@@ -219,18 +248,21 @@ class Expressions:
         """Call a function of the module."""
         function, passed = self.module.callee(source, arguments)
         values = [v if v.type.is_pointer else self.numbers.word(v) for v in passed]
-        return self.builder.call(function, values)
+        return self.builder.call(function, values, cconv=function.calling_convention)
 
     def put_in_place(self, source: KernelFunction, arguments: Names) -> Value:
         """Write a function's body here; its ways to a return meet behind it."""
-        outer = self.frame
+        outer, here = self.frame, self.builder.debug_metadata
         self.frame = CallFrame(source, arguments)
+        if self.module.lines:
+            self.frame.scope, self.frame.called_from = self.module.lines.function(source), here
         self.depth += 1
         if self.depth > self.module.DEEPEST:
             raise source.refuse(source.body[0], "calls itself, and is to be put in place")
         self.body(source)
         self.depth -= 1
         ways, self.frame = self.frame.returns, outer
+        self.builder.debug_metadata = here
         names = meet(self.builder, (Way(w.block, _only(w.names)) for w in ways), source.name)
         if names is None:
             raise source.refuse(source.body[0], "never returns")

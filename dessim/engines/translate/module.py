@@ -1,8 +1,10 @@
 """Translate functions and all that they call into one module of LLVM's language."""
 
 import ast
+import gc
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
@@ -10,6 +12,7 @@ from llvmlite import ir
 from dessim.engines.translate.blocks import RESULT, Names, meet
 from dessim.engines.translate.expressions import CallFrame
 from dessim.engines.translate.integers import WORD, Value, constant
+from dessim.engines.translate.lines import SourceLines
 from dessim.engines.translate.source import KernelFunction, read
 from dessim.engines.translate.statements import Statements
 
@@ -19,10 +22,12 @@ CALLED_OFTEN = frozenset(
     (
         *("draw_block", "enqueue", "arbitrate", "ride", "unlink", "farthest_sharer", "mm_line_ps"),
         *("insert", "tag_of", "l2_set", "page_walk_ps", "slice_is_over", "wake_walk_ps", "head_of"),
-        *("add_latency", "bucket_of", "record_in_series", "rare_delay_ps", "slots_ps"),
+        *("keys_of_woken", "record_in_series", "rare_delay_ps", "slots_ps"),
     )
 )
 """Functions of their own that are no ways aside: too long to be put in place of each call."""
+ASIDE = "preserve_mostcc"
+"""A function that is called saves what it uses: who seldom calls it keeps all in registers."""
 SMALL = 60  # nodes of a tree: a call costs as much as what such a function does
 
 
@@ -38,6 +43,8 @@ class Module:
         is laid aside. If there are none, LLVM decides.
     constants : dict, optional
         Integers of modules that are to have another value here.
+    lines : bool
+        Whether instructions name the lines of the source from which they come.
     """
 
     DEEPEST = 60
@@ -48,10 +55,12 @@ class Module:
         *,
         inlined: frozenset[str] = frozenset(),
         constants: Mapping[str, int] | None = None,
+        lines: bool = False,
     ) -> None:
         self.ir = ir.Module(name=name)
         self.inlined = inlined
         self.constants = dict(constants or {})
+        self.lines = SourceLines(self.ir) if lines else None
         self.made: dict[Any, Any] = {}
         self.waiting: list[tuple[KernelFunction, Any, Names]] = []
 
@@ -107,6 +116,7 @@ class Module:
             often = source.name in CALLED_OFTEN
             for attribute in ("noinline",) if often else ("noinline", "cold", "optsize"):
                 function.attributes.add(attribute)
+            function.calling_convention = ASIDE
         for argument, parameter in zip(function.args, passed, strict=True):
             argument.name = parameter
             if parameter in source.pointers:
@@ -121,6 +131,7 @@ class Module:
         made.linkage = "external"
         for attribute in ("noinline", "cold", "optsize"):
             made.attributes.discard(attribute)
+        made.calling_convention = ""
         self.made[function] = made
         return made
 
@@ -136,6 +147,7 @@ class Module:
         passed = iter(function.args)
         names = {p: next(passed) if number is None else number for p, number in known.items()}
         writer.frame = CallFrame(source, names)
+        writer.begin(source)
         writer.body(source)
         result = meet(writer.builder, writer.frame.returns, "return")
         if result is None:
@@ -147,12 +159,25 @@ def _word(value: Value) -> Any:
     return constant(value) if isinstance(value, int) else value
 
 
+@contextmanager
+def collector_at_rest() -> Iterator[None]:
+    """Keep Python from looking for garbage: a module is one great ring of what refers to it."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
 def translate(
     functions: Iterable[Callable[..., Any]],
     *,
     inlined: frozenset[str] = frozenset(),
     constants: Mapping[str, int] | None = None,
     name: str = "dessim",
+    lines: bool = False,
 ) -> str:
     """Return functions, and all that they call, in LLVM's language.
 
@@ -160,7 +185,7 @@ def translate(
     ----------
     functions : iterable of functions
         Those that are called from outside; each has the name there that it has here.
-    inlined, constants
+    inlined, constants, lines
         As of ``Module``.
     name : str
         Of the module.
@@ -170,9 +195,10 @@ def translate(
     NotTranslatable
         If anything is not in the translator's language: with file and line.
     """
-    module = Module(name, inlined=inlined, constants=constants)
-    for function in functions:
-        assert isinstance(function, types.FunctionType)
-        module.entry(function)
-    module.write_all()
-    return str(module.ir)
+    module = Module(name, inlined=inlined, constants=constants, lines=lines)
+    with collector_at_rest():
+        for function in functions:
+            assert isinstance(function, types.FunctionType)
+            module.entry(function)
+        module.write_all()
+        return str(module.ir)

@@ -57,10 +57,12 @@ class Special(Module):
     ----------
     known : dict
         Place -> number.
+    lines : bool
+        As of ``Module``.
     """
 
-    def __init__(self, known: dict[int, int]) -> None:
-        super().__init__("special", inlined=INLINED, constants={"LOGGING": 0})
+    def __init__(self, known: dict[int, int], *, lines: bool = False) -> None:
+        super().__init__("special", inlined=INLINED, constants={"LOGGING": 0}, lines=lines)
         self.known = known
         self.regions = self._regions()
 

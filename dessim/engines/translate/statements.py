@@ -36,7 +36,15 @@ class Statements(Expressions):
 
     def statement(self, node: ast.stmt) -> bool:
         """Write one statement."""
+        self.at_line(node)
         return bool(getattr(self, f"write_{type(node).__name__.lower()}")(node))
+
+    def at_line(self, node: ast.stmt) -> None:
+        """Let what is written from here on belong to a line of the source, if lines are kept."""
+        lines, frame = self.module.lines, self.frame
+        if lines:
+            place = lines.place(frame.scope, node.lineno, frame.called_from)
+            self.builder.debug_metadata = place
 
     def write_pass(self, node: ast.Pass) -> bool:
         """Do nothing."""

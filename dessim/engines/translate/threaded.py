@@ -1,10 +1,11 @@
 """An event loop without a centre: each step goes on to the next one by itself.
 
-In ``run_chunk`` all steps come back to one place, from which one jump leads to all: a processor
-guesses badly where to, and what was known about the step that is over is lost. Here each program
-counter of a program has a function of its own, which carries out the step, finds the next event
-and jumps to the function of its program counter. A private step that follows is jumped to at once.
-Nothing is kept on a stack, since each of these calls is the last thing that its caller does.
+In ``run_chunk`` one function holds all steps, and what was known about a step that is over is lost.
+Here each program counter of a program has a function of its own, which carries out the step. A
+private step that follows is jumped to at once. Behind others one function for all finds the next
+event and jumps to the function of its program counter: a copy of it in each step makes the code too
+large for a processor's first cache of instructions. Nothing is kept on a stack, since each of these
+calls is the last thing that its caller does.
 
 What a function does between these jumps is put together from the functions that ``run_chunk``
 calls. Keys of events name the program counter, too: where to jump is known before the task's record
@@ -21,15 +22,16 @@ from dessim.engines import loop
 from dessim.engines.translate.blocks import Names
 from dessim.engines.translate.expressions import CallFrame
 from dessim.engines.translate.integers import WORD, Value
-from dessim.engines.translate.module import POINTER
+from dessim.engines.translate.module import POINTER, collector_at_rest
 from dessim.engines.translate.source import read
 from dessim.engines.translate.special import Special, constant_words, counters_of
 from dessim.engines.translate.statements import Statements
 from dessim.kernel import layout as lay
 from dessim.kernel.steps import advance_at
 
-SIGNATURE = ir.FunctionType(WORD, [POINTER, POINTER, WORD, WORD, WORD, WORD])
-"""World, tree, key of the event, budget, steps since the last look at the tree, key in hand."""
+PARAMETERS = ("w", "tree", "task", "now", "budget", "hand")
+"""World, tree, task, time of the event, budget, key in hand."""
+SIGNATURE = ir.FunctionType(WORD, [POINTER, POINTER, *[WORD] * 4])
 SELDOM = 2000
 """How much more often a way is not taken."""
 CONVENTION = "preserve_nonecc"
@@ -55,14 +57,17 @@ class Threaded(Special):
         A World with the program and the machine.
     """
 
-    def __init__(self, w: Any) -> None:
-        super().__init__(constant_words(w))
+    def __init__(self, w: Any, *, lines: bool = False) -> None:
+        super().__init__(constant_words(w), lines=lines)
         self.counters = counters_of(w)
         self.bits = loop.task_bits(int(w[lay.H_TASKS]))
         self.low = counter_bits(len(self.counters))
         self.leaves = 1 << self.bits
         self.program = int(w[lay.H_PROG])
         self.steps = {pc: self.step_function(f"step{pc}") for pc in self.counters}
+        self.tail, self.resting = self.step_function("tail"), self.step_function("resting")
+        for shared in (self.tail, self.resting):
+            shared.attributes.add("noinline")
         kind = ir.ArrayType(POINTER, len(self.counters))
         self.table = ir.GlobalVariable(self.ir, kind, "steps")
         self.table.global_constant, self.table.linkage = True, "internal"
@@ -73,9 +78,7 @@ class Threaded(Special):
         function = ir.Function(self.ir, SIGNATURE, name)
         function.linkage, function.calling_convention = "internal", CONVENTION
         function.attributes.add("nounwind")
-        for argument, name in zip(
-            function.args, ("w", "tree", "key", "budget", "fused", "hand"), strict=True
-        ):
+        for argument, name in zip(function.args, PARAMETERS, strict=True):
             argument.name = name
         for pointer in function.args[:2]:
             pointer.add_attribute("noalias")
@@ -96,6 +99,8 @@ class Threaded(Special):
         """Write all steps and the entry."""
         for pc in self.counters:
             _Step(self, self.steps[pc]).write(pc)
+        _Step(self, self.tail).write_tail()
+        _Step(self, self.resting).write_resting()
         self.write_entry()
         self.write_all()
 
@@ -122,6 +127,7 @@ class _Step(Statements):
     def __init__(self, module: Threaded, function: Any) -> None:
         super().__init__(module, function)
         self.frame = CallFrame(read(loop.run_chunk), {})
+        self.begin(self.frame.source, function.name)
 
     def arguments(self, function: Callable[..., Any], values: Iterable[Value]) -> Names:
         """Return the parameters of a function with their values."""
@@ -142,29 +148,66 @@ class _Step(Statements):
 
     def write(self, pc: int) -> None:
         """Write the step, and the ways on from it."""
-        w, tree, key, budget, fused, hand = self.builder.function.args
-        bits, low, leaves = self.module.bits, self.module.low, self.module.leaves
+        w, tree, task, now, budget, hand = self.builder.function.args
+        if not self.module.instruction(pc, lay.I_PRIVATE):
+            hand = loop.NEVER  # it was jumped to from the tree
+        bits, low = self.module.bits, self.module.low
         b = self.builder
-        task = self.task_of(key)
-        at = self.inline(advance_at, w, task, pc, b.ashr(key, word(bits + low)))
-        at = self.numbers.word(at)
-        before = hand
-        hand = self.inline(loop.keys_of_woken, w, tree, leaves, bits, low, hand)
-        hand = self.numbers.word(hand)
-        late = b.icmp_signed(">=", at, word(loop.NEVER >> (bits + low)))
-        with self.seldom(b.or_(late, b.icmp_signed("<", hand, word(0)))):
-            given = (w, tree, leaves, bits, low, task, at, before)
-            b.ret(self.call(read(loop.finish_for_all), self.arguments(loop.finish_for_all, given)))
+        at = self.numbers.word(self.inline(advance_at, w, task, pc, now))
+        hand = self.woken(w, tree, task, at, hand)
+        usual, other = self.block("usual"), self.block("other")
+        b.cbranch(b.icmp_unsigned("<", at, word(loop.NEVER >> (bits + low))), usual, other)
+        b.position_at_end(other)
+        self.jump(self.module.resting, (w, tree, task, at, budget, self.numbers.word(hand)))
+        b.position_at_end(usual)
+        self.fuse(pc, (w, tree, task, at, budget, hand))
         mine = self.numbers.word(self.inline(loop.key_of, w, task, at, bits, low))
-        fused = b.add(fused, word(1))
-        self.fuse(pc, mine, at, (w, tree, mine, budget, fused, hand))
+        self.jump(self.module.tail, (w, tree, task, mine, budget, self.numbers.word(hand)))
+
+    def write_resting(self) -> None:
+        """Write the way on from a step behind which its task has no event, or too late a one."""
+        w, tree, task, at, budget, hand = self.builder.function.args
+        b = self.builder
+        with self.seldom(b.icmp_signed(">=", at, word(0))):
+            self.finish_for_all(w, tree, task, at, hand)
         with self.seldom(b.icmp_signed("==", at, word(lay.HALTED))):
             b.ret(word(loop.STOPPED))
-        mine = b.select(b.icmp_signed("<", at, word(0)), word(loop.NEVER), mine)
-        following = self.inline(loop.next_key, tree, leaves, bits, low, task, mine, hand)
-        left = b.sub(budget, word(1))
+        self.jump(self.module.tail, (w, tree, task, word(loop.NEVER), budget, hand))
+
+    def write_tail(self) -> None:
+        """Write the way on from all steps: the acting task's key goes into the tree."""
+        w, tree, task, key, budget, hand = self.builder.function.args
+        bits, low, leaves = self.module.bits, self.module.low, self.module.leaves
+        following = self.inline(loop.next_key, tree, leaves, bits, low, task, key, hand)
+        left = self.builder.sub(budget, word(1))
         self.stop_at_the_end(tree, following, left)
         self.go_to_next(w, tree, following, left)
+
+    def woken(self, w: Any, tree: Any, task: Any, at: Any, hand: Value) -> Any:
+        """Give keys to tasks that the step woke; return the one in hand."""
+        b, keys = self.builder, (self.module.leaves, self.module.bits, self.module.low)
+        some, none = self.block("some_woken"), self.block("go_on")
+        b.cbranch(self.numbers.bit(self.inline(loop.any_woken, w)), some, none)
+        before = b.block
+        b.position_at_end(some)
+        given = self.arguments(loop.keys_of_woken, (w, tree, *keys, hand))
+        taken = self.call(read(loop.keys_of_woken), given)
+        with self.seldom(b.icmp_signed("<", taken, word(0))):
+            self.finish_for_all(w, tree, task, at, hand)
+        b.branch(none)
+        some = b.block
+        b.position_at_end(none)
+        held = b.phi(WORD)
+        held.add_incoming(self.numbers.word(hand), before)
+        held.add_incoming(taken, some)
+        return held
+
+    def finish_for_all(self, w: Any, tree: Any, task: Any, at: Any, hand: Value) -> None:
+        """Leave the loop: a time has no room in a key with a counter."""
+        finish = read(loop.finish_for_all)
+        keys = (self.module.leaves, self.module.bits, self.module.low)
+        given = self.arguments(loop.finish_for_all, (w, tree, *keys, task, at, hand))
+        self.builder.ret(self.call(finish, given))
 
     def task_of(self, key: Any) -> Any:
         """Return the task of a key."""
@@ -175,22 +218,29 @@ class _Step(Statements):
         """Return the program counter of a key."""
         return self.builder.and_(key, word((1 << self.module.low) - 1))
 
-    def fuse(self, pc: int, mine: Any, at: Any, passed: tuple[Any, ...]) -> None:
-        """Go on with a private step of the same task at once, if one follows."""
+    def fuse(self, pc: int, passed: tuple[Any, ...]) -> None:
+        """Go on with a private step of the same task at once, if one follows.
+
+        Where the program goes back it costs a part of the budget: no chain of them is endless.
+        """
         private = self.module.private_behind(pc)
         if not private:
             return
+        w, tree, task, at, budget, hand = passed
         b = self.builder
-        seen, follows = self.block("seen"), self.block("follows")
-        few = b.icmp_signed("<", passed[4], word(loop.FUSE_AT_MOST))
-        b.cbranch(b.and_(few, b.icmp_signed(">=", at, word(0))), follows, seen)
-        b.position_at_end(follows)
-        choice = b.switch(self.counter_of(mine), seen)
+        seen = self.block("seen")
+        choice = b.switch(self.numbers.word(self.inline(loop.counter_of, w, task)), seen)
         for other in private:
             block = self.block(f"fused{other}")
             choice.add_case(word(other), block)
             b.position_at_end(block)
-            self.jump(self.module.steps[other], passed)
+            left = budget
+            if other <= pc:
+                left = b.sub(budget, word(1))
+                again = self.block("again")
+                b.cbranch(b.icmp_signed("==", left, word(0)), seen, again).set_weights([1, SELDOM])
+                b.position_at_end(again)
+            self.jump(self.module.steps[other], (w, tree, task, at, left, self.numbers.word(hand)))
         b.position_at_end(seen)
 
     def stop_at_the_end(self, tree: Any, key: Any, left: Any) -> None:
@@ -209,11 +259,12 @@ class _Step(Statements):
         table = self.module.table
         place = b.gep(table, [word(0), self.counter_of(key)], source_etype=table.value_type)
         step = b.load(place, typ=SIGNATURE.as_pointer())
-        self.jump(step, (w, tree, key, left, word(0), word(loop.NEVER)))
+        now = b.ashr(key, word(self.module.bits + self.module.low))
+        self.jump(step, (w, tree, self.task_of(key), now, left, word(loop.NEVER)))
 
     def write_begin(self) -> None:
         """Jump to the first event."""
-        w, tree, _, budget, _, _ = self.builder.function.args
+        w, tree, _, _, budget, _ = self.builder.function.args
         root = self.builder.gep(tree, [word(1)], source_etype=WORD)
         self.go_to_next(w, tree, self.builder.load(root, typ=WORD), budget)
 
@@ -226,7 +277,7 @@ class _Step(Statements):
         with self.seldom(b.icmp_signed("!=", none, word(0))):
             b.ret(word(loop.NO_ROOM))
         never = word(loop.NEVER)
-        left = b.call(begin, (w, tree, never, budget, word(0), never), cconv=CONVENTION)
+        left = b.call(begin, (w, tree, word(0), word(0), budget, never), cconv=CONVENTION)
         with b.if_then(b.icmp_signed(">=", left, word(0))):
             self.inline(loop.take_counters, tree, module.leaves, module.low)
         b.ret(left)
@@ -236,8 +287,9 @@ class _Step(Statements):
         self.builder.ret(self.builder.call(step, passed, cconv=CONVENTION, tail="musttail"))
 
 
-def translate_threaded(w: Any) -> str:
+def translate_threaded(w: Any, *, lines: bool = False) -> str:
     """Return the event loop for a World's program and machine, in LLVM's language."""
-    module = Threaded(w)
-    module.write_threads()
-    return str(module.ir)
+    module = Threaded(w, lines=lines)
+    with collector_at_rest():
+        module.write_threads()
+        return str(module.ir)

@@ -25,6 +25,9 @@ from dessim.kernel.ops.frames import *
 from dessim.kernel.ops.charges import *
 from dessim.kernel.ops.regions import *
 from dessim.kernel.ops.calls import *
+from dessim.kernel.ops.execs import *
+from dessim.kernel.ops.parts import *
+from dessim.kernel.ops.splits import *
 from dessim.kernel.ops.paging import *
 from dessim.kernel.ops.reclaim import *
 from dessim.kernel.ops.replays import *

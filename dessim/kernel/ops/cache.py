@@ -89,6 +89,15 @@ OP_ADD_FOLIO_REFS = operation(
     remembers=lay.T_FOLIO_REFS,
     in_hand=(0, 0),
 )
+OP_COUNT_FOLIO = operation(
+    "count_folio",
+    CACHE,
+    "folio_add_large_mapcount()",
+    line=PAGE_LINE,
+    access=LINE_RMW,
+    category="page_lines",
+    order=about.Order(lay.IS_RMW_VOID),
+)
 OP_FLUSH_TABLE = operation(
     "flush_table",
     CACHE,

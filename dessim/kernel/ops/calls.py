@@ -1,4 +1,4 @@
-"""Operations of system calls on a region that a task has touched, besides munmap: fork."""
+"""Operations of system calls on a region that a task has touched: fork, mremap."""
 
 from dessim.kernel import layout as lay
 from dessim.kernel import operation as about
@@ -32,6 +32,33 @@ OP_FLUSH_MM = operation(
     own_delay=True,
     category="shootdown",
     quiet=about.QUIET_ALWAYS,
+)
+OP_MOVE_PTES = operation(
+    "move_ptes",
+    CALL,
+    "move_ptes()",
+    own_delay=True,
+    category="mremap",
+    private=OWN_TABLES,
+    order=about.storing(lay.IN_PTE),
+)
+OP_MOVE_TABLE = operation(
+    "move_table",
+    CALL,
+    "move_normal_pmd()",
+    cost="move_table",
+    category="mremap",
+    private=OWN_TABLES,
+    order=about.storing(lay.IN_PTE),
+)
+OP_FLUSH_MOVED = operation(
+    "flush_moved",
+    CALL,
+    "flush_tlb_range()",
+    own_delay=True,
+    category="shootdown",
+    quiet=about.QUIET_ALWAYS,
+    listing=lambda table, b, _: "flush " + ("what was moved", "the table's range")[table],
 )
 OP_NEXT_CALL = operation(
     "next_call",

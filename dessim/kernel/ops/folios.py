@@ -25,4 +25,7 @@ OP_NEXT_FOLIO = operation(
     opened_by="window",
     new_page=True,
 )
+OP_WHOLE_FOLIO = operation(
+    "whole_folio", FOLIO, "folio_within_vma()", category="page_cache", private=ALWAYS
+)
 LAST_FOLIO = TABLE.last(FOLIO)

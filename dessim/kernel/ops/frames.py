@@ -12,7 +12,13 @@ from dessim.kernel.operation import ASK, FRAME
 from dessim.kernel.ops.table import ALWAYS, OWN_TABLES, TABLE, operation
 
 OP_PCP_EMPTY = operation(
-    "pcp_empty", ASK, "list_empty(pcp->list)?", category="frames", private=ALWAYS, branches=True
+    "pcp_empty",
+    ASK,
+    "list_empty(pcp->list)?",
+    category="frames",
+    by_list=True,
+    private=ALWAYS,
+    branches=True,
 )
 OP_STOCK_EMPTY = operation(
     "stock_empty", ASK, "!consume_stock()?", category="memcg", private=ALWAYS, branches=True
@@ -33,7 +39,22 @@ OP_UNCHARGE_DUE = operation(
     "uncharge_due", ASK, "uncharge now?", category="memcg", private=ALWAYS, branches=True
 )
 OP_PCP_FULL = operation(
-    "pcp_full", ASK, "pcp->count >= high?", category="frames", private=ALWAYS, branches=True
+    "pcp_full",
+    ASK,
+    "pcp->count >= high?",
+    category="frames",
+    by_list=True,
+    private=ALWAYS,
+    branches=True,
+)
+OP_GATHER_FULL = operation(
+    "gather_full",
+    ASK,
+    "tlb_next_batch() fails?",
+    category="teardown",
+    private=ALWAYS,
+    branches=True,
+    listing=lambda any_, b, _: "gathered: any" if any_ else "gathered: no room for a table",
 )
 LAST_ASK = TABLE.last(ASK)
 
@@ -43,6 +64,7 @@ OP_REFILL_PCP = operation(
     "rmqueue_bulk()",
     own_delay=True,
     category="zone_lock",
+    by_list=True,
     private=ALWAYS,
 )
 OP_TAKE_FRAME = operation(
@@ -52,6 +74,7 @@ OP_TAKE_FRAME = operation(
     own_delay=True,
     cost="alloc_frame",
     category="frames",
+    by_list=True,
     private=ALWAYS,
     remembers=lay.T_FRAME,
 )
@@ -121,6 +144,7 @@ OP_DRAIN_PCP = operation(
     "free_pcppages_bulk()",
     own_delay=True,
     category="zone_lock",
+    by_list=True,
     private=ALWAYS,
 )
 OP_NEXT_ROUND = operation(

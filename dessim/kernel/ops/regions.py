@@ -7,6 +7,9 @@ from dessim.kernel.operands import name_of_lock
 from dessim.kernel.operation import REGION
 from dessim.kernel.ops.table import ALWAYS, OWN_TABLES, TABLE, operation
 
+BLOCKS = ("blocks at the ends", "blocks of the folio", "blocks of the table")
+"""``BLOCKS_*`` -> which blocks of ptes that carry the contiguous bit are converted."""
+
 OP_USE_MM = operation(
     "use_mm",
     REGION,
@@ -94,6 +97,33 @@ OP_FLUSH_REGION = operation(
     own_delay=True,
     category="shootdown",
     quiet=about.QUIET_ALWAYS,
+)
+OP_FLUSH_OWN = operation(
+    "flush_own",
+    REGION,
+    "flush_tlb_range()",
+    own_delay=True,
+    category="shootdown",
+    quiet=about.QUIET_ALWAYS,
+)
+OP_CONVERT_BLOCKS = operation(
+    "convert_blocks",
+    REGION,
+    "contpte_convert()",
+    own_delay=True,
+    category="teardown",
+    private=OWN_TABLES,
+    order=about.storing(lay.IN_PTE),
+    listing=lambda which, b, _: "convert " + BLOCKS[which],
+)
+OP_FLUSH_BLOCKS = operation(
+    "flush_blocks",
+    REGION,
+    "__flush_tlb_range()",
+    own_delay=True,
+    category="shootdown",
+    quiet=about.QUIET_ALWAYS,
+    listing=lambda which, b, _: "flush " + BLOCKS[which],
 )
 OP_WRITE_TREE = operation(
     "write_tree",

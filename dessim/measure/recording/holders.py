@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dessim.kernel import layout as lay
-from dessim.kernel.addressing import bucket_at, own_lock, page_at
+from dessim.kernel.addressing import bucket_at, is_rwsem, own_lock, page_at, rwsem_at
 from dessim.kernel.layout import World
 from dessim.kernel.ops import OP_STOP, OPERATIONS
 from dessim.measure.recording.history import DEVICE_QUEUE, NO_RESOURCE, Resource, Wake
@@ -35,6 +35,8 @@ class Before:
         Tasks in the queue of a lock that is dropped, or asleep on a page that is unlocked.
     cpu, running : int
         The task's CPU record and who has it.
+    rwsem : int
+        Where the words of the lock begin that an rwsem has besides its lock record, or 0.
     """
 
     locking: int
@@ -45,6 +47,7 @@ class Before:
     running: int
     locked: dict[int, int] = field(default_factory=dict)
     waiters: list[int] = field(default_factory=list)
+    rwsem: int = 0
 
 
 def _queue(w: World, head: int) -> list[int]:
@@ -75,14 +78,18 @@ def before(w: World, resources: Resources, t: int, i: int) -> Before:
         found.lock = resources.lock(w, t, w[i + lay.I_A])
         if locking != lay.TAKES_LOCK:
             found.waiters = _queue(w, w[resources.places[found.lock] + lay.K_HEAD])
+        if is_rwsem(w, w[i + lay.I_A]):
+            found.rwsem = rwsem_at(w, t, w[i + lay.I_A])
     elif locking in PAGE_LOCKING:
         found.locked[page] = _locked(w, page)
         if locking == lay.DROPS_PAGE:
             queued = _followed(w, w[bucket_at(w, page)], lay.T_PAGE_NEXT)
             found.waiters = [f for f in queued if _waits_for(w, f) == page and _sleeps(w, f)]
     elif locking == lay.LOCKS_NEXT_FOR_DEVICE:
-        last = min(page + 1 + w[lay.H_READAHEAD], w[lay.H_PAGES])
-        found.locked = {ahead: _locked(w, ahead) for ahead in range(page + 1, last)}
+        first = page + w[lay.H_FOLIO]
+        last = min(first + w[lay.H_READAHEAD], w[lay.H_PAGES])
+        heads = range(first, last, w[lay.H_FOLIO])
+        found.locked = {ahead: _locked(w, ahead) for ahead in heads}
     return found
 
 
@@ -158,7 +165,7 @@ class Holders:
         left = [holder for holder in lock.holders if holder != task or stays]
         queue = _queue(w, w[self.resources.places[was.lock] + lay.K_HEAD]) if was.waiters else []
         # a writer that was woken has to take the lock itself
-        awake = w[w[w[lay.H_TASK] + task * lay.T_WORDS + lay.T_MM] + lay.MM_AWAKE] - 1
+        awake = w[was.rwsem + lay.R_AWAKE] - 1 if was.rwsem else -1
         granted = [f for f in was.waiters if f not in queue and f != awake]
         lock.held(done if granted else now, (*left, *granted))
         if granted:

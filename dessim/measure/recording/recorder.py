@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from dessim.kernel import layout as lay
 from dessim.kernel.account_names import CAT_ASLEEP
+from dessim.kernel.addressing import is_rwsem
 from dessim.kernel.layout import World
 from dessim.kernel.locks import sleeps
 from dessim.kernel.operation import FAULT_BEGINS, FAULT_ENDS
@@ -134,7 +135,7 @@ class Recorder:
             return
         if operation.waits_for == lay.WAITS_FOR_LOCK:
             self.waits_for[task] = was.lock
-            rwsem = w[lay.H_RWSEM] and w[i + lay.I_A] == lay.LOCK_MMAP
+            rwsem = is_rwsem(w, w[i + lay.I_A])
             self.spins[task] = bool(rwsem and w[t + lay.T_WAIT] != CAT_ASLEEP)
             self.asleep[task] = bool(sleeps(w[i + lay.I_A])) and not self.spins[task]
         elif operation.waits_for == lay.WAITS_FOR_PAGE:

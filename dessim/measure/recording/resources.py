@@ -104,6 +104,8 @@ class Resources:
             return f"of mapping {self.vma_locks.index(place)}"
         if which in (lay.LOCK_ZONE, lay.LOCK_LRU):
             return f"of node {(place - w[lay.H_ZONE]) // w[lay.H_ZONE_WORDS]}"
+        if which == lay.LOCK_FILE:
+            return f"of file {(place - w[lay.H_OBJECT]) // w[lay.H_OBJECT_WORDS]}"
         return "" if which >= lay.LOCK_FREE_STANDING else self._mm_name(place)
 
     def _mm_name(self, place: int) -> str:

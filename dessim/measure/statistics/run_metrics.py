@@ -13,7 +13,6 @@ from dessim.kernel.histogram import Counts, bucket_high, bucket_low
 from dessim.kernel.result import MIN_SHARE, RunResult
 from dessim.measure.statistics.warmup import batch_means, mser5
 from dessim.metrics import METRICS, NAMES, Metric
-from dessim.model.workload import PAGE_BYTES
 
 MIN_BINS = 8
 """Fewest time bins from which a steady rate is taken."""
@@ -122,6 +121,7 @@ def coarse(run: RunResult) -> RunResult:
         series_faults=_added(run.series_faults, width),
         series_pages=_added(run.series_pages, width),
         series_touches=_added(run.series_touches, width),
+        series_calls=_added(run.series_calls, width),
         series_read=_added(run.series_read, width),
         series_evictions=_added(run.series_evictions, width),
         series_interrupts=_added(run.series_interrupts, width),
@@ -186,11 +186,17 @@ def _bins(series: Sequence[int], first: int, end: int) -> list[int]:
     return [*series[first:end], *[0] * (end - max(first, len(series)))]
 
 
+def of_part(run: RunResult, series: str) -> float:
+    """How many times more often something happens in a part of a region than in all of it."""
+    return float(scale_of(run)) if series == "series_calls" else 1
+
+
 def _rates(run: RunResult, warmup_ps: int | None = None) -> RunMetrics:
     """Faults and mapped pages per second of simulated time, with notes, warm-up and batches."""
     span_ps = max(run.finish_ps, 1)
     rates: dict[str, float | int | None] = {
-        name: sum(getattr(run, source)) * PS_PER_S / span_ps for name, source in AVERAGES.items()
+        name: sum(getattr(run, source)) * PS_PER_S / span_ps / of_part(run, source)
+        for name, source in AVERAGES.items()
     }
     overlap = run.first_finish_ps > run.start_ps
     apart = (
@@ -211,10 +217,11 @@ def _rates(run: RunResult, warmup_ps: int | None = None) -> RunMetrics:
             continue
         bins = _bins(whole, first, end)
         dry = any(whole) and not any(bins)
-        rates[name] = None if dry else sum(bins) * PS_PER_S / ((end - first) * run.series_bin_ps)
+        span = (end - first) * run.series_bin_ps * of_part(run, source)
+        rates[name] = None if dry else sum(bins) * PS_PER_S / span
         notes += [DRY] if dry else []
         if end - first >= BATCHES:
-            per_s = PS_PER_S / run.series_bin_ps
+            per_s = PS_PER_S / run.series_bin_ps / of_part(run, source)
             batches[name] = [mean * per_s for mean in batch_means(bins, BATCHES)]
     kept = _bins(run.series_pages if any(run.series_pages) else run.series_faults, first, end)
     return RunMetrics(
@@ -362,7 +369,7 @@ def paging_values(run: RunResult) -> dict[str, float | int | None]:
     read, touched = run.counters.get("pages_read", 0), run.counters.get("touches", 0)
     by_windows = bool(run.series_read)
     values: dict[str, float | int | None] = {
-        "device_bytes_read": read * PAGE_BYTES if by_windows else 0,
+        "device_bytes_read": read * run.page_bytes if by_windows else 0,
         "read_amplification": read / touched if by_windows and touched else 0.0,
     }
     minor = (run.latency_count - run.major_count, run.latency_sum_ps - run.major_sum_ps)

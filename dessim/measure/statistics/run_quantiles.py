@@ -35,11 +35,10 @@ def typical_quantile(runs: Sequence[Counts], per_million: int) -> IntervalEstima
     values = [run_quantile_ns(counts, per_million) for counts in runs]
     usual = median(totals) if runs else 0
     if None in values or usual * (MILLION - per_million) < MIN_BEYOND * MILLION:
-        fewest = min(totals, default=0)
+        some, fewest = (_beyond(n, per_million) for n in (usual, min(totals, default=0)))
         reason = (
-            f"{_beyond(usual, per_million)} observations of a typical run lie beyond it, and"
-            f" {_beyond(fewest, per_million)} of the shortest; {MIN_BEYOND} and {FEWEST_BEYOND} are"
-            " needed: simulate more"
+            f"observations beyond it: {some} of a typical run, and {fewest} of the shortest;"
+            f" {MIN_BEYOND} and {FEWEST_BEYOND} are needed: simulate more"
         )
         return IntervalEstimate(None, None, len(runs), reason, ORDER_STATISTICS, sum(totals))
     return typical_run(values, sum(totals))

@@ -29,13 +29,14 @@ MIXTURE, NOT_STATIONARY, NO_OVERLAP = "mixture", "not_stationary", "no_overlap"
 SIZE_UNSURE = "size_unsure"
 MARKED = (MIXTURE, NOT_STATIONARY, SIZE_UNSURE)
 """Flags of points whose numbers do not stand for all runs, or not for the whole file."""
+SIMULATE_MORE = "a larger `simulate` (`simulate_cap` with `auto`)"
 REMEDIES = {
     MIXTURE: "look at each kind separately: `values` of results.json has every run",
     "few_replications": "use `replications: 6` or more",
     NO_OVERLAP: "simulate more of the file, or use the averages of the whole run",
     "drift": "simulate more, or set a longer `warmup`",
-    NOT_STATIONARY: "try a larger `simulate_cap`, or the whole file",
-    SIZE_UNSURE: "use more `replications`, a larger `simulate_cap`, or the whole file",
+    NOT_STATIONARY: f"try {SIMULATE_MORE}, or the whole file",
+    SIZE_UNSURE: f"use more `replications`, {SIMULATE_MORE}, or the whole file",
     "unresolved": "ask for more `replications`",
 }
 """Flag -> what a reader can do about it."""

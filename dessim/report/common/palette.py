@@ -35,8 +35,12 @@ CATEGORY_LOOKS = {
     "memcg": ("memory cgroup", "#F0E442", "......"),
     "frames": ("allocating and freeing", "#0072B2", "......"),
     "zeroing": ("zeroing and copying", "#707070", "//////"),
-    "asleep": ("asleep on mmap_lock", "#FFFFFF", "......"),
+    "asleep": ("asleep on an rwsem", "#FFFFFF", "......"),
     "fork": ("fork", "#CC79A7", "//////"),
+    "exec": ("exec", "#0072B2", "oo"),
+    "i_mmap": ("i_mmap_rwsem", "#F0E442", "oo"),
+    "mremap": ("mremap", "#E69F00", "////"),
+    "split": ("splitting folios", "#009E73", "oo"),
     "reclaim": ("taking pages back", "#D55E00", "oo"),
     "device": ("waiting for the device", "#56B4E9", "oo"),
 }

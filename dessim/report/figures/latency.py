@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dessim.metrics import View, latencies_of
-from dessim.report.common.doubts import is_marked
 from dessim.report.common.results import Panel, Results
 from dessim.report.plot.drawing import Drawing
+from dessim.report.plot.points import draw_points, metric_of, numbers
 from dessim.report.plot.style import (
-    draw_line,
     entitle,
     grid,
     legend,
@@ -33,22 +32,9 @@ def draw(results: Results) -> Drawing | None:
         word, metric = quantile.heading, quantile.name
         for index, name in enumerate(series):
             points = [p for p in panel.points if results.series_of(p) == name]
-            line = [(p["threads"], p["metrics"][metric]) for p in points]
-            hollow = [p["threads"] for p in points if is_marked(p)]
-            draw_line(ax, line, index, name, NS_PER_US, hollow)
-            for threads, estimate in line:
-                low, high = estimate["ci95"] or ("", "")
-                rows.append(
-                    {
-                        "panel": panel.title,
-                        "series": name,
-                        "quantile": word,
-                        "threads": threads,
-                        "fault_latency_ns": estimate["mean"],
-                        "fault_latency_ns_lo": low,
-                        "fault_latency_ns_hi": high,
-                    }
-                )
+            line = draw_points(ax, points, metric_of(metric), index, name, NS_PER_US)
+            head = {"panel": panel.title, "series": name, "quantile": word}
+            rows += [{**head, "threads": n, **numbers("fault_latency_ns", one)} for n, one in line]
         if not any(point["metrics"][metric]["mean"] for point in panel.points):
             note_in(ax, "not supported by the runs")
         log_axis(ax, "y", *_range_us(panel))

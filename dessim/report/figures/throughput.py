@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from dessim.measure.statistics.scaling import usl
 from dessim.measure.statistics.typical import resolved
 from dessim.metrics import FAULTS_RATE, PAGES_RATE
-from dessim.report.common.doubts import is_marked
 from dessim.report.common.format import is_lock_loop
 from dessim.report.common.results import Panel, Results
 from dessim.report.plot.drawing import Drawing
+from dessim.report.plot.points import draw_points, numbers
 from dessim.report.plot.style import (
     draw_line,
     entitle,
@@ -122,8 +122,7 @@ def _draw_panel(ax: Axes, panel: Panel, results: Results, unit: float) -> list[d
     metric, rows = _metric(results), []
     for index, name in enumerate(results.series):
         points = [p for p in panel.points if results.series_of(p) == name]
-        line = [(p["threads"], _rate(p)) for p in points]
-        draw_line(ax, line, index, name, unit, [p["threads"] for p in points if is_marked(p)])
+        line = draw_points(ax, points, _rate, index, name, unit)
         for point in filter(disagree, points):
             values = [x / unit for x in _rate(point)["values"] if x is not None]
             dots = {"color": line_style(index)["color"], "s": 4, "linewidths": 0, "alpha": 0.6}
@@ -133,15 +132,12 @@ def _draw_panel(ax: Axes, panel: Panel, results: Results, unit: float) -> list[d
             _draw_law(ax, fitted, panel.threads, index, unit)
         linear = _linear(points)
         for threads, estimate in line:
-            low, high = estimate["ci95"] or ("", "")
             rows.append(
                 {
                     "panel": panel.title,
                     "series": name,
                     "threads": threads,
-                    metric: estimate["mean"],
-                    f"{metric}_lo": low,
-                    f"{metric}_hi": high,
+                    **numbers(metric, estimate),
                     f"usl_{metric}": "" if fitted is None else fitted(threads),
                     f"linear_{metric}": "" if not linear else linear * threads,
                 }

@@ -1,14 +1,12 @@
-"""Verdicts and traces as text."""
+"""Verdicts as text."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from dessim.engines.explorer.story import StoryLine
+from dessim.report.text.columns import wrapped
 
-COLUMN = 44  # characters of a column of a trace
 GAP = "  "
 
 
@@ -66,7 +64,7 @@ def properties_text(rows: Sequence[dict[str, Any]]) -> str:
     """Return the verdicts of one scope, a property a line."""
     table = [["property", "verdict", "states"]]
     table += [[row["property"], verdict_cell(row), f"{row['states']:,}"] for row in rows]
-    return f"{scope_words(rows[0])}\n\n{aligned(table)}"
+    return f"{wrapped(scope_words(rows[0]))}\n\n{aligned(table)}"
 
 
 SCOPE_COLUMNS = ("scheme", "actor", "variant", "threads", "tables", "attempts", "page", "memory")
@@ -94,29 +92,6 @@ def table_text(scopes: Sequence[Sequence[dict[str, Any]]]) -> str:
     return aligned(table) + (f"\nin all of them: {', '.join(same)}\n" if same else "")
 
 
-def trace_text(lines: Sequence[StoryLine], names: Sequence[str], circle: int = 0) -> str:
-    """Return a trace in columns, one for each task, a step a line.
-
-    Parameters
-    ----------
-    lines : sequence of StoryLine
-    names : sequence of str
-        Names of the tasks.
-    circle : int
-        How many of the last steps repeat for ever.
-    """
-    out = ["      " + GAP.join(name.ljust(COLUMN) for name in names).rstrip()]
-    for number, line in enumerate(lines):
-        if circle and number == len(lines) - circle:
-            out.append("      -- and from here in a cycle:")
-        cells = [""] * len(names)
-        cells[line.task] = line.text
-        text = GAP.join(cell.ljust(COLUMN) for cell in cells).rstrip()
-        wrong = f"   <- {', '.join(line.wrong)}" if line.wrong else ""
-        out.append(f"{number + 1:>4}  {text}{wrong}")
-    return "\n".join(out) + "\n"
-
-
 def protocol_words(row: dict[str, Any]) -> str:
     """Return a protocol with its options and memory model as one line."""
     words = {True: "on", False: "off"}
@@ -128,14 +103,4 @@ def protocol_text(rows: Sequence[dict[str, Any]]) -> str:
     """Return the verdicts on a protocol, a property a line."""
     table = [["property", "verdict", "states"]]
     table += [[row["property"], verdict_cell(row), f"{row['states']:,}"] for row in rows]
-    return f"{protocol_words(rows[0])}\n\n{aligned(table)}"
-
-
-def story_text(lines: Sequence[StoryLine], names: Sequence[str]) -> str:
-    """Return a trace line by line, with the name of who acts in front of each."""
-    width = max(map(len, names))
-    out = []
-    for number, line in enumerate(lines):
-        wrong = f"   <- {', '.join(line.wrong)}" if line.wrong else ""
-        out.append(f"{number + 1:>4}  {names[line.task]:<{width}}  {line.text}{wrong}")
-    return "\n".join(out) + "\n"
+    return f"{wrapped(protocol_words(rows[0]))}\n\n{aligned(table)}"

@@ -13,6 +13,7 @@ from dessim.report.common.format import UNKNOWN, duration_ns, scheme_of, threads
 from dessim.report.text.blame import print_blame
 from dessim.report.text.comparison import change
 from dessim.report.text.console import console_for, say
+from dessim.report.text.hanging import hanging
 from dessim.report.text.sensitivity import print_sensitivity
 from dessim.report.text.table import new_table, print_fitting, title_of
 
@@ -94,7 +95,7 @@ def _time_table(points: Sequence[Entry]) -> Table:
         cells = [_kernel_cell(point, text) for point, text in zip(points, user, strict=True)]
         table.add_row("kernel", *cells)
     totals = [_per_fault(point["total_ns_per_fault"]) for point in points]
-    table.add_row("total", *(f"100.0%        {total}" for total in totals))
+    table.add_row("total", *(f"100.0% {'':<5} {total}" for total in totals))
     return table
 
 
@@ -217,10 +218,10 @@ def catalogue_lines(entries: Sequence[Entry]) -> Iterator[str]:
     yield "groups:"
     for entry in entries:
         if entry["group"]:
-            yield f"  {entry['name']:<{width}}  {entry['text']}"
+            yield hanging(f"  {entry['name']:<{width}}  ", entry["text"])
             if entry["paths"]:
                 ends = [path.partition(".")[2] for path in entry["paths"]]
-                yield f"  {'':<{width}}    {_short_list(ends)}"
+                yield hanging(" " * (width + 6), _short_list(ends))
     yield "costs:"
     for entry in entries:
         if not entry["group"]:

@@ -60,7 +60,9 @@ def print_fitting(console: Console, table: Table, keys: int = 1) -> None:
     """
     widths = [_width(column) for column in table.columns]
     gap = GAP if table_width(table) <= console.width else 1
-    for group in _groups(widths, keys, console.width, gap):
+    for number, group in enumerate(_groups(widths, keys, console.width, gap)):
+        if number:
+            console.print()
         console.print(_part(table, group, gap))
 
 

@@ -203,7 +203,13 @@ def _event(metric: Metric) -> Callable[[Point], str]:
 
 
 def _count(name: str) -> Callable[[Point], str]:
-    return lambda point: amount(_mean(point, name))
+    """Write a count as an amount; a point that has none, because it cannot be scaled, says so."""
+
+    def cell(point: Point) -> str:
+        found = point["metrics"].get(name)
+        return UNKNOWN if found and found["mean"] is None else amount(_mean(point, name))
+
+    return cell
 
 
 def _filled(points: list[Point], chosen: tuple[Column, ...], *, narrow: bool = False) -> Table:

@@ -15,6 +15,7 @@ from dessim.study.check.protocols import (
     protocol_small_world,
 )
 from dessim.study.check.scope import (
+    NOBODY,
     CheckError,
     Scope,
     actor_of,
@@ -41,6 +42,7 @@ from dessim.study.check.verdicts import (
 __all__ = [
     "ASLEEP",
     "DEFAULT_BOUND",
+    "NOBODY",
     "CheckError",
     "Checked",
     "Effort",

@@ -8,6 +8,7 @@ primitive is), ``herd-representation.txt``.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from dessim.kernel.protocol_expressions import (
 )
 from dessim.study.check.litmus_text import LitmusError
 from dessim.study.check.litmus_values import FIRST_ADDRESS, MOST, TYPES, Process, ValueReader
+
+PROCESS = re.compile(r"P[0-9]{1,4}")
 
 
 @dataclass
@@ -65,9 +68,7 @@ class Reader(ValueReader):
         self.initial_state()
         self.find_globals()
         actors, processes = [], []
-        while (
-            text.next.kind == "name" and text.next.text[0] == "P" and text.next.text[1:].isdigit()
-        ):
+        while text.next.kind == "name" and PROCESS.fullmatch(text.next.text):
             actor, process = self.one_process()
             actors.append(actor)
             processes.append(process)
@@ -113,7 +114,7 @@ class Reader(ValueReader):
             while text.next.text in TYPES:
                 types.append(text.take().text)
             if text.next.kind == "number" and text.ahead(1).text == ":":
-                process = int(text.take().text)
+                process = self.number(text.take())
                 text.need(":")
                 text.takes("*")
                 name = text.need_name("a register").text
@@ -360,7 +361,7 @@ class Reader(ValueReader):
             return PlainNumber(int(text.take().text == "true"))
         word = text.next
         if text.next.kind == "number":
-            which = int(text.take().text)
+            which = self.number(text.take())
             text.need(":")
             name = text.need_name("a register")
             numbers = [int(one.name[1:]) for one in processes]

@@ -69,9 +69,15 @@ class ValueReader:
         """Return the value of a number, which must be small."""
         if word.kind != "number":
             raise self.text.error(word, f"expected a number, found '{word.text}'")
-        value = int(word.text, 0)
+        octal = word.text[:1] == "0" and word.text.isdecimal()
+        try:
+            value = int(word.text, 8 if octal else 0)
+        except ValueError:  # an 8 in an octal number, or thousands of digits
+            value = MOST_NUMBER + 1
         if value > MOST_NUMBER:
-            raise self.text.error(word, f"numbers are 0 to {MOST_NUMBER} here, found {value}")
+            found = word.text if len(word.text) < 30 else f"one of {len(word.text)} digits"
+            text = f"numbers are 0 to {MOST_NUMBER} here (octal behind a 0), found {found}"
+            raise self.text.error(word, text)
         return value
 
     def address(self, name: str) -> PlainNumber:

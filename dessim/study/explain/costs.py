@@ -25,7 +25,7 @@ from dessim.model.machine import Machine
 from dessim.model.units import TIME, Kind, format_quantity, format_ratio
 from dessim.model.vary import field_of, paths_of, value_at
 from dessim.model.workload import Workload
-from dessim.study.sweep.plan import program_of
+from dessim.study.sweep.plan import actors_of, program_of
 
 NO_COSTS = (
     "cache_line.hold",
@@ -262,7 +262,8 @@ def is_used(point: Point, path: str) -> bool:
     if path.startswith("machine.frames."):
         return workload.uses_frames or path in _taken_by(program_of(point))
     if path in _needing("thread_creation"):
-        return workload.creates_threads
+        taken = (_taken_by(actor.program) for actor in actors_of(point))
+        return workload.creates_threads or any(path in paths for paths in taken)
     if path.startswith("machine.tlb."):
         return machine.tlb.l1_entries > 0
     if path.startswith("machine.user."):
@@ -286,7 +287,7 @@ def _needing(what: str) -> frozenset[str]:
 def _is_accessed(workload: Workload, cost: str) -> bool:
     if workload.kind == "lock_loop":
         return False
-    if workload.access == "random":
+    if workload.access == "random" and not workload.writes:
         return cost == "random_word"
     return cost.startswith("touch" if workload.page_touch == "touch_word" else "read_page")
 

@@ -16,7 +16,6 @@ from dessim.kernel.world import build_world
 from dessim.measure.recording.history import Recording, TaskInfo
 from dessim.measure.recording.recorder import Recorder, RecordingEnded
 from dessim.model import Point
-from dessim.model.workload import PAGE_BYTES
 from dessim.study.sweep.plan import setup_of
 
 SPANS = 1_000_000
@@ -90,5 +89,5 @@ def record(
     except (Deadlock, FatalBug) as error:  # what led to it is what a trace is for
         return recorder.finish(w, complete=False, error=str(error)), None
     check_at_rest(w)
-    declared = max(1, setup.workload.file_size_bytes // PAGE_BYTES)
+    declared = setup.file_pages
     return recorder.finish(w, complete=True), read_result(w, declared)

@@ -1,4 +1,7 @@
-"""Predictions of will-it-scale as a table that grows: what is in it is not simulated again."""
+"""Predictions of will-it-scale: a table made part by part, each by one version of the model.
+
+Which version made which part is in a record next to the table (`prediction_record`).
+"""
 
 from __future__ import annotations
 
@@ -29,27 +32,30 @@ MACHINES = (
     *("skylake-2018-2s", "broadwell-2018-2s", "skylake-2018-4s", "broadwell-2018-4s"),
 )
 """Profiles for which predictions are on record."""
-KERNELS_BY_INTEREST = ("6.12", "5.15", "6.6", "6.17", "6.1", "6.15")
 Z = 1.96
 
 Row = dict[str, str]
-Key = tuple[str, ...]
+Group = tuple[str, str]
+"""Machine and kernel: what is simulated together, by one version of the model."""
 
 
-def points(machines: Iterable[str]) -> Iterator[RatePoint]:
-    """Yield all points of some machines, those first that most people ask about."""
-    chosen = list(machines)
-    for kernel in KERNELS_BY_INTEREST:
-        for machine in chosen:
-            for tasks in task_counts(machine_of(machine)):
-                for test in TESTS:
-                    for mode in MODES:
-                        yield RatePoint(machine, kernel, test, mode, tasks)
+def groups(machines: Iterable[str]) -> list[Group]:
+    """Return machine and kernel of the parts of a table: kernels of a machine share runs."""
+    return [(machine, kernel) for machine in machines for kernel in KERNELS]
 
 
-def key_of(row: Mapping[str, str]) -> Key:
-    """Return what distinguishes a row from others."""
-    return tuple(row[name] for name in COLUMNS[:5])
+def points(group: Group) -> Iterator[RatePoint]:
+    """Yield all points of a machine and a kernel."""
+    machine, kernel = group
+    for tasks in task_counts(machine_of(machine)):
+        for test in TESTS:
+            for mode in MODES:
+                yield RatePoint(machine, kernel, test, mode, tasks)
+
+
+def group_of(row: Mapping[str, str]) -> Group:
+    """Return the part of a table to which a row belongs."""
+    return (row["machine"], row["kernel"])
 
 
 def row_of(point: RatePoint, rate: TestRate, alone: TestRate) -> Row:
@@ -85,26 +91,22 @@ def with_intervals(rows: Iterable[Row], errors: Mapping[str, float]) -> list[Row
 
 
 def predict(
-    machines: Iterable[str],
-    known: list[Row],
-    on_row: Callable[[list[Row]], None],
+    wanted: Iterable[Group],
+    on_group: Callable[[Group, list[Row]], None],
     engine: EngineName = "compiled",
     seed: int = 1,
-) -> list[Row]:
-    """Simulate what a table does not hold yet, and return all of it, sorted.
+) -> None:
+    """Simulate parts of the table, one after the other; points that cannot differ share a run.
 
     Parameters
     ----------
-    machines : iterable of str
-        Profiles.
-    known : list of dict
-        Rows that are there already.
-    on_row : callable
-        Called with all rows after each new one.
+    wanted : iterable of Group
+    on_group : callable
+        Called with each part and its rows.
     engine : "compiled" or "reference"
     seed : int
     """
-    rows, runs = {key_of(row): row for row in known}, dict[RatePoint, TestRate]()
+    runs = dict[RatePoint, TestRate]()
 
     def run(point: RatePoint) -> TestRate:
         shared = point.simulated()
@@ -112,13 +114,14 @@ def predict(
             runs[shared] = rate_of(shared, engine, seed)
         return runs[shared]
 
-    for point in points(machines):
-        key = (point.machine, point.kernel, point.test, point.mode, str(point.tasks))
-        if key in rows:
-            continue
-        rows[key] = row_of(point, run(point), run(replace(point, tasks=1)))
-        on_row(list(rows.values()))
-    return sorted(rows.values(), key=_order)
+    for group in wanted:
+        rows = [row_of(p, run(p), run(replace(p, tasks=1))) for p in points(group)]
+        on_group(group, rows)
+
+
+def in_order(rows: Iterable[Row]) -> list[Row]:
+    """Return rows as the table has them."""
+    return sorted(rows, key=_order)
 
 
 def _order(row: Row) -> tuple[int | str, ...]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dessim.errors import UserError
-from dessim.files.reading import MIB, UnreadableError, read_json
+from dessim.files.reading import MIB, UnreadableError, read_file, read_json
 from dessim.study.sweep.memory import usable_bytes
 
 SILENCE_S = 15.0
@@ -25,8 +25,9 @@ LOOK_EVERY_S = 2.0
 TLS_FILES = ("ca.pem", "cert.pem", "key.pem")
 PLAIN = ("tcp", "ws", "ucx")
 _ADDRESS = re.compile(
-    r"(?P<scheme>tcp|tls|ws|wss|ucx)://(?P<host>[A-Za-z0-9._-]+|\[[0-9a-fA-F:.%]+\]):[0-9]{1,5}"
+    r"(?P<scheme>tcp|tls|ws|wss|ucx)://(?P<host>[A-Za-z0-9._-]+|\[[0-9a-fA-F:.%]+\]):(?P<port>[0-9]{1,5})"
 )
+MOST_PORTS = 1 << 16
 
 
 class ClusterLostError(RuntimeError):
@@ -182,7 +183,7 @@ class ClusterWorkers:
         else:
             address = address_of(Path(cluster), plain=plain, tls=tls is not None)
             try:
-                security = distributed.Security(**_certificates(tls)) if tls else None
+                security = distributed.Security(**certificates_of(tls)) if tls else None
                 self._client = distributed.Client(address, timeout=SILENCE_S, security=security)
             except (OSError, ValueError, TypeError, RuntimeError) as error:
                 reason = " ".join(str(error).split())
@@ -234,23 +235,48 @@ class ClusterWorkers:
                 self._local.close(timeout=5)
 
 
-def _certificates(folder: Path) -> dict[str, Any]:
-    """Return what Dask calls the files of a folder.
+def certificates_of(folder: Path) -> dict[str, Any]:
+    """Return what Dask calls the files of a folder, once they have been found to be usable.
 
     Raises
     ------
     ClusterMissingError
-        If one is not there.
+        If one is not there, holds no certificate or key, or a key that needs a passphrase: OpenSSL
+        would ask for it at the terminal.
     """
-    for name in TLS_FILES:
-        if not (folder / name).is_file():
+    import ssl
+
+    ca, cert, key = (folder / name for name in TLS_FILES)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for path in (ca, cert, key):
+        try:
+            text = read_file(path, MIB)
+        except UnreadableError as error:
             raise ClusterMissingError(
-                f"{folder / name}: no such file; --cluster-tls wants a folder with"
-                f" {', '.join(TLS_FILES)}"
-            )
-    ca, cert, key = (str(folder / name) for name in TLS_FILES)
-    files = {"tls_ca_file": ca, "tls_client_cert": cert, "tls_client_key": key}
+                f"{error}; --cluster-tls wants a folder with {', '.join(TLS_FILES)}"
+            ) from None
+        if b"\nProc-Type: 4,ENCRYPTED" in text or b"BEGIN ENCRYPTED" in text:
+            raise ClusterMissingError(f"{path}: it needs a passphrase: give a key without one")
+    try:
+        context.load_verify_locations(cafile=ca)
+    except (OSError, ValueError) as error:
+        raise ClusterMissingError(f"{ca}: no certificate: {_reason(error)}") from None
+    try:
+        context.load_cert_chain(cert, key, password=_no_passphrase)
+    except (OSError, ValueError) as error:
+        raise ClusterMissingError(
+            f"{cert}, {key}: no certificate and its key: {_reason(error)}"
+        ) from None
+    files = {"tls_ca_file": str(ca), "tls_client_cert": str(cert), "tls_client_key": str(key)}
     return {"require_encryption": True, **files}
+
+
+def _no_passphrase() -> str:
+    raise ValueError("it needs a passphrase")
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join((getattr(error, "reason", None) or str(error)).split())
 
 
 def address_of(file: Path, *, plain: bool = False, tls: bool = False) -> str:
@@ -272,7 +298,7 @@ def address_of(file: Path, *, plain: bool = False, tls: bool = False) -> str:
         ) from None
     address = found.get("address") if isinstance(found, dict) else None
     parts = _ADDRESS.fullmatch(address) if isinstance(address, str) else None
-    if parts is None:
+    if parts is None or not 0 < int(parts["port"]) < MOST_PORTS:
         text = f"{file}: not a scheduler file: it has no address such as tls://10.0.0.1:8786"
         raise ClusterMissingError(text)
     if tls and parts["scheme"] in PLAIN:

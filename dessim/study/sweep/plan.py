@@ -15,7 +15,14 @@ from dessim.kernel.assembler import Program, assemble
 from dessim.kernel.paging_programs import device_loop_program
 from dessim.kernel.programs import lock_loop_program
 from dessim.kernel.replay import replay_of
-from dessim.kernel.setup import ActorSetup, Batches, Setup, WorldError, changes_page_cache
+from dessim.kernel.setup import (
+    ActorSetup,
+    Batches,
+    Setup,
+    WorldError,
+    changes_page_cache,
+    check_contpte,
+)
 from dessim.model import ConfigError, Experiment, Point, SchemeChoice
 from dessim.model.document import Document
 from dessim.model.errors import Place, Problem, Source
@@ -38,11 +45,26 @@ def program_of(point: Point) -> Program:
         registry.options_of(registry.load(point.scheme.name), point.scheme.options)
         return assemble(loop_of(point.workload))
     chosen = tuple(sorted(point.scheme.options.items()))
-    around = point.fault_around_order > 0
+    around = window_order(point) > 0
     own = tuple((path, path.stat().st_mtime_ns) for path in registry.own_files())
     return _program(
         point.scheme.name, chosen, around, features_of(point.workload, point.machine), own
     )
+
+
+def window_order(point: Point) -> int:
+    """Return log2 of the fault-around window in pages of the machine.
+
+    An experiment counts it in 4 KiB. A kernel rounds fault_around_bytes down to whole pages; a
+    window of one page is none (Linux 6.12 ``mm/memory.c``: ``should_fault_around``).
+    """
+    pages_of_4_kib = point.machine.memory.page_size_bytes // PAGE_BYTES
+    return max(0, point.fault_around_order + 1 - pages_of_4_kib.bit_length())
+
+
+def folio_order(point: Point) -> int:
+    """Return log2 of the pages of a folio of the file: of the scheme's option, or the workload."""
+    return int(point.scheme.options.get("folio_order", point.workload.folio_order))
 
 
 def loop_of(workload: Workload) -> tuple[Step, ...]:
@@ -60,6 +82,7 @@ def features_of(workload: Workload, machine: Machine) -> tuple[tuple[str, Any], 
         ("reads_ahead", workload.readahead_pages > 0),
         ("unmaps", workload.unmap_every_pages > 0),
         ("maps_file", workload.maps_file),
+        *((("large_folios", True),) if workload.folio_order else ()),
         ("counts_tables", machine.locks.pmd_locks),
         ("vma_cache_of_mm", machine.locks.vma_cache == "mm"),
         *((("replays", True),) if workload.replays else ()),
@@ -67,6 +90,10 @@ def features_of(workload: Workload, machine: Machine) -> tuple[tuple[str, Any], 
         *((("maps_only", True),) if workload.maps_only else ()),
         *((("merged", True),) if workload.merges else ()),
         *((("part", True),) if workload.file == "part" else ()),
+        *((("drops_parts", True),) if workload.drops_parts else ()),
+        *((("parts", True),) if workload.parts_folios else ()),
+        *((("splits", True),) if workload.split_folios else ()),
+        *((("moves_tables", False),) if workload.moves == "ptes" else ()),
         *((("advice", workload.advice),) if workload.pages_file else ()),
         *((("memcg_depth", workload.memcg_depth),) if workload.allocates else ()),
         *((("sweep_end", workload.after_sweep),) if workload.writes else ()),
@@ -94,14 +121,20 @@ def actors_of(point: Point) -> tuple[ActorSetup, ...]:
         If an actor or one of its options does not exist.
     """
     workload, counts_tables = point.workload, point.machine.locks.pmd_locks
-    fault_lock = registry.load(point.scheme.name).fault_lock if workload.actors else ""
+    if not workload.actors:
+        return ()
+    scheme = registry.load(point.scheme.name)
+    kernel = registry.options_of(scheme, point.scheme.options)
     return tuple(
         ActorSetup(
             registry.program_of_actor(
                 registry.load_actor(actor.name),
                 actor.options,
-                fault_lock,
+                scheme.lock_of(kernel),
                 counts_tables=counts_tables,
+                large_folios=folio_order(point) > 0,
+                kernel=kernel,
+                faults_write=workload.writes,
             ),
             actor.every_ps,
             actor.range_pages,
@@ -125,22 +158,28 @@ def setup_of(point: Point, replication: int) -> Setup:
         point.workload,
         program_of(point),
         point.threads,
-        point.fault_around_order,
+        window_order(point),
         point.simulate_bytes,
         point.seed,
         replication,
         actors_of(point),
-        int(point.scheme.options.get("folio_order", 0)),
+        folio_order(point),
         batches_of(point),
     )
 
 
+OF_READS = ("contpte", "maps_folio")
+"""Options that matter where no memory is counted: how pages of a file are mapped."""
+
+
 def batches_of(point: Point) -> Batches:
     """Return how many pages the kernel of a point's scheme moves at once."""
-    if not point.workload.uses_frames:
+    if point.workload.kind != "faults":
         return Batches()
-    scheme = registry.load(point.scheme.name)
-    return Batches.among(registry.options_of(scheme, point.scheme.options))
+    options = registry.options_of(registry.load(point.scheme.name), point.scheme.options)
+    if not point.workload.uses_frames:
+        options = {name: options[name] for name in OF_READS if name in options}
+    return Batches.among(options)
 
 
 def accesses_of(point: Point) -> int:
@@ -188,15 +227,11 @@ def check(experiment: Experiment, points: Iterable[Point]) -> None:
         if key not in problems:
             try:
                 program_of(point)
-                batches_of(point)
+                check_contpte(batches_of(point), point.machine, point.workload)
             except (registry.UnknownScheme, WorldError) as error:
                 problems[key] = Problem(_place_of_scheme(document, point.scheme), str(error))
-        if changes_page_cache(point.workload) and point.scheme.options.get("folio_order", 0):
-            text = (
-                f"workload '{point.workload.name}' removes pages from the page cache one by one:"
-                " folio_order must be 0"
-            )
-            problems.setdefault(("folio",), Problem(_place_of_scheme(document, point.scheme), text))
+        if text := _knows_no_folios(point):
+            problems.setdefault(("order",), Problem(_place_of_scheme(document, point.scheme), text))
         if point.workload.pages_file and point.simulate_bytes is not None:
             text = (
                 f"workload '{point.workload.name}' has an advice: its file is simulated as a"
@@ -215,7 +250,8 @@ def check(experiment: Experiment, points: Iterable[Point]) -> None:
             if problem:
                 problems.setdefault(("trace",), Problem(document.place(("workload",)), problem))
         try:
-            actors_of(point)
+            if key not in problems:
+                actors_of(point)
         except registry.UnknownScheme as error:
             problems.setdefault(("actors",), Problem(document.place(("workload",)), str(error)))
     if experiment.measured is not None:
@@ -248,6 +284,19 @@ def _unlike_trace(point: Point) -> str:
             f" {format_quantity(size_bytes, SIZE)}"
         )
     return ""
+
+
+def _knows_no_folios(point: Point) -> str:
+    """Why a point's scheme cannot map the folios of its workload's file; empty if it can."""
+    workload, name = point.workload, point.scheme.name
+    if not workload.folio_order or name not in registry.names():
+        return ""
+    if "folio_order" in registry.load(name).options:
+        return ""
+    return (
+        f"scheme '{name}' knows no folios, but workload '{workload.name}' has folio_order"
+        f" {workload.folio_order}: use linux or folio_batch"
+    )
 
 
 def _place_of_scheme(document: Document, scheme: SchemeChoice) -> Place:

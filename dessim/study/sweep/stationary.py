@@ -245,11 +245,11 @@ def refuse(summary: Summary, found: Stationarity) -> Summary:
     notes = [*summary.notes, *_unconfirmed(found)]
     flags = list(summary.flags)
     if found.refused:
-        remedy = "nothing is scaled up (a larger `simulate_cap` may help)"
+        remedy = "nothing is scaled up (more of the file may help)"
         flags.append("not_stationary")
         notes.append(f"{NOT_STATIONARY}: {_cause(found)}; {remedy}")
     elif found.doubtful:
-        remedy = "what may differ has no interval (a larger `simulate_cap` may help)"
+        remedy = "what may differ has no interval (more of the file may help)"
         flags.append("size_unsure")
         notes.append(f"{PERHAPS_NOT}: {_cause(found)}; {remedy}")
     return replace(summary, metrics=metrics, flags=tuple(flags), notes=tuple(notes))

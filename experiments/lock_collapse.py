@@ -10,6 +10,7 @@ from dessim.model.units import TIME, parse_quantity, parse_ratio
 from dessim.report.paper.figures import Stored
 from dessim.report.paper.tolerance import Tolerance
 from dessim.report.plot.drawing import Drawing
+from dessim.report.plot.points import numbers
 from dessim.report.plot.style import draw_line, grid, legend, line_style, threads_axis
 
 NEEDS = {"lock-collapse": "dessim run lock-collapse"}
@@ -57,9 +58,8 @@ def draw(stored: Stored) -> Drawing:
 
 def row_of(lock: str, threads: int, estimate: dict[str, Any], predicted: float) -> dict[str, Any]:
     """Return the numbers of one point."""
-    low, high = estimate["ci95"] or ("", "")
-    head = {"lock": lock, "threads": threads, "turns_per_s": estimate["mean"]}
-    return head | {"turns_per_s_lo": low, "turns_per_s_hi": high, "model_turns_per_s": predicted}
+    head = {"lock": lock, "threads": threads}
+    return head | numbers("turns_per_s", estimate) | {"model_turns_per_s": predicted}
 
 
 def models_of(configuration: dict[str, Any]) -> dict[str, Callable[[int], float]]:

@@ -9,6 +9,7 @@ from dessim.report.common.results import Point
 from dessim.report.paper.figures import Stored
 from dessim.report.paper.tolerance import Tolerance
 from dessim.report.plot.drawing import Drawing
+from dessim.report.plot.points import numbers
 from dessim.report.plot.style import draw_line, grid, legend, line_style, log_axis
 
 NEEDS = {"fault-around-2014": "dessim run fault-around-2014 -j 2"}
@@ -95,8 +96,6 @@ def row_of(point: Point) -> dict[str, Any]:
     row = {key: point[key] for key in KEYS}
     for metric, _, _ in METRICS:
         estimate = point["metrics"][metric]
-        low, high = estimate["ci95"] or ("", "")
-        row |= {f"simulated_{metric}": estimate["mean"]}
-        row |= {f"simulated_{metric}_lo": low, f"simulated_{metric}_hi": high}
+        row |= numbers(f"simulated_{metric}", estimate)
         row |= {f"measured_{metric}": point["measured"][metric]}
     return row | {"doubtful": point["measured"].get("doubtful", "")}

@@ -5,13 +5,12 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from dessim.report.common.doubts import is_marked
 from dessim.report.common.results import Panel, Results
 from dessim.report.paper.figures import Stored
 from dessim.report.paper.tolerance import Tolerance
 from dessim.report.plot.drawing import Drawing
+from dessim.report.plot.points import draw_points, metric_of, numbers
 from dessim.report.plot.style import (
-    draw_line,
     entitle,
     grid,
     legend,
@@ -70,14 +69,9 @@ def draw_panel(ax: Axes, panel: Panel, quantity: Quantity, results: Results) -> 
     rows: list[Row] = []
     for index, name in enumerate(results.series):
         points = [p for p in panel.points if results.series_of(p) == name]
-        line = [(p["threads"], p["metrics"][quantity.metric]) for p in points]
-        hollow = [p["threads"] for p in points if is_marked(p)]
-        draw_line(ax, line, index, name, quantity.unit, hollow)
+        line = draw_points(ax, points, metric_of(quantity.metric), index, name, quantity.unit)
         head = {"panel": panel.title, "series": name, "quantity": quantity.metric}
-        for threads, estimate in line:
-            low, high = estimate["ci95"] or ("", "")
-            number = {"value": estimate["mean"], "value_lo": low, "value_hi": high}
-            rows.append({**head, "threads": threads, **number})
+        rows += [{**head, "threads": n, **numbers("value", one)} for n, one in line]
     drawn = [row[key] / quantity.unit for row in rows for key in NUMBERS if row[key]]
     log_axis(ax, "y", min(drawn) / 1.5, 1.5 * max(drawn))
     threads_axis(ax, panel.threads)

@@ -4,12 +4,12 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from dessim.report.common.doubts import is_marked
 from dessim.report.common.results import Point
 from dessim.report.paper.figures import Stored
 from dessim.report.paper.tolerance import Tolerance
 from dessim.report.plot.drawing import Drawing
-from dessim.report.plot.style import draw_line, entitle, grid, threads_axis
+from dessim.report.plot.points import draw_points, numbers, steady_or_average
+from dessim.report.plot.style import entitle, grid, threads_axis
 
 NEEDS = {
     "will-it-scale": "dessim run will-it-scale",
@@ -26,8 +26,7 @@ PER_M = 1e6
 
 def rate_of(point: Point) -> dict[str, Any]:
     """Return the estimate of faults a second: of the whole run where none is steady."""
-    estimate = point["metrics"][METRIC]
-    return dict(estimate if estimate["mean"] is not None else point["metrics"][AVERAGE])
+    return steady_or_average(point, METRIC, AVERAGE)
 
 
 def by_test(point: Point) -> str:
@@ -55,21 +54,9 @@ def panel(ax: Axes, stored: Stored, name: str) -> list[dict[str, Any]]:
         points.setdefault(PANELS[name](point), []).append(point)
     rows: list[dict[str, Any]] = []
     for index, (series, group) in enumerate(points.items()):
-        line = [(point["threads"], rate_of(point)) for point in group]
-        unsure = [point["threads"] for point in group if is_marked(point)]
-        draw_line(ax, line, index, series, PER_M, unsure)
-        for threads, estimate in line:
-            low, high = estimate["ci95"] or ("", "")
-            rows.append(
-                {
-                    "panel": name,
-                    "series": series,
-                    "threads": threads,
-                    "faults_per_s": estimate["mean"],
-                    "faults_per_s_lo": low,
-                    "faults_per_s_hi": high,
-                }
-            )
+        line = draw_points(ax, group, rate_of, index, series, PER_M)
+        head = {"panel": name, "series": series}
+        rows += [{**head, "threads": n, **numbers("faults_per_s", one)} for n, one in line]
     threads_axis(ax, sorted({row["threads"] for row in rows}))
     ax.set(xlabel="tasks", ylabel="million faults per second")
     ax.set_ylim(bottom=0)

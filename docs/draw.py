@@ -19,7 +19,8 @@ PICTURES = Path(__file__).parent / "pictures"
 DPI = 150
 SHOWN = (
     *("throughput", "latency", "time_share", "gang_lookup_speedup", "thousand_cpus"),
-    *("lock_collapse", "page_lock_convoy", "fork_by_folio_size", "mmap_database"),
+    *("lock_collapse", "page_lock_convoy", "fork_by_folio_size", "mmap_database", "page_size"),
+    *("exec_storm", "exit_storm"),
 )
 """Figures that a page shows."""
 

@@ -19,7 +19,7 @@ from dessim.kernel.accounting import count
 from dessim.kernel.addressing import (
     block_of,
     cost_ps,
-    end_in_table,
+    end_of_run,
     gang_holds_any,
     is_folded,
 )
@@ -203,9 +203,21 @@ def shootdown_ps(w: World, task: int, mm: int, pages: int) -> int:
     return local + cost_ps(w, t, COST_IPI_BASE) + targets * cost_ps(w, t, COST_IPI_PER_CPU)
 
 
-def pages_to_flush(w: World, t: int) -> int:
-    """Return the pages of the range in the cursor's page table, or 0 if none of them was mapped."""
-    return end_in_table(w, t) - w[t + T_CURSOR] if gang_holds_any(w, t) else 0
+def pages_to_flush(w: World, t: int, run: int) -> int:
+    """Return the pages of the range in the cursor's page table, or run; 0 if none was mapped."""
+    return end_of_run(w, t, run) - w[t + T_CURSOR] if gang_holds_any(w, t) else 0
+
+
+def handler_ps(w: World, o: int, pages: int) -> int:
+    """Return ps that an interrupted task's CPU owes for a flush of some pages.
+
+    The cost of the handler has one flush in it, of a page or of everything. Where nobody is
+    interrupted, because CPUs flush each other's TLB, it is 0, and so is this.
+    """
+    handler = cost_ps(w, o, COST_IPI_HANDLER)
+    if handler == 0 or pages > w[H_FLUSH_CEILING]:
+        return handler
+    return handler + (pages - 1) * cost_ps(w, o, COST_INVLPG)
 
 
 def shoot_down(w: World, task: int, mapping: int, first: int, pages: int) -> None:
@@ -227,7 +239,7 @@ def shoot_down(w: World, task: int, mapping: int, first: int, pages: int) -> Non
             for page in range(first, first + pages):
                 flush_page(w, w[o + T_CORE], w[mapping + M_INDEX], page)
         if other != task:
-            w[o + T_PENDING] += cost_ps(w, o, COST_IPI_HANDLER)
+            w[o + T_PENDING] += handler_ps(w, o, pages)
             if w[o + T_PENDING]:
                 w[o + T_DUE] |= DUE_INTERRUPT
             count(w, N_INTERRUPTS, 1)

@@ -138,6 +138,23 @@ def test_shootdown_pays_a_base_and_each_target(targets):
     assert pending == [0] + targets * [TLB_PS["ipi_handler"]]
 
 
+@pytest.mark.parametrize(
+    ("pages", "more"), [(1, 0), (2, 1), (33, 32), (34, 0)], ids=["one", "two", "ceiling", "all"]
+)
+def test_a_target_flushes_as_many_pages_as_the_initiator(pages, more):
+    """One flush is in the cost of the handler, of a page or of everything."""
+    lab = a_tlb_lab(threads=2)
+    shoot_down(lab.w, 0, mapping_of(lab), 0, pages)
+    assert lab.get(1, lay.T_PENDING) == TLB_PS["ipi_handler"] + more * TLB_PS["invlpg"]
+
+
+def test_a_target_owes_nothing_where_no_cpu_is_interrupted():
+    """On arm64 cores flush each other's TLB: the handler costs nothing, nor do its pages."""
+    lab = a_tlb_lab(threads=2, tlb={"ipi_handler_ps": 0})
+    shoot_down(lab.w, 0, mapping_of(lab), 0, 16)
+    assert lab.get(1, lay.T_PENDING) == 0
+
+
 def test_shootdown_spares_cpus_that_run_another_mm_or_sleep():
     """Only CPUs on which a task of the mm runs now are interrupted."""
     lab = a_tlb_lab(shootdown(), threads=4, workload=a_workload(mapping="per_process"))

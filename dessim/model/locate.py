@@ -109,7 +109,8 @@ def unknown_name(kind: FileKind, name: str) -> str:
     known = names(kind)
     noun = {"published": "published table"}.get(kind, kind.removesuffix("s"))
     hint = suggest(name, known, plural="published tables" if kind == "published" else kind)
-    listed = f" ({kind}: {', '.join(known)})" if hint.startswith("did you mean") else ""
+    near = kind != "published" and hint.startswith("did you mean")
+    listed = f" `dessim list {kind}` lists them all" if near else ""
     return f"no {noun} is named '{shorten(name)}'; {hint}{listed}"
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from dessim.errors import UserError
 from dessim.kernel.alphabet import Step
 from dessim.kernel.protocol import Protocol, ProtocolError
+from dessim.model.errors import suggest
 from dessim.model.python_file import doc_of, line_of
 from dessim.registry import files
 from dessim.registry.files import Found, SchemeFileError
@@ -184,11 +185,10 @@ def _find(name: str, word: str, kind: str) -> tuple[Found, ModuleType]:
             _check_kinds(module, one.path)
             return one, module
     known = [*_names(word), *(linux.COLUMNS if word == "SLOW_PATH" else ())]
-    near = get_close_matches(name, known, 1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = suggest(name, known, plural=f"{kind}s")
     reason = files.why_not(name, word)
-    hint = f": {reason}" if reason else hint
-    raise UnknownScheme(f"unknown {kind} {name!r}{hint} (there are {', '.join(known)})")
+    said = f": {reason}" if reason else f"; {hint}"
+    raise UnknownScheme(f"unknown {kind} {name!r}{said} `dessim list {kind}s` lists them all")
 
 
 def load(name: str) -> Scheme:
@@ -356,9 +356,11 @@ def options_of(scheme: Named, chosen: Mapping[str, Option]) -> dict[str, Option]
     for clash in scheme.excluded:
         if clash.items() <= options.items():
             values = " and ".join(f"{key}={value}" for key, value in clash.items())
+            defaults = [f"{key}={value}" for key, value in clash.items() if key not in chosen]
+            note = f" ({' and '.join(defaults)} is its default)" if defaults else ""
             raise UnknownScheme(
-                f"options {values} of {scheme.name!r} exclude each other: one leaves nothing for"
-                " the other to do, or no kernel has both"
+                f"options {values} of {scheme.name!r} exclude each other{note}: one leaves nothing"
+                " for the other to do, or no kernel has both"
             )
     return options
 

@@ -59,7 +59,7 @@ def memory(
         threads=threads,
         machine=a_machine(**machine),
         workload=region,
-        options=levels | {"parts": False} | (options or {}),
+        options=levels | {"parts": False, "lru_sizes_near": False} | (options or {}),
     )
     lab.w[lay.H_BATCHED] = int(batched)
     return lab

@@ -69,6 +69,7 @@ MERGE = option(MERGED, WRITE_VMA, work("split_vma"))
 RELEASE_VMAS = option(MM_LOCK, otherwise=(end_vma_writes(),))
 
 DELAYS = "delay_rmap"
+RUNS = "rmap_batch"
 
 ZAP_MEMORY = (
     Step("lru_waiting", 1, body=FLUSH_LRU),  # lru_add_drain()
@@ -92,30 +93,40 @@ FREE_TABLE = option(
 )
 UNMAP_MEMORY = (*ZAP_MEMORY, each_table(unless("table.missing", FREE_TABLE)))
 REMOVE_RMAP = (dec("page.mapcount"), work("page_statistics"))
-UNMAP_FILE = (
-    each_table(
-        unless(
-            "table.missing",
-            forget(),
-            lock("ptl"),
-            each_in_table(
-                unless(
-                    "pte.none",
-                    clear_pte(
-                        option(DELAYS, otherwise=REMOVE_RMAP),
-                        uncount_page(),
-                        remember(),
-                        category="teardown",
-                    ),
-                )
+
+
+def _clear_and_flush(*, run: bool) -> tuple[Step, ...]:
+    """Return how the pages of a page table, or of a run of them, are unmapped, flushed, dropped."""
+    drop_rmaps = each_in_table(when("gang.holds", *REMOVE_RMAP), run=run)
+    return (
+        forget(),
+        lock("ptl"),
+        each_in_table(
+            unless(
+                "pte.none",
+                clear_pte(
+                    option(DELAYS, otherwise=REMOVE_RMAP),
+                    uncount_page(),
+                    remember(),
+                    category="teardown",
+                ),
             ),
-            spill_rss(),
-            flush_table(),
-            option(DELAYS, each_in_table(when("gang.holds", *REMOVE_RMAP))),
-            unlock("ptl"),
-            each_in_table(when("gang.holds", put_page())),
-            FREE_TABLE,
-        )
+            run=run,
+        ),
+        spill_rss(),
+        flush_table(run=run),
+        option(DELAYS, drop_rmaps),
+        unlock("ptl"),
+        each_in_table(when("gang.holds", put_page()), run=run),
+    )
+
+
+UNMAP_FILE = (
+    option(
+        RUNS,
+        each_table(unless("table.missing", *_clear_and_flush(run=True)), run=True),
+        each_table(unless("table.missing", FREE_TABLE)),
+        otherwise=(each_table(unless("table.missing", *_clear_and_flush(run=False), FREE_TABLE)),),
     ),
 )
 

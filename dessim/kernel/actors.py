@@ -1,6 +1,6 @@
 """What actors and unmapping threads do besides faulting: rounds, ranges, mappings, tables."""
 
-from dessim.kernel.addressing import end_in_table, table_pages
+from dessim.kernel.addressing import end_of_run, first_of_run, table_pages
 from dessim.kernel.draws import draw
 from dessim.kernel.layout import *
 from dessim.kernel.lines import wake
@@ -94,9 +94,9 @@ def pick_touched(w: World, t: int) -> None:
     w[t + T_VISITED] = w[t + T_MAPPING]
 
 
-def next_table(w: World, t: int, target: int) -> None:
-    """Go on with the next page table of the range, or go back to its first page."""
-    following = (w[t + T_CURSOR] | (table_pages(w) - 1)) + 1
+def next_table(w: World, t: int, target: int, run: int) -> None:
+    """Go on with the next page table of the range, or run, or go back to its first page."""
+    following = end_of_run(w, t, run)
     if following < w[t + T_STOP]:
         w[t + T_CURSOR] = following
         w[t + T_PC] = target
@@ -104,14 +104,14 @@ def next_table(w: World, t: int, target: int) -> None:
         w[t + T_CURSOR] = w[t + T_PAGE]
 
 
-def next_in_table(w: World, t: int, target: int) -> None:
-    """Go on with the next page of the range in this page table, or go back to the first there."""
+def next_in_table(w: World, t: int, target: int, run: int) -> None:
+    """Go on with the next page of the range in this page table, or run, or go back to the first."""
     page = w[t + T_CURSOR]
-    if page + 1 < end_in_table(w, t):
+    if page + 1 < end_of_run(w, t, run):
         w[t + T_CURSOR] = page + 1
         w[t + T_PC] = target
     else:
-        first = page & ~(table_pages(w) - 1)
+        first = first_of_run(w, t, run)
         w[t + T_CURSOR] = first if first > w[t + T_PAGE] else w[t + T_PAGE]
 
 
@@ -136,9 +136,9 @@ def range_step(w: World, task: int, i: int) -> int:
     elif op == OP_PICK_TOUCHED:
         pick_touched(w, t)
     elif op == OP_NEXT_IN_TABLE:
-        next_in_table(w, t, target)
+        next_in_table(w, t, target, w[i + I_A])
     elif op == OP_NEXT_TABLE:
-        next_table(w, t, target)
+        next_table(w, t, target, w[i + I_A])
     elif op == OP_FIRST_MAPPING:
         look_at(w, t, w[H_MAPPING])
     elif op == OP_NEXT_MAPPING:

@@ -48,11 +48,13 @@ def region_step(w: World, task: int, i: int, done: int) -> int:
     elif op == OP_ZAP_FRAMES:
         zap_frames(w, t, done)
         if w[H_PARTS]:
-            note_parts(w, t, w[i + I_B])
+            note_parts(w, t, w[i + I_B] & ONLY_PMD)
     elif op == OP_FLUSH_REGION:
         pages = to_flush(w, t)
         w[t + T_CLEARED] = 0
         return flush_everywhere(w, task, w[t + T_VISITED], w[t + T_PAGE], pages)
+    elif op == OP_ZAP_PTE:
+        pass  # they go all at once, when each has taken its time
     elif op == OP_CONVERT_BLOCKS:
         pass  # the pages stay mapped as they are
     elif op == OP_FLUSH_BLOCKS:

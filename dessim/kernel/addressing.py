@@ -110,6 +110,11 @@ def memcg_at(w: World, level: int) -> int:
     return w[H_MEMCG] + level * w[H_LINE_WORDS]
 
 
+def lru_sizes_at(w: World, t: int) -> int:
+    """Return where the line begins that holds the sizes of a memcg's LRU lists on a task's node."""
+    return memcg_at(w, w[H_LEVELS] + w[t + T_SOCKET])
+
+
 def rss_at(w: World, t: int) -> int:
     """Return where the line begins that holds the count of the pages of a task's mm."""
     return w[t + T_MM] + MM_LOCKS + MM_RSS_LINE * w[H_LINE_WORDS]
@@ -196,6 +201,19 @@ def end_in_table(w: World, t: int) -> int:
     """Return where the range of a task ends in the cursor's page table (exclusive)."""
     end = (w[t + T_CURSOR] | (table_pages(w) - 1)) + 1
     return end if end < w[t + T_STOP] else w[t + T_STOP]
+
+
+def first_of_run(w: World, t: int, run: int) -> int:
+    """Return the first page of the cursor's page table, or of its run of pages there."""
+    within = w[t + T_CURSOR] & (table_pages(w) - 1)
+    return w[t + T_CURSOR] - (within % w[H_RUN] if run else within)
+
+
+def end_of_run(w: World, t: int, run: int) -> int:
+    """Return where the range of a task ends in the cursor's page table, or in its run of pages."""
+    end = end_in_table(w, t)
+    stop = first_of_run(w, t, run) + w[H_RUN]
+    return stop if run and stop < end else end
 
 
 def gang_holds_any(w: World, t: int) -> int:

@@ -192,9 +192,9 @@ def shootdown(*, folio: bool = False) -> Step:
     return Step("shootdown", int(folio))
 
 
-def flush_table() -> Step:
-    """Flush the range's part in the cursor's page table everywhere, if the gang holds any page."""
-    return Step("flush_table")
+def flush_table(*, run: bool = False) -> Step:
+    """Flush the range's part in the cursor's page table, or run, if the gang holds any page."""
+    return Step("flush_table", int(run))
 
 
 def free_table() -> Step:
@@ -237,14 +237,14 @@ def each_mapping(*body: Step) -> Step:
     return Step("each_mapping", body=body)
 
 
-def each_table(*body: Step) -> Step:
-    """Repeat for each page table of the range, with the cursor on its first page in the range."""
-    return Step("each_table", body=body)
+def each_table(*body: Step, run: bool = False) -> Step:
+    """Repeat for each page table of the range, or run of it, from its first page in the range."""
+    return Step("each_table", int(run), body=body)
 
 
-def each_in_table(*body: Step) -> Step:
-    """Repeat for the range's pages in the cursor's page table; then go back to its first."""
-    return Step("each_in_table", body=body)
+def each_in_table(*body: Step, run: bool = False) -> Step:
+    """Repeat for the range's pages in the cursor's table, or run; then go back to its first."""
+    return Step("each_in_table", int(run), body=body)
 
 
 def wait_on_page() -> Step:

@@ -82,7 +82,8 @@ class _Assembler:
                     self.emit(Step(closing.opened_by, step.a))
                 self.labels[again] = len(self.rows)
                 self.lay_out(step.body)
-                self.jump(Step(closing.name), again)
+                operands = (0, 0) if closing.opened_by else (step.a, step.b)
+                self.jump(Step(closing.name, *operands), again)
             elif step.op in NUMBERS and row_of(step.op).decides:
                 self.choose(step)
             elif step.label:

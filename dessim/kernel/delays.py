@@ -8,6 +8,7 @@ from dessim.kernel.accounting import account, end_latency, record_in_series
 from dessim.kernel.addressing import (
     cost_ps,
     lock_at,
+    lru_sizes_at,
     memcg_at,
     own_lock,
     owner_at,
@@ -270,19 +271,19 @@ def wait_on_page_ps(w: World, t: int) -> int:
 def rare_delay_ps(w: World, task: int, op: int, now: int) -> int:
     """Return ps by the rule of a step that is not done for each page of a window."""
     t = w[H_TASK] + task * T_WORDS
+    i = w[H_PROG] + w[t + T_PC] * I_WORDS
     if op == OP_WAIT_ON_PAGE:
         return wait_on_page_ps(w, t)
     if op == OP_LOCK_PAGE:
         return wait_ps(w, t, 1)
     if op == OP_READ_SLOTS:
-        return slots_ps(w, t, w[w[H_PROG] + w[t + T_PC] * I_WORDS + I_A])
+        return slots_ps(w, t, w[i + I_A])
     if op == OP_TEARDOWN_TABLE:
         return teardown_ps(w, t)
     if op == OP_SHOOTDOWN:
-        pages = pages_of_flush(w, w[H_PROG] + w[t + T_PC] * I_WORDS)
-        return shootdown_ps(w, task, w[w[t + T_VISITED] + M_MM], pages)
+        return shootdown_ps(w, task, w[w[t + T_VISITED] + M_MM], pages_of_flush(w, i))
     if op == OP_FLUSH_TABLE:
-        return shootdown_ps(w, task, w[w[t + T_VISITED] + M_MM], pages_to_flush(w, t))
+        return shootdown_ps(w, task, w[w[t + T_VISITED] + M_MM], pages_to_flush(w, t, w[i + I_A]))
     if op == OP_READ_AHEAD:
         return read_ahead_ps(w, t)
     if op == OP_READ_DEVICE:
@@ -347,6 +348,8 @@ def mm_line_ps(w: World, task: int, line: int, op: int, now: int) -> int:
         place = rss_at(w, t)
     elif line == OWNER_LINE:
         place = owner_at(w, t)
+    elif line == LRU_SIZES_LINE:
+        place = lru_sizes_at(w, t)
     elif line == FILE_LINE:
         place = w[w[H_PAGING] + G_FILE]
     else:
@@ -375,7 +378,7 @@ def delay_ps(w: World, task: int, pc: int, now: int) -> int:
         ps = lock_line_ps(w, task, w[i + I_A], w[i + I_ACCESS], now)
     elif line == MMAP_LINE or line == VMA_LINE or line == MEMCG_LINE or line == RSS_LINE:
         ps = mm_line_ps(w, task, line, w[i + I_ACCESS], now)
-    elif line == FILE_LINE or line == OWNER_LINE:
+    elif line == FILE_LINE or line == OWNER_LINE or line == LRU_SIZES_LINE:
         ps = mm_line_ps(w, task, line, w[i + I_ACCESS], now)
     else:
         return no_rule(w, t, w[i + I_OP])

@@ -5,7 +5,15 @@ before: their misses add up, and are most of what the lock is held for.
 """
 
 from dessim.kernel.accounting import account
-from dessim.kernel.addressing import cost_ps, end_in_table, frame_at, lock_at, pte_present
+from dessim.kernel.addressing import (
+    cost_ps,
+    end_in_table,
+    frame_at,
+    lock_at,
+    lru_sizes_at,
+    pte_present,
+    table_pages,
+)
 from dessim.kernel.contpte import convert_ps, flush_blocks_ps
 from dessim.kernel.cost_table import (
     COST_COPY_PAGE,
@@ -21,7 +29,7 @@ from dessim.kernel.cost_table import (
     COST_ZONE_PAGE,
 )
 from dessim.kernel.folio_parts import to_flush
-from dessim.kernel.frames import pages_in_hand, pages_of, zone_list_of
+from dessim.kernel.frames import pages_in_hand, pages_of, pages_to_link, zone_list_of
 from dessim.kernel.layout import *
 from dessim.kernel.lines import core_distance, line_cost, local_cost, take_line, transfer_ps
 from dessim.kernel.ops import *
@@ -103,12 +111,6 @@ def lru_ps(w: World, t: int, pages: int) -> int:
     return pages * cost_ps(w, t, COST_LRU_LINK) + line_cost(w, LINE_STORE, MODIFIED, SAME_L3)
 
 
-def release_ps(w: World, t: int, batch: int) -> int:
-    """Return ps to take the next batch of gathered frames off the LRU."""
-    pages = min(w[t + T_GATHERED], batch or w[H_RELEASE])
-    return lru_ps(w, t, pages)
-
-
 def free_ps(w: World, t: int) -> int:
     """Return ps to put what is off the LRU on the CPU's list; uncharging it is accounted apart."""
     pages = tails = 0
@@ -162,6 +164,8 @@ def zap_ps(w: World, t: int) -> int:
     A kernel that unmaps page by page does all of the work for each pte; one that unmaps a folio's
     ptes in a batch does the most of it once a folio.
     """
+    if w[w[H_PROG] + w[t + T_PC] * I_WORDS + I_B] & ZAP_TIMED:
+        return 0
     pages = ptes_in_range(w, t)
     folios = runs_in_range(w, t) if w[H_BATCHED] else pages
     counts = folios * COUNTS * cost_ps(w, t, COST_PAGE_STATISTICS)
@@ -172,6 +176,27 @@ def zap_ps(w: World, t: int) -> int:
         rmws = w[w[H_PROG] + w[t + T_PC] * I_WORDS + I_A]
         zaps += rmws * parts_in_range(w, t) * local_cost(w, t, LINE_RMW)
     return counts + zaps
+
+
+def zap_pte_ps(w: World, t: int, rmws: int) -> int:
+    """Return ps to unmap the page at the cursor, where a page table is unmapped page by page.
+
+    As ``zap_ps``, of which this is one page's share.
+    """
+    page = w[t + T_CURSOR]
+    frame = w[w[H_FRAME_OF] + page]
+    again = frame == 0
+    if w[H_PARTS] and page > w[t + T_PAGE] and page & (table_pages(w) - 1):
+        again = frame == w[w[H_FRAME_OF] + page - 1]
+    if w[H_BATCHED] and again:
+        return cost_ps(w, t, COST_ZAP_PTE)
+    counts = COUNTS * cost_ps(w, t, COST_PAGE_STATISTICS)
+    account(w, t, CAT_MEMCG, counts)
+    account(w, t, CAT_TEARDOWN, -counts)
+    ps = counts + cost_ps(w, t, COST_ZAP_PAGE)
+    if w[H_PARTS] and pages_of(w, frame) > 1:
+        ps += rmws * local_cost(w, t, LINE_RMW)
+    return ps
 
 
 def tree_ps(w: World, t: int) -> int:
@@ -186,24 +211,21 @@ def tree_ps(w: World, t: int) -> int:
     return TREE_LINES * line_cost(w, LINE_STORE, MODIFIED, core_distance(w, t, last - 1))
 
 
-def fetch_mm_ps(w: World, t: int, now: int) -> int:
-    """Prefetch the line of mmap_lock for writing: nobody waits for it until the fault ends.
+def fetch_line(w: World, t: int, line: int, now: int) -> int:
+    """Ask for a line for writing without waiting for it; return when it is here.
 
     The line comes here behind all prefetches that are on their way. Where tasks queue for it to use
     it, the fetch is one with the task's own use that follows, or takes its turn and is forgotten:
     those that prefetch do not hold up those that wait.
     """
-    line = lock_at(w, t, LOCK_MMAP)
     at = w[line + L_FREE] if w[line + L_FREE] > now else now
     if w[line + L_OWN] == (w[t + T_CORE] << 2 | MODIFIED):
-        w[t + T_FETCHED] = w[line + L_ARRIVE]
-        return 0
+        return w[line + L_ARRIVE]
     at += transfer_ps(w, t, line, LINE_STORE, at)
-    w[t + T_FETCHED] = at
     if w[line + L_QUEUE] == 0:
         take_line(w, t, line, LINE_STORE)
         w[line + L_ARRIVE] = w[line + L_FREE] = at
-    return 0
+    return at
 
 
 def frame_delay_ps(w: World, task: int, op: int, now: int) -> int:
@@ -220,10 +242,9 @@ def frame_delay_ps(w: World, task: int, op: int, now: int) -> int:
         return refill_ps(w, t, now, operand)
     if op == OP_DRAIN_PCP:
         return drain_ps(w, t, now, operand)
-    if op == OP_LRU_FLUSH:
-        return lru_ps(w, t, w[w[t + T_CPU] + U_LRU_COUNT])
-    if op == OP_LRU_REMOVE:
-        return release_ps(w, t, operand)
+    if op == OP_LRU_FLUSH or op == OP_LRU_REMOVE:
+        linked = w[w[H_PROG] + w[t + T_PC] * I_WORDS + I_B]  # one by one, before
+        return lru_ps(w, t, 0 if linked else pages_to_link(w, t, op == OP_LRU_REMOVE, operand))
     if op == OP_FREE_FRAMES:
         return free_ps(w, t)
     if op == OP_ZAP_FRAMES:
@@ -231,7 +252,13 @@ def frame_delay_ps(w: World, task: int, op: int, now: int) -> int:
     if op == OP_WRITE_TREE:
         return tree_ps(w, t)
     if op == OP_FETCH_MM:
-        return fetch_mm_ps(w, t, now)
+        w[t + T_FETCHED] = fetch_line(w, t, lock_at(w, t, LOCK_MMAP), now)
+        return 0
+    if op == OP_NEXT_LINKED:  # its store leaves the store buffer when the line is here
+        fetch_line(w, t, lru_sizes_at(w, t), now)
+        return 0
+    if op == OP_ZAP_PTE:
+        return zap_pte_ps(w, t, operand)
     if op == OP_AWAIT_FETCH:
         return w[t + T_FETCHED] - now if w[t + T_FETCHED] > now else 0
     if op == OP_FLUSH_REGION:

@@ -27,6 +27,8 @@ FP_WORDS = _part.end(multiple=4)
 
 # which blocks of ptes that carry the contiguous bit a step changes: those of which its range has a
 # part, those of the folio that is split, those that mremap moves pte by pte
+# of the step that unmaps a page table: only folios of 2 MiB wait to be split; its time is over
+ONLY_PMD, ZAP_TIMED = 1, 2
 BLOCKS_AT_ENDS, BLOCKS_OF_FOLIO, BLOCKS_OF_TABLE = 0, 1, 2
 
 SPLIT_LENGTH = 0  # of a deferred split queue, behind its lock record: folios

@@ -211,6 +211,13 @@ def lru_flush(w: World, t: int) -> None:
     count(w, N_LRU_FLUSHES, 1)
 
 
+def pages_to_link(w: World, t: int, gathered: int, batch: int) -> int:
+    """Return how many frames go to the LRU of a node at once, or of the gathered ones leave it."""
+    if gathered:
+        return min(w[t + T_GATHERED], batch or w[H_RELEASE])
+    return w[w[t + T_CPU] + U_LRU_COUNT]
+
+
 def lru_remove(w: World, t: int, batch: int) -> None:
     """Take a batch of the gathered frames off the LRU: they can be freed."""
     zone = zone_at(w, t)
@@ -326,6 +333,12 @@ def frame_step(w: World, task: int, i: int, done: int) -> int:
         lru_flush(w, t)
     elif op == OP_LRU_REMOVE:
         lru_remove(w, t, w[i + I_A])
+    elif op == OP_NEXT_LINKED:
+        w[t + T_LINKED] += 1
+        if w[t + T_LINKED] < pages_to_link(w, t, w[i + I_A], w[i + I_B]):
+            w[t + T_PC] = w[i + I_TARGET]
+        else:
+            w[t + T_LINKED] = 0
     elif op == OP_FREE_FRAMES:
         free_frames(w, t)
     elif op == OP_DRAIN_PCP:
@@ -356,6 +369,6 @@ def charge_step(w: World, t: int, i: int) -> int:
     elif op == OP_SPILL_RSS:
         w[rss_at(w, t) + COUNTED_PAGES] += w[t + T_RSS]
         w[t + T_RSS] = 0
-    else:
+    elif op != OP_LOAD_STATISTICS:  # which only takes time
         return MEANINGLESS
     return GO_ON

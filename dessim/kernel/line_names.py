@@ -14,7 +14,7 @@ LOCK_SPLIT = 10  # of the deferred split queue of the task's memory cgroup, or o
 TABLES_SHARED, TABLES_OWN, PMDS_OWN = 0, 1, 2
 LINE_LOAD, LINE_STORE, LINE_RMW = 0, 1, 2
 NO_LINE, PAGE_LINE, PTE_LINE, LOCK_LINE, MMAP_LINE, VMA_LINE = 0, 1, 2, 3, 4, 5
-MEMCG_LINE, RSS_LINE, FILE_LINE, OWNER_LINE = 6, 7, 8, 9
+MEMCG_LINE, RSS_LINE, FILE_LINE, OWNER_LINE, LRU_SIZES_LINE = 6, 7, 8, 9, 10
 OWN_RULE = 16  # with a line or without: a rule of its own says what comes after the line
 # distances, nearest first; memory rows use SAME_SOCKET for local memory
 SAME_CORE, SAME_L3, SAME_SOCKET, ONE_HOP, TWO_HOPS = 0, 1, 2, 3, 4

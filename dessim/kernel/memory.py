@@ -51,6 +51,7 @@ def _scalars(w: Words, setup: Setup, sizes: Sizes) -> None:
         lay.H_MEMCG_BATCH: max(batches.memcg_batch, setup.frame_pages),
         lay.H_UNCHARGE: batches.uncharge_batch * _pages_of_entry(setup),
         lay.H_GATHER: _gathered(setup),
+        lay.H_RUN: min(batches.rmap_batch or setup.table_pages, setup.table_pages),
         lay.H_RSS_BATCH: counted,
         lay.H_CALLS: workload.calls,
         lay.H_BATCHED: batches.folio_batches,
@@ -144,6 +145,9 @@ def lay_out_nodes(w: Words, setup: Setup, sizes: Sizes) -> None:
     for socket in range(setup.machine.topology.sockets):
         zone = int(w[lay.H_ZONE] + socket * w[lay.H_ZONE_WORDS])
         w[zone + lay.L_HOME] = w[zone + sizes.line_words + lay.L_HOME] = socket
+        if w[lay.H_LEVELS]:
+            sizes_line = int(w[lay.H_MEMCG] + (w[lay.H_LEVELS] + socket) * sizes.line_words)
+            w[sizes_line + lay.L_HOME] = socket
         w[int(w[lay.H_STRUCT_MISS]) + socket] = struct_page_miss_ps(setup, sizes, socket)
         evaded, frames = evaded_ppm(setup, sizes, socket), setup.machine.frames
         w[int(w[lay.H_NODE_ZERO]) + socket] = per_page * (frames.zero_traffic_ppm - evaded) // PPM

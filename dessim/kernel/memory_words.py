@@ -6,7 +6,7 @@ As those of ``alphabet``; each stands for a step, or for the few that always bel
 from dataclasses import replace
 
 from dessim.kernel import layout as lay
-from dessim.kernel.alphabet import Step, lock, option, unlock
+from dessim.kernel.alphabet import Step, each_in_table, lock, option, unless, unlock
 from dessim.kernel.ops import OPERATIONS
 
 MAX_LEVELS = 8
@@ -15,9 +15,35 @@ CONTPTE = "contpte"  # of a scheme: arm64, blocks of ptes carry the contiguous b
 COUNTS = {"mapped": 1, "mapcount": 2, "mm_ids": 3}
 """Option `folio_counts` -> RMWs on counts of a large folio whenever some of its ptes are cleared,
 besides one on each page's _mapcount: `__folio_remove_rmap`."""
+SIZES_NEAR = "lru_sizes_near"
 OF_LISTS = {row.name for row in OPERATIONS if row.by_list}
 LOCKS = {"mmap_lock": lay.LOCK_MMAP, "vma_lock": lay.LOCK_VMA}
-FLUSH_LRU = (lock("lru_lock"), Step("lru_flush"), unlock("lru_lock"))
+
+
+def load_statistics() -> Step:
+    """Load a memcg's pointers to its statistics, where they lie on the line of its LRU's sizes.
+
+    Nothing where they are on a line that nobody writes, or there is no memory cgroup.
+    """
+    return option("memcg_level_0", option(SIZES_NEAR, Step("load_statistics")))
+
+
+def on_lru(step: Step, gathered: bool) -> tuple[Step, ...]:
+    """Return the steps under the LRU lock that put pages on the LRU, or take gathered ones off.
+
+    Each page changes the size of its list. Where the pointers to statistics lie on the same line,
+    others that load them take it away in between.
+    """
+    each = Step("each_linked", int(gathered), step.a, body=(load_statistics(),))
+    near = option(SIZES_NEAR, each, replace(step, b=1), otherwise=(step,))
+    return (
+        lock("lru_lock"),
+        option("memcg_level_0", near, otherwise=(step,)),
+        unlock("lru_lock"),
+    )
+
+
+FLUSH_LRU = on_lru(Step("lru_flush"), gathered=False)
 DRAIN = (Step("pcp_full", body=(lock("zone_lock"), Step("drain_pcp"), unlock("zone_lock"))),)
 
 
@@ -174,20 +200,28 @@ def zap_memory() -> tuple[Step, ...]:
     queues = (Step("part_found", body=queue),) * 2
     unfold = option(CONTPTE, *convert_blocks(lay.BLOCKS_AT_ENDS))
     parts = (unfold, *_zap_of_version(), *queues)
-    return (option(PARTS, *parts, otherwise=(Step("zap_frames"),)),)
+    return (option(PARTS, *parts, otherwise=_zap(0)),)
 
 
 def _zap_of_version() -> tuple[Step, ...]:
-    """Return the step that unmaps, with what a kernel does about folios mapped in part."""
-    found: tuple[Step, ...] = (_zap(0),)
+    """Return the steps that unmap, with what a kernel does about folios mapped in part."""
+    found = _zap_parts(0)
     for name, rmws in COUNTS.items():
-        found = (option(f"folio_counts={name}", _zap(rmws), otherwise=found),)
+        found = (option(f"folio_counts={name}", *_zap_parts(rmws), otherwise=found),)
     return found
 
 
-def _zap(rmws: int) -> Step:
-    large, only_pmd = Step("zap_frames", rmws), Step("zap_frames", rmws, 1)
-    return option("defers_split=pmd", only_pmd, otherwise=(large,))
+def _zap_parts(rmws: int) -> tuple[Step, ...]:
+    return (option("defers_split=pmd", *_zap(rmws, only_pmd=1), otherwise=_zap(rmws)),)
+
+
+def _zap(rmws: int, only_pmd: int = 0) -> tuple[Step, ...]:
+    """Return the step that unmaps, before which each page loads a pointer to statistics."""
+    at_once = Step("zap_frames", rmws, only_pmd * lay.ONLY_PMD)
+    pages = each_in_table(unless("pte.none", Step("zap_pte", rmws)))
+    timed = replace(at_once, b=at_once.b | lay.ZAP_TIMED)
+    near = option(SIZES_NEAR, pages, timed, otherwise=(at_once,))
+    return (option("memcg_level_0", near, otherwise=(at_once,)),)
 
 
 def convert_blocks(which: int, category: str = "teardown") -> tuple[Step, ...]:
@@ -223,9 +257,7 @@ def free_one_by_one() -> Step:
     return Step(
         "each_round",
         body=(
-            lock("lru_lock"),
-            Step("lru_remove", 1),
-            unlock("lru_lock"),
+            *on_lru(Step("lru_remove", 1), gathered=True),
             Step("free_frames"),
             *UNCHARGE,
             *of_single_pages(DRAIN),
@@ -265,9 +297,7 @@ def free_gathered() -> Step:
         "each_round",
         body=(
             option(PARTS, Step("deferred_gathered", body=(Step("each_deferred", body=unqueue),))),
-            lock("lru_lock"),
-            Step("lru_remove"),
-            unlock("lru_lock"),
+            *on_lru(Step("lru_remove"), gathered=True),
             Step("free_frames"),
             option(
                 "memcg_level_0",

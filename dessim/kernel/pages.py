@@ -211,7 +211,7 @@ def cache_step(w: World, task: int, i: int, done: int) -> int:
         pages = pages_of_flush(w, i)
         return flush_everywhere(w, task, w[t + T_VISITED], w[t + T_CURSOR], pages)
     elif op == OP_FLUSH_TABLE:
-        pages = pages_to_flush(w, t)
+        pages = pages_to_flush(w, t, w[i + I_A])
         return flush_everywhere(w, task, w[t + T_VISITED], w[t + T_CURSOR], pages)
     elif op == OP_FREE_TABLE:
         w[table_at(w, t) + w[H_LINE_WORDS] + D_POPULATED] = 0

@@ -362,7 +362,7 @@ def frame_regions(setup: Setup, sizes: Sizes) -> dict[int, int]:
         lay.H_FRAME: frames * lay.F_WORDS,
         lay.H_ZONE: sockets * (2 * sizes.line_words + lay.Z_WORDS),
         lay.H_FRAME_OF: sizes.tables * setup.table_pages,
-        lay.H_MEMCG: max(1, setup.workload.memcg_depth) * sizes.line_words,
+        lay.H_MEMCG: (max(1, setup.workload.memcg_depth) + sockets) * sizes.line_words,
         lay.H_STRUCT_MISS: sockets,
         lay.H_NODE_ZERO: sockets,
         lay.H_NODE_COPY: sockets,

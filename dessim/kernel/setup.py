@@ -36,7 +36,7 @@ class ActorSetup:
 MAY_BE_ZERO = frozenset(
     (
         *("pcp_high_max", "pcp_scale", "rss_batch", "rwsem_steals", "prefetch_buddy"),
-        *("folio_batches", "contpte", "maps_folio"),
+        *("folio_batches", "contpte", "maps_folio", "rmap_batch"),
     )
 )
 
@@ -57,6 +57,8 @@ class Batches:
         Charged at once, and uncharged.
     gather_max : int
         Gathered by an unmap before it flushes translations and frees.
+    rmap_batch : int
+        Written pages of a file that an unmap flushes at once; 0: a page table's.
     rss_batch : int
         Counted apart from the mm's count; 0: twice the CPUs of the machine, at least 32.
     folio_batches : int
@@ -83,6 +85,7 @@ class Batches:
     memcg_batch: int = 64
     uncharge_batch: int = 512
     gather_max: int = 9698
+    rmap_batch: int = 0
     rss_batch: int = 64
     folio_batches: int = 0
     rwsem_steals: int = 0
@@ -129,7 +132,7 @@ def check_contpte(batches: Batches, machine: Machine, workload: Workload) -> Non
         raise WorldError(
             "option 'contpte' needs ptes with a contiguous bit (arm64), and those of machine"
             f" {machine.name!r} have none: drop the option, or take a machine with"
-            " tlb.contiguous_bit"
+            " tlb.contiguous_bit, such as 'graviton2-1s'"
         )
     if not workload.writes and (workload.actors or workload.unmap_every_pages):
         raise WorldError(

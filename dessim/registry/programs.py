@@ -36,6 +36,8 @@ WITHOUT_PARTS: dict[str, Option] = {
     "defers_split": "large",
     "contpte": False,
     "mremap_batches": False,
+    "rmap_batch": 0,
+    "lru_sizes_near": False,
 }
 """Options of schemes that say nothing about folios of memory."""
 

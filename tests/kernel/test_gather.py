@@ -36,14 +36,17 @@ def test_anything_gathered_has_to_be_flushed():
     assert a_gather(when_gathered(YES), 1) == "count touches"
 
 
-def a_setup(scheme="linux_6_17", *, fault="anonymous", pages=3 * TABLE, order=0, **batches):
+def a_setup(
+    scheme="linux_6_17", *, fault="anonymous", pages=3 * TABLE, order=0, chosen=None, **batches
+):
     """Return a run of one process that writes to its region once, and unmaps it."""
     machine = a_machine(tlb=TLB)
     more = {"anon_order": order, "memcg_depth": 1} if fault == "anonymous" else {}
     workload = a_workload(pages, fault=fault, file="own", mapping="per_process", sweeps=1, **more)
     found = registry.load(scheme)
-    program = registry.thread_program(found, {}, 0, **dict(features_of(workload, machine)))
-    of_kernel = Batches.among(dict(found.options) | batches)
+    chosen = chosen or {}
+    program = registry.thread_program(found, chosen, 0, **dict(features_of(workload, machine)))
+    of_kernel = Batches.among(dict(found.options) | chosen | batches)
     return Setup(machine, workload, program, 1, 0, None, 1, 0, batches=of_kernel)
 
 
@@ -77,3 +80,34 @@ def test_counts_of_mappings_fall_after_the_flush_from_6_2_on(scheme, delays):
     assert flush < drops < puts
     assert falls < drops
     assert (falls > flush) == delays
+
+
+@pytest.mark.parametrize(("batch", "flushes"), [(0, 1), (64, 1), (20, 1), (8, 3), (7, 3), (1, 20)])
+@pytest.mark.parametrize("engine", ["reference", "compiled"])
+def test_written_pages_are_flushed_after_each_run_of_them(batch, flushes, engine):
+    """5df397dec7c4 had room for 8 pages whose counts fall behind the flush; all go in the end."""
+    setup = a_setup("linux_6_1", fault="write_shared", pages=20, chosen={"rmap_batch": batch})
+    found = run_setup(setup, engine)
+    assert found.counters["shootdowns"] == flushes
+    assert found.counters["ptes_cleared"] == 20
+    assert found.counters["tables_freed"] == 1
+
+
+def test_a_run_is_flushed_and_put_before_the_next_and_tables_are_freed_at_last():
+    """The page table's lock is dropped after each run, whose pages are put then."""
+    changes = {"rmap_batch": 8, "delay_rmap": True}
+    listing = a_setup("linux_6_1", fault="write_shared", pages=16, chosen=changes).program.listing
+    flush = listing.index("flush table")
+    drops, puts = listing.index("unlock ptl", flush), listing.index("page.refcount - 1", flush)
+    falls = listing.index("page.mapcount - 1")
+    assert flush < falls < drops < puts < listing.index("next table") < listing.index("free table")
+    assert listing.count("next table") == 2
+
+
+def test_runs_of_pages_end_with_their_page_table():
+    """The last run of a page table is shorter where its pages do not divide by a run's."""
+    changes = {"rmap_batch": 500}
+    setup = a_setup("linux_6_1", fault="write_shared", pages=2 * TABLE, chosen=changes)
+    found = run_setup(setup, "compiled")
+    assert found.counters["shootdowns"] == 4
+    assert found.counters["ptes_cleared"] == 2 * TABLE

@@ -2,7 +2,7 @@
 
 from dessim.kernel import layout as lay
 from dessim.kernel import operation as about
-from dessim.kernel.layout import LINE_RMW
+from dessim.kernel.layout import LINE_LOAD, LINE_RMW
 from dessim.kernel.operation import CHARGE
 from dessim.kernel.ops.table import ALWAYS, TABLE, operation
 
@@ -52,6 +52,15 @@ OP_UNCHARGE_LEVEL = operation(
     category="memcg",
     order=about.Order(lay.IS_RMW_FULL),
     listing=lambda level, b, _: f"uncharge level {level}",
+)
+OP_LOAD_STATISTICS = operation(
+    "load_statistics",
+    CHARGE,
+    "pn->lruvec_stats_percpu",
+    line=lay.LRU_SIZES_LINE,
+    access=LINE_LOAD,
+    category="memcg",
+    order=about.loading(0),
 )
 OP_UNCHARGED = operation("uncharged", CHARGE, "uncharged", category="memcg", private=ALWAYS)
 LAST_CHARGE = TABLE.last(CHARGE)

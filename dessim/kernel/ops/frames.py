@@ -130,6 +130,16 @@ OP_LRU_REMOVE = operation(
     category="lru_lock",
     private=ALWAYS,
 )
+OP_NEXT_LINKED = operation(
+    "next_linked",
+    FRAME,
+    "next page of the batch",
+    own_delay=True,
+    cost="lru_link",
+    category="lru_lock",
+    order=about.storing(0),
+    loop="each_linked",
+)
 OP_FREE_FRAMES = operation(
     "free_frames",
     FRAME,

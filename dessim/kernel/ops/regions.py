@@ -90,6 +90,16 @@ OP_ZAP_FRAMES = operation(
     private=OWN_TABLES,
     order=about.storing(lay.IN_PTE),
 )
+OP_ZAP_PTE = operation(
+    "zap_pte",
+    REGION,
+    "zap_present_ptes()",
+    line=lay.LRU_SIZES_LINE,
+    access=LINE_LOAD,
+    own_delay=True,
+    category="teardown",
+    order=about.loading(0),
+)
 OP_FLUSH_REGION = operation(
     "flush_region",
     REGION,

@@ -72,6 +72,9 @@ class Resources:
         if line == lay.OWNER_LINE:
             place = owner_at(w, t)
             return self.number("owner line", place, lambda: self._mm_name(place))
+        if line == lay.LRU_SIZES_LINE:
+            node = int(w[t + lay.T_SOCKET])
+            return self.number("lru sizes line", node, lambda: f"of node {node}")
         if line == lay.MEMCG_LINE:
             level = w[i + lay.I_A]
             return self.number("page counter line", level, lambda: f"of level {level}")

@@ -59,6 +59,8 @@ class RatePoint:
     mode : str
         ``threads`` or ``processes``.
     tasks : int
+    options : tuple of (str, value)
+        Of the version's scheme, those that differ: a change that no version has, or not alone.
     """
 
     machine: str
@@ -66,6 +68,7 @@ class RatePoint:
     test: str
     mode: str
     tasks: int
+    options: tuple[tuple[str, registry.Option], ...] = ()
 
     def simulated(self) -> RatePoint:
         """Return the point whose run stands for this one: itself, or one that cannot differ."""
@@ -125,7 +128,8 @@ def setup_of(point: RatePoint, seed: int = 1, region_pages: int | None = None) -
         changed["vmas"] = "own"  # there is no neighbour to merge with
     workload = load_workload(name).model_copy(update=changed)
     scheme = registry.load("linux_" + point.kernel.replace(".", "_"))
-    program = registry.thread_program(scheme, {}, 0, **dict(features_of(workload, machine)))
+    chosen = dict(point.options)
+    program = registry.thread_program(scheme, chosen, 0, **dict(features_of(workload, machine)))
     return Setup(
         machine,
         workload,
@@ -135,7 +139,7 @@ def setup_of(point: RatePoint, seed: int = 1, region_pages: int | None = None) -
         region_pages * PAGE_BYTES,
         seed,
         0,
-        batches=Batches.among(scheme.options),
+        batches=Batches.among({**scheme.options, **chosen}),
     )
 
 

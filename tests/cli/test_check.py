@@ -7,6 +7,7 @@ from click.testing import CliRunner, Result
 
 from dessim import registry
 from dessim.cli import main
+from dessim.report.text import check as text
 from dessim.study.check import CheckError, Scope, property_names, small_world_of
 
 KEYS = [
@@ -138,11 +139,30 @@ def test_the_core_table_names_every_scheme_and_every_repair():
     }
     safe = [row for row in rows if registry.load(row["scheme"]).promises]
     assert {row["verdict"] for row in safe} == {"never"}
-    lines = result.output.splitlines()
-    assert len(lines) == 1 + len(rows) // 2 + 2
-    assert lines[-1] == (
-        "in all of them: actor invalidate, tables shared, attempts 1, page neighbour, memory sc"
+    table, _, said = result.output.partition("\n\n")
+    assert len(table.splitlines()) == 1 + len(rows) // 2 + len(registry.names())
+    assert "in all of them: actor invalidate, tables shared, attempts 1, page neighbour," in said
+
+
+def test_the_core_table_fits_a_terminal_and_ends_with_the_answer(monkeypatch):
+    """Schemes head their lines; the last sentence says where a BUG_ON fires."""
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run("").output.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "gang_lookup_mapcount" in lines
+    answer = " ".join(map(str.strip, lines[lines.index("") + 1 :])).partition("bug1 or bug2: ")[2]
+    assert answer.startswith(
+        "found for gang_lookup_mapcount in 18 of 20 scopes; never for folio_ba"
     )
+    assert answer.endswith(", radix_walk_trylock")
+
+
+def test_the_answer_says_what_was_not_decided():
+    """A search that was cut short proves nothing."""
+    rows = [[{"scheme": "mine", "property": "bug1", "verdict": v}] for v in ("never", "unknown")]
+    assert text.answer(rows) == "bug1: not decided in 1 scope"
+    rows.append([{"scheme": "mine", "property": "bug1", "verdict": "sometimes"}])
+    assert text.answer(rows) == "bug1: found for mine in 1 of 3 scopes; not decided in 1 scope"
 
 
 def test_a_scheme_shows_its_shortest_trace(monkeypatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dessim.report.text.columns import wrapped
+from dessim.report.text.columns import INDENT, wrapped
 
 GAP = "  "
 
@@ -67,6 +67,8 @@ def properties_text(rows: Sequence[dict[str, Any]]) -> str:
     return f"{wrapped(scope_words(rows[0]))}\n\n{aligned(table)}"
 
 
+SCHEME = 0
+STEPS_NOTE = "(n): the shortest way there has n steps"
 SCOPE_COLUMNS = ("scheme", "actor", "variant", "threads", "tables", "attempts", "page", "memory")
 
 
@@ -80,16 +82,62 @@ def scope_cells(row: dict[str, Any]) -> list[str]:
 
 
 def table_text(scopes: Sequence[Sequence[dict[str, Any]]]) -> str:
-    """Return the verdicts of many scopes, a scope a line; what is the same in all is said once."""
+    """Return the verdicts of many scopes, a scope a line, and what they come to.
+
+    What is the same in all is said once; schemes head their lines.
+    """
     cells = [scope_cells(rows[0]) for rows in scopes]
     differ = [len({row[k] for row in cells}) > 1 for k in range(len(SCOPE_COLUMNS))]
     same = [f"{name} {cells[0][k]}" for k, name in enumerate(SCOPE_COLUMNS) if not differ[k]]
+    by_scheme = differ[SCHEME]
+    differ[SCHEME] = False
     names = [row["property"] for row in scopes[0]]
     table = [[*(n for n, d in zip(SCOPE_COLUMNS, differ, strict=True) if d), *names, "states"]]
     for rows, here in zip(scopes, cells, strict=True):
         kept = [cell for cell, d in zip(here, differ, strict=True) if d]
-        table.append([*kept, *map(verdict_cell, rows), f"{rows[0]['states']:,}"])
-    return aligned(table) + (f"\nin all of them: {', '.join(same)}\n" if same else "")
+        table.append([*kept, *map(_short_cell, rows), f"{rows[0]['states']:,}"])
+    lines = aligned(table).splitlines()
+    if by_scheme:
+        lines = _headed(lines, [row[SCHEME] for row in cells])
+    notes = [STEPS_NOTE] * any(row["steps"] is not None for rows in scopes for row in rows)
+    notes += [f"in all of them: {', '.join(same)}"] * bool(same)
+    said = "\n".join(map(wrapped, (*notes, answer(scopes))))
+    return "\n".join(lines) + f"\n\n{said}\n"
+
+
+def _short_cell(row: dict[str, Any]) -> str:
+    return f"{row['verdict']}" + ("" if row["steps"] is None else f" ({row['steps']})")
+
+
+def _headed(lines: list[str], schemes: list[str]) -> list[str]:
+    """Return a table with each scheme above its lines."""
+    found = [INDENT + lines[0]]
+    for k, (scheme, line) in enumerate(zip(schemes, lines[1:], strict=True)):
+        if k == 0 or scheme != schemes[k - 1]:
+            found.append(scheme)
+        found.append(INDENT + line)
+    return found
+
+
+def answer(scopes: Sequence[Sequence[dict[str, Any]]]) -> str:
+    """Return in a sentence what many scopes come to, scheme by scheme."""
+    by_scheme: dict[str, list[set[str]]] = {}
+    for rows in scopes:
+        by_scheme.setdefault(rows[0]["scheme"], []).append({row["verdict"] for row in rows})
+    said: list[str] = []
+    never: list[str] = []
+    for scheme, verdicts in by_scheme.items():
+        found = sum("sometimes" in some for some in verdicts)
+        if found:
+            said.append(f"found for {scheme} in {found} of {len(verdicts)} scopes")
+        elif all(some == {"never"} for some in verdicts):
+            never.append(scheme)
+    said += [f"never for {', '.join(never)}"] * bool(never)
+    every = [some for verdicts in by_scheme.values() for some in verdicts]
+    undecided = sum("sometimes" not in some and some != {"never"} for some in every)
+    said += [f"not decided in {undecided} scope{'s' * (undecided > 1)}"] * bool(undecided)
+    names = " or ".join(row["property"] for row in scopes[0])
+    return f"{names}: {'; '.join(said)}"
 
 
 def protocol_words(row: dict[str, Any]) -> str:

@@ -48,7 +48,8 @@ from dessim.kernel.setup import Batches
 from dessim.schemes.no_fault_around import SLOW_PATH, map_target, ordinary_path
 
 MAP = (inc("page.mapcount"), set_pte())
-SIZES = {field.name for field in fields(Batches)} - {"maps_folio"} | {"mremap_batches"}
+ASKED = {"maps_folio", "rmap_batch"}
+SIZES = {field.name for field in fields(Batches)} - ASKED | {"mremap_batches"}
 FEATURES = list(itertools.product((False, True), repeat=3))
 
 
@@ -66,7 +67,7 @@ def combinations(one):
     """Yield every combination of options that go together."""
     values = [
         (default,)
-        if key in SIZES  # no step of a fault that reads asks for it
+        if key in SIZES  # no step that takes or gives asks for it
         else one.choices.get(key) or ((False, True) if isinstance(default, bool) else (0, 1, 4))
         for key, default in one.options.items()
     ]
@@ -83,10 +84,12 @@ def covering(one):
     """
     shuffled = list(combinations(one))
     random.Random(1).shuffle(shuffled)
+    values = {key: {options[key] for options in shuffled} for key in one.options}
+    varied = [key for key, some in values.items() if len(some) > 1]
     seen = set()
     for options in shuffled:
-        triples = set(itertools.combinations(options.items(), 3))
-        if len(options) < 3 or not triples <= seen:
+        triples = set(itertools.combinations(((key, options[key]) for key in varied), 3))
+        if len(varied) < 3 or not triples <= seen:
             seen |= triples
             yield options
 

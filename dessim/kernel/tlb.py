@@ -186,6 +186,17 @@ def catch_up(w: World, t: int) -> None:
         flush_core(w, w[t + T_CORE])
 
 
+def further_pages_ps(w: World, t: int, pages: int) -> int:
+    """Return ps for which an interrupted CPU flushes, besides what is in its handler's cost.
+
+    That has one flush in it, of a page or of everything. Where nobody is interrupted, because CPUs
+    flush each other's TLB, the handler costs nothing, nor do pages.
+    """
+    if cost_ps(w, t, COST_IPI_HANDLER) == 0 or pages > w[H_FLUSH_CEILING]:
+        return 0
+    return (pages - 1) * cost_ps(w, t, COST_INVLPG)
+
+
 def shootdown_ps(w: World, task: int, mm: int, pages: int) -> int:
     """Return ps that a flush of some pages of an mm takes the CPU that asks for it."""
     t = w[H_TASK] + task * T_WORDS
@@ -200,24 +211,14 @@ def shootdown_ps(w: World, task: int, mm: int, pages: int) -> int:
     targets = targets_of(w, task, mm)
     if targets == 0:
         return local
+    if local == 0:  # the others flush as many pages, while one of the mm flushes its own
+        local = further_pages_ps(w, t, pages)
     return local + cost_ps(w, t, COST_IPI_BASE) + targets * cost_ps(w, t, COST_IPI_PER_CPU)
 
 
 def pages_to_flush(w: World, t: int, run: int) -> int:
     """Return the pages of the range in the cursor's page table, or run; 0 if none was mapped."""
     return end_of_run(w, t, run) - w[t + T_CURSOR] if gang_holds_any(w, t) else 0
-
-
-def handler_ps(w: World, o: int, pages: int) -> int:
-    """Return ps that an interrupted task's CPU owes for a flush of some pages.
-
-    The cost of the handler has one flush in it, of a page or of everything. Where nobody is
-    interrupted, because CPUs flush each other's TLB, it is 0, and so is this.
-    """
-    handler = cost_ps(w, o, COST_IPI_HANDLER)
-    if handler == 0 or pages > w[H_FLUSH_CEILING]:
-        return handler
-    return handler + (pages - 1) * cost_ps(w, o, COST_INVLPG)
 
 
 def shoot_down(w: World, task: int, mapping: int, first: int, pages: int) -> None:
@@ -239,7 +240,7 @@ def shoot_down(w: World, task: int, mapping: int, first: int, pages: int) -> Non
             for page in range(first, first + pages):
                 flush_page(w, w[o + T_CORE], w[mapping + M_INDEX], page)
         if other != task:
-            w[o + T_PENDING] += handler_ps(w, o, pages)
+            w[o + T_PENDING] += cost_ps(w, o, COST_IPI_HANDLER) + further_pages_ps(w, o, pages)
             if w[o + T_PENDING]:
                 w[o + T_DUE] |= DUE_INTERRUPT
             count(w, N_INTERRUPTS, 1)

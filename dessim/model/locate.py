@@ -109,9 +109,8 @@ def unknown_name(kind: FileKind, name: str) -> str:
     known = names(kind)
     noun = {"published": "published table"}.get(kind, kind.removesuffix("s"))
     hint = suggest(name, known, plural="published tables" if kind == "published" else kind)
-    near = kind != "published" and hint.startswith("did you mean")
-    listed = f" `dessim list {kind}` lists them all" if near else ""
-    return f"no {noun} is named '{shorten(name)}'; {hint}{listed}"
+    near = f"{hint} " if hint.startswith("did you mean") else ""
+    return f"no {noun} is named '{shorten(name)}'; {near}`dessim list {kind}` lists them all"
 
 
 def roots() -> list[Path]:

@@ -185,10 +185,12 @@ def _find(name: str, word: str, kind: str) -> tuple[Found, ModuleType]:
             _check_kinds(module, one.path)
             return one, module
     known = [*_names(word), *(linux.COLUMNS if word == "SLOW_PATH" else ())]
-    hint = suggest(name, known, plural=f"{kind}s")
     reason = files.why_not(name, word)
-    said = f": {reason}" if reason else f"; {hint}"
-    raise UnknownScheme(f"unknown {kind} {name!r}{said} `dessim list {kind}s` lists them all")
+    if reason:
+        raise UnknownScheme(f"unknown {kind} {name!r}: {reason}")
+    hint = suggest(name, known, plural=f"{kind}s")
+    near = f"{hint} " if hint.startswith("did you mean") else ""
+    raise UnknownScheme(f"unknown {kind} {name!r}; {near}`dessim list {kind}s` lists them all")
 
 
 def load(name: str) -> Scheme:

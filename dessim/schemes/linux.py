@@ -27,10 +27,10 @@ pcp_scale : how often such a batch is doubled at most (``CONFIG_PCP_BATCH_SCALE_
 gather_max : entries of an mmu_gather (8 on the stack, 19 pages of 510): full, it is flushed.
 delay_rmap : counts of mappings of pages of files that were written to fall after the flush of their
     page table (from 6.2 on, 5df397dec7c4), not before.
-rmap_batch : written pages of a file that munmap flushes at once: 0, those of a page table; 8 from
-    5df397dec7c4 to c47454823bd4, both between 6.1 and 6.2.
+rmap_batch : written pages of a file that munmap flushes at once: 0, those of a page table; 8, with
+    `delay_rmap`, from 5df397dec7c4 to c47454823bd4, both between 6.1 and 6.2.
 lru_sizes_near : the sizes of a memory cgroup's LRU lists lie on the line of its pointers to
-    statistics, which every fault loads (from 70a64b7919cb to fefc6e6631ff, so in 6.10).
+    statistics, which every fault on memory loads (from 70a64b7919cb to fefc6e6631ff, so in 6.10).
 rss_batch : pages that are counted apart from the mm's count: 64 per task, from 6.2 on (0) twice the
     CPUs of the machine.
 rwsem_steals : writers of mmap_lock spin while another writer has it, and take it before those that

@@ -86,7 +86,12 @@ def test_counts_of_mappings_fall_after_the_flush_from_6_2_on(scheme, delays):
 @pytest.mark.parametrize("engine", ["reference", "compiled"])
 def test_written_pages_are_flushed_after_each_run_of_them(batch, flushes, engine):
     """5df397dec7c4 had room for 8 pages whose counts fall behind the flush; all go in the end."""
-    setup = a_setup("linux_6_1", fault="write_shared", pages=20, chosen={"rmap_batch": batch})
+    setup = a_setup(
+        "linux_6_1",
+        fault="write_shared",
+        pages=20,
+        chosen={"rmap_batch": batch, "delay_rmap": True},
+    )
     found = run_setup(setup, engine)
     assert found.counters["shootdowns"] == flushes
     assert found.counters["ptes_cleared"] == 20
@@ -106,7 +111,7 @@ def test_a_run_is_flushed_and_put_before_the_next_and_tables_are_freed_at_last()
 
 def test_runs_of_pages_end_with_their_page_table():
     """The last run of a page table is shorter where its pages do not divide by a run's."""
-    changes = {"rmap_batch": 500}
+    changes = {"rmap_batch": 500, "delay_rmap": True}
     setup = a_setup("linux_6_1", fault="write_shared", pages=2 * TABLE, chosen=changes)
     found = run_setup(setup, "compiled")
     assert found.counters["shootdowns"] == 4

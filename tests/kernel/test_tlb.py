@@ -155,6 +155,14 @@ def test_a_target_owes_nothing_where_no_cpu_is_interrupted():
     assert lab.get(1, lay.T_PENDING) == 0
 
 
+@pytest.mark.parametrize(("pages", "more"), [(1, 0), (2, 1), (33, 32), (34, 0)])
+def test_a_flusher_that_is_not_of_the_mm_waits_for_the_pages_of_the_targets(pages, more):
+    """It has no translations to flush meanwhile, as one of the mm has."""
+    lab = a_tlb_lab(threads=2, workload=a_workload(mapping="per_process"))
+    expected = TLB_PS["ipi_base"] + TLB_PS["ipi_per_cpu"] + more * TLB_PS["invlpg"]
+    assert shootdown_ps(lab.w, 0, lab.get(1, lay.T_MM), pages) == expected
+
+
 def test_shootdown_spares_cpus_that_run_another_mm_or_sleep():
     """Only CPUs on which a task of the mm runs now are interrupted."""
     lab = a_tlb_lab(shootdown(), threads=4, workload=a_workload(mapping="per_process"))

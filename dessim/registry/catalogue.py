@@ -331,9 +331,6 @@ def _check_kinds(module: ModuleType, path: Path) -> None:
             raise SchemeFileError(f"{path}: {name} must be {wanted}, found {found}")
 
 
-# --- options ------------------------------------------------------------------------------------
-
-
 def options_of(scheme: Named, chosen: Mapping[str, Option]) -> dict[str, Option]:
     """Return a scheme's options: its defaults overridden by what was chosen.
 

@@ -48,8 +48,7 @@ from dessim.kernel.setup import Batches
 from dessim.schemes.no_fault_around import SLOW_PATH, map_target, ordinary_path
 
 MAP = (inc("page.mapcount"), set_pte())
-ASKED = {"maps_folio", "rmap_batch"}
-SIZES = {field.name for field in fields(Batches)} - ASKED | {"mremap_batches"}
+SIZES = {f.name for f in fields(Batches)} - {"maps_folio", "rmap_batch"} | {"mremap_batches"}
 FEATURES = list(itertools.product((False, True), repeat=3))
 
 
@@ -78,17 +77,13 @@ def combinations(one):
 
 
 def covering(one):
-    """Yield combinations that hold any three options in every way: a few dozen of thousands.
-
-    No step stands under more than three options, so that each of its ways is taken.
-    """
+    """Yield combinations that hold any three options in every way: steps stand under no more."""
     shuffled = list(combinations(one))
     random.Random(1).shuffle(shuffled)
-    values = {key: {options[key] for options in shuffled} for key in one.options}
-    varied = [key for key, some in values.items() if len(some) > 1]
+    varied = [key for key in one.options if len({some[key] for some in shuffled}) > 1]
     seen = set()
     for options in shuffled:
-        triples = set(itertools.combinations(((key, options[key]) for key in varied), 3))
+        triples = set(itertools.combinations([(key, options[key]) for key in varied], 3))
         if len(varied) < 3 or not triples <= seen:
             seen |= triples
             yield options

@@ -68,7 +68,7 @@ def properties_text(rows: Sequence[dict[str, Any]]) -> str:
 
 
 SCHEME = 0
-STEPS_NOTE = "(n): the shortest way there has n steps"
+STEPS_NOTE = "(n): the shortest trace to it has n steps"
 SCOPE_COLUMNS = ("scheme", "actor", "variant", "threads", "tables", "attempts", "page", "memory")
 
 
@@ -101,8 +101,8 @@ def table_text(scopes: Sequence[Sequence[dict[str, Any]]]) -> str:
         lines = _headed(lines, [row[SCHEME] for row in cells])
     notes = [STEPS_NOTE] * any(row["steps"] is not None for rows in scopes for row in rows)
     notes += [f"in all of them: {', '.join(same)}"] * bool(same)
-    said = "\n".join(map(wrapped, (*notes, answer(scopes))))
-    return "\n".join(lines) + f"\n\n{said}\n"
+    said = "".join(f"{wrapped(note)}\n" for note in notes)
+    return "\n".join(lines) + f"\n\n{said}\n{wrapped(answer(scopes))}\n"
 
 
 def _short_cell(row: dict[str, Any]) -> str:
@@ -128,14 +128,14 @@ def answer(scopes: Sequence[Sequence[dict[str, Any]]]) -> str:
     never: list[str] = []
     for scheme, verdicts in by_scheme.items():
         found = sum("sometimes" in some for some in verdicts)
+        open_ones = sum("sometimes" not in some and some != {"never"} for some in verdicts)
         if found:
-            said.append(f"found for {scheme} in {found} of {len(verdicts)} scopes")
-        elif all(some == {"never"} for some in verdicts):
+            said.append(f"sometimes for {scheme} in {found} of {len(verdicts)} scopes")
+        if open_ones:
+            said.append(f"not decided for {scheme} in {open_ones} of {len(verdicts)} scopes")
+        if not found and not open_ones:
             never.append(scheme)
     said += [f"never for {', '.join(never)}"] * bool(never)
-    every = [some for verdicts in by_scheme.values() for some in verdicts]
-    undecided = sum("sometimes" not in some and some != {"never"} for some in every)
-    said += [f"not decided in {undecided} scope{'s' * (undecided > 1)}"] * bool(undecided)
     names = " or ".join(row["property"] for row in scopes[0])
     return f"{names}: {'; '.join(said)}"
 

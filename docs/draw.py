@@ -20,7 +20,7 @@ DPI = 150
 SHOWN = (
     *("throughput", "latency", "time_share", "gang_lookup_speedup", "thousand_cpus"),
     *("lock_collapse", "page_lock_convoy", "fork_by_folio_size", "mmap_database", "page_size"),
-    *("exec_storm", "exit_storm"),
+    *("exec_storm", "exit_storm", "memory_by_folio_size", "munmap_and_dontneed"),
 )
 """Figures that a page shows."""
 

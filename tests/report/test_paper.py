@@ -27,7 +27,9 @@ NAMES = [
         "gang_lookup_speedup",
         "latency",
         "lock_collapse",
+        "memory_by_folio_size",
         "mmap_database",
+        "munmap_and_dontneed",
         "page_lock_convoy",
     ),
     *(
@@ -59,6 +61,11 @@ SMALL = {
     "invalidate-race": "--replications 2",
     "lock-collapse": "--set threads=[1,16,48] --set workload.iterations=100 --replications 2",
     "mmap-database": "--set workload.touches=20 --replications 2 --set max_replications=2",
+    "mthp": "--set threads=[1,4] --set workload.anon_order=[0,2] --set simulate=64KiB",
+    "munmap-and-dontneed": (
+        "--set threads=[1,2] --set workload.file_size=128KiB --set max_replications=2"
+        " --replications 2"
+    ),
     "page-lock-queues": "--queues --set workload.touches_per_page=2 --replications 2",
     "page-size": (
         "--set workload.file_size=1MiB --set threads=[1,4] --set include=[] --replications 2"

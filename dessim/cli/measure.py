@@ -61,13 +61,15 @@ def measure(
             f"{out} exists already: give another --out, or --force to replace it"
         )
 
+    from dessim.files.writing import check_place, write_all
+
+    check_place(out)  # before a minute of measuring
+
     def note(what: str) -> None:
         if not quiet:
             click.echo(f"measuring: {what}", err=True)
 
     made = measure_host(out.stem, budget, base, note, privileged=privileged)
-    from dessim.files.writing import write_all
-
     write_all({out: made.draft.text().encode()})
     _report(made)
     if not quiet:

@@ -108,6 +108,8 @@ def trace(
 
 
 def _check_name(out: Path | None, form: str) -> None:
+    if out is not None and not out.name:
+        raise click.UsageError(f"--out '{out}': give the name of a file")
     if form != "folded" and out is not None and out.suffix == ".folded":
         raise click.UsageError(f"--out {out}: the stacks take this name; give the trace another")
 

@@ -110,6 +110,25 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
         flush(place.parent)
 
 
+def check_place(path: Path) -> int | None:
+    """Return the mode of what is at a place; None: a new file, or a place that will be refused.
+
+    Raises
+    ------
+    UnwritableError
+        If it is a folder, or a link that leads to itself.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UnwritableError(f"{path}: this link leads to itself") from None
+        return None
+    if stat.S_ISDIR(mode):
+        raise UnwritableError(f"{path}: this is a folder, not a file")
+    return mode
+
+
 def _open_stream(path: Path) -> IO[bytes] | None:
     """Open what is written to and not replaced: a stream of this process, a device, a pipe."""
     name = str(path)
@@ -118,16 +137,9 @@ def _open_stream(path: Path) -> IO[bytes] | None:
         number = int(path.name)
     if number is not None:
         return os.fdopen(os.dup(number), "wb")
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise UnwritableError(f"{path}: this link leads to itself") from None
-        return None  # a new file, or a place that will be refused
-    if stat.S_ISREG(mode):
+    mode = check_place(path)
+    if mode is None or stat.S_ISREG(mode):
         return None
-    if stat.S_ISDIR(mode):
-        raise UnwritableError(f"{path}: this is a folder, not a file")
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
     except OSError as error:

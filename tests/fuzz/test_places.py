@@ -152,3 +152,20 @@ def test_no_option_that_names_a_place_is_left_out() -> None:
     known = {*LINES, *attacked}
     shared = {"calibrate --out", "predict --out"}  # as of validate: the same option
     assert named - known - shared == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "said"),
+    [
+        ("measure --out", "loop", "loop: this link leads to itself"),
+        ("trace --out", "", "--out '.': give the name of a file"),
+    ],
+)
+def test_a_place_is_refused_before_the_work(tmp_path, request, monkeypatch, name, place, said):
+    """These were tried after a minute of measuring, or ended in a traceback."""
+    monkeypatch.chdir(tmp_path)
+    request.getfixturevalue("whole")
+    monkeypatch.setattr("dessim.host.session.measure_host", None)
+    done = CliRunner().invoke(main, [word.replace(HERE, place) for word in LINES[name]])
+    assert done.exit_code == 2
+    assert said in done.stderr

@@ -15,7 +15,7 @@ from dessim.cli.options import (
     ENGINE,
     EXPERIMENT,
     FOLDER,
-    MAX_WORKERS,
+    JOBS,
     POINTS,
     QUIET,
     REPLICATIONS,
@@ -81,14 +81,7 @@ if TYPE_CHECKING:
 )
 @click.option("--list", "list_costs", is_flag=True, help="List the costs that can be cut.")
 @ENGINE
-@click.option(
-    "-j",
-    "jobs",
-    type=click.IntRange(1, MAX_WORKERS),
-    default=1,
-    metavar="N",
-    help="Worker processes.",
-)
+@JOBS
 @click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
 )

@@ -43,6 +43,14 @@ RESULTS_DIR = click.option(
     show_default=True,
     help="Where `dessim run` keeps its results.",
 )
+JOBS = click.option(
+    "-j",
+    "jobs",
+    type=click.IntRange(1, MAX_WORKERS),
+    default=1,
+    metavar="N",
+    help="Worker processes.",
+)
 QUIET = click.option("-q", "--quiet", is_flag=True, help="Print no progress.")
 DATA = click.option(
     "--data", metavar="NAME|CSV", help="Measured table [default: the experiment's]."
@@ -90,14 +98,7 @@ SIMULATION = together(
     SEED,
     REPLICATIONS,
     click.option("--engine", type=ENGINES, default="compiled", show_default=True),
-    click.option(
-        "-j",
-        "jobs",
-        type=click.IntRange(1, MAX_WORKERS),
-        default=1,
-        metavar="N",
-        help="Worker processes.",
-    ),
+    JOBS,
     OUT,
     QUIET,
 )

@@ -5,10 +5,10 @@
 `published_ratios.csv` names the changes. Each is simulated with eight seeds, which are paired:
 before and after the change the same draws are made. The model's ratio is the median of the eight;
 `lo` and `hi` are the smallest and the greatest, which is an interval of 99 % for the median.
+`error_before` and `error_after` are those of the rates, in per cent.
 """
 
 import csv
-from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,7 +21,7 @@ from dessim.study.fidelity.rates import RatePoint, rate_of
 HERE = Path(__file__).parent
 PUBLISHED, OUT = HERE / "published_ratios.csv", HERE / "ratios.csv"
 SEEDS = range(1, 9)
-POINTS = 100
+PER_CENT = 100
 
 
 def changes() -> list[dict[str, str]]:
@@ -39,25 +39,27 @@ def point(row: dict[str, str], which: str = "") -> RatePoint:
     return RatePoint(row["machine"], kernel, row["test"], row["mode"], int(row["tasks"]), options)
 
 
-def ratios(row: dict[str, str]) -> Iterator[float]:
-    """Yield the ratio of rates of each seed."""
-    for seed in SEEDS:
-        yield (
-            rate_of(point(row, "changed_"), seed=seed).per_s / rate_of(point(row), seed=seed).per_s
-        )
+def rates(row: dict[str, str], which: str = "") -> list[float]:
+    """Return the rates before a change, or (``changed_``) after it, of each seed, 1/s."""
+    return [rate_of(point(row, which), seed=seed).per_s for seed in SEEDS]
 
 
 def simulated(row: dict[str, str]) -> dict[str, Any]:
-    """Return the row of a change with the model's ratio, and by how many points it differs."""
-    found = sorted(ratios(row))
-    middle, published = median(found), float(row["published"])
+    """Return the row of a change: its ratios, by how many points and per cent the model is off."""
+    before, after = rates(row), rates(row, "changed_")
+    measured = float(row["before"]), float(row["after"])
+    ratios = [new / old for old, new in zip(before, after, strict=True)]
+    published = measured[1] / measured[0]
     return {
         **{name: row[name] for name in ("change", "machine", "test", "mode", "tasks")},
         "published": f"{published:.3f}",
-        "model": f"{middle:.3f}",
-        "lo": f"{found[0]:.3f}",
-        "hi": f"{found[-1]:.3f}",
-        "points": round(POINTS * (middle - published), 1),
+        "model": f"{median(ratios):.3f}",
+        "lo": f"{min(ratios):.3f}",
+        "hi": f"{max(ratios):.3f}",
+        "points": round(PER_CENT * (median(ratios) - published), 1),
+        "error_before": round(PER_CENT * (median(before) / measured[0] - 1)),
+        "error_after": round(PER_CENT * (median(after) / measured[1] - 1)),
+        "ratios_by_seed": " ".join(f"{one:.3f}" for one in ratios),
     }
 
 

@@ -63,7 +63,21 @@ def test_leftovers_in_the_folder_of_results_go_with_the_next_run() -> None:
     ("schemes", "said"),
     [
         ("[nonsense]", "unknown scheme 'nonsense'"),
+        ("[nonsense]", "unknown scheme 'nonsense'; `dessim list schemes` lists them all\n"),
+        (
+            "[lock]",
+            "unknown scheme 'lock'; did you mean 'lock_each_page' or 'radix_walk_trylock'?"
+            " `dessim list schemes` lists them all\n",
+        ),
         ("[{folio_batch: {nonsense: true}}]", "'folio_batch' has no option 'nonsense'"),
+        (
+            "[{linux_6_6: {contpte: true}}]",
+            "of 'linux_6_6' exclude each other (folio_batches=False is its default)",
+        ),
+        (
+            "[{linux_6_12: {contpte: true, folio_batches: false}}]",
+            "of 'linux_6_12' exclude each other: one leaves",
+        ),
     ],
 )
 def test_a_lock_loop_checks_its_schemes(schemes: str, said: str) -> None:

@@ -23,6 +23,16 @@ def line_of(lab, task=0):
     return lru_sizes_at(lab.w, lab.w[lay.H_TASK] + task * lay.T_WORDS)
 
 
+def test_each_node_has_its_line_in_its_own_memory():
+    """A task loads that of the node on which it runs, where its pages are."""
+    lab = memory(Step("load_statistics"))
+    nodes = range(lab.w[lay.H_SOCKETS])
+    assert len(nodes) > 1
+    for node in nodes:
+        lab.put(0, lay.T_SOCKET, node)
+        assert lab.w[line_of(lab) + lay.L_HOME] == node
+
+
 def test_load_statistics_takes_a_copy_from_whoever_wrote_the_sizes():
     """A line of each node, behind those of the page counters."""
     lab = memory(Step("next_linked"), Step("load_statistics"), threads=3)

@@ -54,5 +54,6 @@ def test_a_foreign_name_is_just_unknown(name: str) -> None:
     """No name escapes the folder, or the message."""
     with pytest.raises(ConfigError, match="no workload is named") as refusal:
         find("workloads", name)
+    assert str(refusal.value).endswith("; `dessim list workloads` lists them all")
     assert len(str(refusal.value)) < 1_000
     assert "\x1b" not in str(refusal.value)

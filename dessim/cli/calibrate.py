@@ -15,11 +15,11 @@ from dessim.cli.measured import (
     table_of,
     write_validation,
 )
-from dessim.cli.options import DATA, EXPERIMENT, SIMULATION
+from dessim.cli.options import DATA, EXPERIMENT, NEW_FILE, SIMULATION
 from dessim.cli.results import report_files
 from dessim.files.names import folder_name
 from dessim.files.reading import read_text
-from dessim.files.writing import write_texts
+from dessim.files.writing import check_place, write_texts
 
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     help="Numbers to fit, such as kernel.rmap or cache_line.*.one_hop; repeatable.",
 )
 @SIMULATION
-@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="The new profile.")
+@click.option("--to", type=NEW_FILE, help="The new profile.")
 @click.option("--cross-validate", is_flag=True, help="Leave each number of threads out in turn.")
 @click.option(
     "--sensitivity", is_flag=True, help="Fit nothing: report which numbers the data determine."
@@ -97,6 +97,7 @@ def calibrate(
             return
         text = _profile_text(chosen)  # before anything is simulated: it may not be there
         target = to or folder / f"{problem.machine.name}-fitted.yaml"
+        check_place(target)
         _fit(
             problem,
             points,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dessim.cli.options import FILE
+from dessim.cli.options import NEW_FILE
 from dessim.cli.results import report_files
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ USUAL_ORDER = 4
 @click.option("--format", "form", type=click.Choice(FORMATS), help="Format, if the guess is wrong.")
 @click.option("--fields", metavar="NAMES", help="Fields of bpftrace's lines; - skips one.")
 @click.option(
-    "--out", type=FILE, help="Workload to write [default: FILE's name with .yaml, in this folder]."
+    "--out",
+    type=NEW_FILE,
+    help="Workload to write [default: FILE's name with .yaml, here].",
 )
 @click.option(
     "--pid", "pids", multiple=True, type=int, help="Only this process or task; repeatable."

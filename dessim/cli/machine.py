@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dessim.cli.options import NEW_FILE
 from dessim.files.reading import MAX_TABLE_BYTES, read_text
 
 if TYPE_CHECKING:
@@ -29,9 +30,7 @@ def machine() -> None:
 @click.option("--numactl", metavar="FILE", help="Output of `numactl -H`: distances of nodes.")
 @click.option("--latency", metavar="CSV", help="Lower triangle in ns, of core-to-core-latency.")
 @click.option("--base", metavar="NAME", help="Profile for everything else [default: the closest].")
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="File [default: configs/machines/NAME.yaml]."
-)
+@click.option("--out", type=NEW_FILE, help="File [default: configs/machines/NAME.yaml].")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 def new(
     name: str,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dessim.cli.options import NEW_FILE
+
 if TYPE_CHECKING:
     from dessim.host.session import MeasuredHost
 
@@ -32,7 +34,7 @@ class Budget(click.ParamType[float]):
 @click.option("--budget", type=Budget(), default="60s", show_default=True, help="Time to measure.")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=NEW_FILE,
     default=Path("my-machine.yaml"),
     show_default=True,
     help="The profile.",
@@ -61,9 +63,7 @@ def measure(
             f"{out} exists already: give another --out, or --force to replace it"
         )
 
-    from dessim.files.writing import check_place, write_all
-
-    check_place(out)  # before a minute of measuring
+    from dessim.files.writing import write_all
 
     def note(what: str) -> None:
         if not quiet:

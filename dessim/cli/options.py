@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,29 @@ import click
 
 from dessim.cli.complete import machines, schemes, settings, workloads
 from dessim.cli.known import known
+from dessim.files.writing import STREAMS, check_place
 
 Command = Callable[..., Any]
 MAX_WORKERS = 1024
 ENGINES = click.Choice(["compiled", "reference"])
 EXPERIMENT = known("experiment")
 FOLDER = click.Path(file_okay=False, path_type=Path)
-FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+class NewFile(click.Path):
+    """A file that a command writes; refused before any work if it cannot be written."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a path."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if not path.name:
+            self.fail("give the name of a file", param, ctx)
+        if str(path) not in STREAMS:
+            check_place(path)
+        return path
+
+
+NEW_FILE = NewFile(path_type=Path)
 
 ENGINE = click.option(
     "--engine",

@@ -9,8 +9,9 @@ import click
 
 from dessim.cli.complete import experiments
 from dessim.cli.measured import DEFAULT, load_with, simulator, table_of
-from dessim.cli.options import DATA, EXPERIMENT, SIMULATION
+from dessim.cli.options import DATA, EXPERIMENT, NEW_FILE, SIMULATION
 from dessim.cli.results import report_files
+from dessim.files.writing import check_place, write_texts
 
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 @SIMULATION
 @click.option(
     "--to",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     default=Path("predictions.csv"),
     show_default=True,
     help="The table; details go next to it as JSON.",
@@ -64,13 +65,13 @@ def predict(
     """
     if to.suffix != ".csv":
         raise click.UsageError(f"--to {to}: a table's name must end in .csv")
+    check_place(to.with_suffix(".json"))
     chosen = load_with(experiment, machine, overrides, seed, None)
     table = table_of(chosen, data)
     full, small = _points(chosen, cells, simulate, replications or 1)
     with simulator(chosen, engine, jobs, out, quiet=quiet) as run:
         document = _predictions(chosen, table, full, small, run, engine)
     from dessim.files.tables import csv_text
-    from dessim.files.writing import write_texts
     from dessim.study.fidelity.predict import table_rows
     from dessim.study.sweep.tables import to_json
 

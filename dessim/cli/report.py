@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from dessim.cli.options import FILE, RESULTS_DIR
+from dessim.cli.options import NEW_FILE, RESULTS_DIR
 from dessim.cli.results import known_results, place_of
 
 
@@ -14,7 +14,7 @@ from dessim.cli.results import known_results, place_of
 @click.argument("results", metavar="RESULTS...", nargs=-1, required=True)
 @click.option(
     "--out",
-    type=FILE,
+    type=NEW_FILE,
     help="The file [default: `report.html` next to the results, or for several in RESULTS-DIR].",
 )
 @RESULTS_DIR

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from dessim.cli.options import FILE, FOLDER
+from dessim.cli.options import FOLDER, NEW_FILE
 
 
 def _existing(folder: Path) -> Path:
@@ -152,7 +152,7 @@ def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
 )
 @click.option(
     "--out",
-    type=FILE,
+    type=NEW_FILE,
     help="Output file [default: DIR/runs.*]; - is standard output.",
 )
 @click.option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dessim.cli.complete import experiments
-from dessim.cli.options import EXPERIMENT, FILE, POINTS
+from dessim.cli.options import EXPERIMENT, NEW_FILE, POINTS
 from dessim.cli.select import busiest, select
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ FORMATS = ("both", "perfetto", "folded")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="both", show_default=True)
 @click.option(
     "--out",
-    type=FILE,
+    type=NEW_FILE,
     help="Trace file [default: results/EXPERIMENT/trace.pftrace]; folded stacks go next to it.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print only errors.")
@@ -108,8 +108,6 @@ def trace(
 
 
 def _check_name(out: Path | None, form: str) -> None:
-    if out is not None and not out.name:
-        raise click.UsageError(f"--out '{out}': give the name of a file")
     if form != "folded" and out is not None and out.suffix == ".folded":
         raise click.UsageError(f"--out {out}: the stacks take this name; give the trace another")
 

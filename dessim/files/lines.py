@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Protocol
 
 from dessim.errors import UserError
-from dessim.files.names import is_plain
 from dessim.files.reading import UnreadableError, open_regular
 
 PIECE_BYTES = 1 << 20
@@ -43,7 +42,7 @@ class DamagedLineError(UserError):
 def shown(line: str) -> str:
     """Return the beginning of a line as a message may show it."""
     text = " ".join(line.split())[: SHOWN + 1]
-    plain = "".join(c if is_plain(c) and c.isprintable() else "?" for c in text)
+    plain = "".join(c if c.isprintable() else "?" for c in text)
     return f"'{plain[:SHOWN]}…'" if len(plain) > SHOWN else f"'{plain}'"
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 
 MOST_BYTES = 150
 """Of a folder's name: the system takes 255, and others are made of it."""
 RESERVED = ("", "runs")
 _STEERS = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe-\U0010ffff]"
+    "[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
 """Control characters, line ends, turns of the direction, lone surrogates, and what XML lacks."""
 
@@ -33,3 +34,14 @@ def is_plain(text: str) -> bool:
     These would steer a terminal, end a row of a table, and are not allowed in XML.
     """
     return _STEERS.search(text) is None
+
+
+def unfit_in_name(text: str) -> str:
+    """Return a character that a name must not have, as `U+FEFF`, or nothing.
+
+    It is not plain, or it is invisible: two names would look the same.
+    """
+    for c in text:
+        if not is_plain(c) or not (c.isprintable() or unicodedata.category(c) == "Zs"):
+            return f"U+{ord(c):04X}"
+    return ""

@@ -41,7 +41,7 @@ def write_all(files: Mapping[Path, bytes]) -> list[Path]:
     OSError
         If the disk is full or not writable; files are then as before.
     UnwritableError
-        If a place is a folder, a pipe that nobody reads, or a link that leads to itself.
+        If a place is a pipe that nobody reads, or as of ``check_place``.
     """
     streams: list[tuple[IO[bytes], bytes]] = []
     aside: dict[Path, dict[str, bytes]] = {}
@@ -111,22 +111,55 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def check_place(path: Path) -> int | None:
-    """Return the mode of what is at a place; None: a new file, or a place that will be refused.
+    """Refuse a place where no file can be written, before the work for it is done.
+
+    Returns
+    -------
+    int or None
+        The mode of what is there; None if the file is new.
 
     Raises
     ------
     UnwritableError
-        If it is a folder, or a link that leads to itself.
+        If it is a folder, a link that leads to itself, or below something that is no folder.
+    OSError
+        If its name is too long, or nothing can be written in its folder.
     """
+    mode = None
     try:
         mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        pass
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise UnwritableError(f"{path}: this link leads to itself") from None
-        return None
-    if stat.S_ISDIR(mode):
+        raise
+    if mode is not None and stat.S_ISDIR(mode):
         raise UnwritableError(f"{path}: this is a folder, not a file")
+    if mode is None or stat.S_ISREG(mode):
+        check_folder(_place(path).parent)
     return mode
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder in which nothing can be written; it need not exist yet.
+
+    Raises
+    ------
+    UnwritableError
+        If something on the way to it is no folder.
+    OSError
+        If nothing can be written in it, or in the one that it would be made in.
+    """
+    there = _place(folder)
+    while not os.path.lexists(there):
+        there = there.parent
+    if not there.is_dir():
+        raise UnwritableError(f"{there}: this is not a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        read_only = os.statvfs(there).f_flag & os.ST_RDONLY
+        number = errno.EROFS if read_only else errno.EACCES
+        raise OSError(number, os.strerror(number), str(there))
 
 
 def _open_stream(path: Path) -> IO[bytes] | None:

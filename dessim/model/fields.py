@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError, core_schema
 
-from dessim.files.names import is_plain
+from dessim.files.names import is_plain, unfit_in_name
 from dessim.model import units
 from dessim.model.units import FREQUENCY, PPM, RATE, SIZE, TIME, Kind
 
@@ -178,8 +178,9 @@ def _readable(text: str) -> str:
 
 
 def _on_one_line(text: str) -> str:
-    if not is_plain(text):
-        raise ValueError("a name has no control characters and no line ends")
+    if character := unfit_in_name(text):
+        what = "control characters, line ends or invisible characters"
+        raise ValueError(f"a name has no {what}: remove {character}")
     return text
 
 

@@ -192,7 +192,7 @@ def test_names_that_look_alike_keep_their_results_apart() -> None:
     assert "removed 0 runs" in typed("clean", "--unused").stdout
 
 
-@pytest.mark.parametrize("name", ["\\e[31mred", "a\\rb", "a\\nb", "\\u202eb", "\\x7f"])
+@pytest.mark.parametrize("name", ["\\e[31mred", "a\\rb", "a\\nb", "\\u202eb", "\\x7f", "a\\ufeffb"])
 def test_control_characters_are_refused(name: str) -> None:
     """They would reach the terminal, break rows of tables, and are no XML."""
     Path("one.yaml").write_text(

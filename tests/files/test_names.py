@@ -6,7 +6,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dessim.files.names import folder_name, is_plain
+from dessim.files.names import folder_name, is_plain, unfit_in_name
 from dessim.files.tables import csv_text
 
 
@@ -40,8 +40,16 @@ def test_two_names_never_share_a_folder(one: str, other: str) -> None:
 def test_what_would_steer_a_terminal_is_not_plain() -> None:
     """Control characters, line ends, turned text, what XML forbids; other scripts are."""
     assert is_plain("größe, 页面 \u00a0 é")
+    assert is_plain("👩\u200d🔧 می\u200cشود 𠀀")
     for c in "\x00\x1b\r\n\t\x7f\x9b\u2028\u202e\ud800\uffff":
         assert not is_plain(f"a{c}b"), hex(ord(c))
+
+
+def test_a_name_has_no_invisible_characters() -> None:
+    """Two names that look the same are one to a reader, and two to dessim."""
+    assert unfit_in_name("größe, 页面 \u00a0 é 🔧") == ""
+    for c in "\x1b\n\u00ad\u200b\u200d\u202e\ufeff\ue000":
+        assert unfit_in_name(f"a{c}b") == f"U+{ord(c):04X}"
 
 
 def test_text_never_becomes_a_formula() -> None:

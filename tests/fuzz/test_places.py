@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from mutants import quick_and_thorough
 
 from dessim.cli import main
+from dessim.cli.options import NewFile
 
 SMALL = (
     "machine: ivybridge-ex-4s\nworkload: sequential-read\nschemes: [radix_walk_trylock]\n"
@@ -130,42 +132,77 @@ def _places(whole: Path, drawn: Any) -> None:
 _, test_thorough_places = _places  # each is a command: too long for every day
 
 
+def commands(
+    command: click.Command = main, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """All commands, with their names."""
+    if not isinstance(command, click.Group):
+        yield path, command
+        return
+    context = click.Context(command)
+    for name in command.list_commands(context):
+        found = command.get_command(context, name)
+        assert found is not None
+        yield from commands(found, (*path, name))
+
+
 def test_no_option_that_names_a_place_is_left_out() -> None:
     """Each path that click knows is attacked; others take a name or a file, and are listed."""
     attacked = {words[0] for words in LINES.values()}
     named: set[str] = set()
-
-    def walk(command: click.Command, path: tuple[str, ...]) -> None:
-        if isinstance(command, click.Group):
-            context = click.Context(command)
-            for name in command.list_commands(context):
-                found = command.get_command(context, name)
-                assert found is not None
-                walk(found, (*path, name))
-            return
+    for path, command in commands():
         for option in command.params:
             if isinstance(option.type, click.Path):
                 flag = option.opts[0] if option.opts[0].startswith("-") else ""
                 named.add(" ".join(filter(None, (path[0], flag))))
-
-    walk(main, ())
     known = {*LINES, *attacked}
     shared = {"calibrate --out", "predict --out"}  # as of validate: the same option
     assert named - known - shared == set()
 
 
-@pytest.mark.parametrize(
-    ("name", "place", "said"),
-    [
-        ("measure --out", "loop", "loop: this link leads to itself"),
-        ("trace --out", "", "--out '.': give the name of a file"),
-    ],
-)
-def test_a_place_is_refused_before_the_work(tmp_path, request, monkeypatch, name, place, said):
-    """These were tried after a minute of measuring, or ended in a traceback."""
+NEW_FILES = {
+    "measure --out": "dessim.host.session.measure_host",
+    "predict --to": "dessim.cli.predict.load_with",
+    "calibrate --to": "dessim.cli.calibrate.load_with",
+    "trace --out": "dessim.cli.trace.select",
+    "export --out": "dessim.study.store.runs.Store",
+    "report --out": "dessim.cli.report.known_results",
+    "import --out": "dessim.measure.traces.importing.read_trace",
+    "machine --out": "dessim.cli.machine._described",
+}
+"""Options that name a file to write, and what the command begins its work with."""
+BAD_FILES = {
+    "loop": "loop: this link leads to itself",
+    "folder": "folder: this is a folder, not a file",
+    "table.csv/x": "/table.csv: this is not a folder",
+    "lost": "/table.csv: this is not a folder",
+    "": "give the name of a file",
+    "x" * 300: "name too long",
+}
+
+
+@pytest.mark.parametrize("place", BAD_FILES)
+@pytest.mark.parametrize("name", NEW_FILES)
+def test_a_place_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, place: str
+) -> None:
+    """A minute of measuring, or hours of fitting, and then nowhere to write it."""
     monkeypatch.chdir(tmp_path)
-    request.getfixturevalue("whole")
-    monkeypatch.setattr("dessim.host.session.measure_host", None)
+    Path("small.yaml").write_text(SMALL)
+    Path("table.csv").write_text(TABLE)
+    Path("folder").mkdir()
+    Path("loop").symlink_to("loop")
+    Path("lost").symlink_to("table.csv/x")
+    monkeypatch.setattr(NEW_FILES[name], None)
     done = CliRunner().invoke(main, [word.replace(HERE, place) for word in LINES[name]])
-    assert done.exit_code == 2
-    assert said in done.stderr
+    assert done.exit_code == 2, done.output
+    assert BAD_FILES[place] in done.stderr
+
+
+def test_options_of_new_files_are_all_tried() -> None:
+    """Each option of the type that checks a place is in the table above."""
+    typed = set()
+    for path, command in commands():
+        new = [option for option in command.params if isinstance(option.type, NewFile)]
+        typed |= {f"{path[0]} {option.opts[0]}" for option in new}
+    assert typed == set(NEW_FILES)

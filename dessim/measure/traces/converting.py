@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dessim.files.names import is_plain
+from dessim.files.names import unfit_in_name
 from dessim.kernel.replay import Replay, ReplayError, is_replayed, laid_out
 from dessim.measure.traces.importing import Trace
 from dessim.measure.traces.recording import RecordedFaults, Task, TraceError
@@ -148,7 +148,7 @@ def _nobody(tasks: Sequence[Task]) -> str:
 
 
 def _plain(text: str) -> str:
-    return "".join(c if is_plain(c) else "?" for c in text)
+    return "".join("?" if unfit_in_name(c) else c for c in text)
 
 
 def _used_files(file: Column, names: Sequence[str]) -> tuple[Column, tuple[str, ...]]:

@@ -243,6 +243,7 @@ def test_what_else_the_model_says(name, tmp_path):
         ("spin_lock(x);", "10:13", "'x' is not a spinlock_t"),
         ("r0 = READ_ONCE(*x)", "11:1", "expected ';'"),
         ("r0 = 1 @ 2;", "10:10", "unknown character"),
+        ("int r0; int r0;", "10:7", "'r0' is declared twice"),
     ],
 )
 def test_what_cannot_be_read_is_named_with_its_place(body, place, what, tmp_path):
@@ -270,6 +271,41 @@ def test_a_name_that_is_no_process_is_refused(name, tmp_path):
     path.write_text(path.read_text().replace("P0(", f"{name}("))
     with pytest.raises(LitmusError, match="expected a process, as P0"):
         read_litmus(path)
+
+
+@pytest.mark.parametrize(
+    ("first", "added", "condition", "what"),
+    [
+        ("x=1; x=2;", "", "x=1", "4:6: 'x' has two initial values"),
+        ("0:r0=1; 0:r0=2;", "", "x=1", "4:9: 0:r0 has two initial values"),
+        ("", "P0(int *x)\n{\n}\n", "x=1", "13:1: two processes are called P0"),
+        ("", "", "7:r0=1", "13:9: there is no process P7, only P0"),
+        ("", "", " /\\ ".join(["x=1"] * 1500), "a litmus test has at most 4,000 words"),
+    ],
+)
+def test_what_is_said_twice_or_not_there_is_refused(first, added, condition, what, tmp_path):
+    """Each is a slip of whoever wrote the test."""
+    path = a_file(tmp_path / "one.litmus", first, ("r0 = 1;",), condition)
+    path.write_text(path.read_text().replace("exists", f"{added}exists"))
+    with pytest.raises(LitmusError, match=re.escape(what)):
+        read_litmus(path)
+
+
+@pytest.mark.parametrize(
+    ("body", "condition"),
+    [
+        ("r0 = 1;", "(" * 1500 + "x=1" + ")" * 1500),
+        ("r0 = " + "(" * 1500 + "1" + ")" * 1500 + ";", "x=1"),
+        ("r0 = " + "!" * 3000 + "1;", "x=1"),
+        ("r0 = " + "+".join("1" * 1800) + ";", "x=1"),
+        ("if (1) { " * 600 + "}" * 600, "x=1"),
+    ],
+)
+def test_what_is_nested_too_deep_is_refused(body, condition, tmp_path):
+    """Also where only what is made of it is deep: a chain of operators."""
+    path = a_file(tmp_path / "one.litmus", "", (body,), condition)
+    with pytest.raises(LitmusError, match="nested too deep"):
+        check_litmus(path, bound=10)
 
 
 def dessim_check(*words):

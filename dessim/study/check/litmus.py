@@ -16,14 +16,13 @@ from typing import Any
 from dessim.kernel import protocol as p
 from dessim.kernel.protocol_expressions import (
     Binary,
-    Expression,
     Local,
-    LocalOf,
     PlainNumber,
     Variable,
 )
-from dessim.study.check.litmus_text import LitmusError
-from dessim.study.check.litmus_values import FIRST_ADDRESS, MOST, TYPES, Process, ValueReader
+from dessim.study.check.litmus_condition import ConditionReader
+from dessim.study.check.litmus_text import TOO_DEEP, LitmusError
+from dessim.study.check.litmus_values import FIRST_ADDRESS, MOST, TYPES, Process
 
 PROCESS = re.compile(r"P[0-9]{1,4}")
 
@@ -51,7 +50,7 @@ class Litmus:
     protocol: p.Protocol
 
 
-class Reader(ValueReader):
+class Reader(ConditionReader):
     """Reads a litmus test."""
 
     # --- the whole ----------------------------------------------------------------------------
@@ -67,9 +66,13 @@ class Reader(ValueReader):
         text = self.text
         self.initial_state()
         self.find_globals()
-        actors, processes = [], []
+        actors: list[p.ProtocolActor] = []
+        processes: list[Process] = []
         while text.next.kind == "name" and PROCESS.fullmatch(text.next.text):
+            first = text.next
             actor, process = self.one_process()
+            if process.name in [one.name for one in processes]:
+                raise text.error(first, f"two processes are called {process.name}")
             actors.append(actor)
             processes.append(process)
         if not actors:
@@ -113,12 +116,15 @@ class Reader(ValueReader):
             types = []
             while text.next.text in TYPES:
                 types.append(text.take().text)
+            word = text.next
             if text.next.kind == "number" and text.ahead(1).text == ":":
                 process = self.number(text.take())
                 text.need(":")
                 text.takes("*")
                 name = text.need_name("a register").text
                 text.need("=")
+                if (process, name) in self.starts:
+                    raise text.error(word, f"{process}:{name} has two initial values")
                 self.starts[process, name] = self.initial_value()
                 continue
             while text.takes("*"):
@@ -134,6 +140,8 @@ class Reader(ValueReader):
             value: int | str = 0
             if text.takes("="):
                 value = self.initial_value()
+            if word.text in self.values:
+                raise text.error(word, f"'{word.text}' has two initial values")
             self.values[word.text] = value
 
     def new_lock(self, name: str) -> p.ProtocolLock | Variable:
@@ -295,8 +303,11 @@ class Reader(ValueReader):
         while True:
             while text.takes("*"):
                 pass
-            name = text.need_name("a local").text
-            one = self.local(name)
+            word = text.need_name("a local")
+            if word.text in self.process.declared:
+                raise text.error(word, f"'{word.text}' is declared twice")
+            self.process.declared.add(word.text)
+            one = self.local(word.text)
             if text.takes("="):
                 found += self.assigned(one)
             if text.takes(","):
@@ -331,58 +342,6 @@ class Reader(ValueReader):
         text.need(";")
         return before
 
-    # --- the condition --------------------------------------------------------------------------
-
-    def condition(self, actors: list[Any], processes: list[Process]) -> Expression:
-        r"""Return a condition: what registers and variables hold, ``/\``, ``\/``, ``~``."""
-        left = self.conjunction(actors, processes)
-        while self.text.takes("\\/"):
-            left = Binary("||", left, self.conjunction(actors, processes))
-        return left
-
-    def conjunction(self, actors: list[Any], processes: list[Process]) -> Expression:
-        """Return what is joined by *and*."""
-        left = self.claim(actors, processes)
-        while self.text.takes("/\\"):
-            left = Binary("&&", left, self.claim(actors, processes))
-        return left
-
-    def claim(self, actors: list[Any], processes: list[Process]) -> Expression:
-        """Return one claim."""
-        text = self.text
-        if text.takes("~") or text.next.text == "not":
-            text.takes("not")
-            return ~self.claim(actors, processes)
-        if text.takes("("):
-            inner = self.condition(actors, processes)
-            text.need(")")
-            return inner
-        if text.next.text in ("true", "false"):
-            return PlainNumber(int(text.take().text == "true"))
-        word = text.next
-        if text.next.kind == "number":
-            which = self.number(text.take())
-            text.need(":")
-            name = text.need_name("a register")
-            numbers = [int(one.name[1:]) for one in processes]
-            if which not in numbers or name.text not in processes[numbers.index(which)].locals:
-                raise text.error(word, f"P{which} has no local '{name.text}'")
-            index = numbers.index(which)
-            left: Expression = LocalOf(actors[index], processes[index].locals[name.text])
-        else:
-            bracketed = text.takes("[")
-            text.takes("*")
-            left = self.globals[self.named(text.need_name("a variable"))]
-            if bracketed:
-                text.need("]")
-        sign = text.take()
-        if sign.text not in ("=", "==", "!="):
-            raise text.error(sign, f"expected '=', found '{sign.text}'")
-        text.takes("&")
-        value = text.take()
-        right = self.address_of(value) if value.kind == "name" else PlainNumber(self.number(value))
-        return Binary("!=" if sign.text == "!=" else "==", left, right)
-
 
 def read_litmus(path: Path) -> Litmus:
     """Return the litmus test of a file.
@@ -396,3 +355,5 @@ def read_litmus(path: Path) -> Litmus:
         return Reader(path).read()
     except p.ProtocolError as error:
         raise LitmusError(f"{path}: {error}") from error
+    except RecursionError:
+        raise LitmusError(f"{path}: {TOO_DEEP}") from None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dessim.kernel import protocol as p
 from dessim.study.check.litmus import Litmus, read_litmus
+from dessim.study.check.litmus_text import TOO_DEEP, LitmusError
 
 if TYPE_CHECKING:
     from dessim.engines.explorer.effort import Effort
@@ -95,8 +96,17 @@ def check_litmus(
 
 
 def litmus_small_world(test: Litmus, memory: str) -> Any:
-    """Return the small World of a litmus test."""
+    """Return the small World of a litmus test.
+
+    Raises
+    ------
+    LitmusError
+        If an expression of it is nested too deep.
+    """
     from dessim.engines.explorer.orders import Rules
     from dessim.engines.explorer.protocol_world import protocol_world
 
-    return protocol_world(p.compiled(test.protocol), Rules(memory=memory))
+    try:
+        return protocol_world(p.compiled(test.protocol), Rules(memory=memory))
+    except RecursionError:
+        raise LitmusError(f"{test.name}: {TOO_DEEP}") from None

@@ -14,6 +14,9 @@ WORD = re.compile(
     r"|(?P<name>[A-Za-z_]\w*)|(?P<sign>/\\|\\/|&&|\|\||==|!=|<=|>=|->|[-+*/&|^~!<>=(){}\[\],;:.?%])",
     re.DOTALL,
 )
+MOST_WORDS = 4_000
+"""Of a test; the longest of the kernel's has a tenth of them."""
+TOO_DEEP = "brackets, operators or statements are nested too deep; make the test simpler"
 RESULT = re.compile(r"Result:\s*(Never|Sometimes|Always|DEADLOCK)")
 
 
@@ -82,6 +85,8 @@ class Text:
                 )
             if match.lastgroup != "space":
                 words.append(Word(str(match.lastgroup), match.group(), at))
+            if len(words) > MOST_WORDS:
+                raise self.error(words[-1], f"a litmus test has at most {MOST_WORDS:,} words")
             at = match.end()
         return [*words, Word("end", "the end of the file", at)]
 

@@ -43,6 +43,7 @@ class Process:
     name: str
     pointers: dict[str, p.ProtocolLock | Variable] = field(default_factory=dict)
     locals: dict[str, Local] = field(default_factory=dict)
+    declared: set[str] = field(default_factory=set)
     temps: int = 0
 
     def temp(self) -> Local:

@@ -38,7 +38,7 @@ TOKENS = (
 Edit = tuple[str, float, float, bytes]
 EDITS = st.lists(
     st.tuples(
-        st.sampled_from(["cut", "double", "replace", "insert", "end"]),
+        st.sampled_from(["cut", "double", "repeat", "replace", "insert", "end"]),
         st.floats(0, 1),
         st.floats(0, 1),
         st.one_of(st.sampled_from(TOKENS), st.binary(max_size=8)),
@@ -71,6 +71,7 @@ def edited(data: bytes, edits: Sequence[Edit]) -> bytes:
         data = {
             "cut": before + after,
             "double": before + middle + middle + after,
+            "repeat": before + middle[:20] * 1_500 + after,
             "replace": before + token + after,
             "insert": before + token + middle + after,
             "end": before + token,

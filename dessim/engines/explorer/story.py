@@ -310,9 +310,10 @@ def read_schedule(small: Small, text: str) -> list[int]:
     schedule = []
     for number, word in enumerate(text.split("-")):
         if word.strip() not in known:
+            found = word.strip()[:40]
             tasks = [name for name in known if STORE_MARK not in name]
             raise ScopeError(
-                f"step {number + 1} of the schedule, {word.strip()[:40]!r}, matches no task: tasks are"
+                f"step {number + 1} of the schedule, {found!r}, matches no task: tasks are"
                 f" {', '.join(tasks)}; {tasks[0]}{STORE_MARK}1 lets a store reach memory"
             )
         schedule.append(known[word.strip()])

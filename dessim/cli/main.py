@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
@@ -83,6 +84,7 @@ class Commands(click.Group):
 
     def main(self, *args: Any, **settings: Any) -> Any:
         """Run the command line."""
+        os.environ["MPLBACKEND"] = "agg"  # figures are files; Jupyter names what may not be here
         streams.prepare()
         with streams.interruptible():
             return super().main(*args, **settings)

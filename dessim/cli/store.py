@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from dessim.cli.options import FOLDER, NEW_FILE
+from dessim.cli.progress import counted
 
 
 def _existing(folder: Path) -> Path:
@@ -28,8 +29,9 @@ def status(folder: Path, form: str) -> None:
     """
     from dessim.files.atomic import leftovers
     from dessim.files.seals import changed
-    from dessim.study.store.manifest import manifests_of, store_of
+    from dessim.study.store.manifest import manifests_of, store_of, unreadable_manifests
     from dessim.study.store.runs import all_runs
+    from dessim.study.sweep.tables import TABLES
 
     store = store_of(_existing(folder))
     whole, damaged = set(), []
@@ -38,21 +40,23 @@ def status(folder: Path, form: str) -> None:
             damaged.append(wrong)
         else:
             whole.add(digest)
-    sweeps = manifests_of(folder)
+    sweeps, unreadable = manifests_of(folder), unreadable_manifests(folder)
+    places = sorted({*(sweep.folder for sweep in sweeps), *(path.parent for path in unreadable)})
     used = {digest for sweep in sweeps for digest in sweep.digests}
     found: dict[str, Any] = {
         "sweeps": [_progress_of(sweep, whole) for sweep in sweeps],
         "runs": len(whole),
         "runs_of_no_sweep": len(whole - used) if store.root.parent == folder else 0,
         "damaged": damaged,
-        "changed": [str(path) for sweep in sweeps for path in changed(sweep.folder)],
+        "unreadable": list(map(str, unreadable)),
+        "changed": [str(path) for place in places for path in changed(place, TABLES)],
         "leftovers": len(leftovers(store.root)),
     }
     if form == "json":
         click.echo(json.dumps(found, indent=1, ensure_ascii=False))
     else:
         _print_status(found)
-    if damaged or found["changed"]:
+    if damaged or found["changed"] or found["unreadable"]:
         click.get_current_context().exit(1)
 
 
@@ -84,14 +88,18 @@ def _print_status(found: dict[str, Any]) -> None:
         )
         for failure in sweep["failures"]:
             click.echo(f"  failed: {failure}")
-    click.echo(f"{found['runs']} whole runs are stored")
-    if found["runs_of_no_sweep"]:
+    click.echo(f"stored: {counted(found['runs'], 'whole run')}")
+    if found["runs_of_no_sweep"] and not found["unreadable"]:
         click.echo(
             f"{found['runs_of_no_sweep']} of them belong to no current sweep: `dessim clean"
             " --unused` removes them"
         )
     if found["leftovers"]:
-        click.echo(f"{found['leftovers']} leftovers of killed processes: the next run removes them")
+        left = counted(found["leftovers"], "leftover")
+        click.echo(f"{left} of killed processes: the next run clears up")
+    for text in found["unreadable"]:
+        click.echo(f"cannot be read, and names the runs of its experiment: {text}; the same")
+        click.echo("  `dessim run` writes it again (stored runs are reused)")
     for text in found["changed"]:
         click.echo(f"changed after it was written: {text}")
     for text in found["damaged"]:
@@ -138,7 +146,8 @@ def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
         forget(store)
         left = sum(clear(root) for root in set(roots))
     verb = "would remove" if dry_run else "removed"
-    click.echo(f"{verb} {len(going)} runs and {left} leftovers of killed processes")
+    runs, remains = counted(len(going), "run"), counted(left, "leftover")
+    click.echo(f"{verb} {runs} and {remains} of killed processes")
 
 
 @click.command()

@@ -18,6 +18,7 @@ from importlib import import_module
 from pathlib import Path
 
 import dessim
+from dessim.files.reading import UnreadableError, open_regular
 
 CHOSEN = "DESSIM_CACHE_DIR"
 UNFINISHED = ".part"
@@ -91,8 +92,10 @@ def _opened(content: bytes) -> bytes | None:
 def stored(name: str) -> bytes | None:
     """Return the compiled code of this name, if it is there and whole; it need not be writable."""
     for place in _places():
-        with suppress(OSError):
-            code = _opened((place / name).read_bytes())
+        with suppress(OSError, UnreadableError):
+            descriptor, _ = open_regular(place / name)  # not a FIFO, which would block
+            with open(descriptor, "rb") as file:
+                code = _opened(file.read())
             if code is not None:
                 return code
     return None

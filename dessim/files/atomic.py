@@ -1,14 +1,17 @@
 """Atomic writes: what is not complete yet lies in a place of its own, and goes if its writer dies.
 
 A workspace is a folder in `.unfinished` whose writer holds a lock. The system drops the lock when
-the writer ends, however it ends; a workspace that nobody holds is a leftover.
+the writer ends, however it ends; a workspace that nobody holds is a leftover. What looks otherwise
+is not dessim's, and stays; so does what lies behind a link.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,7 +21,10 @@ from functools import lru_cache
 from pathlib import Path
 
 UNFINISHED = ".unfinished"
-LOCK = "lock"
+LOCK, CONTENTS = "lock", "new"
+PREFIX = "dessim-"
+_NAME = re.compile(rf"({PREFIX}|tmp)[a-z0-9_]{{8}}")
+"""Of a workspace: as ``tempfile`` makes it, by this version or an older one."""
 OLD_S = 86_400.0
 """Where nothing can be locked, a workspace of this age is a leftover."""
 
@@ -34,7 +40,7 @@ def workspace(root: Path) -> Iterator[Path]:
     """
     folder, lock = _new(_unfinished(root))
     try:
-        inner = folder / "new"
+        inner = folder / CONTENTS
         inner.mkdir()
         yield inner
     finally:
@@ -45,10 +51,14 @@ def workspace(root: Path) -> Iterator[Path]:
 
 
 def _unfinished(root: Path) -> Path:
-    """Where workspaces lie: in a folder of many users, such as /tmp, each has a place."""
+    """Where workspaces lie: in a folder of many users, such as /tmp, each has a place.
+
+    So it is where something else has the name.
+    """
     usual = root / UNFINISHED
     with suppress(OSError):
-        if usual.lstat().st_uid != os.getuid():
+        status = usual.lstat()
+        if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode):
             return root / f"{UNFINISHED}-{os.getuid()}"
     return usual
 
@@ -59,7 +69,7 @@ def _new(unfinished: Path) -> tuple[Path, int]:
         try:
             unfinished.mkdir(parents=True, exist_ok=True)
             with _locked(unfinished, fcntl.LOCK_SH):
-                folder = Path(tempfile.mkdtemp(dir=unfinished))
+                folder = Path(tempfile.mkdtemp(dir=unfinished, prefix=PREFIX))
                 lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
                 with suppress(OSError):
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -72,7 +82,8 @@ def _new(unfinished: Path) -> tuple[Path, int]:
 @contextmanager
 def _locked(folder: Path, how: int) -> Iterator[bool]:
     """Hold a lock on a folder; False if it could not be had (some network disks have none)."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # a FIFO would block
+    # a FIFO would block, and a link lead to somebody else's folder
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         try:
             fcntl.flock(descriptor, how)
@@ -92,10 +103,19 @@ def leftovers(root: Path) -> list[Path]:
         suppress(FileNotFoundError, NotADirectoryError),
         _locked(unfinished, fcntl.LOCK_EX) as alone,
     ):
-        for folder in sorted(unfinished.iterdir()):
+        for folder in filter(_is_workspace, sorted(unfinished.iterdir())):
             if (not _is_held(folder)) if alone else _is_old(folder):
                 found.append(folder)
     return found
+
+
+def _is_workspace(folder: Path) -> bool:
+    """Whether it is a folder that ``workspace`` made, with nothing else in it."""
+    if not _NAME.fullmatch(folder.name) or folder.is_symlink():
+        return False
+    with suppress(OSError):
+        return {path.name for path in folder.iterdir()} <= {LOCK, CONTENTS}
+    return False
 
 
 def _is_held(folder: Path) -> bool:

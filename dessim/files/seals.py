@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dessim.errors import UserError
@@ -55,7 +54,9 @@ def read_sealed(path: Path) -> bytes:
         if error.missing:
             return data
         raise BrokenSealError(f"{error}; {REMEDY}") from None
-    if not isinstance(seals, dict) or seals.get(path.name) != hashlib.sha256(data).hexdigest():
+    if not isinstance(seals, dict):
+        raise BrokenSealError(f"{path.parent / SEALS}: these are no seals; {REMEDY}")
+    if seals.get(path.name) != hashlib.sha256(data).hexdigest():
         raise BrokenSealError(f"{path} was changed after it was written; {REMEDY}")
     return data
 
@@ -65,15 +66,27 @@ def is_sealed(folder: Path) -> bool:
     return (folder / SEALS).is_file()
 
 
-def changed(folder: Path) -> list[Path]:
-    """Files of results that are not as they were written, and not those that are gone."""
+def changed(folder: Path, expected: Iterable[str] = ()) -> list[Path]:
+    """Files of results that are not as they were written, and not those that are gone.
+
+    Parameters
+    ----------
+    folder : Path
+    expected : iterable of str
+        Names that the seals should have, if there are any.
+    """
+    try:
+        seals = read_json(folder / SEALS)
+    except UnreadableError as error:
+        return [] if error.missing else [folder / SEALS]
+    if not isinstance(seals, dict):
+        return [folder / SEALS]
     found: list[Path] = []
-    with suppress(UnreadableError):
-        for name in read_json(folder / SEALS):
-            try:
-                read_sealed(folder / str(name))
-            except BrokenSealError:
-                found.append(folder / str(name))
-            except UnreadableError as error:
-                found += [] if error.missing else [folder / str(name)]
+    for name in dict.fromkeys((*seals, *expected)):
+        try:
+            read_sealed(folder / name)
+        except BrokenSealError:
+            found.append(folder / name)
+        except UnreadableError as error:
+            found += [] if error.missing else [folder / name]
     return found

@@ -130,3 +130,22 @@ def test_edited_results_are_not_drawn(name: str) -> None:
     assert typed("run", "eight-processes", *FAST).exit_code == 0
     assert path.read_text() == text
     assert typed("report", "eight-processes").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "5", "null", "[]", '"x"', "{}", '{"results.json": "0"}', None]
+)
+def test_status_names_seals_that_are_none(text: str | None) -> None:
+    """Nobody can vouch for what they should seal; None: they are a folder."""
+    assert typed("run", "eight-processes", *FAST).exit_code == 0
+    seals = Path("results/eight-processes/seals.json")
+    seals.unlink()
+    if text is None:
+        seals.mkdir()
+    else:
+        seals.write_text(text)
+    done = typed("status")
+    assert done.exit_code == 1
+    changed = [line for line in done.stdout.splitlines() if line.startswith("changed after")]
+    assert changed
+    assert typed("report", "eight-processes").exit_code == 2

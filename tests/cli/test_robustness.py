@@ -51,7 +51,7 @@ def test_a_full_disk_is_a_failure_with_its_remedy() -> None:
 
 def test_leftovers_in_the_folder_of_results_go_with_the_next_run() -> None:
     """As the docs say; not only those of the store."""
-    Path("results/eight-processes/.unfinished/old").mkdir(parents=True)
+    Path("results/eight-processes/.unfinished/dessim-a1b2c3d4").mkdir(parents=True)
     assert typed("run", "eight-processes", *FAST).exit_code == 0
     assert not Path("results/eight-processes/.unfinished").exists()
 

@@ -244,6 +244,7 @@ def test_what_else_the_model_says(name, tmp_path):
         ("r0 = READ_ONCE(*x)", "11:1", "expected ';'"),
         ("r0 = 1 @ 2;", "10:10", "unknown character"),
         ("int r0; int r0;", "10:7", "'r0' is declared twice"),
+        ("r0 = (int", "14:1", "the file ends too soon"),
     ],
 )
 def test_what_cannot_be_read_is_named_with_its_place(body, place, what, tmp_path):
@@ -281,6 +282,8 @@ def test_a_name_that_is_no_process_is_refused(name, tmp_path):
         ("", "P0(int *x)\n{\n}\n", "x=1", "13:1: two processes are called P0"),
         ("", "", "7:r0=1", "13:9: there is no process P7, only P0"),
         ("", "", " /\\ ".join(["x=1"] * 1500), "a litmus test has at most 4,000 words"),
+        ("", "locations [x", "x=1", "14:1: the file ends too soon"),
+        ("", "", "x=1) filter (", "expected the end of the file"),
     ],
 )
 def test_what_is_said_twice_or_not_there_is_refused(first, added, condition, what, tmp_path):

@@ -117,7 +117,7 @@ def test_a_writer_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
 
 def test_leftovers_go_with_the_next_write(tmp_path: Path) -> None:
     """What a killed writer left in a folder of results."""
-    (tmp_path / UNFINISHED / "old").mkdir(parents=True)
+    (tmp_path / UNFINISHED / "dessim-a1b2c3d4").mkdir(parents=True)
     write_all({tmp_path / "a": b"x"})
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import strategies as st
-from mutants import EDITS, TOKENS, edited, quick_and_thorough, refused_or_done
+from mutants import (
+    EDITS,
+    HANGS,
+    TOKENS,
+    edited,
+    ended_after,
+    quick_and_thorough,
+    refused_or_done,
+)
 
 from dessim import model, registry
 from dessim.model import find
@@ -154,3 +163,9 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_tokens_are_what_they_should_be() -> None:
     """A token that looks like others attacks nothing new."""
     assert len(set(TOKENS)) == len(TOKENS)
+
+
+def test_an_endless_loop_is_found() -> None:
+    """It would never come to where its time is looked at."""
+    with pytest.raises(AssertionError, match=HANGS), ended_after(0.05):
+        next(number for number in itertools.count() if number < 0)

@@ -69,11 +69,13 @@ def test_clean_removes_what_is_damaged_or_unused_and_nothing_else(results: Path)
     """A damaged run goes; runs of no sweep go with `--unused`; `-n` only tells."""
     runs = sorted(path for path in (results / "runs").iterdir() if path.is_dir())
     (runs[1] / "stats.json").write_text("")
-    assert "would remove 1 runs" in typed("clean", results, "-n").stdout
-    assert "removed 1 runs" in typed("clean", results).stdout
+    assert "would remove 1 run " in typed("clean", results, "-n").stdout
+    assert "removed 1 run " in typed("clean", results).stdout
     assert not runs[1].exists()
     assert "removed 0 runs" in typed("clean", results, "--unused").stdout
     (results / "eight-processes" / "sweep.json").unlink()
+    assert typed("clean", results, "--unused").exit_code == 2  # its tables are there
+    (results / "eight-processes" / "seals.json").unlink()
     assert "removed 15 runs" in typed("clean", results, "--unused").stdout
     assert (results / "eight-processes" / "results.csv").exists()
 
@@ -200,12 +202,14 @@ def test_the_lines_of_the_documentation_work(code: str, made: Path) -> None:
     ],
 )
 def test_damaged_books_count_as_none(results: Path, content: str) -> None:
-    """As those that are not JSON: the same `dessim run` writes them again."""
+    """As those that are not JSON: the same `dessim run` writes them again, and clean waits."""
     (results / "eight-processes" / "sweep.json").write_text(content)
     done = typed("status", results)
-    assert done.exit_code == 0
-    assert "eight-processes" not in done.stdout
-    assert "16 of them belong to no current sweep" in done.stdout
+    assert done.exit_code == 1
+    assert "eight-processes:" not in done.stdout
+    assert "cannot be read, and names the runs of its experiment: " in done.stdout
+    assert "belong to no current sweep" not in done.stdout
+    assert typed("clean", results, "--unused").exit_code == 2
     assert typed("clean", results).exit_code == 0
     done = typed("export", results)
     assert done.exit_code == 2

@@ -1,8 +1,10 @@
 """What was asked before is answered from its tables, until anything behind them changes."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -45,7 +47,7 @@ def test_the_same_question_has_the_same_answer(asked: Result) -> None:
 
 def test_leftovers_go_even_if_nothing_is_to_be_done(asked: Result) -> None:
     """A worker was killed as it wrote, another did its run: the next command tidies up."""
-    left = Path("results/runs/.unfinished/tmp1/new")
+    left = Path("results/runs/.unfinished/tmp12345678/new")
     left.mkdir(parents=True)
     done = again()
     assert "unchanged: results/" in done.stderr
@@ -82,6 +84,8 @@ CHANGES: dict[str, Callable[[], None]] = {
     "the experiment says more": _longer_comment,
     "a scheme is new": _new_scheme,
     "a machine is new": _new_machine,
+    "the manifest is damaged": lambda: _damage("*/sweep.json"),
+    "the manifest is gone": lambda: os.remove(next(Path("results").glob("*/sweep.json"))),
 }
 
 
@@ -126,3 +130,33 @@ def test_clean_takes_answers_that_hold_no_more(asked: Result) -> None:
     assert len(list(folder.glob("*.json"))) == 1
     assert typed("clean", "--all").exit_code == 0
     assert not list(folder.glob("*.json"))
+
+
+def test_another_run_that_was_interrupted_left_its_manifest(asked: Result) -> None:
+    """Tables and manifest are then of two experiments: neither is an answer."""
+    manifest = next(Path("results").glob("*/sweep.json"))
+    before = manifest.read_bytes()
+    assert "wrote " in typed(*WORDS, "--seed", "5").stderr
+    other = manifest.read_bytes()
+    again()
+    assert "unchanged: " in again().stderr
+    manifest.write_bytes(other)
+    assert "wrote " in again().stderr
+    assert manifest.read_bytes() == before
+
+
+EDITS: dict[str, Any] = {
+    "files": [[], {}, 5, {"a": 5}],
+    "runs": [5, [5], None],
+    "tables": [[], None, [5], "results", ["/etc/passwd"]],
+    "surroundings": [None],
+}
+
+
+@pytest.mark.parametrize(("part", "value"), [(k, v) for k, vs in EDITS.items() for v in vs])
+def test_an_answer_that_was_edited_is_none(asked: Result, part: str, value: Any) -> None:
+    """Whatever stands in it: the experiment is done as if for the first time."""
+    path = next((Path("results") / answers.FOLDER).glob("*.json"))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {part: value}))
+    assert "wrote " in again().stderr
+    assert "unchanged: " in again().stderr

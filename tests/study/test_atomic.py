@@ -7,6 +7,8 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from dessim.files.atomic import UNFINISHED, clear, leftovers, workspace
 
 WRITER = """\
@@ -56,9 +58,40 @@ def test_an_error_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_workspace_from_before_locks_is_a_leftover(tmp_path: Path) -> None:
     """A folder without a lock file belongs to nobody."""
-    (tmp_path / UNFINISHED / "old").mkdir(parents=True)
+    (tmp_path / UNFINISHED / "tmp_a1b2c3d" / "new").mkdir(parents=True)
     assert clear(tmp_path) == 1
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["thesis", "tmp_a1b2c3d", "dessim-a1b2c3d4"])
+def test_what_dessim_did_not_make_stays(tmp_path: Path, name: str) -> None:
+    """Somebody else's folder of the same name, whatever is in it; writers write beside it."""
+    kept = tmp_path / UNFINISHED / name / "text"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("x")
+    assert clear(tmp_path) == 0
+    with workspace(tmp_path) as folder:
+        assert folder.is_dir()
+    assert kept.read_text() == "x"
+    assert os.listdir(tmp_path) == [UNFINISHED]
+
+
+@pytest.mark.parametrize("there", ["link", "link to itself", "file"])
+def test_nothing_is_written_or_removed_through_a_link(tmp_path: Path, there: str) -> None:
+    """It may lead anywhere, to folders that look like workspaces, too."""
+    root, other = tmp_path / "root", tmp_path / "other"
+    (other / "dessim-a1b2c3d4" / "new").mkdir(parents=True)
+    root.mkdir()
+    place = root / UNFINISHED
+    if there == "file":
+        place.touch()
+    else:
+        place.symlink_to(other if there == "link" else place)
+    assert clear(root) == 0
+    with workspace(root) as folder:
+        assert folder.parents[1] != place
+    assert os.listdir(other) == ["dessim-a1b2c3d4"]
+    assert os.listdir(root) == [UNFINISHED]
 
 
 def test_many_writers_make_and_remove_the_place_at_the_same_time(tmp_path: Path) -> None:

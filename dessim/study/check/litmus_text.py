@@ -114,9 +114,11 @@ class Text:
         return self.words[min(self.place + by, len(self.words) - 1)]
 
     def take(self) -> Word:
-        """Return the next word, and go on behind it."""
+        """Return the next word, which must not be the end, and go on behind it."""
         word = self.next
-        self.place = min(self.place + 1, len(self.words) - 1)
+        if word.kind == "end":
+            raise self.error(word, "the file ends too soon")
+        self.place += 1
         return word
 
     def takes(self, *texts: str) -> bool:

@@ -14,16 +14,17 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import dessim
-from dessim.files.reading import UnreadableError, parse_json, read_file, read_json
+from dessim.files.reading import UnreadableError, read_file, read_json
 from dessim.files.seals import SEALS
 from dessim.files.writing import write_all
 from dessim.model.locate import SUFFIXES, roots
+from dessim.study.store.manifest import MANIFEST
 from dessim.study.store.runs import Store
 
 FOLDER = ".answers"
@@ -41,7 +42,7 @@ class Answer:
     surroundings : str
         Digest of dessim's sources and of all that can be named.
     files : dict
-        Files that were read, and the tables: path -> SHA-256.
+        Files that were read, and the tables, their seals and the manifest: path -> SHA-256.
     runs : list of str
         Names of the runs.
     tables : list of str
@@ -61,8 +62,8 @@ class Answer:
             return None
         if not all(map(store.is_whole, self.runs)):
             return None
-        document: dict[str, Any] = parse_json(read_file(self.tables[0]))
-        return document
+        document = read_json(self.tables[0])
+        return document if isinstance(document, dict) else None
 
 
 def keep(
@@ -95,8 +96,8 @@ def keep(
     if begun != surroundings():
         return
     paths = [str(path) for path in tables]
-    sealed = [*paths, str(Path(paths[0]).parent / SEALS)]
-    files = {**read, **{path: _digest(path) for path in sealed}}
+    beside = [str(Path(paths[0]).parent / name) for name in (SEALS, MANIFEST)]
+    files = {**read, **{path: _digest(path) for path in (*paths, *beside)}}
     answer = Answer(begun, files, sorted(runs), paths)
     with suppress(OSError):
         write_all({_place(store, request): json.dumps(asdict(answer), indent=1).encode()})
@@ -105,9 +106,22 @@ def keep(
 def known(store: Store, request: Mapping[str, Any]) -> Answer | None:
     """Return what answered a request before, if anything did."""
     try:
-        return Answer(**read_json(_place(store, request)))
-    except (UnreadableError, TypeError):
+        data = read_json(_place(store, request))
+    except UnreadableError:
         return None
+    return Answer(**data) if _is_answer(data) else None
+
+
+def _is_answer(data: Any) -> bool:
+    """Whether a file's content has the form that ``keep`` gives it."""
+    if not isinstance(data, dict) or set(data) != {field.name for field in fields(Answer)}:
+        return False
+    files, lists = data["files"], (data["runs"], data["tables"])
+    if not isinstance(files, dict) or not all(isinstance(one, list) for one in lists):
+        return False
+    texts = (data["surroundings"], *files.values(), *chain.from_iterable(lists))
+    tables = data["tables"]
+    return all(isinstance(text, str) for text in texts) and bool(tables) and set(tables) <= {*files}
 
 
 def forget(store: Store) -> None:

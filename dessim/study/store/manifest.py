@@ -7,6 +7,7 @@ written before the first run, and again, with the reasons of failures, after the
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dessim.files.reading import UnreadableError, read_json
+from dessim.files.seals import SEALS
 from dessim.files.writing import write_all
 from dessim.measure.statistics.run_metrics import run_metrics
 from dessim.study.store.runs import DamagedRunError, Store
@@ -92,13 +94,22 @@ def manifests_of(folder: Path) -> list[Manifest]:
 
 
 def unreadable_manifests(folder: Path) -> list[Path]:
-    """Manifests of a results folder that cannot be read: nobody knows which runs are theirs."""
-    return [path for path in _manifests_of(folder) if _manifest(path) is None]
+    """Manifests of a results folder that cannot be read: nobody knows which runs are theirs.
+
+    One that is gone, and whose tables are there, is among them.
+    """
+    lost = {path.parent / MANIFEST for path in _beside(folder, SEALS)}
+    return [path for path in sorted({*_manifests_of(folder), *lost}) if _manifest(path) is None]
 
 
 def _manifests_of(folder: Path) -> list[Path]:
-    own = folder / MANIFEST
-    return [own] if own.is_file() else sorted(folder.glob(f"*/{MANIFEST}"))
+    return _beside(folder, MANIFEST)
+
+
+def _beside(folder: Path, name: str) -> list[Path]:
+    """Files of a name in the folder of an experiment, or in those of a results folder."""
+    own = folder / name
+    return [own] if os.path.lexists(own) else sorted(folder.glob(f"*/{name}"))
 
 
 def _manifest(path: Path) -> Manifest | None:

@@ -29,6 +29,7 @@ from dessim.study.sweep.stationary import Stationarity, refuse
 
 DOCUMENT = "results.json"
 LATENCIES = "latency.csv"
+TABLES = (DOCUMENT, "results.csv", LATENCIES)
 Row = dict[str, Any]
 
 

@@ -19,7 +19,7 @@ from dessim.cli.options import DATA, EXPERIMENT, NEW_FILE, SIMULATION
 from dessim.cli.results import report_files
 from dessim.files.names import folder_name
 from dessim.files.reading import read_text
-from dessim.files.writing import check_place, write_texts
+from dessim.files.writing import check_place, refuse_input, write_texts
 
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point
@@ -86,6 +86,8 @@ def calibrate(
         raise click.UsageError("a fit takes the profile as it is in its file: drop --set machine")
     if to is not None and to.suffix != ".yaml":
         raise click.UsageError(f"--to {to}: a profile's name must end in .yaml")
+    if to is not None:
+        refuse_input(to, config, data, machine)
     chosen = load_with(config, machine, overrides, seed, replications)
     table = table_of(chosen, data)
     folder = out / folder_name(f"calibrate-{chosen.name}")

@@ -11,7 +11,7 @@ from dessim.cli.complete import experiments
 from dessim.cli.measured import DEFAULT, load_with, simulator, table_of
 from dessim.cli.options import DATA, EXPERIMENT, NEW_FILE, SIMULATION
 from dessim.cli.results import report_files
-from dessim.files.writing import check_place, write_texts
+from dessim.files.writing import check_place, refuse_input, write_texts
 
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point
@@ -65,7 +65,9 @@ def predict(
     """
     if to.suffix != ".csv":
         raise click.UsageError(f"--to {to}: a table's name must end in .csv")
-    check_place(to.with_suffix(".json"))
+    for place in (to, to.with_suffix(".json")):
+        check_place(place)
+        refuse_input(place, experiment, data, machine)
     chosen = load_with(experiment, machine, overrides, seed, None)
     table = table_of(chosen, data)
     full, small = _points(chosen, cells, simulate, replications or 1)

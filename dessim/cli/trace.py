@@ -65,7 +65,7 @@ def trace(
     from_ps, until_ps = _time(from_text, "--from"), _time(until_text, "--until")
     if until_ps is not None and until_ps <= (from_ps or 0):
         raise click.UsageError("--until must be later than --from")
-    _check_name(out, form)
+    _check_name(out, form, config)
     chosen = select(config, **choice)
     point = busiest(chosen.of_one_size(Path("results"), quiet=quiet).points)
     from dessim.report.trace.perfetto import check_perfetto, write_trace
@@ -107,7 +107,11 @@ def trace(
         sys.exit(1)
 
 
-def _check_name(out: Path | None, form: str) -> None:
+def _check_name(out: Path | None, form: str, config: str) -> None:
+    from dessim.files.writing import refuse_input
+
+    if out is not None:
+        refuse_input(out, config)
     if form != "folded" and out is not None and out.suffix == ".folded":
         raise click.UsageError(f"--out {out}: the stacks take this name; give the trace another")
 

@@ -141,6 +141,23 @@ def check_place(path: Path) -> int | None:
     return mode
 
 
+def refuse_input(path: Path, *read: str | Path | None) -> None:
+    """Refuse to write over what a command reads.
+
+    Raises
+    ------
+    UnwritableError
+        If the place is one of these files, also by another name.
+    """
+    for file in read:
+        try:
+            same = bool(file) and path.samefile(str(file))
+        except (OSError, ValueError):  # one of them is not there, or is no name
+            continue
+        if same:
+            raise UnwritableError(f"{path}: this is read, too; choose another place")
+
+
 def check_folder(folder: Path) -> None:
     """Refuse a folder in which nothing can be written; it need not exist yet.
 

@@ -16,6 +16,7 @@ from mutants import quick_and_thorough
 
 from dessim.cli import main
 from dessim.cli.options import NewFile
+from dessim.model import find
 
 SMALL = (
     "machine: ivybridge-ex-4s\nworkload: sequential-read\nschemes: [radix_walk_trylock]\n"
@@ -206,3 +207,29 @@ def test_options_of_new_files_are_all_tried() -> None:
         new = [option for option in command.params if isinstance(option.type, NewFile)]
         typed |= {f"{path[0]} {option.opts[0]}" for option in new}
     assert typed == set(NEW_FILES)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("trace", "small.yaml", "-q", "--out", "small.yaml"),
+        ("trace", "link.yaml", "-q", "--out", "small.yaml"),
+        ("predict", *CELLS, "--cells", "sequential-read:1:4", "--to", "table.csv"),
+        ("calibrate", *CELLS, "--params", "kernel.rmap", "--force", "--to", "small.yaml"),
+        ("calibrate", *CELLS, "--machine", "m.yaml", "--force", "--to", "m.yaml"),
+    ],
+)
+def test_what_is_read_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """By whatever name, and before any work."""
+    monkeypatch.chdir(tmp_path)
+    Path("small.yaml").write_text(SMALL)
+    Path("table.csv").write_text(TABLE)
+    Path("m.yaml").write_bytes(find("machines", "ivybridge-ex-4s").read_bytes())
+    Path("link.yaml").symlink_to("small.yaml")
+    before = {path: path.read_bytes() for path in Path().iterdir()}
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 2, done.output
+    assert "this is read, too; choose another place" in done.stderr
+    assert {path: path.read_bytes() for path in Path().iterdir()} == before

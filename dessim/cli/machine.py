@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dessim.cli.options import NEW_FILE
+from dessim.cli.options import NEW_FILE, check_new
 from dessim.files.reading import MAX_TABLE_BYTES, read_text
 
 if TYPE_CHECKING:
@@ -58,10 +58,7 @@ def new(
     if sum(source == "-" for source in (lscpu, hwloc, numactl, latency)) > 1:
         raise click.UsageError("only one of the files can be standard input")
     path = out or Path("configs/machines") / f"{name}.yaml"
-    if path.exists() and not force:
-        raise click.UsageError(
-            f"{path} exists already: give another NAME, or --force to replace it"
-        )
+    check_new(path, "another NAME" if out is None else "another --out", force=force)
     found = _described(lscpu, hwloc)
     if numactl:
         from dessim.host.numactl import read_numactl

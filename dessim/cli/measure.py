@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dessim.cli.options import NEW_FILE
+from dessim.cli.options import NEW_FILE, check_new
 
 if TYPE_CHECKING:
     from dessim.host.session import MeasuredHost
@@ -58,10 +58,7 @@ def measure(
     """
     from dessim.host.session import measure_host
 
-    if out.exists() and not force:
-        raise click.UsageError(
-            f"{out} exists already: give another --out, or --force to replace it"
-        )
+    check_new(out, "another --out", force=force)
 
     from dessim.files.writing import write_all
 

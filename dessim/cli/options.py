@@ -35,6 +35,26 @@ class NewFile(click.Path):
 
 NEW_FILE = NewFile(path_type=Path)
 
+
+def check_new(path: Path, instead: str, *, force: bool) -> None:
+    """Refuse to replace a file that nobody said may be replaced.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    instead : str
+        What else may be given: `another --out`.
+    force : bool
+        Whether ``--force`` is there.
+
+    Raises
+    ------
+    click.UsageError
+    """
+    if path.exists() and not force:
+        raise click.UsageError(f"{path} exists already: give {instead}, or --force to replace it")
+
+
 ENGINE = click.option(
     "--engine",
     type=ENGINES,

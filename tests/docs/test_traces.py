@@ -94,7 +94,7 @@ def test_import_prints_json(folder, monkeypatch) -> None:
         (["import", "none.txt"], "unknown trace format"),
         (["import", "nobody.txt"], "nobody.txt: no such file"),
         (
-            ["import", "t.txt", "--comm", "nobody"],
+            ["import", "t.txt", "--comm", "nobody", "--force"],
             "these tasks have no fault; the trace has tasks pf",
         ),
         (["compare", "results/my-result", "bad.txt"], "bad.txt:3: "),

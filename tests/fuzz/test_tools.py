@@ -86,7 +86,8 @@ test_quick_measured, test_thorough_measured = _measured
 @quick_and_thorough(EDITS, 40, 1_000)
 def _columns(whole: dict[str, bytes], drawn: Any) -> None:
     """Mutated files of faults."""
-    done = CliRunner().invoke(main, ["import", str(SAMPLES / TRACES[0]), "--out", "kept.yaml"])
+    words = ["import", str(SAMPLES / TRACES[0]), "--out", "kept.yaml", "--force"]
+    done = CliRunner().invoke(main, words)
     assert done.exit_code == 0, done.output
     Path("own.parquet").write_bytes(edited(Path("kept.parquet").read_bytes(), drawn))
     refused_or_done(lambda: load_trace.__wrapped__("own.parquet", ""))

@@ -36,6 +36,8 @@ BCC_WORDS = re.compile(
 )
 POWERS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40, "P": 1 << 50}
 INFINITE = float("inf")
+LARGEST = (1 << 64) - 1
+MOST_COUNTED = 10**18
 
 
 def unit_in(name: str) -> float | None:
@@ -121,7 +123,7 @@ class HistogramReader:
             low: float = _edge(found[1])
             high: float = low + 1
         else:
-            low = 0 if found[3] == "..." else _edge(found[3])
+            low = -INFINITE if found[3] == "..." else _edge(found[3])
             high = INFINITE if found[4] == "..." else _edge(found[4])
         self._add(low, high, whole(found[5]))
 
@@ -131,6 +133,8 @@ class HistogramReader:
         self._rows += 1
         if self._rows > MAX_ROWS:
             raise BadRowError("more than 100,000 rows")
+        if high <= low:
+            raise BadRowError("a row of a histogram that ends before it begins")
         low, high = max(low, 0) * self._scale, max(high, 0) * self._scale
         bins = self._current.bins
         if high <= low:
@@ -158,16 +162,19 @@ class HistogramReader:
         return True
 
     def _json_row(self, row: object) -> None:
+        """Add a row; without ``min`` or ``max`` it has no such end, as rows of `lhist` have."""
         numbers = row if isinstance(row, dict) else {}
-        low, high, count = numbers.get("min", 0), numbers.get("max", INFINITE), numbers.get("count")
-        if (
-            not isinstance(count, int)
-            or count < 0
-            or not isinstance(low, int)
-            or isinstance(high, str)
-        ):
-            raise BadRowError("a row of a histogram without min, max and count")
-        self._add(low, high if high == INFINITE else int(high) + 1, count)
+        if not _is_whole(numbers.get("count"), 0, MOST_COUNTED):
+            raise BadRowError("a row of a histogram without a whole number as its count")
+        for end in ("min", "max"):
+            if end in numbers and not _is_whole(numbers[end], -LARGEST, LARGEST):
+                raise BadRowError(f"a row of a histogram whose {end} is no whole number of 64 bits")
+        high = numbers["max"] + 1 if "max" in numbers else INFINITE
+        self._add(numbers.get("min", -INFINITE), high, numbers["count"])
+
+
+def _is_whole(value: object, least: int, most: int) -> bool:
+    return type(value) is int and least <= value <= most
 
 
 def _edge(text: str) -> int:

@@ -63,6 +63,8 @@ class HistogramReader:
         self._measured, self._unit = measured, unit_ns
         self._current: Histogram | None = None
         self._scale, self._section, self._rows = 1.0, "", 0
+        self.took_unit = False
+        """Whether the unit that was given is that of a map."""
 
     def line(self, line: str) -> bool:
         """Take a line; False if it has nothing to do with histograms.
@@ -107,7 +109,7 @@ class HistogramReader:
     def _begin(self, name: str, key: str) -> None:
         unit = unit_in(name)
         if unit is None:
-            unit = self._unit
+            unit, self.took_unit = self._unit, True
         if unit is None:
             raise BadRowError(
                 f"no unit is known for {('@' + name)[:40]!r}: name the map @usecs or @nsecs, or"

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dessim.files.numbers import real, whole
 from dessim.files.reading import MIB, UnreadableError, not_text, read_file
 from dessim.files.tables import check_header
 from dessim.model.errors import ConfigError, Place, Problem, Source
@@ -123,7 +124,7 @@ def number(name: str, text: str) -> float:
         If it is none, or one that is not a plausible measurement.
     """
     try:
-        value = float(text)
+        value = real(text)
     except ValueError:
         raise ValueError(f"{name} must be a number, found '{shorten(text)}'") from None
     if not math.isfinite(value) or value <= 0:
@@ -141,7 +142,7 @@ def whole_number(name: str, text: str) -> int:
     ValueError
         If it is none.
     """
-    digits = text.strip()
-    if not (digits.isascii() and digits.isdecimal() and len(digits) <= MAX_DIGITS):
+    value = whole(text, MAX_DIGITS)
+    if value is None:
         raise ValueError(f"{name} must be a whole number, found '{shorten(text)}'")
-    return int(digits)
+    return value

@@ -186,6 +186,9 @@ BAD = {
     CSV_LOCKS.replace("max wait", "total wait"): ":1: two columns have one name",
     CSV_LOCKS.replace("total wait", "total waits"): ":1: no column 'total wait' in the header",
     "threads,faults/s\n1,x\n": ":2: 'x' is not a number",
+    "threads,faults/s\n1,\u0663\n": ":2: '\u0663' is not a number",
+    "threads,faults/s\n\u0663,1\n": ":2: '\u0663' is no count",
+    "@usecs:\n[0] \u0663 |@|\n[1] 5 |@|\n": ":2: not of histograms",
     "threads,faults/s\n1,-5\n": ":2: faults/s: -5 is not positive",
     "threads,faults/s\n1\n": ":2: 1 cells, not 2",
     "threads,faults/s\n1,1e999\n": ":2: '1e999' is not a plausible measurement",
@@ -311,7 +314,9 @@ def test_waits_stand_beside_waits_where_there_is_blame(tmp_path):
         compared([point], {}, read(tmp_path, CONTENTION), blame=other)
 
 
-@pytest.mark.parametrize("waits", [None, {"ptl": -1}, {"ptl": 0.5}, {"ptl": True}])
+@pytest.mark.parametrize(
+    "waits", [None, {"ptl": -1}, {"ptl": 0.5}, {"ptl": True}, {"ptl": 10**400}]
+)
 def test_blame_that_is_none_is_refused(tmp_path, waits):
     """With the command that makes it."""
     with pytest.raises(UserError, match="explain EXPERIMENT --blame --format json"):

@@ -23,15 +23,18 @@ from dessim.measure.observed.values import (
 )
 
 MAP = re.compile(r"^@([A-Za-z_]\w{0,60})?(?:\[(.{0,200})\])?:\s{0,4}$")
-EDGE = r"-?\d{1,18}[KMGTP]?"
+EDGE = r"-?[0-9]{1,18}[KMGTP]?"
 BIN = re.compile(
     rf"^(?:\[({EDGE})\]|([\[(])({EDGE}|\.\.\.), ({EDGE}|\.\.\.)[)\]])"
-    r"\s{1,40}(\d{1,18})\s{0,8}(?:\||$)"
+    r"\s{1,40}([0-9]{1,18})\s{0,8}(?:\||$)"
 )
 BCC_HEAD = re.compile(r"^\s{1,20}([A-Za-z]\w{0,30})\s{1,20}: count\s{1,10}distribution\s{0,4}$")
-BCC_BIN = re.compile(r"^\s{0,24}(\d{1,19})(?: -> (\d{1,19}))?\s{1,24}: (\d{1,18})\s{0,20}\|")
+BCC_BIN = re.compile(
+    r"^\s{0,24}([0-9]{1,19})(?: -> ([0-9]{1,19}))?\s{1,24}: ([0-9]{1,18})\s{0,20}\|"
+)
 BCC_WORDS = re.compile(
-    r"^(?:Tracing|Detaching|Hit Ctrl|avg = |\s*$|\d\d:\d\d:\d\d|Function = |Ctrl-C|pid = |\^C"
+    r"^(?:Tracing|Detaching|Hit Ctrl|avg = |\s*$|Function = |Ctrl-C|pid = |\^C"
+    r"|[0-9]{2}:[0-9]{2}:[0-9]{2}"
     r"|[\w .:\[\]<>/+-]{1,80} = )"
 )
 POWERS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40, "P": 1 << 50}
@@ -42,7 +45,7 @@ MOST_COUNTED = 10**18
 
 def unit_in(name: str) -> float | None:
     """Return ns of the unit that a name ends in or holds: `@usecs`, `@lat_us`, `nsecs`."""
-    for word in reversed(re.split(r"[_\W\d]+", name.lower())):
+    for word in reversed(re.split(r"[_\W0-9]+", name.lower())):
         if word in NS_OF and word != "m":
             return NS_OF[word]
     return None

@@ -20,8 +20,8 @@ from dessim.measure.observed.values import (
     whole,
 )
 
-TIME = r"(-?\d{1,18}(?:\.\d{1,9})?) ?(ns|us|µs|ms|s|m|h)"
-CONTENTION = re.compile(rf"^\s{{0,40}}(\d{{1,18}})\s{{1,20}}{TIME}(?=\s)(.*)$")
+TIME = r"(-?[0-9]{1,18}(?:\.[0-9]{1,9})?) ?(ns|us|µs|ms|s|m|h)"
+CONTENTION = re.compile(rf"^\s{{0,40}}([0-9]{{1,18}})\s{{1,20}}{TIME}(?=\s)(.*)$")
 MORE_TIMES = re.compile(rf"^\s{{1,20}}{TIME}(?=\s|$)")
 ADDRESS = re.compile(r"^(?:0x)?[0-9a-f]{12,16}$")
 SECONDS = {**NS_OF, "h": 3600e9}
@@ -147,7 +147,7 @@ class LockTableReader:
         if columns[0] in ("Name", "name"):
             name, _, text = line.strip().partition("  ")
             if "acquired" in columns:
-                text = re.sub(r"^\s*\d{1,18}", " ", text, count=1)
+                text = re.sub(r"^\s*[0-9]{1,18}", " ", text, count=1)
         if name and columns.index("total wait") != columns.index("contended") + 1:
             return self._reported(name, text)  # perf lock report: the average comes first
         found = CONTENTION.match(text)
@@ -164,7 +164,7 @@ class LockTableReader:
 
     def _reported(self, name: str, text: str) -> MeasuredLock | None:
         columns = self._columns or []
-        words = re.findall(r"(-?\d{1,18}(?:\.\d{1,9})?)\s?(ns|us|ms|s)?(?=\s|$)", text)
+        words = re.findall(r"(-?[0-9]{1,18}(?:\.[0-9]{1,9})?)\s?(ns|us|ms|s)?(?=\s|$)", text)
         numbers = [c for c in columns if c not in ("Name", "name", "acquired")]
         if len(words) < len(numbers):
             return None

@@ -97,13 +97,7 @@ def compared(
     }
     if not chosen:
         raise MeasuredError("no such point in the result: see --scheme and --threads")
-    for option, value, what, fits in (
-        ("--blame", blame, "a table of perf lock", measured.locks),
-        ("--key", key, "histograms", measured.histograms),
-        ("--column", column, "rates and times", measured.numbers),
-    ):
-        if value is not None and not fits:
-            raise MeasuredError(f"{option} is for {what}, not for {FORMATS[measured.form]}")
+    _check_options(measured, column, key, blame)
     found: dict[str, Any] = {"form": measured.form, "rows": [], "notes": list(measured.notes)}
     if measured.histograms:
         _histograms(found, chosen, latencies, beside.histogram_of(measured, key or ""))
@@ -116,6 +110,19 @@ def compared(
             found["notes"].append("one operation counts as one page fault")
     found["mean_abs_ln_error"] = beside.mean_abs(found["rows"])
     return found
+
+
+def _check_options(
+    measured: Measurements, column: str | None, key: str | None, blame: Blame | None
+) -> None:
+    """Refuse what chooses from something else than was measured."""
+    for option, value, what, fits in (
+        ("--blame", blame, "a table of perf lock", measured.locks),
+        ("--key", key, "histograms", measured.histograms),
+        ("--column", column, "rates and times", measured.numbers),
+    ):
+        if value is not None and not fits:
+            raise MeasuredError(f"{option} is for {what}, not for {FORMATS[measured.form]}")
 
 
 def _histograms(

@@ -198,6 +198,8 @@ class BpftraceReader:
 
 def in_ns(text: str, unit_ns: int) -> int:
     """Return a time in ns, whole or with decimals."""
+    if text.isascii() and text.isdecimal() and len(text) < 20:
+        return int(text) * unit_ns
     before, point, after = text.partition(".")
     ns = whole_number(before, "the time") * unit_ns
     if point:

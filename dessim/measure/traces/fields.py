@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from dessim.measure.traces.recording import (
     MINOR_OR_MAJOR,
@@ -48,8 +49,9 @@ def whole_number(text: str, what: str) -> int:
     return int(text, 16 if text[:2] in ("0x", "0X") else 10)
 
 
+@lru_cache(maxsize=1024)
 def access_by(text: str) -> int:
-    """Return what kind of access faulted, from the text of an error code."""
+    """Return what kind of access faulted, from the text of an error code: few texts, many faults."""
     code = whole_number(text, "error_code")
     if code > MAX_ERROR_CODE:
         raise BadFieldError("an impossible error_code")

@@ -10,6 +10,7 @@ import click
 
 from dessim.cli.options import NEW_FILE, check_new
 from dessim.cli.results import report_files
+from dessim.errors import counted
 from dessim.files.writing import check_place
 
 if TYPE_CHECKING:
@@ -217,15 +218,15 @@ def _show(summary: dict[str, Any], trace: Trace, place: Path) -> None:
     replay = summary["replay"]
     guessed = " (by name: the trace has no pids)" if summary["processes_guessed"] else ""
     lines = {
-        "format": f"{summary['format']}, {summary['lines']:,} lines",
+        "format": f"{summary['format']}, {counted(summary['lines'], 'line')}",
         "faults": f"{summary['faults']:,} in {summary['span_ns'] / 1e6:,.3f} ms",
-        "tasks": f"{summary['tasks']:,} in {summary['processes']:,} processes{guessed}",
+        "tasks": f"{summary['tasks']:,} in {counted(summary['processes'], 'process')}{guessed}",
         "access": parts(summary["access"]),
         "pages of": parts({k.replace("file", "files"): n for k, n in summary["backing"].items()}),
         "left out": parts(summary["left_out"]),
-        "lost": f"{summary['lost_events']:,} events, by the tracer's count",
-        "replayed": f"{replay['faults']:,} faults '{replay['fault']}', {replay['mode']},"
-        f" in {replay['page_tables']:,} page tables",
+        "lost": f"{counted(summary['lost_events'], 'event')}, by the tracer's count",
+        "replayed": f"{counted(replay['faults'], 'fault')} '{replay['fault']}', {replay['mode']},"
+        f" in {counted(replay['page_tables'], 'page table')}",
     }
     if replay["fault_time_ns"] is not None:
         lines["fault time"] = f"{replay['fault_time_ns']:,} ns of each gap are not think time"
@@ -236,9 +237,11 @@ def _show(summary: dict[str, Any], trace: Trace, place: Path) -> None:
         click.echo("note: the last line is incomplete: the file may be truncated", err=True)
     if replay["not_replayed"]:
         instead = parts({f"'{kind}'": n for kind, n in replay["others"].items()})
+        others = replay["not_replayed"]
+        are = "other is" if others == 1 else f"other {others:,} are"
         click.echo(
-            f"note: a run replays one kind of fault. The other {replay['not_replayed']:,} are think"
-            f" time; --fault replays another kind: {instead}",
+            f"note: a run replays one kind of fault. The {are} think time; --fault replays another"
+            f" kind: {instead}",
             err=True,
         )
     if summary["lost_events"]:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from dessim.cli.options import FOLDER, NEW_FILE
+from dessim.errors import counted
 
 
 def _existing(folder: Path) -> Path:
@@ -84,14 +85,18 @@ def _print_status(found: dict[str, Any]) -> None:
         )
         for failure in sweep["failures"]:
             click.echo(f"  failed: {failure}")
-    click.echo(f"{found['runs']} whole runs are stored")
+    click.echo(
+        f"{counted(found['runs'], 'whole run')} {'is' if found['runs'] == 1 else 'are'} stored"
+    )
     if found["runs_of_no_sweep"]:
+        belong = "belongs" if found["runs_of_no_sweep"] == 1 else "belong"
         click.echo(
-            f"{found['runs_of_no_sweep']} of them belong to no current sweep: `dessim clean"
+            f"{found['runs_of_no_sweep']} of them {belong} to no current sweep: `dessim clean"
             " --unused` removes them"
         )
     if found["leftovers"]:
-        click.echo(f"{found['leftovers']} leftovers of killed processes: the next run removes them")
+        left = counted(found["leftovers"], "leftover")
+        click.echo(f"{left} of killed processes: the next run removes them")
     for text in found["changed"]:
         click.echo(f"changed after it was written: {text}")
     for text in found["damaged"]:
@@ -138,7 +143,9 @@ def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
         forget(store)
         left = sum(clear(root) for root in set(roots))
     verb = "would remove" if dry_run else "removed"
-    click.echo(f"{verb} {len(going)} runs and {left} leftovers of killed processes")
+    click.echo(
+        f"{verb} {counted(len(going), 'run')} and {counted(left, 'leftover')} of killed processes"
+    )
 
 
 @click.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from dessim.errors import counted
 from dessim.host.topology import Description, UnusableError, check_nodes, numbers_in
 
 MAX_NODES = 256
@@ -46,4 +47,4 @@ def read_numactl(text: str, found: Description, source: str = "numactl -H") -> N
     found.distances = [[matrix[a][b] for b in with_cpus] for a in with_cpus]
     bare = len(nodes) - len(found.nodes)
     if bare:
-        found.notes.append(f"{bare} nodes have memory but no CPUs: left out")
+        found.notes.append(f"{counted(bare, 'node')} with memory but no CPUs: left out")

@@ -49,6 +49,14 @@ def test_an_import_replaces_files_with_force_only(name: str, trace: str) -> None
         assert Path(name).read_bytes() != b"precious"
 
 
+def test_an_import_counts_in_words() -> None:
+    """One line, one process."""
+    done = run("import", "t.txt")
+    assert "bpftrace, 1 line\n" in done.stdout
+    assert "1 in 1 process\n" in done.stdout
+    assert "1 fault 'anonymous', closed, in 1 page table\n" in done.stdout
+
+
 @pytest.mark.parametrize("name", ["own.yaml", "own.parquet"])
 def test_an_import_never_replaces_its_trace(name: str) -> None:
     """Not with --force, and not behind a link."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from dessim.errors import counted
 from dessim.measure.observed.values import (
     MAX_ROWS,
     NS_OF,
@@ -134,7 +135,7 @@ class LockTableReader:
         cells = [cell.strip() for cell in text.split(self._separator)]
         columns = self._columns or []
         if len(cells) < len(columns):
-            raise BadRowError(f"{len(cells)} cells, not {len(columns)}")
+            raise BadRowError(f"{counted(len(cells), 'cell')}, not {len(columns)}")
         cells[len(columns) - 1 :] = [self._separator.join(cells[len(columns) - 1 :])]
         row = dict(zip(columns, cells, strict=True))
         names = [row[key] for key in ("symbol", "caller", "Name", "name", "comm") if row.get(key)]

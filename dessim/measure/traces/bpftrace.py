@@ -91,7 +91,9 @@ def check_needed(names: Sequence[str], where: str) -> None:
     if "tid" in missing and "pid" in names:
         missing.remove("tid")
     if missing:
-        raise TraceError(f"{where}: {', '.join(missing)} is missing: print it, and name it")
+        several = len(missing) > 1
+        verb = "are missing: print and name them" if several else "is missing: print and name it"
+        raise TraceError(f"{where}: {', '.join(missing)} {verb}")
 
 
 class BpftraceReader:

@@ -51,7 +51,7 @@ def whole_number(text: str, what: str) -> int:
 
 @lru_cache(maxsize=1024)
 def access_by(text: str) -> int:
-    """Return what kind of access faulted, from the text of an error code: few texts, many faults."""
+    """Return what kind of access faulted, from the text of an error code: there are few."""
     code = whole_number(text, "error_code")
     if code > MAX_ERROR_CODE:
         raise BadFieldError("an impossible error_code")

@@ -1,4 +1,4 @@
-"""The one error that commands turn into a message: one that the user can fix."""
+"""The one error that commands turn into a message, which the user can fix; words of messages."""
 
 
 class UserError(ValueError):
@@ -16,3 +16,15 @@ class UserError(ValueError):
 def printable(text: str) -> str:
     """Return a text with escapes for all that does not print: it may quote what a file holds."""
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
+def plural(noun: str) -> str:
+    """Return a noun in the plural: `runs`, `processes`, `categories`."""
+    if noun.endswith("y") and noun[-2:-1] not in tuple("aeiou"):
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if noun.endswith("s") else f"{noun}s"
+
+
+def counted(n: int, noun: str) -> str:
+    """Return `1 run`, `8,000 runs`."""
+    return f"{n:,} {noun if n == 1 else plural(noun)}"

@@ -28,6 +28,7 @@ TOKENS = (
     *(b",", b":", b": ", b"- ", b"[", b"]", b"{", b"}", b"&a ", b"*a", b"!!python/none ", b"<<: "),
     *(b"nan", b"inf", b"1e999", b"1e-320", b"-1", b"0", b"9" * 50, b"1" * 5000, b"=1+1", b"@"),
     *(b"null", b"true", b"on", b"0x7fffffffffffffff", b"18446744073709551616", b"1_0", b"10%"),
+    *(b"NaN", b"-Infinity", b"1" * 401, b"1.5", b"\xd9\xa3"),
     *(
         b"\xe2\x80\xae",
         b"\xef\xbb\xbf",

@@ -31,7 +31,7 @@ USUAL = sorted(columns_of(View.COMPARE), key=lambda metric: metric.topic is Topi
 @click.option(
     "--column", help="B measured: only this column or command [will-it-scale: processes]."
 )
-@click.option("--key", default="", help="B measured: only histograms with this in their name.")
+@click.option("--key", help="B measured: only histograms with this in their name.")
 @click.option("--unit", type=click.Choice(list(UNITS)), help="B measured: unit of histograms.")
 @click.option(
     "--blame",
@@ -64,18 +64,27 @@ def compare(
     from dessim.report.common.results import doubting
 
     if within is None and _is_file(b, results_dir):
+        if metrics:
+            raise click.UsageError("--metric is for two results or schemes, not for a measured B")
         place = _place(a, results_dir)
         with doubting(place, click.ClickException):
             _compare_measured(place, b, form, UNITS.get(unit or ""), blame, choice)
         return
-    if blame is not None:
-        raise click.UsageError("--blame is for a B that perf lock wrote")
+    _check_unused({**choice, "unit": unit, "blame": blame})
     names = (a, b) if within is None else (within,)
     places = [_place(name, results_dir) for name in names]
     with ExitStack() as stack:
         for place in places:
             stack.enter_context(doubting(place, click.ClickException))
         _compare(a, b, within, metrics, form, places)
+
+
+def _check_unused(measured: dict[str, Any]) -> None:
+    """Refuse options that say something about measurements where there are none."""
+    for name, value in measured.items():
+        if value is not None:
+            what = "perf lock wrote" if name == "blame" else "is a file of measurements"
+            raise click.UsageError(f"--{name} is for a B that {what}")
 
 
 def _is_file(name: str, results_dir: Path) -> bool:

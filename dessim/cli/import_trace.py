@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dessim.cli.options import NEW_FILE
+from dessim.cli.options import NEW_FILE, check_new
 from dessim.cli.results import report_files
+from dessim.errors import counted
+from dessim.files.writing import check_place
 
 if TYPE_CHECKING:
     from dessim.kernel.replay import Replay
@@ -50,6 +52,7 @@ USUAL_ORDER = 4
     help="Without pids in the trace: tasks of one name share no memory.",
 )
 @click.option("--skip-damaged", is_flag=True, help="Count unreadable lines and continue.")
+@click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def import_trace(
     file: str,
@@ -63,13 +66,14 @@ def import_trace(
     replay: str,
     each_a_process: bool,
     skip_damaged: bool,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Turn the page-fault trace FILE into a workload.
 
     FILE is the output of perf script, perf trace -F all, tracefs' trace, trace-cmd report or
     bpftrace's printf, plain or compressed by gzip; - is standard input. Writes a workload that
-    `dessim run` replays and, next to it, the faults as Parquet.
+    `dessim run` replays and, next to it, the faults as Parquet. FILE itself is never replaced.
     """
     from dessim.measure.traces import bpftrace, converting
     from dessim.measure.traces.importing import read_trace
@@ -79,6 +83,7 @@ def import_trace(
     place = out or Path(_stem(file) + ".yaml")
     if place.suffix != ".yaml":
         raise click.UsageError("--out names a workload: it must end in .yaml")
+    _check_places(file, place, force=force)
     names = bpftrace.fields_of(fields) if fields is not None else ()
     trace = read_trace(file, form or "", names, skip_damaged=skip_damaged)
     choice = converting.TaskChoice(pids, comms, by_comm=not each_a_process)
@@ -92,6 +97,26 @@ def import_trace(
         click.echo(json.dumps(summary, indent=1, ensure_ascii=False))
     else:
         _show(summary, trace, place)
+
+
+def _check_places(file: str, place: Path, *, force: bool) -> None:
+    """Refuse places of the workload and its faults, before the trace is read."""
+    for path in (place, _faults_of(place)):
+        if _is_same("/dev/stdin" if file == "-" else file, path):
+            raise click.UsageError(f"{path} is the trace itself: give another --out")
+        check_new(path, "another --out", force=force)
+        check_place(path)
+
+
+def _is_same(file: str, path: Path) -> bool:
+    try:
+        return path.samefile(file)
+    except (OSError, ValueError):  # one of them is not there
+        return False
+
+
+def _faults_of(place: Path) -> Path:
+    return place.with_suffix(".parquet")
 
 
 def _stem(file: str) -> str:
@@ -112,7 +137,7 @@ def _write(
     from dessim.model.workload import PAGE_BYTES
 
     data, source = found.trace.packed(), found.trace.about["source"]
-    rows = place.with_suffix(".parquet")
+    rows = _faults_of(place)
     keys: dict[str, Any] = {"access": "trace", "trace": rows.name, "trace_sha256": digest_of(data)}
     keys |= {"fault": fault, "replay": replay}
     if replay == "closed":
@@ -193,15 +218,15 @@ def _show(summary: dict[str, Any], trace: Trace, place: Path) -> None:
     replay = summary["replay"]
     guessed = " (by name: the trace has no pids)" if summary["processes_guessed"] else ""
     lines = {
-        "format": f"{summary['format']}, {summary['lines']:,} lines",
+        "format": f"{summary['format']}, {counted(summary['lines'], 'line')}",
         "faults": f"{summary['faults']:,} in {summary['span_ns'] / 1e6:,.3f} ms",
-        "tasks": f"{summary['tasks']:,} in {summary['processes']:,} processes{guessed}",
+        "tasks": f"{summary['tasks']:,} in {counted(summary['processes'], 'process')}{guessed}",
         "access": parts(summary["access"]),
         "pages of": parts({k.replace("file", "files"): n for k, n in summary["backing"].items()}),
         "left out": parts(summary["left_out"]),
-        "lost": f"{summary['lost_events']:,} events, by the tracer's count",
-        "replayed": f"{replay['faults']:,} faults '{replay['fault']}', {replay['mode']},"
-        f" in {replay['page_tables']:,} page tables",
+        "lost": f"{counted(summary['lost_events'], 'event')}, by the tracer's count",
+        "replayed": f"{counted(replay['faults'], 'fault')} '{replay['fault']}', {replay['mode']},"
+        f" in {counted(replay['page_tables'], 'page table')}",
     }
     if replay["fault_time_ns"] is not None:
         lines["fault time"] = f"{replay['fault_time_ns']:,} ns of each gap are not think time"
@@ -212,9 +237,11 @@ def _show(summary: dict[str, Any], trace: Trace, place: Path) -> None:
         click.echo("note: the last line is incomplete: the file may be truncated", err=True)
     if replay["not_replayed"]:
         instead = parts({f"'{kind}'": n for kind, n in replay["others"].items()})
+        others = replay["not_replayed"]
+        are = "other is" if others == 1 else f"other {others:,} are"
         click.echo(
-            f"note: a run replays one kind of fault. The other {replay['not_replayed']:,} are think"
-            f" time; --fault replays another kind: {instead}",
+            f"note: a run replays one kind of fault. The {are} think time; --fault replays another"
+            f" kind: {instead}",
             err=True,
         )
     if summary["lost_events"]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dessim.cli.options import NEW_FILE
+from dessim.cli.options import NEW_FILE, check_new, check_profile
 from dessim.files.reading import MAX_TABLE_BYTES, read_text
 
 if TYPE_CHECKING:
@@ -51,17 +51,17 @@ def new(
     """
     from dessim.files.writing import write_all
     from dessim.host.latency import read_matrix
-    from dessim.host.new_profile import new_profile, written
+    from dessim.host.new_profile import check_name, new_profile
 
     if lscpu and hwloc:
         raise click.UsageError("--lscpu and --hwloc both describe the topology: give one")
     if sum(source == "-" for source in (lscpu, hwloc, numactl, latency)) > 1:
         raise click.UsageError("only one of the files can be standard input")
+    check_name(name)
+    if out is not None:
+        check_profile(out)
     path = out or Path("configs/machines") / f"{name}.yaml"
-    if path.exists() and not force:
-        raise click.UsageError(
-            f"{path} exists already: give another NAME, or --force to replace it"
-        )
+    check_new(path, "another NAME" if out is None else "another --out", force=force)
     found = _described(lscpu, hwloc)
     if numactl:
         from dessim.host.numactl import read_numactl
@@ -69,7 +69,7 @@ def new(
         read_numactl(_text(numactl), found, _called(numactl))
     matrix = read_matrix(_text(latency), _called(latency)) if latency else None
     made = new_profile(name, found, matrix, _called(latency or ""), base)
-    text = written(made.draft)
+    text = made.draft.text()
     path.parent.mkdir(parents=True, exist_ok=True)
     write_all({path: text.encode()})
     _report(made, path)
@@ -121,6 +121,8 @@ def _report(made: NewProfile, path: Path) -> None:
             click.echo(f"{one.name:<12}  {one.pairs:>7}  {times}")
         if len(made.latencies.classes) > 1:
             click.echo(f"These classes explain {made.latencies.explained:.0%} of the variance.")
+    for why in made.skipped:
+        click.echo(f"Not a base: {why}", err=True)
     for note in made.notes:
         click.echo(f"Note: {note}.", err=True)
     click.echo(f"written: {path}", err=True)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dessim.cli.options import NEW_FILE
+from dessim.cli.options import NEW_FILE, check_new, check_profile
+from dessim.files.names import unfit_in_name
 
 if TYPE_CHECKING:
     from dessim.host.session import MeasuredHost
@@ -58,10 +59,10 @@ def measure(
     """
     from dessim.host.session import measure_host
 
-    if out.exists() and not force:
-        raise click.UsageError(
-            f"{out} exists already: give another --out, or --force to replace it"
-        )
+    check_profile(out)
+    if unfit := unfit_in_name(out.stem):
+        raise click.UsageError(f"--out: {unfit} is no character of a profile's name")
+    check_new(out, "another --out", force=force)
 
     from dessim.files.writing import write_all
 
@@ -93,5 +94,7 @@ def _report(made: MeasuredHost) -> None:
     for row in rows:
         cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)]
         click.echo("  ".join(cells).rstrip())
+    for why in made.skipped:
+        click.echo(f"Not a base: {why}", err=True)
     for note in made.draft.notes:
         click.echo(note, err=True)

@@ -26,7 +26,7 @@ class NewFile(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return a path."""
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
-        if not path.name:
+        if not path.name or os.path.basename(os.fsdecode(value)) in ("", "."):
             self.fail("give the name of a file", param, ctx)
         if str(path) not in STREAMS:
             check_place(path)
@@ -34,6 +34,37 @@ class NewFile(click.Path):
 
 
 NEW_FILE = NewFile(path_type=Path)
+
+
+def check_profile(out: Path) -> None:
+    """Refuse a place for a machine's profile whose name does not make it one.
+
+    Raises
+    ------
+    click.UsageError
+    """
+    if out.suffix != ".yaml" and str(out) not in STREAMS:
+        raise click.UsageError(f"--out {out}: a profile's name must end in .yaml")
+
+
+def check_new(path: Path, instead: str, *, force: bool) -> None:
+    """Refuse to replace a file that nobody said may be replaced.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    instead : str
+        What else may be given: `another --out`.
+    force : bool
+        Whether ``--force`` is there.
+
+    Raises
+    ------
+    click.UsageError
+    """
+    if path.exists() and not force:
+        raise click.UsageError(f"{path} exists already: give {instead}, or --force to replace it")
+
 
 ENGINE = click.option(
     "--engine",

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dessim.errors import counted
+
 if TYPE_CHECKING:
     from dessim.study.sweep.jobs import Job, RunOutcome
 
@@ -98,7 +100,7 @@ class Progress:
             if self.rounds > 1:
                 words.append(f"{self.rounds} rounds (larger sizes, or more replications, each)")
             if self.reused:
-                words.append(f"{self.reused} were stored already")
+                words.append(stored_already(self.reused))
             if self.failed:
                 words.append(f"{self.failed} failed")
             click.echo(", ".join(words), err=True)
@@ -223,9 +225,9 @@ def _apart(a: Kind, b: Kind) -> tuple[bool, bool, float]:
     return a[0] != b[0], a[1] != b[1], abs(math.log(a[2] / b[2]))
 
 
-def counted(n: int, noun: str) -> str:
-    """`1 run`, `8 runs`."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+def stored_already(runs: int) -> str:
+    """Say of how many runs the result was there."""
+    return f"{runs} {'was' if runs == 1 else 'were'} stored already"
 
 
 def _as_time(seconds: float) -> str:

@@ -23,9 +23,10 @@ from dessim.cli.options import (
     SEED,
     set_option,
 )
-from dessim.cli.progress import Progress, counted
+from dessim.cli.progress import Progress, stored_already
 from dessim.cli.results import report_files, summary_of
 from dessim.cli.work import fail, report_failures, run_jobs, team_of
+from dessim.errors import counted
 from dessim.files.names import folder_name
 from dessim.files.reading import STDIN
 
@@ -198,7 +199,7 @@ def _print_known(store: Store, asked: dict[str, Any], form: str, quiet: bool) ->
     _report_cleared(clear(store.root))
     runs = len(answer.runs)
     if not quiet:
-        click.echo(f"{runs} runs, {runs} were stored already", err=True)
+        click.echo(f"{counted(runs, 'run')}, {stored_already(runs)}", err=True)
     print_document(document, form)
     if not quiet:
         where = summary_of([Path(path) for path in answer.tables])

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from dessim.cli.options import FOLDER, NEW_FILE
-from dessim.cli.progress import counted
+from dessim.errors import counted
 
 
 def _existing(folder: Path) -> Path:
@@ -90,8 +90,9 @@ def _print_status(found: dict[str, Any]) -> None:
             click.echo(f"  failed: {failure}")
     click.echo(f"stored: {counted(found['runs'], 'whole run')}")
     if found["runs_of_no_sweep"] and not found["unreadable"]:
+        belong = "belongs" if found["runs_of_no_sweep"] == 1 else "belong"
         click.echo(
-            f"{found['runs_of_no_sweep']} of them belong to no current sweep: `dessim clean"
+            f"{found['runs_of_no_sweep']} of them {belong} to no current sweep: `dessim clean"
             " --unused` removes them"
         )
     if found["leftovers"]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dessim.errors import counted
 from dessim.files.reading import MAX_RESULT_BYTES, UnreadableError, read_text
 
 FORMULA = tuple("=+-@\t\r")
@@ -34,6 +35,13 @@ def _cell(value: Any) -> Any:
     if isinstance(value, str) and value.startswith(FORMULA):
         return f"'{value}"
     return value
+
+
+def unreadable(error: csv.Error) -> str:
+    """Return what is wrong with the text of a table, in words of a person who writes one."""
+    if "unexpected end of data" in str(error):
+        return "a quoted text begins here and never ends: a quotation mark is missing"
+    return str(error)
 
 
 def check_header(cells: Sequence[str]) -> None:
@@ -67,7 +75,9 @@ def read_rows(path: Path) -> list[dict[str, str]]:
             if not cells:
                 continue
             if len(cells) != len(header):
-                raise ValueError(f"{len(cells)} cells, where the header has {len(header)}")
+                raise ValueError(
+                    f"{counted(len(cells), 'cell')}, where the header has {len(header)}"
+                )
             rows.append(dict(zip(header, cells, strict=True)))
     except (ValueError, csv.Error) as error:
         raise UnreadableError(path, f"line {table.line_num}: {error}") from None

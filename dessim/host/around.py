@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dessim.files.numbers import whole
 from dessim.files.reading import UnreadableError, read_text
 
 WINDOW = Path("/sys/kernel/debug/fault_around_bytes")
@@ -22,7 +23,7 @@ def read_window(path: Path = WINDOW) -> int | None:
         text = read_text(path, 64).strip()
     except UnreadableError:
         return None
-    return int(text) if text.isdecimal() else None
+    return whole(text)
 
 
 @contextmanager

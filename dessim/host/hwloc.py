@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from xml.etree import ElementTree
 
+from dessim.files.numbers import whole
 from dessim.host.topology import Description, HostCpu, UnusableError
 from dessim.model.topology import MAX_CPUS
 
 MAX_DEPTH = 100
+_WORD = re.compile(r"((0x)?[0-9a-fA-F]{1,8})?")
 _SOCKETS, _CORES, _CPUS = ("Package", "Socket"), ("Core",), ("PU",)
 
 
@@ -62,7 +66,9 @@ class _Tree:
         if kind == "Cache":  # hwloc 1
             level = element.get("depth", "")
         if level == "3":
-            self.found.l3_bytes = _whole(element.get("cache_size")) or self.found.l3_bytes
+            size = _whole(element.get("cache_size"))
+            if size is not None:
+                self.found.l3_bytes = self.found.cache(size) or self.found.l3_bytes
             return replace(at, l3=self.number())
         if level == "2":
             return replace(at, l2=self.number())
@@ -112,6 +118,10 @@ def read_hwloc(text: str, source: str = "hwloc") -> Description:
             raise UnusableError(f"{source}: more than {MAX_CPUS} CPUs")
     if not found.cpus:
         raise UnusableError(f"{source}:1: no PU in it: write it with `lstopo x.xml`")
+    numbers = Counter(cpu.cpu for cpu in found.cpus)
+    for cpu, times in numbers.items():
+        if times > 1:
+            raise UnusableError(f"{source}: {times} PUs have os_index {cpu}: not a file of lstopo")
     _kinds(root, found)
     _clusters(found)
     return found
@@ -145,12 +155,11 @@ def _clusters(found: Description) -> None:
 def _bits(text: str) -> list[int]:
     """CPUs of a set such as `0x00000001,0x0000ff00`: words of 32 bits, the highest first."""
     words = text.split(",")[-MAX_CPUS // 32 :]
-    try:
-        value = sum(int(word or "0", 16) << 32 * n for n, word in enumerate(reversed(words)))
-    except ValueError:
+    if not all(map(_WORD.fullmatch, words)):
         return []
+    value = sum(int(word or "0", 16) << 32 * n for n, word in enumerate(reversed(words)))
     return [bit for bit in range(min(value.bit_length(), MAX_CPUS)) if value >> bit & 1]
 
 
 def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdecimal() and len(text) < 16 else None
+    return None if text is None else whole(text)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
+from dessim.files.numbers import real
 from dessim.host.topology import Description, HostCpu, Shape, UnusableError
 from dessim.model.topology import MAX_CPUS
 
@@ -104,7 +105,7 @@ def read_matrix(text: str, source: str) -> Matrix:
 
 def _latency(cell: str, place: str) -> float:
     try:
-        value = float(cell)
+        value = real(cell)
     except ValueError:
         value = math.nan
     if not 0 < value < MOST_NS:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
+from dessim.files.numbers import whole
 from dessim.files.reading import parse_json
-from dessim.host.topology import Description, UnusableError, numbers_in
+from dessim.host.topology import Description, UnusableError, check_nodes, numbers_in
 
 _SIZE = re.compile(
     r"(?P<n>\d{1,9}(?:[.,]\d{1,6})?)\s*(?P<u>[KMG]?)i?B?"
@@ -15,6 +17,9 @@ _SIZE = re.compile(
 )
 _SCALE = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _GHZ = re.compile(r"@\s*(\d{1,2}(?:\.\d{1,3})?)\s*GHz", re.ASCII)
+_NODE = re.compile(r"NUMA node(\d{1,4}) CPU\(s\)", re.ASCII)
+_LISTS = ("On-line CPU(s) list", "Off-line CPU(s) list")
+_MHZ = re.compile(r"\d{1,6}(\.\d{1,6})?", re.ASCII)
 MAX_FIELDS = 2_000
 MAX_DEPTH = 8
 
@@ -51,13 +56,26 @@ def read_lscpu(text: str, source: str = "lscpu") -> Description:
     _caches(fields, found)
     _clocks(fields, found)
     for name, value in fields.items():
-        node = re.fullmatch(r"NUMA node(\d{1,4}) CPU\(s\)", name)
+        node = _NODE.fullmatch(name)
         if node and value:
-            try:
-                found.nodes[int(node[1])] = numbers_in(value)
-            except ValueError as error:
-                raise UnusableError(f"{source}: {name}: {error}") from None
+            found.nodes[int(node[1])] = _listed(name, value, source)
+    check_nodes(found.nodes, _numbers(fields, found), source)
     return found
+
+
+def _listed(name: str, value: str, source: str) -> list[int]:
+    try:
+        return numbers_in(value)
+    except ValueError as error:
+        raise UnusableError(f"{source}: {name}: {error}") from None
+
+
+def _numbers(fields: dict[str, str], found: Description) -> Collection[int]:
+    """Numbers that CPUs have: some lack where there is room for more; empty if nothing says it."""
+    names = [name for name in _LISTS if fields.get(name)]
+    if names:
+        return {cpu for name in names for cpu in _listed(name, fields[name], found.source)}
+    return range(found.counts.get("cpus", 0))
 
 
 def _json_fields(text: str, source: str) -> dict[str, str]:
@@ -95,9 +113,10 @@ def _whole(fields: dict[str, str], name: str, found: Description) -> int | None:
     value = fields.get(name, "").strip()
     if value in ("", "-"):
         return None
-    if not value.isdecimal() or not 0 < int(value[:9]) < 1 << 16:
+    number = whole(value)
+    if number is None or not 0 < number < 1 << 16:
         raise UnusableError(f"{found.source}: {name}: expected a number, found '{value[:40]}'")
-    return int(value)
+    return number
 
 
 def _counts(fields: dict[str, str], found: Description) -> None:
@@ -123,7 +142,6 @@ def _caches(fields: dict[str, str], found: Description) -> None:
     if match is None:
         if text:
             raise UnusableError(f"{found.source}: L3 cache: expected a size, found '{text[:40]}'")
-        found.notes.append("no L3 cache is named: its size comes from the base")
         return
     size = float(match["n"].replace(",", ".")) * _SCALE[match["u"]]
     instances = int(match["i"]) if match["i"] else 0
@@ -133,18 +151,18 @@ def _caches(fields: dict[str, str], found: Description) -> None:
         if instances % sockets:
             found.notes.append(f"{instances} L3 caches do not divide into {sockets} sockets")
         found.counts["l3_per_socket"] = max(1, instances // sockets)
-    found.l3_bytes = int(size)
+    found.l3_bytes = found.cache(size)
 
 
 def _clocks(fields: dict[str, str], found: Description) -> None:
     for name in ("CPU max MHz", "CPU MHz"):
         text = fields.get(name, "").replace(",", ".")
-        if found.most_hz is None and re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text):
-            found.most_hz = round(float(text)) * 1_000_000 or None
+        if found.most_hz is None and _MHZ.fullmatch(text):
+            found.most_hz = found.clock(f"'{name}'", round(float(text)))
     rated = _GHZ.search(found.model)
     if rated:
-        found.nominal_hz = round(float(rated[1]) * 1000) * 1_000_000 or None
+        found.nominal_hz = found.clock("the model's clock", round(float(rated[1]) * 1000))
     bogus = fields.get("BogoMIPS", "")
     x86 = found.arch.startswith(("x86", "i"))  # twice the rated clock there, a timer's on Arm
-    if found.nominal_hz is None and x86 and re.fullmatch(r"\d{1,6}(\.\d{1,4})?", bogus):
-        found.nominal_hz = round(float(bogus) / 2) * 1_000_000 or None
+    if found.nominal_hz is None and x86 and _MHZ.fullmatch(bogus):
+        found.nominal_hz = found.clock("half of BogoMIPS", round(float(bogus) / 2))

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dessim.errors import UserError
+from dessim.files.names import unfit_in_name
 from dessim.host.latency import LITTLE, Matrix, PairLatencies, latencies, placed
 from dessim.host.topology import Description, Shape, UnusableError, hops_of, shape_of
 from dessim.host.writing import Draft, Entry
 from dessim.model import ConfigError, Machine, load_machine, names
 from dessim.model.bases import with_bases
 from dessim.model.errors import Source
+from dessim.model.locate import is_path
 from dessim.model.profile import profile
 from dessim.model.vary import value_at
 from dessim.model.yaml_loader import parse_document
 
+NO_CLOCK = "no clock is named: it comes from the base"
+MAX_NAME = 100
 ROWS = ("load_modified", "load_shared", "store_modified", "store_shared", "rmw_shared")
 """Rows of the profile that a ping-pong of compare-and-swaps does not measure."""
 BY_VENDOR = (
@@ -40,12 +45,15 @@ class NewProfile:
     shape : Shape
     latencies : PairLatencies or None
     notes : list of str
+    skipped : list of str
+        Profiles that could have been the base if they could be read, and why they cannot.
     """
 
     draft: Draft
     shape: Shape
     latencies: PairLatencies | None
     notes: list[str]
+    skipped: list[str]
 
 
 def new_profile(
@@ -72,6 +80,7 @@ def new_profile(
         If the named base lacks what this machine needs.
     """
     shape, notes = shape_of(found)
+    notes += _not_given(found)
     hops = hops_of(found, shape.sockets)
     classes = None
     if matrix is not None:
@@ -84,11 +93,10 @@ def new_profile(
             notes += [*more, f"{len(fast)} CPUs have a sibling: the others are slower cores"]
         classes = latencies(matrix, cpus, hops)
         notes += _explained(classes)
-    candidates = [base] if base else _candidates(found)
-    problem: ConfigError | None = None
+    problem: UserError | None = None
+    candidates = _Candidates(name, found, base)
     for links in dict.fromkeys((hops, ())):
-        for candidate in candidates:
-            machine = load_machine(candidate)
+        for candidate, machine in candidates.machines():
             draft = _draft(name, found, shape, links, classes, matrix_source, machine, candidate)
             if links != hops:
                 notes.append("sockets two links apart count as one link: no base has their costs")
@@ -98,9 +106,8 @@ def new_profile(
             except ConfigError as error:
                 problem = problem or error
                 continue
-            return NewProfile(draft, shape, classes, notes)
-    assert problem is not None
-    raise problem
+            return NewProfile(draft, shape, classes, notes, list(candidates.skipped.values()))
+    raise problem or UnusableError(f"no profile can be the base of '{name}': give --base")
 
 
 def check(draft: Draft) -> Machine:
@@ -120,7 +127,48 @@ def check(draft: Draft) -> Machine:
     return machine
 
 
-def _candidates(found: Description) -> list[str]:
+class _Candidates:
+    """Profiles that can be the base of one.
+
+    Parameters
+    ----------
+    name : str
+        Of the new profile, which cannot stand on itself.
+    found : Description
+    base : str or None
+        The only candidate.
+    """
+
+    def __init__(self, name: str, found: Description, base: str | None) -> None:
+        self._name, self._base = name, base
+        self._names = [base] if base else _near(found)
+        self.skipped: dict[str, str] = {}
+
+    def machines(self) -> Iterator[tuple[str, Machine]]:
+        """Yield those that can be read, the nearest first.
+
+        Raises
+        ------
+        UserError
+            If the only one cannot be read, or is the new profile itself.
+        """
+        for candidate in self._names:
+            try:
+                machine = load_machine(candidate)
+            except UserError as error:
+                if self._base:
+                    raise
+                self.skipped[candidate] = str(error).partition("\n")[0]
+                continue
+            if machine.name != self._name:
+                yield candidate, machine
+            elif self._base:
+                raise UnusableError(
+                    f"'{self._name}' is the name of its base: give another NAME or --base"
+                )
+
+
+def _near(found: Description) -> list[str]:
     words = f"{found.vendor} {found.model} {found.arch}".lower()
     known = names("machines")
     near = [name for part, name in BY_VENDOR if part.lower() in words and name in known]
@@ -189,7 +237,6 @@ def _topology(
 def _clock(draft: Draft, found: Description) -> None:
     nominal = found.nominal_hz or found.most_hz
     if nominal is None:
-        draft.notes.append("no clock is named: it comes from the base")
         return
     most = max(found.most_hz or nominal, nominal)
     entries = draft.entries
@@ -218,16 +265,31 @@ def _lines(draft: Draft, classes: PairLatencies, base: Machine) -> None:
             )
 
 
-def written(draft: Draft) -> str:
-    """The text of a draft, which loads.
+def _not_given(found: Description) -> list[str]:
+    """Return notes on what no description says and every profile has."""
+    notes = []
+    if found.nominal_hz is None and found.most_hz is None:
+        notes.append(NO_CLOCK)
+    if found.l3_bytes is None:
+        notes.append("no L3 cache is named: its size comes from the base")
+    return notes
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that no command could find a profile by.
 
     Raises
     ------
     UnusableError
-        If its name is none.
     """
-    if not draft.name or "/" in draft.name:
-        raise UnusableError(
-            f"'{draft.name[:40]}' is not a name for a machine: use letters, digits, dashes"
-        )
-    return draft.text()
+    if character := unfit_in_name(name):
+        why = f"{character} is no character of a name"
+    elif not name or len(name) > MAX_NAME:
+        why = f"it has 1 to {MAX_NAME} characters"
+    elif not all(c.isalnum() or c in "-_." for c in name) or not name[0].isalnum():
+        why = "begin with a letter or a digit, and go on with these, - _ and ."
+    elif is_path("machines", name):
+        why = "leave out its ending, which makes it that of a file"
+    else:
+        return
+    raise UnusableError(f"'{name[:40]}' is not a name for a machine: {why}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from dessim.host.topology import Description, UnusableError, numbers_in
+from dessim.errors import counted
+from dessim.host.topology import Description, UnusableError, check_nodes, numbers_in
 
 MAX_NODES = 256
 _CPUS = re.compile(r"node (\d{1,4}) cpus:(.*)", re.ASCII)
@@ -37,6 +38,7 @@ def read_numactl(text: str, found: Description, source: str = "numactl -H") -> N
             raise UnusableError(f"{source}:{number}: more than {MAX_NODES} nodes")
     if not nodes:
         raise UnusableError(f"{source}:1: no node with CPUs: give the output of `numactl -H`")
+    check_nodes(nodes, range(found.counts.get("cpus", 0)), source)
     matrix = [rows[node] for node in sorted(rows)]
     if any(len(row) != len(matrix) for row in matrix):
         raise UnusableError(f"{source}: the node distances are not square: give the whole output")
@@ -45,4 +47,4 @@ def read_numactl(text: str, found: Description, source: str = "numactl -H") -> N
     found.distances = [[matrix[a][b] for b in with_cpus] for a in with_cpus]
     bare = len(nodes) - len(found.nodes)
     if bare:
-        found.notes.append(f"{bare} nodes have memory but no CPUs: left out")
+        found.notes.append(f"{counted(bare, 'node')} with memory but no CPUs: left out")

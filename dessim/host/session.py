@@ -12,7 +12,7 @@ from dessim.host.fault_probes import WINDOW_PAGES, faults
 from dessim.host.measured_profile import complete, settled
 from dessim.host.memory import PAGE, allowed_bytes
 from dessim.host.native import supported
-from dessim.host.new_profile import check, new_profile
+from dessim.host.new_profile import NO_CLOCK, check, new_profile
 from dessim.host.probes import Bench, hardware
 from dessim.host.sysfs import read_sysfs
 from dessim.host.topology import Description, UnusableError
@@ -37,12 +37,15 @@ class MeasuredHost:
     machine, base : Machine
     busy : float
         Other tasks that wanted a CPU, per CPU.
+    skipped : list of str
+        Profiles that could have been the base if they could be read, and why they cannot.
     """
 
     draft: Draft
     machine: Machine
     base: Machine
     busy: float
+    skipped: list[str]
 
 
 def measure_host(
@@ -78,7 +81,8 @@ def measure_host(
             " Linux on x86-64 or aarch64; describe it with `dessim machine new`"
         )
     found = read_sysfs()
-    draft = new_profile(name, found, None, "", base).draft
+    described = new_profile(name, found, None, "", base)
+    draft = described.draft
     cpus, busy = usable_cpus(), load() / len(usable_cpus())
     bench = Bench(cpus, {c.cpu: c for c in found.cpus}, allowed_bytes(), budget / SHARES)
     bench.busy = 0.0 if privileged else busy
@@ -94,8 +98,10 @@ def measure_host(
     notes += _doubts(found, busy)
     shaped = check(draft)
     made = settled(bench, shaped, source)
+    if "cycle" in bench.found:
+        notes = [note for note in notes if note != NO_CLOCK]
     draft = complete(draft, made, notes)
-    return MeasuredHost(draft, check(draft), load_machine(draft.base), busy)
+    return MeasuredHost(draft, check(draft), load_machine(draft.base), busy, described.skipped)
 
 
 def _conditions(found: Description, bench: Bench, busy: float) -> str:

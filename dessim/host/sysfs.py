@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from dessim.files.numbers import whole
 from dessim.files.reading import MAX_TABLE_BYTES, UnreadableError, read_text
 from dessim.host.topology import Description, HostCpu, UnusableError, numbers_in
 
@@ -25,7 +26,7 @@ def _read(path: Path, most: int = _LEAST) -> str | None:
 
 def _whole(path: Path) -> int | None:
     text = _read(path)
-    return int(text) if text is not None and text.isdecimal() and len(text) < 16 else None
+    return None if text is None else whole(text)
 
 
 def read_sysfs(root: Path = SYS, proc: Path = PROC) -> Description:
@@ -55,10 +56,10 @@ def read_sysfs(root: Path = SYS, proc: Path = PROC) -> Description:
     found.cpus = _numbered(known)
     for cpu in cpus[:1]:
         base = _whole(root / "cpu" / f"cpu{cpu}" / "cpufreq" / "base_frequency")
-        found.nominal_hz = base * 1000 if base else None
+        found.nominal_hz = found.clock("base_frequency", base / 1000) if base else None
     most = [_whole(root / "cpu" / f"cpu{c}" / "cpufreq" / "cpuinfo_max_freq") for c in cpus]
     clocks = {clock for clock in most if clock}
-    found.most_hz = max(clocks) * 1000 if clocks else None
+    found.most_hz = found.clock("cpuinfo_max_freq", max(clocks) / 1000) if clocks else None
     if len(clocks) > 1 and max(clocks) > 1.1 * min(clocks):
         ranks = {cpu: clock or 0 for cpu, clock in zip(cpus, most, strict=True)}
         limit = 0.9 * max(clocks)
@@ -75,9 +76,9 @@ def _cpu(folder: Path, cpu: int, found: Description) -> tuple[int, str, str]:
     for index in range(8):
         cache = folder / "cache" / f"index{index}"
         if _whole(cache / "level") == 3:
-            size = re.fullmatch(r"(\d{1,9})K", _read(cache / "size") or "")
+            size = re.fullmatch(r"([0-9]{1,9})K", _read(cache / "size") or "")
             if size:
-                found.l3_bytes = int(size[1]) << 10
+                found.l3_bytes = found.cache(int(size[1]) << 10)
             return socket, _read(cache / "shared_cpu_list") or "", siblings
     return socket, "", siblings
 
@@ -104,13 +105,20 @@ def _nodes(root: Path, found: Description) -> None:
             listed = _read(root / "node" / f"node{node}" / "cpulist") or ""
             found.nodes[node] = numbers_in(listed)
             row = (_read(root / "node" / f"node{node}" / "distance") or "").split()
-            found.distances.append([int(word) for word in row])
+            found.distances.append([_distance(word) for word in row])
     except ValueError:
         found.nodes, found.distances = {}, []
     if any(len(row) != len(found.distances) for row in found.distances):
         found.distances = []  # nodes without CPUs have columns, too
     of_cpu = {cpu: node for node, cpus in found.nodes.items() for cpu in cpus}
     found.cpus = [replace(cpu, node=of_cpu.get(cpu.cpu)) for cpu in found.cpus]
+
+
+def _distance(word: str) -> int:
+    found = whole(word)
+    if found is None:
+        raise ValueError(f"'{word}' is no distance")
+    return found
 
 
 def _names(proc: Path, found: Description) -> None:
@@ -124,5 +132,5 @@ def _names(proc: Path, found: Description) -> None:
             found.hypervisor = "a hypervisor"
         elif key.strip() == "bogomips" and found.nominal_hz is None and found.arch == "x86_64":
             text = value.strip()
-            if re.fullmatch(r"\d{1,6}(\.\d{1,4})?", text):
-                found.nominal_hz = round(float(text) / 2) * 1_000_000 or None
+            if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,4})?", text):
+                found.nominal_hz = found.clock("half of bogomips", round(float(text) / 2))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dessim.errors import UserError
 from dessim.model.topology import MAX_CPUS, MAX_SOCKETS
+
+LEAST_MHZ, MOST_MHZ = 100, 10_000
+LEAST_L3, MOST_L3 = 1 << 12, 1 << 36
+_RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
 
 
 class UnusableError(UserError):
@@ -71,6 +76,25 @@ class Description:
     distances: list[list[int]] = field(default_factory=list)
     nodes: dict[int, list[int]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    def clock(self, what: str, mhz: float) -> int | None:
+        """Return a clock in Hz; None, and a note, if no CPU has it."""
+        if LEAST_MHZ <= mhz <= MOST_MHZ:
+            return round(mhz * 1000) * 1000
+        self._impossible(f"{what} of {mhz:,.0f} MHz")
+        return None
+
+    def cache(self, size: float) -> int | None:
+        """Return the size of an L3 in bytes; None, and a note, if none is of that size."""
+        if LEAST_L3 <= size <= MOST_L3:
+            return int(size)
+        self._impossible(f"an L3 of {size:,.0f} bytes")
+        return None
+
+    def _impossible(self, what: str) -> None:
+        note = f"{what} cannot be, and counts as not given"
+        if note not in self.notes:
+            self.notes.append(note)
 
 
 @dataclass(frozen=True)
@@ -195,6 +219,37 @@ def hops_of(found: Description, sockets: int) -> tuple[tuple[int, ...], ...]:
     )
 
 
+def check_nodes(nodes: Mapping[int, Sequence[int]], known: Collection[int], source: str) -> None:
+    """Refuse nodes that cannot be.
+
+    Parameters
+    ----------
+    nodes : dict of int to list of int
+        CPUs of each.
+    known : collection of int
+        Numbers that CPUs have; empty if nothing says it.
+    source : str
+        What errors call it.
+
+    Raises
+    ------
+    UnusableError
+        If a CPU is in two nodes, or is none of the machine's.
+    """
+    node_of: dict[int, int] = {}
+    for node, cpus in nodes.items():
+        for cpu in cpus:
+            if cpu in node_of:
+                both = f"in node {node_of[cpu]} and in node {node}"
+                raise UnusableError(f"{source}: CPU {cpu} is {both}: give the unchanged output")
+            if known and cpu not in known:
+                raise UnusableError(
+                    f"{source}: node {node} has CPU {cpu}, the machine's {len(known)} CPUs have"
+                    f" numbers up to {max(known)}: give the unchanged output of this machine"
+                )
+            node_of[cpu] = node
+
+
 def numbers_in(text: str) -> list[int]:
     """CPUs of a list such as `0-3,8`.
 
@@ -207,11 +262,13 @@ def numbers_in(text: str) -> list[int]:
     for part in text.replace(" ", ",").split(","):
         if not part:
             continue
-        low, dash, high = part.partition("-")
-        first, last = int(low), int(high) if dash else int(low)
+        ends = _RANGE.fullmatch(part)
+        first, last = (int(ends[1]), int(ends[2] or ends[1])) if ends else (1, 0)
         if last < first or last >= 1 << 16 or last - first >= MAX_CPUS:
             raise ValueError(f"'{part[:40]}' is not a list of CPUs")
         found += range(first, last + 1)
         if len(found) > MAX_CPUS:
             raise ValueError(f"more than {MAX_CPUS} CPUs")
+    if len(set(found)) < len(found):
+        raise ValueError(f"'{text[:40]}' names a CPU twice")
     return found

@@ -8,7 +8,7 @@ meaning there and a reason: the alphabet is meant to stay small.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dessim.errors import UserError
+from dessim.errors import UserError, plural
 from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
 from dessim.kernel.flags import FLAGS, flag_mask
@@ -61,7 +61,7 @@ def known(name: str, names: Iterable[str], kind: str) -> str:
     """
     names = tuple(names)
     if name not in names:
-        raise ProgramError(f"unknown {kind} {name!r}; {suggest(name, names, plural=f'{kind}s')}")
+        raise ProgramError(f"unknown {kind} {name!r}; {suggest(name, names, plural=plural(kind))}")
     return name
 
 

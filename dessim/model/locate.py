@@ -44,7 +44,7 @@ def names(kind: FileKind) -> list[str]:
         if folder.is_dir():
             files = (p for p in folder.iterdir() if p.suffix == suffix and p.is_file())
             found.update(p.name.removesuffix(suffix) for p in files)
-    return sorted(found)
+    return sorted(name for name in found if not is_path(kind, name))
 
 
 def find(kind: FileKind, name: str) -> Path:

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dessim.errors import counted
+from dessim.files.numbers import real, whole
 from dessim.files.reading import MIB, UnreadableError, not_text, read_file
-from dessim.files.tables import check_header
+from dessim.files.tables import check_header, unreadable
 from dessim.model.errors import ConfigError, Place, Problem, Source
 from dessim.model.units import shorten
 
@@ -46,7 +48,8 @@ class MeasuredTable:
         try:
             yield
         except (ValueError, csv.Error) as error:
-            self.problems.append(Problem(place, shorten(str(error), 1000)))
+            text = unreadable(error) if isinstance(error, csv.Error) else str(error)
+            self.problems.append(Problem(place, shorten(text, 1000)))
 
     def check(self) -> None:
         """Raise ConfigError with all problems, if there are any, or no rows."""
@@ -82,17 +85,27 @@ def read_table(path: Path, check_columns: Callable[[list[str]], None]) -> Measur
             cells = next(csv.reader([line], strict=True))
             if header is None:
                 header = []
+                _check_separator(line, cells)
                 check_header(cells)
                 check_columns(cells)
                 header = cells
             elif len(cells) != len(header):
-                raise ValueError(f"{len(cells)} cells, where the header has {len(header)}")
+                raise ValueError(
+                    f"{counted(len(cells), 'cell')}, where the header has {len(header)}"
+                )
             else:
                 row = dict(zip(header, cells, strict=True))
                 table.rows.append((Place(table.source, at), row))
         if not header:
             table.check()
     return table
+
+
+def _check_separator(line: str, cells: list[str]) -> None:
+    other = next((c for c in ";\t" if len(cells) == 1 and c in line), None)
+    if other is not None:
+        name = "tabs" if other == "\t" else f"'{other}'"
+        raise ValueError(f"columns are separated by commas, not by {name}")
 
 
 def lines_of(path: Path) -> list[str]:
@@ -123,7 +136,7 @@ def number(name: str, text: str) -> float:
         If it is none, or one that is not a plausible measurement.
     """
     try:
-        value = float(text)
+        value = real(text)
     except ValueError:
         raise ValueError(f"{name} must be a number, found '{shorten(text)}'") from None
     if not math.isfinite(value) or value <= 0:
@@ -141,7 +154,7 @@ def whole_number(name: str, text: str) -> int:
     ValueError
         If it is none.
     """
-    digits = text.strip()
-    if not (digits.isascii() and digits.isdecimal() and len(digits) <= MAX_DIGITS):
+    value = whole(text, MAX_DIGITS)
+    if value is None:
         raise ValueError(f"{name} must be a whole number, found '{shorten(text)}'")
-    return int(digits)
+    return value

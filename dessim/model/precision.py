@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from dessim.files.numbers import real
 from dessim.metrics import METRICS
 from dessim.model.errors import suggest
 from dessim.model.fields import describe, refuse
@@ -56,7 +57,7 @@ def wanted(data: Any) -> Any:
 def _ratio(value: Any) -> float | None:
     if isinstance(value, str) and value.rstrip().endswith("%"):
         try:
-            return float(value.rstrip()[:-1]) / 100
+            return real(value.rstrip()[:-1]) / 100
         except ValueError:
             return None
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):

@@ -52,7 +52,7 @@ def test_a_profile_is_fitted_written_and_validated(small: Path) -> None:
     assert machine.user.read_page_dram_ps > 1_050_000  # the table is slower than the profile
     assert "* 1:4" in done.stdout
     assert "  2:4" in done.stdout
-    assert "1 parameters, 4 cells of table" in done.stdout.replace("\n", " ")
+    assert "1 parameter, 4 cells of table" in done.stdout.replace("\n", " ")
     before = (small / "own.yaml").read_bytes()
     again = calibrate(small, *words)
     assert (small / "own.yaml").read_bytes() == before

@@ -236,6 +236,10 @@ def test_a_name_may_be_long_and_begin_like_a_formula() -> None:
         (f"{HEADER}\n{ROW.replace('15.3', '1e-320')}\n", "own.csv:2:1: error: completion_s must"),
         (f"{HEADER}\n{ROW.replace('15.3', '')}\n", "own.csv:2:1: error: no measured"),
         (f"{HEADER},speed\n{ROW},1\n", "own.csv:1:1: error: unknown column 'speed'"),
+        (f"{HEADER}\n{ROW}\n".replace(",", ";"), "own.csv:1:1: error: columns are separated by"),
+        (f"{HEADER}\n{ROW}\n".replace(",", "\t"), "separated by commas, not by tabs"),
+        (f'{HEADER}\n"{ROW}\n', "own.csv:2:1: error: a quoted text begins here and never ends"),
+        (f"{HEADER}\n{ROW.replace('15.3', '1_5')}\n", "completion_s must be a number, found '1_5'"),
     ],
 )
 def test_a_measured_table_is_read_strictly(text: str, said: str) -> None:
@@ -272,7 +276,7 @@ def test_a_fit_of_too_few_rows_is_refused(rows: str) -> None:
         *("calibrate", "fault-around-2014", "--data", "one.csv", "--params", "kernel.rmap", "-q")
     )
     assert done.exit_code == 2
-    assert "cells" in done.stderr or "no row with" in done.stderr
+    assert "1 usable cell, and" in done.stderr or "no row with" in done.stderr
 
 
 # --- what is reported ----------------------------------------------------------------------------

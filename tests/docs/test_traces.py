@@ -94,12 +94,30 @@ def test_import_prints_json(folder, monkeypatch) -> None:
         (["import", "none.txt"], "unknown trace format"),
         (["import", "nobody.txt"], "nobody.txt: no such file"),
         (
-            ["import", "t.txt", "--comm", "nobody"],
+            ["import", "t.txt", "--comm", "nobody", "--force"],
             "these tasks have no fault; the trace has tasks pf",
         ),
         (["compare", "results/my-result", "bad.txt"], "bad.txt:3: "),
         (["compare", "results/my-result", "h.txt", "--blame", "times.json"], "no blame in it"),
-        (["compare", "results/my-result", "results/my-result", "--blame", "x"], "perf lock wrote"),
+        (["compare", *2 * ["results/my-result"], "--blame", "x"], "B that perf lock wrote"),
+        (["compare", *2 * ["results/my-result"], "--unit", "us"], "--unit is for a B that is"),
+        (["compare", *2 * ["results/my-result"], "--key", ""], "--key is for a B that is a file"),
+        (["compare", *2 * ["results/my-result"], "--column", "z"], "--column is for a B that is"),
+        (["compare", *2 * ["results/my-result"], "--threads", "5"], "--threads is for a B that"),
+        (["compare", "a", "b", "--in", "my-result", "--scheme", "w"], "--scheme is for a B that"),
+        (["compare", "results/my-result", "h.txt", "--metric", "x"], "--metric is for two results"),
+        (["compare", "results/my-result", "h.txt", "--column", "x"], "--column is for rates and"),
+        (
+            ["compare", "results/my-result", "h.txt", "--unit", "s"],
+            "--unit is for histograms whose",
+        ),
+        (
+            ["compare", "results/my-result", "locks.txt", "--key", "x"],
+            "--key is for histograms, not",
+        ),
+        (["compare", "results/my-result", "locks.txt", "--unit", "s"], "--unit is for histograms,"),
+        (["compare", "results/my-result", "page_fault1.csv", "--key", "x"], "--key is for histogr"),
+        (["compare", "results/my-result", "times.json", "--blame", "b.json"], "no such file"),
     ],
 )
 def test_what_cannot_be_read_gets_one_error(folder, monkeypatch, arguments, words) -> None:

@@ -14,7 +14,7 @@ from mutants import EDITS, edited, quick_and_thorough, refused_or_done
 from dessim.host.hwloc import read_hwloc
 from dessim.host.latency import read_matrix
 from dessim.host.lscpu import read_lscpu
-from dessim.host.new_profile import new_profile, written
+from dessim.host.new_profile import new_profile
 from dessim.host.numactl import read_numactl
 from dessim.host.sysfs import read_sysfs
 from dessim.host.topology import Description
@@ -78,7 +78,7 @@ def profiled(texts: Mapping[str, str], found: Description) -> None:
         read_numactl(texts["numactl"], found)
     matrix = read_matrix(texts["latency"], "m.csv") if "latency" in texts else None
     made = new_profile("mine", found, matrix, "m.csv", "icelake-sp-2s")
-    Path("mine.yaml").write_text(written(made.draft))
+    Path("mine.yaml").write_text(made.draft.text())
     assert load_machine("mine.yaml").topology.n_cpus == made.shape.n_cpus
 
 

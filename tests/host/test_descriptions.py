@@ -225,8 +225,70 @@ def test_classes_that_explain_little_say_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("Socket(s):           2", "Socket(s): 2" + "1" * 5000, "Socket(s): expected a number"),
+        ("Socket(s):           2", "Socket(s): 0000000002" + "1" * 5000, "expected a number"),
+        ("Socket(s):           2", "Socket(s): \u0662", "Socket(s): expected a number"),
+        ("0-3,8-11", "0-3,4", "CPU 4 is in node 0 and in node 1"),
+        ("0-3,8-11", "0-3,16", "node 0 has CPU 16, the machine's 16 CPUs have numbers up to 15"),
+        ("0-3,8-11", "0-3,3", "'0-3,3' names a CPU twice"),
+        ("0-3,8-11", "0-" + "1" * 5000, "is not a list of CPUs"),
+        ("0-3,8-11", "0-\u0663", "is not a list of CPUs"),
+        ("0-3,8-11", "1_0", "'1_0' is not a list of CPUs"),
+    ],
+)
+def test_what_cannot_be_is_refused(old: str, new: str, said: str) -> None:
+    """Numbers that no tool prints, and nodes that contradict each other or the machine."""
+    with pytest.raises(UnusableError) as refusal:
+        read_lscpu(LSCPU.replace(old, new))
+    assert said in str(refusal.value)
+
+
+def test_numbers_of_cpus_may_have_gaps() -> None:
+    """As lists of CPUs say, where some are offline or lack."""
+    lists = "On-line CPU(s) list: 0-3,8-11,20-27\n"
+    text = lists + LSCPU.replace("4-7,12-15", "20-27")
+    assert read_lscpu(text).nodes[1] == list(range(20, 28))
+    with pytest.raises(UnusableError, match="node 1 has CPU 27"):
+        read_lscpu(text.replace("20-27\n", "20-26\n", 1))
+
+
+def test_nodes_of_numactl_are_those_of_the_machine() -> None:
+    """A CPU is in one node, and there is such a CPU."""
+    with pytest.raises(UnusableError, match="CPU 2 is in node 0 and in node 1"):
+        read_numactl(NUMACTL.replace("0 cpus: 0 1", "0 cpus: 0 2"), Description("x"))
+    with pytest.raises(UnusableError, match="node 2 has CPU 4, the machine's 4 CPUs"):
+        read_numactl(NUMACTL, Description("x", counts={"cpus": 4}))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "note"),
+    [
+        ("44 MiB (2 i", "0 MiB (2 i", "an L3 of 0 bytes cannot be"),
+        ("2.80GHz", "0.001GHz", "the model's clock of 1 MHz cannot be"),
+        ("3900.0000", "999999.9", "'CPU max MHz' of 1,000,000 MHz cannot be"),
+        ("3900.0000", "0.0", "'CPU max MHz' of 0 MHz cannot be"),
+    ],
+)
+def test_impossible_numbers_count_as_not_given(old: str, new: str, note: str) -> None:
+    """And are noted."""
+    found = read_lscpu(LSCPU.replace(old, new))
+    assert found.notes == [f"{note}, and counts as not given"]
+    assert None in (found.l3_bytes, found.nominal_hz, found.most_hz)
+
+
+def test_hwloc_numbers_each_cpu_once() -> None:
+    """Two of one number are two machines."""
+    with pytest.raises(UnusableError, match="2 PUs have os_index 4"):
+        read_hwloc(HWLOC.replace(pu(5), pu(4)))
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
+        (",\n1_0,\n", "m:2: cell 1: expected a time in ns, found '1_0'"),
+        (",\n\u0663,\n", "expected a time in ns, found '\u0663'"),
         (",\n,\n", "no number in it"),
         (",\nten,\n", "m:2: cell 1: expected a time in ns, found 'ten'"),
         (",\n-3,\n", "expected a time in ns, found '-3'"),

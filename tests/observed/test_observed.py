@@ -174,12 +174,24 @@ BAD = {
     "@usecs:\n[0] 5 |@|\n[0] 6 |@|\n": ":3: rows are not in order",
     "@usecs:\n[0] 5 |@|\n[1] x |@|\n": ":3: not of histograms",
     "[0]    5 |@|\n": ":1: a row of a histogram without",
+    "@usecs:\n[4, 2) 5 |@|\n": ":2: a row of a histogram that ends before it begins",
     "@usecs:\n[0] 0 ||\n": "all histograms are empty",
     CONTENTION.replace("12     67", "12     x"): ":3: not of tables of perf lock",
     CONTENTION + "        12     6": ":7: not of",
+    CONTENTION.replace("67.13", "-67.13"): ":3: a total wait that is negative",
+    CSV_LOCKS.replace("1200000", "-1"): ":2: a total wait that is negative",
+    REPORTED.replace("1.20", "-1.20"): ":3: a total wait that is negative",
+    REPORTED.replace("   total", " total"): ":1: no column 'total wait' in the header: columns are",
+    "Name  acquired  contended total wait\nfoo  1 2 3\n": ":1: no column 'contended' in the",
+    CSV_LOCKS.replace("max wait", "total wait"): ":1: two columns have one name",
+    CSV_LOCKS.replace("total wait", "total waits"): ":1: no column 'total wait' in the header",
     "threads,faults/s\n1,x\n": ":2: 'x' is not a number",
+    "threads,faults/s\n1,\u0663\n": ":2: '\u0663' is not a number",
+    "threads,faults/s\n\u0663,1\n": ":2: '\u0663' is no count",
+    "@usecs:\n[0] \u0663 |@|\n[1] 5 |@|\n": ":2: not of histograms",
+    'threads,faults/s\n1,2\n\n3,"4\n5,6\n': ":4: a quoted text begins here and never ends",
     "threads,faults/s\n1,-5\n": ":2: faults/s: -5 is not positive",
-    "threads,faults/s\n1\n": ":2: 1 cells, not 2",
+    "threads,faults/s\n1\n": ":2: 1 cell, not 2",
     "threads,faults/s\n1,1e999\n": ":2: '1e999' is not a plausible measurement",
     "threads,rate\n1,5\n": ":1: no column is a rate",
     "threads,threads\n1,5\n": ":1: two columns have one name",
@@ -187,6 +199,28 @@ BAD = {
     '{"results": []}': "no list of results",
     "{": ":1: not JSON",
     "a,b\x00c\n1,2\n": ":1: no column",
+}
+
+
+ROWS = {
+    '"min": 0, "max": null, "count": 5': "max is no whole number",
+    '"min": 0, "max": [], "count": 5': "max is no whole number",
+    '"min": 0, "max": "9", "count": 5': "max is no whole number",
+    '"min": 0, "max": NaN, "count": 5': "max is no whole number",
+    '"min": 0, "max": -Infinity, "count": 5': "max is no whole number",
+    '"min": 0, "max": 1.5, "count": 5': "max is no whole number",
+    '"min": 0, "max": true, "count": 5': "max is no whole number",
+    f'"min": 0, "max": {10**400}, "count": 5': "max is no whole number",
+    '"min": false, "max": 3, "count": 5': "min is no whole number",
+    f'"min": {-(10**400)}, "max": 3, "count": 5': "min is no whole number",
+    '"min": 0, "max": 3, "count": true': "as its count",
+    '"min": 0, "max": 3, "count": -1': "as its count",
+    f'"min": 0, "max": 3, "count": {10**400}': "as its count",
+    '"min": 0, "max": 3': "as its count",
+    '"min": 5, "max": 3, "count": 5': "ends before it begins",
+}
+BAD |= {
+    f'{{"type": "hist", "data": {{"@usecs": [{{{row}}}]}}}}': said for row, said in ROWS.items()
 }
 
 
@@ -281,7 +315,9 @@ def test_waits_stand_beside_waits_where_there_is_blame(tmp_path):
         compared([point], {}, read(tmp_path, CONTENTION), blame=other)
 
 
-@pytest.mark.parametrize("waits", [None, {"ptl": -1}, {"ptl": 0.5}, {"ptl": True}])
+@pytest.mark.parametrize(
+    "waits", [None, {"ptl": -1}, {"ptl": 0.5}, {"ptl": True}, {"ptl": 10**400}]
+)
 def test_blame_that_is_none_is_refused(tmp_path, waits):
     """With the command that makes it."""
     with pytest.raises(UserError, match="explain EXPERIMENT --blame --format json"):

@@ -208,7 +208,7 @@ def test_warnings_are_told(reported: Path, tmp_path: Path) -> None:
     (folder / "configuration.json").write_text(json.dumps(configuration))
     text = Reader(report_html(folder)).text
     for said in (
-        "1 runs failed and are missing from the numbers: lock_each_page, 1 thread",
+        "1 run failed and is missing from the numbers: lock_each_page, 1 thread",
         "The wanted precision was not met at 1 of 16 points: gang_lookup_mapcount, 1 thread",
         "something odd (1 of 16 points)",
         "1 of 16 points have one replication",

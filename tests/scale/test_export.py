@@ -69,8 +69,8 @@ def test_clean_removes_what_is_damaged_or_unused_and_nothing_else(results: Path)
     """A damaged run goes; runs of no sweep go with `--unused`; `-n` only tells."""
     runs = sorted(path for path in (results / "runs").iterdir() if path.is_dir())
     (runs[1] / "stats.json").write_text("")
-    assert "would remove 1 run " in typed("clean", results, "-n").stdout
-    assert "removed 1 run " in typed("clean", results).stdout
+    assert "would remove 1 run and" in typed("clean", results, "-n").stdout
+    assert "removed 1 run and" in typed("clean", results).stdout
     assert not runs[1].exists()
     assert "removed 0 runs" in typed("clean", results, "--unused").stdout
     (results / "eight-processes" / "sweep.json").unlink()

@@ -91,7 +91,9 @@ COMMANDS = {
         ),
         ("t.folded",),
     ),
-    "import": Command(("import", str(SAMPLE), "--out", "own.yaml"), ("own.yaml", "own.parquet")),
+    "import": Command(
+        ("import", str(SAMPLE), "--out", "own.yaml", "--force"), ("own.yaml", "own.parquet")
+    ),
     "machine new": Command(
         ("machine", "new", "mine", "--lscpu", "lscpu.txt", "--out", "mine.yaml", "--force"),
         ("mine.yaml",),

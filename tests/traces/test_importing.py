@@ -224,12 +224,22 @@ DAMAGED = {
     f"   pf-1 [001] d.... 5.000001: {FAULT}\n   pf [001] d.... 6.000001: {FAULT}": ":2: no task",
     "2473 1 1 2 pf 0x7fb8d8ed3e06 0x1 0x6\n2473 1 1 2 pf": ":2: 5 fields, not 8",
     "2473 1 1 2 pf 0x7fb8d8ed3e06 0x1 0x6\nx 1 1 2 pf 0x1 0x1 0x6": ":2: the time is not a number",
+    "1000 0 7 7 a 0x7f_00 0x1 0x6": ":1: the address is not a number",
+    "1000 0 7 7 a 7f_00 0x1 0x6": "--fields",
+    "1000 0 7 7 a 0x7f00 0x1 -1": ":1: error_code is not a number",
+    "1000 0 7 7 a 0x7f00 0x1 0xffffffffffff": ":1: an impossible error_code",
+    "1000 0 7 7 a 0x7f00 0x1 \u0666": ":1: error_code is not a number",
+    "1000 0 7 7 a 0x7f00 0x1 6\n1_0 0 7 7 a 0x7f00 0x1 6": ":2: the time is not a number",
+    "1000 0 7 7 a 0x7f00 0x1 6\n1.\u0663 0 7 7 a 0x7f00 0x1 6": ":2: the time is not a number",
+    f"pf 1/2 [000] 5.000001: {EVENT.replace('0x6', '-1')}": ":1: error_code is not a number",
+    f"pf 1/2 [000] 5.000001: {EVENT.replace('0x7fb8', '0x7fb_8')}": ":1: the address is not a",
+    f"pf 1/\u0662 [000] 5.000001: {EVENT}": "unknown trace format",
     " 4.1 ( 0.000 ms): pf/2 minfault": "unknown trace format",
     " 4.100 ( 0.000 ms): pf/2 minfault [w+0x36] => /x@0": ":1: a fault without",
     f"pf 1/2 [000] 5.000001: {EVENT}\n" + "x" * 70_000: "longer than 64 KiB",
-    "": "which is empty",
+    "": "no line of a trace in it; there are perf-script",
     "\x00\x01\x02": "unknown trace format",
-    "pf 1/2 [0] 5.000001: sched:sched_switch: a\n": "no page fault, but 1 other events",
+    "pf 1/2 [0] 5.000001: sched:sched_switch: a\n": "no page fault, but 1 other event of perf",
     "pf 1/2 [0] 5.000001: page-faults: 7f3f041b47ad _start (/lib/ld.so)\n": "perf record -e page-f",
 }
 
@@ -261,10 +271,10 @@ def test_packed_traces_are_read_and_cut_ones_refused(tmp_path):
 def test_fields_are_checked_before_anything_is_read():
     """Unknown fields, two of a kind, and what makes no fault."""
     for text, part in {
-        "tid addr": "time_ns is missing",
+        "tid addr": "time_ns is missing: print and name it",
         "ns us tid addr": "give each once",
         "ns tid adr": "unknown field 'adr'",
-        "": "time_ns, tid, address",
+        "": "time_ns, tid, address are missing: print and name them",
     }.items():
         with pytest.raises(UserError, match=part):
             bpftrace.fields_of(text)

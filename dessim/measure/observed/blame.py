@@ -11,6 +11,7 @@ from dessim.measure.observed.values import MeasuredError
 
 SETTING = ("scheme", "threads", "workload", "machine", "fault_around_order")
 MAKE = "make it with `dessim explain EXPERIMENT --blame --format json`"
+MOST_PS = 10**30
 Blame = Sequence[Mapping[str, Any]]
 
 
@@ -37,7 +38,7 @@ def read_blame(path: str | Path) -> Blame:
         waits = entry.get("by_category") if isinstance(entry, dict) else None
         if not isinstance(waits, dict) or any(key not in entry for key in SETTING):
             raise MeasuredError(f"{path}: a point without by_category or its setting: {MAKE}")
-        if any(type(ps) is not int or ps < 0 for ps in waits.values()):
+        if any(type(ps) is not int or not 0 <= ps <= MOST_PS for ps in waits.values()):
             raise MeasuredError(f"{path}: waits are whole numbers of ps: {MAKE}")
     return entries
 

@@ -23,24 +23,29 @@ from dessim.measure.observed.values import (
 )
 
 MAP = re.compile(r"^@([A-Za-z_]\w{0,60})?(?:\[(.{0,200})\])?:\s{0,4}$")
-EDGE = r"-?\d{1,18}[KMGTP]?"
+EDGE = r"-?[0-9]{1,18}[KMGTP]?"
 BIN = re.compile(
     rf"^(?:\[({EDGE})\]|([\[(])({EDGE}|\.\.\.), ({EDGE}|\.\.\.)[)\]])"
-    r"\s{1,40}(\d{1,18})\s{0,8}(?:\||$)"
+    r"\s{1,40}([0-9]{1,18})\s{0,8}(?:\||$)"
 )
 BCC_HEAD = re.compile(r"^\s{1,20}([A-Za-z]\w{0,30})\s{1,20}: count\s{1,10}distribution\s{0,4}$")
-BCC_BIN = re.compile(r"^\s{0,24}(\d{1,19})(?: -> (\d{1,19}))?\s{1,24}: (\d{1,18})\s{0,20}\|")
+BCC_BIN = re.compile(
+    r"^\s{0,24}([0-9]{1,19})(?: -> ([0-9]{1,19}))?\s{1,24}: ([0-9]{1,18})\s{0,20}\|"
+)
 BCC_WORDS = re.compile(
-    r"^(?:Tracing|Detaching|Hit Ctrl|avg = |\s*$|\d\d:\d\d:\d\d|Function = |Ctrl-C|pid = |\^C"
+    r"^(?:Tracing|Detaching|Hit Ctrl|avg = |\s*$|Function = |Ctrl-C|pid = |\^C"
+    r"|[0-9]{2}:[0-9]{2}:[0-9]{2}"
     r"|[\w .:\[\]<>/+-]{1,80} = )"
 )
 POWERS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40, "P": 1 << 50}
 INFINITE = float("inf")
+LARGEST = (1 << 64) - 1
+MOST_COUNTED = 10**18
 
 
 def unit_in(name: str) -> float | None:
     """Return ns of the unit that a name ends in or holds: `@usecs`, `@lat_us`, `nsecs`."""
-    for word in reversed(re.split(r"[_\W\d]+", name.lower())):
+    for word in reversed(re.split(r"[_\W0-9]+", name.lower())):
         if word in NS_OF and word != "m":
             return NS_OF[word]
     return None
@@ -61,6 +66,8 @@ class HistogramReader:
         self._measured, self._unit = measured, unit_ns
         self._current: Histogram | None = None
         self._scale, self._section, self._rows = 1.0, "", 0
+        self.took_unit = False
+        """Whether the unit that was given is that of a map."""
 
     def line(self, line: str) -> bool:
         """Take a line; False if it has nothing to do with histograms.
@@ -105,7 +112,7 @@ class HistogramReader:
     def _begin(self, name: str, key: str) -> None:
         unit = unit_in(name)
         if unit is None:
-            unit = self._unit
+            unit, self.took_unit = self._unit, True
         if unit is None:
             raise BadRowError(
                 f"no unit is known for {('@' + name)[:40]!r}: name the map @usecs or @nsecs, or"
@@ -121,7 +128,7 @@ class HistogramReader:
             low: float = _edge(found[1])
             high: float = low + 1
         else:
-            low = 0 if found[3] == "..." else _edge(found[3])
+            low = -INFINITE if found[3] == "..." else _edge(found[3])
             high = INFINITE if found[4] == "..." else _edge(found[4])
         self._add(low, high, whole(found[5]))
 
@@ -131,6 +138,8 @@ class HistogramReader:
         self._rows += 1
         if self._rows > MAX_ROWS:
             raise BadRowError("more than 100,000 rows")
+        if high <= low:
+            raise BadRowError("a row of a histogram that ends before it begins")
         low, high = max(low, 0) * self._scale, max(high, 0) * self._scale
         bins = self._current.bins
         if high <= low:
@@ -158,16 +167,19 @@ class HistogramReader:
         return True
 
     def _json_row(self, row: object) -> None:
+        """Add a row; without ``min`` or ``max`` it has no such end, as rows of `lhist` have."""
         numbers = row if isinstance(row, dict) else {}
-        low, high, count = numbers.get("min", 0), numbers.get("max", INFINITE), numbers.get("count")
-        if (
-            not isinstance(count, int)
-            or count < 0
-            or not isinstance(low, int)
-            or isinstance(high, str)
-        ):
-            raise BadRowError("a row of a histogram without min, max and count")
-        self._add(low, high if high == INFINITE else int(high) + 1, count)
+        if not _is_whole(numbers.get("count"), 0, MOST_COUNTED):
+            raise BadRowError("a row of a histogram without a whole number as its count")
+        for end in ("min", "max"):
+            if end in numbers and not _is_whole(numbers[end], -LARGEST, LARGEST):
+                raise BadRowError(f"a row of a histogram whose {end} is no whole number of 64 bits")
+        high = numbers["max"] + 1 if "max" in numbers else INFINITE
+        self._add(numbers.get("min", -INFINITE), high, numbers["count"])
+
+
+def _is_whole(value: object, least: int, most: int) -> bool:
+    return type(value) is int and least <= value <= most
 
 
 def _edge(text: str) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from dessim.errors import counted
 from dessim.measure.observed.values import (
     MAX_ROWS,
     NS_OF,
@@ -20,8 +21,8 @@ from dessim.measure.observed.values import (
     whole,
 )
 
-TIME = r"(-?\d{1,18}(?:\.\d{1,9})?) ?(ns|us|µs|ms|s|m|h)"
-CONTENTION = re.compile(rf"^\s{{0,40}}(\d{{1,18}})\s{{1,20}}{TIME}(?=\s)(.*)$")
+TIME = r"(-?[0-9]{1,18}(?:\.[0-9]{1,9})?) ?(ns|us|µs|ms|s|m|h)"
+CONTENTION = re.compile(rf"^\s{{0,40}}([0-9]{{1,18}})\s{{1,20}}{TIME}(?=\s)(.*)$")
 MORE_TIMES = re.compile(rf"^\s{{1,20}}{TIME}(?=\s|$)")
 ADDRESS = re.compile(r"^(?:0x)?[0-9a-f]{12,16}$")
 SECONDS = {**NS_OF, "h": 3600e9}
@@ -88,12 +89,11 @@ class LockTableReader:
         if not text or text.startswith(("===", "Warning", "perf lock", "bad: ", "output for")):
             return True
         if text.startswith("# output:"):
-            self._columns = [word.strip() for word in text[9:].split(",")]
-            self._separator = ","
+            self._begin([word.strip() for word in text[9:].split(",")], ",")
             return True
         if "contended" in text and "total wait" in text:
-            self._columns = [word for word in re.split(r"\s{2,}|\s*,\s*", text) if word]
-            self._separator = "," if "," in text else ""
+            words = [word for word in re.split(r"\s{2,}|\s*,\s*", text) if word]
+            self._begin(words, "," if "," in text else "")
             return True
         if text.startswith("#"):
             return True
@@ -106,6 +106,16 @@ class LockTableReader:
             return self._summed(text)
         self._measured.locks.append(lock)
         return True
+
+    def _begin(self, columns: list[str], separator: str) -> None:
+        """Take the columns of a header."""
+        missing = [name for name in ("contended", "total wait") if name not in columns]
+        if missing:
+            what = "separated by commas" if separator else "two spaces apart"
+            raise BadRowError(f"no column {missing[0]!r} in the header: columns are {what}")
+        if len(set(columns)) < len(columns):
+            raise BadRowError("two columns have one name")
+        self._columns, self._separator = columns, separator
 
     def _summed(self, text: str) -> bool:
         """Take lines below the table: totals, broken events, and rows of call chains."""
@@ -125,13 +135,11 @@ class LockTableReader:
         cells = [cell.strip() for cell in text.split(self._separator)]
         columns = self._columns or []
         if len(cells) < len(columns):
-            raise BadRowError(f"{len(cells)} cells, not {len(columns)}")
+            raise BadRowError(f"{counted(len(cells), 'cell')}, not {len(columns)}")
         cells[len(columns) - 1 :] = [self._separator.join(cells[len(columns) - 1 :])]
         row = dict(zip(columns, cells, strict=True))
-        if "contended" not in row or "total wait" not in row:
-            raise BadRowError("the columns contended and total wait are missing")
         names = [row[key] for key in ("symbol", "caller", "Name", "name", "comm") if row.get(key)]
-        wait_ns = number(row["total wait"])
+        wait_ns = _wait_ns(row["total wait"], "ns")
         return MeasuredLock(_plain(" ".join(names)), whole(row["contended"]), wait_ns)
 
     def _spaced(self, line: str) -> MeasuredLock | None:
@@ -140,7 +148,7 @@ class LockTableReader:
         if columns[0] in ("Name", "name"):
             name, _, text = line.strip().partition("  ")
             if "acquired" in columns:
-                text = re.sub(r"^\s*\d{1,18}", " ", text, count=1)
+                text = re.sub(r"^\s*[0-9]{1,18}", " ", text, count=1)
         if name and columns.index("total wait") != columns.index("contended") + 1:
             return self._reported(name, text)  # perf lock report: the average comes first
         found = CONTENTION.match(text)
@@ -152,20 +160,26 @@ class LockTableReader:
         words = [w for w in rest.split() if w not in TYPES and not ADDRESS.match(w)]
         if not words and not name:
             raise BadRowError("a row without the name of a lock, a caller or a task")
-        wait = number(found[2]) * SECONDS[found[3]]
-        return MeasuredLock(_plain(name or " ".join(words)), whole(found[1]), wait)
+        wait_ns = _wait_ns(found[2], found[3])
+        return MeasuredLock(_plain(name or " ".join(words)), whole(found[1]), wait_ns)
 
     def _reported(self, name: str, text: str) -> MeasuredLock | None:
         columns = self._columns or []
-        words = re.findall(r"(-?\d{1,18}(?:\.\d{1,9})?)\s?(ns|us|ms|s)?(?=\s|$)", text)
+        words = re.findall(r"(-?[0-9]{1,18}(?:\.[0-9]{1,9})?)\s?(ns|us|ms|s)?(?=\s|$)", text)
         numbers = [c for c in columns if c not in ("Name", "name", "acquired")]
         if len(words) < len(numbers):
             return None
         row = dict(zip(numbers, words, strict=False))
-        wait = row["total wait"]
-        return MeasuredLock(
-            _plain(name), whole(row["contended"][0]), number(wait[0]) * SECONDS[wait[1] or "ns"]
-        )
+        wait, unit = row["total wait"]
+        wait_ns = _wait_ns(wait, unit or "ns")
+        return MeasuredLock(_plain(name), whole(row["contended"][0]), wait_ns)
+
+
+def _wait_ns(text: str, unit: str) -> float:
+    value = number(text)
+    if value < 0:
+        raise BadRowError("a total wait that is negative")
+    return value * SECONDS[unit]
 
 
 def _plain(text: str) -> str:

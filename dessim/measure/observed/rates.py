@@ -13,9 +13,11 @@ import csv
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from dessim.errors import counted
+from dessim.files.tables import unreadable
 from dessim.measure.observed.values import (
     MAX_ROWS,
     NS_OF,
@@ -122,7 +124,7 @@ def read_csv(measured: Measurements, text: str, name: str) -> None:
     rows = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=_delimiter(text))
     header: list[str] = []
     try:
-        for cells in rows:
+        for cells in _records(rows):
             if not cells or not any(cell.strip() for cell in cells) or cells[0].startswith("#"):
                 continue
             if not header:
@@ -130,12 +132,30 @@ def read_csv(measured: Measurements, text: str, name: str) -> None:
                 row_of = _row_reader(measured, header)
                 continue
             if len(cells) != len(header):
-                raise BadRowError(f"{len(cells)} cells, not {len(header)}")
+                raise BadRowError(f"{counted(len(cells), 'cell')}, not {len(header)}")
             row_of(dict(zip(header, (cell.strip() for cell in cells), strict=True)))
             if len(measured.numbers) > MAX_ROWS:
                 raise BadRowError("more than 100,000 numbers")
-    except (BadRowError, csv.Error) as error:
-        raise BadRowError(str(error), max(rows.line_num, 1)) from None
+    except BadRowError as error:
+        raise BadRowError(error.args[0], *error.args[1:] or [max(rows.line_num, 1)]) from None
+
+
+def _records(rows: Any) -> Iterator[list[str]]:
+    """Yield rows of a CSV reader.
+
+    Raises
+    ------
+    BadRowError
+        With the line where a row begins that is none, as its second argument.
+    """
+    while True:
+        begins = rows.line_num + 1
+        try:
+            yield next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise BadRowError(unreadable(error), begins) from None
 
 
 def _delimiter(text: str) -> str:

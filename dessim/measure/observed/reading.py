@@ -38,6 +38,8 @@ def read_measured(path: str | Path, unit_ns: float | None = None) -> Measurement
     """
     first, form = _recognised(path)
     measured = Measurements(form)
+    if unit_ns is not None and form != "histogram":
+        raise MeasuredError(f"{path}: --unit is for histograms, not for {FORMATS[form]}")
     if form in ("histogram", "perf-lock"):
         _read_lines(path, measured, unit_ns)
     else:
@@ -101,3 +103,6 @@ def _read_lines(path: str | Path, measured: Measurements, unit_ns: float | None)
                 raise DamagedLineError(lines.name, number, what, REMEDY)
     finally:
         lines.close()
+    asked = isinstance(reader, histograms.HistogramReader) and reader.took_unit
+    if unit_ns is not None and not asked:
+        raise MeasuredError(f"{path}: --unit is for histograms whose name does not say their unit")

@@ -128,9 +128,9 @@ def number(text: str) -> float:
         If it is none, or none that can have been measured.
     """
     plain = text.strip()
-    if re.fullmatch(r"\d{1,3}(,\d{3}){1,6}(\.\d{1,9})?", plain):
+    if re.fullmatch(r"[0-9]{1,3}(,[0-9]{3}){1,6}(\.[0-9]{1,9})?", plain):
         plain = plain.replace(",", "")
-    if not re.fullmatch(r"[+-]?\d{1,30}(\.\d{0,30})?([eE][+-]?\d{1,3})?", plain):
+    if not re.fullmatch(r"[+-]?[0-9]{1,30}(\.[0-9]{0,30})?([eE][+-]?[0-9]{1,3})?", plain):
         raise BadRowError(f"{text.strip()[:30]!r} is not a number")
     value = float(plain)
     if value and not LEAST <= abs(value) <= MOST:
@@ -146,6 +146,6 @@ def whole(text: str) -> int:
     BadRowError
     """
     plain = text.strip()
-    if not re.fullmatch(r"\d{1,18}", plain):
+    if not re.fullmatch(r"[0-9]{1,18}", plain):
         raise BadRowError(f"{plain[:30]!r} is no count")
     return int(plain)

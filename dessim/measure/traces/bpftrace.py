@@ -22,14 +22,14 @@ import json
 import re
 from collections.abc import Callable, Sequence
 
-from dessim.measure.traces.fields import Prefixes, lost_in, whole_number
+from dessim.files.numbers import whole
+from dessim.measure.traces.fields import HEXADECIMAL, Prefixes, access_by, lost_in, whole_number
 from dessim.measure.traces.recording import (
     TRACEPOINT,
     UNKNOWN_ACCESS,
     BadFieldError,
     RecordedFaults,
     TraceError,
-    access_of,
 )
 
 NAME = "bpftrace"
@@ -48,7 +48,7 @@ KNOWN = (*USUAL, *UNITS_NS, "")
 SEPARATORS = (",", ";", "|", "\t")
 PAIR = re.compile(r"([A-Za-z_]\w{0,30})[=:](.*)$")
 SAID = re.compile(
-    r"(?:Attach(?:ing|ed) \d|\s*$|@|WARNING|Tracing|Lost|stdin:|INFO|DEBUG"
+    r"(?:Attach(?:ing|ed) [0-9]|\s*$|@|WARNING|Tracing|Lost|stdin:|INFO|DEBUG"
     r"|(?:TIME|time|nsecs)(?![=:]))"
 )
 AS_HEXADECIMAL = 12  # digits of an address below 2^48
@@ -91,7 +91,9 @@ def check_needed(names: Sequence[str], where: str) -> None:
     if "tid" in missing and "pid" in names:
         missing.remove("tid")
     if missing:
-        raise TraceError(f"{where}: {', '.join(missing)} is missing: print it, and name it")
+        several = len(missing) > 1
+        verb = "are missing: print and name them" if several else "is missing: print and name it"
+        raise TraceError(f"{where}: {', '.join(missing)} {verb}")
 
 
 class BpftraceReader:
@@ -171,7 +173,7 @@ class BpftraceReader:
         ns = in_ns(when, self._unit_ns)
         access = UNKNOWN_ACCESS
         if code >= 0:
-            access = access_of(whole_number(words[code], "error_code"))
+            access = access_by(words[code])
         self._recording.fault(task, ns, address_in(words[self._address]), access, TRACEPOINT)
 
     def _fault(self, found: dict[str, str]) -> None:
@@ -185,11 +187,11 @@ class BpftraceReader:
         ns = in_ns(found[times[0]], UNITS_NS[times[0]])
         access = UNKNOWN_ACCESS
         if found.get("error_code"):
-            access = access_of(whole_number(found["error_code"], "error_code"))
+            access = access_by(found["error_code"])
         self._recording.fault(task, ns, address_in(found["address"]), access, TRACEPOINT)
 
     def _task(self, found: dict[str, str]) -> int:
-        pid = whole_number(found["pid"], "pid") if "pid" in found else -1
+        pid = whole_number(found["pid"], "pid") if found.get("pid", "-1") != "-1" else -1
         tid = whole_number(found["tid"], "tid") if "tid" in found else pid
         if not 0 <= tid < 1 << 31 or not -1 <= pid < 1 << 31:
             raise BadFieldError("an impossible task number")
@@ -198,24 +200,24 @@ class BpftraceReader:
 
 def in_ns(text: str, unit_ns: int) -> int:
     """Return a time in ns, whole or with decimals."""
-    if text.isdecimal() and len(text) < 20:
+    if text.isascii() and text.isdecimal() and len(text) < 20:
         return int(text) * unit_ns
     before, point, after = text.partition(".")
     ns = whole_number(before, "the time") * unit_ns
     if point:
-        if not after.isdecimal() or len(after) > 18:
+        decimals = whole(after)
+        if decimals is None:
             raise BadFieldError("the time is not a number")
-        ns += int(after) * unit_ns // 10 ** len(after)
+        ns += decimals * unit_ns // 10 ** len(after)
     return ns
 
 
 def address_in(text: str) -> int:
     """Return an address: hexadecimal, or decimal if it has more digits than it could have then."""
     if text[:2].lower() == "0x" or len(text) <= AS_HEXADECIMAL or not text.isdecimal():
-        try:
-            return int(text, 16)
-        except ValueError:
-            raise BadFieldError("the address is not a number") from None
+        if HEXADECIMAL.match(text) is None:
+            raise BadFieldError("the address is not a number")
+        return int(text, 16)
     return whole_number(text, "the address")
 
 

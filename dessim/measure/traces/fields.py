@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from dessim.measure.traces.recording import (
     MINOR_OR_MAJOR,
@@ -14,15 +15,17 @@ from dessim.measure.traces.recording import (
     access_of,
 )
 
-TIME = re.compile(r"(?:^|(?<=[\s\]]))(\d{1,12})\.(\d{3,9}):(?=\s|$)")
+TIME = re.compile(r"(?:^|(?<=[\s\]]))([0-9]{1,12})\.([0-9]{3,9}):(?=\s|$)")
 """Seconds with three to nine decimals, as perf script and ftrace print a time."""
 FAULT_EVENT = re.compile(r"address=(\S{1,80})\s{1,20}ip=\S{1,200}\s{1,20}error_code=(\S{1,20})")
 RATED = re.compile(
-    r"^(?:(\d{1,19})\s+)?"  # the period
+    r"^(?:([0-9]{1,19})\s+)?"  # the period
     r"(page-faults|faults|minor-faults|major-faults)(?::[\w]{0,9})?:(?:\s+|$)(.*)$"
 )
-LOST = re.compile(r"(?i)\blost\b[\s:=]{0,4}(\d{1,18})|\blost[_ ]events\D{1,9}(\d{1,18})")
-HEXADECIMAL = re.compile(r"(?:0x)?[0-9a-fA-F]{1,16}$")
+LOST = re.compile(r"(?i)\blost\b[\s:=]{0,4}([0-9]{1,18})|\blost[_ ]events[^0-9]{1,9}([0-9]{1,18})")
+HEXADECIMAL = re.compile(r"(?:0[xX])?[0-9a-fA-F]{1,16}$")
+NUMBER = re.compile(r"[0-9]{1,19}|0[xX][0-9a-fA-F]{1,16}")
+MAX_ERROR_CODE = (1 << 32) - 1
 MAX_CACHED = 50_000
 INSTRUCTION = re.compile(r"[0-9a-f]{6,16}$")
 """An address of code, behind that of the data and its symbol."""
@@ -41,21 +44,26 @@ def lost_in(line: str) -> int:
 
 def whole_number(text: str, what: str) -> int:
     """Return a number with or without 0x."""
-    try:
-        return int(text, 16 if text[:2].lower() == "0x" else 10)
-    except ValueError:
-        raise BadFieldError(f"{what} is not a number") from None
+    if NUMBER.fullmatch(text) is None:
+        raise BadFieldError(f"{what} is not a number")
+    return int(text, 16 if text[:2] in ("0x", "0X") else 10)
+
+
+@lru_cache(maxsize=1024)
+def access_by(text: str) -> int:
+    """Return what kind of access faulted, from the text of an error code: there are few."""
+    code = whole_number(text, "error_code")
+    if code > MAX_ERROR_CODE:
+        raise BadFieldError("an impossible error_code")
+    return access_of(code)
 
 
 def address_of(text: str) -> int | None:
     """Return an address; None for a name, which only addresses of the kernel have."""
-    if text.startswith(("0x", "0X")):
-        try:
-            return int(text, 16)
-        except ValueError:
-            raise BadFieldError("the address is not a number") from None
     if HEXADECIMAL.match(text):
         return int(text, 16)
+    if text.startswith(("0x", "0X")):
+        raise BadFieldError("the address is not a number")
     return None
 
 
@@ -70,8 +78,7 @@ def tracepoint_fault(recording: RecordedFaults, task: int, ns: int, event: str) 
     if address is None:
         recording.counts.kernel_addresses += 1
         return True
-    code = whole_number(found[2].rstrip(","), "error_code")
-    recording.fault(task, ns, address, access_of(code), TRACEPOINT)
+    recording.fault(task, ns, address, access_by(found[2].rstrip(",")), TRACEPOINT)
     return True
 
 

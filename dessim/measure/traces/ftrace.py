@@ -16,11 +16,11 @@ from dessim.measure.traces.recording import BadFieldError, RecordedFaults
 
 NAME = "ftrace"
 WHAT = "ftrace's trace, or trace-cmd report"
-TASK = re.compile(r"-(\d{1,10})\s{0,20}(?:\(\s{0,20}(\d{1,10}|-{1,10})\))?$")
-CPU = re.compile(r"\[\d{1,6}\]$")
-LATENCY = re.compile(r"\s(\d{1,15})(?:\.(\d{1,3}))?us[^\s:\d]?\s{0,8}:\s")
-WRITTEN = re.compile(r"entries-in-buffer/entries-written: (\d{1,18})/(\d{1,18})")
-RAW_CLOCK = re.compile(r"\[\d{1,6}\]\s{1,20}(?:\S{1,12}\s{1,20})?\d{6,20}:\s")
+TASK = re.compile(r"-([0-9]{1,10})\s{0,20}(?:\(\s{0,20}([0-9]{1,10}|-{1,10})\))?$")
+CPU = re.compile(r"\[[0-9]{1,6}\]$")
+LATENCY = re.compile(r"\s([0-9]{1,15})(?:\.([0-9]{1,3}))?us[^\s:0-9]?\s{0,8}:\s")
+WRITTEN = re.compile(r"entries-in-buffer/entries-written: ([0-9]{1,18})/([0-9]{1,18})")
+RAW_CLOCK = re.compile(r"\[[0-9]{1,6}\]\s{1,20}(?:\S{1,12}\s{1,20})?[0-9]{6,20}:\s")
 
 
 class FtraceReader:

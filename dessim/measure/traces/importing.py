@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from dessim.errors import counted
 from dessim.files.lines import DamagedLineError, TextLines, shown
 from dessim.measure.traces import bpftrace, ftrace, perf_script, perf_trace
 from dessim.measure.traces.recording import BadFieldError, RecordedFaults, TraceError
@@ -128,9 +129,10 @@ class _Reading:
         if not votes[self.form]:
             first = next((line for line in seen if line.strip() and line[0] != "#"), "")
             known = ", ".join(f"{name} ({module.WHAT})" for name, module in MODULES.items())
-            what = f"beginning with {shown(first)}" if first else "which is empty"
+            begins = f"unknown trace format, beginning with {shown(first)}"
+            what = begins if first else "no line of a trace in it"
             raise TraceError(
-                f"{self.name}: unknown trace format, {what}; there are {known}: choose with"
+                f"{self.name}: {what}; there are {known}: choose with"
                 " --format, and with --fields for other fields of bpftrace"
             )
         self._reader = self._made(self.form)
@@ -174,12 +176,12 @@ def _check(recording: RecordedFaults, name: str, form: str) -> None:
     counts = recording.counts
     if counts.without_address:
         raise TraceError(
-            f"{name}: {counts.without_address:,} faults, and none with an address: record with"
-            " `perf record -e page-faults -c 1 -d`, and print with"
+            f"{name}: {counted(counts.without_address, 'fault')}, and none with an address: record"
+            " with `perf record -e page-faults -c 1 -d`, and print with"
             " `perf script -F comm,pid,tid,cpu,time,event,addr,ip`"
         )
     others = counts.other_events + counts.kernel_addresses
-    seen = f"{others:,} other events" if others else "no events"
+    seen = counted(others, "other event") if others else "no events"
     raise TraceError(
         f"{name}: no page fault, but {seen} of {MODULES[form].WHAT}: record"
         " exceptions:page_fault_user, or page-faults with addresses (perf record -d)"

@@ -25,16 +25,18 @@ from dessim.measure.traces.recording import BadFieldError, RecordedFaults
 
 NAME = "perf-script"
 WHAT = "perf script"
-CPU = re.compile(r"\[\d{1,6}\]$")
-TASK = re.compile(r"(?:(-?\d{1,10})/)?(-?\d{1,10})$")
+CPU = re.compile(r"\[[0-9]{1,6}\]$")
+TASK = re.compile(r"(?:(-?[0-9]{1,10})/)?(-?[0-9]{1,10})$")
 FLAGS = re.compile(r"(?=\S{0,11}[A-Za-z.])[\w.#+-]{1,12}$")
 MMAP = re.compile(
-    r"PERF_RECORD_MMAP2? (-?\d{1,10})/-?\d{1,10}: "
+    r"PERF_RECORD_MMAP2? (-?[0-9]{1,10})/-?[0-9]{1,10}: "
     r"\[(0x[0-9a-f]{1,16}|0)\((0x[0-9a-f]{1,16}|0)\)"
-    r" @ (0x[0-9a-f]{1,16}|0|\d{1,18})[^\]]{0,200}\]: "
+    r" @ (0x[0-9a-f]{1,16}|0|[0-9]{1,18})[^\]]{0,200}\]: "
     r"(?:(\S{4}) )?(.*)$"
 )
-FORK = re.compile(r"PERF_RECORD_FORK\((-?\d{1,10}):-?\d{1,10}\):\((-?\d{1,10}):-?\d{1,10}\)")
+FORK = re.compile(
+    r"PERF_RECORD_FORK\((-?[0-9]{1,10}):-?[0-9]{1,10}\):\((-?[0-9]{1,10}):-?[0-9]{1,10}\)"
+)
 
 
 class PerfScriptReader:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from dessim.measure.traces.fields import Prefixes, address_of, lost_in
+from dessim.measure.traces.fields import HEXADECIMAL, Prefixes, address_of, lost_in
 from dessim.measure.traces.recording import (
     EXEC,
     MINOR_OR_MAJOR,
@@ -24,11 +24,11 @@ from dessim.measure.traces.recording import (
 NAME = "perf-trace"
 WHAT = "perf trace -F all"
 HEAD = re.compile(
-    r"^\s{0,40}(?:(\d{1,15})\.(\d{3})|\?)\s{1,20}"
-    r"\([ .\d]{0,20}(?:ms)?\s{0,20}\):\s?"
+    r"^\s{0,40}(?:([0-9]{1,15})\.([0-9]{3})|\?)\s{1,20}"
+    r"\([ .0-9]{0,20}(?:ms)?\s{0,20}\):\s?"
 )
 TARGET = re.compile(r"=>\s(.*)\s\(([dx?])(.)\)\s{0,20}$")
-TASK = re.compile(r"^(?:(.*)/)?(\d{1,10})$")
+TASK = re.compile(r"^(?:(.*)/)?([0-9]{1,10})$")
 
 
 class PerfTraceReader:
@@ -106,11 +106,9 @@ class PerfTraceReader:
         Symbols get pages of their own, far behind all offsets: which of them share one is unknown.
         """
         symbol, _, offset = place.rpartition("+")
-        try:
-            pages = int(offset, 16) >> PAGE_SHIFT
-        except ValueError:
-            raise BadFieldError("a symbol without an offset") from None
-        name = f"{symbol}+{pages:x}"
+        if HEXADECIMAL.match(offset) is None:
+            raise BadFieldError("a symbol without an offset")
+        name = f"{symbol}+{int(offset, 16) >> PAGE_SHIFT:x}"
         if len(self._symbols) >= 1_000_000:
             raise BadFieldError("more than 1,000,000 symbols")
         return (1 << 40) + self._symbols.setdefault(name, len(self._symbols))

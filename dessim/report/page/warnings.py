@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from dessim.errors import counted
 from dessim.metrics import View, columns_of
 from dessim.report.common.doubts import (
     flag_lines,
@@ -50,7 +51,8 @@ def _failures(points: Sequence[Entry]) -> Iterator[str]:
     failed = [point for point in points if point.get("failures")]
     if failed:
         runs = sum(len(point["failures"]) for point in failed)
-        yield f"{runs} runs failed and are missing from the numbers: {some_of(failed)}."
+        said = f"{counted(runs, 'run')} failed and {'is' if runs == 1 else 'are'} missing"
+        yield f"{said} from the numbers: {some_of(failed)}."
 
 
 def _scaled(points: Sequence[Entry]) -> Iterator[str]:

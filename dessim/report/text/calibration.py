@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 from rich.table import Table
 
+from dessim.errors import counted
 from dessim.report.text.console import console_for, say
 from dessim.report.text.table import new_table, print_fitting
 
@@ -93,8 +94,9 @@ def _remarks(document: Entry) -> Iterator[str]:
     n = len(document["parameters"])
     state = "converged" if document["converged"] else "not converged"
     yield (
-        f"{n} parameters, {len(document['cells'])} cells of {document['data']}"
-        f" ({document['residuals']} residuals), {document['steps']} steps, {state};"
+        f"{counted(n, 'parameter')}, {counted(len(document['cells']), 'cell')} of"
+        f" {document['data']} ({counted(document['residuals'], 'residual')}),"
+        f" {counted(document['steps'], 'step')}, {state};"
         f" cost {document['cost_before']:.1f} before, {document['cost']:.1f} after"
     )
     yield f"fitted cells: {', '.join(document['cells'])}"

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from dessim.measure.observed import beside
 from dessim.measure.observed.blame import Blame
+from dessim.measure.observed.reading import FORMATS
 from dessim.measure.observed.values import Histogram, MeasuredError, MeasuredNumber, Measurements
 from dessim.report.common.format import UNKNOWN, three_digits
 from dessim.report.text.console import say
@@ -58,7 +59,7 @@ def compared(
     scheme: str | None = None,
     threads: int | None = None,
     column: str | None = None,
-    key: str = "",
+    key: str | None = None,
     blame: Blame | None = None,
 ) -> dict[str, Any]:
     """Return measured numbers next to those of the points of a result.
@@ -96,11 +97,10 @@ def compared(
     }
     if not chosen:
         raise MeasuredError("no such point in the result: see --scheme and --threads")
-    if blame is not None and not measured.locks:
-        raise MeasuredError(f"--blame needs a table of perf lock, not {measured.form}")
+    _check_options(measured, column, key, blame)
     found: dict[str, Any] = {"form": measured.form, "rows": [], "notes": list(measured.notes)}
     if measured.histograms:
-        _histograms(found, chosen, latencies, beside.histogram_of(measured, key))
+        _histograms(found, chosen, latencies, beside.histogram_of(measured, key or ""))
     elif measured.locks:
         _locks(found, chosen, measured, blame)
     else:
@@ -110,6 +110,19 @@ def compared(
             found["notes"].append("one operation counts as one page fault")
     found["mean_abs_ln_error"] = beside.mean_abs(found["rows"])
     return found
+
+
+def _check_options(
+    measured: Measurements, column: str | None, key: str | None, blame: Blame | None
+) -> None:
+    """Refuse what chooses from something else than was measured."""
+    for option, value, what, fits in (
+        ("--blame", blame, "a table of perf lock", measured.locks),
+        ("--key", key, "histograms", measured.histograms),
+        ("--column", column, "rates and times", measured.numbers),
+    ):
+        if value is not None and not fits:
+            raise MeasuredError(f"{option} is for {what}, not for {FORMATS[measured.form]}")
 
 
 def _histograms(
@@ -143,7 +156,7 @@ def _locks(
 def _of_column(measured: Measurements, column: str | None) -> Sequence[MeasuredNumber]:
     known = list(dict.fromkeys(one.series for one in measured.numbers))
     usual = "processes" if measured.form == "will-it-scale" and "processes" in known else None
-    wanted = column or usual
+    wanted = usual if column is None else column
     if wanted is None:
         return measured.numbers
     if wanted not in known:

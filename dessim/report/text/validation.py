@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from rich.table import Table
 
+from dessim.errors import counted
 from dessim.metrics import View, columns_of
 from dessim.report.common.format import UNKNOWN, amount, duration_s, estimate_text, percent
 from dessim.report.text.console import console_for, say
@@ -174,8 +175,7 @@ def _remarks(document: Entry) -> Iterator[str]:
     if fitted is None:
         yield "Nothing in this profile was fitted: all cells are unseen."
     else:
-        yield (
-            f"* fitted: {len(fitted['parameters'])} parameters on {len(fitted['cells'])} cells of"
-            f" {fitted['data']}; all others are unseen."
-        )
+        parameters = counted(len(fitted["parameters"]), "parameter")
+        cells = counted(len(fitted["cells"]), "cell")
+        yield f"* fitted: {parameters} on {cells} of {fitted['data']}; all others are unseen."
     yield f"measured: {document['source'] or document['data']}"

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from dessim.errors import counted
 from dessim.measure.statistics.fitting import Fit, Knowledge, Matrix, Vector, fit, knowledge
 from dessim.model import Machine, Point
 from dessim.model.published import Key, Published
@@ -171,7 +172,7 @@ def usual_fit(keys: Sequence[Key]) -> list[Key]:
         If there are too few.
     """
     if len(keys) < 2:
-        text = f"the table has {len(keys)} usable cells, and every second one is fitted"
+        text = f"the table has {counted(len(keys), 'usable cell')}, and every second one is fitted"
         raise refuse("--fit", f"{text}: measure more, or pass `--fit all`")
     return list(keys[1::2])
 

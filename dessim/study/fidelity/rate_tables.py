@@ -20,6 +20,7 @@ from typing import Any
 
 import dessim
 from dessim.engines import EngineName
+from dessim.files.numbers import real
 from dessim.measure.observed.rates import is_will_it_scale
 from dessim.model import ConfigError, find
 from dessim.model.errors import Place, Problem
@@ -136,7 +137,7 @@ def _share(name: str, cell: str, whole: float) -> float | None:
     if not cell:
         return None
     try:
-        share = float(cell) / whole
+        share = real(cell) / whole
     except ValueError:
         share = math.nan
     if not 0 <= share <= 1:

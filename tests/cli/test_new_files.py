@@ -1,0 +1,146 @@
+"""Commands that make a file of their own: where they may write it, and what they never replace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dessim.cli import main
+from dessim.model import names
+
+TRACE = "1000 0 7 7 a 0x7f0000001000 0x1 0x6\n"
+
+LSCPU = """\
+Architecture: riscv64
+CPU(s): 4
+Thread(s) per core: 2
+Core(s) per socket: 1
+Socket(s): 2
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in a new folder with a trace."""
+    monkeypatch.chdir(tmp_path)
+    Path("t.txt").write_text(TRACE)
+    Path("l.txt").write_text(LSCPU)
+
+
+def run(*words: str) -> Result:
+    """Run dessim here."""
+    return CliRunner().invoke(main, list(words))
+
+
+@pytest.mark.parametrize("name", ["t.yaml", "t.parquet"])
+@pytest.mark.parametrize("trace", [TRACE, "damaged"], ids=["whole", "damaged"])
+def test_an_import_replaces_files_with_force_only(name: str, trace: str) -> None:
+    """It is refused before the trace is read."""
+    Path("t.txt").write_text(trace)
+    Path(name).write_text("precious")
+    done = run("import", "t.txt")
+    assert done.exit_code == 2
+    assert f"{name} exists already: give another --out, or --force to replace it" in done.stderr
+    assert Path(name).read_text() == "precious"
+    if trace == TRACE:
+        assert run("import", "t.txt", "--force").exit_code == 0
+        assert Path(name).read_bytes() != b"precious"
+
+
+def test_an_import_counts_in_words() -> None:
+    """One line, one process."""
+    done = run("import", "t.txt")
+    assert "bpftrace, 1 line\n" in done.stdout
+    assert "1 in 1 process\n" in done.stdout
+    assert "1 fault 'anonymous', closed, in 1 page table\n" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["own.yaml", "own.parquet"])
+def test_an_import_never_replaces_its_trace(name: str) -> None:
+    """Not with --force, and not behind a link."""
+    Path("t.txt").rename(name)
+    Path("link.txt").symlink_to(name)
+    for file in (name, "link.txt"):
+        done = run("import", file, "--out", "own.yaml", "--force")
+        assert done.exit_code == 2
+        assert f"{name} is the trace itself: give another --out" in done.stderr
+    assert Path(name).read_text() == TRACE
+
+
+NAMES = (
+    "..",
+    ".",
+    "*",
+    "~",
+    "",
+    "mine ",
+    "\u202ex",
+    "a\nb",
+    "a/b",
+    "-x",
+    "x.yaml",
+    "x.YML",
+    "x.json",
+)
+
+
+@pytest.mark.parametrize("name", [*NAMES, "x" * 101])
+def test_a_machine_has_a_name_that_it_is_found_by(name: str) -> None:
+    """Anything else is refused before a file is made."""
+    done = run("machine", "new", "--lscpu", "l.txt", "--", name)
+    assert done.exit_code == 2
+    assert "is not a name for a machine: " in done.stderr
+    assert all(c.isprintable() or c == "\n" for c in done.stderr)
+    assert not Path("configs").exists()
+
+
+@pytest.mark.parametrize("name", ["mine", "Mine_2.1", "müller"])
+def test_a_machine_is_found_by_its_name(name: str) -> None:
+    """As soon as it is written."""
+    assert run("machine", "new", name, "--lscpu", "l.txt").exit_code == 0
+    assert run("show", "machine", name).exit_code == 0
+
+
+@pytest.mark.parametrize("command", [("machine", "new", "k", "--lscpu", "l.txt"), ("measure",)])
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("k.json", "--out k.json: a profile's name must end in .yaml"),
+        ("d/", "give the name of a file"),
+        ("d.yaml/", "give the name of a file"),
+        ("d/.", "give the name of a file"),
+    ],
+)
+def test_a_profile_is_a_file_of_yaml(command: tuple[str, ...], place: str, said: str) -> None:
+    """A folder's name is no file's."""
+    done = run(*command, "--out", place)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert not Path("d").exists()
+
+
+def test_a_broken_profile_of_your_own_blocks_no_other() -> None:
+    """It is passed over with a line, unless it was asked for; a file that no name finds is none."""
+    folder = Path("configs/machines")
+    folder.mkdir(parents=True)
+    (folder / "aaa.yaml").write_text("nonsense: 1\n")
+    (folder / "aux.yaml.yaml").write_text("nonsense: 1\n")
+    done = run("machine", "new", "mine", "--lscpu", "l.txt")
+    assert done.exit_code == 0, done.output
+    assert done.stderr.startswith("Not a base: configs/machines/aaa.yaml:1:1: error: ")
+    assert "aux" not in done.stderr
+    assert "aux.yaml" not in names("machines")
+    assert "nonsense" in run("machine", "new", "x", "--lscpu", "l.txt", "--base", "aaa").stderr
+
+
+def test_a_profile_does_not_stand_on_itself() -> None:
+    """Neither by its name nor by its file; a shipped name stands on another profile."""
+    assert run("machine", "new", "k", "--lscpu", "l.txt").exit_code == 0
+    for base in ("k", "configs/machines/k.yaml"):
+        done = run("machine", "new", "k", "--lscpu", "l.txt", "--base", base, "--force")
+        assert done.exit_code == 2
+        assert "'k' is the name of its base: give another NAME or --base" in done.stderr
+    done = run("machine", "new", "broadwell-2018-2s", "--lscpu", "l.txt")
+    assert done.stdout.rstrip().endswith("base broadwell-2018-4s")

@@ -108,7 +108,9 @@ def run(
     Finished runs are kept in OUT/runs and reused; the tables go to OUT/EXPERIMENT.
     """
     from dessim.study.store.runs import Store
+    from dessim.study.sweep.dask_scheduler import check_cluster
 
+    check_cluster(cluster, plain=cluster_plain, tls=cluster_tls)
     store = Store(out / "runs")
     asked: dict[str, Any] = {"config": config, "overrides": overrides, "engine": engine}
     asked |= {"seed": seed, "replications": replications, "narrow": narrow}

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
-from typing_in import FAST, process
+from typing_in import FAST, process, typed
 
-from dessim.study.sweep.executors import ClusterMissingError, ClusterWorkers, address_of
+from dessim.study.sweep import executors
+from dessim.study.sweep.dask_scheduler import ClusterMissingError, address_of
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -144,4 +147,69 @@ def test_certificates_must_be_there_and_the_scheduler_use_them(tmp_path: Path) -
     ):
         scheduler.write_text(json.dumps({"address": address}))
         with pytest.raises(ClusterMissingError, match=said):
-            ClusterWorkers(str(scheduler), 1, tls=certificates)
+            executors.ClusterWorkers(str(scheduler), 1, tls=certificates)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"", "accepts, and says nothing for 0.4 s"),
+        (b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", "is none that this"),
+        (bytes(64), "is none that this"),
+    ],
+)
+def test_who_is_no_scheduler_is_told_from_one(
+    answer: bytes, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dask's client would wait for ever for the first, and end in a traceback at the others."""
+    pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    monkeypatch.setattr(executors, "SILENCE_S", 0.4)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        Path("s.json").write_text(json.dumps({"address": address}))
+        kept: list[socket.socket] = []
+
+        def answer_once() -> None:
+            kept.append(server.accept()[0])
+            kept[0].sendall(answer)
+
+        answers = threading.Thread(target=answer_once)
+        answers.start()
+        with pytest.raises(ClusterMissingError, match=rf"s\.json: no scheduler answers: .*{said}"):
+            executors.ClusterWorkers("s.json", 1)
+        answers.join()
+        kept[0].close()
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("tls://127.0.0.1:1", "needs certificates: pass --cluster-tls FOLDER"),
+        ("ucx://127.0.0.1:1", "does not speak ucx; it speaks tcp, tls, ws and wss"),
+    ],
+)
+def test_an_address_that_cannot_be_spoken_to_is_named(address: str, said: str) -> None:
+    """With what it needs, before anybody is asked."""
+    pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    Path("s.json").write_text(json.dumps({"address": address}))
+    with pytest.raises(ClusterMissingError, match=said):
+        executors.ClusterWorkers("s.json", 1)
+
+
+def test_options_of_a_cluster_are_looked_at_though_results_are_stored() -> None:
+    """An option that does not fit, or names no file, is none that was silently accepted."""
+    assert typed("run", "eight-processes", *FAST).exit_code == 0
+    Path("s.json").write_text('{"address": "tls://127.0.0.1:1"}')
+    os.mkfifo("fifo")
+    for words, said in (
+        (("--cluster-plain",), "--cluster-plain is about a scheduler that runs already"),
+        (("--cluster-tls", "tls"), "--cluster-tls is about a scheduler that runs already"),
+        (("--cluster", "local", "--cluster-plain"), "--cluster-plain is about a scheduler"),
+        (("--cluster", "nosuch"), "nosuch: no such file"),
+        (("--cluster", ""), "this is a folder, not a file"),
+        (("--cluster", "fifo"), "fifo: this is not a file"),
+        (("--cluster", "s.json", "--cluster-tls", "no"), "error: no/ca.pem: no such file"),
+    ):
+        done = typed("run", "eight-processes", *FAST, *words)
+        assert done.exit_code == 2, words
+        assert said in done.stderr

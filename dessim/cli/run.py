@@ -250,7 +250,7 @@ def _report_cleared(leftovers: int) -> None:
 
 def _with_room(carry_out: Callable[[], Outcome], store: Store) -> Outcome:
     """Carry an experiment out; if the disk is too full for its tables, say how to go on."""
-    from dessim.files.writing import NO_ROOM
+    from dessim.files.writing import NO_ROOM, remedy
 
     try:
         return carry_out()
@@ -258,8 +258,8 @@ def _with_room(carry_out: Callable[[], Outcome], store: Store) -> Outcome:
         if error.errno not in NO_ROOM:
             raise
         fail(
-            f"the tables cannot be written: {error}; free some space: finished runs are stored in"
-            f" {store.root}, and the same command resumes"
+            f"the tables cannot be written: {error}; {remedy(error, '--out')}: finished runs are"
+            f" stored in {store.root}, and the same command resumes"
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -100,25 +99,20 @@ def run_jobs(
 
     Workers and progress, which may see several rounds, stay open.
     """
+    from dessim.files.writing import remedy
     from dessim.study.sweep.executors import ClusterLostError
     from dessim.study.sweep.runner import StoreFullError, run_all
 
-    before = signal.signal(signal.SIGTERM, _interrupt)  # a batch system's way to say stop
     try:
         return run_all(todo, team, force=force, on_outcome=progress.note, watch=progress)
     except KeyboardInterrupt:
         click.echo(f"interrupted: {_kept(todo, store)}", err=True)
         sys.exit(INTERRUPTED)
     except StoreFullError as error:
-        fail(f"runs cannot be stored: {error}; free some space: {_kept(todo, store)}")
+        how = remedy(error, "--out")
+        fail(f"runs cannot be stored: {error.strerror}; {how}: {_kept(todo, store)}")
     except ClusterLostError as error:
         fail(f"{error}: {_kept(todo, store)}")
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _kept(todo: Sequence[Job], store: Store) -> str:

@@ -22,6 +22,12 @@ STREAMS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
 NEW = "new"
 
 
+def remedy(error: OSError, place: str) -> str:
+    """Return what to do about a disk without room, in words; ``place`` is what can be chosen."""
+    other = f"choose another {place}"
+    return other if error.errno == errno.EROFS else f"free some space, or {other}"
+
+
 class UnwritableError(UserError):
     """A place where nothing can be written."""
 

@@ -25,7 +25,7 @@ from dessim.cli.options import (
 )
 from dessim.cli.progress import Progress, counted
 from dessim.cli.results import report_files, summary_of
-from dessim.cli.work import fail, report_failures, run_jobs, team_of
+from dessim.cli.work import Cluster, fail, report_failures, run_jobs, team_of
 from dessim.files.names import folder_name
 from dessim.files.reading import STDIN
 
@@ -108,9 +108,8 @@ def run(
     Finished runs are kept in OUT/runs and reused; the tables go to OUT/EXPERIMENT.
     """
     from dessim.study.store.runs import Store
-    from dessim.study.sweep.dask_scheduler import check_cluster
 
-    check_cluster(cluster, plain=cluster_plain, tls=cluster_tls)
+    on = Cluster(cluster, cluster_plain, cluster_tls).checked()
     store = Store(out / "runs")
     asked: dict[str, Any] = {"config": config, "overrides": overrides, "engine": engine}
     asked |= {"seed": seed, "replications": replications, "narrow": narrow}
@@ -132,9 +131,8 @@ def run(
     replaced = _replaced(request, out / folder_name(experiment.name))
 
     def carry_out() -> Outcome:
-        progress = Progress([], quiet=quiet, verbose=verbose)
-        with team_of(jobs or 1, cluster, plain=cluster_plain, tls=cluster_tls) as team, progress:
-            do = _doing(team, store, progress, force=force)
+        with team_of(jobs or 1, on) as team, Progress([], quiet=quiet, verbose=verbose) as shown:
+            do = _doing(team, store, shown, force=force)
             return run_request(request, experiment, points, out, do)
 
     done = _with_room(carry_out, store)

@@ -127,8 +127,7 @@ def check_place(path: Path) -> int | None:
     Raises
     ------
     UnwritableError
-        If it is a folder, a socket, a link that leads to itself, or below something that is no
-        folder.
+        If it is a folder, a socket, a link that leads to itself, or below what is not a folder.
     OSError
         If its name is too long, or nothing can be written in its folder.
     """
@@ -160,7 +159,7 @@ def nearest_folder(folder: Path) -> Path:
     Raises
     ------
     UnwritableError
-        If something on the way to it is no folder, or a link that leads to itself.
+        If something on the way to it is not a folder, or a link that leads to itself.
     OSError
         If its name is too long.
     """

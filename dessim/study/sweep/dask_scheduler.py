@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from importlib import import_module
 from ipaddress import ip_address
@@ -149,6 +148,8 @@ def shake_hands(file: str, address: str, security: Any, seconds: float) -> None:
         If nobody answers in time, or it is no scheduler; if the address needs certificates, or is
         of a kind that the library does not have.
     """
+    import asyncio
+
     scheme = address.partition(":")[0]
     comm: Any = import_module("distributed.comm")
     try:

@@ -11,9 +11,11 @@ def _stop(number: int, frame: object) -> None:
 
 
 def entry() -> None:
-    """Run the command line; Ctrl-C ends it quietly, whenever it comes."""
-    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:  # not ignored, as by nohup
-        signal.signal(signal.SIGINT, _stop)
+    """Run the command line; Ctrl-C and SIGTERM end it quietly, whenever they come."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    for number, handler in usual.items():
+        if signal.getsignal(number) == handler:  # not ignored, as of a script's background
+            signal.signal(number, _stop)
     from dessim.cli import main
 
     main(prog_name="dessim")

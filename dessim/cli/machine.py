@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from dessim.cli.options import NEW_FILE, check_new, check_profile
-from dessim.files.reading import MAX_TABLE_BYTES, read_text
+from dessim.files.reading import MAX_TABLE_BYTES, piped, read_text
 
 if TYPE_CHECKING:
     from dessim.host.new_profile import NewProfile
@@ -98,7 +97,7 @@ def _text(name: str) -> str:
         return read_text(name)
     from dessim.host.topology import UnusableError
 
-    data = sys.stdin.buffer.read(MAX_TABLE_BYTES + 1)
+    data = piped()
     if len(data) > MAX_TABLE_BYTES:
         raise UnusableError(f"standard input: larger than {MAX_TABLE_BYTES >> 20} MiB")
     try:

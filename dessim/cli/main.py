@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 import click
+from click.exceptions import Exit
 
 import dessim
 from dessim.cli import streams
 from dessim.cli.exit_codes import FAILED, INTERRUPTED, NOBODY_READS, USAGE
 from dessim.errors import UserError
+
+NO_MEMORY = "not enough memory: free some, or raise its limit (`ulimit -v`)"
 
 
 class Refused(click.ClickException):
@@ -32,12 +36,51 @@ class Failed(Refused):
 
 
 def _refused(error: OSError) -> Refused:
-    from dessim.files.writing import NO_ROOM
+    from dessim.files.writing import NO_ROOM, remedy
 
+    streams.give_up()
+    if streams.was_printing(error):
+        return Failed(f"error: standard output: {error.strerror}")
     if error.errno in NO_ROOM:
-        text = "no file is half-written: free some space, or choose another place, and repeat it"
-        return Failed(f"error: {error}; {text}")
+        how = remedy(error, "place")
+        return Failed(f"error: {error}; no file is half-written: {how}, and repeat it")
+    if isinstance(error, FileNotFoundError) and not _is_somewhere():
+        return Refused("error: the current folder is gone: go to one that exists")
     return Refused(f"error: {error}")
+
+
+def _is_somewhere() -> bool:
+    try:
+        return bool(os.getcwd())
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn errors into one message and an exit code."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        raise Exit(INTERRUPTED) from None
+    except UserError as error:
+        raise Refused(error.message()) from error
+    except OSError as error:
+        if streams.is_broken_pipe(error):
+            streams.give_up()
+            raise Exit(NOBODY_READS) from None
+        raise _refused(error) from error
+    except (MemoryError, ImportError) as error:
+        if not _lacks_memory(error):
+            raise
+        raise Failed(f"error: {NO_MEMORY}") from error
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Whether memory is what an error is about; libraries that do not fit are not imported."""
+    words = ("cannot allocate", "failed to map")
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
 
 
 COMMANDS = {
@@ -89,22 +132,16 @@ class Commands(click.Group):
         with streams.interruptible():
             return super().main(*args, **settings)
 
+    def make_context(self, *args: Any, **settings: Any) -> click.Context:
+        """Read the options in front of a command; some print something and end."""
+        with _told():
+            return super().make_context(*args, **settings)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
-        try:
+        with _told():
             result = super().invoke(ctx)
             streams.finish()
-        except KeyboardInterrupt:
-            click.echo("interrupted", err=True)
-            ctx.exit(INTERRUPTED)
-        except UserError as error:
-            raise Refused(error.message()) from error
-        except OSError as error:
-            if streams.is_broken_pipe(error):
-                streams.give_up()
-                ctx.exit(NOBODY_READS)
-            streams.give_up()
-            raise _refused(error) from error
         return result
 
 

@@ -11,13 +11,12 @@ import click
 
 from dessim.cli.complete import machines, schemes, settings, workloads
 from dessim.cli.known import known
-from dessim.files.writing import STREAMS, check_place
+from dessim.files.writing import STREAMS, check_place, nearest_folder
 
 Command = Callable[..., Any]
 MAX_WORKERS = 1024
 ENGINES = click.Choice(["compiled", "reference"])
 EXPERIMENT = known("experiment")
-FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 class NewFile(click.Path):
@@ -33,7 +32,20 @@ class NewFile(click.Path):
         return path
 
 
+class Folder(click.Path):
+    """A folder to read or to write, there or not; refused before any work if it can be none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a path."""
+        if not os.fspath(value):
+            self.fail("give the name of a folder, such as . for this one", param, ctx)
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        nearest_folder(path)
+        return path
+
+
 NEW_FILE = NewFile(path_type=Path)
+FOLDER = Folder(file_okay=False, path_type=Path)
 
 
 def check_profile(out: Path) -> None:

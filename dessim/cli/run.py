@@ -25,7 +25,7 @@ from dessim.cli.options import (
 )
 from dessim.cli.progress import Progress, stored_already
 from dessim.cli.results import report_files, summary_of
-from dessim.cli.work import fail, report_failures, run_jobs, team_of
+from dessim.cli.work import Cluster, fail, report_failures, run_jobs, team_of
 from dessim.errors import counted
 from dessim.files.names import folder_name
 from dessim.files.reading import STDIN
@@ -110,6 +110,7 @@ def run(
     """
     from dessim.study.store.runs import Store
 
+    on = Cluster(cluster, cluster_plain, cluster_tls).checked()
     store = Store(out / "runs")
     asked: dict[str, Any] = {"config": config, "overrides": overrides, "engine": engine}
     asked |= {"seed": seed, "replications": replications, "narrow": narrow}
@@ -131,9 +132,8 @@ def run(
     replaced = _replaced(request, out / folder_name(experiment.name))
 
     def carry_out() -> Outcome:
-        progress = Progress([], quiet=quiet, verbose=verbose)
-        with team_of(jobs or 1, cluster, plain=cluster_plain, tls=cluster_tls) as team, progress:
-            do = _doing(team, store, progress, force=force)
+        with team_of(jobs or 1, on) as team, Progress([], quiet=quiet, verbose=verbose) as shown:
+            do = _doing(team, store, shown, force=force)
             return run_request(request, experiment, points, out, do)
 
     done = _with_room(carry_out, store)
@@ -249,7 +249,7 @@ def _report_cleared(leftovers: int) -> None:
 
 def _with_room(carry_out: Callable[[], Outcome], store: Store) -> Outcome:
     """Carry an experiment out; if the disk is too full for its tables, say how to go on."""
-    from dessim.files.writing import NO_ROOM
+    from dessim.files.writing import NO_ROOM, remedy
 
     try:
         return carry_out()
@@ -257,8 +257,8 @@ def _with_room(carry_out: Callable[[], Outcome], store: Store) -> Outcome:
         if error.errno not in NO_ROOM:
             raise
         fail(
-            f"the tables cannot be written: {error}; free some space: finished runs are stored in"
-            f" {store.root}, and the same command resumes"
+            f"the tables cannot be written: {error}; {remedy(error, '--out')}: finished runs are"
+            f" stored in {store.root}, and the same command resumes"
         )
 
 

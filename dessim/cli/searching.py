@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -125,15 +124,11 @@ class SearchWatch:
 
 @contextmanager
 def searching(given: Mapping[str, Any]) -> Iterator[Effort]:
-    """Give the effort that options ask for; say at Ctrl-C how to go on, and end.
-
-    A batch system's way to say stop, SIGTERM, is Ctrl-C, too.
-    """
+    """Give the effort that options ask for; say at Ctrl-C or SIGTERM how to go on, and end."""
     from dessim.study import check as study
 
     watch = SearchWatch(quiet=given["quiet"], keeps=given["keep"])
     keep = study.kept_searches() if given["keep"] else None
-    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         yield study.Effort(
             given["jobs"], given["max_memory"], given["reduce"], keep, watch, watch.is_due
@@ -145,8 +140,6 @@ def searching(given: Mapping[str, Any]) -> Iterator[Effort]:
         further = _how_to_go_on(stop) if given["keep"] else ""
         click.echo(f"interrupted{states}{further}", err=True)
         sys.exit(INTERRUPTED)
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _how_to_go_on(stop: KeyboardInterrupt) -> str:
@@ -160,10 +153,6 @@ def _how_to_go_on(stop: KeyboardInterrupt) -> str:
     if stop.kept:
         return f"; the same command resumes from {stop.kept:,} states ({stop.why})"
     return f"; it could not be kept: {stop.why}"
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 def bound_words(exploration: Any) -> str:

@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -23,6 +24,9 @@ PLAIN = {
 }
 """What tables hold besides ASCII, for terminals that have nothing else."""
 HANDLER = "dessim-plain"
+AGAIN_S = 0.05
+PRINTERS = ("click", "rich")
+"""Packages that write to streams."""
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
@@ -81,6 +85,13 @@ def give_up() -> None:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def was_printing(error: OSError) -> bool:
+    """Whether an error comes from printing: such an error names no file."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    module = str(frame.f_globals.get("__name__"))
+    return module == __name__ or module.partition(".")[0] in PRINTERS
+
+
 def is_broken_pipe(error: OSError) -> bool:
     """Whether an error says that nobody reads any more."""
     return error.errno == errno.EPIPE
@@ -88,12 +99,45 @@ def is_broken_pipe(error: OSError) -> bool:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let Ctrl-C raise KeyboardInterrupt in here, whatever it does outside."""
+    """Let Ctrl-C raise KeyboardInterrupt in here, and SIGTERM, whatever they do outside.
+
+    SIGTERM is a batch system's way to say stop. It stays ignored where it was.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    new: dict[int, Any] = {signal.SIGINT: signal.default_int_handler}
+    if signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:
+        new[signal.SIGTERM] = _terminate
+    before = {number: signal.signal(number, handler) for number, handler in new.items()}
+    hook, sys.unraisablehook = sys.unraisablehook, _again_or(sys.unraisablehook)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        sys.unraisablehook = hook
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _again_or(hook: Callable[[sys.UnraisableHookArgs], object]) -> Callable[[Any], None]:
+    """Repeat a Ctrl-C that fell into what no error leaves, as of a finalizer; else as before."""
+
+    def again(ignored: sys.UnraisableHookArgs) -> None:
+        if not issubclass(ignored.exc_type, KeyboardInterrupt):
+            hook(ignored)
+            return
+        later = threading.Timer(AGAIN_S, os.kill, (os.getpid(), signal.SIGINT))
+        later.daemon = True
+        later.start()
+
+    return again
+
+
+def _terminate(number: int, frame: object) -> None:
+    """Stop as at Ctrl-C, once: `timeout` sends it to a process, and then to its group."""
+    signal.signal(number, _is_stopping)
+    raise KeyboardInterrupt
+
+
+def _is_stopping(number: int, frame: object) -> None:
+    """Let the first signal be obeyed."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import click
 
@@ -72,14 +71,32 @@ def do_rounds(rounds: Rounds, workers: int, *, quiet: bool) -> Tally:
         return all_rounds(rounds, run)
 
 
+class Cluster(NamedTuple):
+    """What options say about a cluster; ``file`` is None if there is to be none."""
+
+    file: str | None = None
+    plain: bool = False
+    tls: Path | None = None
+
+    def checked(self) -> Cluster:
+        """Refuse options that do not fit, and files that cannot be used, whatever is stored."""
+        if self != NO_CLUSTER:
+            from dessim.study.sweep.dask_scheduler import check_cluster
+
+            check_cluster(self.file, plain=self.plain, tls=self.tls)
+        return self
+
+
+NO_CLUSTER = Cluster()
+
+
 @contextmanager
-def team_of(
-    workers: int, cluster: str | None = None, *, plain: bool = False, tls: Path | None = None
-) -> Iterator[int | Workers]:
+def team_of(workers: int, cluster: Cluster = NO_CLUSTER) -> Iterator[int | Workers]:
     """Open workers for as many rounds as there will be; 1 is this process."""
     from dessim.study.sweep.executors import open_workers
 
-    team, done = open_workers(workers, cluster, plain=plain, tls=tls), False
+    team = open_workers(workers, cluster.file, plain=cluster.plain, tls=cluster.tls)
+    done = False
     try:
         yield team or 1
         done = True
@@ -100,25 +117,20 @@ def run_jobs(
 
     Workers and progress, which may see several rounds, stay open.
     """
+    from dessim.files.writing import remedy
     from dessim.study.sweep.executors import ClusterLostError
     from dessim.study.sweep.runner import StoreFullError, run_all
 
-    before = signal.signal(signal.SIGTERM, _interrupt)  # a batch system's way to say stop
     try:
         return run_all(todo, team, force=force, on_outcome=progress.note, watch=progress)
     except KeyboardInterrupt:
         click.echo(f"interrupted: {_kept(todo, store)}", err=True)
         sys.exit(INTERRUPTED)
     except StoreFullError as error:
-        fail(f"runs cannot be stored: {error}; free some space: {_kept(todo, store)}")
+        how = remedy(error, "--out")
+        fail(f"runs cannot be stored: {error.strerror}; {how}: {_kept(todo, store)}")
     except ClusterLostError as error:
         fail(f"{error}: {_kept(todo, store)}")
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _kept(todo: Sequence[Job], store: Store) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import sys
 import zlib
 from codecs import BOM_UTF8
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dessim.errors import UserError
-from dessim.files.reading import UnreadableError, open_regular
+from dessim.files.reading import UnreadableError, open_regular, standard_input
 
 PIECE_BYTES = 1 << 20
 MAX_LINE_BYTES = 1 << 16
@@ -93,7 +92,7 @@ class TextLines:
 
     def _opened(self, path: str | Path) -> Readable:
         if str(path) == STANDARD_INPUT:
-            return sys.stdin.buffer
+            return standard_input()
         descriptor, _ = open_regular(path)
         raw = self._raw = io.BufferedReader(io.FileIO(descriptor, "rb"), PIECE_BYTES)
         if raw.peek(2)[:2] == GZIP_MAGIC:

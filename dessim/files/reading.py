@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from dessim.errors import UserError
 
@@ -48,10 +48,35 @@ STDIN = "-"
 """Path of standard input."""
 
 
-@cache
-def _standard_input() -> bytes:
-    """Return what somebody pipes in, once read; no more than is looked at."""
-    return sys.stdin.buffer.read(MAX_TABLE_BYTES + 1)
+def standard_input() -> BinaryIO:
+    """Return the stream that somebody pipes something into.
+
+    Raises
+    ------
+    UnreadableError
+        If it is closed.
+    """
+    if sys.stdin is None:
+        raise UnreadableError(STDIN, "standard input is closed; pipe something into it")
+    return sys.stdin.buffer
+
+
+def piped() -> bytes:
+    """Read what somebody pipes in, and no more than is looked at.
+
+    Raises
+    ------
+    UnreadableError
+        If standard input is closed, or not open for reading.
+    """
+    try:
+        return standard_input().read(MAX_TABLE_BYTES + 1)
+    except OSError as error:
+        text = f"standard input cannot be read: {error.strerror}"
+        raise UnreadableError(STDIN, text) from None
+
+
+_piped_once = cache(piped)
 
 
 _watchers: list[dict[str, str]] = []
@@ -110,7 +135,7 @@ def read_file(path: str | Path, most: int = MAX_RESULT_BYTES) -> bytes:
         If it cannot be read, is no regular file, or is larger.
     """
     if str(path) == STDIN:
-        data = _standard_input()
+        data = _piped_once()
         if len(data) > most:
             raise UnreadableError("standard input", f"larger than {_size(most)}")
         return data

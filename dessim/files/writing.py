@@ -22,6 +22,12 @@ STREAMS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
 NEW = "new"
 
 
+def remedy(error: OSError, place: str) -> str:
+    """Return what to do about a disk without room, in words; ``place`` is what can be chosen."""
+    other = f"choose another {place}"
+    return other if error.errno == errno.EROFS else f"free some space, or {other}"
+
+
 class UnwritableError(UserError):
     """A place where nothing can be written."""
 
@@ -121,24 +127,51 @@ def check_place(path: Path) -> int | None:
     Raises
     ------
     UnwritableError
-        If it is a folder, a link that leads to itself, or below something that is no folder.
+        If it is a folder, a socket, a link that leads to itself, or below what is not a folder.
     OSError
         If its name is too long, or nothing can be written in its folder.
     """
-    mode = None
+    mode = _mode(path)
+    if mode is not None and stat.S_ISDIR(mode):
+        raise UnwritableError(f"{path}: this is a folder, not a file")
+    if mode is not None and stat.S_ISSOCK(mode):
+        raise UnwritableError(f"{path}: this is a socket, not a file")
+    if mode is None or stat.S_ISREG(mode):
+        check_folder(_place(path).parent)
+    return mode
+
+
+def _mode(path: Path) -> int | None:
+    """Return the mode of what is there, behind links; None if there is nothing."""
     try:
-        mode = path.stat().st_mode
+        return path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        pass
+        return None
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise UnwritableError(f"{path}: this link leads to itself") from None
         raise
-    if mode is not None and stat.S_ISDIR(mode):
-        raise UnwritableError(f"{path}: this is a folder, not a file")
-    if mode is None or stat.S_ISREG(mode):
-        check_folder(_place(path).parent)
-    return mode
+
+
+def nearest_folder(folder: Path) -> Path:
+    """Return a folder, or the one in which it would be made, directly or not.
+
+    Raises
+    ------
+    UnwritableError
+        If something on the way to it is not a folder, or a link that leads to itself.
+    OSError
+        If its name is too long.
+    """
+    mode = _mode(folder)
+    if mode is not None and not stat.S_ISDIR(mode):
+        raise UnwritableError(f"{folder}: this is not a folder")
+    there = _place(folder)
+    while not os.path.lexists(there):
+        there = there.parent
+    if not there.is_dir():
+        raise UnwritableError(f"{there}: this is not a folder")
+    return there
 
 
 def refuse_input(path: Path, *read: str | Path | None) -> None:
@@ -164,15 +197,11 @@ def check_folder(folder: Path) -> None:
     Raises
     ------
     UnwritableError
-        If something on the way to it is no folder.
+        As of ``nearest_folder``.
     OSError
-        If nothing can be written in it, or in the one that it would be made in.
+        As well; or if nothing can be written in it, or in the one that it would be made in.
     """
-    there = _place(folder)
-    while not os.path.lexists(there):
-        there = there.parent
-    if not there.is_dir():
-        raise UnwritableError(f"{there}: this is not a folder")
+    there = nearest_folder(folder)
     if not os.access(there, os.W_OK | os.X_OK):
         read_only = os.statvfs(there).f_flag & os.ST_RDONLY
         number = errno.EROFS if read_only else errno.EACCES

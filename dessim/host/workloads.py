@@ -271,7 +271,8 @@ def _processes(work: list[tuple[int, Callable[[], None]]], end: float) -> None:
             if child == 0:
                 code = 1
                 try:
-                    signal.signal(signal.SIGINT, signal.SIG_DFL)
+                    for number in (signal.SIGINT, signal.SIGTERM):
+                        signal.signal(number, signal.SIG_DFL)  # it is the parent that tells
                     os.sched_setaffinity(0, {cpu})
                     function()
                     code = 0

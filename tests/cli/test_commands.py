@@ -152,7 +152,7 @@ def test_show_scheme_tells_source_options_and_program() -> None:
         (["run", "eight-processes", "--set", "machine.cache_line.hold=3"], "error"),
         (["run", "eight-processes", "--replications", "0"], "0 is not in the range"),
         (["run", "eight-processes", "--engine", "fast"], "'fast' is not one of"),
-        (["run", "eight-processes", "--out", "/dev/null/x"], "Not a directory"),
+        (["run", "eight-processes", "--out", "/dev/null/x"], "/dev/null: this is not a folder"),
         (["figure", "nothing-like-that"], "there are no results"),
         (["schema", "scheme"], "'scheme' is not one of"),
     ],

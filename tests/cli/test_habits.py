@@ -71,9 +71,9 @@ def test_a_habit_that_means_something_else_is_refused(tmp_path, old, new, words)
 
 def test_standard_input_is_a_file(monkeypatch) -> None:
     """`-` reads the experiment from a pipe, once."""
-    reading._standard_input.cache_clear()
+    reading._piped_once.cache_clear()
     done = CliRunner().invoke(main, ["run", "-", "--dry-run"], input=SMALL)
-    reading._standard_input.cache_clear()
+    reading._piped_once.cache_clear()
     assert done.exit_code == 0, done.output
     assert "lock_each_page threads=2" in done.output
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 import re
 import stat
@@ -47,6 +48,30 @@ def test_a_full_disk_is_a_failure_with_its_remedy() -> None:
     assert "free some space" in done.stderr
     done = typed("export", "results", "--format", "csv", "--out", "/dev/full")
     assert done.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.EROFS, "choose another --out"),
+        (errno.ENOSPC, "free some space, or choose another --out"),
+    ],
+)
+@pytest.mark.parametrize(
+    "place", ["dessim.study.store.runs.Store.save", "dessim.study.sweep.request.run_request"]
+)
+def test_a_disk_that_takes_nothing_has_its_remedy(
+    place: str, number: int, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one that can only be read, no space can be freed."""
+
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number), "runs")
+
+    monkeypatch.setattr(place, fail)
+    done = typed("run", "eight-processes", *FAST)
+    assert done.exit_code == 1
+    assert f"{os.strerror(number)}: 'runs'; {remedy}: " in done.stderr
 
 
 def test_leftovers_in_the_folder_of_results_go_with_the_next_run() -> None:

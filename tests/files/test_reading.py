@@ -2,13 +2,21 @@
 
 import os
 import socket
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from dessim.files.lines import TextLines, shown
-from dessim.files.reading import UnreadableError, parse_json, read_file, read_json, read_text
+from dessim.files.reading import (
+    UnreadableError,
+    parse_json,
+    piped,
+    read_file,
+    read_json,
+    read_text,
+)
 
 
 def test_a_regular_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
@@ -81,3 +89,17 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
         [[first, second]] = list(lines)
     assert first == "one"
     assert shown(second) == "'?two'"
+
+
+def test_a_closed_standard_input_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python has no stream for it then; and one that is open for writing cannot be read."""
+    monkeypatch.setattr(sys, "stdin", None)
+    for read in (piped, lambda: read_file("-"), lambda: TextLines("-")):
+        with pytest.raises(UnreadableError, match="standard input is closed"):
+            read()
+    with (tmp_path / "file").open("wb", buffering=0) as file:
+        stream = os.fdopen(file.fileno(), closefd=False)
+        monkeypatch.setattr(sys, "stdin", stream)
+        with pytest.raises(UnreadableError, match=r"standard input cannot be read: .*descriptor"):
+            piped()
+        stream.close()

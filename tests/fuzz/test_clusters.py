@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mutants import EDITS, JUNK, edited, paths_of, quick_and_thorough, refused_or_done, replaced
 
 from dessim.errors import UserError
-from dessim.study.sweep.executors import TLS_FILES, address_of, certificates_of
+from dessim.study.sweep.dask_scheduler import TLS_FILES, address_of, certificates_of
 
 pytestmark = pytest.mark.skipif(
     shutil.which("openssl") is None, reason="certificates are made by openssl"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mutants import quick_and_thorough
 
 from dessim.cli import main
-from dessim.cli.options import NewFile
+from dessim.cli.options import Folder, NewFile
 from dessim.model import find
 
 SMALL = (
@@ -175,6 +175,7 @@ NEW_FILES = {
 BAD_FILES = {
     "loop": "loop: this link leads to itself",
     "folder": "folder: this is a folder, not a file",
+    "socket": "socket: this is a socket, not a file",
     "table.csv/x": "/table.csv: this is not a folder",
     "lost": "/table.csv: this is not a folder",
     "": "give the name of a file",
@@ -194,6 +195,8 @@ def test_a_place_is_refused_before_the_work(
     Path("folder").mkdir()
     Path("loop").symlink_to("loop")
     Path("lost").symlink_to("table.csv/x")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket")
     monkeypatch.setattr(NEW_FILES[name], None)
     done = CliRunner().invoke(main, [word.replace(HERE, place) for word in LINES[name]])
     assert done.exit_code == 2, done.output
@@ -233,3 +236,52 @@ def test_what_is_read_is_not_written_over(
     assert done.exit_code == 2, done.output
     assert "this is read, too; choose another place" in done.stderr
     assert {path: path.read_bytes() for path in Path().iterdir()} == before
+
+
+FOLDERS = (
+    *("run --out", "run --cluster-tls", "explain --out", "validate --out", "figure --out"),
+    *("clean", "status", "export"),
+    *("report --results-dir", "compare --results-dir", "figure --results-dir"),
+)
+"""Options and arguments that name a folder; those of `validate` are shared."""
+BAD_FOLDERS = {
+    "loop": "loop: this link leads to itself",
+    "fifo": "fifo: this is not a folder",
+    "socket": "socket: this is not a folder",
+    "/dev/zero": "/dev/zero: this is not a folder",
+    "table.csv": "'table.csv' is a file",
+    "table.csv/x": "/table.csv: this is not a folder",
+    "lost": "/table.csv: this is not a folder",
+    "": "give the name of a folder",
+    "x" * 300: "name too long",
+}
+
+
+@pytest.mark.parametrize("place", BAD_FOLDERS)
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_place_that_is_no_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, place: str
+) -> None:
+    """As its options are read: an empty name is not the folder in which the command runs."""
+    monkeypatch.chdir(tmp_path)
+    Path("small.yaml").write_text(SMALL)
+    Path("table.csv").write_text(TABLE)
+    Path("loop").symlink_to("loop")
+    Path("lost").symlink_to("table.csv/x")
+    os.mkfifo("fifo")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket")
+    done = CliRunner().invoke(main, [word.replace(HERE, place) for word in LINES[name]])
+    assert done.exit_code == 2, done.output
+    assert BAD_FOLDERS[place] in done.stderr
+
+
+def test_options_of_folders_are_all_tried() -> None:
+    """Each option of the type that checks a folder is in the table above."""
+    typed = set()
+    for path, command in commands():
+        for option in command.params:
+            if isinstance(option.type, Folder):
+                flag = option.opts[0] if option.opts[0].startswith("-") else ""
+                typed.add(" ".join(filter(None, (path[0], flag))))
+    assert typed == {*FOLDERS, "calibrate --out", "predict --out"}

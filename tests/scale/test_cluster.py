@@ -13,7 +13,8 @@ import pytest
 from scale_processes import command, same_tables
 
 from dessim.study.store.runs import Store
-from dessim.study.sweep.executors import ClusterMissingError, ClusterWorkers
+from dessim.study.sweep.dask_scheduler import ClusterMissingError
+from dessim.study.sweep.executors import ClusterWorkers
 
 pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
 

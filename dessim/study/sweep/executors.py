@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import re
 import signal
 import threading
 import time
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 from contextlib import suppress
 from importlib import import_module
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Protocol
 
-from dessim.errors import UserError
-from dessim.files.reading import MIB, UnreadableError, read_file, read_json
+from dessim.study.sweep.dask_scheduler import (
+    LOCAL,
+    ClusterMissingError,
+    address_of,
+    certificates_of,
+    shake_hands,
+)
 from dessim.study.sweep.memory import usable_bytes
 
 SILENCE_S = 15.0
 """A cluster that cannot be reached for so long is lost."""
 LOOK_EVERY_S = 2.0
-TLS_FILES = ("ca.pem", "cert.pem", "key.pem")
-PLAIN = ("tcp", "ws", "ucx")
-_ADDRESS = re.compile(
-    r"(?P<scheme>tcp|tls|ws|wss|ucx)://(?P<host>[A-Za-z0-9._-]+|\[[0-9a-fA-F:.%]+\]):(?P<port>[0-9]{1,5})"
-)
-MOST_PORTS = 1 << 16
 
 
 class ClusterLostError(RuntimeError):
@@ -71,10 +68,6 @@ class Workers(Protocol):
 
     def close(self, *, at_once: bool = False) -> None:
         """Let the workers go."""
-
-
-class ClusterMissingError(UserError):
-    """A cluster that cannot be used: the library or its scheduler is not there."""
 
 
 class LocalWorkers:
@@ -153,7 +146,8 @@ class ClusterWorkers:
     plain : bool
         Whether a scheduler on another machine may be spoken to without TLS.
     tls : Path, optional
-        Folder with ``TLS_FILES``: the scheduler must speak TLS and have a certificate of this CA.
+        Folder with ca.pem, cert.pem and key.pem: the scheduler must speak TLS and have a
+        certificate of this CA.
 
     Raises
     ------
@@ -174,7 +168,7 @@ class ClusterWorkers:
         self.memory_bytes: int | None = None
         self._local: Any = None
         self._client: Any
-        if cluster == "local":
+        if cluster == LOCAL:
             self.memory_bytes = usable_bytes()
             self._local = distributed.LocalCluster(
                 n_workers=count, threads_per_worker=1, memory_limit=0, dashboard_address=None
@@ -182,10 +176,11 @@ class ClusterWorkers:
             self._client = distributed.Client(self._local)
         else:
             address = address_of(Path(cluster), plain=plain, tls=tls is not None)
+            security = distributed.Security(**(certificates_of(tls) if tls else {}))
+            shake_hands(cluster, address, security, SILENCE_S)
             try:
-                security = distributed.Security(**certificates_of(tls)) if tls else None
                 self._client = distributed.Client(address, timeout=SILENCE_S, security=security)
-            except (OSError, ValueError, TypeError, RuntimeError) as error:
+            except Exception as error:
                 reason = " ".join(str(error).split())
                 raise ClusterMissingError(f"{cluster}: no scheduler answers: {reason}") from error
         self._killed: type[BaseException] = distributed.KilledWorker
@@ -233,93 +228,6 @@ class ClusterWorkers:
         if self._local is not None:
             with suppress(Exception):
                 self._local.close(timeout=5)
-
-
-def certificates_of(folder: Path) -> dict[str, Any]:
-    """Return what Dask calls the files of a folder, once they have been found to be usable.
-
-    Raises
-    ------
-    ClusterMissingError
-        If one is not there, holds no certificate or key, or a key that needs a passphrase: OpenSSL
-        would ask for it at the terminal.
-    """
-    import ssl
-
-    ca, cert, key = (folder / name for name in TLS_FILES)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    for path in (ca, cert, key):
-        try:
-            text = read_file(path, MIB)
-        except UnreadableError as error:
-            raise ClusterMissingError(
-                f"{error}; --cluster-tls wants a folder with {', '.join(TLS_FILES)}"
-            ) from None
-        if b"\nProc-Type: 4,ENCRYPTED" in text or b"BEGIN ENCRYPTED" in text:
-            raise ClusterMissingError(f"{path}: it needs a passphrase: give a key without one")
-    try:
-        context.load_verify_locations(cafile=ca)
-    except (OSError, ValueError) as error:
-        raise ClusterMissingError(f"{ca}: no certificate: {_reason(error)}") from None
-    try:
-        context.load_cert_chain(cert, key, password=_no_passphrase)
-    except (OSError, ValueError) as error:
-        raise ClusterMissingError(
-            f"{cert}, {key}: no certificate and its key: {_reason(error)}"
-        ) from None
-    files = {"tls_ca_file": str(ca), "tls_client_cert": str(cert), "tls_client_key": str(key)}
-    return {"require_encryption": True, **files}
-
-
-def _no_passphrase() -> str:
-    raise ValueError("it needs a passphrase")
-
-
-def _reason(error: BaseException) -> str:
-    return " ".join((getattr(error, "reason", None) or str(error)).split())
-
-
-def address_of(file: Path, *, plain: bool = False, tls: bool = False) -> str:
-    """Return the address in a scheduler file.
-
-    Whoever answers there can run any code here and on the workers: Dask talks pickle. So another
-    machine is spoken to by TLS, or where somebody says that the network is trusted.
-
-    Raises
-    ------
-    ClusterMissingError
-        If the file holds none, or one that is not to be trusted.
-    """
-    try:
-        found = read_json(file, MIB)
-    except UnreadableError as error:
-        raise ClusterMissingError(
-            f"{error}: `dask scheduler --scheduler-file` writes one"
-        ) from None
-    address = found.get("address") if isinstance(found, dict) else None
-    parts = _ADDRESS.fullmatch(address) if isinstance(address, str) else None
-    if parts is None or not 0 < int(parts["port"]) < MOST_PORTS:
-        text = f"{file}: not a scheduler file: it has no address such as tls://10.0.0.1:8786"
-        raise ClusterMissingError(text)
-    if tls and parts["scheme"] in PLAIN:
-        raise ClusterMissingError(
-            f"{file}: {parts[0]} is not encrypted: give scheduler and workers --tls-ca-file,"
-            " --tls-cert and --tls-key (docs/scale.md)"
-        )
-    if parts["scheme"] in PLAIN and not plain and not _is_here(parts["host"]):
-        raise ClusterMissingError(
-            f"{file}: {parts[0]} is another machine, without encryption: anyone who answers there"
-            " can run code here. Give scheduler, workers and this command TLS (--cluster-tls,"
-            " docs/scale.md), or pass --cluster-plain on a trusted network"
-        )
-    return parts[0]
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def open_workers(

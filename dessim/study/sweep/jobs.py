@@ -66,15 +66,15 @@ class Reply:
     packed : bytes or None
         The result; None if the run failed.
     error : str or None
-    no_room : bool
-        Whether it could not be stored: then no other can be.
+    no_room : int
+        Number of the error if the disk could not take it: then it takes no other; else 0.
     provenance : dict
         To store it with, should the worker's disk be another one.
     """
 
     packed: bytes | None
     error: str | None = None
-    no_room: bool = False
+    no_room: int = 0
     provenance: dict[str, Any] = field(default_factory=dict)
 
 

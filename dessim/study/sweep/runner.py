@@ -143,7 +143,7 @@ def _by_workers(
 
 def _outcome(job: Job, reply: Reply) -> RunOutcome:
     if reply.no_room:
-        raise StoreFullError(reply.error)
+        raise StoreFullError(reply.no_room, reply.error)
     return RunOutcome(job, None if reply.packed is None else unpack(reply.packed), reply.error)
 
 
@@ -168,8 +168,12 @@ def attempt(job: Job, progress: Callable[[int], None] | None = None) -> Reply:
     try:
         Store(job.store).save(job.key, run, job.config, provenance)
     except OSError as error:
-        return Reply(None, _in_one_line(error), no_room=error.errno in NO_ROOM)
+        return Reply(None, _in_one_line(error), no_room=_no_room(error))
     return Reply(pack(run), provenance=provenance)
+
+
+def _no_room(error: OSError) -> int:
+    return error.errno if error.errno in NO_ROOM else 0
 
 
 def _in_one_line(error: Exception) -> str:

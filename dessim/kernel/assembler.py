@@ -182,7 +182,9 @@ class _Assembler:
             if place >= len(self.rows) or self.rows[place][lay.I_OP] != GO_TO:
                 return place
             place = self.rows[place][lay.I_TARGET]
-        raise ProgramError("jumps lead in a circle: a go_to() comes to itself, without a step on the way")
+        raise ProgramError(
+            "jumps lead in a circle: a go_to() comes to itself, without a step on the way"
+        )
 
 
 def instruction(step: Step) -> list[int]:

@@ -27,22 +27,20 @@ MOST_STEPS, MOST_NESTED = 5_000, 100
 """Of a part: those that ship with dessim have hundreds, six deep."""
 MOST = 1 << 62
 """Numbers are smaller: they are words of the World."""
-OF_DESSIM = frozenset(
-    (
-        *("counts_tables", "drops_parts", "faults_write", "large_folios", "maps_file", "maps_only"),
-        *(f"memcg_level_{level}" for level in range(MAX_LEVELS)),
-        *(
-            "merged",
-            "moves_tables",
-            "page_cache_changes",
-            "part",
-            "parts",
-            "reads_ahead",
-            "replays",
-        ),
-        *("replays", "second_attempts", "splits", "unmaps", "vma_cache_of_mm", "vma_locks"),
-    )
-)
+OF_ALL = ("counts_tables", "large_folios", "vma_locks")
+OF_DESSIM = {
+    "ACTOR": frozenset((*OF_ALL, "faults_write")),
+    "SLOW_PATH": frozenset(
+        (
+            *OF_ALL,
+            *("drops_parts", "maps_file", "maps_only", "merged", "moves_tables"),
+            *(f"memcg_level_{level}" for level in range(MAX_LEVELS)),
+            *("page_cache_changes", "part", "parts", "reads_ahead", "replays"),
+            *("second_attempts", "splits", "unmaps", "vma_cache_of_mm"),
+        )
+    ),
+    "protocol": frozenset[str](),
+}
 """Options that workload and machine decide: a program may ask for them, and not set them."""
 
 
@@ -224,8 +222,8 @@ def check(module: ModuleType, path: Path, word: str) -> None:
 def _clashes(module: ModuleType, word: str) -> Iterator[str]:
     """Yield in which ways what a file says of its options does not go together."""
     options: dict[str, Option] = getattr(module, "OPTIONS", {})
-    for name in options if word != "protocol" else ():
-        if name in OF_DESSIM:
+    for name in options:
+        if name in OF_DESSIM[word]:
             yield f"OPTIONS: {name!r} is decided by workload or machine; give yours another name"
     for name, allowed in getattr(module, "CHOICES", {}).items():
         if name not in options:

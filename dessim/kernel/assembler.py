@@ -183,7 +183,7 @@ class _Assembler:
                 return place
             place = self.rows[place][lay.I_TARGET]
         raise ProgramError(
-            "jumps lead in a circle: a go_to() comes to itself, without a step on the way"
+            "jumps lead in a circle: a go_to() comes to itself, with no step between"
         )
 
 

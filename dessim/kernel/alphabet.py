@@ -5,10 +5,9 @@ lays it out as a line of instructions; ``steps.step`` gives each its meaning. A 
 meaning there and a reason: the alphabet is meant to stay small.
 """
 
-from collections.abc import Iterable
+import reprlib
 from dataclasses import dataclass
 
-from dessim.errors import UserError, plural
 from dessim.kernel import cost_table
 from dessim.kernel import layout as lay
 from dessim.kernel.flags import FLAGS, flag_mask
@@ -16,14 +15,13 @@ from dessim.kernel.operands import LOCKS as LOCKS
 from dessim.kernel.operands import WORDS as WORDS
 from dessim.kernel.operation import CONDITION
 from dessim.kernel.ops import OP_WHEN_FLAGS, OPERATIONS
+from dessim.kernel.program_errors import ProgramError as ProgramError
+from dessim.kernel.program_errors import known as known
+from dessim.kernel.program_errors import text_of
 from dessim.model.errors import suggest
 from dessim.model.units import TIME, parse_quantity
 
 LONGEST_WORK_PS = 10**12
-
-
-class ProgramError(UserError):
-    """A program that cannot be assembled: an unknown word, option or place."""
 
 
 @dataclass(frozen=True)
@@ -51,20 +49,6 @@ OTHER_CONDITIONS = {
 }
 
 
-def known(name: str, names: Iterable[str], kind: str) -> str:
-    """Return a name if it is one of those that exist.
-
-    Raises
-    ------
-    ProgramError
-        Otherwise; the message has the nearest name, or what there is.
-    """
-    names = tuple(names)
-    if name not in names:
-        raise ProgramError(f"unknown {kind} {name!r}; {suggest(name, names, plural=plural(kind))}")
-    return name
-
-
 def work(cost: str, time: str = "", *, category: str = "lookup") -> Step:
     """Work of this CPU alone.
 
@@ -87,16 +71,16 @@ def work(cost: str, time: str = "", *, category: str = "lookup") -> Step:
     if not time:
         known(cost, cost_table.COSTS, "cost")
         return Step("work", cost=cost)
-    if cost in cost_table.COSTS:
+    if text_of(cost, "a cost") in cost_table.COSTS:
         raise ProgramError(f"cost {cost!r} is one of the machine profile: leave its time out")
     known(category, lay.CATEGORIES, "category")
     try:
-        ps = parse_quantity(time, TIME)
+        ps = parse_quantity(text_of(time, "a time"), TIME)
     except ValueError as error:
         raise ProgramError(f"cost {cost!r}: {error}") from None
     if ps > LONGEST_WORK_PS:
         raise ProgramError(f"cost {cost!r}: {time} is more than 1 s")
-    return Step("own_work", ps, category=category)
+    return Step("own_work", ps, cost=cost, category=category)
 
 
 def lock(name: str) -> Step:
@@ -224,7 +208,8 @@ def remove_from_page_cache() -> Step:
 
 def bug_on_mapped(which: str, *, fatal: bool = False) -> Step:
     """BUG_ON(page_mapped(page)): counted, as ``bug1`` or ``bug2``; a fatal one ends the run."""
-    return Step("bug_on", ("bug1", "bug2").index(which), int(fatal))
+    bugs = ("bug1", "bug2")
+    return Step("bug_on", bugs.index(known(which, bugs, "bug")), int(fatal))
 
 
 def each_in_range(*body: Step) -> Step:
@@ -284,6 +269,8 @@ def forget() -> Step:
 
 def note(what: bool) -> Step:
     """Note yes or no, to be asked for by the condition ``noted``."""
+    if not isinstance(what, bool):
+        raise ProgramError(f"note() takes True or False, not {reprlib.repr(what)}")
     return Step("note", int(what))
 
 
@@ -313,7 +300,7 @@ def each_page(*body: Step, unmapped: bool = False) -> Step:
 
 def when(condition: str, *then: Step, otherwise: tuple[Step, ...] = (), cost: str = "none") -> Step:
     """Do some steps if a condition holds, others if not: one atomic load, and work around it."""
-    flags = flag_mask(condition)
+    flags = flag_mask(text_of(condition, "a condition"))
     if flags is not None:
         return Step("when_flags", *flags, cost, body=then, otherwise=otherwise)
     if condition not in OTHER_CONDITIONS:

@@ -12,7 +12,17 @@ from dessim.kernel.ops import NUMBERS, OP_STOP, OPERATIONS, OPS, row_of
 __all__ = ["Program", "ProgramError", "assemble", "describe", "link"]
 
 LOOPS = {row.loop: row for row in OPERATIONS if row.loop}
+GO_BACK = ("each_page", "each_folio", "each_in_range", "each_table", "each_in_table")
+"""Loops after which the cursor is on the target again, or on the first page of its range."""
+MOST_STEPS = 20_000
 GO_TO = -1  # a jump while the program is being laid out; none is left in the result
+
+
+def never_ends(outer: str, inner: str) -> bool:
+    """Return whether a loop goes on from where the one within it moves the cursor back to."""
+    if (outer, inner) == ("each_table", "each_in_table"):
+        return False  # the first page of the table is far enough
+    return inner in GO_BACK and outer in (*GO_BACK, "each_page_of_folio")
 
 
 @dataclass(frozen=True)
@@ -46,9 +56,17 @@ class _Assembler:
         self.labels: dict[str, int] = {}
         self.open_jumps: list[tuple[int, str]] = []
         self.loops = 0
+        self.inside: list[str] = []  # the loops around the step that is laid out
+        self.laid_out = 0
+        self.own_costs: dict[str, int] = {}
 
     def emit(self, step: Step) -> int:
         """Append one instruction and return its place."""
+        if step.op == "own_work" and self.own_costs.setdefault(step.cost, step.a) != step.a:
+            raise ProgramError(
+                f"cost {step.cost!r} has two times, {self.own_costs[step.cost] / 1000:g} and"
+                f" {step.a / 1000:g} ns: give one of them another name"
+            )
         try:
             row, line = instruction(step), describe(step)
         except LookupError as unknown:
@@ -69,6 +87,9 @@ class _Assembler:
     def lay_out(self, steps: tuple[Step, ...]) -> None:
         """Append steps and all that they govern."""
         for step in steps:
+            self.laid_out += 1
+            if self.laid_out > MOST_STEPS:
+                raise ProgramError(f"more than {MOST_STEPS:,} steps: use loops")
             if step.op == "label":
                 if step.label in self.labels:
                     raise ProgramError(f"two labels are called {step.label!r}")
@@ -76,14 +97,7 @@ class _Assembler:
             elif step.op == "option":
                 self.lay_out(step.body if self.chosen(step.label) else step.otherwise)
             elif step.op in LOOPS:
-                closing = LOOPS[step.op]
-                again = self.fresh()
-                if closing.opened_by:
-                    self.emit(Step(closing.opened_by, step.a))
-                self.labels[again] = len(self.rows)
-                self.lay_out(step.body)
-                operands = (0, 0) if closing.opened_by else (step.a, step.b)
-                self.jump(Step(closing.name, *operands), again)
+                self.repeat(step)
             elif step.op in NUMBERS and row_of(step.op).decides:
                 self.choose(step)
             elif step.label:
@@ -91,6 +105,25 @@ class _Assembler:
             else:
                 self.emit(step)
                 self.lay_out(step.body)
+
+    def repeat(self, step: Step) -> None:
+        """Append a loop: its body, and the step that goes back to its beginning."""
+        closing = LOOPS[step.op]
+        for outer in self.inside:
+            if never_ends(outer, step.op):
+                raise ProgramError(
+                    f"{step.op} within {outer} never ends: both move the same cursor, and the inner"
+                    f" one moves it back each time; put the steps of both in one loop"
+                )
+        again = self.fresh()
+        if closing.opened_by:
+            self.emit(Step(closing.opened_by, step.a))
+        self.labels[again] = len(self.rows)
+        self.inside.append(step.op)
+        self.lay_out(step.body)
+        self.inside.pop()
+        operands = (0, 0) if closing.opened_by else (step.a, step.b)
+        self.jump(Step(closing.name, *operands), again)
 
     def chosen(self, asked: str) -> bool:
         """Return whether an option is on, or, asked as ``name=value``, has a value."""
@@ -149,7 +182,9 @@ class _Assembler:
             if place >= len(self.rows) or self.rows[place][lay.I_OP] != GO_TO:
                 return place
             place = self.rows[place][lay.I_TARGET]
-        raise ProgramError("jumps lead in a circle")
+        raise ProgramError(
+            "jumps lead in a circle: a go_to() comes to itself, with no step between"
+        )
 
 
 def instruction(step: Step) -> list[int]:
@@ -169,7 +204,8 @@ def instruction(step: Step) -> list[int]:
     row = row_of(step.op)
     if row.takes_cost and not step.cost:
         raise ProgramError(f"step {step.op!r} needs a cost")
-    cost = known(step.cost or row.cost, cost_table.COSTS, "cost")
+    named_here = step.op != "own_work"  # whose cost has a time in place of a row of the table
+    cost = known((named_here and step.cost) or row.cost, cost_table.COSTS, "cost")
     named = known(step.category or row.category, lay.CATEGORIES, "category")
     category = lay.CATEGORIES.index(named)
     own = cost_table.CATEGORY.get(cost)

@@ -33,6 +33,7 @@ from dessim.kernel.in_hand import (
     takes_lock,
     unlock_page,
 )
+from dessim.kernel.operands import lock_of
 from dessim.kernel.ops import (
     OP_ADD,
     OP_ADD_FOLIO_REFS,
@@ -54,7 +55,16 @@ from dessim.kernel.ops import (
     OPERATIONS,
 )
 
+SLEEPS = (lay.WAITS_FOR_PAGE, lay.WAITS_FOR_CPU, lay.WAITS_FOR_DEVICE)
 FLUSHES = {number for number, row in enumerate(OPERATIONS) if row.category == "shootdown"}
+
+
+def sleeps(number: int, a: int, b: int) -> bool:
+    """Return whether a task may sleep at a step; ``lock`` says not of itself whether it spins."""
+    waits_for = OPERATIONS[number].waits_for
+    if waits_for == lay.WAITS_FOR_LOCK:
+        return a != lay.LOCK_FREE_STANDING and not lock_of(a, b).spins
+    return waits_for in SLEEPS
 
 
 class UnbalancedError(ProgramError):
@@ -103,6 +113,8 @@ class _Walk:
             self.check_rest(state)
         if row[lay.I_OP] in FLUSHES:
             self.check_irqs(state)
+        if sleeps(row[lay.I_OP], row[lay.I_A], row[lay.I_B]):
+            self.check_spinning(state)
         if row[lay.I_OP] == OP_STOP:
             return
         if op.new_page:
@@ -299,6 +311,14 @@ class _Walk:
             if is_taken_with_irqs_off(which):
                 name = LOCK_NAMES[which, shared]
                 text = f"flushes translations under {name}, taken with interrupts off{{taken}}"
+                raise Wrong(text, takes_lock(which))
+
+    def check_spinning(self, state: State) -> None:
+        """Refuse to sleep with a spinlock: those who spin for it would have no CPU to wait for."""
+        for which, shared in sorted(state.locks):
+            if lock_of(which, shared).spins:
+                name = LOCK_NAMES[which, shared]
+                text = f"may sleep with the spinlock {name}, taken{{taken}}; drop it before"
                 raise Wrong(text, takes_lock(which))
 
     def check_rest(self, state: State) -> None:

@@ -33,9 +33,10 @@ def compiled(protocol: Protocol) -> Compiled:
     for name in names:
         if names.count(name) > 1:
             raise ProtocolError(f"two actors are called {name!r}: give one of them copies=2")
+    number = sum(one.copies for one in actors)
+    if not 1 <= number <= lay.MOST_TASKS:
+        raise ProtocolError(f"a protocol has 1 to {lay.MOST_TASKS} actors, this one {number}")
     tasks = [one for one in actors for _ in range(one.copies)]
-    if not 1 <= len(tasks) <= lay.MOST_TASKS:
-        raise ProtocolError(f"a protocol has 1 to {lay.MOST_TASKS} actors, this one {len(tasks)}")
     c = Compiler()
     for number, one in enumerate(tasks):
         c.tasks.setdefault(id(one), []).append(number)

@@ -163,6 +163,8 @@ def waitqueue(name: str) -> WaitQueue:
 
 def actor(name: str, *statements: Any, copies: int = 1, cpu: int | None = None) -> ProtocolActor:
     """Return an actor; ``cpu``: the CPU on which it runs, if others run there, too."""
+    if not isinstance(copies, int) or copies < 1:
+        raise ProtocolError(f"actor {name!r} has copies={copies!r}: it needs 1 or more")
     return ProtocolActor(name, statements, copies, cpu)
 
 

@@ -25,6 +25,7 @@ from dessim.files.reading import MIB, UnreadableError, read_file
 MAX_BYTES = MIB
 PATIENCE_S = 10.0
 """A file that only defines something is read in a fraction of it."""
+DEFINES = "such a file only defines names"
 MOST_MEMORY = 1024 * MIB
 """Bytes: the imports take a tenth of it."""
 PROBE = """\
@@ -33,7 +34,9 @@ done, path, sys.path[:] = int(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
 resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv[4]),) * 2)
 try:
     with open(path, "rb") as file:
-        exec(compile(file.read(), path, "exec"), {"__name__": "own_file", "__file__": path})
+        own = {"__name__": "own_file", "__file__": path}
+        exec(compile(file.read(), path, "exec"), own)
+    exec(sys.argv[5], {"own": own})
 except MemoryError:
     os.write(done, b"memory")
     os._exit(0)
@@ -78,10 +81,11 @@ def names_of(tree: ast.Module) -> set[str]:
     return found
 
 
-def line_of(error: BaseException, path: Path) -> int:
-    """Line of a file in which an error came up; 0 if it did not."""
+def place_of(error: BaseException, path: Path) -> str:
+    """A file, and the line of it in which an error came up, if it did there."""
     frames = traceback.extract_tb(error.__traceback__)
-    return next((f.lineno or 0 for f in reversed(frames) if f.filename == str(path)), 0)
+    line = next((f.lineno for f in reversed(frames) if f.filename == str(path)), None)
+    return f"{path}:{line}" if line else str(path)
 
 
 def run_file(path: Path, name: str, *, trusted: bool = False) -> ModuleType:
@@ -99,7 +103,7 @@ def run_file(path: Path, name: str, *, trusted: bool = False) -> ModuleType:
     ValueError
         If it cannot be used; with line and reason.
     """
-    if not trusted and (reason := _unfit(path, path.stat().st_mtime_ns)):
+    if not trusted and (reason := why_unfit(path)):
         raise ValueError(f"{path}: {reason}")
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
@@ -109,7 +113,7 @@ def run_file(path: Path, name: str, *, trusted: bool = False) -> ModuleType:
         with contextlib.redirect_stdout(sys.stderr):
             spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # whatever a person's file may do
-        text = f"{path}:{line_of(error, path)}: {type(error).__name__}: {error}"
+        text = f"{place_of(error, path)}: {type(error).__name__}: {error}"
         raise ValueError(text) from error
     return module
 
@@ -119,14 +123,29 @@ def doc_of(module: ModuleType) -> str:
     return module.__doc__.strip() if isinstance(module.__doc__, str) else ""
 
 
-@lru_cache(maxsize=512)
-def _unfit(path: Path, changed_ns: int) -> str:
-    """Run a file in a process of its own; return why it must not run in this one, or nothing."""
+def why_unfit(path: Path, then: str = "", what: str = "it", only: str = DEFINES) -> str:
+    """Run a file in a process of its own; return why it must not run in this one, or nothing.
+
+    Parameters
+    ----------
+    path : Path
+    then : str
+        Statements that use what the file defines, a dict ``own``.
+    what, only : str
+        What the sentence is about, and what it may do at most.
+    """
     if multiprocessing.parent_process() is not None:
         return ""  # a worker: whoever gave it its work has looked
+    problem = _tried(path, path.stat().st_mtime_ns, then)
+    return problem and f"{what} {problem}: {only}"
+
+
+@lru_cache(maxsize=512)
+def _tried(path: Path, changed_ns: int, then: str) -> str:
+    """Run a file, and statements behind it, in a process of its own; return what went wrong."""
     done, reply = os.pipe()
     command = [sys.executable, "-c", PROBE, str(reply), str(path), json.dumps(sys.path)]
-    command.append(str(MOST_MEMORY))
+    command += [str(MOST_MEMORY), then]
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(
         command, pass_fds=(reply,), stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
@@ -135,7 +154,7 @@ def _unfit(path: Path, changed_ns: int) -> str:
     try:
         process.wait(PATIENCE_S)
     except subprocess.TimeoutExpired:
-        return f"it is still running after {PATIENCE_S:g} s: such a file only defines names"
+        return f"is still running after {PATIENCE_S:g} s"
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -146,7 +165,7 @@ def _unfit(path: Path, changed_ns: int) -> str:
     if answer == b"end":
         return ""
     if answer == b"memory":
-        return f"it takes more than {MOST_MEMORY // MIB} MiB: such a file only defines names"
+        return f"takes more than {MOST_MEMORY // MIB} MiB"
     if answer == b"threads":
-        return "it starts threads: such a file may only define names"
-    return f"it kills the process that reads it (exit code {process.returncode})"
+        return "starts threads"
+    return f"kills the process that reads it (exit code {process.returncode})"

@@ -6,26 +6,34 @@ an actor's file has ``ACTOR``, and may have ``ALONGSIDE_WRITES``; a protocol's h
 take, and ``EXCLUDED`` with options that do not go together.
 """
 
+import contextlib
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from dessim.errors import UserError
 from dessim.kernel.alphabet import Step
 from dessim.kernel.protocol import Protocol, ProtocolError
 from dessim.model.errors import suggest
-from dessim.model.python_file import doc_of, line_of
-from dessim.registry import files
+from dessim.model.python_file import doc_of, place_of, why_unfit
+from dessim.registry import files, parts
 from dessim.registry.files import Found, SchemeFileError
+from dessim.registry.parts import WRITES as WRITES
+from dessim.registry.parts import Option as Option
+from dessim.registry.parts import shown
 from dessim.schemes import linux
 
-Option = bool | int | str
-FAULT_LOCKS = ("mmap_lock", "vma_lock")
-WRITES = ("anonymous", "write_shared", "write_private")
-"""Kinds of faults that write."""
+BUILD = """\
+from dessim.kernel.protocol import compiled
+compiled(own["protocol"](**{!r}))
+"""
+THREADS = "threads"
+"""The option of protocols that `--threads` sets."""
+MOST_DIGITS = 18
+ABOUT_BUILD = ("protocol()", "it only returns a Protocol")
 
 
 @dataclass(frozen=True)
@@ -136,15 +144,21 @@ class ProtocolFile:
             If it cannot be built; the message names the line.
         """
         options = options_of(self, chosen)
+        threads = options.get(THREADS, 1)
+        if isinstance(threads, int) and threads < 1:
+            raise UnknownScheme(f"option {THREADS!r} of {self.name!r} takes 1 or more: {threads}")
+        path = Path(self.file or self.build.__code__.co_filename)
+        if self.file and (reason := why_unfit(path, BUILD.format(options), *ABOUT_BUILD)):
+            raise SchemeFileError(f"{path}: {reason}")
         try:
-            found = self.build(**options)
+            with contextlib.redirect_stdout(sys.stderr):
+                found = self.build(**options)
             if not isinstance(found, Protocol):
-                raise ProtocolError(f"protocol() returns {found!r}, and no Protocol(...)")
-        except Exception as error:  # a person's own file: anything may happen in it
-            path = Path(self.file or self.build.__code__.co_filename)
+                raise ProtocolError(f"protocol() returns {shown(found)}, and no Protocol(...)")
+        except (Exception, SystemExit) as error:  # whatever a person's file may do
             kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-            told = f"{kind}{error}"
-            raise SchemeFileError(f"{path}:{line_of(error, path)}: {told}") from error
+            told = f"{place_of(error, path)}: {kind}{error}".removesuffix(": ")
+            raise SchemeFileError(told) from error
         return found
 
 
@@ -182,7 +196,7 @@ def _find(name: str, word: str, kind: str) -> tuple[Found, ModuleType]:
     for one in sorted(every, key=lambda one: not one.problem):
         if one.problem or word in one.words:
             module = files.run(one)
-            _check_kinds(module, one.path)
+            parts.check(module, one.path, word)
             return one, module
     known = [*_names(word), *(linux.COLUMNS if word == "SLOW_PATH" else ())]
     reason = files.why_not(name, word)
@@ -273,64 +287,6 @@ def load_protocol(name: str) -> ProtocolFile:
     )
 
 
-# --- what the parts of a file must be ------------------------------------------------------------
-
-
-def _is_program(value: Any) -> bool:
-    return isinstance(value, tuple) and all(isinstance(x, Step) or _is_program(x) for x in value)
-
-
-def _is_texts(value: Any) -> bool:
-    return isinstance(value, tuple) and all(isinstance(x, str) for x in value)
-
-
-def _is_options(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(x, Option) for x in value.values())
-
-
-def _are_choices(value: Any) -> bool:
-    return isinstance(value, dict) and all(_is_texts(x) for x in value.values())
-
-
-def _are_combinations(value: Any) -> bool:
-    return isinstance(value, tuple) and all(_is_options(x) for x in value)
-
-
-def _are_faults(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and all(k in WRITES for k in value)
-        and all(map(_is_program, value.values()))
-    )
-
-
-PARTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "FAULT_AROUND": ("a tuple of steps", _is_program),
-    "SLOW_PATH": ("a tuple of steps", _is_program),
-    "MISSING": ("a tuple of steps", _is_program),
-    "ACTOR": ("a tuple of steps", _is_program),
-    "ALONGSIDE_WRITES": ("True or False", lambda value: isinstance(value, bool)),
-    "PROMISES": ("a tuple of texts", _is_texts),
-    "OPTIONS": ("a dict, of on or off, numbers and texts", _is_options),
-    "CHOICES": ("a dict, of tuples of texts", _are_choices),
-    "EXCLUDED": ("a tuple of dicts", _are_combinations),
-    "FAULTS": ("a dict of tuples of steps, by the kind of fault", _are_faults),
-    "protocol": ("a function that returns a Protocol", callable),
-    "REPAIRS": ("a tuple of dicts", _are_combinations),
-    "FAULT_LOCK": (" or ".join(map(repr, FAULT_LOCKS)), lambda value: value in FAULT_LOCKS),
-}
-"""Parts of a file, what they must be, and whether they are."""
-
-
-def _check_kinds(module: ModuleType, path: Path) -> None:
-    """Refuse parts of a wrong kind: a program without its comma is a step, not a tuple."""
-    for name, (wanted, is_right) in PARTS.items():
-        if hasattr(module, name) and not is_right(getattr(module, name)):
-            value = getattr(module, name)
-            found = repr(value) if isinstance(value, str) else type(value).__name__
-            raise SchemeFileError(f"{path}: {name} must be {wanted}, found {found}")
-
-
 def options_of(scheme: Named, chosen: Mapping[str, Option]) -> dict[str, Option]:
     """Return a scheme's options: its defaults overridden by what was chosen.
 
@@ -344,8 +300,9 @@ def options_of(scheme: Named, chosen: Mapping[str, Option]) -> dict[str, Option]
         if key not in options:
             raise UnknownScheme(f"{scheme.name!r} has no option {key!r} {_instead(key, options)}")
         if type(value) is not type(options[key]):
-            wanted = type(options[key]).__name__
-            raise UnknownScheme(f"option {key!r} of {scheme.name!r} takes a {wanted}: {value!r}")
+            raise UnknownScheme(
+                f"option {key!r} of {scheme.name!r} takes {_wanted(options[key])}: {value!r}"
+            )
         allowed = scheme.choices.get(key)
         if allowed and value not in allowed:
             raise UnknownScheme(
@@ -372,6 +329,13 @@ def _instead(key: str, options: Iterable[str]) -> str:
     return f"(it has {has or 'none'}{hint})"
 
 
+def _wanted(default: Option) -> str:
+    """Return what an option takes, by its default."""
+    if isinstance(default, bool):
+        return "true or false"
+    return "a whole number" if isinstance(default, int) else "a text"
+
+
 def read_option(scheme: Named, key: str, text: str) -> Option:
     """Return the value of an option that was written as text, by the type of its default.
 
@@ -391,8 +355,8 @@ def read_option(scheme: Named, key: str, text: str) -> Option:
         value, wanted = words.get(text.lower()), "on or off"
     elif isinstance(default, int):
         digits = text.removeprefix("-")
-        is_number = digits.isascii() and digits.isdecimal()
+        is_number = digits.isascii() and digits.isdecimal() and len(digits) <= MOST_DIGITS
         value, wanted = int(text) if is_number else None, "a whole number"
     if value is None:
-        raise UnknownScheme(f"option {key!r} of {scheme.name!r} takes {wanted}: {text!r}")
+        raise UnknownScheme(f"option {key!r} of {scheme.name!r} takes {wanted}: {shown(text)}")
     return value

@@ -8,6 +8,7 @@ else.
 
 import ast
 import importlib
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +24,7 @@ WORDS = {"schemes": "SLOW_PATH", "actors": "ACTOR", "protocols": "protocol"}
 SHORT_NAMES = {"invalidate": "invalidate_range"}
 """Actors that commands and results call by another name than that of their file."""
 RESERVED = {"none", *SHORT_NAMES}
+NO_NAME = "a name has up to 100 small letters, digits and _, and begins with a letter"
 REMEDY = "fix it, or move the file elsewhere: docs/schemes.md"
 
 
@@ -70,7 +72,9 @@ def found() -> list[Found]:
             continue
         for one in _read_folder(place, word, own=True):
             problem = one.problem
-            if one.name in taken:
+            if not re.fullmatch("[a-z][a-z0-9_]{0,99}", one.name):
+                problem = f"{one.path}: {NO_NAME}; rename the file"
+            elif one.name in taken:
                 whose = "dessim has" if one.name in shipped else "there is"
                 problem = f"{one.path}: {whose} a {one.name!r} already; rename yours"
             taken.add(one.name)

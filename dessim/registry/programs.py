@@ -8,8 +8,9 @@ from typing import Any
 from dessim.actors import after_sweep, exit, munmap, remap
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import Step
-from dessim.kernel.assembler import Program, assemble
+from dessim.kernel.assembler import Program, ProgramError, assemble
 from dessim.kernel.balance import UnbalancedError, find_imbalance
+from dessim.kernel.endless import find_endless
 from dessim.kernel.memory_words import MAX_LEVELS, folio_or_page
 from dessim.kernel.operation import OF_PROTOCOLS
 from dessim.kernel.ops import OPERATIONS
@@ -121,8 +122,8 @@ def thread_program(
     ------
     UnknownScheme
         If an option is unknown or has a wrong value, or the scheme knows no such faults.
-    UnbalancedError
-        If a path through it keeps a lock or a reference.
+    ProgramError
+        If it cannot be assembled, never ends, or a path through it keeps a lock or a reference.
     """
     what = Features(**features)
     options = options_of(scheme, chosen) | {"replays": what.replays}
@@ -144,7 +145,7 @@ def thread_program(
             " workload's file is read by windows (advice), which has its own, too: drop one of them"
         )
     steps = whole_life(around, slow_path, fault_lock, what.advice, scheme.missing)
-    return _balanced(scheme, assemble(steps, options))
+    return _checked(scheme, steps, options)
 
 
 def _writing(scheme: Scheme, options: dict[str, Option], what: Features) -> Program:
@@ -170,7 +171,7 @@ def _writing(scheme: Scheme, options: dict[str, Option], what: Features) -> Prog
         release=after_sweep.release(what.sweep_end),
         of_file=what.fault != "anonymous",
     )
-    return _balanced(scheme, assemble(steps, options))
+    return _checked(scheme, steps, options)
 
 
 def faulting_program(scheme: Scheme, chosen: Mapping[str, Option]) -> Program:
@@ -180,14 +181,14 @@ def faulting_program(scheme: Scheme, chosen: Mapping[str, Option]) -> Program:
     ------
     UnknownScheme
         If an option is unknown or has a wrong value.
-    UnbalancedError
-        If a path through it keeps a lock or a reference.
+    ProgramError
+        If it cannot be assembled, never ends, or a path through it keeps a lock or a reference.
     """
     options = options_of(scheme, chosen)
     options.update(page_cache_changes=True, reads_ahead=False, unmaps=False, vma_locks=False)
     options.update(counts_tables=False, second_attempts=False, large_folios=False)
     steps = attempt_program(scheme.fault_around, scheme.slow_path, scheme.lock_of(options))
-    return _balanced(scheme, assemble(steps, options, timed=False))
+    return _checked(scheme, steps, options, timed=False)
 
 
 def whole_life(
@@ -246,8 +247,8 @@ def program_of_actor(
     UnknownScheme
         If an option is unknown or has a wrong value, or the actor works on a file that all share
         and there is none.
-    UnbalancedError
-        If a path through it keeps a lock or a reference.
+    ProgramError
+        If it cannot be assembled, never ends, or a path through it keeps a lock or a reference.
     """
     if faults_write and not actor.alongside_writes:
         raise UnknownScheme(
@@ -259,18 +260,30 @@ def program_of_actor(
     options.update({FAULTS_WRITE: faults_write})
     options.update(vma_locks=fault_lock == "vma_lock", counts_tables=counts_tables)
     options.update(large_folios=large_folios)
-    return _balanced(actor, assemble(actor_program(actor.steps), options))
+    return _checked(actor, actor_program(actor.steps), options)
 
 
-_imbalance = lru_cache(maxsize=512)(find_imbalance)
+_mistake = lru_cache(maxsize=512)(lambda program: find_endless(program) or find_imbalance(program))
 """The same programs are assembled again and again: for each point, and by each worker."""
 
 
-def _balanced(whose: Scheme | Actor, program: Program) -> Program:
-    """Return a program if each path through it releases what it takes.
+def _checked(
+    whose: Scheme | Actor,
+    steps: tuple[Step, ...],
+    options: Mapping[str, Option],
+    *,
+    timed: bool = True,
+) -> Program:
+    """Assemble a program, if it ends and each path through it releases what it takes.
 
     Steps of protocols are refused: no timed engine knows their words.
     """
+    file = f"{whose.file}: " if whose.file else ""
+    name = f"{file}{'scheme' if isinstance(whose, Scheme) else 'actor'} {whose.name!r}"
+    try:
+        program = assemble(steps, dict(options), timed=timed)
+    except ProgramError as error:
+        raise ProgramError(f"{name}: {error}") from error
     for place in range(0, len(program.words), lay.I_WORDS):
         row = OPERATIONS[program.words[place + lay.I_OP]]
         if row.group in OF_PROTOCOLS:
@@ -278,9 +291,6 @@ def _balanced(whose: Scheme | Actor, program: Program) -> Program:
                 f"{whose.file or whose.name}: step {row.name!r} is for protocols, which only"
                 " `dessim check` can explore: docs/protocols.md"
             )
-    found = _imbalance(program)
-    if found:
-        kind = "scheme" if isinstance(whose, Scheme) else "actor"
-        file = f"{whose.file}: " if whose.file else ""
-        raise UnbalancedError(f"{file}{kind} {whose.name!r} {found}")
+    if found := _mistake(program):
+        raise UnbalancedError(f"{name} {found}")
     return program

@@ -8,6 +8,7 @@ from scopes import changed
 from dessim import registry
 from dessim.engines.explorer.story import Walk, read_schedule
 from dessim.engines.explorer.watch import ptes_of
+from dessim.kernel import balance
 from dessim.kernel import layout as lay
 from dessim.kernel.addressing import page_at
 from dessim.kernel.alphabet import (
@@ -22,7 +23,7 @@ from dessim.kernel.alphabet import (
     unlock_page,
     when,
 )
-from dessim.registry import Scheme
+from dessim.registry import Scheme, programs
 from dessim.study.check import Scope, check, story
 
 LOCKLESS = Scope("gang_lookup_mapcount")
@@ -212,6 +213,16 @@ HOLDING_THE_TARGET = bad_scheme((), (*TARGET, NEIGHBOURS, unlock("ptl"), unlock_
 EACH_ITS_TARGET = Scope("bad", actor="none", page="target", pages=2, threads=2)
 
 
+@pytest.fixture
+def may_sleep(monkeypatch):
+    """Let programs sleep with a spinlock, which is refused before anything is explored."""
+    monkeypatch.setattr(balance, "sleeps", lambda number, a, b: False)
+    programs._mistake.cache_clear()
+    yield
+    programs._mistake.cache_clear()
+
+
+@pytest.mark.usefixtures("may_sleep")
 def test_blocking_on_a_page_under_the_ptl_deadlocks():
     """One thread holds the page-table lock and wants a page that another has locked, who wants the
     page-table lock. Beside an invalidation that always takes it one thread is enough.
@@ -221,6 +232,7 @@ def test_blocking_on_a_page_under_the_ptl_deadlocks():
     assert not deadlocks(UNDER_PTL, replace(EACH_ITS_TARGET, threads=1))
 
 
+@pytest.mark.usefixtures("may_sleep")
 def test_two_processes_deadlock_if_they_block_on_neighbours_with_their_targets_locked():
     """Own page tables: each holds its target's page lock and waits for the other's."""
     own = replace(EACH_ITS_TARGET, tables="own")

@@ -132,7 +132,7 @@ def test_a_bug_on_that_looked_at_page_tables_would_never_fire(memory, punch_hole
 
 # Mistakes in the program, one by one: what is written, what is written in its place.
 LAST = 'option("punch_hole", otherwise=UNMAP_RANGE)'
-GUARDED = 'each_folio_in_range(when("page.cached", *UNMAP_RANGE))'
+GUARDED = 'when("page.cached", *UNMAP_RANGE)'
 FIRST = 'count("invalidations"),\n    *UNMAP_RANGE,\n'
 LOOK = 'TRUNCATE_PAGE = (*UNMAP_IF_MAPPED, when("page.ours", *DELETE))'
 BLIND = 'TRUNCATE_PAGE = (when("page.ours", *DELETE),)'

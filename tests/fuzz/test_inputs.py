@@ -157,7 +157,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Mutants of harmless schemes need no process of their own to be tried out in."""
     from dessim.model import python_file
 
-    monkeypatch.setattr(python_file, "_unfit", lambda path, changed_ns: "")
+    monkeypatch.setattr(python_file, "_tried", lambda path, changed_ns, then: "")
 
 
 def test_tokens_are_what_they_should_be() -> None:

@@ -17,6 +17,7 @@ from dessim.registry import files
 from dessim.report.paper import figures
 from dessim.study.check.litmus import read_litmus
 from dessim.study.check.litmus_run import litmus_small_world
+from dessim.study.check.protocols import protocol_scope, protocol_small_world
 
 ROOT = Path(__file__).parents[2]
 LITMUS = ("MP+poonceonces", "DCL-broken", "R+poonceonces", "MP+porevlocks", "LB+poonceonces")
@@ -28,7 +29,7 @@ DANGEROUS = (b"import os", b"exec", b"open(", b"while", b"print(", b"9" * 9, b"r
 @pytest.fixture
 def whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     """What is mutated, by name; mutants of harmless programs are run in this process."""
-    monkeypatch.setattr(python_file, "_unfit", lambda path, changed_ns: "")
+    monkeypatch.setattr(python_file, "_tried", lambda path, changed_ns, then: "")
     for folder in ("actors", "protocols", "experiments"):
         (tmp_path / folder).mkdir()
     found = {
@@ -52,7 +53,7 @@ def _programs(whole: dict[str, bytes], drawn: Any) -> None:
     figures._module.cache_clear()
     figures._is_figure.cache_clear()
     attempts = {
-        "protocol": lambda: registry.load_protocol("mine").made({}),
+        "protocol": lambda: protocol_small_world(protocol_scope("mine")),
         "ACTOR": lambda: registry.program_of_actor(registry.load_actor("mine"), {}),
         "figure": lambda: figures.load("mine"),
     }

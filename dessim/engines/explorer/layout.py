@@ -5,6 +5,7 @@ packed, how each instruction is ordered, and the store buffers of the tasks. Out
 its names are written ``ex.NAME``.
 """
 
+from dessim.kernel.property_names import PROPERTIES as PROPERTIES
 from dessim.kernel.record import Record
 
 # --- the explorer's header, offsets from x ------------------------------------------------------
@@ -136,18 +137,6 @@ NEEDS_NOTHING, NEEDS_LOCK, NEEDS_UNLOCKED_PAGE, NEEDS_PAGE_LOCK = 0, 1, 2, 3
 NEEDS_VALUE, NEEDS_WAKE_UP, NEEDS_NO_READERS, NEEDS_NO_STORES = 4, 5, 6, 7
 
 # --- properties ---------------------------------------------------------------------------------
-PROPERTIES = (
-    "bug1",
-    "bug2",
-    "mapcount_negative",
-    "mapcount_below_ptes",
-    "mapcount_at_rest",
-    "stale_mapping",
-    "use_after_free",
-    "leak_at_rest",
-    "deadlock",
-    "livelock",
-)
 BUG1, BUG2, NEGATIVE, BELOW, AT_REST, STALE, FREED, LEAK, DEADLOCK, LIVELOCK = range(10)
 
 # --- what a search can answer; moves are numbered task * MOVES_OF_TASK + which ------------------

@@ -27,7 +27,7 @@ OP_OWN_WORK = operation(
     own_delay=True,
     category="lookup",
     private=ALWAYS,
-    listing=lambda ps, b, _: f"work {ps / 1000:g} ns",
+    listing=lambda ps, b, name: f"work {name} ({ps / 1000:g} ns)",
 )
 OP_FENCE = operation("fence", NOTHING, "smp_mb()", private=ALWAYS, order=_order_of_fence)
 OP_THINK = operation(

@@ -25,7 +25,7 @@ from dessim.errors import UserError
 from dessim.files.reading import read_json
 from dessim.files.tables import csv_text, read_rows
 from dessim.files.writing import write_all
-from dessim.model.python_file import line_of, names_of, run_file, tree_of
+from dessim.model.python_file import names_of, place_of, run_file, tree_of
 from dessim.report.common.results import Results, load_results
 from dessim.report.paper.tolerance import (
     Row,
@@ -67,7 +67,7 @@ def _blaming(path: Path) -> Iterator[None]:
     except (UserError, OSError):
         raise
     except (Exception, SystemExit) as error:
-        text = f"{path}:{line_of(error, path)}: {type(error).__name__}: {error}"
+        text = f"{place_of(error, path)}: {type(error).__name__}: {error}"
         raise FigureFileError(text) from error
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dessim import registry
+from dessim.errors import UserError
 from dessim.registry import Option, ProtocolFile
 from dessim.study.check.scope import MODELS, CheckError
 from dessim.study.check.verdicts import DEFAULT_BOUND
@@ -96,19 +97,20 @@ def protocol_small_world(scope: ProtocolScope, one: ProtocolFile | None = None) 
 
     Raises
     ------
-    SchemeFileError, ProtocolError, ScopeError
+    SchemeFileError, CheckError, ScopeError
         If it cannot be built, or not be explored.
     """
     from dessim.engines.explorer.orders import Rules
     from dessim.engines.explorer.protocol_world import protocol_world
-    from dessim.kernel.protocol import ProtocolError, compiled
+    from dessim.kernel.protocol import compiled
 
     one = one or registry.load_protocol(scope.protocol)
+    made = one.made(dict(scope.options))
     try:
-        programs = compiled(one.made(dict(scope.options)))
-    except ProtocolError as error:
-        where = one.file or scope.protocol
-        raise CheckError(f"{where}: {error}") from error
+        programs = compiled(made)
+    except Exception as error:  # a person's own file: anything may stand in its Protocol
+        kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+        raise CheckError(f"{one.file or scope.protocol}: {kind}{error}") from error
     return protocol_world(programs, Rules(memory=scope.memory))
 
 

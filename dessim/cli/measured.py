@@ -83,15 +83,15 @@ def simulator(
 ) -> Iterator[Simulate]:
     """Run points by workers that stay open between evaluations."""
     from dessim.study.store.runs import Store
+    from dessim.study.sweep.checks import check
     from dessim.study.sweep.executors import open_workers
     from dessim.study.sweep.jobs import Tally
-    from dessim.study.sweep.plan import check
 
     store = Store(out / "runs")
     team, done = open_workers(jobs), False
 
     def simulate(points: Sequence[Point]) -> Tally:
-        check(experiment, points)
+        check(experiment, points, engine)
         tally = run_points(points, engine, team or 1, store, quiet=quiet)
         report_failures(tally)
         return tally

@@ -161,12 +161,13 @@ def _validated(
     quiet: bool,
 ) -> tuple[Tally, dict[str, Any]]:
     """Simulate cells, each in sizes that grow until two agree; return runs and document."""
+    from dessim.study.fidelity.cells import key_of
     from dessim.study.fidelity.validation import validation_of
     from dessim.study.store.runs import Store
-    from dessim.study.sweep.plan import check
+    from dessim.study.sweep.checks import check
     from dessim.study.sweep.rounds import Rounds
 
-    check(experiment, points)
+    check(experiment, points, engine, lambda point: table.places.get(key_of(point)))
     rounds = Rounds(experiment, points, engine, Store(out / "runs"))  # type: ignore[arg-type]
     tally = do_rounds(rounds, jobs, quiet=quiet)
     return tally, validation_of(rounds.points, tally, table, engine, rounds.found)

@@ -34,7 +34,7 @@ class Kind:
     """Refuse fractions of the canonical unit instead of rounding them."""
 
 
-TIME = Kind("a time", "s", 10**12, "20ns", "1000000s")
+TIME = Kind("a time", "s", 10**12, "20ns", "1000s")
 SIZE = Kind("a size", "B", 1, "64KiB", "1PiB", whole=True)
 RATE = Kind("a data rate", "B/s", 1, "25GB/s", "1PB/s")
 FREQUENCY = Kind("a frequency", "Hz", 1, "2.8GHz", "1THz")

@@ -3,7 +3,8 @@
 A scheme's file has ``FAULT_AROUND``, ``SLOW_PATH`` and ``PROMISES`` (which your own may lack);
 an actor's file has ``ACTOR``, and may have ``ALONGSIDE_WRITES``; a protocol's has a function
 ``protocol``. All may have ``OPTIONS`` with defaults, ``CHOICES`` with the values that a text may
-take, and ``EXCLUDED`` with options that do not go together.
+take, ``BOUNDS`` with the least and the greatest value of a number, and ``EXCLUDED`` with options
+that do not go together.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -11,21 +12,23 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from dessim.errors import UserError
 from dessim.kernel.alphabet import Step
 from dessim.kernel.protocol import Protocol, ProtocolError
 from dessim.model.errors import suggest
 from dessim.model.python_file import doc_of, line_of
+from dessim.model.units import shorten
 from dessim.registry import files
 from dessim.registry.files import Found, SchemeFileError
+from dessim.registry.parts import Option, check_kinds
 from dessim.schemes import linux
 
-Option = bool | int | str
-FAULT_LOCKS = ("mmap_lock", "vma_lock")
-WRITES = ("anonymous", "write_shared", "write_private")
-"""Kinds of faults that write."""
+Bounds = Mapping[str, tuple[int, int]]
+ANY_NUMBER = (-(10**9), 10**9)
+"""Bounds of a number that has none: a greater one is a slip."""
+THREADS: dict[str, tuple[int, int]] = {"threads": (1, 6)}
+"""Of a protocol's option that `--threads` sets: no protocol has more actors."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Scheme:
         Options with their defaults.
     choices : dict
         Values that an option with text may take.
+    bounds : dict
+        Least and greatest value of an option that is a number.
     promises : tuple of str
         Properties that the scheme claims to have in every order of events.
     fault_lock : str
@@ -74,6 +79,7 @@ class Scheme:
     file: str = ""
     faults: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
     missing: tuple[Step, ...] = ()
+    bounds: Bounds = field(default_factory=dict)
 
     def lock_of(self, options: Mapping[str, Option]) -> str:
         """Return the lock that a fault holds with some options, ``mmap_lock`` or ``vma_lock``."""
@@ -87,7 +93,7 @@ class Actor:
 
     Attributes
     ----------
-    name, description, options, choices, excluded, file
+    name, description, options, choices, excluded, file, bounds
         As of a scheme.
     steps : tuple of Step
         One round.
@@ -103,6 +109,7 @@ class Actor:
     excluded: tuple[dict[str, Option], ...] = ()
     file: str = ""
     alongside_writes: bool = False
+    bounds: Bounds = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,7 +118,7 @@ class ProtocolFile:
 
     Attributes
     ----------
-    name, description, options, choices, excluded, file
+    name, description, options, choices, excluded, file, bounds
         As of a scheme.
     build : callable
         Returns the protocol, given all options by name.
@@ -124,6 +131,7 @@ class ProtocolFile:
     choices: dict[str, tuple[str, ...]]
     excluded: tuple[dict[str, Option], ...] = ()
     file: str = ""
+    bounds: Bounds = field(default_factory=dict)
 
     def made(self, chosen: Mapping[str, Option]) -> Protocol:
         """Return the protocol with some options.
@@ -182,7 +190,7 @@ def _find(name: str, word: str, kind: str) -> tuple[Found, ModuleType]:
     for one in sorted(every, key=lambda one: not one.problem):
         if one.problem or word in one.words:
             module = files.run(one)
-            _check_kinds(module, one.path)
+            check_kinds(module, one.path)
             return one, module
     known = [*_names(word), *(linux.COLUMNS if word == "SLOW_PATH" else ())]
     reason = files.why_not(name, word)
@@ -220,6 +228,7 @@ def load(name: str) -> Scheme:
         str(found.path) if found.own else "",
         dict(getattr(module, "FAULTS", {})),
         getattr(module, "MISSING", ()),
+        getattr(module, "BOUNDS", {}),
     )
 
 
@@ -243,6 +252,7 @@ def load_actor(name: str) -> Actor:
         tuple(getattr(module, "EXCLUDED", ())),
         str(found.path) if found.own else "",
         getattr(module, "ALONGSIDE_WRITES", False),
+        getattr(module, "BOUNDS", {}),
     )
 
 
@@ -270,65 +280,8 @@ def load_protocol(name: str) -> ProtocolFile:
         dict(getattr(module, "CHOICES", {})),
         tuple(getattr(module, "EXCLUDED", ())),
         str(found.path) if found.own else "",
+        THREADS | getattr(module, "BOUNDS", {}),
     )
-
-
-# --- what the parts of a file must be ------------------------------------------------------------
-
-
-def _is_program(value: Any) -> bool:
-    return isinstance(value, tuple) and all(isinstance(x, Step) or _is_program(x) for x in value)
-
-
-def _is_texts(value: Any) -> bool:
-    return isinstance(value, tuple) and all(isinstance(x, str) for x in value)
-
-
-def _is_options(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(x, Option) for x in value.values())
-
-
-def _are_choices(value: Any) -> bool:
-    return isinstance(value, dict) and all(_is_texts(x) for x in value.values())
-
-
-def _are_combinations(value: Any) -> bool:
-    return isinstance(value, tuple) and all(_is_options(x) for x in value)
-
-
-def _are_faults(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and all(k in WRITES for k in value)
-        and all(map(_is_program, value.values()))
-    )
-
-
-PARTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "FAULT_AROUND": ("a tuple of steps", _is_program),
-    "SLOW_PATH": ("a tuple of steps", _is_program),
-    "MISSING": ("a tuple of steps", _is_program),
-    "ACTOR": ("a tuple of steps", _is_program),
-    "ALONGSIDE_WRITES": ("True or False", lambda value: isinstance(value, bool)),
-    "PROMISES": ("a tuple of texts", _is_texts),
-    "OPTIONS": ("a dict, of on or off, numbers and texts", _is_options),
-    "CHOICES": ("a dict, of tuples of texts", _are_choices),
-    "EXCLUDED": ("a tuple of dicts", _are_combinations),
-    "FAULTS": ("a dict of tuples of steps, by the kind of fault", _are_faults),
-    "protocol": ("a function that returns a Protocol", callable),
-    "REPAIRS": ("a tuple of dicts", _are_combinations),
-    "FAULT_LOCK": (" or ".join(map(repr, FAULT_LOCKS)), lambda value: value in FAULT_LOCKS),
-}
-"""Parts of a file, what they must be, and whether they are."""
-
-
-def _check_kinds(module: ModuleType, path: Path) -> None:
-    """Refuse parts of a wrong kind: a program without its comma is a step, not a tuple."""
-    for name, (wanted, is_right) in PARTS.items():
-        if hasattr(module, name) and not is_right(getattr(module, name)):
-            value = getattr(module, name)
-            found = repr(value) if isinstance(value, str) else type(value).__name__
-            raise SchemeFileError(f"{path}: {name} must be {wanted}, found {found}")
 
 
 def options_of(scheme: Named, chosen: Mapping[str, Option]) -> dict[str, Option]:
@@ -337,7 +290,7 @@ def options_of(scheme: Named, chosen: Mapping[str, Option]) -> dict[str, Option]
     Raises
     ------
     UnknownScheme
-        If an option is unknown, has the wrong type, or does not go together with another.
+        If an option is unknown, has the wrong type or value, or does not go together with another.
     """
     options = dict(scheme.options)
     for key, value in chosen.items():
@@ -351,6 +304,7 @@ def options_of(scheme: Named, chosen: Mapping[str, Option]) -> dict[str, Option]
             raise UnknownScheme(
                 f"option {key!r} of {scheme.name!r} is one of {', '.join(allowed)}: {value!r}"
             )
+        _check_bounds(scheme, key, value)
         options[key] = value
     for clash in scheme.excluded:
         if clash.items() <= options.items():
@@ -362,6 +316,16 @@ def options_of(scheme: Named, chosen: Mapping[str, Option]) -> dict[str, Option]
                 " for the other to do, or no kernel has both"
             )
     return options
+
+
+def _check_bounds(scheme: Named, key: str, value: Option) -> None:
+    """Refuse a number that is too small or too great."""
+    least, most = scheme.bounds.get(key, ANY_NUMBER)
+    if type(value) is int and not least <= value <= most:
+        raise UnknownScheme(
+            f"option {key!r} of {scheme.name!r} is a number from {least} to {most}:"
+            f" {shorten(str(value))}"
+        )
 
 
 def _instead(key: str, options: Iterable[str]) -> str:
@@ -391,7 +355,7 @@ def read_option(scheme: Named, key: str, text: str) -> Option:
         value, wanted = words.get(text.lower()), "on or off"
     elif isinstance(default, int):
         digits = text.removeprefix("-")
-        is_number = digits.isascii() and digits.isdecimal()
+        is_number = digits.isascii() and digits.isdecimal() and len(digits) < 20
         value, wanted = int(text) if is_number else None, "a whole number"
     if value is None:
         raise UnknownScheme(f"option {key!r} of {scheme.name!r} takes {wanted}: {text!r}")

@@ -8,7 +8,7 @@ from dessim.model.costs import Device
 from dessim.model.devices import PROFILES
 from dessim.model.load import load_experiment
 from dessim.model.workload import Workload
-from dessim.study.sweep.plan import check
+from dessim.study.sweep.checks import check
 
 FILE = {"name": "trial", "file_size_bytes": 400 * 4096, "access": "random", "advice": "normal"}
 

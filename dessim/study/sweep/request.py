@@ -15,6 +15,7 @@ from dessim.files.seals import write_sealed
 from dessim.model import Experiment, Point, find, load_experiment, resolve
 from dessim.study.store.manifest import write_manifest
 from dessim.study.store.runs import Store
+from dessim.study.sweep.checks import check
 from dessim.study.sweep.configuration import (
     CONFIGURATION,
     Invocation,
@@ -23,7 +24,6 @@ from dessim.study.sweep.configuration import (
 )
 from dessim.study.sweep.jobs import Job, Tally, manifest_points
 from dessim.study.sweep.narrow import merged, points_inside
-from dessim.study.sweep.plan import check
 from dessim.study.sweep.rounds import Rounds
 from dessim.study.sweep.tables import document_of, table_files
 
@@ -96,7 +96,7 @@ class Request:
         """
         experiment = load_experiment(self.config, self.settings)
         points = resolve(experiment)
-        check(experiment, points)
+        check(experiment, points, self.engine)
         return experiment, points
 
 

@@ -162,11 +162,12 @@ def _validated(
 ) -> tuple[Tally, dict[str, Any]]:
     """Simulate cells, each in sizes that grow until two agree; return runs and document."""
     from dessim.study.fidelity.cells import key_of
-    from dessim.study.fidelity.validation import validation_of
+    from dessim.study.fidelity.validation import check_comparable, validation_of
     from dessim.study.store.runs import Store
     from dessim.study.sweep.checks import check
     from dessim.study.sweep.rounds import Rounds
 
+    check_comparable(points, table)
     check(experiment, points, engine, lambda point: table.places.get(key_of(point)))
     rounds = Rounds(experiment, points, engine, Store(out / "runs"))  # type: ignore[arg-type]
     tally = do_rounds(rounds, jobs, quiet=quiet)

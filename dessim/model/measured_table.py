@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -114,6 +115,16 @@ def lines_of(path: Path) -> list[str]:
         raise ConfigError([Problem(Place(source), error.reason)]) from None
 
 
+_NUMBER = re.compile(
+    r"\s*[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|inf(?:inity)?|nan)\s*", re.ASCII | re.IGNORECASE
+)
+
+
+def is_number(text: str) -> bool:
+    """Return whether a text is a number in digits of 0 to 9, without `_`; `nan` and `inf` are."""
+    return _NUMBER.fullmatch(text) is not None
+
+
 def number(name: str, text: str) -> float:
     """Return a measured number.
 
@@ -122,10 +133,9 @@ def number(name: str, text: str) -> float:
     ValueError
         If it is none, or one that is not a plausible measurement.
     """
-    try:
-        value = float(text)
-    except ValueError:
-        raise ValueError(f"{name} must be a number, found '{shorten(text)}'") from None
+    if not is_number(text):
+        raise ValueError(f"{name} must be a number, found '{shorten(text)}'")
+    value = float(text)
     if not math.isfinite(value) or value <= 0:
         raise ValueError("a measured number must be positive and finite")
     if not LEAST <= value <= MOST:

@@ -186,6 +186,9 @@ class _Reader:
                 continue
             key = key_node.value
             if key == MERGE and not key_node.style:
+                if merged:
+                    text = f"duplicate key '{MERGE}': give it a list of mappings"
+                    self.complain(key_node.start_mark, text)
                 merged += self._merged(value_node)
                 continue
             if not path and key.startswith(OWN):

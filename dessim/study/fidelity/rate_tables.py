@@ -23,7 +23,7 @@ from dessim.engines import EngineName
 from dessim.measure.observed.rates import is_will_it_scale
 from dessim.model import ConfigError, find
 from dessim.model.errors import Place, Problem
-from dessim.model.measured_table import lines_of, number, read_table, whole_number
+from dessim.model.measured_table import is_number, lines_of, number, read_table, whole_number
 from dessim.study.fidelity.cells import refuse
 from dessim.study.fidelity.rates import KERNELS, MODES, PFT, TESTS, RatePoint, machine_of, rate_of
 from dessim.study.fidelity.validation import compared, error_of, errors_by
@@ -135,10 +135,7 @@ def _share(name: str, cell: str, whole: float) -> float | None:
     """Return the number of a cell as a share of the whole; None if it is empty."""
     if not cell:
         return None
-    try:
-        share = float(cell) / whole
-    except ValueError:
-        share = math.nan
+    share = float(cell) / whole if is_number(cell) else math.nan
     if not 0 <= share <= 1:
         raise ValueError(f"{name} must be 0 to {whole:g}, found '{cell[:40]}'")
     return share

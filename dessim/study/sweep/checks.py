@@ -30,6 +30,7 @@ class _Found:
         self.document = experiment._document or Document({}, Source(experiment.name))
         self.row_of = row_of or (lambda point: None)
         self.problems: dict[tuple[object, ...], Problem] = {}
+        self.options: dict[str, tuple[tuple[str, registry.Option], ...]] = {}
 
     def note(self, key: tuple[object, ...], text: str, path: Path) -> None:
         """Note what is wrong with a value below `machine` or `workload`, or of the experiment."""
@@ -79,8 +80,11 @@ def check(
     """
     found = _Found(experiment, row_of)
     timed: set[tuple[object, ...]] = set()
+    seen: dict[tuple[object, ...], SchemeChoice] = {}
     for point in points:
         _check_programs(found, point)
+        if not found.problems:
+            _check_new(found, point, seen)
         if not found.problems:
             _check_sizes(found, point)
         variant = (id(point.machine), id(point.workload), point.threads)
@@ -96,6 +100,25 @@ def check(
             found.note(("measured",), text, ("measured",))
     if found.problems:
         raise ConfigError(found.problems.values())
+
+
+def _check_new(found: _Found, point: Point, seen: dict[tuple[object, ...], SchemeChoice]) -> None:
+    """Check that no other point is the same with an option that is left to its default."""
+    scheme = point.scheme
+    entry = repr(scheme.entry())
+    if entry not in found.options:
+        options = registry.options_of(registry.load(scheme.name), scheme.options)
+        found.options[entry] = tuple(sorted(options.items()))
+    key = (
+        id(point.machine),
+        id(point.workload),
+        *(point.threads, point.fault_around_order, point.simulate_bytes, scheme.name),
+        *found.options[entry],
+    )
+    first = seen.setdefault(key, scheme)
+    if first.entry() != scheme.entry():
+        text = f"'{scheme.name}' is in the list already: an option has its default value here"
+        found.blame(("again", entry), text, point)
 
 
 def _check_programs(found: _Found, point: Point) -> None:
@@ -125,9 +148,15 @@ def _check_programs(found: _Found, point: Point) -> None:
         found.note(("trace",), _unlike_trace(point), ("workload",))
     if key in found.problems:
         return
-    for i in range(len(workload.actors)):
+    pages = workload.file_size_bytes // point.machine.memory.page_size_bytes
+    for i, actor in enumerate(workload.actors):
         try:
             actors_of(point, i)
+            works_on_file = not registry.load_actor(actor.name).alongside_writes
+            if works_on_file and "range_pages" in actor.model_fields_set:
+                text = f"a range of {actor.range_pages} pages is larger than the file, of {pages}"
+                path = ("workload", "actors", i, "range_pages")
+                found.note(("range", i), text if actor.range_pages > pages else "", path)
         except registry.UnknownScheme as error:
             found.note(("actors", i), str(error), ("workload", "actors", i))
 
@@ -193,11 +222,14 @@ def _unlike_folios(point: Point) -> str:
 def _place_of_scheme(document: Document, scheme: SchemeChoice) -> Place:
     """Where a scheme is chosen: in `schemes`, or in an entry of `include`."""
     lists = [("schemes",), *(("include", i, "schemes") for i in _indices(document, ("include",)))]
-    for path in lists:
-        for i in _indices(document, path):
-            entry = document.get((*path, i))
-            if entry == scheme.name or (isinstance(entry, dict) and scheme.name in entry):
-                return document.place((*path, i))
+    entries = [(*path, i) for path in lists for i in _indices(document, path)]
+    for path in entries:  # with its options, if it is there several times
+        if document.get(path) == scheme.entry():
+            return document.place(path)
+    for path in entries:
+        entry = document.get(path)
+        if entry == scheme.name or (isinstance(entry, dict) and scheme.name in entry):
+            return document.place(path)
     for i in _indices(document, ("include",)):
         if document.get(("include", i, "scheme")) == scheme.name:
             return document.place(("include", i, "scheme"))

@@ -86,6 +86,9 @@ def calibrate(
         raise click.UsageError("a fit takes the profile as it is in its file: drop --set machine")
     if to is not None and to.suffix != ".yaml":
         raise click.UsageError(f"--to {to}: a profile's name must end in .yaml")
+    if sensitivity and (cross_validate or to is not None):
+        option = "--cross-validate" if cross_validate else "--to"
+        raise click.UsageError(f"{option} has no effect with --sensitivity, which fits nothing")
     chosen = load_with(config, machine, overrides, seed, replications)
     table = table_of(chosen, data)
     folder = out / folder_name(f"calibrate-{chosen.name}")

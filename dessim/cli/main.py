@@ -11,7 +11,7 @@ import click
 import dessim
 from dessim.cli import streams
 from dessim.cli.exit_codes import FAILED, INTERRUPTED, NOBODY_READS, USAGE
-from dessim.errors import UserError
+from dessim.errors import UserError, printable, told
 
 
 class Refused(click.ClickException):
@@ -35,8 +35,8 @@ def _refused(error: OSError) -> Refused:
 
     if error.errno in NO_ROOM:
         text = "no file is half-written: free some space, or choose another place, and repeat it"
-        return Failed(f"error: {error}; {text}")
-    return Refused(f"error: {error}")
+        return Failed(f"error: {told(error)}; {text}")
+    return Refused(printable(f"error: {told(error)}"))
 
 
 COMMANDS = {

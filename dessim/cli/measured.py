@@ -28,11 +28,12 @@ def load_with(
 ) -> Experiment:
     """Load an experiment with what the options change."""
     from dessim.model import load_experiment
+    from dessim.model.overrides import FromOption
 
     settings = list(overrides)
     for key, value in (("machine", machine), ("seed", seed), ("replications", replications)):
         if value is not None:
-            settings.append(f"{key}={value}")
+            settings.append(FromOption(key, value))
     return load_experiment(name, settings)
 
 

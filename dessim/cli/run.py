@@ -26,6 +26,7 @@ from dessim.cli.options import (
 from dessim.cli.progress import Progress, counted
 from dessim.cli.results import report_files, summary_of
 from dessim.cli.work import fail, report_failures, run_jobs, team_of
+from dessim.errors import told
 from dessim.files.names import folder_name
 from dessim.files.reading import STDIN
 
@@ -256,8 +257,8 @@ def _with_room(carry_out: Callable[[], Outcome], store: Store) -> Outcome:
         if error.errno not in NO_ROOM:
             raise
         fail(
-            f"the tables cannot be written: {error}; free some space: finished runs are stored in"
-            f" {store.root}, and the same command resumes"
+            f"the tables cannot be written: {told(error)}; free some space: finished runs are"
+            f" stored in {store.root}, and the same command resumes"
         )
 
 

@@ -66,6 +66,11 @@ def parse_quantity(text: str, kind: Kind) -> int:
         raise ValueError(f"'{number}' has no unit: expected {kind.noun} such as {kind.example}")
     base_unit, scale = _unit_scale(unit)
     if base_unit != kind.base_unit:
+        if unit.startswith("cycle"):
+            raise ValueError(
+                f"'{shorten(text)}': only times of a machine are in cycles, as in 120 cycles,"
+                " without a sign or an exponent"
+            )
         other = next((k.noun for k in KINDS if k.base_unit == base_unit), "an unknown unit")
         raise ValueError(
             f"expected {kind.noun} such as {kind.example}, found {other}: '{shorten(text)}'"

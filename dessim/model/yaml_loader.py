@@ -79,6 +79,10 @@ def parse_document(text: str, source: Source) -> tuple[Document, list[Problem]]:
     """
     if len(text) > MAX_BYTES:
         raise _stop(source, f"larger than {MAX_BYTES // 1024} KiB: this is not a configuration")
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # of a command line: files are decoded before
+        raise _stop(source, "the text has bytes that are no UTF-8") from None
     return _Reader(source, text).document()
 
 

@@ -100,6 +100,24 @@ def test_an_actor_is_blamed_where_it_is_written(tmp_path: Path) -> None:
     assert "small.yaml:10:7: error: 'truncate' has no option 'a'" in said
 
 
+def test_a_range_of_an_actor_fits_into_the_file(tmp_path: Path) -> None:
+    """A longer one is a slip, unless the actor has a region of its own."""
+    for name, pages, said in (
+        ("truncate", 17, "of 17 pages is larger than"),
+        ("map_unmap", 17, ""),
+    ):
+        actors = f"[{{name: {name}, every: 1ms, range_pages: {pages}}}]"
+        workload = (
+            f"{{access: sequential, mapping: per_process, file_size: 64KiB, actors: {actors}}}"
+        )
+        text = EXPERIMENT.replace("separate-processes", workload)
+        if said:
+            assert said in refusal(tmp_path, text)
+        else:
+            experiment = load_experiment(experiment_file(tmp_path, text))
+            check(experiment, resolve(experiment))
+
+
 IN_PLACE = (
     "{access: sequential, mapping: per_process, file_size: 64KiB, fault: anonymous, anon_order: 9}"
 )

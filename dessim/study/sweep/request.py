@@ -13,6 +13,7 @@ from dessim.files.names import folder_name
 from dessim.files.reading import read_text
 from dessim.files.seals import write_sealed
 from dessim.model import Experiment, Point, find, load_experiment, resolve
+from dessim.model.overrides import FromOption
 from dessim.study.store.manifest import write_manifest
 from dessim.study.store.runs import Store
 from dessim.study.sweep.checks import check
@@ -60,11 +61,11 @@ class Request:
     @property
     def settings(self) -> list[str]:
         """All overrides, those with an option of their own last."""
-        settings = list(self.overrides)
+        settings: list[str] = list(self.overrides)
         if self.seed is not None:
-            settings.append(f"seed={self.seed}")
+            settings.append(FromOption("seed", self.seed))
         if self.replications is not None:
-            settings.append(f"replications={self.replications}")
+            settings.append(FromOption("replications", self.replications))
         return settings
 
     @property

@@ -92,7 +92,7 @@ def calibrate(
     chosen = load_with(config, machine, overrides, seed, replications)
     table = table_of(chosen, data)
     folder = out / folder_name(f"calibrate-{chosen.name}")
-    with simulator(chosen, engine, jobs, out, quiet=quiet) as run:
+    with simulator(chosen, engine, jobs, out, quiet=quiet, table=table) as run:
         problem, points = _problem(chosen, table, fit, params, simulate, run, not no_faults)
         problem.on_evaluation = _silent if quiet else _report
         if sensitivity:

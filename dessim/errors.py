@@ -1,5 +1,10 @@
 """The one error that commands turn into a message, which the user can fix; words of messages."""
 
+import errno
+
+MAX_NAME = 200
+"""Characters of a file's name that a message shows."""
+
 
 class UserError(ValueError):
     """An error that the user of dessim can fix: a name, a file, a setting.
@@ -11,6 +16,18 @@ class UserError(ValueError):
     def message(self) -> str:
         """Return the text that a command prints."""
         return printable(f"error: {self}")
+
+
+def told(error: OSError) -> str:
+    """Return what an error of the operating system says, without its number."""
+    what = error.strerror or str(error)
+    name = error.filename2 or error.filename
+    if error.errno == errno.ENAMETOOLONG:
+        what = "this name is too long"
+    if name is None:
+        return what
+    text = str(name)
+    return f"{text if len(text) <= MAX_NAME else text[: MAX_NAME - 1] + '…'}: {what}"
 
 
 def printable(text: str) -> str:

@@ -88,10 +88,13 @@ def calibrate(
         raise click.UsageError(f"--to {to}: a profile's name must end in .yaml")
     if to is not None:
         refuse_input(to, config, data, machine)
+    if sensitivity and (cross_validate or to is not None):
+        option = "--cross-validate" if cross_validate else "--to"
+        raise click.UsageError(f"{option} has no effect with --sensitivity, which fits nothing")
     chosen = load_with(config, machine, overrides, seed, replications)
     table = table_of(chosen, data)
     folder = out / folder_name(f"calibrate-{chosen.name}")
-    with simulator(chosen, engine, jobs, out, quiet=quiet) as run:
+    with simulator(chosen, engine, jobs, out, quiet=quiet, table=table) as run:
         problem, points = _problem(chosen, table, fit, params, simulate, run, not no_faults)
         problem.on_evaluation = _silent if quiet else _report
         if sensitivity:

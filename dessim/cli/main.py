@@ -14,7 +14,7 @@ from click.exceptions import Exit
 import dessim
 from dessim.cli import streams
 from dessim.cli.exit_codes import FAILED, INTERRUPTED, NOBODY_READS, USAGE
-from dessim.errors import UserError
+from dessim.errors import UserError, printable, told
 
 NO_MEMORY = "not enough memory: free some, or raise its limit (`ulimit -v`)"
 
@@ -43,10 +43,10 @@ def _refused(error: OSError) -> Refused:
         return Failed(f"error: standard output: {error.strerror}")
     if error.errno in NO_ROOM:
         how = remedy(error, "place")
-        return Failed(f"error: {error}; no file is half-written: {how}, and repeat it")
+        return Failed(f"error: {told(error)}; no file is half-written: {how}, and repeat it")
     if isinstance(error, FileNotFoundError) and not _is_somewhere():
         return Refused("error: the current folder is gone: go to one that exists")
-    return Refused(f"error: {error}")
+    return Refused(printable(f"error: {told(error)}"))
 
 
 def _is_somewhere() -> bool:

@@ -13,6 +13,7 @@ from dessim.cli.work import report_failures, run_points
 
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point
+    from dessim.model.errors import Place
     from dessim.model.published import Published
     from dessim.study.fidelity.calibrate import Simulate
 
@@ -28,11 +29,12 @@ def load_with(
 ) -> Experiment:
     """Load an experiment with what the options change."""
     from dessim.model import load_experiment
+    from dessim.model.overrides import FromOption
 
     settings = list(overrides)
     for key, value in (("machine", machine), ("seed", seed), ("replications", replications)):
         if value is not None:
-            settings.append(f"{key}={value}")
+            settings.append(FromOption(key, value))
     return load_experiment(name, settings)
 
 
@@ -79,19 +81,30 @@ def show_validation(document: dict[str, Any], form: str) -> None:
 
 @contextmanager
 def simulator(
-    experiment: Experiment, engine: str, jobs: int, out: Path, *, quiet: bool
+    experiment: Experiment,
+    engine: str,
+    jobs: int,
+    out: Path,
+    *,
+    quiet: bool,
+    table: Published | None = None,
 ) -> Iterator[Simulate]:
-    """Run points by workers that stay open between evaluations."""
+    """Run points by workers that stay open between evaluations; blame rows of a table."""
+    from dessim.study.fidelity.cells import key_of
     from dessim.study.store.runs import Store
+    from dessim.study.sweep.checks import check
     from dessim.study.sweep.executors import open_workers
     from dessim.study.sweep.jobs import Tally
-    from dessim.study.sweep.plan import check
 
     store = Store(out / "runs")
+
+    def row_of(point: Point) -> Place | None:
+        return table.places.get(key_of(point)) if table else None
+
     team, done = open_workers(jobs), False
 
     def simulate(points: Sequence[Point]) -> Tally:
-        check(experiment, points)
+        check(experiment, points, engine, row_of)
         tally = run_points(points, engine, team or 1, store, quiet=quiet)
         report_failures(tally)
         return tally

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +45,29 @@ class Folder(click.Path):
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
         nearest_folder(path)
         return path
+
+
+class Outside(Folder):
+    """A folder that is in no store of runs."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a path."""
+        path = super().convert(value, param, ctx)
+        for folder in (here := Path(path).absolute(), *here.parents):
+            if folder.name == "runs" and any(map(_is_run, islice(_entries(folder), 100))):
+                text = f"{path} is in {folder}, where runs are stored: choose a folder outside"
+                self.fail(text, param, ctx)
+        return path
+
+
+def _entries(folder: Path) -> Iterator[Path]:
+    with suppress(OSError):
+        yield from folder.iterdir()
+
+
+def _is_run(path: Path) -> bool:
+    """Return whether something is named as the store names runs."""
+    return re.fullmatch(r"[0-9a-f]{64}", path.name) is not None
 
 
 NEW_FILE = NewFile(path_type=Path)
@@ -91,7 +117,7 @@ REPLICATIONS = click.option(
 )
 OUT = click.option(
     "--out",
-    type=FOLDER,
+    type=Outside(file_okay=False, path_type=Path),
     default=Path("results"),
     show_default=True,
     help="Where results are kept.",

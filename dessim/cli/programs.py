@@ -55,6 +55,7 @@ def as_data(kind: str, name: str) -> dict[str, Any]:
         "description": one.description,
         "options": dict(one.options),
         "choices": {key: list(values) for key, values in one.choices.items()},
+        "bounds": {key: list(ends) for key, ends in one.bounds.items()},
         "excluded": [dict(together) for together in one.excluded],
         **{label.lower().replace(" ", "_"): list(words) for label, words in rows.items()},
         "steps": list(program.listing),
@@ -64,7 +65,7 @@ def as_data(kind: str, name: str) -> dict[str, Any]:
 def _loaded(kind: str, name: str) -> tuple[Scheme | Actor, Program, dict[str, tuple[str, ...]]]:
     """Return what it is, its program with the defaults, and the lists that go with its options."""
     from dessim import registry
-    from dessim.registry.catalogue import WRITES
+    from dessim.registry.parts import WRITES
 
     if kind == "actor":
         actor = registry.load_actor(registry.SHORT_NAMES.get(name, name))

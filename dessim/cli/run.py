@@ -26,7 +26,7 @@ from dessim.cli.options import (
 from dessim.cli.progress import Progress, stored_already
 from dessim.cli.results import report_files, summary_of
 from dessim.cli.work import Cluster, fail, report_failures, run_jobs, team_of
-from dessim.errors import counted
+from dessim.errors import counted, told
 from dessim.files.names import folder_name
 from dessim.files.reading import STDIN
 
@@ -256,9 +256,10 @@ def _with_room(carry_out: Callable[[], Outcome], store: Store) -> Outcome:
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
+        how = remedy(error, "--out")
         fail(
-            f"the tables cannot be written: {error}; {remedy(error, '--out')}: finished runs are"
-            f" stored in {store.root}, and the same command resumes"
+            f"the tables cannot be written: {told(error)}; {how}: finished runs are stored in"
+            f" {store.root}, and the same command resumes"
         )
 
 

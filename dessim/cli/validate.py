@@ -45,8 +45,7 @@ FOR_RATES = "for rates: they name their machines, and runs are short"
 @click.option(
     "--seconds",
     type=click.FloatRange(0.2, 600),
-    default=3.0,
-    show_default=True,
+    show_default="3",
     help="With --host: time per workload and number of CPUs.",
 )
 @click.option(
@@ -72,7 +71,7 @@ def validate(
     no_figure: bool,
     host: bool,
     profile: str | None,
-    seconds: float,
+    seconds: float | None,
     kernel: str | None,
     privileged: bool,
 ) -> None:
@@ -92,10 +91,10 @@ def validate(
         from dessim.cli.on_host import validate_on_host
 
         _refuse({"--data": data, **foreign}, "with --host: give --profile")
-        validate_on_host(profile, only, seconds, privileged, out, form, no_figure, quiet)
+        validate_on_host(profile, only, seconds or 3.0, privileged, out, form, no_figure, quiet)
         return
-    if profile is not None or privileged:
-        raise click.UsageError("--profile and --privileged need --host")
+    if profile is not None or privileged or seconds is not None:
+        raise click.UsageError("--profile, --seconds and --privileged need --host")
     if data is not None and _holds_rates(data):
         _refuse(foreign | {"--machine": None, "-n": replications, "-j": jobs > 1}, FOR_RATES)
         _validate_rates(data, machine, kernel, only, engine, seed, out, form, quiet)
@@ -161,12 +160,14 @@ def _validated(
     quiet: bool,
 ) -> tuple[Tally, dict[str, Any]]:
     """Simulate cells, each in sizes that grow until two agree; return runs and document."""
-    from dessim.study.fidelity.validation import validation_of
+    from dessim.study.fidelity.cells import key_of
+    from dessim.study.fidelity.validation import check_comparable, validation_of
     from dessim.study.store.runs import Store
-    from dessim.study.sweep.plan import check
+    from dessim.study.sweep.checks import check
     from dessim.study.sweep.rounds import Rounds
 
-    check(experiment, points)
+    check_comparable(points, table)
+    check(experiment, points, engine, lambda point: table.places.get(key_of(point)))
     rounds = Rounds(experiment, points, engine, Store(out / "runs"))  # type: ignore[arg-type]
     tally = do_rounds(rounds, jobs, quiet=quiet)
     return tally, validation_of(rounds.points, tally, table, engine, rounds.found)

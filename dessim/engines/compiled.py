@@ -37,7 +37,8 @@ def check_costs(w: Any) -> None:
     means = (costs[:, cost_table.DRAWN], pauses, created)
     drawn = max(int(table.max()) for table in means) * quantile
     varied = int(costs.max()) * int(w[w[lay.H_WORK] :][: lay.WORK_FACTORS].max())
-    far = (drawn // lay.QUANTILE_ONE) * int(w[w[lay.H_FAR_READ] :][:3].max())
+    read = int(costs[:, (cost_table.COST_READ_L3, cost_table.COST_READ_DRAM)].max())
+    far = (read * quantile // lay.QUANTILE_ONE) * int(w[w[lay.H_FAR_READ] :][:3].max())
     handed_over = int(line_costs.max()) * int(w[lay.H_MCS_PPM])
     if greatest > GREATEST_COST_PS or max(drawn, varied, far, handed_over) > GREATEST_PRODUCT:
         raise OverflowError(
@@ -46,11 +47,32 @@ def check_costs(w: Any) -> None:
         )
 
 
+def check_starts(w: Any) -> None:
+    """Refuse tasks that begin later than a key of the event loop can hold.
+
+    Raises
+    ------
+    OverflowError
+    """
+    tasks = int(w[lay.H_TASKS])
+    starts = [int(w[w[lay.H_TASK] + i * lay.T_WORDS + lay.T_AT]) for i in range(tasks)]
+    if max(starts) >= loop.NEVER >> loop.task_bits(tasks):
+        raise _too_late(tasks)
+
+
+def _too_late(tasks: int) -> OverflowError:
+    return OverflowError(
+        f"simulated time beyond {(loop.NEVER >> loop.task_bits(tasks)) / 1e12:.0f} s: with"
+        f" {tasks} tasks the compiled engine counts no further; use --engine reference"
+    )
+
+
 def _chunks(w: Any, budget: int, log: Any, *, logged: bool = False) -> Iterator[int]:
     """Run a World to its end; yield the simulated time, ps, after every ``budget`` events."""
     import numpy as np
 
     check_costs(w)
+    check_starts(w)
     entries = build.entries(logged=logged)
     tasks = int(w[lay.H_TASKS])
     bits = loop.task_bits(tasks)
@@ -59,10 +81,8 @@ def _chunks(w: Any, budget: int, log: Any, *, logged: bool = False) -> Iterator[
     words = w
     if entries.plain:
         words, tree = w.tolist(), tree.tolist()
-    starts = [int(w[w[lay.H_TASK] + i * lay.T_WORDS + lay.T_AT]) for i in range(tasks)]
-    left = loop.TOO_LATE if max(starts) >= loop.NEVER >> bits else 0
-    if not left:
-        entries.first_keys(words, tree, leaves, bits)
+    left = 0
+    entries.first_keys(words, tree, leaves, bits)
     course = specialise.Course(w, entries.run_chunk, budget)
     while not left:
         go_on = entries.run_chunk if logged else course.loop()
@@ -73,10 +93,7 @@ def _chunks(w: Any, budget: int, log: Any, *, logged: bool = False) -> Iterator[
         if not left:
             yield int(tree[1]) >> bits
     if left == loop.TOO_LATE:
-        raise OverflowError(
-            f"simulated time beyond {(loop.NEVER >> bits) / 1e12:.0f} s: with {tasks} tasks the"
-            " compiled engine counts no further; use --engine reference"
-        )
+        raise _too_late(tasks)
     if entries.plain:
         w[:] = words
     course.check()

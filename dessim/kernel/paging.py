@@ -103,6 +103,20 @@ def _limits(w: Words, setup: Setup, sizes: Sizes) -> None:
     w[g + lay.G_MIN], w[g + lay.G_LOW], w[g + lay.G_HIGH] = least, low, high
     gib = frames // GIB_PAGES
     w[g + lay.G_RATIO] = isqrt(10 * gib) if gib else 1
+    check_room(setup, sizes)
+
+
+def check_room(setup: Setup, sizes: Sizes) -> None:
+    """Check that memory which may run out holds what all threads have of it at a time.
+
+    Raises
+    ------
+    WorldError
+    """
+    if not setup.finite:
+        return
+    frames = frames_of(setup, sizes)
+    _, _, high = watermarks(frames, setup.page_bytes)
     places = [cpu.socket for cpu in sizes.cpus[: setup.threads]]
     most = max(places.count(socket) for socket in set(places))
     held = setup.batches.pcp_batch + setup.batches.lru_batch + setup.workload.readahead_pages

@@ -144,10 +144,10 @@ PositiveTime = Annotated[int, Unit(TIME, low=1)]
 """int, ps, > 0."""
 Frequency = Annotated[int, Unit(FREQUENCY, low=1_000_000)]
 """int, Hz, >= 1 MHz; YAML `2.8GHz`."""
-Rate = Annotated[int, Unit(RATE, low=1)]
-"""int, B/s, > 0; YAML `40GB/s`."""
-Size = Annotated[int, Unit(SIZE)]
-"""int, B; YAML `37.5MiB`."""
+Rate = Annotated[int, Unit(RATE, low=1_000_000)]
+"""int, B/s, >= 1 MB/s; YAML `40GB/s`."""
+Size = Annotated[int, Unit(SIZE, low=4096)]
+"""int, B, >= 4 KiB; YAML `37.5MiB`."""
 Ratio = Annotated[int, Unit(None)]
 """int, ppm; YAML `1.6` or `10%`."""
 Share = Annotated[int, Unit(None, high=PPM)]
@@ -181,6 +181,8 @@ def _on_one_line(text: str) -> str:
     if character := unfit_in_name(text):
         what = "control characters, line ends or invisible characters"
         raise ValueError(f"a name has no {what}: remove {character}")
+    if text.isspace():
+        raise ValueError("a name must not be blank")
     return text
 
 

@@ -78,7 +78,7 @@ def load_experiment(path_or_name: str | FilePath, overrides: Sequence[str] = ())
     path_or_name : str or pathlib.Path
         A name in configs/experiments, or a path (with `/`, or ending in `.yaml`).
     overrides : sequence of str
-        `key.path=value`, applied in order; see `dessim.model.overrides`.
+        `key.path=value`, applied in order, each key once; see `dessim.model.overrides`.
 
     Returns
     -------
@@ -94,8 +94,9 @@ def load_experiment(path_or_name: str | FilePath, overrides: Sequence[str] = ())
     document, problems = load_named(path)
     settings: dict[Path, Cell] = {}
     if isinstance(document.data, dict):
+        before = {problem.message for problem in _idle(document)}
         document, settings, more = apply_overrides(document, overrides)
-        problems += more
+        problems += more + [one for one in _idle(document) if one.message in before]
     experiment, more = validate(Experiment, document)
     problems += more
     references = References(path.parent, settings)
@@ -260,6 +261,24 @@ def _check_references(document: Document, sweep: Sweep, references: References) 
             cells.insert(0, Cell(document.data[word], document.place((word,)), (word,)))
         for cell in cells:
             problems += build(cell, document, {})[1]
+    return problems
+
+
+def _idle(document: Document) -> list[Problem]:
+    """Keys that do nothing without another one.
+
+    One that `--set` takes away, or adds, is no reason to complain about a file.
+    """
+    problems = []
+    swept = [document.get((word,)) for word in ("matrix", "zip")]
+    swept += document.get(("include",)) if isinstance(document.get(("include",)), list) else []
+    sweeps = any(isinstance(entry, dict) and "simulate" in entry for entry in swept)
+    if "simulate_cap" in document.data and not sweeps and document.get(("simulate",)) != "auto":
+        text = "simulate_cap does nothing without 'simulate: auto'"
+        problems.append(Problem(document.place(("simulate_cap",), key=True), text))
+    if "max_replications" in document.data and not document.get(("precision",)):
+        text = "max_replications does nothing without 'precision'"
+        problems.append(Problem(document.place(("max_replications",), key=True), text))
     return problems
 
 

@@ -16,10 +16,22 @@ from dessim.model.validate import field_at
 from dessim.model.yaml_loader import parse_document
 
 
+class FromOption(str):
+    """A `key=value` that an option of the command line stands for."""
+
+    option: str
+
+    def __new__(cls, key: str, value: object) -> FromOption:
+        """Return what the option `--key` says."""
+        made = super().__new__(cls, f"{key}={value}")
+        made.option = f"--{key}"
+        return made
+
+
 def apply_overrides(
     document: Document, overrides: Sequence[str]
 ) -> tuple[Document, dict[Path, Cell], list[Problem]]:
-    """Apply `key.path=value` strings in order.
+    """Apply `key.path=value` strings in order, each key once.
 
     A list for a key that can be swept becomes an axis of the matrix; a single value pins the key:
     it is taken out of `matrix` and `zip`.
@@ -40,10 +52,18 @@ def apply_overrides(
     """
     settings: dict[Path, Cell] = {}
     problems: list[Problem] = []
+    given: dict[str, str] = {}
     for number, text in enumerate(overrides, start=1):
         key, equals, yaml = text.partition("=")
         key = key.strip()
-        place = Place(Source(f"--set {number}: {shorten(key, 100)}", rank=number))
+        name = text.option if isinstance(text, FromOption) else f"--set {number}"
+        where = name if isinstance(text, FromOption) else f"{name}: {shorten(key, 100)}"
+        place = Place(Source(where, rank=number))
+        if key in given:
+            told = f"'{shorten(key, 100)}' is set by {given[key]} already: drop one"
+            problems.append(Problem(place, told))
+            continue
+        given[key] = name
         if not equals or not key or "" in key.split("."):
             problems.append(Problem(place, "expected key.path=value, such as threads=8"))
             continue

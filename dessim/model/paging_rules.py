@@ -9,6 +9,8 @@ from dessim.model.fields import yaml_key
 if TYPE_CHECKING:
     from dessim.model.workload import Workload
 
+BLOCK_BYTES = 4096
+"""Of the smallest page: a block of so many is in no file that is smaller."""
 PAGING_FIELDS = ("advice", "memory_share_ppm", "touches", "block_pages", "scan_pages")
 """What belongs to files that may be larger than memory."""
 
@@ -21,6 +23,9 @@ def check_paging(workload: Workload) -> list[tuple[tuple[str | int, ...], str]]:
     found: list[tuple[tuple[str | int, ...], str]] = []
     if (workload.access == "blocks") != bool(workload.block_pages):
         text = "access 'blocks' and block_pages belong together: give both or neither"
+        found.append((("block_pages",), text))
+    if workload.block_pages * BLOCK_BYTES > workload.file_size_bytes:
+        text = f"a block of {workload.block_pages} pages is larger than the file"
         found.append((("block_pages",), text))
     if not workload.advice:
         only = [name for name in PAGING_FIELDS[1:] if name in given]

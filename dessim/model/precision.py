@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from dessim.files.numbers import real
 from dessim.metrics import METRICS
+from dessim.model.document import Bad
 from dessim.model.errors import suggest
 from dessim.model.fields import describe, refuse
-from dessim.model.units import shorten
+from dessim.model.units import PPM, parse_ratio, shorten
 
 ASKED = {metric.asked: metric.name for metric in METRICS if metric.asked}
 """Names for which precision can be asked, and the metrics that they stand for."""
@@ -37,13 +37,15 @@ def wanted(data: Any) -> Any:
     problems: list[tuple[tuple[str | int, ...], str]] = []
     result = {}
     for key, value in data.items():
+        if isinstance(value, Bad):  # the loader complained already
+            continue
         if key not in ALLOWED:
             hint = suggest(str(key), ALLOWED, plural="metrics")
             problems.append(((key,), f"precision has no metric '{shorten(str(key))}'; {hint}"))
             continue
         ratio = _ratio(value)
         if ratio is None or not 0 < ratio < 1:
-            text = "expected a percentage above 0% and below 100%, as in 3% or 0.03, found "
+            text = "expected a percentage from 0.0001% to below 100%, as in 3% or 0.03, found "
             problems.append(((key,), text + describe(value)))
         elif ASKED.get(key, key) in result:
             problems.append(((key,), f"'{key}' is given twice"))
@@ -55,11 +57,11 @@ def wanted(data: Any) -> Any:
 
 
 def _ratio(value: Any) -> float | None:
-    if isinstance(value, str) and value.rstrip().endswith("%"):
-        try:
-            return real(value.rstrip()[:-1]) / 100
-        except ValueError:
-            return None
-    if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
-        return float(value)
-    return None
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, str)):
+        return None
+    if isinstance(value, str) and not value.rstrip().endswith("%"):
+        return None
+    try:
+        return parse_ratio(value if isinstance(value, str) else Decimal(str(value))) / PPM
+    except ValueError:
+        return None

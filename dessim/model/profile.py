@@ -121,6 +121,9 @@ def _take_apart(result: Profile, document: Document, path: Path, value: dict[str
         if not isinstance(found, (str, Bad)) and found is not None:
             sentence = f"expected text, found {describe(found)}"
             result.problems.append(Problem(document.place((*path, key)), sentence))
+        elif key == "source" and isinstance(found, str) and not found.strip():
+            sentence = "the source is empty: name one, or leave the key out"
+            result.problems.append(Problem(document.place((*path, key)), sentence))
         elif sentence := unfit_text(texts[key] or ""):
             texts[key] = None
             result.problems.append(Problem(document.place((*path, key)), sentence))

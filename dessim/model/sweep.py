@@ -17,7 +17,7 @@ from dessim.model.cycles import TIMES, are_cycles
 from dessim.model.document import Bad, Document, Path
 from dessim.model.errors import Problem, suggest
 from dessim.model.experiment import Experiment, SchemeChoice
-from dessim.model.fields import Model, describe
+from dessim.model.fields import Model, describe, unit_of
 from dessim.model.machine import Machine
 from dessim.model.profile import Cell
 from dessim.model.units import shorten
@@ -222,6 +222,20 @@ def check_value(key: str, value: object) -> str | None:
     return validate_leaf(found, value)
 
 
+def canonical(key: str, value: object) -> object:
+    """What two spellings of one checked value of a key have in common: `20ns` and `0.02us`."""
+    first, _, rest = key.partition(".")
+    model, way = (PARTS.get(first), rest) if rest else (Experiment, key)
+    field = field_at(model, tuple(way.split(".")))[0] if model else None
+    unit = unit_of(field) if field else None
+    if unit is None or are_cycles(value):
+        return repr(value)
+    try:
+        return unit.read(value)
+    except ValueError:  # it is told elsewhere
+        return repr(value)
+
+
 def _column(sweep: Sweep, document: Document, path: Path) -> list[Cell]:
     """Checked values of one key of a matrix or zip."""
     key, values = str(path[-1]), document.get(path)
@@ -236,12 +250,14 @@ def _column(sweep: Sweep, document: Document, path: Path) -> list[Cell]:
             sweep.problems.append(Problem(document.place(path), text))
         return []
     cells = [Cell(value, document.place((*path, i)), (*path, i)) for i, value in enumerate(values)]
-    seen: set[str] = set()
+    seen: set[object] = set()
     for cell in cells:
         sentence = check_value(key, cell.value)
-        if sentence is None and path[0] == "matrix" and repr(cell.value) in seen:
-            sentence = f"{describe(cell.value).removeprefix('text ')} is already in the list"
-        seen.add(repr(cell.value))
+        if sentence is None and path[0] == "matrix":
+            same = canonical(key, cell.value)
+            if same in seen:
+                sentence = f"{describe(cell.value).removeprefix('text ')} is already in the list"
+            seen.add(same)
         if sentence:
             sweep.problems.append(Problem(cell.place, sentence))
     return cells
@@ -255,6 +271,13 @@ def _zip_axis(sweep: Sweep, document: Document, columns: dict[str, list[Cell]]) 
         sweep.problems.append(Problem(place, f"lists of a zip must have the same length: {text}"))
         return
     rows = tuple(zip(*columns.values(), strict=True))
+    seen: set[tuple[object, ...]] = set()
+    for row in rows:
+        same = tuple(canonical(key, cell.value) for key, cell in zip(columns, row, strict=True))
+        if same in seen:
+            text = "the values at this place of the lists are there already"
+            sweep.problems.append(Problem(row[0].place, text))
+        seen.add(same)
     sweep.axes.append(Axis(tuple(columns), rows))
 
 

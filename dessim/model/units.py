@@ -34,7 +34,7 @@ class Kind:
     """Refuse fractions of the canonical unit instead of rounding them."""
 
 
-TIME = Kind("a time", "s", 10**12, "20ns", "1000000s")
+TIME = Kind("a time", "s", 10**12, "20ns", "1000s")
 SIZE = Kind("a size", "B", 1, "64KiB", "1PiB", whole=True)
 RATE = Kind("a data rate", "B/s", 1, "25GB/s", "1PB/s")
 FREQUENCY = Kind("a frequency", "Hz", 1, "2.8GHz", "1THz")
@@ -66,6 +66,11 @@ def parse_quantity(text: str, kind: Kind) -> int:
         raise ValueError(f"'{number}' has no unit: expected {kind.noun} such as {kind.example}")
     base_unit, scale = _unit_scale(unit)
     if base_unit != kind.base_unit:
+        if unit.startswith("cycle"):
+            raise ValueError(
+                f"'{shorten(text)}': only times of a machine are in cycles, as in 120 cycles,"
+                " without a sign or an exponent"
+            )
         other = next((k.noun for k in KINDS if k.base_unit == base_unit), "an unknown unit")
         raise ValueError(
             f"expected {kind.noun} such as {kind.example}, found {other}: '{shorten(text)}'"

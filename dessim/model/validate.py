@@ -175,10 +175,14 @@ def _sentence(
         return f"expected {_WANTED[kind]}, found {describe(value)}"
     if kind == "too_short" and isinstance(value, (list, tuple)):
         return "the list must not be empty"
-    if kind == "string_too_short":
+    if kind == "string_unicode":
+        return "the text has characters that are no Unicode"
+    if kind in ("string_too_short", "too_short"):  # the latter after another check
         return "the text must not be empty"
-    if kind == "string_too_long":
+    if kind in ("string_too_long", "too_long") and isinstance(value, str):
         return f"the text is longer than {context['max_length']} characters"
+    if kind == "too_long":
+        return f"the list is longer than {context['max_length']}"
     if kind == "string_pattern_mismatch":
         return f"'{shorten(str(value))}' is not a name: expected lower-case letters, digits and _"
     return details["msg"][:1].lower() + details["msg"][1:]

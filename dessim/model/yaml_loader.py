@@ -79,6 +79,10 @@ def parse_document(text: str, source: Source) -> tuple[Document, list[Problem]]:
     """
     if len(text) > MAX_BYTES:
         raise _stop(source, f"larger than {MAX_BYTES // 1024} KiB: this is not a configuration")
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # of a command line: files are decoded before
+        raise _stop(source, "the text has bytes that are no UTF-8") from None
     return _Reader(source, text).document()
 
 
@@ -186,6 +190,9 @@ class _Reader:
                 continue
             key = key_node.value
             if key == MERGE and not key_node.style:
+                if merged:
+                    text = f"duplicate key '{MERGE}': give it a list of mappings"
+                    self.complain(key_node.start_mark, text)
                 merged += self._merged(value_node)
                 continue
             if not path and key.startswith(OWN):

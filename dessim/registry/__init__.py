@@ -12,7 +12,6 @@ from dessim.lazy import exports
 if TYPE_CHECKING:
     from dessim.registry.catalogue import (
         Actor,
-        Option,
         ProtocolFile,
         Scheme,
         UnknownScheme,
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
         read_option,
     )
     from dessim.registry.files import SHORT_NAMES, Found, SchemeFileError, listed, own_files
+    from dessim.registry.parts import Option
     from dessim.registry.programs import (
         faulting_program,
         program_of_actor,
@@ -39,7 +39,6 @@ __getattr__, __dir__ = exports(
     {
         "catalogue": (
             "Actor",
-            "Option",
             "ProtocolFile",
             "Scheme",
             "UnknownScheme",
@@ -60,6 +59,7 @@ __getattr__, __dir__ = exports(
             "listed",
             "own_files",
         ),
+        "parts": ("Option",),
         "programs": (
             "faulting_program",
             "program_of_actor",

@@ -3,7 +3,8 @@
 A scheme's file has ``FAULT_AROUND``, ``SLOW_PATH`` and ``PROMISES`` (which your own may lack);
 an actor's file has ``ACTOR``, and may have ``ALONGSIDE_WRITES``; a protocol's has a function
 ``protocol``. All may have ``OPTIONS`` with defaults, ``CHOICES`` with the values that a text may
-take, and ``EXCLUDED`` with options that do not go together.
+take, ``BOUNDS`` with the least and the greatest value of a number, and ``EXCLUDED`` with options
+that do not go together.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ from dessim.kernel.alphabet import Step
 from dessim.kernel.protocol import Protocol, ProtocolError
 from dessim.model.errors import suggest
 from dessim.model.python_file import doc_of, place_of, why_unfit
+from dessim.model.units import shorten
 from dessim.registry import files, parts
 from dessim.registry.files import Found, SchemeFileError
 from dessim.registry.parts import WRITES as WRITES
@@ -30,8 +32,11 @@ BUILD = """\
 from dessim.kernel.protocol import compiled
 compiled(own["protocol"](**{!r}))
 """
-THREADS = "threads"
-"""The option of protocols that `--threads` sets."""
+Bounds = Mapping[str, tuple[int, int]]
+ANY_NUMBER = (-(10**9), 10**9)
+"""Bounds of a number that has none: a greater one is a slip."""
+THREADS: dict[str, tuple[int, int]] = {"threads": (1, 6)}
+"""Of a protocol's option that `--threads` sets: no protocol has more actors."""
 MOST_DIGITS = 18
 ABOUT_BUILD = ("protocol()", "it only returns a Protocol")
 
@@ -51,6 +56,8 @@ class Scheme:
         Options with their defaults.
     choices : dict
         Values that an option with text may take.
+    bounds : dict
+        Least and greatest value of an option that is a number.
     promises : tuple of str
         Properties that the scheme claims to have in every order of events.
     fault_lock : str
@@ -82,6 +89,7 @@ class Scheme:
     file: str = ""
     faults: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
     missing: tuple[Step, ...] = ()
+    bounds: Bounds = field(default_factory=dict)
 
     def lock_of(self, options: Mapping[str, Option]) -> str:
         """Return the lock that a fault holds with some options, ``mmap_lock`` or ``vma_lock``."""
@@ -95,7 +103,7 @@ class Actor:
 
     Attributes
     ----------
-    name, description, options, choices, excluded, file
+    name, description, options, choices, excluded, file, bounds
         As of a scheme.
     steps : tuple of Step
         One round.
@@ -111,6 +119,7 @@ class Actor:
     excluded: tuple[dict[str, Option], ...] = ()
     file: str = ""
     alongside_writes: bool = False
+    bounds: Bounds = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -119,7 +128,7 @@ class ProtocolFile:
 
     Attributes
     ----------
-    name, description, options, choices, excluded, file
+    name, description, options, choices, excluded, file, bounds
         As of a scheme.
     build : callable
         Returns the protocol, given all options by name.
@@ -132,6 +141,7 @@ class ProtocolFile:
     choices: dict[str, tuple[str, ...]]
     excluded: tuple[dict[str, Option], ...] = ()
     file: str = ""
+    bounds: Bounds = field(default_factory=dict)
 
     def made(self, chosen: Mapping[str, Option]) -> Protocol:
         """Return the protocol with some options.
@@ -144,9 +154,6 @@ class ProtocolFile:
             If it cannot be built; the message names the line.
         """
         options = options_of(self, chosen)
-        threads = options.get(THREADS, 1)
-        if isinstance(threads, int) and threads < 1:
-            raise UnknownScheme(f"option {THREADS!r} of {self.name!r} takes 1 or more: {threads}")
         path = Path(self.file or self.build.__code__.co_filename)
         if self.file and (reason := why_unfit(path, BUILD.format(options), *ABOUT_BUILD)):
             raise SchemeFileError(f"{path}: {reason}")
@@ -234,6 +241,7 @@ def load(name: str) -> Scheme:
         str(found.path) if found.own else "",
         dict(getattr(module, "FAULTS", {})),
         getattr(module, "MISSING", ()),
+        getattr(module, "BOUNDS", {}),
     )
 
 
@@ -257,6 +265,7 @@ def load_actor(name: str) -> Actor:
         tuple(getattr(module, "EXCLUDED", ())),
         str(found.path) if found.own else "",
         getattr(module, "ALONGSIDE_WRITES", False),
+        getattr(module, "BOUNDS", {}),
     )
 
 
@@ -284,6 +293,7 @@ def load_protocol(name: str) -> ProtocolFile:
         dict(getattr(module, "CHOICES", {})),
         tuple(getattr(module, "EXCLUDED", ())),
         str(found.path) if found.own else "",
+        THREADS | getattr(module, "BOUNDS", {}),
     )
 
 
@@ -293,7 +303,7 @@ def options_of(scheme: Named, chosen: Mapping[str, Option]) -> dict[str, Option]
     Raises
     ------
     UnknownScheme
-        If an option is unknown, has the wrong type, or does not go together with another.
+        If an option is unknown, has the wrong type or value, or does not go together with another.
     """
     options = dict(scheme.options)
     for key, value in chosen.items():
@@ -308,6 +318,7 @@ def options_of(scheme: Named, chosen: Mapping[str, Option]) -> dict[str, Option]
             raise UnknownScheme(
                 f"option {key!r} of {scheme.name!r} is one of {', '.join(allowed)}: {value!r}"
             )
+        _check_bounds(scheme, key, value)
         options[key] = value
     for clash in scheme.excluded:
         if clash.items() <= options.items():
@@ -319,6 +330,16 @@ def options_of(scheme: Named, chosen: Mapping[str, Option]) -> dict[str, Option]
                 " for the other to do, or no kernel has both"
             )
     return options
+
+
+def _check_bounds(scheme: Named, key: str, value: Option) -> None:
+    """Refuse a number that is too small or too great."""
+    least, most = scheme.bounds.get(key, ANY_NUMBER)
+    if type(value) is int and not least <= value <= most:
+        raise UnknownScheme(
+            f"option {key!r} of {scheme.name!r} is a number from {least} to {most}:"
+            f" {shorten(str(value))}"
+        )
 
 
 def _instead(key: str, options: Iterable[str]) -> str:

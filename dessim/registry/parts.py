@@ -143,6 +143,19 @@ def _choices(value: Any) -> str:
     return ""
 
 
+def _bounds(value: Any) -> str:
+    if type(value) is not dict:
+        return _other(value)
+    for name, ends in value.items():
+        if type(name) is not str:
+            return f", but a name in it is {shown(name)}"
+        if type(ends) is not tuple or [type(end) for end in ends] != [int, int]:
+            return f", but that of {shown(name)} is none"
+        if max(map(abs, ends)) >= MOST or ends[0] > ends[1]:
+            return f", but that of {shown(name)} has no number in it"
+    return ""
+
+
 def _combinations(value: Any) -> str:
     if type(value) is not tuple:
         return f"{_other(value)}: write ({{…}},)" if type(value) is dict else _other(value)
@@ -181,6 +194,7 @@ PARTS: Mapping[str, tuple[str, Callable[[Any], str]]] = {
     "PROMISES": ("a tuple of texts", _promises),
     "OPTIONS": ("a dict, of on or off, numbers and texts", _options),
     "CHOICES": ("a dict, of tuples of texts", _choices),
+    "BOUNDS": ("a dict, of pairs of whole numbers", _bounds),
     "EXCLUDED": ("a tuple of dicts", _combinations),
     "FAULTS": ("a dict of tuples of steps, by the kind of fault", _faults),
     "protocol": ("a function that returns a Protocol", _needs(callable)),
@@ -233,6 +247,12 @@ def _clashes(module: ModuleType, word: str) -> Iterator[str]:
                 f"CHOICES: {name!r} is one of {', '.join(allowed) or 'nothing'}, and its default in"
                 f" OPTIONS is {shown(options[name])}"
             )
+    for name, (least, most) in getattr(module, "BOUNDS", {}).items():
+        if type(options.get(name)) is not int:
+            near = suggest(name, options, plural="options")
+            yield f"BOUNDS: {name!r} is no number in OPTIONS; {near}"
+        elif not least <= int(options[name]) <= most:
+            yield f"BOUNDS: {name!r} is {least} to {most}, and its default {options[name]}"
     for part in ("EXCLUDED", "REPAIRS"):
         for name, value in (pair for one in getattr(module, part, ()) for pair in one.items()):
             if name not in options:

@@ -24,12 +24,12 @@ from dessim.kernel.programs import (
 from dessim.kernel.write_programs import FAULTS_WRITE, OWNER_NEAR, writing_program
 from dessim.registry.catalogue import (
     Actor,
-    Option,
     Scheme,
     UnknownScheme,
     columns,
     options_of,
 )
+from dessim.registry.parts import Option
 from dessim.schemes import no_fault_around
 
 WITHOUT_PARTS: dict[str, Option] = {

@@ -41,6 +41,7 @@ from dessim.kernel.alphabet import (
 from dessim.schemes.no_fault_around import ordinary_path
 
 OPTIONS = {"folio_order": 0}
+BOUNDS = {"folio_order": (0, 9)}
 PROMISES = ("bug1", "bug2")
 FAULT_LOCK = "vma_lock"
 

@@ -161,6 +161,22 @@ CHOICES = {
     "folio_counts": ("none", "mapped", "mapcount", "mm_ids"),
     "defers_split": ("pmd", "large"),
 }
+_PAGES = 1 << 20
+BOUNDS = {
+    "lru_batch": (1, _PAGES),
+    "lru_release": (1, _PAGES),
+    "uncharge_batch": (1, _PAGES),
+    "memcg_batch": (1, _PAGES),
+    "pcp_batch": (1, _PAGES),
+    "pcp_high": (1, _PAGES),
+    "pcp_high_max": (0, _PAGES),
+    "pcp_scale": (0, 6),
+    "gather_max": (1, _PAGES),
+    "rmap_batch": (0, _PAGES),
+    "rss_batch": (0, _PAGES),
+    "folio_order": (0, 9),
+    "unlink_batch": (1, _PAGES),
+}
 EXCLUDED = ({"contpte": True, "folio_batches": False},)
 """Both came with 6.9: no kernel has the bit and changes the ptes of a folio one by one."""
 COLUMNS = {

@@ -18,11 +18,17 @@ def _options(one: registry.Scheme | registry.Actor) -> str:
         (
             code(key),
             code(str(value).lower()),
-            ", ".join(map(code, one.choices.get(key, ()))) or type(value).__name__,
+            _values(one, key),
         )
         for key, value in one.options.items()
     ]
     return table(("option", "default", "values"), rows)
+
+
+def _values(one: registry.Scheme | registry.Actor, key: str) -> str:
+    if key in one.bounds:
+        return "{} to {}".format(*one.bounds[key])
+    return ", ".join(map(code, one.choices.get(key, ()))) or type(one.options[key]).__name__
 
 
 def _listing(lines: tuple[str, ...] | list[str]) -> str:

@@ -119,6 +119,9 @@ def test_too_many_parameters_are_refused_unless_forced(small: Path) -> None:
         (["--fit", "sequential-read:2:1"], "no cell of the table matches"),
         (["--set", "machine.kernel.rmap=9ns"], "drop --set machine"),
         (["--to", "profile.txt"], "must end in .yaml"),
+        (["--sensitivity", "--cross-validate"], "which fits nothing"),
+        (["--sensitivity", "--to", "x.yaml"], "--to has no effect"),
+        (["--params", ""], "a name is empty"),
         (["--machine", "ivy"], "no machine is named 'ivy'"),
     ],
 )

@@ -114,6 +114,11 @@ def test_runs_become_stale_when_it_changes_but_not_when_it_is_explained(folder: 
         ),
         (
             "mine",
+            SCHEME + "BOUNDS = {'size': 9}\n",
+            "mine.py: BOUNDS must be a dict, of pairs of numbers, found dict",
+        ),
+        (
+            "mine",
             SCHEME.replace("SLOW_PATH", "SLOW"),
             "unknown scheme 'mine': found ./schemes/mine.py, but it defines no SLOW_PATH",
         ),
@@ -121,7 +126,7 @@ def test_runs_become_stale_when_it_changes_but_not_when_it_is_explained(folder: 
     ],
     ids=[
         *("syntax", "exception", "word", "part", "exit", "lock", "place"),
-        *("comma", "promises", "options", "no scheme", "name"),
+        *("comma", "promises", "options", "bounds", "no scheme", "name"),
     ],
 )
 def test_a_wrong_file_is_told_in_one_line(folder: Path, name: str, text: str, message: str) -> None:

@@ -154,6 +154,78 @@ def test_settings_that_make_no_sense_are_refused(setting: str, said: str) -> Non
     assert said in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("machine.kernel.rmap=[20ns, 0.02us]", "error: '0.02us' is already in the list"),
+        ("zip={machine.kernel.rmap: [20ns, 20ns]}", "the values at this place of the lists are"),
+        (
+            "schemes=[gang_lookup_mapcount, {gang_lookup_mapcount: {precheck: false}}]",
+            "an option has its default value here",
+        ),
+        ("precision={throughput: 1_0%}", "from 0.0001% to below 100%"),
+        ("precision={throughput: ٣%}", "from 0.0001% to below 100%"),
+        ("precision={throughput: 1e-300%}", "from 0.0001% to below 100%"),
+        ("machine.topology.l3_size=0B", "must be at least 4KiB, found 0B"),
+        ("machine.memory.bandwidth_per_socket=1B/s", "must be at least 1MB/s, found 1B/s"),
+        ("machine.kernel.rmap={value: 20ns, source: ''}", "the source is empty"),
+        ("name='   '", "a name must not be blank"),
+        ("name=''", "the text must not be empty"),
+        (f"name={'a' * 201}", "the text is longer than 200 characters"),
+        ("machine.kernel.rmap=-3 cycles", "without a sign or an exponent"),
+        ("machine.kernel.rmap=1e30 cycles", "without a sign or an exponent"),
+        ("name=a\udcffb", "the text has bytes that are no UTF-8"),
+        ('name="a\\ud800"', "the text has characters that are no Unicode"),
+    ],
+)
+def test_what_was_once_taken_is_refused_at_its_place(setting: str, said: str) -> None:
+    """Points twice, numbers in other digits, values that no machine has."""
+    done = typed("run", "eight-processes", "--dry-run", "--set", setting)
+    assert done.exit_code == 2
+    assert done.stderr.startswith("--set 1: ")
+    assert said in done.stderr
+    assert "Bad" not in done.stderr
+    assert "validation" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--replications 3 --set replications=2", "--replications: error: 'replications' is set"),
+        ("--set seed=1 --set seed=2", "--set 2: seed: error: 'seed' is set by --set 1 already"),
+        ("--replications 1000000000", "--replications: error: must be at most 100000"),
+        ("--seed 99999999999999999999", "--seed: error: must be less than"),
+        ("--out=", "give the name of a folder"),
+        ("--out results/runs", "where runs are stored: choose a folder outside"),
+        ("--out results/runs/below", "where runs are stored: choose a folder outside"),
+        (f"--out {'a' * 300}", f"error: {'a' * 199}…: this name is too long"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(words: str, said: str) -> None:
+    """Twice the same, far beyond what there is, or a store in a store."""
+    Path("results/runs", "0" * 64).mkdir(parents=True)
+    before = sorted(Path().rglob("*"))
+    done = typed("run", "eight-processes", *words.split(), *FAST[:2])
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert sorted(Path().rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("key", "remedy"),
+    [("simulate_cap: 64KiB", "simulate=auto"), ("max_replications: 64", "precision.throughput=5%")],
+)
+def test_a_key_that_does_nothing_is_refused(key: str, remedy: str) -> None:
+    """In a file; with what it needs from outside, it does something."""
+    Path("idle.yaml").write_text(
+        f"machine: ivybridge-ex-4s\nworkload: separate-processes\nschemes: [lock_each_page]\n{key}"
+    )
+    done = typed("run", "idle.yaml", "--dry-run")
+    assert done.exit_code == 2
+    assert f"idle.yaml:4:1: error: {key.partition(':')[0]} does nothing without" in done.stderr
+    assert typed("run", "idle.yaml", "--dry-run", "--set", remedy).exit_code == 0
+
+
 def test_a_long_note_is_refused_at_its_place() -> None:
     """Ten thousand characters are enough."""
     text = (

@@ -9,7 +9,7 @@ import pytest
 
 from dessim import registry
 from dessim.cli import known
-from dessim.registry.catalogue import WRITES
+from dessim.registry.parts import WRITES
 from tests.typing_in import typed
 
 OWN_ACTOR = '''"""Actor ``looker``: it only looks."""

@@ -65,6 +65,28 @@ def test_json_is_the_document(small: Path) -> None:
     assert cell["minor_faults"]["simulated"] is not None
 
 
+@pytest.mark.parametrize("column", ["steady_faults_per_s", "trylock_lost"])
+def test_a_table_of_other_metrics_is_refused(small: Path, column: str) -> None:
+    """Nothing of it could be compared; the message names what could."""
+    own = small / "other.csv"
+    head = f"workload,scheme,threads,fault_around_order,{column}\n"
+    own.write_text(head + "sequential-read,radix_walk_trylock,1,4,15.3\n")
+    done = validate(small, "--data", str(own), "--simulate", "64KiB", "--no-figure")
+    assert done.exit_code == 2
+    assert "other.csv:2:1: error: no chosen row has a number to compare: a column" in done.stderr
+    assert "completion_s or minor_faults" in done.stderr
+
+
+def test_a_scheme_that_a_row_cannot_use_is_blamed_on_the_row(small: Path) -> None:
+    """Not on the experiment, which names no such scheme for such a workload."""
+    own = small / "foreign.csv"
+    head = "workload,scheme,threads,fault_around_order,completion_s\n"
+    own.write_text(head + "page-fault1,radix_walk_trylock,1,4,15.3\n")
+    done = validate(small, "--data", str(own), "--no-figure")
+    assert done.exit_code == 2
+    assert "foreign.csv:2:1: error: scheme 'radix_walk_trylock' does not support" in done.stderr
+
+
 def test_another_table_machine_and_size_can_be_given(small: Path) -> None:
     """A table of one's own, with a cell that the experiment does not have."""
     own = small / "own.csv"

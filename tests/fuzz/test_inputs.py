@@ -42,6 +42,8 @@ KEYS = (
     *(
         "machine.kernel.rmap",
         "machine.memory",
+        "workload.start_stagger",
+        "workload.folio_order",
         "description",
         "simulate_cap",
         "workload.name",
@@ -52,6 +54,7 @@ VALUES = (
     *("[]", "{}", "[1, 2]", "{a: 1}", "true", "null", "~", "1", "0", "-1", "1e400", ".nan", "on"),
     *("20ns", "[0ns, 20ns]", "64KiB", "full", "auto", "[lock_each_page, {folio_batch: {}}]"),
     *("{throughput: 1%}", "10%", "[[1]]", "'", '"', "*a", "&a [*a]", "!!x 1", "a: b: c", "=1"),
+    *("1000s", "[20ns, 0.02us]", "1_0%", "-3 cycles", "[{folio_batch: {folio_order: 99}}]"),
     *("/dev/zero", "../x.yaml", "ivybridge-ex-4s", "random-read", "9" * 40, "[" * 40, "\x1b[31m"),
 )
 

@@ -204,6 +204,7 @@ def test_validate_on_the_host_reports_errors_as_documented(
     ("arguments", "said"),
     [
         (["--profile", "x"], "need --host"),
+        (["--seconds", "5"], "need --host"),
         (["--host", "--only", "nothing"], "the workloads are sequential, "),
         (["--host", "--machine", "epyc-genoa-2s"], "give --profile"),
         (["--host", "--profile", "nothing-such"], "no machine is named"),

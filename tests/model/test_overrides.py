@@ -68,12 +68,16 @@ def test_a_list_sweeps_a_key() -> None:
     assert [p.machine.cache_line.hold_ps for p in hold] == [1_000, 2_000]
 
 
-def test_later_overrides_win() -> None:
-    """Overrides apply in order."""
-    [point] = _points("threads=3", "threads=[1, 2]", "threads=4", name="experiment-point")
-    assert point.threads == 4
-    with pytest.raises(ConfigError, match=r"^--set 2: seed: error: expected a whole number"):
-        _points("seed=1", "seed=x")
+def test_later_overrides_change_earlier_ones() -> None:
+    """They apply in order: a part of a value may follow it; the same key twice is a slip."""
+    [point] = _points(
+        "workload={access: sequential, file_size: 1MiB}",
+        "workload.file_size=2MiB",
+        name="experiment-point",
+    )
+    assert point.workload.file_size_bytes == 2 << 20
+    with pytest.raises(ConfigError, match=r"^--set 2: seed: error: 'seed' is set by --set 1"):
+        _points("seed=1", "seed=2")
 
 
 def test_lists_that_are_values_are_not_swept() -> None:

@@ -8,7 +8,7 @@ from dessim.model.costs import Device
 from dessim.model.devices import PROFILES
 from dessim.model.load import load_experiment
 from dessim.model.workload import Workload
-from dessim.study.sweep.plan import check
+from dessim.study.sweep.checks import check
 
 FILE = {"name": "trial", "file_size_bytes": 400 * 4096, "access": "random", "advice": "normal"}
 
@@ -39,6 +39,7 @@ def test_an_advice_brings_its_defaults():
         ({"actors": ({"name": "reclaim", "every_ps": 1},)}, "does not support actors yet"),
         ({"readahead_pages": 2}, "reads windows of 4 to 4096 pages"),
         ({"cached_ppm": 500_000, "memory_share_ppm": 400_000}, "more of the file is cached than"),
+        ({"access": "blocks", "block_pages": 1 << 20}, "a block of 1048576 pages is larger than"),
         ({"block_pages": 4}, "access 'blocks' and block_pages belong together"),
         ({"advice": "", "touches": 4}, "'touches' needs an advice"),
         ({"advice": "", "scan_pages": 64}, "'scan_pages' needs an advice"),

@@ -6,7 +6,8 @@ from helpers import a_machine, a_workload
 from dessim.model import ConfigError, load_machine, load_workload, resolve
 from dessim.model.experiment import Point, SchemeChoice
 from dessim.model.load import load_experiment
-from dessim.study.sweep.plan import check, program_of, setup_of
+from dessim.study.sweep.checks import check
+from dessim.study.sweep.plan import program_of, setup_of
 
 BASE = "name: w\naccess: sequential\nfile_size: 1MiB\n"
 
@@ -118,7 +119,9 @@ def test_a_scheme_that_knows_no_such_faults_is_refused(tmp_path):
 def test_a_batch_of_less_than_a_page_is_refused(tmp_path, option):
     """The message names the option and its least value."""
     one = experiment(tmp_path, f"linux_6_12: {{{option}}}")
-    with pytest.raises(ConfigError, match=f"option '{option.split(':')[0]}' must be at least"):
+    with pytest.raises(
+        ConfigError, match=f"option '{option.split(':')[0]}' of 'linux_6_12' is a number"
+    ):
         check(one, resolve(one))
 
 

@@ -5,7 +5,8 @@ from small import EXPERIMENT, experiment_file
 
 from dessim.model import ConfigError, Point, load_experiment, resolve
 from dessim.study.store.version import ROOMS, hash_of
-from dessim.study.sweep.plan import accesses_of, check, program_of, setup_of
+from dessim.study.sweep.checks import check
+from dessim.study.sweep.plan import accesses_of, program_of, setup_of
 
 
 def points_of(folder: Path, *overrides: str) -> tuple[Point, ...]:
@@ -85,6 +86,97 @@ def test_options_of_an_actor_that_do_not_go_together_are_refused(tmp_path: Path)
     workload = f"{{access: sequential, mapping: per_process, file_size: 1MiB, actors: {actors}}}"
     said = refusal(tmp_path, EXPERIMENT.replace("separate-processes", workload))
     assert "unmap_retry=until_unmapped and walk=every_table of 'invalidate_range' exclude" in said
+
+
+def test_an_actor_is_blamed_where_it_is_written(tmp_path: Path) -> None:
+    """Of two, the second has the unknown option."""
+    actors = (
+        "\n    - {name: truncate, every: 1ms}\n    - {name: truncate, every: 1ms, options: {a: 1}}"
+    )
+    workload = (
+        f"\n  access: sequential\n  mapping: per_process\n  file_size: 1MiB\n  actors:{actors}"
+    )
+    said = refusal(tmp_path, EXPERIMENT.replace("separate-processes", workload))
+    assert "small.yaml:10:7: error: 'truncate' has no option 'a'" in said
+
+
+def test_a_range_of_an_actor_fits_into_the_file(tmp_path: Path) -> None:
+    """A longer one is a slip, unless the actor has a region of its own."""
+    for name, pages, said in (
+        ("truncate", 17, "of 17 pages is larger than"),
+        ("map_unmap", 17, ""),
+    ):
+        actors = f"[{{name: {name}, every: 1ms, range_pages: {pages}}}]"
+        workload = (
+            f"{{access: sequential, mapping: per_process, file_size: 64KiB, actors: {actors}}}"
+        )
+        text = EXPERIMENT.replace("separate-processes", workload)
+        if said:
+            assert said in refusal(tmp_path, text)
+        else:
+            experiment = load_experiment(experiment_file(tmp_path, text))
+            check(experiment, resolve(experiment))
+
+
+IN_PLACE = (
+    "{access: sequential, mapping: per_process, file_size: 64KiB, fault: anonymous, anon_order: 9}"
+)
+FILE = "{access: sequential, mapping: per_process, file_size: 4KiB, advice: normal, %s}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "place", "text"),
+    [
+        (
+            ["schemes=[{folio_batch: {folio_order: 10}}]"],
+            "--set 1: schemes",
+            "option 'folio_order' of 'folio_batch' is a number from 0 to 9: 10",
+        ),
+        (["schemes=[{linux: {lru_batch: 0}}]"], "--set 1: schemes", "from 1 to 1048576: 0"),
+        (
+            ["schemes=[{folio_batch: {folio_order: 2}}]", "workload.folio_order=3"],
+            "--set 1: schemes",
+            "folio_order 2, and workload 'separate-processes' 3: both are of the file's folios",
+        ),
+        (["machine.kernel.rmap=1000s"], "--set 1: machine.kernel.rmap", "use --engine reference"),
+        (["machine.kernel.rmap=[1ns, 9s]"], "--set 1: machine.kernel.rmap", "a time of 13.5 s"),
+        (
+            ["workload.start_stagger=1000s", "threads=120"],
+            "--set 1: workload.start_stagger",
+            "simulated time beyond",
+        ),
+        (
+            ["machine.user.read_page_cv=1000000"],
+            "small.yaml:3:10",
+            "exceeds the 64-bit integers",
+        ),
+        (
+            ["schemes=[linux]", f"workload={IN_PLACE}"],
+            "--set 2: workload",
+            "a region of 16 pages is not a multiple of a folio of 512",
+        ),
+        (
+            ["schemes=[linux]", "workload=" + FILE % "memory_share: 0%, cached: 0%", "threads=1"],
+            "--set 2: workload",
+            "1 pages per node are too few for 1 threads",
+        ),
+    ],
+)
+def test_what_cannot_run_is_refused_before_anything_runs(
+    tmp_path: Path, changes: list[str], place: str, text: str
+) -> None:
+    """Options, times and sizes that no run could take, each at the place where it is set."""
+    experiment = load_experiment(experiment_file(tmp_path), changes)
+    with pytest.raises(ConfigError) as caught:
+        check(experiment, resolve(experiment))
+    assert place in str(caught.value)
+    assert text in str(caught.value)
+
+
+def test_the_reference_engine_takes_times_that_the_compiled_one_does_not(tmp_path: Path) -> None:
+    """It counts in integers of any length."""
+    experiment = load_experiment(experiment_file(tmp_path), ["machine.kernel.rmap=1000s"])
+    check(experiment, resolve(experiment), "reference")
 
 
 def test_a_measured_table_of_another_kind_is_told_before_anything_runs(tmp_path: Path) -> None:

@@ -71,6 +71,16 @@ def test_wrong_lines_are_told_with_their_numbers(
     assert "own.csv:7:1: error: a measured number must be positive" in said
 
 
+@pytest.mark.parametrize("cell", ["1_5.3", "\u0661\u0665", "0x10", "1e", "1 5"])
+def test_a_number_is_written_in_plain_digits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cell: str
+) -> None:
+    """What Python would read as a number is a slip in a table."""
+    own_table(tmp_path, monkeypatch, HEADER + f"a,b,1,0,{cell},\n")
+    with pytest.raises(ConfigError, match="must be a number, found"):
+        load_published("own")
+
+
 def test_a_header_without_the_keys_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

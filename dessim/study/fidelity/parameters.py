@@ -117,7 +117,9 @@ def parameters_of(machine: Machine, names: Sequence[str]) -> list[Parameter]:
     ConfigError
         If there is no such number, or it has no range, or two parameters share a number.
     """
-    words = [word for name in names for word in name.split(",") if word] or list(DEFAULTS)
+    words = [word.strip() for name in names for word in name.split(",")] or list(DEFAULTS)
+    if "" in words:
+        raise refuse("--params", "a name is empty: name numbers, such as kernel.rmap")
     known = _ranged(machine)
     found = [_parameter(word, machine, known) for word in dict.fromkeys(words)]
     owner: dict[str, str] = {}

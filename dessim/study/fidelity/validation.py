@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import dessim
-from dessim.model import Machine, Point
+from dessim.model import ConfigError, Machine, Point
+from dessim.model.errors import Place, Problem, Source
 from dessim.model.published import Measured, Published
 from dessim.study.fidelity.cells import cell_name, ideal_faults, key_of
 from dessim.study.store.version import model_version
@@ -73,6 +74,21 @@ def validation_of(
         "errors": errors_by(cells, ("workload",)),
         "errors_by_threads": errors_by(cells, ("workload", "threads")),
     }
+
+
+def check_comparable(points: Sequence[Point], table: Published) -> None:
+    """Check that some of the points' rows have a metric that a validation compares.
+
+    Raises
+    ------
+    ConfigError
+    """
+    keys = [key_of(point) for point in points]
+    if any({SECONDS, FAULTS} & set(table.rows[key].values) for key in keys):
+        return
+    place = table.places.get(keys[0], Place(Source(table.name)))
+    text = f"no chosen row has a number to compare: a column {SECONDS} or {FAULTS}"
+    raise ConfigError([Problem(place, text)])
 
 
 def cells_of(

@@ -1,33 +1,20 @@
-"""From a resolved point to the setups of its runs; and what is checked before anything runs."""
+"""From a resolved point to the setups of its runs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from dessim import registry
-from dessim.errors import UserError
 from dessim.kernel import layout as lay
 from dessim.kernel.alphabet import Step
 from dessim.kernel.assembler import Program, assemble
 from dessim.kernel.paging_programs import device_loop_program
 from dessim.kernel.programs import lock_loop_program
-from dessim.kernel.replay import replay_of
-from dessim.kernel.setup import (
-    ActorSetup,
-    Batches,
-    Setup,
-    WorldError,
-    changes_page_cache,
-    check_contpte,
-)
-from dessim.model import ConfigError, Experiment, Point, SchemeChoice
-from dessim.model.document import Document
-from dessim.model.errors import Place, Problem, Source
+from dessim.kernel.setup import ActorSetup, Batches, Setup, changes_page_cache
+from dessim.model import Point
 from dessim.model.machine import Machine
-from dessim.model.published import load_published
 from dessim.model.units import SIZE, format_quantity
 from dessim.model.workload import PAGE_BYTES, Workload
 
@@ -112,8 +99,14 @@ def _program(
     return registry.thread_program(registry.load(name), dict(chosen), int(around), **dict(features))
 
 
-def actors_of(point: Point) -> tuple[ActorSetup, ...]:
+def actors_of(point: Point, only: int | None = None) -> tuple[ActorSetup, ...]:
     """Assemble the actors of a point's workload, which run alongside threads of its scheme.
+
+    Parameters
+    ----------
+    point : Point
+    only : int, optional
+        Of this kind alone.
 
     Raises
     ------
@@ -139,7 +132,8 @@ def actors_of(point: Point) -> tuple[ActorSetup, ...]:
             actor.every_ps,
             actor.range_pages,
         )
-        for actor in workload.actors
+        for i, actor in enumerate(workload.actors)
+        if only in (None, i)
         for _ in range(actor.count)
     )
 
@@ -209,110 +203,3 @@ def sized_label(point: Point) -> str:
     if point.simulate_bytes is None:
         return label_of(point)
     return f"{label_of(point)}, {format_quantity(point.simulate_bytes, SIZE)} of its file"
-
-
-def check(experiment: Experiment, points: Iterable[Point]) -> None:
-    """Check what only the schemes and the kernel know, before anything runs.
-
-    Raises
-    ------
-    ConfigError
-        With every unknown scheme, actor or option, every machine that lacks what its workload
-        needs, and a measured table that is none, at the place where it is written.
-    """
-    document = experiment._document or Document({}, Source(experiment.name))
-    problems: dict[tuple[object, ...], Problem] = {}
-    for point in points:
-        key: tuple[object, ...] = (repr(point.scheme.entry()), point.workload.fault)
-        if key not in problems:
-            try:
-                program_of(point)
-                check_contpte(batches_of(point), point.machine, point.workload)
-            except (registry.UnknownScheme, WorldError) as error:
-                problems[key] = Problem(_place_of_scheme(document, point.scheme), str(error))
-        if text := _knows_no_folios(point):
-            problems.setdefault(("order",), Problem(_place_of_scheme(document, point.scheme), text))
-        if point.workload.pages_file and point.simulate_bytes is not None:
-            text = (
-                f"workload '{point.workload.name}' has an advice: its file is simulated as a"
-                " whole, so drop 'simulate' and use a smaller file"
-            )
-            problems.setdefault(("simulate",), Problem(document.place(("simulate",)), text))
-        reads = changes_page_cache(point.workload) or point.workload.commands
-        if reads and point.machine.device.read_latency_ps == 0:
-            text = (
-                f"pages of workload '{point.workload.name}' have to be read, but machine"
-                f" '{point.machine.name}' has no device: set machine.device.read_latency"
-            )
-            problems.setdefault(("device",), Problem(document.place(("machine",)), text))
-        if point.workload.replays:
-            problem = _unlike_trace(point)
-            if problem:
-                problems.setdefault(("trace",), Problem(document.place(("workload",)), problem))
-        try:
-            if key not in problems:
-                actors_of(point)
-        except registry.UnknownScheme as error:
-            problems.setdefault(("actors",), Problem(document.place(("workload",)), str(error)))
-    if experiment.measured is not None:
-        try:
-            load_published(experiment.measured)
-        except ConfigError as error:
-            text = f"table '{experiment.measured}': {error.problems[0].message}"
-            problems[("measured",)] = Problem(document.place(("measured",)), text)
-    if problems:
-        raise ConfigError(problems.values())
-
-
-def _unlike_trace(point: Point) -> str:
-    """Return how a point contradicts the trace that it replays, or nothing."""
-    workload = point.workload
-    try:
-        replay = replay_of(workload)
-    except UserError as error:
-        return str(error)
-    assert replay is not None
-    if point.threads != len(replay.tasks):
-        return (
-            f"workload '{workload.name}' replays the {len(replay.tasks)} tasks of its trace, not"
-            f" {point.threads}: drop threads, or import other tasks (--comm, --pid)"
-        )
-    size_bytes = replay.region_pages * PAGE_BYTES
-    if workload.file_size_bytes != size_bytes:
-        return (
-            f"faults '{workload.fault}' of the trace of workload '{workload.name}' need file_size:"
-            f" {format_quantity(size_bytes, SIZE)}"
-        )
-    return ""
-
-
-def _knows_no_folios(point: Point) -> str:
-    """Why a point's scheme cannot map the folios of its workload's file; empty if it can."""
-    workload, name = point.workload, point.scheme.name
-    if not workload.folio_order or name not in registry.names():
-        return ""
-    if "folio_order" in registry.load(name).options:
-        return ""
-    return (
-        f"scheme '{name}' knows no folios, but workload '{workload.name}' has folio_order"
-        f" {workload.folio_order}: use linux or folio_batch"
-    )
-
-
-def _place_of_scheme(document: Document, scheme: SchemeChoice) -> Place:
-    """Where a scheme is chosen: in `schemes`, or in an entry of `include`."""
-    lists = [("schemes",), *(("include", i, "schemes") for i in _indices(document, ("include",)))]
-    for path in lists:
-        for i in _indices(document, path):
-            entry = document.get((*path, i))
-            if entry == scheme.name or (isinstance(entry, dict) and scheme.name in entry):
-                return document.place((*path, i))
-    for i in _indices(document, ("include",)):
-        if document.get(("include", i, "scheme")) == scheme.name:
-            return document.place(("include", i, "scheme"))
-    return document.place(("schemes",))
-
-
-def _indices(document: Document, path: tuple[str | int, ...]) -> range:
-    entries = document.get(path)
-    return range(len(entries)) if isinstance(entries, list) else range(0)

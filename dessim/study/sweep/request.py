@@ -13,8 +13,10 @@ from dessim.files.names import folder_name
 from dessim.files.reading import read_text
 from dessim.files.seals import write_sealed
 from dessim.model import Experiment, Point, find, load_experiment, resolve
+from dessim.model.overrides import FromOption
 from dessim.study.store.manifest import write_manifest
 from dessim.study.store.runs import Store
+from dessim.study.sweep.checks import check
 from dessim.study.sweep.configuration import (
     CONFIGURATION,
     Invocation,
@@ -23,7 +25,6 @@ from dessim.study.sweep.configuration import (
 )
 from dessim.study.sweep.jobs import Job, Tally, manifest_points
 from dessim.study.sweep.narrow import merged, points_inside
-from dessim.study.sweep.plan import check
 from dessim.study.sweep.rounds import Rounds
 from dessim.study.sweep.tables import document_of, table_files
 
@@ -60,11 +61,11 @@ class Request:
     @property
     def settings(self) -> list[str]:
         """All overrides, those with an option of their own last."""
-        settings = list(self.overrides)
+        settings: list[str] = list(self.overrides)
         if self.seed is not None:
-            settings.append(f"seed={self.seed}")
+            settings.append(FromOption("seed", self.seed))
         if self.replications is not None:
-            settings.append(f"replications={self.replications}")
+            settings.append(FromOption("replications", self.replications))
         return settings
 
     @property
@@ -96,7 +97,7 @@ class Request:
         """
         experiment = load_experiment(self.config, self.settings)
         points = resolve(experiment)
-        check(experiment, points)
+        check(experiment, points, self.engine)
         return experiment, points
 
 

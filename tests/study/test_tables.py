@@ -112,11 +112,11 @@ def test_latencies_are_stored_for_every_point(small: Any, tmp_path: Path) -> Non
 
 def test_swept_keys_are_columns_even_where_their_types_differ(tmp_path: Path) -> None:
     """A key that is once a time and once a number becomes text in Parquet."""
-    text = EXPERIMENT.replace("{threads: [1, 2]}", "{workload.start_jitter: [0, 0.5, 50%]}")
+    text = EXPERIMENT.replace("{threads: [1, 2]}", "{workload.start_jitter: [0, 0.5, 60%]}")
     document, points, tally = study(tmp_path, text)
     write_tables(document, points, tally, tmp_path / "out")
     column = pq.read_table(tmp_path / "out" / "results.parquet")["workload.start_jitter"]
-    assert column.to_pylist() == ["0", "0", "0.5", "0.5", "50%", "50%"]
+    assert column.to_pylist() == ["0", "0", "0.5", "0.5", "60%", "60%"]
 
 
 def test_a_point_without_a_run_has_no_numbers_but_its_reasons(small: Any) -> None:

@@ -84,10 +84,8 @@ def calibrate(
     """
     if any(text.startswith("machine") for text in overrides):
         raise click.UsageError("a fit takes the profile as it is in its file: drop --set machine")
-    if to is not None and to.suffix != ".yaml":
-        raise click.UsageError(f"--to {to}: a profile's name must end in .yaml")
     if to is not None:
-        refuse_input(to, config, data, machine)
+        _check_target(to, config, data, machine)
     if sensitivity and (cross_validate or to is not None):
         option = "--cross-validate" if cross_validate else "--to"
         raise click.UsageError(f"{option} has no effect with --sensitivity, which fits nothing")
@@ -116,6 +114,12 @@ def calibrate(
             quiet,
             engine,
         )
+
+
+def _check_target(to: Path, *read: str | None) -> None:
+    if to.suffix != ".yaml":
+        raise click.UsageError(f"--to {to}: a profile's name must end in .yaml")
+    refuse_input(to, *read)
 
 
 def _problem(

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from typing_in import FAST, SMALL, typed
 
+from dessim.engines import code_cache
+
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
 
@@ -149,3 +151,16 @@ def test_status_names_seals_that_are_none(text: str | None) -> None:
     changed = [line for line in done.stdout.splitlines() if line.startswith("changed after")]
     assert changed
     assert typed("report", "eight-processes").exit_code == 2
+
+
+def test_a_fifo_in_the_cache_is_nothing_to_wait_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor a link to what never ends."""
+    monkeypatch.setenv("DESSIM_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    (tmp_path / "dessim").mkdir()
+    os.mkfifo(tmp_path / "dessim" / "fifo.o")
+    (tmp_path / "dessim" / "zero.o").symlink_to("/dev/zero")
+    assert code_cache.stored("fifo.o") is None
+    assert code_cache.stored("zero.o") is None

@@ -191,9 +191,9 @@ def test_what_a_protocol_prints_is_no_result(at_once: None) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--threads", "-1"), "option 'threads' of 'killed_waiter' takes 1 or more: -1"),
-        (("--set", "threads=0"), "option 'threads' of 'killed_waiter' takes 1 or more: 0"),
-        (("--threads", "99999999999"), "a protocol has 1 to 6 actors, this one"),
+        (("--threads", "-1"), "option 'threads' of 'killed_waiter' is a number from 1 to 6: -1"),
+        (("--set", "threads=0"), "option 'threads' of 'killed_waiter' is a number from 1 to 6: 0"),
+        (("--threads", "99999999999"), "is a number from 1 to 6: 99999999999"),
         (("--set", f"threads={'9' * 5000}"), "takes a whole number: '999"),
     ],
 )

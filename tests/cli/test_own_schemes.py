@@ -115,7 +115,7 @@ def test_runs_become_stale_when_it_changes_but_not_when_it_is_explained(folder: 
         (
             "mine",
             SCHEME + "BOUNDS = {'size': 9}\n",
-            "mine.py: BOUNDS must be a dict, of pairs of numbers, found dict",
+            "mine.py: BOUNDS must be a dict, of pairs of whole numbers, but that of 'size' is none",
         ),
         (
             "mine",

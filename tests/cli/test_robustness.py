@@ -71,7 +71,7 @@ def test_a_disk_that_takes_nothing_has_its_remedy(
     monkeypatch.setattr(place, fail)
     done = typed("run", "eight-processes", *FAST)
     assert done.exit_code == 1
-    assert f"{os.strerror(number)}: 'runs'; {remedy}: " in done.stderr
+    assert f"runs: {os.strerror(number)}; {remedy}: " in done.stderr
 
 
 def test_leftovers_in_the_folder_of_results_go_with_the_next_run() -> None:

@@ -60,7 +60,7 @@ def rest_of(group: str) -> list[str]:
 
 MARKS = (lay.FLAG_UPTODATE, lay.FLAG_OURS, lay.FLAG_READAHEAD)
 TAME = (
-    lambda cost, word, flag: (say.work(cost), say.work("my_check", f"{len(cost) * len(word)}ns")),
+    lambda cost, word, flag: (say.work(cost), say.work(f"my_{cost}", f"{len(cost) * 7}ns")),
     lambda cost, word, flag: (say.inc(word, cost), say.dec(word)),
     lambda cost, word, flag: (say.remember(),),
     lambda cost, word, flag: (say.forget(),),

@@ -70,21 +70,9 @@ def kept(run_compiled, tmp_path) -> Path:
 # --- found again --------------------------------------------------------------------------------
 
 
-def test_a_fifo_in_the_cache_is_nothing_to_wait_for(tmp_path, monkeypatch):
-    """Nor a link to what never ends."""
-    monkeypatch.setenv("DESSIM_CACHE_DIR", str(tmp_path))
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    (tmp_path / "dessim").mkdir()
-    os.mkfifo(tmp_path / "dessim" / "fifo.o")
-    (tmp_path / "dessim" / "zero.o").symlink_to("/dev/zero")
-    assert code_cache.stored("fifo.o") is None
-    assert code_cache.stored("zero.o") is None
-
-
 def test_compiling_is_announced_once_and_leaves_something_to_find(tmp_path):
     """Of two that start together one compiles, and says so; the other one, and a third, find it."""
-    (tmp_path / "shared").mkdir()  # where others may have put it already
-    places = {"DESSIM_CACHE_DIR": str(tmp_path), "TMPDIR": str(tmp_path / "shared")}
+    places = {"DESSIM_CACHE_DIR": str(tmp_path), "TMPDIR": str(tmp_path)}  # and nowhere else
     start = {"env": surroundings(**places), "text": True}
     start |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     both = [subprocess.Popen(command(TINY_RUN.format(before="")), **start) for _ in range(2)]

@@ -162,7 +162,7 @@ def test_other_sizes_are_refused(size):
     with pytest.raises(ValueError, match="4KiB, 16KiB or 64KiB"):
         Memory(
             local_ps=1,
-            bandwidth_per_socket_bytes_per_s=1,
+            bandwidth_per_socket_bytes_per_s=10**6,
             file_placement="interleave",
             page_size_bytes=size,
         )

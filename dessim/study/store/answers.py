@@ -21,10 +21,9 @@ from typing import Any
 
 import dessim
 from dessim.files.reading import UnreadableError, read_file, read_json
-from dessim.files.seals import SEALS
+from dessim.files.seals import MANIFEST, SEALS
 from dessim.files.writing import write_all
 from dessim.model.locate import SUFFIXES, roots
-from dessim.study.store.manifest import MANIFEST
 from dessim.study.store.runs import Store
 
 FOLDER = ".answers"

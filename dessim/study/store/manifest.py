@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from dessim.files.reading import UnreadableError, read_json
+from dessim.files.seals import MANIFEST as MANIFEST
 from dessim.files.seals import SEALS
 from dessim.files.writing import write_all
 from dessim.measure.statistics.run_metrics import run_metrics
 from dessim.study.store.runs import DamagedRunError, Store
 
-MANIFEST = "sweep.json"
 PARTS = {
     **dict.fromkeys(("point", "experiment", "machine", "workload", "scheme"), str),
     **dict.fromkeys(("index", "threads", "fault_around_order", "seed", "process_exit_ps"), int),

@@ -17,6 +17,7 @@ from typing import Any
 
 import dessim
 from dessim.engines import EngineName, run_setup
+from dessim.errors import told
 from dessim.files.atomic import clear
 from dessim.files.writing import NO_ROOM
 from dessim.kernel.result import RunResult
@@ -168,7 +169,7 @@ def attempt(job: Job, progress: Callable[[int], None] | None = None) -> Reply:
     try:
         Store(job.store).save(job.key, run, job.config, provenance)
     except OSError as error:
-        return Reply(None, _in_one_line(error), no_room=_no_room(error))
+        return Reply(None, told(error), no_room=_no_room(error))
     return Reply(pack(run), provenance=provenance)
 
 

@@ -48,7 +48,7 @@ def new(
     matrix the distances explain, and warns if it is little. Each number of the file says whether it
     is read, measured or estimated; `dessim show machine` shows what comes from the base.
     """
-    from dessim.files.writing import write_all
+    from dessim.files.writing import refuse_input, write_all
     from dessim.host.latency import read_matrix
     from dessim.host.new_profile import check_name, new_profile
 
@@ -61,6 +61,7 @@ def new(
         check_profile(out)
     path = out or Path("configs/machines") / f"{name}.yaml"
     check_new(path, "another NAME" if out is None else "another --out", force=force)
+    refuse_input(path, lscpu, hwloc, numactl, latency)
     found = _described(lscpu, hwloc)
     if numactl:
         from dessim.host.numactl import read_numactl

@@ -220,6 +220,7 @@ def test_options_of_new_files_are_all_tried() -> None:
         ("predict", *CELLS, "--cells", "sequential-read:1:4", "--to", "table.csv"),
         ("calibrate", *CELLS, "--params", "kernel.rmap", "--force", "--to", "small.yaml"),
         ("calibrate", *CELLS, "--machine", "m.yaml", "--force", "--to", "m.yaml"),
+        ("machine", "new", "m", "--lscpu", "small.yaml", "--force", "--out", "link.yaml"),
     ],
 )
 def test_what_is_read_is_not_written_over(

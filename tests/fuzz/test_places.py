@@ -179,7 +179,7 @@ BAD_FILES = {
     "table.csv/x": "/table.csv: this is not a folder",
     "lost": "/table.csv: this is not a folder",
     "": "give the name of a file",
-    "x" * 300: "name too long",
+    "x" * 300: "this name is too long",
 }
 
 
@@ -254,7 +254,7 @@ BAD_FOLDERS = {
     "table.csv/x": "/table.csv: this is not a folder",
     "lost": "/table.csv: this is not a folder",
     "": "give the name of a folder",
-    "x" * 300: "name too long",
+    "x" * 300: "this name is too long",
 }
 
 

@@ -16,6 +16,7 @@ def entry() -> None:
     for number, handler in usual.items():
         if signal.getsignal(number) == handler:  # not ignored, as of a script's background
             signal.signal(number, _stop)
+    os.environ["MPLBACKEND"] = "agg"  # figures are files; Jupyter's backend may not be installed
     from dessim.cli import main
 
     main(prog_name="dessim")

@@ -18,7 +18,7 @@ from dessim.cli.measured import (
 from dessim.cli.options import DATA, EXPERIMENT, NEW_FILE, SIMULATION
 from dessim.cli.results import report_files
 from dessim.files.names import folder_name
-from dessim.files.reading import read_text
+from dessim.files.reading import read_text, watched
 from dessim.files.writing import check_place, refuse_input, write_texts
 
 if TYPE_CHECKING:
@@ -84,13 +84,16 @@ def calibrate(
     """
     if any(text.startswith("machine") for text in overrides):
         raise click.UsageError("a fit takes the profile as it is in its file: drop --set machine")
-    if to is not None:
-        _check_target(to, config, data, machine)
+    if to is not None and to.suffix != ".yaml":
+        raise click.UsageError(f"--to {to}: a profile's name must end in .yaml")
     if sensitivity and (cross_validate or to is not None):
         option = "--cross-validate" if cross_validate else "--to"
         raise click.UsageError(f"{option} has no effect with --sensitivity, which fits nothing")
-    chosen = load_with(config, machine, overrides, seed, replications)
-    table = table_of(chosen, data)
+    with watched() as read:
+        chosen = load_with(config, machine, overrides, seed, replications)
+        table = table_of(chosen, data)
+    if to is not None:
+        refuse_input(to, config, data, machine, *read)
     folder = out / folder_name(f"calibrate-{chosen.name}")
     with simulator(chosen, engine, jobs, out, quiet=quiet, table=table) as run:
         problem, points = _problem(chosen, table, fit, params, simulate, run, not no_faults)
@@ -114,12 +117,6 @@ def calibrate(
             quiet,
             engine,
         )
-
-
-def _check_target(to: Path, *read: str | None) -> None:
-    if to.suffix != ".yaml":
-        raise click.UsageError(f"--to {to}: a profile's name must end in .yaml")
-    refuse_input(to, *read)
 
 
 def _problem(

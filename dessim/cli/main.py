@@ -127,7 +127,6 @@ class Commands(click.Group):
 
     def main(self, *args: Any, **settings: Any) -> Any:
         """Run the command line."""
-        os.environ["MPLBACKEND"] = "agg"  # figures are files; Jupyter names what may not be here
         streams.prepare()
         with streams.interruptible():
             return super().main(*args, **settings)

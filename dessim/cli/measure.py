@@ -61,7 +61,7 @@ def measure(
 
     check_profile(out)
     if unfit := unfit_in_name(out.stem):
-        raise click.UsageError(f"--out: {unfit} is no character of a profile's name")
+        raise click.UsageError(f"--out: a profile's name must not contain {unfit}")
     check_new(out, "another --out", force=force)
 
     from dessim.files.writing import write_all

@@ -11,6 +11,7 @@ from dessim.cli.complete import experiments
 from dessim.cli.measured import DEFAULT, load_with, simulator, table_of
 from dessim.cli.options import DATA, EXPERIMENT, NEW_FILE, SIMULATION
 from dessim.cli.results import report_files
+from dessim.files.reading import watched
 from dessim.files.writing import check_place, refuse_input, write_texts
 
 if TYPE_CHECKING:
@@ -65,11 +66,13 @@ def predict(
     """
     if to.suffix != ".csv":
         raise click.UsageError(f"--to {to}: a table's name must end in .csv")
-    for place in (to, to.with_suffix(".json")):
-        check_place(place)
-        refuse_input(place, experiment, data, machine)
-    chosen = load_with(experiment, machine, overrides, seed, None)
-    table = table_of(chosen, data)
+    places = (to, to.with_suffix(".json"))
+    check_place(places[1])
+    with watched() as read:
+        chosen = load_with(experiment, machine, overrides, seed, None)
+        table = table_of(chosen, data)
+    for place in places:
+        refuse_input(place, experiment, data, machine, *read)
     full, small = _points(chosen, cells, simulate, replications or 1)
     with simulator(chosen, engine, jobs, out, quiet=quiet) as run:
         document = _predictions(chosen, table, full, small, run, engine)

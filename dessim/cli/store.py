@@ -99,8 +99,8 @@ def _print_status(found: dict[str, Any]) -> None:
         left = counted(found["leftovers"], "leftover")
         click.echo(f"{left} of killed processes: the next run clears up")
     for text in found["unreadable"]:
-        click.echo(f"cannot be read, and names the runs of its experiment: {text}; the same")
-        click.echo("  `dessim run` writes it again (stored runs are reused)")
+        click.echo(f"missing or damaged, so that nobody knows which runs are its own: {text};")
+        click.echo("  the same `dessim run` writes it again, or move a copied folder elsewhere")
     for text in found["changed"]:
         click.echo(f"changed after it was written: {text}")
     for text in found["damaged"]:
@@ -128,7 +128,7 @@ def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
         raise click.UsageError(f"the runs are in {str(folder.parent)!r}: clean that")
     if unused and (torn := unreadable_manifests(folder)):
         raise click.UsageError(
-            f"{torn[0]} cannot be read, so dessim cannot know which runs are unused: run its"
+            f"{torn[0]} is missing or damaged, so dessim cannot know which runs are unused: run its"
             " experiment again (stored runs are reused), or remove the folder"
         )
     store = store_of(folder)

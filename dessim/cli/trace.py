@@ -11,6 +11,8 @@ import click
 from dessim.cli.complete import experiments
 from dessim.cli.options import EXPERIMENT, NEW_FILE, POINTS
 from dessim.cli.select import busiest, select
+from dessim.files.reading import watched
+from dessim.files.writing import refuse_input
 
 if TYPE_CHECKING:
     from dessim.measure.recording.history import Recording
@@ -65,8 +67,11 @@ def trace(
     from_ps, until_ps = _time(from_text, "--from"), _time(until_text, "--until")
     if until_ps is not None and until_ps <= (from_ps or 0):
         raise click.UsageError("--until must be later than --from")
-    _check_name(out, form, config)
-    chosen = select(config, **choice)
+    _check_name(out, form)
+    with watched() as read:
+        chosen = select(config, **choice)
+    if out is not None:
+        refuse_input(out, config, *read)
     point = busiest(chosen.of_one_size(Path("results"), quiet=quiet).points)
     from dessim.report.trace.perfetto import check_perfetto, write_trace
     from dessim.study.explain.trace import SPANS, record
@@ -107,11 +112,7 @@ def trace(
         sys.exit(1)
 
 
-def _check_name(out: Path | None, form: str, config: str) -> None:
-    from dessim.files.writing import refuse_input
-
-    if out is not None:
-        refuse_input(out, config)
+def _check_name(out: Path | None, form: str) -> None:
     if form != "folded" and out is not None and out.suffix == ".folded":
         raise click.UsageError(f"--out {out}: the stacks take this name; give the trace another")
 

@@ -45,8 +45,7 @@ FOR_RATES = "for rates: they name their machines, and runs are short"
 @click.option(
     "--seconds",
     type=click.FloatRange(0.2, 600),
-    show_default="3",
-    help="With --host: time per workload and number of CPUs.",
+    help="With --host: time per workload and number of CPUs [default: 3].",
 )
 @click.option(
     "--privileged", is_flag=True, help="With --host: run ahead of other processes (root)."

@@ -56,7 +56,7 @@ def read_sealed(path: Path) -> bytes:
             return data
         raise BrokenSealError(f"{error}; {REMEDY}") from None
     if not isinstance(seals, dict):
-        raise BrokenSealError(f"{path.parent / SEALS}: these are no seals; {REMEDY}")
+        raise BrokenSealError(f"{path.parent / SEALS}: this is not a file of seals; {REMEDY}")
     if seals.get(path.name) != hashlib.sha256(data).hexdigest():
         raise BrokenSealError(f"{path} was changed after it was written; {REMEDY}")
     return data

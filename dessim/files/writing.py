@@ -188,7 +188,9 @@ def refuse_input(path: Path, *read: str | Path | None) -> None:
         except (OSError, ValueError):  # one of them is not there, or is no name
             continue
         if same:
-            raise UnwritableError(f"{path}: this is read, too; choose another place")
+            raise UnwritableError(
+                f"{path}: the command reads this file; choose another one to write"
+            )
 
 
 def check_folder(folder: Path) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
+from dessim.errors import counted
 from dessim.files.numbers import whole
 from dessim.files.reading import parse_json
 from dessim.host.topology import Description, UnusableError, check_nodes, numbers_in
@@ -59,7 +60,8 @@ def read_lscpu(text: str, source: str = "lscpu") -> Description:
         node = _NODE.fullmatch(name)
         if node and value:
             found.nodes[int(node[1])] = _listed(name, value, source)
-    check_nodes(found.nodes, _numbers(fields, found), source)
+    found.numbers = _numbers(fields, found)
+    check_nodes(found.nodes, found.numbers, source)
     return found
 
 
@@ -127,9 +129,8 @@ def _counts(fields: dict[str, str], found: Description) -> None:
     )
     if cores is None and clusters is not None and per_cluster is not None:
         sockets, cores = sockets or 1, clusters * per_cluster // (sockets or 1)
-        found.notes.append(
-            f"{clusters} clusters of {per_cluster} cores: the model has no distance for clusters"
-        )
+        what = f"{counted(clusters, 'cluster')} of {counted(per_cluster, 'core')}"
+        found.notes.append(f"{what}: the model has no distance for clusters")
     threads = _whole(fields, "Thread(s) per core", found)
     total = _whole(fields, "CPU(s)", found)
     known = {"sockets": sockets, "cores": cores, "threads_per_core": threads, "cpus": total}

@@ -283,11 +283,11 @@ def check_name(name: str) -> None:
     UnusableError
     """
     if character := unfit_in_name(name):
-        why = f"{character} is no character of a name"
+        why = f"a name must not contain {character}"
     elif not name or len(name) > MAX_NAME:
         why = f"it has 1 to {MAX_NAME} characters"
     elif not all(c.isalnum() or c in "-_." for c in name) or not name[0].isalnum():
-        why = "begin with a letter or a digit, and go on with these, - _ and ."
+        why = "it is made of letters, digits, '-', '_' and '.', and starts with a letter or digit"
     elif is_path("machines", name):
         why = "leave out its ending, which makes it that of a file"
     else:

@@ -38,7 +38,7 @@ def read_numactl(text: str, found: Description, source: str = "numactl -H") -> N
             raise UnusableError(f"{source}:{number}: more than {MAX_NODES} nodes")
     if not nodes:
         raise UnusableError(f"{source}:1: no node with CPUs: give the output of `numactl -H`")
-    check_nodes(nodes, range(found.counts.get("cpus", 0)), source)
+    check_nodes(nodes, found.numbers or range(found.counts.get("cpus", 0)), source)
     matrix = [rows[node] for node in sorted(rows)]
     if any(len(row) != len(matrix) for row in matrix):
         raise UnusableError(f"{source}: the node distances are not square: give the whole output")

@@ -59,6 +59,8 @@ class Description:
         Between NUMA nodes, 10 is local.
     nodes : dict of int to list of int
         CPUs of each NUMA node.
+    numbers : collection of int
+        Of CPUs, if the description lists them.
     notes : list of str
         What does not fit into the model, in sentences.
     """
@@ -75,6 +77,7 @@ class Description:
     most_hz: int | None = None
     distances: list[list[int]] = field(default_factory=list)
     nodes: dict[int, list[int]] = field(default_factory=dict)
+    numbers: Collection[int] = ()
     notes: list[str] = field(default_factory=list)
 
     def clock(self, what: str, mhz: float) -> int | None:
@@ -92,7 +95,7 @@ class Description:
         return None
 
     def _impossible(self, what: str) -> None:
-        note = f"{what} cannot be, and counts as not given"
+        note = f"{what} is impossible, and is ignored"
         if note not in self.notes:
             self.notes.append(note)
 
@@ -234,20 +237,20 @@ def check_nodes(nodes: Mapping[int, Sequence[int]], known: Collection[int], sour
     Raises
     ------
     UnusableError
-        If a CPU is in two nodes, or is none of the machine's.
+        If a CPU is in two nodes that differ, or is none of the machine's.
     """
     node_of: dict[int, int] = {}
     for node, cpus in nodes.items():
         for cpu in cpus:
-            if cpu in node_of:
-                both = f"in node {node_of[cpu]} and in node {node}"
+            twin = node_of.setdefault(cpu, node)
+            if set(nodes[twin]) != set(cpus):  # emulated nodes share all their CPUs
+                both = f"in node {twin} and in node {node}"
                 raise UnusableError(f"{source}: CPU {cpu} is {both}: give the unchanged output")
             if known and cpu not in known:
                 raise UnusableError(
                     f"{source}: node {node} has CPU {cpu}, the machine's {len(known)} CPUs have"
                     f" numbers up to {max(known)}: give the unchanged output of this machine"
                 )
-            node_of[cpu] = node
 
 
 def numbers_in(text: str) -> list[int]:

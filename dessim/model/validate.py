@@ -176,7 +176,7 @@ def _sentence(
     if kind == "too_short" and isinstance(value, (list, tuple)):
         return "the list must not be empty"
     if kind == "string_unicode":
-        return "the text has characters that are no Unicode"
+        return "the text has characters that are not valid Unicode"
     if kind in ("string_too_short", "too_short"):  # the latter after another check
         return "the text must not be empty"
     if kind in ("string_too_long", "too_long") and isinstance(value, str):

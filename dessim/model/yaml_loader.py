@@ -82,7 +82,7 @@ def parse_document(text: str, source: Source) -> tuple[Document, list[Problem]]:
     try:
         text.encode()
     except UnicodeEncodeError:  # of a command line: files are decoded before
-        raise _stop(source, "the text has bytes that are no UTF-8") from None
+        raise _stop(source, "the text is not valid UTF-8") from None
     return _Reader(source, text).document()
 
 

@@ -335,6 +335,8 @@ def options_of(scheme: Named, chosen: Mapping[str, Option]) -> dict[str, Option]
 def _check_bounds(scheme: Named, key: str, value: Option) -> None:
     """Refuse a number that is too small or too great."""
     least, most = scheme.bounds.get(key, ANY_NUMBER)
+    if value == scheme.options[key]:
+        return
     if type(value) is int and not least <= value <= most:
         raise UnknownScheme(
             f"option {key!r} of {scheme.name!r} is a number from {least} to {most}:"

@@ -72,7 +72,7 @@ def found() -> list[Found]:
             continue
         for one in _read_folder(place, word, own=True):
             problem = one.problem
-            if not re.fullmatch("[a-z][a-z0-9_]{0,99}", one.name):
+            if word != "protocol" and not re.fullmatch("[a-z][a-z0-9_]{0,99}", one.name):
                 problem = f"{one.path}: {NO_NAME}; rename the file"
             elif one.name in taken:
                 whose = "dessim has" if one.name in shipped else "there is"

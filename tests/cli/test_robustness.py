@@ -174,8 +174,8 @@ def test_settings_that_make_no_sense_are_refused(setting: str, said: str) -> Non
         (f"name={'a' * 201}", "the text is longer than 200 characters"),
         ("machine.kernel.rmap=-3 cycles", "without a sign or an exponent"),
         ("machine.kernel.rmap=1e30 cycles", "without a sign or an exponent"),
-        ("name=a\udcffb", "the text has bytes that are no UTF-8"),
-        ('name="a\\ud800"', "the text has characters that are no Unicode"),
+        ("name=a\udcffb", "the text is not valid UTF-8"),
+        ('name="a\\ud800"', "the text has characters that are not valid Unicode"),
     ],
 )
 def test_what_was_once_taken_is_refused_at_its_place(setting: str, said: str) -> None:

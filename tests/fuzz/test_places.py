@@ -235,7 +235,7 @@ def test_what_is_read_is_not_written_over(
     before = {path: path.read_bytes() for path in Path().iterdir()}
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 2, done.output
-    assert "this is read, too; choose another place" in done.stderr
+    assert "the command reads this file; choose another one to write" in done.stderr
     assert {path: path.read_bytes() for path in Path().iterdir()} == before
 
 
@@ -286,3 +286,16 @@ def test_options_of_folders_are_all_tried() -> None:
                 flag = option.opts[0] if option.opts[0].startswith("-") else ""
                 typed.add(" ".join(filter(None, (path[0], flag))))
     assert typed == {*FOLDERS, "calibrate --out", "predict --out"}
+
+
+def test_what_is_read_by_its_name_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file behind an experiment's name is read, too."""
+    monkeypatch.chdir(tmp_path)
+    own = Path("configs/experiments/mine.yaml")
+    own.parent.mkdir(parents=True)
+    own.write_text(SMALL)
+    done = CliRunner().invoke(main, ["trace", "mine", "-q", "--out", str(own)])
+    assert done.exit_code == 2, done.output
+    assert own.read_text() == SMALL

@@ -262,19 +262,31 @@ def test_nodes_of_numactl_are_those_of_the_machine() -> None:
         read_numactl(NUMACTL, Description("x", counts={"cpus": 4}))
 
 
+def test_nodes_that_share_all_their_cpus_are_emulated() -> None:
+    """As numa=fake makes them: that is no contradiction."""
+    read_numactl(NUMACTL.replace("0 cpus: 0 1", "0 cpus: 2 3"), Description("x"))
+
+
+def test_numbers_with_gaps_are_those_that_lscpu_lists() -> None:
+    """CPUs of a guest that has four of eight."""
+    found = Description("x", counts={"cpus": 4}, numbers={0, 1, 2, 3, 4, 5, 6, 7})
+    read_numactl(NUMACTL, found)
+    assert len(found.nodes) == 4
+
+
 @pytest.mark.parametrize(
     ("old", "new", "note"),
     [
-        ("44 MiB (2 i", "0 MiB (2 i", "an L3 of 0 bytes cannot be"),
-        ("2.80GHz", "0.001GHz", "the model's clock of 1 MHz cannot be"),
-        ("3900.0000", "999999.9", "'CPU max MHz' of 1,000,000 MHz cannot be"),
-        ("3900.0000", "0.0", "'CPU max MHz' of 0 MHz cannot be"),
+        ("44 MiB (2 i", "0 MiB (2 i", "an L3 of 0 bytes is impossible"),
+        ("2.80GHz", "0.001GHz", "the model's clock of 1 MHz is impossible"),
+        ("3900.0000", "999999.9", "'CPU max MHz' of 1,000,000 MHz is impossible"),
+        ("3900.0000", "0.0", "'CPU max MHz' of 0 MHz is impossible"),
     ],
 )
 def test_impossible_numbers_count_as_not_given(old: str, new: str, note: str) -> None:
     """And are noted."""
     found = read_lscpu(LSCPU.replace(old, new))
-    assert found.notes == [f"{note}, and counts as not given"]
+    assert found.notes == [f"{note}, and is ignored"]
     assert None in (found.l3_bytes, found.nominal_hz, found.most_hz)
 
 

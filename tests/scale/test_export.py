@@ -61,7 +61,7 @@ def test_clean_keeps_all_runs_while_a_sweep_cannot_be_read(results: Path) -> Non
     manifest.write_text("null")
     refused = typed("clean", results, "--unused")
     assert refused.exit_code == 2
-    assert "sweep.json cannot be read" in refused.stderr
+    assert "sweep.json is missing or damaged" in refused.stderr
     assert sorted((results / "runs").iterdir()) == before
 
 
@@ -207,7 +207,7 @@ def test_damaged_books_count_as_none(results: Path, content: str) -> None:
     done = typed("status", results)
     assert done.exit_code == 1
     assert "eight-processes:" not in done.stdout
-    assert "cannot be read, and names the runs of its experiment: " in done.stdout
+    assert "missing or damaged, so that nobody knows which runs are its own: " in done.stdout
     assert "belong to no current sweep" not in done.stdout
     assert typed("clean", results, "--unused").exit_code == 2
     assert typed("clean", results).exit_code == 0

@@ -5,8 +5,10 @@ from small import EXPERIMENT, experiment_file
 
 from dessim.model import ConfigError, Point, load_experiment, resolve
 from dessim.study.store.version import ROOMS, hash_of
+from dessim.study.sweep import times
 from dessim.study.sweep.checks import check
 from dessim.study.sweep.plan import accesses_of, program_of, setup_of
+from dessim.study.sweep.request import Request
 
 
 def points_of(folder: Path, *overrides: str) -> tuple[Point, ...]:
@@ -198,3 +200,10 @@ def test_the_model_version_follows_the_sources_that_decide(tmp_path: Path) -> No
         (tmp_path / room / "a.py").write_text("x = 2\n")
         assert hash_of(tmp_path) != before
         (tmp_path / room / "a.py").write_text("x = 1\n")
+
+
+@pytest.mark.parametrize("name", ["quickstart", "mmap-database", "eight-processes"])
+def test_usual_times_are_not_looked_at_twice(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only for suspicious ones a World is built before the runs: with all memory, it takes long."""
+    monkeypatch.setattr(times, "build_world", None)
+    assert Request(name).load()[1]

@@ -223,16 +223,17 @@ def _place_of_scheme(document: Document, scheme: SchemeChoice) -> Place:
     """Where a scheme is chosen: in `schemes`, or in an entry of `include`."""
     lists = [("schemes",), *(("include", i, "schemes") for i in _indices(document, ("include",)))]
     entries = [(*path, i) for path in lists for i in _indices(document, path)]
-    for path in entries:  # with its options, if it is there several times
+    included = [("include", i, "scheme") for i in _indices(document, ("include",))]
+    for path in (*entries, *included):  # with its options, if it is there several times
         if document.get(path) == scheme.entry():
             return document.place(path)
     for path in entries:
         entry = document.get(path)
         if entry == scheme.name or (isinstance(entry, dict) and scheme.name in entry):
             return document.place(path)
-    for i in _indices(document, ("include",)):
-        if document.get(("include", i, "scheme")) == scheme.name:
-            return document.place(("include", i, "scheme"))
+    for path in included:
+        if document.get(path) == scheme.name:
+            return document.place(path)
     return document.place(("schemes",))
 
 

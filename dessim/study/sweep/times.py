@@ -14,10 +14,13 @@ from dessim.study.sweep.plan import setup_of
 
 LONG_COST_PS = 10**9
 """A cost of a machine from which on, with all its factors, a World is built to be sure."""
+LONG_EXIT_PS = 10**11
+"""Of ``process_exit``, which is milliseconds everywhere, and not drawn."""
 LONG_PAUSE_PS = 10**12
 LONG_START_PS = 10**14
 WIDE_PPM = 2 * PPM
 MANY_TRANSFERS_PPM = 100 * PPM
+EXIT = ("kernel", "process_exit")
 NO_COSTS = ("thread_start_ps", "time_slice_ps", "evict_after_ps")
 """Times that nothing is multiplied with."""
 
@@ -71,10 +74,11 @@ def _may_be_long(point: Point) -> bool:
         * (clock.one_core_hz / clock.all_cores_hz)
         * max(1, memory.two_hops_ps / max(1, memory.local_ps))
     )
-    costs = max(ps for _, ps in _costs(machine))
+    costs = max(ps for path, ps in _costs(machine) if path != EXIT)
     pauses = max(ps for _, ps in _pauses(point))
     return (
         max(costs, workload.page_work_ps) * factor > LONG_COST_PS
+        or machine.kernel.process_exit_ps * factor > LONG_EXIT_PS
         or pauses > LONG_PAUSE_PS
         or max(machine.user.read_page_cv_ppm, machine.device.read_latency_cv_ppm) > WIDE_PPM
         or machine.locks.mcs_transfers_ppm > MANY_TRANSFERS_PPM

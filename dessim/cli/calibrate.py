@@ -82,18 +82,11 @@ def calibrate(
     command resumes an interrupted fit. The profile goes to --to (default:
     OUT/calibrate-EXPERIMENT/MACHINE-fitted.yaml) and is validated against the whole table.
     """
-    if any(text.startswith("machine") for text in overrides):
-        raise click.UsageError("a fit takes the profile as it is in its file: drop --set machine")
-    if to is not None and to.suffix != ".yaml":
-        raise click.UsageError(f"--to {to}: a profile's name must end in .yaml")
-    if sensitivity and (cross_validate or to is not None):
-        option = "--cross-validate" if cross_validate else "--to"
-        raise click.UsageError(f"{option} has no effect with --sensitivity, which fits nothing")
+    _check_options(overrides, to, sensitivity=sensitivity, cross_validate=cross_validate)
     with watched() as read:
         chosen = load_with(config, machine, overrides, seed, replications)
         table = table_of(chosen, data)
-    if to is not None:
-        refuse_input(to, config, data, machine, *read)
+    refuse_input(to, config, data, machine, *read)
     folder = out / folder_name(f"calibrate-{chosen.name}")
     with simulator(chosen, engine, jobs, out, quiet=quiet, table=table) as run:
         problem, points = _problem(chosen, table, fit, params, simulate, run, not no_faults)
@@ -117,6 +110,18 @@ def calibrate(
             quiet,
             engine,
         )
+
+
+def _check_options(
+    overrides: tuple[str, ...], to: Path | None, *, sensitivity: bool, cross_validate: bool
+) -> None:
+    if any(text.startswith("machine") for text in overrides):
+        raise click.UsageError("a fit takes the profile as it is in its file: drop --set machine")
+    if to is not None and to.suffix != ".yaml":
+        raise click.UsageError(f"--to {to}: a profile's name must end in .yaml")
+    if sensitivity and (cross_validate or to is not None):
+        option = "--cross-validate" if cross_validate else "--to"
+        raise click.UsageError(f"{option} has no effect with --sensitivity, which fits nothing")
 
 
 def _problem(

@@ -70,8 +70,7 @@ def trace(
     _check_name(out, form)
     with watched() as read:
         chosen = select(config, **choice)
-    if out is not None:
-        refuse_input(out, config, *read)
+    refuse_input(out, config, *read)
     point = busiest(chosen.of_one_size(Path("results"), quiet=quiet).points)
     from dessim.report.trace.perfetto import check_perfetto, write_trace
     from dessim.study.explain.trace import SPANS, record
@@ -79,12 +78,8 @@ def trace(
 
     if form != "folded":
         check_perfetto()
-    if len(chosen.points) > 1 and not quiet:
-        click.echo(
-            f"1 of {len(chosen.points)} points: {label_of(point)};"
-            " choose with --threads, --scheme, --workload, --order",
-            err=True,
-        )
+    if not quiet:
+        _report_the_choice(label_of(point), len(chosen.points))
     recording, _ = record(point, replication, from_ps or 0, until_ps, limit or SPANS)
     if not any(recording.spans):
         raise click.UsageError(
@@ -115,6 +110,14 @@ def trace(
 def _check_name(out: Path | None, form: str) -> None:
     if form != "folded" and out is not None and out.suffix == ".folded":
         raise click.UsageError(f"--out {out}: the stacks take this name; give the trace another")
+
+
+def _report_the_choice(label: str, points: int) -> None:
+    if points > 1:
+        click.echo(
+            f"1 of {points} points: {label}; choose with --threads, --scheme, --workload, --order",
+            err=True,
+        )
 
 
 def _report_the_end(recording: Recording, until_ps: int | None) -> None:

@@ -174,8 +174,8 @@ def nearest_folder(folder: Path) -> Path:
     return there
 
 
-def refuse_input(path: Path, *read: str | Path | None) -> None:
-    """Refuse to write over what a command reads.
+def refuse_input(path: Path | None, *read: str | Path | None) -> None:
+    """Refuse to write over what a command reads; no place is none of it.
 
     Raises
     ------
@@ -184,7 +184,7 @@ def refuse_input(path: Path, *read: str | Path | None) -> None:
     """
     for file in read:
         try:
-            same = bool(file) and path.samefile(str(file))
+            same = path is not None and bool(file) and path.samefile(str(file))
         except (OSError, ValueError):  # one of them is not there, or is no name
             continue
         if same:

@@ -11,7 +11,7 @@ import click
 from dessim.cli.options import NEW_FILE, check_new
 from dessim.cli.results import report_files
 from dessim.errors import counted
-from dessim.files.writing import check_place
+from dessim.files.writing import check_place, refuse_input
 
 if TYPE_CHECKING:
     from dessim.kernel.replay import Replay
@@ -102,17 +102,9 @@ def import_trace(
 def _check_places(file: str, place: Path, *, force: bool) -> None:
     """Refuse places of the workload and its faults, before the trace is read."""
     for path in (place, _faults_of(place)):
-        if _is_same("/dev/stdin" if file == "-" else file, path):
-            raise click.UsageError(f"{path} is the trace itself: give another --out")
+        refuse_input(path, "/dev/stdin" if file == "-" else file)
         check_new(path, "another --out", force=force)
         check_place(path)
-
-
-def _is_same(file: str, path: Path) -> bool:
-    try:
-        return path.samefile(file)
-    except (OSError, ValueError):  # one of them is not there
-        return False
 
 
 def _faults_of(place: Path) -> Path:

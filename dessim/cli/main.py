@@ -42,8 +42,8 @@ def _refused(error: OSError) -> Refused:
     if streams.was_printing(error):
         return Failed(f"error: standard output: {error.strerror}")
     if error.errno in NO_ROOM:
-        how = remedy(error, "place")
-        return Failed(f"error: {told(error)}; no file is half-written: {how}, and repeat it")
+        how = f"{remedy(error)}, or choose another place, and repeat it"
+        return Failed(f"error: {told(error)}; no file is half-written: {how}")
     if isinstance(error, FileNotFoundError) and not _is_somewhere():
         return Refused("error: the current folder is gone: go to one that exists")
     return Refused(printable(f"error: {told(error)}"))

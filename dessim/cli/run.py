@@ -256,9 +256,8 @@ def _with_room(carry_out: Callable[[], Outcome], store: Store) -> Outcome:
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
-        how = remedy(error, "--out")
         fail(
-            f"the tables cannot be written: {told(error)}; {how}: finished runs are stored in"
+            f"the tables cannot be written: {told(error)}; {remedy(error)}: finished runs are in"
             f" {store.root}, and the same command resumes"
         )
 

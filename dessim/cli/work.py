@@ -127,8 +127,7 @@ def run_jobs(
         click.echo(f"interrupted: {_kept(todo, store)}", err=True)
         sys.exit(INTERRUPTED)
     except StoreFullError as error:
-        how = remedy(error, "--out")
-        fail(f"runs cannot be stored: {error.strerror}; {how}: {_kept(todo, store)}")
+        fail(f"runs cannot be stored: {error.strerror}; {remedy(error)}: {_kept(todo, store)}")
     except ClusterLostError as error:
         fail(f"{error}: {_kept(todo, store)}")
 

@@ -22,10 +22,9 @@ STREAMS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
 NEW = "new"
 
 
-def remedy(error: OSError, place: str) -> str:
-    """Return what to do about a disk without room, in words; ``place`` is what can be chosen."""
-    other = f"choose another {place}"
-    return other if error.errno == errno.EROFS else f"free some space, or {other}"
+def remedy(error: OSError) -> str:
+    """Return what to do about a disk without room, in words."""
+    return "make it writable" if error.errno == errno.EROFS else "free some space"
 
 
 class UnwritableError(UserError):
@@ -175,19 +174,17 @@ def nearest_folder(folder: Path) -> Path:
 
 
 def refuse_input(path: Path | None, *read: str | Path | None) -> None:
-    """Refuse to write over what a command reads; no place is none of it.
+    """Refuse to write over what a command reads.
 
     Raises
     ------
     UnwritableError
         If the place is one of these files, also by another name.
     """
+    if path is None or not os.path.exists(path):
+        return
     for file in read:
-        try:
-            same = path is not None and bool(file) and path.samefile(str(file))
-        except (OSError, ValueError):  # one of them is not there, or is no name
-            continue
-        if same:
+        if file and os.path.exists(file) and path.samefile(file):
             raise UnwritableError(
                 f"{path}: the command reads this file; choose another one to write"
             )

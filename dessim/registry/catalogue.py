@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from dessim.errors import UserError
+from dessim.files.numbers import whole
 from dessim.kernel.alphabet import Step
 from dessim.kernel.protocol import Protocol, ProtocolError
 from dessim.model.errors import suggest
@@ -23,9 +24,7 @@ from dessim.model.python_file import doc_of, place_of, why_unfit
 from dessim.model.units import shorten
 from dessim.registry import files, parts
 from dessim.registry.files import Found, SchemeFileError
-from dessim.registry.parts import WRITES as WRITES
-from dessim.registry.parts import Option as Option
-from dessim.registry.parts import shown
+from dessim.registry.parts import Option, shown
 from dessim.schemes import linux
 
 BUILD = """\
@@ -37,7 +36,6 @@ ANY_NUMBER = (-(10**9), 10**9)
 """Bounds of a number that has none: a greater one is a slip."""
 THREADS: dict[str, tuple[int, int]] = {"threads": (1, 6)}
 """Of a protocol's option that `--threads` sets: no protocol has more actors."""
-MOST_DIGITS = 18
 ABOUT_BUILD = ("protocol()", "it only returns a Protocol")
 
 
@@ -241,7 +239,7 @@ def load(name: str) -> Scheme:
         str(found.path) if found.own else "",
         dict(getattr(module, "FAULTS", {})),
         getattr(module, "MISSING", ()),
-        getattr(module, "BOUNDS", {}),
+        dict(getattr(module, "BOUNDS", {})),
     )
 
 
@@ -265,7 +263,7 @@ def load_actor(name: str) -> Actor:
         tuple(getattr(module, "EXCLUDED", ())),
         str(found.path) if found.own else "",
         getattr(module, "ALONGSIDE_WRITES", False),
-        getattr(module, "BOUNDS", {}),
+        dict(getattr(module, "BOUNDS", {})),
     )
 
 
@@ -335,9 +333,8 @@ def options_of(scheme: Named, chosen: Mapping[str, Option]) -> dict[str, Option]
 def _check_bounds(scheme: Named, key: str, value: Option) -> None:
     """Refuse a number that is too small or too great."""
     least, most = scheme.bounds.get(key, ANY_NUMBER)
-    if value == scheme.options[key]:
-        return
-    if type(value) is int and not least <= value <= most:
+    is_default = value == scheme.options[key]
+    if type(value) is int and not is_default and not least <= value <= most:
         raise UnknownScheme(
             f"option {key!r} of {scheme.name!r} is a number from {least} to {most}:"
             f" {shorten(str(value))}"
@@ -377,9 +374,8 @@ def read_option(scheme: Named, key: str, text: str) -> Option:
         words = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
         value, wanted = words.get(text.lower()), "on or off"
     elif isinstance(default, int):
-        digits = text.removeprefix("-")
-        is_number = digits.isascii() and digits.isdecimal() and len(digits) <= MOST_DIGITS
-        value, wanted = int(text) if is_number else None, "a whole number"
+        number = whole(text.removeprefix("-"))
+        value, wanted = number and (-number if text.startswith("-") else number), "a whole number"
     if value is None:
         raise UnknownScheme(f"option {key!r} of {scheme.name!r} takes {wanted}: {shown(text)}")
     return value

@@ -132,28 +132,22 @@ def _options(value: Any) -> str:
     return ""
 
 
-def _choices(value: Any) -> str:
+def _by_name(value: Any, wrong_with: Callable[[Any], str]) -> str:
     if type(value) is not dict:
         return _other(value)
-    for name, allowed in value.items():
+    for name, one in value.items():
         if type(name) is not str:
             return f", but a name in it is {shown(name)}"
-        if wrong := _texts(allowed):
+        if wrong := wrong_with(one):
             return f", but that of {shown(name)} is none{wrong}"
     return ""
 
 
-def _bounds(value: Any) -> str:
-    if type(value) is not dict:
+def _ends(value: Any) -> str:
+    if type(value) is not tuple or [type(end) for end in value] != [int, int]:
         return _other(value)
-    for name, ends in value.items():
-        if type(name) is not str:
-            return f", but a name in it is {shown(name)}"
-        if type(ends) is not tuple or [type(end) for end in ends] != [int, int]:
-            return f", but that of {shown(name)} is none"
-        if max(map(abs, ends)) >= MOST or ends[0] > ends[1]:
-            return f", but that of {shown(name)} has no number in it"
-    return ""
+    least, most = value
+    return "" if -MOST < least <= most < MOST else ": no number lies within"
 
 
 def _combinations(value: Any) -> str:
@@ -170,14 +164,10 @@ def _combinations(value: Any) -> str:
 
 
 def _faults(value: Any) -> str:
-    if type(value) is not dict:
-        return _other(value)
-    for kind, steps in value.items():
-        if type(kind) is not str or kind not in WRITES:
-            return f", but {shown(kind)} is none of {', '.join(WRITES)}"
-        if wrong := _program(steps):
-            return f", but that of {kind!r} is none{wrong}"
-    return ""
+    if wrong := _by_name(value, _program):
+        return wrong
+    unknown = (kind for kind in value if kind not in WRITES)
+    return next((f", but {shown(kind)} is none of {', '.join(WRITES)}" for kind in unknown), "")
 
 
 def _needs(is_right: Callable[[Any], bool]) -> Callable[[Any], str]:
@@ -193,8 +183,8 @@ PARTS: Mapping[str, tuple[str, Callable[[Any], str]]] = {
     "ALONGSIDE_WRITES": ("True or False", _needs(lambda value: type(value) is bool)),
     "PROMISES": ("a tuple of texts", _promises),
     "OPTIONS": ("a dict, of on or off, numbers and texts", _options),
-    "CHOICES": ("a dict, of tuples of texts", _choices),
-    "BOUNDS": ("a dict, of pairs of whole numbers", _bounds),
+    "CHOICES": ("a dict, of tuples of texts", lambda value: _by_name(value, _texts)),
+    "BOUNDS": ("a dict, of pairs of whole numbers", lambda value: _by_name(value, _ends)),
     "EXCLUDED": ("a tuple of dicts", _combinations),
     "FAULTS": ("a dict of tuples of steps, by the kind of fault", _faults),
     "protocol": ("a function that returns a Protocol", _needs(callable)),

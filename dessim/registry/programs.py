@@ -263,7 +263,8 @@ def program_of_actor(
     return _checked(actor, actor_program(actor.steps), options)
 
 
-_mistake = lru_cache(maxsize=512)(lambda program: find_endless(program) or find_imbalance(program))
+_endless = lru_cache(maxsize=512)(find_endless)
+_imbalance = lru_cache(maxsize=512)(find_imbalance)
 """The same programs are assembled again and again: for each point, and by each worker."""
 
 
@@ -291,6 +292,8 @@ def _checked(
                 f"{whose.file or whose.name}: step {row.name!r} is for protocols, which only"
                 " `dessim check` can explore: docs/protocols.md"
             )
-    if found := _mistake(program):
+    if found := _endless(program):
+        raise ProgramError(f"{name} {found}")
+    if found := _imbalance(program):
         raise UnbalancedError(f"{name} {found}")
     return program

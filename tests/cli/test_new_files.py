@@ -65,7 +65,7 @@ def test_an_import_never_replaces_its_trace(name: str) -> None:
     for file in (name, "link.txt"):
         done = run("import", file, "--out", "own.yaml", "--force")
         assert done.exit_code == 2
-        assert f"{name} is the trace itself: give another --out" in done.stderr
+        assert f"{name}: the command reads this file; choose another one to write" in done.stderr
     assert Path(name).read_text() == TRACE
 
 

@@ -53,8 +53,8 @@ def test_a_full_disk_is_a_failure_with_its_remedy() -> None:
 @pytest.mark.parametrize(
     ("number", "remedy"),
     [
-        (errno.EROFS, "choose another --out"),
-        (errno.ENOSPC, "free some space, or choose another --out"),
+        (errno.EROFS, "make it writable"),
+        (errno.ENOSPC, "free some space"),
     ],
 )
 @pytest.mark.parametrize(

@@ -91,29 +91,37 @@ MEASURES = ("missing/deep/x", "dangling", "-", "a\nb", "\x1b[31m", "=x")
 
 
 @pytest.fixture
-def whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with all that is needed, and with what should not be there."""
-    (tmp_path / "small.yaml").write_text(SMALL)
-    (tmp_path / "table.csv").write_text(TABLE)
-    (tmp_path / "lscpu.txt").write_text(LSCPU)
-    (tmp_path / "s.json").write_text('{"address": "tls://127.0.0.1:9"}')
-    os.mkfifo(tmp_path / "fifo")
-    (tmp_path / "link-to-fifo").symlink_to("fifo")
-    (tmp_path / "link-to-zero").symlink_to("/dev/zero")
-    (tmp_path / "dangling").symlink_to("nowhere")
-    (tmp_path / "loop").symlink_to("loop")
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "empty").touch()
-    (tmp_path / "binary").write_bytes(bytes(range(256)) * 20)
-    (tmp_path / "deep.json").write_text("[" * 100_000)
-    with (tmp_path / "huge").open("wb") as file:
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with what is needed, and with what is no file, or no folder."""
+    monkeypatch.chdir(tmp_path)
+    Path("small.yaml").write_text(SMALL)
+    Path("table.csv").write_text(TABLE)
+    Path("folder").mkdir()
+    Path("loop").symlink_to("loop")
+    Path("lost").symlink_to("table.csv/x")
+    Path("link.yaml").symlink_to("small.yaml")
+    os.mkfifo("fifo")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket")
+    return tmp_path
+
+
+@pytest.fixture
+def whole(places: Path) -> Path:
+    """The same, with results, and with files that are none of what a command reads."""
+    (places / "lscpu.txt").write_text(LSCPU)
+    (places / "s.json").write_text('{"address": "tls://127.0.0.1:9"}')
+    (places / "link-to-fifo").symlink_to("fifo")
+    (places / "link-to-zero").symlink_to("/dev/zero")
+    (places / "dangling").symlink_to("nowhere")
+    (places / "empty").touch()
+    (places / "binary").write_bytes(bytes(range(256)) * 20)
+    (places / "deep.json").write_text("[" * 100_000)
+    with (places / "huge").open("wb") as file:
         file.truncate(1 << 40)
-    server = socket.socket(socket.AF_UNIX)
-    server.bind("socket")
-    server.close()
     done = CliRunner().invoke(main, ["run", "small.yaml", *REFERENCE])
     assert done.exit_code == 0, done.output
-    return tmp_path
+    return places
 
 
 @quick_and_thorough(st.tuples(st.sampled_from(sorted(LINES)), st.sampled_from(PLACES)), 30, 1_500)
@@ -147,20 +155,24 @@ def commands(
         yield from commands(found, (*path, name))
 
 
+def options_of(kind: type[click.Path]) -> set[str]:
+    """Options of a type, behind their command: `run --out`; a command alone for an argument."""
+    return {
+        f"{path[0]} {option.opts[0] if option.opts[0].startswith('-') else ''}".strip()
+        for path, command in commands()
+        for option in command.params
+        if isinstance(option.type, kind)
+    }
+
+
 def test_no_option_that_names_a_place_is_left_out() -> None:
     """Each path that click knows is attacked; others take a name or a file, and are listed."""
     attacked = {words[0] for words in LINES.values()}
-    named: set[str] = set()
-    for path, command in commands():
-        for option in command.params:
-            if isinstance(option.type, click.Path):
-                flag = option.opts[0] if option.opts[0].startswith("-") else ""
-                named.add(" ".join(filter(None, (path[0], flag))))
-    known = {*LINES, *attacked}
-    shared = {"calibrate --out", "predict --out"}  # as of validate: the same option
-    assert named - known - shared == set()
+    assert options_of(click.Path) - {*LINES, *attacked} == SHARED
 
 
+SHARED = {"calibrate --out", "predict --out"}
+"""As of `validate`: the same option."""
 NEW_FILES = {
     "measure --out": "dessim.host.session.measure_host",
     "predict --to": "dessim.cli.predict.load_with",
@@ -185,18 +197,11 @@ BAD_FILES = {
 
 @pytest.mark.parametrize("place", BAD_FILES)
 @pytest.mark.parametrize("name", NEW_FILES)
+@pytest.mark.usefixtures("places")
 def test_a_place_is_refused_before_the_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, place: str
+    monkeypatch: pytest.MonkeyPatch, name: str, place: str
 ) -> None:
     """A minute of measuring, or hours of fitting, and then nowhere to write it."""
-    monkeypatch.chdir(tmp_path)
-    Path("small.yaml").write_text(SMALL)
-    Path("table.csv").write_text(TABLE)
-    Path("folder").mkdir()
-    Path("loop").symlink_to("loop")
-    Path("lost").symlink_to("table.csv/x")
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind("socket")
     monkeypatch.setattr(NEW_FILES[name], None)
     done = CliRunner().invoke(main, [word.replace(HERE, place) for word in LINES[name]])
     assert done.exit_code == 2, done.output
@@ -205,11 +210,7 @@ def test_a_place_is_refused_before_the_work(
 
 def test_options_of_new_files_are_all_tried() -> None:
     """Each option of the type that checks a place is in the table above."""
-    typed = set()
-    for path, command in commands():
-        new = [option for option in command.params if isinstance(option.type, NewFile)]
-        typed |= {f"{path[0]} {option.opts[0]}" for option in new}
-    assert typed == set(NEW_FILES)
+    assert options_of(NewFile) == set(NEW_FILES)
 
 
 @pytest.mark.parametrize(
@@ -217,26 +218,26 @@ def test_options_of_new_files_are_all_tried() -> None:
     [
         ("trace", "small.yaml", "-q", "--out", "small.yaml"),
         ("trace", "link.yaml", "-q", "--out", "small.yaml"),
+        ("trace", "mine", "-q", "--out", "configs/experiments/mine.yaml"),
         ("predict", *CELLS, "--cells", "sequential-read:1:4", "--to", "table.csv"),
         ("calibrate", *CELLS, "--params", "kernel.rmap", "--force", "--to", "small.yaml"),
         ("calibrate", *CELLS, "--machine", "m.yaml", "--force", "--to", "m.yaml"),
         ("machine", "new", "m", "--lscpu", "small.yaml", "--force", "--out", "link.yaml"),
     ],
 )
-def test_what_is_read_is_not_written_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
-) -> None:
+@pytest.mark.usefixtures("places")
+def test_what_is_read_is_not_written_over(words: tuple[str, ...]) -> None:
     """By whatever name, and before any work."""
-    monkeypatch.chdir(tmp_path)
-    Path("small.yaml").write_text(SMALL)
-    Path("table.csv").write_text(TABLE)
     Path("m.yaml").write_bytes(find("machines", "ivybridge-ex-4s").read_bytes())
-    Path("link.yaml").symlink_to("small.yaml")
-    before = {path: path.read_bytes() for path in Path().iterdir()}
+    own = Path("configs/experiments/mine.yaml")
+    own.parent.mkdir(parents=True)
+    own.write_text(SMALL)
+    files = [Path(name) for name in ("small.yaml", "table.csv", "m.yaml", own)]
+    before = [path.read_bytes() for path in files]
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 2, done.output
     assert "the command reads this file; choose another one to write" in done.stderr
-    assert {path: path.read_bytes() for path in Path().iterdir()} == before
+    assert [path.read_bytes() for path in files] == before
 
 
 FOLDERS = (
@@ -260,18 +261,9 @@ BAD_FOLDERS = {
 
 @pytest.mark.parametrize("place", BAD_FOLDERS)
 @pytest.mark.parametrize("name", FOLDERS)
-def test_a_place_that_is_no_folder_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, place: str
-) -> None:
+@pytest.mark.usefixtures("places")
+def test_a_place_that_is_no_folder_is_refused(name: str, place: str) -> None:
     """As its options are read: an empty name is not the folder in which the command runs."""
-    monkeypatch.chdir(tmp_path)
-    Path("small.yaml").write_text(SMALL)
-    Path("table.csv").write_text(TABLE)
-    Path("loop").symlink_to("loop")
-    Path("lost").symlink_to("table.csv/x")
-    os.mkfifo("fifo")
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind("socket")
     done = CliRunner().invoke(main, [word.replace(HERE, place) for word in LINES[name]])
     assert done.exit_code == 2, done.output
     assert BAD_FOLDERS[place] in done.stderr
@@ -279,23 +271,4 @@ def test_a_place_that_is_no_folder_is_refused(
 
 def test_options_of_folders_are_all_tried() -> None:
     """Each option of the type that checks a folder is in the table above."""
-    typed = set()
-    for path, command in commands():
-        for option in command.params:
-            if isinstance(option.type, Folder):
-                flag = option.opts[0] if option.opts[0].startswith("-") else ""
-                typed.add(" ".join(filter(None, (path[0], flag))))
-    assert typed == {*FOLDERS, "calibrate --out", "predict --out"}
-
-
-def test_what_is_read_by_its_name_is_not_written_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The file behind an experiment's name is read, too."""
-    monkeypatch.chdir(tmp_path)
-    own = Path("configs/experiments/mine.yaml")
-    own.parent.mkdir(parents=True)
-    own.write_text(SMALL)
-    done = CliRunner().invoke(main, ["trace", "mine", "-q", "--out", str(own)])
-    assert done.exit_code == 2, done.output
-    assert own.read_text() == SMALL
+    assert options_of(Folder) == {*FOLDERS, *SHARED}

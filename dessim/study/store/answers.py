@@ -61,8 +61,10 @@ class Answer:
             return None
         if not all(map(store.is_whole, self.runs)):
             return None
-        document = read_json(self.tables[0])
-        return document if isinstance(document, dict) else None
+        with suppress(UnreadableError):
+            document = read_json(self.tables[0])
+            return document if isinstance(document, dict) else None
+        return None
 
 
 def keep(

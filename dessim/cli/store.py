@@ -99,8 +99,8 @@ def _print_status(found: dict[str, Any]) -> None:
         left = counted(found["leftovers"], "leftover")
         click.echo(f"{left} of killed processes: the next run clears up")
     for text in found["unreadable"]:
-        click.echo(f"missing or damaged, so that nobody knows which runs are its own: {text};")
-        click.echo("  the same `dessim run` writes it again, or move a copied folder elsewhere")
+        click.echo(f"missing or damaged: {text}")
+        click.echo("  the same `dessim run` writes it again; a copied folder belongs elsewhere")
     for text in found["changed"]:
         click.echo(f"changed after it was written: {text}")
     for text in found["damaged"]:

@@ -38,6 +38,18 @@ def written(folder: str, text: str) -> str:
 
 
 BAD_PARTS = {
+    "bounds the wrong way round": (
+        "OPTIONS = {'size': 3}\nBOUNDS = {'size': (9, 0)}",
+        "but that of 'size' is none: no number lies within",
+    ),
+    "a default out of bounds": (
+        "OPTIONS = {'size': 10}\nBOUNDS = {'size': (0, 9)}",
+        "BOUNDS: 'size' is 0 to 9, and its default 10",
+    ),
+    "bounds of no number": (
+        "OPTIONS = {'size': True}\nBOUNDS = {'size': (0, 9)}",
+        "BOUNDS: 'size' is no number in OPTIONS",
+    ),
     "a name goes away": ("del SLOW_PATH", "SLOW_PATH stands in it, and is not there once it"),
     "a promise": ("PROMISES = ('bugl',)", "no property 'bugl'; did you mean 'bug2'?"),
     "no text": ("PROMISES = (5,)", "PROMISES must be a tuple of texts, but item 1 is 5 (int)"),
@@ -203,6 +215,23 @@ def test_a_protocol_without_its_threads_says_nothing(words: tuple[str, str], sai
     assert done.exit_code == 2
     assert said in done.stderr
     assert len(done.stderr) < 500
+
+
+def test_a_default_may_be_named_however_large_it_is() -> None:
+    """A number without bounds of its own is refused only if it is not the file's."""
+    one = registry.Actor("mine", "", (), {"x": 10**10}, {})
+    assert registry.options_of(one, {"x": 10**10}) == {"x": 10**10}
+    with pytest.raises(registry.UnknownScheme, match="from -1000000000 to 1000000000: 10000000001"):
+        registry.options_of(one, {"x": 10**10 + 1})
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_protocol_may_have_a_dash_in_its_name() -> None:
+    """Only what stands in an experiment is made of small letters, digits and _."""
+    text = (registry.files.PACKAGE / "protocols" / "killed_waiter.py").read_text()
+    Path("protocols").mkdir()
+    Path("protocols/my-lock.py").write_text(text)
+    assert registry.load_protocol("my-lock").name == "my-lock"
 
 
 @pytest.mark.parametrize(

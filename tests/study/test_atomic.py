@@ -76,6 +76,15 @@ def test_what_dessim_did_not_make_stays(tmp_path: Path, name: str) -> None:
     assert os.listdir(tmp_path) == [UNFINISHED]
 
 
+def test_a_workspace_is_known_by_its_name_and_is_no_link(tmp_path: Path) -> None:
+    """A folder of notes may hold one that is called new; a link may lead to a workspace."""
+    place = tmp_path / UNFINISHED
+    (place / "notes" / "new").mkdir(parents=True)
+    (tmp_path / "other" / "new").mkdir(parents=True)
+    (place / "dessim-a1b2c3d4").symlink_to(tmp_path / "other")
+    assert leftovers(tmp_path) == []
+
+
 @pytest.mark.parametrize("there", ["link", "link to itself", "file"])
 def test_nothing_is_written_or_removed_through_a_link(tmp_path: Path, there: str) -> None:
     """It may lead anywhere, to folders that look like workspaces, too."""

@@ -141,6 +141,19 @@ FILE = "{access: sequential, mapping: per_process, file_size: 4KiB, advice: norm
             "folio_order 2, and workload 'separate-processes' 3: both are of the file's folios",
         ),
         (["machine.kernel.rmap=1000s"], "--set 1: machine.kernel.rmap", "use --engine reference"),
+        (
+            ["machine.kernel.process_exit=1000s"],
+            "--set 1: machine.kernel.process_exit",
+            "a time of",
+        ),
+        (
+            [
+                "include=[{scheme: {linux_6_12: {rmap_batch: 0}}, threads: 1}]",
+                "schemes=[linux_6_12]",
+            ],
+            "--set 1: include",
+            "'linux_6_12' is in the list already: an option has its default value here",
+        ),
         (["machine.kernel.rmap=[1ns, 9s]"], "--set 1: machine.kernel.rmap", "a time of 13.5 s"),
         (
             ["workload.start_stagger=1000s", "threads=120"],

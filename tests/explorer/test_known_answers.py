@@ -217,9 +217,9 @@ EACH_ITS_TARGET = Scope("bad", actor="none", page="target", pages=2, threads=2)
 def may_sleep(monkeypatch):
     """Let programs sleep with a spinlock, which is refused before anything is explored."""
     monkeypatch.setattr(balance, "sleeps", lambda number, a, b: False)
-    programs._mistake.cache_clear()
+    programs._imbalance.cache_clear()
     yield
-    programs._mistake.cache_clear()
+    programs._imbalance.cache_clear()
 
 
 @pytest.mark.usefixtures("may_sleep")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from dessim.cli.complete import experiments
 from dessim.cli.measured import (
@@ -15,7 +16,7 @@ from dessim.cli.measured import (
     table_of,
     write_validation,
 )
-from dessim.cli.options import DATA, EXPERIMENT, NEW_FILE, SIMULATION
+from dessim.cli.options import DATA, EXPERIMENT, NEW_FILE, SIMULATION, check_new
 from dessim.cli.results import report_files
 from dessim.files.names import folder_name
 from dessim.files.reading import read_text, watched
@@ -52,7 +53,10 @@ if TYPE_CHECKING:
     "--max-steps", type=click.IntRange(1, 1000), default=15, show_default=True, metavar="N"
 )
 @click.option("--no-faults", is_flag=True, help="Fit seconds only, not excess faults.")
-@click.option("--force", is_flag=True, help="Fit more parameters than the data determine.")
+@click.option("--force", is_flag=True, help="Replace an existing file that --to names.")
+@click.option(
+    "--underdetermined", is_flag=True, help="Fit more parameters than the data determine."
+)
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
 def calibrate(
     config: str,
@@ -74,6 +78,7 @@ def calibrate(
     max_steps: int,
     no_faults: bool,
     force: bool,
+    underdetermined: bool,
     form: str,
 ) -> None:
     """Fit numbers of the machine of CONFIG to a measured table.
@@ -82,11 +87,13 @@ def calibrate(
     command resumes an interrupted fit. The profile goes to --to (default:
     OUT/calibrate-EXPERIMENT/MACHINE-fitted.yaml) and is validated against the whole table.
     """
-    _check_options(overrides, to, sensitivity=sensitivity, cross_validate=cross_validate)
+    _check_options(overrides, to, sensitivity=sensitivity, force=force)
     with watched() as read:
         chosen = load_with(config, machine, overrides, seed, replications)
         table = table_of(chosen, data)
     refuse_input(to, config, data, machine, *read)
+    if to is not None:
+        check_new(to, "another --to", force=force)
     folder = out / folder_name(f"calibrate-{chosen.name}")
     with simulator(chosen, engine, jobs, out, quiet=quiet, table=table) as run:
         problem, points = _problem(chosen, table, fit, params, simulate, run, not no_faults)
@@ -105,23 +112,31 @@ def calibrate(
             folder,
             max_steps,
             cross_validate,
-            force,
+            underdetermined,
             form,
             quiet,
             engine,
         )
 
 
+FITTING = ("to", "cross_validate", "underdetermined", "max_steps", "force")
+"""Options that mean something only where something is fitted."""
+
+
 def _check_options(
-    overrides: tuple[str, ...], to: Path | None, *, sensitivity: bool, cross_validate: bool
+    overrides: tuple[str, ...], to: Path | None, *, sensitivity: bool, force: bool
 ) -> None:
     if any(text.startswith("machine") for text in overrides):
         raise click.UsageError("a fit takes the profile as it is in its file: drop --set machine")
     if to is not None and to.suffix != ".yaml":
         raise click.UsageError(f"--to {to}: a profile's name must end in .yaml")
-    if sensitivity and (cross_validate or to is not None):
-        option = "--cross-validate" if cross_validate else "--to"
-        raise click.UsageError(f"{option} has no effect with --sensitivity, which fits nothing")
+    context = click.get_current_context()
+    for name in FITTING if sensitivity else ():
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{option} has no effect with --sensitivity, which fits nothing")
+    if force and to is None:
+        raise click.UsageError("--force needs --to: files in OUT are replaced without it")
 
 
 def _problem(
@@ -204,7 +219,7 @@ def _fit(
     folder: Path,
     max_steps: int,
     crossed: bool,
-    force: bool,
+    underdetermined: bool,
     form: str,
     quiet: bool,
     engine: str,
@@ -229,10 +244,10 @@ def _fit(
     from dessim.study.fidelity.fitted_profile import fitted_profile
     from dessim.study.sweep.tables import to_json
 
-    if not force:
+    if not underdetermined:
         check_enough_cells(len(problem.points), len(problem.parameters))
     before = knowledge_at(problem, [0.0] * len(problem.parameters))
-    if not force:
+    if not underdetermined:
         check_carried(before, problem.parameters)
     found = solve(problem, max_steps)
     after = knowledge(found.jacobian, [p.half_range for p in problem.parameters])

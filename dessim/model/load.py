@@ -96,7 +96,8 @@ def load_experiment(path_or_name: str | FilePath, overrides: Sequence[str] = ())
     if isinstance(document.data, dict):
         before = {problem.message for problem in _idle(document)}
         document, settings, more = apply_overrides(document, overrides)
-        problems += more + [one for one in _idle(document) if one.message in before]
+        problems += more
+        problems += [p for p in _idle(document) if p.message in before or p.place.source.rank]
     experiment, more = validate(Experiment, document)
     problems += more
     references = References(path.parent, settings)
@@ -267,7 +268,7 @@ def _check_references(document: Document, sweep: Sweep, references: References) 
 def _idle(document: Document) -> list[Problem]:
     """Keys that do nothing without another one.
 
-    One that `--set` takes away, or adds, is no reason to complain about a file.
+    A file's own key that only `--set` makes idle is no reason to complain.
     """
     problems = []
     swept = [document.get((word,)) for word in ("matrix", "zip")]

@@ -54,7 +54,10 @@ def test_a_profile_is_fitted_written_and_validated(small: Path) -> None:
     assert "  2:4" in done.stdout
     assert "1 parameter, 4 cells of table" in done.stdout.replace("\n", " ")
     before = (small / "own.yaml").read_bytes()
-    again = calibrate(small, *words)
+    refused = calibrate(small, *words)
+    assert refused.exit_code == 2
+    assert "own.yaml exists already: give another --to, or --force to replace it" in refused.stderr
+    again = calibrate(small, *words, "--force")
     assert (small / "own.yaml").read_bytes() == before
     assert again.stdout == done.stdout
 
@@ -106,7 +109,7 @@ def test_too_many_parameters_are_refused_unless_forced(small: Path) -> None:
     assert done.exit_code == 2
     assert "the data determine 1 of these 2 parameters" in done.output
     assert not target.exists()
-    done = calibrate(small, *FIT, *two, "--force")
+    done = calibrate(small, *FIT, *two, "--underdetermined")
     assert done.exit_code == 0, done.output
     assert "warning: 'user.random_word' changes less" in done.stdout
     assert target.exists()
@@ -121,6 +124,8 @@ def test_too_many_parameters_are_refused_unless_forced(small: Path) -> None:
         (["--to", "profile.txt"], "must end in .yaml"),
         (["--sensitivity", "--cross-validate"], "which fits nothing"),
         (["--sensitivity", "--to", "x.yaml"], "--to has no effect"),
+        (["--sensitivity", "--max-steps", "3"], "--max-steps has no effect"),
+        (["--force"], "--force needs --to"),
         (["--params", ""], "a name is empty"),
         (["--machine", "ivy"], "no machine is named 'ivy'"),
     ],

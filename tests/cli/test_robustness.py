@@ -226,6 +226,20 @@ def test_a_key_that_does_nothing_is_refused(key: str, remedy: str) -> None:
     assert typed("run", "idle.yaml", "--dry-run", "--set", remedy).exit_code == 0
 
 
+@pytest.mark.parametrize("setting", ["simulate_cap=64KiB", "max_replications=64"])
+def test_a_key_that_does_nothing_is_refused_from_outside(setting: str) -> None:
+    """As in a file; what `--set` only makes idle in a file is not."""
+    text = "machine: ivybridge-ex-4s\nworkload: separate-processes\nschemes: [lock_each_page]\n"
+    Path("idle.yaml").write_text(text)
+    key = setting.partition("=")[0]
+    done = typed("run", "idle.yaml", "--dry-run", "--set", "seed=2", "--set", setting)
+    assert done.exit_code == 2
+    assert f"--set 2: {key}: error: {key} does nothing without" in done.stderr
+    Path("idle.yaml").write_text(f"{text}precision: {{throughput: 5%}}\nmax_replications: 64\n")
+    done = typed("run", "idle.yaml", "--dry-run", "--set", "precision=null")
+    assert done.exit_code == 0, done.stderr
+
+
 def test_a_long_note_is_refused_at_its_place() -> None:
     """Ten thousand characters are enough."""
     text = (

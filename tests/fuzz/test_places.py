@@ -31,6 +31,7 @@ LSCPU = (
 )
 REFERENCE = ("--engine", "reference", "-q")
 CELLS = ("small.yaml", "--data", "table.csv", *REFERENCE)
+ONE_NUMBER = ("--params", "kernel.rmap", "--underdetermined")
 HERE = "PLACE"
 """Stands for the place that is attacked."""
 LINES = {
@@ -51,9 +52,9 @@ LINES = {
     "predict experiment": ("predict", HERE, *CELLS[1:], "--cells", "sequential-read:1:4"),
     "predict --data": ("predict", "small.yaml", *REFERENCE, "--data", HERE),
     "predict --to": ("predict", *CELLS, "--cells", "sequential-read:1:4", "--to", HERE),
-    "calibrate config": ("calibrate", HERE, *CELLS[1:], "--params", "kernel.rmap"),
+    "calibrate config": ("calibrate", HERE, *CELLS[1:], *ONE_NUMBER),
     "calibrate --data": ("calibrate", "small.yaml", *REFERENCE, "--data", HERE),
-    "calibrate --to": ("calibrate", *CELLS, "--params", "kernel.rmap", "--force", "--to", HERE),
+    "calibrate --to": ("calibrate", *CELLS, *ONE_NUMBER, "--force", "--to", HERE),
     "check scheme": ("check", HERE, "-q", "--max-states", "50"),
     "check litmus": ("check", f"{HERE}.litmus", "-q", "--max-states", "50"),
     "clean": ("clean", HERE, "--dry-run"),

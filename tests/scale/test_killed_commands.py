@@ -120,6 +120,7 @@ COMMANDS = {
             "user.read_page_dram",
             "--to",
             "fitted.yaml",
+            "--force",
         ),
         ("fitted.yaml", "results/calibrate-small/calibration.json"),
     ),

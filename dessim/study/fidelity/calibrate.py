@@ -188,7 +188,7 @@ def check_enough_cells(cells: int, parameters: int) -> None:
         raise refuse(
             "--params",
             f"{parameters} parameters are too many for {cells} fitted cells: at least"
-            f" {MIN_CELLS_EACH} cells are needed for each; fit fewer, or pass --force",
+            f" {MIN_CELLS_EACH} cells are needed for each; fit fewer, or pass --underdetermined",
         )
 
 
@@ -204,7 +204,7 @@ def check_carried(known: Knowledge, parameters: Sequence[Parameter]) -> None:
         return
     words = [f"the data determine {known.carried} of these {len(parameters)} parameters"]
     words += unclear(known, parameters)
-    raise refuse("--params", "; ".join(words) + "; drop some, or pass --force")
+    raise refuse("--params", "; ".join(words) + "; drop some, or pass --underdetermined")
 
 
 def unclear(known: Knowledge, parameters: Sequence[Parameter]) -> list[str]:

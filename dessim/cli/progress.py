@@ -53,6 +53,8 @@ class Progress:
         self.bar: Any = None
         self.task: Any = None
         self._runs_left: Counter[int] = Counter()
+        self._expected: set[tuple[int, str]] = set()
+        self._noted: set[tuple[int, str]] = set()
         self._running: dict[str, tuple[float, Job]] = {}
         self._planned: dict[str, Job] = {}
         self._seen: dict[Kind, deque[tuple[float, int, int]]] = {}
@@ -61,7 +63,10 @@ class Progress:
         self.expect(jobs)
 
     def expect(self, jobs: Sequence[Job]) -> None:
-        """Add the runs of a further round: of larger parts of the file, or more replications."""
+        """Add the runs of a further round: of larger parts of the file, or more replications.
+
+        Runs that an earlier round had, and this one reads again, count once.
+        """
         if not jobs:
             return
         self.rounds += 1
@@ -69,8 +74,10 @@ class Progress:
         self.why = "more replications" if sizes <= self._sizes else "larger parts of the file"
         self._sizes |= sizes
         self.may_grow = any(job.point.simulate_bytes is not None for job in jobs)
-        self.total += len(jobs)
-        self._runs_left.update(job.point_index for job in jobs)
+        new = {_place(job): job.point_index for job in jobs if _place(job) not in self._expected}
+        self._expected.update(new)
+        self.total += len(new)
+        self._runs_left.update(new.values())
         if self.bar is not None:
             self.bar.update(self.task, total=self.total)
 
@@ -117,9 +124,12 @@ class Progress:
     def note(self, outcome: RunOutcome) -> None:
         """Take an ended run into account."""
         job = outcome.job
-        self._runs_left[job.point_index] -= 1
         self._planned.pop(job.key.digest, None)
         begun = self._running.pop(job.key.digest, None)
+        if _place(job) in self._noted:
+            return
+        self._noted.add(_place(job))
+        self._runs_left[job.point_index] -= 1
         if begun is not None and outcome.run is not None:
             self._learn(job, max(time.monotonic() - begun[0], 1e-6), outcome.run.events)
         if outcome.run is None:
@@ -214,6 +224,11 @@ class Progress:
         what = "stored" if outcome.reused else "ran" if outcome.run is not None else "FAILED"
         name = f"{sized_label(outcome.job.point)} replication={outcome.job.key.replication}"
         click.echo(f"{self.good + self.failed}/{self.total} {what}: {name}", err=True)
+
+
+def _place(job: Job) -> tuple[int, str]:
+    """A run of a point: two points may stand for the same one."""
+    return job.point_index, job.key.digest
 
 
 def _kind(job: Job) -> Kind:

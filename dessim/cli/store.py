@@ -12,10 +12,17 @@ from dessim.cli.options import FOLDER, NEW_FILE
 from dessim.errors import counted
 
 
-def _existing(folder: Path) -> Path:
+def _results(folder: Path) -> Path:
+    """Refuse a folder in which dessim keeps nothing: somebody means another one."""
+    from dessim.study.store.manifest import is_results
+
     if not folder.is_dir():
         raise click.UsageError(f"{str(folder)!r} is not a folder; `dessim run` creates `results`")
-    return folder
+    if is_results(folder):
+        return folder
+    above = folder.resolve().parent
+    hint = f"; {above} is one" if is_results(above) else "; `dessim run` makes one"
+    raise click.UsageError(f"{str(folder)!r} is not a folder of results" + hint)
 
 
 @click.command()
@@ -33,19 +40,18 @@ def status(folder: Path, form: str) -> None:
     from dessim.study.store.runs import all_runs
     from dessim.study.sweep.tables import TABLES
 
-    store = store_of(_existing(folder))
-    whole, damaged = set(), []
-    for digest, run, wrong in all_runs(store):
-        if run is None:
-            damaged.append(wrong)
-        else:
-            whole.add(digest)
+    store = store_of(_results(folder))
+    runs = list(all_runs(store))
+    there = {one.digest for one in runs if not one.damage}
+    whole = {one.digest for one in runs if one.run is not None}
+    damaged = [one.damage for one in runs if one.damage]
     sweeps, unreadable = manifests_of(folder), unreadable_manifests(folder)
     places = sorted({*(sweep.folder for sweep in sweeps), *(path.parent for path in unreadable)})
     used = {digest for sweep in sweeps for digest in sweep.digests}
     found: dict[str, Any] = {
-        "sweeps": [_progress_of(sweep, whole) for sweep in sweeps],
+        "sweeps": [_progress_of(sweep, there) for sweep in sweeps],
         "runs": len(whole),
+        "runs_of_other_versions": len(there) - len(whole),
         "runs_of_no_sweep": len(whole - used) if store.root.parent == folder else 0,
         "damaged": damaged,
         "unreadable": list(map(str, unreadable)),
@@ -60,8 +66,8 @@ def status(folder: Path, form: str) -> None:
         click.get_current_context().exit(1)
 
 
-def _progress_of(sweep: Any, whole: set[str]) -> dict[str, Any]:
-    runs = [[digest in whole for _, digest in point["runs"]] for point in sweep.points]
+def _progress_of(sweep: Any, there: set[str]) -> dict[str, Any]:
+    runs = [[digest in there for _, digest in point["runs"]] for point in sweep.points]
     ends = [all(own) for own, point in zip(runs, sweep.points, strict=True) if point["final"]]
     points = len({point["index"] for point in sweep.points})
     return {
@@ -92,9 +98,13 @@ def _print_status(found: dict[str, Any]) -> None:
     if found["runs_of_no_sweep"] and not found["unreadable"]:
         belong = "belongs" if found["runs_of_no_sweep"] == 1 else "belong"
         click.echo(
-            f"{found['runs_of_no_sweep']} of them {belong} to no current sweep: `dessim clean"
-            " --unused` removes them"
+            f"{found['runs_of_no_sweep']} of them {belong} to no current sweep, like those that"
+            " `validate`, `calibrate`, `predict` and `explain` reuse: `dessim clean --unused`"
+            " removes them"
         )
+    if found["runs_of_other_versions"]:
+        other = counted(found["runs_of_other_versions"], "run")
+        click.echo(f"{other} of another version of dessim, which only that version reads")
     if found["leftovers"]:
         left = counted(found["leftovers"], "leftover")
         click.echo(f"{left} of killed processes: the next run clears up")
@@ -124,7 +134,7 @@ def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
     from dessim.study.store.manifest import MANIFEST, manifests_of, store_of, unreadable_manifests
     from dessim.study.store.runs import all_runs
 
-    if (_existing(folder) / MANIFEST).is_file():
+    if (_results(folder) / MANIFEST).is_file():
         raise click.UsageError(f"the runs are in {str(folder.parent)!r}: clean that")
     if unused and (torn := unreadable_manifests(folder)):
         raise click.UsageError(
@@ -134,9 +144,9 @@ def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
     store = store_of(folder)
     used = {digest for sweep in manifests_of(folder) for digest in sweep.digests}
     going = [
-        digest
-        for digest, run, _ in all_runs(store)
-        if run is None or everything or (unused and digest not in used)
+        one.digest
+        for one in all_runs(store)
+        if one.damage or everything or (unused and one.digest not in used)
     ]
     roots = [store.root, *(path for path in folder.iterdir() if path.is_dir())]
     if dry_run:
@@ -178,7 +188,7 @@ def export(folder: Path, form: str, out: Path | None, *, all_sizes: bool) -> Non
     from dessim.study.store.manifest import manifests_of, run_rows, store_of
     from dessim.study.sweep.tables import uniform, write_rows
 
-    sweeps = manifests_of(_existing(folder))
+    sweeps = manifests_of(_results(folder))
     if not sweeps:
         raise click.UsageError(f"there is no sweep in {str(folder)!r}; `dessim run` makes one")
     rows = uniform(list(run_rows(sweeps, store_of(folder), all_sizes=all_sizes)))

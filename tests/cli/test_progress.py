@@ -47,6 +47,7 @@ def sweep(workloads: dict[str, float], threads: list[int], pages: int, times: in
     return jobs
 
 
+SIZED = Thing(simulate_bytes=64, workload=Thing(name="w"), scheme=Thing(name="a"), threads=1)
 SWEEPS = {
     "one workload, 1 to 120 threads": sweep({"w": 1.0}, [1, 8, 32, 120], 4096, 8),
     "the same, the longest first": sweep({"w": 1.0}, [120, 32, 8, 1], 4096, 8),
@@ -87,6 +88,22 @@ def test_the_time_left_is_right_within_a_factor_of_two(
     said = [(left, clock.now_s - at) for at, left in said if clock.now_s - at > 0.2]
     good = sum(true / 2 <= left <= 2 * true for left, true in said)
     assert good >= 0.9 * len(said), [(round(a, 1), round(b, 1)) for a, b in said]
+
+
+def test_runs_that_a_further_round_reads_again_count_once(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Six runs, and twelve of which six are these: twelve runs, none of them stored before."""
+    jobs = sweep({"w": 1.0}, [1], 64, 12)[:12]
+    with Progress([], quiet=False, verbose=False) as shown:
+        for todo in (jobs[:6], jobs):
+            shown.expect([Thing(**vars(job) | {"point": SIZED}) for job in todo])
+            for job in todo:
+                reused = len(todo) == 12 and job in jobs[:6]
+                shown.note(Thing(job=job, run=Thing(events=1, faults=1), reused=reused, error=None))
+    assert "12 runs in 0.0 s, 2 rounds" in (said := capsys.readouterr().err)
+    assert "stored" not in said
+    assert not shown._runs_left[0]
 
 
 def test_nothing_is_said_before_two_runs_have_ended(clock: Clock) -> None:

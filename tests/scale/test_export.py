@@ -54,6 +54,30 @@ def test_status_counts_points_and_runs(results: Path) -> None:
     assert [text.startswith(str(runs[1])) for text in found["damaged"]] == [True]
 
 
+def test_runs_of_another_version_are_counted_and_kept(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were whole when they were stored: `clean` leaves them, `status` does not complain."""
+    monkeypatch.setattr("dessim.study.store.runs.model_version", lambda: "another")
+    monkeypatch.setattr("dessim.study.store.runs._fields", lambda: ("events",))
+    done = typed("status", results)
+    assert done.exit_code == 0
+    assert "4 of 4 points, 16 of 16 runs\nstored: 0 whole runs\n16 runs of another" in done.stdout
+    assert "removed 0 runs" in typed("clean", results).stdout
+    assert "removed 0 runs" in typed("clean", results, "--unused").stdout
+    assert "removed 16 runs" in typed("clean", results, "--all").stdout
+
+
+@pytest.mark.parametrize("command", ["status", "clean", "export"])
+def test_a_folder_without_results_is_refused(results: Path, command: str) -> None:
+    """And the one above is named, if that is it."""
+    done = typed(command, results / "runs")
+    assert done.exit_code == 2
+    assert f"{str(results / 'runs')!r} is not a folder of results; {results} is one" in done.stderr
+    (results / "empty").mkdir()
+    assert typed(command, results / "empty").exit_code == 2
+
+
 def test_clean_keeps_all_runs_while_a_sweep_cannot_be_read(results: Path) -> None:
     """What belongs to a damaged manifest is not taken for unused: exit code 2, nothing removed."""
     manifest = next(results.glob("*/sweep.json"))

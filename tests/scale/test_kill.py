@@ -20,8 +20,8 @@ QUICK, MANY, RUNS = 3, 30, 36  # of 64 KiB, then of 256 KiB
 def whole_runs(out: Path) -> set[str]:
     """Names of the runs that can be read; every run that can be seen must be whole."""
     found = list(all_runs(Store(out / "runs")))
-    assert [wrong for _, run, wrong in found if run is None] == []
-    return {name for name, _, _ in found}
+    assert [one.damage for one in found if one.run is None] == []
+    return {one.digest for one in found}
 
 
 def trial(rng: random.Random, sweep: Path, out: Path, start: Any) -> str:

@@ -280,6 +280,18 @@ def test_the_manifest_says_which_size_results_use(tmp_path: Path) -> None:
     assert all(len(one["runs"]) == 6 for one in entries)
 
 
+def test_a_run_that_two_rounds_ask_for_is_in_the_manifest_once(tmp_path: Path) -> None:
+    """Twelve runs of each size of which six were done before: who counts rows counts runs."""
+    rounds = Rounds(*some_points(tmp_path), "compiled", Store(tmp_path))
+    tally, did = carried_out(rounds, drifting(0.06))
+    assert sum(map(len, did)) == 2 * (6 + 6 + 6 + 12 + 12)
+    entries = manifest_points([job for jobs in did for job in jobs], tally, rounds.growing)
+    assert [len(one["runs"]) for one in entries] == [6, 6, 12, 12, 12, 12]
+    for one in entries:
+        assert [replication for replication, _ in one["runs"]] == list(range(len(one["runs"])))
+        assert len({digest for _, digest in one["runs"]}) == len(one["runs"])
+
+
 def crossing(job: Job) -> RunResult:
     """Return runs of which the second scheme is slower below 13 threads and faster above."""
     gain = 1.0 if job.point.scheme.name == "lock_each_page" else (job.point.threads / 13) ** 0.5

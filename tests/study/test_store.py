@@ -1,5 +1,6 @@
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,16 @@ from small import a_run, experiment_file
 
 from dessim.model import load_experiment, resolve
 from dessim.study.store import runs as store_module
-from dessim.study.store.runs import FILES, DamagedRunError, RunKey, Store, keys_of, run_key
+from dessim.study.store.runs import (
+    FILES,
+    DamagedRunError,
+    OtherVersionError,
+    RunKey,
+    Store,
+    all_runs,
+    keys_of,
+    run_key,
+)
 
 
 @pytest.fixture
@@ -95,6 +105,22 @@ def test_a_run_in_the_place_of_another_is_noticed(tmp_path: Path, key: RunKey) -
     store.path(key).rename(store.path(other))
     with pytest.raises(DamagedRunError, match="another run"):
         store.load(other)
+
+
+def test_a_run_of_another_version_is_not_damaged(
+    tmp_path: Path, key: RunKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole, with other fields: only if this version wrote it, something is wrong with it."""
+    monkeypatch.setattr(store_module, "_fields", lambda: ("events",))
+    store = saved(tmp_path, replace(key, model_version="0.1"))
+    monkeypatch.undo()
+    assert [(one.run, one.damage) for one in all_runs(store)] == [(None, "")]
+    with pytest.raises(OtherVersionError):
+        store.load(key)
+    monkeypatch.setattr(store_module, "_fields", lambda: ("events",))
+    store.save(key, a_run(), "", {})
+    monkeypatch.undo()
+    assert ["other fields" in one.damage for one in all_runs(store)] == [True]
 
 
 def test_saving_replaces_what_was_damaged(tmp_path: Path, key: RunKey) -> None:

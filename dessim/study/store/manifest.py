@@ -85,6 +85,12 @@ def store_of(folder: Path) -> Store:
     )
 
 
+def is_results(folder: Path) -> bool:
+    """Whether a folder is one of results, or of one experiment in it."""
+    beside = _manifests_of(folder) or _beside(folder, SEALS)
+    return bool(beside) or store_of(folder).root.is_dir()
+
+
 def manifests_of(folder: Path) -> list[Manifest]:
     """Sweeps of a results folder, or of the folder of one experiment, by name.
 

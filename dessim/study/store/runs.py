@@ -48,6 +48,10 @@ class DamagedRunError(ValueError):
     """A run's directory that does not hold what it should."""
 
 
+class OtherVersionError(DamagedRunError):
+    """A whole run of another version of dessim, which noted other things about it."""
+
+
 @dataclass(frozen=True)
 class RunKey:
     """What a run is called in the store.
@@ -133,6 +137,8 @@ class Store:
         ------
         DamagedRunError
             If its directory is incomplete or holds anything else than was written.
+        OtherVersionError
+            If another version of dessim wrote it, with other fields.
         """
         return self.load_digest(key.digest)
 
@@ -141,6 +147,8 @@ class Store:
         folder = f"{self.root}/{digest}"
         try:
             return _run_of(self._body(digest))
+        except OtherVersionError:
+            raise
         except DamagedRunError as error:
             if not os.path.lexists(folder):
                 return None
@@ -157,7 +165,7 @@ class Store:
         return True
 
     def _body(self, digest: str) -> dict[str, Any]:
-        """Read the result of a run as plain data, after a check of all its files."""
+        """Read what is noted of a run as plain data, after a check of all its files."""
         folder = f"{self.root}/{digest}"
         config, resolved, stats, provenance = (_read(folder, name) for name in FILES)
         body = _checked(stats, "stats.json")
@@ -168,8 +176,7 @@ class Store:
             raise DamagedRunError("resolved.yaml does not agree with its checksum")
         if origin["config_sha256"] != _sha256(config):
             raise DamagedRunError("config.yaml does not agree with its checksum")
-        run: dict[str, Any] = body["run"]
-        return run
+        return body
 
     def save(
         self, key: RunKey, run: RunResult, config: str, provenance: dict[str, Any]
@@ -206,13 +213,34 @@ class Store:
             (self.root / digest).rename(temporary / "gone")
 
 
-def all_runs(store: Store) -> Iterator[tuple[str, RunResult | None, str]]:
-    """Yield every run of a store: its name, its result, and what is wrong with it if anything."""
+@dataclass(frozen=True)
+class StoredRun:
+    """A run's directory.
+
+    Attributes
+    ----------
+    digest : str
+        Its name.
+    run : RunResult or None
+        None if it cannot be read.
+    damage : str
+        What is wrong with it; empty if nothing is.
+    """
+
+    digest: str
+    run: RunResult | None
+    damage: str = ""
+
+
+def all_runs(store: Store) -> Iterator[StoredRun]:
+    """Yield every run of a store; a whole one of another version has neither result nor damage."""
     for digest in store.digests():
         try:
-            yield digest, store.load_digest(digest), ""
+            yield StoredRun(digest, store.load_digest(digest))
+        except OtherVersionError:
+            yield StoredRun(digest, None)
         except DamagedRunError as error:
-            yield digest, None, str(error)
+            yield StoredRun(digest, None, str(error))
 
 
 def _put_in_place(new: Path, place: Path) -> None:
@@ -289,10 +317,13 @@ def _counts(rows: list[list[int]]) -> Counts:
     return tuple((bucket, n) for bucket, n in rows)
 
 
-def _run_of(data: dict[str, Any]) -> RunResult:
+def _run_of(body: dict[str, Any]) -> RunResult:
     from dessim.kernel.result import Latencies, RunResult
 
+    data: dict[str, Any] = body["run"]
     if data.keys() != set(_fields()):
+        if body["model_version"] != model_version():
+            raise OtherVersionError("another version of dessim stored this run")
         raise DamagedRunError("stats.json has other fields than a run")
     for name in ("latency_counts", "major_counts"):
         data[name] = _counts(data[name])

@@ -215,7 +215,8 @@ def manifest_points(
     Parameters
     ----------
     jobs : sequence of Job
-        Of all rounds. A point of which several sizes were simulated has an entry for each.
+        Of all rounds. A point of which several sizes were simulated has an entry for each; a run
+        that a later round asked for again is named once.
     tally : Tally, optional
         What became of them: failures are noted.
     growing : sequence of bool, shape (n_points,), optional
@@ -223,6 +224,7 @@ def manifest_points(
     """
     largest = {job.point_index: _sized(job) for job in jobs}  # sizes ascend: the last is largest
     points: dict[tuple[int, int], dict[str, Any]] = {}
+    named: dict[tuple[int, int], dict[str, int]] = {}
     failures: dict[tuple[int, int], dict[str, str]] = {}
     for outcome in tally.failed if tally else ():
         reasons = failures.setdefault(_sized(outcome.job), {})
@@ -233,7 +235,10 @@ def manifest_points(
             final = place == largest[place[0]] and not (growing and growing[place[0]])
             points[place] = {"index": place[0], **_identity(job.point), "final": final}
             points[place] |= {"runs": [], "failures": failures.get(place, {})}
-        points[place]["runs"].append([job.key.replication, job.key.digest])
+            named[place] = {}
+        named[place].setdefault(job.key.digest, job.key.replication)
+    for place, runs in named.items():
+        points[place]["runs"] = [[replication, digest] for digest, replication in runs.items()]
     return list(points.values())
 
 

@@ -155,6 +155,31 @@ def test_the_core_table_fits_a_terminal_and_ends_with_the_answer(monkeypatch):
     assert answer.endswith(", radix_walk_trylock")
 
 
+def test_a_table_that_is_too_wide_puts_what_is_particular_below(monkeypatch):
+    """As with options of a scheme of your own that have long names: nothing is cut off."""
+    row = {"actor": "invalidate", "actor_options": {}, "threads": 1, "tables": "shared", "pages": 1}
+    row |= {"attempts": 1, "page": "neighbour", "memory": "sc", "states": 12_345, "steps": 9}
+    options = ({"takes_the_lock_late": True}, {"takes_the_lock_late": False, "threshold": 70})
+    scopes = [
+        [
+            row | {"scheme": scheme, "scheme_options": some, "property": name, "verdict": "never"}
+            for name in ("bug1", "stale_mapping")
+        ]
+        for scheme in ("mine", "yours")
+        for some in options
+    ]
+    wide = text.table_text(scopes).splitlines()
+    assert wide[0].split() == ["variant", "bug1", "stale_mapping", "states"]
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = text.table_text(scopes).splitlines()
+    assert max(map(len, lines)) <= 60
+    assert [line.strip() for line in lines[:5]] == [
+        *("bug1       stale_mapping  states", "variant", "mine"),
+        *("never (9)  never (9)      12,345", "takes_the_lock_late"),
+    ]
+    assert lines.count("      threshold=70, no takes_the_lock_late") == 2
+
+
 def test_the_answer_says_what_was_not_decided():
     """A search that was cut short proves nothing."""
     rows = [[{"scheme": "mine", "property": "bug1", "verdict": v}] for v in ("never", "unknown")]

@@ -60,20 +60,14 @@ SMALL = {
     ),
     "invalidate-race": "--replications 2",
     "lock-collapse": "--set threads=[1,16,48] --set workload.iterations=100 --replications 2",
-    "mmap-database": "--set workload.touches=20 --replications 2 --set max_replications=2",
+    "mmap-database": "--set workload.touches=20 --replications 2",
     "mthp": "--set threads=[1,4] --set workload.anon_order=[0,2] --set simulate=64KiB",
-    "munmap-and-dontneed": (
-        "--set threads=[1,2] --set workload.file_size=128KiB --set max_replications=2"
-        " --replications 2"
-    ),
+    "munmap-and-dontneed": "--set threads=[1,2] --set workload.file_size=128KiB --replications 2",
     "page-lock-queues": "--queues --set workload.touches_per_page=2 --replications 2",
     "page-size": (
         "--set workload.file_size=1MiB --set threads=[1,4] --set include=[] --replications 2"
     ),
-    "readahead-or-not": (
-        "--set threads=[1,4] --set workload.file_size=16MiB --replications 2"
-        " --set max_replications=2"
-    ),
+    "readahead-or-not": "--set threads=[1,4] --set workload.file_size=16MiB --replications 2",
     **dict.fromkeys(
         ("anonymous-memory", "vma-locks", "will-it-scale"),
         "--set threads=[1,4] --set simulate=64KiB --replications 2",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from dessim.report.text.columns import INDENT, wrapped
+from dessim.report.text.columns import INDENT, columns_here, wrapped
 
 GAP = "  "
 
@@ -67,7 +68,7 @@ def properties_text(rows: Sequence[dict[str, Any]]) -> str:
     return f"{wrapped(scope_words(rows[0]))}\n\n{aligned(table)}"
 
 
-SCHEME = 0
+SCHEME, VARIANT = 0, 2
 STEPS_NOTE = "(n): the shortest trace to it has n steps"
 SCOPE_COLUMNS = ("scheme", "actor", "variant", "threads", "tables", "attempts", "page", "memory")
 
@@ -84,19 +85,20 @@ def scope_cells(row: dict[str, Any]) -> list[str]:
 def table_text(scopes: Sequence[Sequence[dict[str, Any]]]) -> str:
     """Return the verdicts of many scopes, a scope a line, and what they come to.
 
-    What is the same in all is said once; schemes head their lines.
+    What is the same in all is said once; schemes head their lines. Where the lines would be wider
+    than the terminal, what is particular about a scope goes on a line of its own.
     """
     cells = [scope_cells(rows[0]) for rows in scopes]
     differ = [len({row[k] for row in cells}) > 1 for k in range(len(SCOPE_COLUMNS))]
     same = [f"{name} {cells[0][k]}" for k, name in enumerate(SCOPE_COLUMNS) if not differ[k]]
     by_scheme = differ[SCHEME]
     differ[SCHEME] = False
-    names = [row["property"] for row in scopes[0]]
-    table = [[*(n for n, d in zip(SCOPE_COLUMNS, differ, strict=True) if d), *names, "states"]]
-    for rows, here in zip(scopes, cells, strict=True):
-        kept = [cell for cell, d in zip(here, differ, strict=True) if d]
-        table.append([*kept, *map(_short_cell, rows), f"{rows[0]['states']:,}"])
-    lines = aligned(table).splitlines()
+    lines = _verdict_lines(scopes, cells, differ)
+    if differ[VARIANT] and max(map(len, lines)) + len(INDENT) * by_scheme > columns_here():
+        differ[VARIANT] = False
+        lines = _verdict_lines(scopes, cells, differ)
+        below = [2 * INDENT + SCOPE_COLUMNS[VARIANT], *(2 * INDENT + row[VARIANT] for row in cells)]
+        lines = [f"{line}\n{more}" for line, more in zip(lines, below, strict=True)]
     if by_scheme:
         lines = _headed(lines, [row[SCHEME] for row in cells])
     notes = [STEPS_NOTE] * any(row["steps"] is not None for rows in scopes for row in rows)
@@ -105,17 +107,31 @@ def table_text(scopes: Sequence[Sequence[dict[str, Any]]]) -> str:
     return "\n".join(lines) + f"\n\n{said}\n{wrapped(answer(scopes))}\n"
 
 
+def _verdict_lines(
+    scopes: Sequence[Sequence[dict[str, Any]]],
+    cells: Sequence[Sequence[str]],
+    shown: Sequence[bool],
+) -> list[str]:
+    """Return a head, and a line for each scope, with some columns of the scope."""
+    names = [row["property"] for row in scopes[0]]
+    table = [[*(n for n, d in zip(SCOPE_COLUMNS, shown, strict=True) if d), *names, "states"]]
+    for rows, here in zip(scopes, cells, strict=True):
+        kept = [cell for cell, d in zip(here, shown, strict=True) if d]
+        table.append([*kept, *map(_short_cell, rows), f"{rows[0]['states']:,}"])
+    return aligned(table).splitlines()
+
+
 def _short_cell(row: dict[str, Any]) -> str:
     return f"{row['verdict']}" + ("" if row["steps"] is None else f" ({row['steps']})")
 
 
 def _headed(lines: list[str], schemes: list[str]) -> list[str]:
     """Return a table with each scheme above its lines."""
-    found = [INDENT + lines[0]]
+    found = [textwrap.indent(lines[0], INDENT)]
     for k, (scheme, line) in enumerate(zip(schemes, lines[1:], strict=True)):
         if k == 0 or scheme != schemes[k - 1]:
             found.append(scheme)
-        found.append(INDENT + line)
+        found.append(textwrap.indent(line, INDENT))
     return found
 
 

@@ -40,7 +40,7 @@ def trace_text(lines: Sequence[StoryLine], names: Sequence[str], circle: int = 0
     texts = [[name] for name in names]
     for line in lines:
         texts[line.task].append(line.text)
-    widths = _widths(texts, _columns() - margin - len(GAP) * (len(names) - 1))
+    widths = _widths(texts, columns_here() - margin - len(GAP) * (len(names) - 1))
     if not widths:
         return story_text(lines, names, circle)
     heads = (name.ljust(width) for name, width in zip(names, widths, strict=True))
@@ -58,7 +58,7 @@ def story_text(lines: Sequence[StoryLine], names: Sequence[str], circle: int = 0
     Parameters are those of `trace_text`.
     """
     widest = max(map(len, names))
-    room = max(NARROWEST, _columns() - MARGIN - widest - len(GAP))
+    room = max(NARROWEST, columns_here() - MARGIN - widest - len(GAP))
     out: list[str] = []
     for number, line in enumerate(lines):
         out += _cycle(number, len(lines), circle, MARGIN)
@@ -68,10 +68,10 @@ def story_text(lines: Sequence[StoryLine], names: Sequence[str], circle: int = 0
 
 def wrapped(text: str) -> str:
     """Return a sentence in lines as wide as a trace."""
-    return textwrap.fill(text, _columns(), subsequent_indent=INDENT, break_on_hyphens=False)
+    return textwrap.fill(text, columns_here(), subsequent_indent=INDENT, break_on_hyphens=False)
 
 
-def _columns() -> int:
+def columns_here() -> int:
     """Columns of the terminal; of a pipe and a file 80, or what COLUMNS says."""
     return shutil.get_terminal_size().columns
 
@@ -120,7 +120,7 @@ def _step(number: int, line: StoryLine, before: str, width: int, margin: int) ->
     if line.wrong:
         mark = f"<- {', '.join(line.wrong)}"
         joined = f"{texts[-1]}   {mark}"
-        if margin + len(before) + len(joined) <= _columns():
+        if margin + len(before) + len(joined) <= columns_here():
             texts[-1] = joined
         else:
             texts.append(INDENT + mark)

@@ -10,7 +10,7 @@ import click
 from dessim.cli import protocols
 from dessim.cli.complete import explored
 from dessim.cli.exit_codes import FAILED, OK
-from dessim.cli.known import refuse_unknown
+from dessim.cli.known import own_name, refuse_unknown
 from dessim.cli.searching import EFFORT, bound_words, searching
 
 ON_OFF = click.Choice(["on", "off"])
@@ -94,8 +94,9 @@ def check(ctx: click.Context, /, scheme: str | None, **given: Any) -> None:
     """
     from dessim.study import check as study
 
-    if scheme is not None and scheme.endswith(".litmus"):
+    if scheme is not None and scheme.lower().endswith(".litmus"):
         ctx.exit(protocols.run_litmus(scheme, given))
+    scheme = scheme and own_name(scheme, ", and no FILE.litmus")
     if scheme is not None and protocols.is_protocol(scheme):
         ctx.exit(protocols.run(scheme, given))
     if scheme is not None:

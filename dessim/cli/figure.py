@@ -10,7 +10,7 @@ import click
 
 from dessim.cli.exit_codes import FAILED
 from dessim.cli.options import FOLDER, RESULTS_DIR
-from dessim.cli.results import known_results, place_of, report_files
+from dessim.cli.results import how_to_make, known_results, place_of, report_files
 
 if TYPE_CHECKING:
     from dessim.report.paper.figures import PaperFigure, Stored
@@ -70,7 +70,9 @@ def figure(
         stored = paper.Stored(results_dir, seed)
         if seed is not None and out is None:
             out = stored.seeded / "figures"
-        _draw_paper([paper.load(name) for name in words or known], stored, out, check, accept)
+        _draw_paper(
+            [paper.load(name) for name in dict.fromkeys(words or known)], stored, out, check, accept
+        )
         return
     if check or accept:
         raise click.UsageError(
@@ -81,10 +83,10 @@ def figure(
             raise click.UsageError(f"{words[0]!r} is not a figure: {reason}")
         raise click.UsageError(
             f"there are no results in {words[0]!r} or {str(results_dir / words[0])!r}, and no"
-            f" figure has that name (figures: {', '.join(known)}); make results with"
-            f" `dessim run {words[0]}`" + known_results(results_dir)
+            f" figure has that name (figures: {', '.join(known)}); "
+            f"{how_to_make(words[0])}" + known_results(results_dir)
         )
-    _draw_results(place, words[1:], out)
+    _draw_results(place, list(dict.fromkeys(words[1:])), out)
 
 
 def _draw_results(folder: Path, names: Sequence[str], out: Path | None) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 
 from dessim.errors import UserError
+from dessim.files.reading import STDIN
 
 WORDS = {"scheme": "SLOW_PATH", "actor": "ACTOR"}
 """Kinds that are Python files -> the word that such a file defines."""
@@ -53,6 +55,39 @@ def refuse_unknown(kind: str, name: str) -> None:
     shown = repr(name) if len(name) <= 60 else f"{name[:60]!r}…"
     raise UnknownNameError(
         f"no {kind} is named {shown}; {hint}`dessim list {kind}s` lists them all"
+    )
+
+
+def own_name(name: str, also: str = "") -> str:
+    """Return the name of a scheme, actor or protocol of your own that is given by its file.
+
+    Parameters
+    ----------
+    name : str
+    also : str
+        What else may be given, for the message.
+
+    Raises
+    ------
+    UnknownNameError
+        If its file does not lie where such files are found.
+    SchemeFileError
+        If it cannot be used.
+    """
+    if "/" not in name and name != STDIN and not name.lower().endswith(".py"):
+        return name
+    from dessim.registry.files import WORDS as FOLDERS
+    from dessim.registry.files import SchemeFileError, found
+
+    path = Path(name).resolve()
+    for one in found():
+        if one.own and one.path == path and one.problem:
+            raise SchemeFileError(one.problem)
+    if path.is_file() and path.parent in [Path(folder).resolve() for folder in FOLDERS]:
+        return path.stem
+    raise UnknownNameError(
+        f"{name!r} is no scheme, actor or protocol{also}: `dessim list` names them; your own are"
+        " found in ./schemes, ./actors and ./protocols, where p7.py is called p7"
     )
 
 

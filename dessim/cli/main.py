@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from click.exceptions import Exit
@@ -62,19 +62,33 @@ def _told() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        click.echo("interrupted", err=True)
-        raise Exit(INTERRUPTED) from None
-    except UserError as error:
-        raise Refused(error.message()) from error
-    except OSError as error:
+        _stop()
+    except Exception as error:
+        if streams.is_of_interrupt(error):
+            _stop()
+        answer = _answer_to(error)
+        if answer is None:
+            raise
+        raise answer from error
+
+
+def _stop() -> NoReturn:
+    click.echo("interrupted", err=True)
+    raise Exit(INTERRUPTED) from None
+
+
+def _answer_to(error: Exception) -> Exception | None:
+    """What to end with because of an error; None if it is not to be explained here."""
+    if isinstance(error, UserError):
+        return Refused(error.message())
+    if isinstance(error, OSError):
         if streams.is_broken_pipe(error):
             streams.give_up()
-            raise Exit(NOBODY_READS) from None
-        raise _refused(error) from error
-    except (MemoryError, ImportError) as error:
-        if not _lacks_memory(error):
-            raise
-        raise Failed(f"error: {NO_MEMORY}") from error
+            return Exit(NOBODY_READS)
+        return _refused(error)
+    if isinstance(error, MemoryError | ImportError) and _lacks_memory(error):
+        return Failed(f"error: {NO_MEMORY}")
+    return None
 
 
 def _lacks_memory(error: Exception) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from dessim.cli.options import NEW_FILE, RESULTS_DIR
-from dessim.cli.results import known_results, place_of
+from dessim.cli.results import how_to_make, known_results, place_of
 
 
 @click.command()
@@ -40,7 +40,6 @@ def _place(name: str, results_dir: Path) -> Path:
     folder = place_of(name, results_dir)
     if folder is None:
         raise click.UsageError(
-            f"there are no results in {name!r}; make them with `dessim run {name}`"
-            + known_results(results_dir)
+            f"there are no results in {name!r}; {how_to_make(name)}" + known_results(results_dir)
         )
     return folder

@@ -24,6 +24,13 @@ def place_of(name: str, results_dir: Path) -> Path | None:
     return found
 
 
+def how_to_make(name: str) -> str:
+    """What makes the results that were asked for, for a message: a folder is no experiment."""
+    if Path(name).is_dir() or Path(name).name != name:
+        return "name an experiment, or a folder that `dessim run` wrote"
+    return f"make them with `dessim run {name}`"
+
+
 def known_results(results_dir: Path) -> str:
     """What results there are, for a message."""
     known = sorted(path.parent.name for path in results_dir.glob("*/results.json"))

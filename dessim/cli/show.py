@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dessim.cli.complete import names_of_kind
-from dessim.cli.known import SHOWN, WORDS, refuse_unknown, versions
+from dessim.cli.known import SHOWN, WORDS, own_name, refuse_unknown, versions
 from dessim.cli.programs import as_data, as_text
 from dessim.files.reading import read_text
 
@@ -157,6 +157,7 @@ def _first_sentence(text: str) -> str:
 @FORM
 def show(kind: str, name: str, resolved: bool, form: str) -> None:
     """Show a machine, workload, scheme, actor or experiment."""
+    name = own_name(name) if kind in WORDS else name
     refuse_unknown(kind, name)
     if form == "json":
         click.echo(_json_text(kind, name))

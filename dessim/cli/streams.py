@@ -97,6 +97,14 @@ def is_broken_pipe(error: OSError) -> bool:
     return error.errno == errno.EPIPE
 
 
+def is_of_interrupt(error: BaseException) -> bool:
+    """Whether an error comes of Ctrl-C: while modules are imported, Python may wrap it."""
+    chain: list[BaseException] = [error]
+    while (before := chain[-1].__cause__ or chain[-1].__context__) and before not in chain:
+        chain.append(before)
+    return any(isinstance(one, KeyboardInterrupt) for one in chain)
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Let Ctrl-C raise KeyboardInterrupt in here, and SIGTERM, whatever they do outside.

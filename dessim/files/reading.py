@@ -48,6 +48,10 @@ STDIN = "-"
 """Path of standard input."""
 
 
+PIPES = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
+"""Other names of standard input and of pipes; these are not read."""
+
+
 def standard_input() -> BinaryIO:
     """Return the stream that somebody pipes something into.
 
@@ -120,10 +124,15 @@ def open_regular(path: str | Path) -> tuple[int, os.stat_result]:
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
         folder = stat.S_ISDIR(status.st_mode)
-        raise UnreadableError(
-            path, "this is a folder, not a file" if folder else "this is not a file"
-        )
+        raise UnreadableError(path, "this is a folder, not a file" if folder else _no_file(path))
     return descriptor, status
+
+
+def _no_file(path: str | Path) -> str:
+    """Return what to say of a pipe or a device; a shell makes `<(…)` a pipe."""
+    if str(path).startswith(PIPES):
+        return "this is not a file; - reads standard input, as in `… | dessim … -`"
+    return "this is not a file"
 
 
 def read_file(path: str | Path, most: int = MAX_RESULT_BYTES) -> bytes:

@@ -16,14 +16,18 @@ from typing import IO
 from dessim.errors import UserError
 from dessim.files.atomic import clear, flush, workspace, write_through
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
-"""What the system says of a disk that is full or only to be read, and of a file too large."""
+DENIED = (errno.EACCES, errno.EPERM)
+"""What the system says of somebody else's files."""
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, *DENIED)
+"""The same of a disk that is full or only to be read, and of a file too large: no room for ours."""
 STREAMS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
 NEW = "new"
 
 
 def remedy(error: OSError) -> str:
     """Return what to do about a disk without room, in words."""
+    if error.errno in DENIED:
+        return "ask the owner for the right to it"
     return "make it writable" if error.errno == errno.EROFS else "free some space"
 
 
@@ -158,13 +162,16 @@ def nearest_folder(folder: Path) -> Path:
     Raises
     ------
     UnwritableError
-        If something on the way to it is not a folder, or a link that leads to itself.
+        If something on the way to it is not a folder, or a link that leads to itself or nowhere.
     OSError
         If its name is too long.
     """
     mode = _mode(folder)
     if mode is not None and not stat.S_ISDIR(mode):
         raise UnwritableError(f"{folder}: this is not a folder")
+    for one in (folder, *folder.parents):
+        if one.is_symlink() and not one.exists():
+            raise UnwritableError(f"{one}: this link leads nowhere: remove it, or make its target")
     there = _place(folder)
     while not os.path.lexists(there):
         there = there.parent

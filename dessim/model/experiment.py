@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     BeforeValidator,
@@ -42,6 +42,7 @@ from dessim.model.workload import (
 )
 from dessim.model.write_rules import WRITE_FIELDS
 
+SWEPT_KEYS = ("threads", "fault_around_order", "machine", "workload", "simulate")
 Scalar = bool | int | float | str
 """A swept value as results carry it."""
 FaultAroundOrder = Annotated[int, Field(strict=True, ge=0, le=9)]
@@ -127,6 +128,8 @@ class SchemeChoice(Model):
 
 class Experiment(Model):
     """The human form: one point, or a sweep when `matrix`, `zip` or `include` hold lists."""
+
+    swept: ClassVar = SWEPT_KEYS
 
     name: Name
     """Name of the experiment, as in results; left out in a file: the file's name."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, ClassVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -53,6 +53,8 @@ class Model(BaseModel):
         validate_by_name=True,
         validate_by_alias=True,
     )
+    swept: ClassVar[tuple[str, ...]] = ()
+    """Keys that an experiment may sweep instead of setting them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,10 @@ import copy
 from typing import Any, Literal, get_args
 
 from dessim.model.cycles import CYCLES
-from dessim.model.experiment import Experiment
+from dessim.model.experiment import SWEPT_KEYS, Experiment
 from dessim.model.fields import Model, keys_of, submodel, unit_of, yaml_form
 from dessim.model.machine import Machine
 from dessim.model.provenance import Tag
-from dessim.model.sweep import SWEPT_KEYS
 from dessim.model.units import TIME
 from dessim.model.workload import Workload
 

@@ -16,7 +16,7 @@ from typing import Any
 from dessim.model.cycles import TIMES, are_cycles
 from dessim.model.document import Bad, Document, Path
 from dessim.model.errors import Problem, suggest
-from dessim.model.experiment import Experiment, SchemeChoice
+from dessim.model.experiment import SWEPT_KEYS, Experiment, SchemeChoice
 from dessim.model.fields import Model, describe, unit_of
 from dessim.model.machine import Machine
 from dessim.model.profile import Cell
@@ -27,7 +27,6 @@ from dessim.model.workload import Workload
 MAX_POINTS = 100_000
 MAX_RUNS = 1_000_000
 """Each run has a name in the store, made before the first one begins: 10 us and 300 bytes."""
-SWEPT_KEYS = ("threads", "fault_around_order", "machine", "workload", "simulate")
 PARTS: dict[str, type[Model]] = {"machine": Machine, "workload": Workload}
 
 Assignment = dict[str, Cell]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import TypeAdapter, ValidationError
@@ -119,8 +120,18 @@ def _problems(error: ValidationError, model: type[Model], document: Document) ->
             continue
         unknown = details["type"] == "extra_forbidden"
         place = document.place(path, key=unknown)
-        problems.append(Problem(place, _sentence(details, _model_at(model, path[:-1]), document)))
+        sentence = _sentence(details, _model_at(model, path[:-1]), document)
+        problems.append(Problem(place, sentence + _how_to_sweep(model, path, value)))
     return problems
+
+
+def _how_to_sweep(model: type[Model], path: Path, value: object) -> str:
+    """What to do with a list where one value is expected, as the end of a sentence."""
+    if not isinstance(value, list) or len(path) != 1 or path[0] not in model.swept:
+        return ""
+    single = all(isinstance(one, (str, int, Decimal)) for one in value)
+    values = shorten(", ".join(map(str, value))) if single else "…"
+    return f"; `matrix: {{{path[0]}: [{values}]}}` sweeps it"
 
 
 def _model_at(model: type[Model], path: Path) -> type[Model] | None:

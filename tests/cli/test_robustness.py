@@ -55,6 +55,7 @@ def test_a_full_disk_is_a_failure_with_its_remedy() -> None:
     [
         (errno.EROFS, "make it writable"),
         (errno.ENOSPC, "free some space"),
+        (errno.EACCES, "ask the owner for the right to it"),
     ],
 )
 @pytest.mark.parametrize(

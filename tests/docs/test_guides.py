@@ -12,7 +12,7 @@ from dessim.cli import main
 from dessim.engines import run_setup
 from dessim.metrics import NAMES
 from dessim.model import ConfigError, json_schema, load_experiment, resolve
-from dessim.model.sweep import SWEPT_KEYS
+from dessim.model.experiment import SWEPT_KEYS
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = ROOT / "docs" / "experiments.md"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
-import signal
 import threading
 import time
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
@@ -20,6 +20,7 @@ from dessim.study.sweep.dask_scheduler import (
     certificates_of,
     shake_hands,
 )
+from dessim.study.sweep.interrupts import DeafContext, deaf, later
 from dessim.study.sweep.memory import usable_bytes
 
 SILENCE_S = 15.0
@@ -90,8 +91,7 @@ class LocalWorkers:
         """Return the pool of processes; a new one after a worker was killed."""
         if self._pool is None:
             self._others = set(multiprocessing.active_children())
-            spawn = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self.count, spawn, initializer=_begin_worker)
+            self._pool = ProcessPoolExecutor(self.count, DeafContext(), initializer=_begin_worker)
         return self._pool
 
     def broken(self) -> None:
@@ -113,17 +113,18 @@ class LocalWorkers:
         if not at_once:
             pool.shutdown()
             return
-        pool.shutdown(wait=False, cancel_futures=True)
-        children = set(multiprocessing.active_children()) - self._others
-        for child in children:
-            child.terminate()
-        for child in children:
-            child.join(5.0)
+        with later():
+            children = set(multiprocessing.active_children()) - self._others
+            for child in children:
+                child.terminate()
+            for child in children:
+                child.join(5.0)
+                child.kill()
+            pool.shutdown(cancel_futures=True)  # its thread, which Python must not meet as it ends
 
 
 def _begin_worker() -> None:
-    """Leave Ctrl-C to the parent, and do not outlive it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Do not outlive the parent, to whom Ctrl-C is left."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
@@ -160,26 +161,26 @@ class ClusterWorkers:
     def __init__(
         self, cluster: str, count: int, *, plain: bool = False, tls: Path | None = None
     ) -> None:
-        try:
-            distributed: Any = import_module("distributed")  # typed or not, installed or not
-        except ImportError as error:
-            text = "--cluster needs dask.distributed: pip install 'dessim[cluster]'"
-            raise ClusterMissingError(text) from error
+        with later():
+            distributed = _distributed()
         self.memory_bytes: int | None = None
         self._local: Any = None
         self._client: Any
         if cluster == LOCAL:
             self.memory_bytes = usable_bytes()
-            self._local = distributed.LocalCluster(
-                n_workers=count, threads_per_worker=1, memory_limit=0, dashboard_address=None
-            )
-            self._client = distributed.Client(self._local)
+            self._others = set(multiprocessing.active_children())
+            with deaf():
+                self._local = distributed.LocalCluster(
+                    n_workers=count, threads_per_worker=1, memory_limit=0, dashboard_address=None
+                )
+                self._client = distributed.Client(self._local)
         else:
             address = address_of(Path(cluster), plain=plain, tls=tls is not None)
             security = distributed.Security(**(certificates_of(tls) if tls else {}))
             shake_hands(cluster, address, security, SILENCE_S)
             try:
-                self._client = distributed.Client(address, timeout=SILENCE_S, security=security)
+                with later():
+                    self._client = distributed.Client(address, timeout=SILENCE_S, security=security)
             except Exception as error:
                 reason = " ".join(str(error).split())
                 raise ClusterMissingError(f"{cluster}: no scheduler answers: {reason}") from error
@@ -221,13 +222,37 @@ class ClusterWorkers:
 
     def close(self, *, at_once: bool = False) -> None:
         """Leave the cluster; end it if it is our own."""
+        with later():
+            if at_once:
+                self._cut_off()
+            self._leave(wait=not at_once)
+
+    def _cut_off(self) -> None:
+        """Kill our own workers: told to end amid a run, they would log what they lost."""
+        for name in ("distributed", "tornado", "asyncio"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        if self._local is not None:
+            for nanny in self._local.workers.values():
+                nanny.auto_restart = False
+            for child in set(multiprocessing.active_children()) - self._others:
+                child.kill()
+
+    def _leave(self, *, wait: bool) -> None:
         with suppress(Exception):
-            self._executor.shutdown(wait=not at_once)
+            self._executor.shutdown(wait=wait)
         with suppress(Exception):
             self._client.close(timeout=5)
         if self._local is not None:
             with suppress(Exception):
                 self._local.close(timeout=5)
+
+
+def _distributed() -> Any:  # typed or not, installed or not
+    try:
+        return import_module("distributed")
+    except ImportError as error:
+        text = "--cluster needs dask.distributed: pip install 'dessim[cluster]'"
+        raise ClusterMissingError(text) from error
 
 
 def open_workers(

@@ -9,7 +9,11 @@ from typing import Any
 import click
 
 from dessim.cli.options import FOLDER, NEW_FILE
+from dessim.cli.places import check_suffix
 from dessim.errors import counted
+from dessim.files.writing import is_stream
+
+TABLE_FORMATS = ("parquet", "csv", "json")
 
 
 def _existing(folder: Path) -> Path:
@@ -156,9 +160,8 @@ def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["parquet", "csv", "json"]),
-    default="parquet",
-    show_default=True,
+    type=click.Choice(TABLE_FORMATS),
+    help="Of the table [default: as the name of --out ends, or else parquet].",
 )
 @click.option(
     "--out",
@@ -170,7 +173,7 @@ def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
     is_flag=True,
     help="Include runs of smaller sizes, which no result uses (`final` is false).",
 )
-def export(folder: Path, form: str, out: Path | None, *, all_sizes: bool) -> None:
+def export(folder: Path, form: str | None, out: Path | None, *, all_sizes: bool) -> None:
     """Write one table with a row per finished run of DIR.
 
     DIR is a results folder with all its sweeps, or one experiment in it.
@@ -178,6 +181,7 @@ def export(folder: Path, form: str, out: Path | None, *, all_sizes: bool) -> Non
     from dessim.study.store.manifest import manifests_of, run_rows, store_of
     from dessim.study.sweep.tables import uniform, write_rows
 
+    form = _form_of(out, form)
     sweeps = manifests_of(_existing(folder))
     if not sweeps:
         raise click.UsageError(f"there is no sweep in {str(folder)!r}; `dessim run` makes one")
@@ -191,3 +195,15 @@ def export(folder: Path, form: str, out: Path | None, *, all_sizes: bool) -> Non
     total = sum(len(point["runs"]) for point in shown)
     left = f"; {every - total} runs of sizes that no result uses are left out"
     click.echo(f"wrote {path}: {len(rows)} of {total} runs" + left * (every > total), err=True)
+
+
+def _form_of(out: Path | None, form: str | None) -> str:
+    """The format of a table: the one that is asked for, or that its name says."""
+    if out is None or is_stream(out):
+        return form or "parquet"
+    if form is None and not out.suffix:
+        names = ", ".join(TABLE_FORMATS)
+        raise click.UsageError(f"--out {out}: the name says no format: add --format ({names})")
+    ends = tuple(f".{one}" for one in TABLE_FORMATS if form in (None, one))
+    check_suffix("--out", out, f"a {form} table" if form else "a table", ends)
+    return form or out.suffix.lower().removeprefix(".")

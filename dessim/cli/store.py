@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 
 from dessim.cli.options import FOLDER, NEW_FILE
 from dessim.cli.places import check_suffix
+from dessim.cli.results import remedies, summary_of
 from dessim.errors import counted
 from dessim.files.writing import is_stream
 
@@ -32,6 +34,7 @@ def status(folder: Path, form: str) -> None:
     not as it was written.
     """
     from dessim.files.atomic import leftovers
+    from dessim.files.drawn import outdated
     from dessim.files.seals import changed
     from dessim.study.store.manifest import manifests_of, store_of, unreadable_manifests
     from dessim.study.store.runs import all_runs
@@ -47,6 +50,7 @@ def status(folder: Path, form: str) -> None:
     sweeps, unreadable = manifests_of(folder), unreadable_manifests(folder)
     places = sorted({*(sweep.folder for sweep in sweeps), *(path.parent for path in unreadable)})
     used = {digest for sweep in sweeps for digest in sweep.digests}
+    old = {place: outdated(place) for place in places}
     found: dict[str, Any] = {
         "sweeps": [_progress_of(sweep, whole) for sweep in sweeps],
         "runs": len(whole),
@@ -54,12 +58,14 @@ def status(folder: Path, form: str) -> None:
         "damaged": damaged,
         "unreadable": list(map(str, unreadable)),
         "changed": [str(path) for place in places for path in changed(place, TABLES)],
+        "outdated": [str(path) for paths in old.values() for path in paths],
         "leftovers": len(leftovers(store.root)),
     }
     if form == "json":
         click.echo(json.dumps(found, indent=1, ensure_ascii=False))
     else:
         _print_status(found)
+        _print_outdated(old)
     if damaged or found["changed"] or found["unreadable"]:
         click.get_current_context().exit(1)
 
@@ -109,6 +115,13 @@ def _print_status(found: dict[str, Any]) -> None:
         click.echo(f"changed after it was written: {text}")
     for text in found["damaged"]:
         click.echo(f"damaged, to be run again: {text}")
+
+
+def _print_outdated(old: Mapping[Path, Sequence[Path]]) -> None:
+    for place, paths in old.items():
+        if paths:
+            click.echo(f"of former results: {summary_of(paths)}")
+            click.echo(f"  to make again: {', '.join(remedies(place, paths))}")
 
 
 def _growing(points: int) -> str:

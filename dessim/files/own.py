@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from dessim.files.reading import UnreadableError, read_json
-from dessim.files.seals import MANIFEST, SEALS
+from dessim.files.seals import DRAWN, MANIFEST, SEALS
 from dessim.files.writing import UnwritableError, is_stream
 
 MOST_LOOKED_AT = 100
@@ -60,7 +60,7 @@ def _own_names(folder: Path) -> set[str]:
     """Return names that dessim keeps for itself in a folder; none if no results are there."""
     if not any(os.path.lexists(folder / name) for name in (SEALS, MANIFEST)):
         return set()
-    names = {SEALS, MANIFEST, *RESULTS}
+    names = {SEALS, MANIFEST, DRAWN, *RESULTS}
     with suppress(UnreadableError):
         seals = read_json(folder / SEALS)
         names |= set(seals) if isinstance(seals, dict) else set()

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from dessim.cli import main
 from dessim.files.own import RESULTS
-from dessim.files.seals import MANIFEST, SEALS, changed
+from dessim.files.seals import DRAWN, MANIFEST, SEALS, changed
 from dessim.files.writing import UnwritableError
 from dessim.report.plot.save import save
 
@@ -174,13 +174,14 @@ WRITERS = (
 
 CASES = [
     *((writer, "results.csv") for writer in WRITERS),
-    *((WRITERS[0], name) for name in (*RESULTS, SEALS, MANIFEST) if name != "results.csv"),
+    *((WRITERS[0], name) for name in (*RESULTS, SEALS, MANIFEST, DRAWN) if name != "results.csv"),
 ]
 
 
 @pytest.mark.parametrize(("writer", "name"), CASES)
 def test_no_command_writes_over_results(writer: tuple[str, ...], name: str) -> None:
     """By whatever name, with and without seals."""
+    (SEALED / DRAWN).write_text("{}")
     before = {path: path.read_bytes() for path in SEALED.iterdir()}
     Path("link.csv").symlink_to(SEALED / name)
     for place in (SEALED / name, SEALED.absolute() / ".." / "tiny" / name, Path("link.csv")):

@@ -11,6 +11,7 @@ import click
 from dessim.cli.options import NEW_FILE, check_new
 from dessim.cli.results import report_files
 from dessim.errors import counted
+from dessim.files.own import refuse_own
 from dessim.files.writing import check_place, refuse_input
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def _check_places(file: str, place: Path, *, force: bool) -> None:
         refuse_input(path, "/dev/stdin" if file == "-" else file)
         check_new(path, "another --out", force=force)
         check_place(path)
+        refuse_own(path)
 
 
 def _faults_of(place: Path) -> Path:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from itertools import islice
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ import click
 
 from dessim.cli.complete import machines, schemes, settings, workloads
 from dessim.cli.known import known
+from dessim.files.own import refuse_own, store_around
 from dessim.files.writing import STREAMS, check_place, nearest_folder
 
 Command = Callable[..., Any]
@@ -32,6 +30,7 @@ class NewFile(click.Path):
             self.fail("give the name of a file", param, ctx)
         if str(path) not in STREAMS:
             check_place(path)
+            refuse_own(path)
         return path
 
 
@@ -53,21 +52,10 @@ class Outside(Folder):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return a path."""
         path = super().convert(value, param, ctx)
-        for folder in (here := Path(path).absolute(), *here.parents):
-            if folder.name == "runs" and any(map(_is_run, islice(_entries(folder), 100))):
-                text = f"{path} is in {folder}, where runs are stored: choose a folder outside"
-                self.fail(text, param, ctx)
+        if store := store_around(Path(path)):
+            text = f"{path} is in {store}, where runs are stored: choose a folder outside"
+            self.fail(text, param, ctx)
         return path
-
-
-def _entries(folder: Path) -> Iterator[Path]:
-    with suppress(OSError):
-        yield from folder.iterdir()
-
-
-def _is_run(path: Path) -> bool:
-    """Return whether something is named as the store names runs."""
-    return re.fullmatch(r"[0-9a-f]{64}", path.name) is not None
 
 
 NEW_FILE = NewFile(path_type=Path)

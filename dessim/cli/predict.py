@@ -10,9 +10,10 @@ import click
 from dessim.cli.complete import experiments
 from dessim.cli.measured import DEFAULT, load_with, simulator, table_of
 from dessim.cli.options import DATA, EXPERIMENT, NEW_FILE, SIMULATION
+from dessim.cli.places import check_second
 from dessim.cli.results import report_files
 from dessim.files.reading import watched
-from dessim.files.writing import check_place, refuse_input, write_texts
+from dessim.files.writing import refuse_input, write_texts
 
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point
@@ -67,12 +68,12 @@ def predict(
     if to.suffix != ".csv":
         raise click.UsageError(f"--to {to}: a table's name must end in .csv")
     places = (to, to.with_suffix(".json"))
-    check_place(places[1])
     with watched() as read:
         chosen = load_with(experiment, machine, overrides, seed, None)
         table = table_of(chosen, data)
     for place in places:
         refuse_input(place, experiment, data, machine, *read)
+    check_second("--to", *places)
     full, small = _points(chosen, cells, simulate, replications or 1)
     with simulator(chosen, engine, jobs, out, quiet=quiet) as run:
         document = _predictions(chosen, table, full, small, run, engine)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from dessim.cli.options import NEW_FILE, RESULTS_DIR
+from dessim.cli.places import check_suffix
 from dessim.cli.results import how_to_make, known_results, place_of
 
 
@@ -27,6 +28,7 @@ def report(results: tuple[str, ...], out: Path | None, results_dir: Path) -> Non
     """
     from dessim.report.page.render import write_report, write_sides
 
+    check_suffix("--out", out, "a page", (".html", ".htm"))
     folders = [_place(name, results_dir) for name in results]
     if len(folders) == 1:
         click.echo(f"wrote {write_report(folders[0], out)}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,6 +44,27 @@ def report_files(paths: Sequence[Path]) -> None:
         click.echo(f"wrote {summary_of(paths)}", err=True)
     else:
         click.echo("wrote no tables: no run has a result", err=True)
+
+
+def remedies(folder: Path, outdated: Sequence[Path]) -> list[str]:
+    """Commands that make files next to results again, of those that are there now."""
+    kinds = {_kind(path.relative_to(folder).parts[0]) for path in outdated}
+    place = shlex.quote(str(folder))
+    known = {
+        "figures": f"`dessim figure {place}`",
+        "report.html": f"`dessim report {place}`",
+        "page_lock_queues.csv": "the same `dessim run` with --queues",
+        "page": f"`dessim report {place} --out FILE`",
+        "figure": f"`dessim figure {place} --out FOLDER`",
+    }
+    return [text for kind, text in known.items() if kind in kinds]
+
+
+def _kind(name: str) -> str:
+    """What made a file or a folder next to results."""
+    if name in ("figures", "report.html", "page_lock_queues.csv"):
+        return name
+    return "page" if name.endswith((".html", ".htm")) else "figure"
 
 
 def summary_of(paths: Sequence[Path]) -> str:

@@ -24,9 +24,10 @@ from dessim.cli.options import (
     set_option,
 )
 from dessim.cli.progress import Progress, stored_already
-from dessim.cli.results import report_files, summary_of
+from dessim.cli.results import remedies, report_files, summary_of
 from dessim.cli.work import Cluster, fail, report_failures, run_jobs, team_of
 from dessim.errors import counted, told
+from dessim.files.drawn import outdated
 from dessim.files.names import folder_name
 from dessim.files.reading import STDIN
 
@@ -140,6 +141,7 @@ def run(
     if not done.tally.failed and config != STDIN:
         keep(store, asked, read, done.files, done.runs, begun)
     _draw(done, figures=figures, queues=queues, quiet=quiet)
+    _report_outdated(done.folder)
     if replaced and not quiet:
         click.echo(f"replaces the results of `{replaced}`", err=True)
     _report(done, form, quiet)
@@ -214,6 +216,13 @@ def _report(done: Outcome, form: str, quiet: bool) -> None:
     if not quiet:
         report_files(done.files)
     report_failures(done.tally)
+
+
+def _report_outdated(folder: Path) -> None:
+    """Name figures and the like that are of the results that these have replaced."""
+    if old := outdated(folder):
+        again = ", ".join(remedies(folder, old))
+        click.echo(f"note: of former results: {summary_of(old)}; to make again: {again}", err=True)
 
 
 def _doing(

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from dessim.cli.options import FOLDER, NEW_FILE
+from dessim.cli.places import check_suffix
+from dessim.cli.results import remedies, summary_of
 from dessim.errors import counted
+from dessim.files.writing import is_stream
+
+TABLE_FORMATS = ("parquet", "csv", "json")
 
 
 def _results(folder: Path) -> Path:
@@ -35,6 +41,7 @@ def status(folder: Path, form: str) -> None:
     not as it was written.
     """
     from dessim.files.atomic import leftovers
+    from dessim.files.drawn import outdated
     from dessim.files.seals import changed
     from dessim.study.store.manifest import manifests_of, store_of, unreadable_manifests
     from dessim.study.store.runs import all_runs
@@ -48,6 +55,7 @@ def status(folder: Path, form: str) -> None:
     sweeps, unreadable = manifests_of(folder), unreadable_manifests(folder)
     places = sorted({*(sweep.folder for sweep in sweeps), *(path.parent for path in unreadable)})
     used = {digest for sweep in sweeps for digest in sweep.digests}
+    old = {place: outdated(place) for place in places}
     found: dict[str, Any] = {
         "sweeps": [_progress_of(sweep, there) for sweep in sweeps],
         "runs": len(whole),
@@ -56,12 +64,14 @@ def status(folder: Path, form: str) -> None:
         "damaged": damaged,
         "unreadable": list(map(str, unreadable)),
         "changed": [str(path) for place in places for path in changed(place, TABLES)],
+        "outdated": [str(path) for paths in old.values() for path in paths],
         "leftovers": len(leftovers(store.root)),
     }
     if form == "json":
         click.echo(json.dumps(found, indent=1, ensure_ascii=False))
     else:
         _print_status(found)
+        _print_outdated(old)
     if damaged or found["changed"] or found["unreadable"]:
         click.get_current_context().exit(1)
 
@@ -117,6 +127,13 @@ def _print_status(found: dict[str, Any]) -> None:
         click.echo(f"damaged, to be run again: {text}")
 
 
+def _print_outdated(old: Mapping[Path, Sequence[Path]]) -> None:
+    for place, paths in old.items():
+        if paths:
+            click.echo(f"of former results: {summary_of(paths)}")
+            click.echo(f"  to make again: {', '.join(remedies(place, paths))}")
+
+
 def _growing(points: int) -> str:
     """A word on runs that are not known yet."""
     return f"; {points} points may need larger parts of their file" if points else ""
@@ -166,9 +183,8 @@ def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["parquet", "csv", "json"]),
-    default="parquet",
-    show_default=True,
+    type=click.Choice(TABLE_FORMATS),
+    help="Of the table [default: as the name of --out ends, or else parquet].",
 )
 @click.option(
     "--out",
@@ -180,7 +196,7 @@ def clean(folder: Path, unused: bool, everything: bool, dry_run: bool) -> None:
     is_flag=True,
     help="Include runs of smaller sizes, which no result uses (`final` is false).",
 )
-def export(folder: Path, form: str, out: Path | None, *, all_sizes: bool) -> None:
+def export(folder: Path, form: str | None, out: Path | None, *, all_sizes: bool) -> None:
     """Write one table with a row per finished run of DIR.
 
     DIR is a results folder with all its sweeps, or one experiment in it.
@@ -188,6 +204,7 @@ def export(folder: Path, form: str, out: Path | None, *, all_sizes: bool) -> Non
     from dessim.study.store.manifest import manifests_of, run_rows, store_of
     from dessim.study.sweep.tables import uniform, write_rows
 
+    form = _form_of(out, form)
     sweeps = manifests_of(_results(folder))
     if not sweeps:
         raise click.UsageError(f"there is no sweep in {str(folder)!r}; `dessim run` makes one")
@@ -201,3 +218,15 @@ def export(folder: Path, form: str, out: Path | None, *, all_sizes: bool) -> Non
     total = sum(len(point["runs"]) for point in shown)
     left = f"; {every - total} runs of sizes that no result uses are left out"
     click.echo(f"wrote {path}: {len(rows)} of {total} runs" + left * (every > total), err=True)
+
+
+def _form_of(out: Path | None, form: str | None) -> str:
+    """The format of a table: the one that is asked for, or that its name says."""
+    if out is None or is_stream(out):
+        return form or "parquet"
+    if form is None and not out.suffix:
+        names = ", ".join(TABLE_FORMATS)
+        raise click.UsageError(f"--out {out}: the name says no format: add --format ({names})")
+    ends = tuple(f".{one}" for one in TABLE_FORMATS if form in (None, one))
+    check_suffix("--out", out, f"a {form} table" if form else "a table", ends)
+    return form or out.suffix.lower().removeprefix(".")

@@ -10,14 +10,17 @@ import click
 
 from dessim.cli.complete import experiments
 from dessim.cli.options import EXPERIMENT, NEW_FILE, POINTS
+from dessim.cli.places import check_second, check_suffix
 from dessim.cli.select import busiest, select
 from dessim.files.reading import watched
-from dessim.files.writing import refuse_input
+from dessim.files.writing import is_stream, refuse_input
 
 if TYPE_CHECKING:
     from dessim.measure.recording.history import Recording
 
 FORMATS = ("both", "perfetto", "folded")
+TRACES = (".pftrace", ".perfetto-trace", ".perfetto", ".trace", ".pb", ".json")
+"""How the name of a trace may end; https://ui.perfetto.dev looks at the content."""
 
 
 @click.command()
@@ -44,7 +47,8 @@ FORMATS = ("both", "perfetto", "folded")
 @click.option(
     "--out",
     type=NEW_FILE,
-    help="Trace file [default: results/EXPERIMENT/trace.pftrace]; folded stacks go next to it.",
+    help="Trace file [default: results/EXPERIMENT/trace.pftrace]; folded stacks go next to it. -"
+    " is standard output, which takes one of the two: the trace, unless --format is `folded`.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print only errors.")
 def trace(
@@ -71,6 +75,7 @@ def trace(
     with watched() as read:
         chosen = select(config, **choice)
     refuse_input(out, config, *read)
+    _check_places(out, form)
     point = busiest(chosen.of_one_size(Path("results"), quiet=quiet).points)
     from dessim.report.trace.perfetto import check_perfetto, write_trace
     from dessim.study.explain.trace import SPANS, record
@@ -87,16 +92,16 @@ def trace(
         )
     from dessim.files.names import folder_name
 
-    path = out or Path("results") / folder_name(chosen.experiment.name) / "trace.pftrace"
+    first = out or Path("results") / folder_name(chosen.experiment.name) / "trace.pftrace"
     files = []
     if form != "folded":
-        slices = write_trace(recording, path)
-        files.append(f"{path} ({slices:,} slices, {path.stat().st_size / 1e6:.1f} MB)")
-    if form != "perfetto":
+        slices = write_trace(recording, first)
+        size = "" if is_stream(first) else f", {first.stat().st_size / 1e6:.1f} MB"
+        files.append(f"{first} ({slices:,} slices{size})")
+    if stacks := _stacks(first, form):
         from dessim.files.writing import write_all
         from dessim.report.trace.folded import folded_text
 
-        stacks = path.with_suffix(".folded")
         write_all({stacks: folded_text(recording).encode()})
         files.append(str(stacks))
     if not quiet:
@@ -110,6 +115,25 @@ def trace(
 def _check_name(out: Path | None, form: str) -> None:
     if form != "folded" and out is not None and out.suffix == ".folded":
         raise click.UsageError(f"--out {out}: the stacks take this name; give the trace another")
+
+
+def _check_places(out: Path | None, form: str) -> None:
+    """Refuse names that are no trace's, and to replace stacks that nobody named."""
+    if out is None:
+        return
+    check_suffix("--out", out, "a trace", (*TRACES, ".folded") if form == "folded" else TRACES)
+    stacks = _stacks(out, form)
+    if stacks and stacks != out:
+        check_second("--out", stacks if form == "folded" else out, stacks)
+
+
+def _stacks(out: Path, form: str) -> Path | None:
+    """Where stacks go: next to the trace, and nowhere if that is a stream and goes first."""
+    if form == "perfetto":
+        return None
+    if is_stream(out):
+        return out if form == "folded" else None
+    return out.with_suffix(".folded")
 
 
 def _report_the_choice(label: str, points: int) -> None:

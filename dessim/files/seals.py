@@ -15,8 +15,8 @@ from dessim.errors import UserError
 from dessim.files.reading import UnreadableError, read_file, read_json
 from dessim.files.writing import write_all
 
-SEALS, MANIFEST = "seals.json", "sweep.json"
-"""Next to results: their seals, and which runs they are made of."""
+SEALS, MANIFEST, DRAWN = "seals.json", "sweep.json", "drawn.json"
+"""Next to results: their seals, which runs they are made of, and what was made of them."""
 REMEDY = "the same `dessim run` writes it again (stored runs are reused)"
 
 

@@ -214,12 +214,24 @@ def check_folder(folder: Path) -> None:
         raise OSError(number, os.strerror(number), str(there))
 
 
+def is_stream(path: Path) -> bool:
+    """Return whether a place is written to and not replaced: a stream, a device, a pipe."""
+    if _descriptor(path) is not None:
+        return True
+    mode = _mode(path)
+    return mode is not None and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def _descriptor(path: Path) -> int | None:
+    """Return the number of a stream of this process; None if a name is that of none."""
+    if path.parent == Path("/dev/fd") and path.name.isdecimal():
+        return int(path.name)
+    return STREAMS.get(str(path))
+
+
 def _open_stream(path: Path) -> IO[bytes] | None:
     """Open what is written to and not replaced: a stream of this process, a device, a pipe."""
-    name = str(path)
-    number = STREAMS.get(name)
-    if number is None and path.parent == Path("/dev/fd") and path.name.isdecimal():
-        number = int(path.name)
+    number = _descriptor(path)
     if number is not None:
         return os.fdopen(os.dup(number), "wb")
     mode = check_place(path)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
+from dessim.files.drawn import note_drawn
 from dessim.report.common.results import Results, doubting, load_results
 from dessim.report.plot.drawing import Drawing, UnknownFigureError
 from dessim.report.plot.save import save
@@ -58,6 +59,7 @@ def draw_all(folder: Path, out: Path, wanted: Sequence[str] = ()) -> list[Path]:
                 continue
         if wanted:
             raise UnknownFigureError(f"these results have no data for figure {name!r}")
+    note_drawn(folder, paths)
     return paths
 
 

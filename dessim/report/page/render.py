@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import dessim
+from dessim.files.drawn import note_drawn
 from dessim.files.reading import parse_json, read_file, read_json
 from dessim.files.seals import read_sealed
 from dessim.files.writing import write_all
@@ -71,8 +72,9 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
     """
     with doubting(folder):
         text = report_html(folder)
-    path = out or folder / "report.html"
-    return write_all({path: text.encode()})[0]
+    paths = write_all({out or folder / "report.html": text.encode()})
+    note_drawn(folder, paths)
+    return paths[0]
 
 
 def report_html(folder: Path) -> str:

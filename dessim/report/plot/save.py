@@ -9,9 +9,12 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from dessim.files.own import refuse_own
 from dessim.files.tables import csv_text
 from dessim.files.writing import write_all
 from dessim.report.plot.drawing import Drawing
+
+SUFFIXES = ("pdf", "svg", "png", "csv", "txt")
 
 
 def _metadata(name: str, caption: str) -> dict[str, dict[str, Any]]:
@@ -38,7 +41,14 @@ def save(drawing: Drawing, out: Path, name: str) -> list[Path]:
     -------
     list of Path
         What was written.
+
+    Raises
+    ------
+    UnwritableError
+        If results would be written over: `latency.csv` is a name of both.
     """
+    for suffix in SUFFIXES:
+        refuse_own(out / f"{name}.{suffix}")
     settle(drawing.figure)
     files: dict[Path, bytes] = {}
     for form, metadata in _metadata(name, drawing.caption).items():

@@ -95,7 +95,7 @@ class Reader(ConditionReader):
         holds = self.condition(actors, processes)
         if text.next.kind != "end":
             raise text.error(text.next, f"expected the end of the file, found '{text.next.text}'")
-        told = " ".join(text.source[start.at :].split())
+        told = text.behind(start)
         within = PlainNumber(1) if wanted is None else wanted
         protocol = p.Protocol(
             actors,

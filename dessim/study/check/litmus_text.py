@@ -8,15 +8,19 @@ from pathlib import Path
 
 from dessim.errors import UserError
 from dessim.files.reading import MIB, UnreadableError, read_file
+from dessim.study.check.litmus_comments import Comments
 
 WORD = re.compile(
-    r"(?P<space>\s+|//[^\n]*|/\*.*?\*/|\(\*.*?\*\))|(?P<number>0x[0-9a-fA-F]+|\d+)"
+    r"(?P<space>\s+)|(?P<number>0x[0-9a-fA-F]+|\d+)"
     r"|(?P<name>[A-Za-z_]\w*)|(?P<sign>/\\|\\/|&&|\|\||==|!=|<=|>=|->|[-+*/&|^~!<>=(){}\[\],;:.?%])",
     re.DOTALL,
 )
 MOST_WORDS = 4_000
 """Of a test; the longest of the kernel's has a tenth of them."""
 TOO_DEEP = "brackets, operators or statements are nested too deep; make the test simpler"
+TITLE = re.compile(r'\s+|"[^"]*"')
+BEHIND = ("exists", "forall", "locations", "filter")
+"""Words with which the code of the processes ends."""
 RESULT = re.compile(r"Result:\s*(Never|Sometimes|Always|DEADLOCK)")
 
 
@@ -31,7 +35,7 @@ class Word:
     Attributes
     ----------
     kind : str
-        ``number``, ``name``, ``sign`` or ``end``.
+        ``number``, ``name``, ``sign`` or ``end``; ``space`` is left out.
     text : str
     at : int
         Where it begins.
@@ -64,31 +68,63 @@ class Text:
         start = self.source.index(first[1], start) + len(first[1])
         found = RESULT.search(self.source)
         self.result = found.group(1) if found else ""
+        self.comments = Comments(self.source)
         self.words = self._split(self._behind_title(start))
         self.place = 0
 
     def _behind_title(self, start: int) -> int:
         """Return where the initial state begins: a title in quotes and comments come before it."""
-        match = re.compile(r'(\s|"[^"]*"|\(\*.*?\*\)|//[^\n]*)*', re.DOTALL).match(
-            self.source, start
-        )
-        return match.end() if match else start
+        at = start
+        while True:
+            match = TITLE.match(self.source, at)
+            end = match.end() if match else self._ended(self.comments.end(at), at)
+            if end == at:
+                return at
+            at = end
+
+    def _ended(self, end: int | None, at: int) -> int:
+        """Return the end of what begins at a place, unless it is a comment without one."""
+        if end is None:
+            raise self.error(Word("sign", "", at), "this comment has no end")
+        return end
 
     def _split(self, start: int) -> list[Word]:
-        words = []
-        at = start
+        words: list[Word] = []
+        at, depth, code = start, 0, False
         while at < len(self.source):
-            match = WORD.match(self.source, at)
-            if match is None:
-                raise self.error(
-                    Word("sign", self.source[at], at), "unknown character in C litmus tests"
-                )
-            if match.lastgroup != "space":
-                words.append(Word(str(match.lastgroup), match.group(), at))
+            before = words[-1].text if words else ""
+            end = self.comments.end_in_code(at, before) if code else self.comments.end(at)
+            if end != at:
+                at = self._ended(end, at)
+                continue
+            word = self._word(at)
+            at += len(word.text)
+            if word.kind == "space":
+                continue
+            depth += (word.text == "{") - (word.text == "}")
+            if depth == 0 and word.text in ("}", *BEHIND):
+                code = word.text == "}"
+            words.append(word)
             if len(words) > MOST_WORDS:
-                raise self.error(words[-1], f"a litmus test has at most {MOST_WORDS:,} words")
-            at = match.end()
+                raise self.error(word, f"a litmus test has at most {MOST_WORDS:,} words")
         return [*words, Word("end", "the end of the file", at)]
+
+    def _word(self, at: int) -> Word:
+        match = WORD.match(self.source, at)
+        if match is None:
+            raise self.error(
+                Word("sign", self.source[at], at), "unknown character in C litmus tests"
+            )
+        return Word(str(match.lastgroup), match.group(), at)
+
+    def behind(self, word: Word) -> str:
+        """Return the text from a word on, without comments, in one line."""
+        parts, at = [], word.at
+        for one in self.words[:-1]:
+            if one.at >= word.at:
+                parts.append(" " * (one.at > at) + one.text)
+                at = one.at + len(one.text)
+        return "".join(parts)
 
     def error(self, word: Word, told: str) -> LitmusError:
         """Return an error at a word."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dessim.engines.components import queue_series
+from dessim.files.drawn import note_drawn
 from dessim.model import Point
 from dessim.study.sweep.plan import setup_of
 from dessim.study.sweep.tables import write_rows
@@ -55,4 +56,5 @@ def write_queues(
         note(index + 1, len(points))
         rows += queue_rows(point, index)
     write_rows(rows, folder / QUEUES, "csv")
+    note_drawn(folder, [folder / QUEUES])
     return folder / QUEUES

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dessim.engines import ENGINES, EngineName
+from dessim.files.drawn import replacing
 from dessim.files.names import folder_name
 from dessim.files.reading import read_text
 from dessim.files.seals import write_sealed
@@ -182,13 +183,10 @@ def _run(
     document = document_of(experiment, rounds.points, tally, request.engine, rounds.found)
     invocation = Invocation(text, request.command)
     configuration = configuration_of(experiment, points, request.engine, invocation)
-    files = write_sealed(
-        {
-            **table_files(document, rounds.points, tally),
-            CONFIGURATION: configuration_text(configuration).encode(),
-        },
-        folder,
-    )
+    tables = table_files(document, rounds.points, tally)
+    tables[CONFIGURATION] = configuration_text(configuration).encode()
+    with replacing(folder):
+        files = write_sealed(tables, folder)
     write_manifest(manifest_points(done, tally), request.engine, folder)
     runs = {job.key.digest for job in done}
     return Outcome(document, folder, files, tally, rounds.points, runs)

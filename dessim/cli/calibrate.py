@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from dessim.cli.complete import experiments
 from dessim.cli.measured import (
+    Use,
     load_with,
     show_validation,
     simulator,
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from dessim.model import Experiment, Point
     from dessim.model.published import Published
     from dessim.study.fidelity.calibrate import Evaluation, FitProblem, Simulate
+
+USE = Use("--fit", fits=True)
 
 
 @click.command()
@@ -87,9 +90,9 @@ def calibrate(
     command resumes an interrupted fit. The profile goes to --to (default:
     OUT/calibrate-EXPERIMENT/MACHINE-fitted.yaml) and is validated against the whole table.
     """
-    _check_options(overrides, to, sensitivity=sensitivity, force=force)
+    _check_options(to, sensitivity=sensitivity, force=force)
     with watched() as read:
-        chosen = load_with(config, machine, overrides, seed, replications)
+        chosen = load_with(config, USE, machine, overrides, (seed, replications), simulate, data)
         table = table_of(chosen, data)
     refuse_input(to, config, data, machine, *read)
     if to is not None:
@@ -123,11 +126,7 @@ FITTING = ("to", "cross_validate", "underdetermined", "max_steps", "force")
 """Options that mean something only where something is fitted."""
 
 
-def _check_options(
-    overrides: tuple[str, ...], to: Path | None, *, sensitivity: bool, force: bool
-) -> None:
-    if any(text.startswith("machine") for text in overrides):
-        raise click.UsageError("a fit takes the profile as it is in its file: drop --set machine")
+def _check_options(to: Path | None, *, sensitivity: bool, force: bool) -> None:
     if to is not None and to.suffix != ".yaml":
         raise click.UsageError(f"--to {to}: a profile's name must end in .yaml")
     context = click.get_current_context()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +19,20 @@ from dessim.cli.measured import (
     table_of,
     write_validation,
 )
-from dessim.cli.options import DATA, EXPERIMENT, NEW_FILE, SIMULATION, check_new
+from dessim.cli.options import (
+    DATA,
+    EXPERIMENT,
+    NEW_FILE,
+    SIMULATION,
+    check_new,
+    check_profile,
+    unused,
+    write_new,
+)
 from dessim.cli.results import report_files
 from dessim.files.names import folder_name
 from dessim.files.reading import read_text, watched
-from dessim.files.writing import check_place, refuse_input, write_texts
+from dessim.files.writing import STREAMS, check_place, refuse_input, write_all, write_texts
 
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point
@@ -96,7 +107,7 @@ def calibrate(
         table = table_of(chosen, data)
     refuse_input(to, config, data, machine, *read)
     if to is not None:
-        check_new(to, "another --to", force=force)
+        check_new(to, OTHER, force=force)
     folder = out / folder_name(f"calibrate-{chosen.name}")
     with simulator(chosen, engine, jobs, out, quiet=quiet, table=table) as run:
         problem, points = _problem(chosen, table, fit, params, simulate, run, not no_faults)
@@ -104,15 +115,14 @@ def calibrate(
         if sensitivity:
             _show_sensitivity(problem, form)
             return
-        text = _profile_text(chosen)  # before anything is simulated: it may not be there
-        target = to or folder / f"{problem.machine.name}-fitted.yaml"
-        check_place(target)
+        target = _Target(to, folder, problem.machine.name, force)
+        text = _profile_text(chosen)  # before any simulation: it may not be there
+        check_place(target.path)
         _fit(
             problem,
             points,
             text,
             target,
-            folder,
             max_steps,
             cross_validate,
             underdetermined,
@@ -122,13 +132,60 @@ def calibrate(
         )
 
 
+@dataclass(frozen=True)
+class _Target:
+    """Where the new profile goes.
+
+    Attributes
+    ----------
+    to : pathlib.Path or None
+        What --to names.
+    folder : pathlib.Path
+        Of everything else that a fit writes.
+    machine : str
+        Which one is fitted.
+    force : bool
+        Whether a file may be replaced.
+    """
+
+    to: Path | None
+    folder: Path
+    machine: str
+    force: bool
+
+    @property
+    def usual(self) -> Path:
+        return self.folder / f"{folder_name(f'{self.machine}-fitted')}.yaml"
+
+    @property
+    def path(self) -> Path:
+        return self.to or self.usual
+
+    def write(self, text_for: Callable[[Path], str]) -> list[Path]:
+        """Write the profile; to its usual place if --to has got a file during the fit."""
+
+        def profile_at(place: Path) -> dict[Path, bytes]:
+            return {place: text_for(place).encode()}
+
+        def aside() -> dict[Path, bytes]:
+            same = self.usual.exists() and self.usual.samefile(self.path)
+            return profile_at(unused(self.usual) if same else self.usual)
+
+        if self.to is None:
+            return write_all(profile_at(self.usual))
+        return write_new(profile_at(self.to), OTHER, force=self.force, aside=aside)
+
+
+OTHER = "another --to"
 FITTING = ("to", "cross_validate", "underdetermined", "max_steps", "force")
 """Options that mean something only where something is fitted."""
 
 
 def _check_options(to: Path | None, *, sensitivity: bool, force: bool) -> None:
-    if to is not None and to.suffix != ".yaml":
-        raise click.UsageError(f"--to {to}: a profile's name must end in .yaml")
+    if to is not None and str(to) in STREAMS:
+        raise click.UsageError(f"--to {to}: the new profile is read again: give a file")
+    if to is not None:
+        check_profile(to, "--to")
     context = click.get_current_context()
     for name in FITTING if sensitivity else ():
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
@@ -214,8 +271,7 @@ def _fit(
     problem: FitProblem,
     points: list[Point],
     text: str,
-    target: Path,
-    folder: Path,
+    target: _Target,
     max_steps: int,
     crossed: bool,
     underdetermined: bool,
@@ -241,7 +297,6 @@ def _fit(
         record_of,
     )
     from dessim.study.fidelity.fitted_profile import fitted_profile
-    from dessim.study.sweep.tables import to_json
 
     if not underdetermined:
         check_enough_cells(len(problem.points), len(problem.parameters))
@@ -254,11 +309,23 @@ def _fit(
     largest = leave_out_the_largest(problem, points, max_steps) if crossed else []
     numbers = fitted_numbers(problem.parameters, found)
     record = record_of(problem, found, left_out_errors(folds), drifts_of(largest))
-    profile = fitted_profile(text, problem.machine, numbers, target.stem, record)
-    paths = write_texts({target.name: profile}, target.parent)
-    document = document_of(problem, found, before, after, folds, target.stem, largest)
-    document["validation"] = _validate(problem, points, target, engine)
-    paths += write_texts({"calibration.json": to_json(document)}, folder)
+
+    def text_for(place: Path) -> str:
+        return fitted_profile(text, problem.machine, numbers, place.stem, record)
+
+    paths = target.write(text_for)
+    document = document_of(problem, found, before, after, folds, target.path.stem, largest)
+    document["validation"] = _validate(problem, points, target.path, engine)
+    paths += _show(document, target.folder, form)
+    if not quiet:
+        report_files(paths)
+
+
+def _show(document: dict[str, Any], folder: Path, form: str) -> list[Path]:
+    """Write the documents of a fit, and print them."""
+    from dessim.study.sweep.tables import to_json
+
+    paths = write_texts({"calibration.json": to_json(document)}, folder)
     paths += write_validation(document["validation"], folder)
     if form == "table":
         from dessim.report.text.calibration import print_calibration
@@ -268,8 +335,7 @@ def _fit(
         show_validation(document["validation"], "table")
     else:
         _echo_json(document)
-    if not quiet:
-        report_files(paths)
+    return paths
 
 
 def _validate(

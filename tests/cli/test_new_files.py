@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
 
 from dessim.cli import main
+from dessim.host.writing import Draft
 from dessim.model import names
 
 TRACE = "1000 0 7 7 a 0x7f0000001000 0x1 0x6\n"
@@ -96,6 +98,59 @@ def test_a_machine_has_a_name_that_it_is_found_by(name: str) -> None:
     assert not Path("configs").exists()
 
 
+@pytest.mark.parametrize("name", ["..yaml", "a b.yaml", "[x].yaml", "a\tb.yaml", "x.json.yaml"])
+@pytest.mark.parametrize(
+    "line", ["measure --out", "calibrate fault-around-2014 --params kernel.rmap --to"]
+)
+def test_a_profile_that_its_file_names_has_such_a_name(line: str, name: str) -> None:
+    """It is refused at the command line, as `machine new` does."""
+    done = run(*line.split(), name)
+    assert done.exit_code == 2
+    assert f"{line.split()[-1]}: '" in done.stderr
+    assert "is not a name for a machine: " in done.stderr
+    assert not Path(name).exists()
+
+
+@pytest.mark.parametrize(
+    "line", ["machine new k --lscpu l.txt --out k.yaml", "import t.txt --out k.yaml"]
+)
+def test_a_file_that_appears_meanwhile_is_not_replaced(
+    line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check before the work saw nothing there; neither file of an import stays behind."""
+    module = "machine" if "machine" in line else "import_trace"
+    monkeypatch.setattr(f"dessim.cli.{module}.check_new", lambda *_, **__: None)
+    Path("k.yaml").write_text("precious")
+    done = run(*line.split())
+    assert done.exit_code == 2
+    assert "k.yaml exists already: give another --out, or --force to replace it" in done.stderr
+    assert Path("k.yaml").read_text() == "precious"
+    assert not Path("k.parquet").exists()
+    assert run(*line.split(), "--force").exit_code == 0
+    assert Path("k.yaml").read_text() != "precious"
+
+
+def test_a_measured_profile_is_kept_where_its_file_appeared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A minute of measuring is not lost."""
+    made = SimpleNamespace(draft=Draft("k", "ivybridge-ex-4s", "made up"), busy=0.0, skipped=[])
+
+    def measured(*_: object, **__: object) -> SimpleNamespace:
+        Path("k.yaml").write_text("precious")
+        return made
+
+    monkeypatch.setattr("dessim.host.session.measure_host", measured)
+    Path("k-2.yaml").write_text("precious, too")
+    done = run("measure", "--out", "k.yaml", "-q")
+    assert done.exit_code == 2
+    assert "k.yaml appeared during the work" in done.stderr
+    assert "the profile is k-3.yaml" in done.stderr
+    assert Path("k.yaml").read_text() == "precious"
+    assert Path("k-2.yaml").read_text() == "precious, too"
+    assert Path("k-3.yaml").read_text() == made.draft.text()
+
+
 @pytest.mark.parametrize("name", ["mine", "Mine_2.1", "müller"])
 def test_a_machine_is_found_by_its_name(name: str) -> None:
     """As soon as it is written."""
@@ -143,4 +198,5 @@ def test_a_profile_does_not_stand_on_itself() -> None:
         assert done.exit_code == 2
         assert "'k' is the name of its base: give another NAME or --base" in done.stderr
     done = run("machine", "new", "broadwell-2018-2s", "--lscpu", "l.txt")
+    assert done.exit_code == 0
     assert done.stdout.rstrip().endswith("base broadwell-2018-4s")

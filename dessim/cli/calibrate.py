@@ -116,7 +116,7 @@ def calibrate(
             _show_sensitivity(problem, form)
             return
         target = _Target(to, folder, problem.machine.name, force)
-        text = _profile_text(chosen)  # before any simulation: it may not be there
+        text = _profile_text(chosen, target.path)  # before any simulation: it may not be there
         check_place(target.path)
         _fit(
             problem,
@@ -224,13 +224,19 @@ def _problem(
     return FitProblem(fitted, table, parameters, run, with_faults=with_faults), points
 
 
-def _profile_text(experiment: Experiment) -> str:
+def _profile_text(experiment: Experiment, target: Path) -> str:
+    """The profile as it is in its file, which must not stand on the new one."""
     from dessim.model import find
+    from dessim.model.bases import stands_on
+    from dessim.model.yaml_loader import read_document
     from dessim.study.fidelity.fitted_profile import rebased
 
     if not isinstance(experiment.machine, str):
         raise click.UsageError("the experiment defines its machine inline: name one with --machine")
     path = find("machines", experiment.machine)
+    base = read_document(path)[0].get(("base",))
+    if isinstance(base, str) and stands_on(base, path.parent, target):
+        raise click.UsageError(f"machine '{experiment.machine}' stands on {target}: give {OTHER}")
     return rebased(read_text(path), path.parent)
 
 

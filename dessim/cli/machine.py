@@ -69,7 +69,7 @@ def new(
 
         read_numactl(_text(numactl), found, _called(numactl))
     matrix = read_matrix(_text(latency), _called(latency)) if latency else None
-    made = new_profile(name, found, matrix, _called(latency or ""), base)
+    made = new_profile(name, found, matrix, _called(latency or ""), base, path)
     text = made.draft.text()
     path.parent.mkdir(parents=True, exist_ok=True)
     write_new({path: text.encode()}, instead, force=force)

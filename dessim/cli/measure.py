@@ -65,7 +65,7 @@ def measure(
         if not quiet:
             click.echo(f"measuring: {what}", err=True)
 
-    made = measure_host(out.stem, budget, base, note, privileged=privileged)
+    made = measure_host(out.stem, budget, base, note, privileged=privileged, place=out)
     data = made.draft.text().encode()
     write_new({out: data}, "another --out", force=force, aside=lambda: {unused(out): data})
     _report(made)

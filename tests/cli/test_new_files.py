@@ -200,3 +200,53 @@ def test_a_profile_does_not_stand_on_itself() -> None:
     done = run("machine", "new", "broadwell-2018-2s", "--lscpu", "l.txt")
     assert done.exit_code == 0
     assert done.stdout.rstrip().endswith("base broadwell-2018-4s")
+
+
+@pytest.mark.parametrize("base", ["m7", "configs/machines/m7.yaml", "link.yaml"])
+def test_no_chain_of_bases_leads_back(base: str) -> None:
+    """Over two others, by name, by path and behind a link; each of them can still be read."""
+    for name, own in (("m5", "ivybridge-ex-4s"), ("m6", "m5"), ("m7", "m6")):
+        assert run("machine", "new", name, "--lscpu", "l.txt", "--base", own).exit_code == 0
+    Path("link.yaml").symlink_to("configs/machines/m7.yaml")
+    line = ("machine", "new", "m5", "--lscpu", "l.txt", "--force")
+    done = run(*line, "--base", base)
+    assert done.exit_code == 2
+    assert f"base '{base}' stands on configs/machines/m5.yaml itself" in done.stderr
+    Path("other.yaml").symlink_to("configs/machines/m5.yaml")
+    done = run("machine", "new", "x", *line[3:], "--base", base, "--out", "other.yaml")
+    assert done.exit_code == 2
+    assert run("show", "machine", "m7").exit_code == 0
+    done = run(*line)
+    assert done.exit_code == 0, "of its own accord it takes one that does not stand on it"
+    assert run("show", "machine", "m7").exit_code == 0
+
+
+def test_a_chain_of_bases_does_not_lead_back_by_a_name_that_is_taken_over() -> None:
+    """A profile in configs/machines hides a shipped one; a file next to it, another."""
+    line = ("machine", "new", "ivybridge-ex-4s", "--lscpu", "l.txt")
+    assert run("machine", "new", "m", "--lscpu", "l.txt", "--base", line[2]).exit_code == 0
+    done = run(*line, "--base", "m")
+    assert done.exit_code == 2
+    assert "base 'm' stands on configs/machines/ivybridge-ex-4s.yaml itself" in done.stderr
+    Path("k.yaml").write_text("name: other\nbase: ivybridge-ex-4s\n")
+    done = run("machine", "new", "k", "--lscpu", "l.txt", "--base", "./k.yaml")
+    assert done.exit_code == 2
+    assert "base './k.yaml' stands on configs/machines/k.yaml itself" in done.stderr
+    assert run("show", "machine", "m").exit_code == 0
+
+
+def test_neither_measuring_nor_fitting_closes_a_circle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are refused before the work."""
+    monkeypatch.setattr("dessim.host.session.usable_cpus", None)
+    monkeypatch.setattr("dessim.cli.calibrate._fit", None)
+    own = ("machine", "new", "--lscpu", "l.txt", "--base")
+    assert run(*own, "ivybridge-ex-4s", "m5").exit_code == 0
+    assert run(*own, "m5", "m6").exit_code == 0
+    done = run("measure", "--base", "m6", "--out", "configs/machines/m5.yaml", "--force")
+    assert done.exit_code == 2
+    assert "base 'm6' stands on configs/machines/m5.yaml itself" in done.stderr
+    assert run(*own, "ivybridge-ex-4s", "m7").exit_code == 0
+    line = ("calibrate", "fault-around-2014", "--params", "kernel.rmap", "--machine", "m7")
+    done = run(*line, "--to", "configs/machines/ivybridge-ex-4s.yaml")
+    assert done.exit_code == 2
+    assert "machine 'm7' stands on configs/machines/ivybridge-ex-4s.yaml" in done.stderr

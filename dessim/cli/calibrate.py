@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,22 +12,34 @@ from click.core import ParameterSource
 
 from dessim.cli.complete import experiments
 from dessim.cli.measured import (
+    Use,
     load_with,
     show_validation,
     simulator,
     table_of,
     write_validation,
 )
-from dessim.cli.options import DATA, EXPERIMENT, NEW_FILE, SIMULATION, check_new
+from dessim.cli.options import (
+    DATA,
+    EXPERIMENT,
+    NEW_FILE,
+    SIMULATION,
+    check_new,
+    check_profile,
+    unused,
+    write_new,
+)
 from dessim.cli.results import report_files
 from dessim.files.names import folder_name
 from dessim.files.reading import read_text, watched
-from dessim.files.writing import check_place, refuse_input, write_texts
+from dessim.files.writing import STREAMS, check_place, refuse_input, write_all, write_texts
 
 if TYPE_CHECKING:
     from dessim.model import Experiment, Point
     from dessim.model.published import Published
     from dessim.study.fidelity.calibrate import Evaluation, FitProblem, Simulate
+
+USE = Use("--fit", fits=True)
 
 
 @click.command()
@@ -87,13 +101,13 @@ def calibrate(
     command resumes an interrupted fit. The profile goes to --to (default:
     OUT/calibrate-EXPERIMENT/MACHINE-fitted.yaml) and is validated against the whole table.
     """
-    _check_options(overrides, to, sensitivity=sensitivity, force=force)
+    _check_options(to, sensitivity=sensitivity, force=force)
     with watched() as read:
-        chosen = load_with(config, machine, overrides, seed, replications)
+        chosen = load_with(config, USE, machine, overrides, (seed, replications), simulate, data)
         table = table_of(chosen, data)
     refuse_input(to, config, data, machine, *read)
     if to is not None:
-        check_new(to, "another --to", force=force)
+        check_new(to, OTHER, force=force)
     folder = out / folder_name(f"calibrate-{chosen.name}")
     with simulator(chosen, engine, jobs, out, quiet=quiet, table=table) as run:
         problem, points = _problem(chosen, table, fit, params, simulate, run, not no_faults)
@@ -101,15 +115,14 @@ def calibrate(
         if sensitivity:
             _show_sensitivity(problem, form)
             return
-        text = _profile_text(chosen)  # before anything is simulated: it may not be there
-        target = to or folder / f"{problem.machine.name}-fitted.yaml"
-        check_place(target)
+        target = _Target(to, folder, problem.machine.name, force)
+        text = _profile_text(chosen, target.path)  # before any simulation: it may not be there
+        check_place(target.path)
         _fit(
             problem,
             points,
             text,
             target,
-            folder,
             max_steps,
             cross_validate,
             underdetermined,
@@ -119,17 +132,60 @@ def calibrate(
         )
 
 
+@dataclass(frozen=True)
+class _Target:
+    """Where the new profile goes.
+
+    Attributes
+    ----------
+    to : pathlib.Path or None
+        What --to names.
+    folder : pathlib.Path
+        Of everything else that a fit writes.
+    machine : str
+        Which one is fitted.
+    force : bool
+        Whether a file may be replaced.
+    """
+
+    to: Path | None
+    folder: Path
+    machine: str
+    force: bool
+
+    @property
+    def usual(self) -> Path:
+        return self.folder / f"{folder_name(f'{self.machine}-fitted')}.yaml"
+
+    @property
+    def path(self) -> Path:
+        return self.to or self.usual
+
+    def write(self, text_for: Callable[[Path], str]) -> list[Path]:
+        """Write the profile; to its usual place if --to has got a file during the fit."""
+
+        def profile_at(place: Path) -> dict[Path, bytes]:
+            return {place: text_for(place).encode()}
+
+        def aside() -> dict[Path, bytes]:
+            same = self.usual.exists() and self.usual.samefile(self.path)
+            return profile_at(unused(self.usual) if same else self.usual)
+
+        if self.to is None:
+            return write_all(profile_at(self.usual))
+        return write_new(profile_at(self.to), OTHER, force=self.force, aside=aside)
+
+
+OTHER = "another --to"
 FITTING = ("to", "cross_validate", "underdetermined", "max_steps", "force")
 """Options that mean something only where something is fitted."""
 
 
-def _check_options(
-    overrides: tuple[str, ...], to: Path | None, *, sensitivity: bool, force: bool
-) -> None:
-    if any(text.startswith("machine") for text in overrides):
-        raise click.UsageError("a fit takes the profile as it is in its file: drop --set machine")
-    if to is not None and to.suffix != ".yaml":
-        raise click.UsageError(f"--to {to}: a profile's name must end in .yaml")
+def _check_options(to: Path | None, *, sensitivity: bool, force: bool) -> None:
+    if to is not None and str(to) in STREAMS:
+        raise click.UsageError(f"--to {to}: the new profile is read again: give a file")
+    if to is not None:
+        check_profile(to, "--to")
     context = click.get_current_context()
     for name in FITTING if sensitivity else ():
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
@@ -168,13 +224,19 @@ def _problem(
     return FitProblem(fitted, table, parameters, run, with_faults=with_faults), points
 
 
-def _profile_text(experiment: Experiment) -> str:
+def _profile_text(experiment: Experiment, target: Path) -> str:
+    """The profile as it is in its file, which must not stand on the new one."""
     from dessim.model import find
+    from dessim.model.bases import stands_on
+    from dessim.model.yaml_loader import read_document
     from dessim.study.fidelity.fitted_profile import rebased
 
     if not isinstance(experiment.machine, str):
         raise click.UsageError("the experiment defines its machine inline: name one with --machine")
     path = find("machines", experiment.machine)
+    base = read_document(path)[0].get(("base",))
+    if isinstance(base, str) and stands_on(base, path.parent, target):
+        raise click.UsageError(f"machine '{experiment.machine}' stands on {target}: give {OTHER}")
     return rebased(read_text(path), path.parent)
 
 
@@ -215,8 +277,7 @@ def _fit(
     problem: FitProblem,
     points: list[Point],
     text: str,
-    target: Path,
-    folder: Path,
+    target: _Target,
     max_steps: int,
     crossed: bool,
     underdetermined: bool,
@@ -242,7 +303,6 @@ def _fit(
         record_of,
     )
     from dessim.study.fidelity.fitted_profile import fitted_profile
-    from dessim.study.sweep.tables import to_json
 
     if not underdetermined:
         check_enough_cells(len(problem.points), len(problem.parameters))
@@ -255,11 +315,23 @@ def _fit(
     largest = leave_out_the_largest(problem, points, max_steps) if crossed else []
     numbers = fitted_numbers(problem.parameters, found)
     record = record_of(problem, found, left_out_errors(folds), drifts_of(largest))
-    profile = fitted_profile(text, problem.machine, numbers, target.stem, record)
-    paths = write_texts({target.name: profile}, target.parent)
-    document = document_of(problem, found, before, after, folds, target.stem, largest)
-    document["validation"] = _validate(problem, points, target, engine)
-    paths += write_texts({"calibration.json": to_json(document)}, folder)
+
+    def text_for(place: Path) -> str:
+        return fitted_profile(text, problem.machine, numbers, place.stem, record)
+
+    paths = target.write(text_for)
+    document = document_of(problem, found, before, after, folds, target.path.stem, largest)
+    document["validation"] = _validate(problem, points, target.path, engine)
+    paths += _show(document, target.folder, form)
+    if not quiet:
+        report_files(paths)
+
+
+def _show(document: dict[str, Any], folder: Path, form: str) -> list[Path]:
+    """Write the documents of a fit, and print them."""
+    from dessim.study.sweep.tables import to_json
+
+    paths = write_texts({"calibration.json": to_json(document)}, folder)
     paths += write_validation(document["validation"], folder)
     if form == "table":
         from dessim.report.text.calibration import print_calibration
@@ -269,8 +341,7 @@ def _fit(
         show_validation(document["validation"], "table")
     else:
         _echo_json(document)
-    if not quiet:
-        report_files(paths)
+    return paths
 
 
 def _validate(

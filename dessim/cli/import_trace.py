@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dessim.cli.options import NEW_FILE, check_new
+from dessim.cli.options import NEW_FILE, check_new, write_new
 from dessim.cli.results import report_files
 from dessim.errors import counted
 from dessim.files.own import refuse_own
@@ -92,7 +92,7 @@ def import_trace(
     chosen = fault or converting.usual_fault(found.trace)
     fault_time = converting.fault_time_ns(found.trace)
     made = converting.replay_for(found.trace, chosen, replay, fault_time)
-    _write(place, found, made, chosen, replay, fault_time)
+    _write(place, found, made, chosen, replay, fault_time, force=force)
     summary = _summary(trace, found, made, chosen, replay, fault_time)
     if as_json:
         click.echo(json.dumps(summary, indent=1, ensure_ascii=False))
@@ -122,10 +122,16 @@ def _stem(file: str) -> str:
 
 
 def _write(
-    place: Path, found: Imported, made: Replay, fault: str, replay: str, fault_time_ns: int
+    place: Path,
+    found: Imported,
+    made: Replay,
+    fault: str,
+    replay: str,
+    fault_time_ns: int,
+    *,
+    force: bool,
 ) -> None:
     """Write the faults, and the workload that replays them."""
-    from dessim.files.writing import write_all
     from dessim.model.trace_file import digest_of
     from dessim.model.units import SIZE, TIME, format_quantity
     from dessim.model.workload import PAGE_BYTES
@@ -145,7 +151,8 @@ def _write(
         f"{key}: {json.dumps(value) if isinstance(value, str) else value}"
         for key, value in keys.items()
     ]
-    report_files(write_all({rows: data, place: ("\n".join(lines) + "\n").encode()}))
+    files = {rows: data, place: ("\n".join(lines) + "\n").encode()}
+    report_files(write_new(files, "another --out", force=force))
 
 
 def _plain(text: str) -> str:

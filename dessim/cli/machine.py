@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dessim.cli.options import NEW_FILE, check_new, check_profile
+from dessim.cli.options import NEW_FILE, check_new, check_profile, write_new
 from dessim.files.reading import MAX_TABLE_BYTES, piped, read_text
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def new(
     matrix the distances explain, and warns if it is little. Each number of the file says whether it
     is read, measured or estimated; `dessim show machine` shows what comes from the base.
     """
-    from dessim.files.writing import refuse_input, write_all
+    from dessim.files.writing import refuse_input
     from dessim.host.latency import read_matrix
     from dessim.host.new_profile import check_name, new_profile
 
@@ -58,9 +58,10 @@ def new(
         raise click.UsageError("only one of the files can be standard input")
     check_name(name)
     if out is not None:
-        check_profile(out)
+        check_profile(out, "--out", names_it=False)
     path = out or Path("configs/machines") / f"{name}.yaml"
-    check_new(path, "another NAME" if out is None else "another --out", force=force)
+    instead = "another NAME" if out is None else "another --out"
+    check_new(path, instead, force=force)
     refuse_input(path, lscpu, hwloc, numactl, latency)
     found = _described(lscpu, hwloc)
     if numactl:
@@ -68,10 +69,10 @@ def new(
 
         read_numactl(_text(numactl), found, _called(numactl))
     matrix = read_matrix(_text(latency), _called(latency)) if latency else None
-    made = new_profile(name, found, matrix, _called(latency or ""), base)
+    made = new_profile(name, found, matrix, _called(latency or ""), base, path)
     text = made.draft.text()
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_all({path: text.encode()})
+    write_new({path: text.encode()}, instead, force=force)
     _report(made, path)
 
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dessim.cli.options import NEW_FILE, check_new, check_profile
-from dessim.files.names import unfit_in_name
+from dessim.cli.options import NEW_FILE, check_new, check_profile, unused, write_new
 
 if TYPE_CHECKING:
     from dessim.host.session import MeasuredHost
@@ -59,19 +58,16 @@ def measure(
     """
     from dessim.host.session import measure_host
 
-    check_profile(out)
-    if unfit := unfit_in_name(out.stem):
-        raise click.UsageError(f"--out: a profile's name must not contain {unfit}")
+    check_profile(out, "--out")
     check_new(out, "another --out", force=force)
-
-    from dessim.files.writing import write_all
 
     def note(what: str) -> None:
         if not quiet:
             click.echo(f"measuring: {what}", err=True)
 
-    made = measure_host(out.stem, budget, base, note, privileged=privileged)
-    write_all({out: made.draft.text().encode()})
+    made = measure_host(out.stem, budget, base, note, privileged=privileged, place=out)
+    data = made.draft.text().encode()
+    write_new({out: data}, "another --out", force=force, aside=lambda: {unused(out): data})
     _report(made)
     if not quiet:
         click.echo(f"written: {out}", err=True)

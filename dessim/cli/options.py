@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import click
 
 from dessim.cli.complete import machines, schemes, settings, workloads
 from dessim.cli.known import known
+from dessim.errors import UserError
 from dessim.files.own import refuse_own, store_around
-from dessim.files.writing import STREAMS, check_place, nearest_folder
+from dessim.files.writing import STREAMS, ThereError, check_place, nearest_folder, write_all
 
 Command = Callable[..., Any]
 MAX_WORKERS = 1024
@@ -62,15 +64,32 @@ NEW_FILE = NewFile(path_type=Path)
 FOLDER = Folder(file_okay=False, path_type=Path)
 
 
-def check_profile(out: Path) -> None:
+def check_profile(out: Path, option: str, *, names_it: bool = True) -> None:
     """Refuse a place for a machine's profile whose name does not make it one.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+    option : str
+        Which one gave it: `--out`.
+    names_it : bool
+        Whether the file's name is the machine's, too.
 
     Raises
     ------
     click.UsageError
     """
-    if out.suffix != ".yaml" and str(out) not in STREAMS:
-        raise click.UsageError(f"--out {out}: a profile's name must end in .yaml")
+    if str(out) in STREAMS:
+        return
+    if out.suffix != ".yaml":
+        raise click.UsageError(f"{option} {out}: a profile's name must end in .yaml")
+    if names_it:
+        from dessim.host.new_profile import check_name
+
+        try:
+            check_name(out.stem)
+        except UserError as error:
+            raise click.UsageError(f"{option}: {error}") from None
 
 
 def check_new(path: Path, instead: str, *, force: bool) -> None:
@@ -89,7 +108,50 @@ def check_new(path: Path, instead: str, *, force: bool) -> None:
     click.UsageError
     """
     if path.exists() and not force:
-        raise click.UsageError(f"{path} exists already: give {instead}, or --force to replace it")
+        raise _there(path, instead)
+
+
+def _there(path: Path, instead: str) -> click.UsageError:
+    return click.UsageError(f"{path} exists already: give {instead}, or --force to replace it")
+
+
+def write_new(
+    files: Mapping[Path, bytes],
+    instead: str,
+    *,
+    force: bool,
+    aside: Callable[[], Mapping[Path, bytes]] | None = None,
+) -> list[Path]:
+    """Write files that ``check_new`` let pass: what it checked holds now, too.
+
+    Parameters
+    ----------
+    files : mapping of Path to bytes
+    instead : str
+    force : bool
+        As of ``check_new``.
+    aside : callable, optional
+        What to write if one is there after all; for what took long to make.
+
+    Raises
+    ------
+    click.UsageError
+        If a file appeared during the work; it names what is written aside.
+    """
+    try:
+        return write_all(files, new=not force)
+    except ThereError as error:
+        if aside is None:
+            raise _there(error.path, instead) from None
+        [place] = write_all(aside())
+        text = f"{error.path} appeared during the work and is left as it is: the profile is {place}"
+        raise click.UsageError(text) from None
+
+
+def unused(path: Path) -> Path:
+    """Return a name next to a file's that nothing has: `mine-2.yaml`."""
+    names = (path.with_stem(f"{path.stem}-{n}") for n in count(2))
+    return next(name for name in names if not os.path.lexists(name))
 
 
 ENGINE = click.option(

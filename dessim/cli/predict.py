@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dessim.cli.complete import experiments
-from dessim.cli.measured import DEFAULT, load_with, simulator, table_of
+from dessim.cli.measured import DEFAULT, Use, load_with, simulator, table_of
 from dessim.cli.options import DATA, EXPERIMENT, NEW_FILE, SIMULATION
 from dessim.cli.places import check_second
 from dessim.cli.results import report_files
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from dessim.model import Experiment, Point
     from dessim.model.published import Published
     from dessim.study.fidelity.calibrate import Simulate
+
+USE = Use("--cells")
 
 
 @click.command()
@@ -69,7 +71,7 @@ def predict(
         raise click.UsageError(f"--to {to}: a table's name must end in .csv")
     places = (to, to.with_suffix(".json"))
     with watched() as read:
-        chosen = load_with(experiment, machine, overrides, seed, None)
+        chosen = load_with(experiment, USE, machine, overrides, (seed, None), (), data)
         table = table_of(chosen, data)
     for place in places:
         refuse_input(place, experiment, data, machine, *read)

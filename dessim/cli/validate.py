@@ -10,6 +10,7 @@ import click
 from dessim.cli.complete import experiments
 from dessim.cli.measured import (
     DEFAULT,
+    Use,
     load_with,
     show_validation,
     table_of,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from dessim.model.published import Published
     from dessim.study.sweep.jobs import Tally
 
+USE = Use("--only", grows=True)
 FOR_RATES = "for rates: they name their machines, and runs are short"
 
 
@@ -104,7 +106,7 @@ def validate(
         _refuse({"-j": jobs > 1}, "for curves: their short runs are done here")
         _validate_curves(data, only, engine, seed, replications, out, form, no_figure, quiet)
         return
-    chosen = load_with(experiment, machine, overrides, seed, replications)
+    chosen = load_with(experiment, USE, machine, overrides, (seed, replications), simulate, data)
     table = table_of(chosen, data)
     points = _points(chosen, table, only, simulate, once=replications is None)
     tally, document = _validated(chosen, points, table, engine, jobs, out, quiet=quiet)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -35,10 +35,24 @@ class UnwritableError(UserError):
     """A place where nothing can be written."""
 
 
-def write_all(files: Mapping[Path, bytes]) -> list[Path]:
+class ThereError(UnwritableError):
+    """A new file would replace one that is there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(f"{path} exists already")
+
+
+def write_all(files: Mapping[Path, bytes], *, new: bool = False) -> list[Path]:
     """Write files: all lie complete next to their places before the first is renamed.
 
     Leftovers of killed writers in the same folders are removed.
+
+    Parameters
+    ----------
+    files : mapping of Path to bytes
+    new : bool
+        Whether none of them may replace a file, even one that appears meanwhile.
 
     Returns
     -------
@@ -51,6 +65,8 @@ def write_all(files: Mapping[Path, bytes]) -> list[Path]:
         If the disk is full or not writable; files are then as before.
     UnwritableError
         If a place is a pipe that nobody reads, or as of ``check_place``.
+    ThereError
+        If one of the new files exists already; then none is written.
     """
     streams: list[tuple[IO[bytes], bytes]] = []
     aside: dict[Path, dict[str, bytes]] = {}
@@ -65,9 +81,12 @@ def write_all(files: Mapping[Path, bytes]) -> list[Path]:
         folders = {parent: stack.enter_context(_beside(parent)) for parent in aside}
         for parent, contents in aside.items():
             write_through(folders[parent], contents)
-        for parent, contents in aside.items():
-            for name in contents:
-                _put(folders[parent] / name, parent / name)
+        pairs = [(folders[at] / name, at / name) for at, names in aside.items() for name in names]
+        if new:
+            _put_new(pairs, {_place(path): path for path in files})
+        for made, place in () if new else pairs:
+            _put(made, place)
+        for parent in aside:
             flush(parent)
         for stream, data in streams:
             stream.write(data)
@@ -93,6 +112,32 @@ def _put(new: Path, place: Path) -> None:
     with suppress(OSError):
         new.chmod(stat.S_IMODE(place.stat().st_mode))
     new.replace(place)
+
+
+def _put_new(pairs: Sequence[tuple[Path, Path]], called: Mapping[Path, Path]) -> None:
+    """Give complete files their names, or none of them if one of the names is taken."""
+    named: list[Path] = []
+    try:
+        for made, place in pairs:
+            _name(made, place)
+            named.append(place)
+    except OSError as error:
+        for one in named:
+            one.unlink(missing_ok=True)
+        if isinstance(error, FileExistsError):
+            raise ThereError(called[place]) from None
+        raise
+
+
+def _name(made: Path, place: Path) -> None:
+    """Give a file a name that nothing has: the system looks and writes in one step."""
+    try:
+        os.link(made, place)
+    except FileExistsError:
+        raise
+    except OSError:  # a disk without links: take the name first
+        os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
+        made.replace(place)
 
 
 @contextmanager

@@ -12,10 +12,11 @@ from dessim.host.latency import LITTLE, Matrix, PairLatencies, latencies, placed
 from dessim.host.topology import Description, Shape, UnusableError, hops_of, shape_of
 from dessim.host.writing import Draft, Entry
 from dessim.model import ConfigError, Machine, load_machine, names
-from dessim.model.bases import with_bases
+from dessim.model.bases import stands_on, with_bases
 from dessim.model.errors import Source
 from dessim.model.locate import is_path
 from dessim.model.profile import profile
+from dessim.model.units import shorten
 from dessim.model.vary import value_at
 from dessim.model.yaml_loader import parse_document
 
@@ -57,7 +58,12 @@ class NewProfile:
 
 
 def new_profile(
-    name: str, found: Description, matrix: Matrix | None, matrix_source: str, base: str | None
+    name: str,
+    found: Description,
+    matrix: Matrix | None,
+    matrix_source: str,
+    base: str | None,
+    place: Path | None = None,
 ) -> NewProfile:
     """Build a profile.
 
@@ -71,6 +77,8 @@ def new_profile(
         Where it comes from.
     base : str or None
         None: the profile nearest to the machine that has the distances it needs.
+    place : pathlib.Path or None
+        Where it will be written: no base may stand on it.
 
     Raises
     ------
@@ -94,7 +102,7 @@ def new_profile(
         classes = latencies(matrix, cpus, hops)
         notes += _explained(classes)
     problem: UserError | None = None
-    candidates = _Candidates(name, found, base)
+    candidates = _Candidates(name, found, base, place)
     for links in dict.fromkeys((hops, ())):
         for candidate, machine in candidates.machines():
             draft = _draft(name, found, shape, links, classes, matrix_source, machine, candidate)
@@ -137,10 +145,12 @@ class _Candidates:
     found : Description
     base : str or None
         The only candidate.
+    place : pathlib.Path or None
+        Of the new profile.
     """
 
-    def __init__(self, name: str, found: Description, base: str | None) -> None:
-        self._name, self._base = name, base
+    def __init__(self, name: str, found: Description, base: str | None, place: Path | None) -> None:
+        self._name, self._base, self._place = name, base, place
         self._names = [base] if base else _near(found)
         self.skipped: dict[str, str] = {}
 
@@ -160,12 +170,15 @@ class _Candidates:
                     raise
                 self.skipped[candidate] = str(error).partition("\n")[0]
                 continue
-            if machine.name != self._name:
+            if machine.name == self._name:
+                why = f"'{self._name}' is the name of its base: give another NAME or --base"
+            elif self._place and stands_on(candidate, self._place.parent, self._place):
+                why = f"base '{candidate}' stands on {self._place} itself: give another --base"
+            else:
                 yield candidate, machine
-            elif self._base:
-                raise UnusableError(
-                    f"'{self._name}' is the name of its base: give another NAME or --base"
-                )
+                continue
+            if self._base:
+                raise UnusableError(why)
 
 
 def _near(found: Description) -> list[str]:
@@ -292,4 +305,4 @@ def check_name(name: str) -> None:
         why = "leave out its ending, which makes it that of a file"
     else:
         return
-    raise UnusableError(f"'{name[:40]}' is not a name for a machine: {why}")
+    raise UnusableError(f"'{shorten(name)}' is not a name for a machine: {why}")

@@ -6,6 +6,7 @@ import datetime
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from dessim.host.around import read_window
 from dessim.host.fault_probes import WINDOW_PAGES, faults
@@ -55,6 +56,7 @@ def measure_host(
     note: Callable[[str], None],
     *,
     privileged: bool = False,
+    place: Path | None = None,
 ) -> MeasuredHost:
     """Measure the machine that this runs on.
 
@@ -69,6 +71,8 @@ def measure_host(
         Gets what is measured next.
     privileged : bool
         Go before other processes of the machine.
+    place : pathlib.Path or None
+        Where the profile will be written.
 
     Raises
     ------
@@ -81,7 +85,7 @@ def measure_host(
             " Linux on x86-64 or aarch64; describe it with `dessim machine new`"
         )
     found = read_sysfs()
-    described = new_profile(name, found, None, "", base)
+    described = new_profile(name, found, None, "", base, place)
     draft = described.draft
     cpus, busy = usable_cpus(), load() / len(usable_cpus())
     bench = Bench(cpus, {c.cpu: c for c in found.cpus}, allowed_bytes(), budget / SHARES)

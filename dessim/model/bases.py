@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any
 from dessim.model.document import Document, Path, dotted
 from dessim.model.errors import ConfigError, Place, Problem
 from dessim.model.fields import describe, walk
-from dessim.model.locate import find, find_from, names, not_found
+from dessim.model.locate import find, find_from, names, not_found, places
 from dessim.model.machine import Machine
 from dessim.model.nearest import REQUIRED, nearest_first
 from dessim.model.units import shorten
@@ -127,6 +128,44 @@ def _based(document: Document, folder: FilePath | None, own: str, chain: tuple[s
     kept = {dotted(path) for path in _given(document)}
     inherited = {key: name for key, name in base.origins.items() if key in kept}
     return Based(document, inherited | origins, problems)
+
+
+def stands_on(reference: str, folder: FilePath | None, place: FilePath) -> bool:
+    """Whether a profile is, or leads over its bases to, a file that is yet to be written.
+
+    Parameters
+    ----------
+    reference : str
+        Of the profile: a name or a path.
+    folder : pathlib.Path or None
+        Of the file that names it; paths are tried from here first.
+    place : pathlib.Path
+        Of the file to be written. It may take the name of another one, even of a shipped profile.
+    """
+    for _ in range(MAX_BASES + 1):
+        for path in places("machines", reference, folder):
+            if _same(path, place):
+                return True
+            if path.is_file():
+                break
+        else:
+            return False
+        try:
+            below = read_document(path)[0].get(("base",))
+        except ConfigError:
+            return False
+        if not isinstance(below, str):
+            return False
+        reference, folder = below, path.parent
+    return False
+
+
+def _same(one: FilePath, other: FilePath) -> bool:
+    """Whether two names lead to one file, there or not."""
+    with suppress(OSError):
+        if one.samefile(other):
+            return True
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _circle(reference: str, known: bool) -> str:

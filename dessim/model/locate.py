@@ -92,6 +92,15 @@ def find_from(kind: FileKind, name: str, folder: Path | None) -> Path | None:
     return None
 
 
+def places(kind: FileKind, name: str, folder: Path | None) -> list[Path]:
+    """Where `find_from` looks for a file, in its order, whether or not there is one."""
+    if "\0" in name:
+        return []
+    if is_path(kind, name):
+        return [start / name for start in (folder, Path()) if start is not None]
+    return [root / kind / f"{name}{SUFFIXES[kind]}" for root in roots()]
+
+
 def not_found(kind: FileKind, name: str) -> str:
     """Sentence for a reference that leads nowhere."""
     if is_path(kind, name):

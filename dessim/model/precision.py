@@ -34,6 +34,9 @@ def wanted(data: Any) -> Any:
         return None
     if not isinstance(data, dict):
         raise refuse([((), f"expected metrics with percentages, found {describe(data)}")])
+    if not data:
+        text = "this asks for nothing: name a metric, as in {throughput: 1%}, or leave it out"
+        raise refuse([((), text)])
     problems: list[tuple[tuple[str | int, ...], str]] = []
     result = {}
     for key, value in data.items():

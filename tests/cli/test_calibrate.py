@@ -62,6 +62,35 @@ def test_a_profile_is_fitted_written_and_validated(small: Path) -> None:
     assert again.stdout == done.stdout
 
 
+def test_a_profile_that_appears_during_the_fit_is_not_replaced(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fitted one goes to its usual place, or next to it, and one error names both."""
+    monkeypatch.setattr("dessim.cli.calibrate.check_new", lambda *_, **__: None)
+    words = (*FIT, "--params", "user.read_page_dram", "-q", "--to")
+    usual = small / "results" / "calibrate-small" / "ivybridge-ex-4s-fitted.yaml"
+    for to, made in ((small / "late.yaml", usual), (usual, usual.with_stem(f"{usual.stem}-2"))):
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_text("precious")
+        done = calibrate(small, *words, to)
+        assert done.exit_code == 2
+        assert f"{to} appeared during the work and is left as it is" in done.stderr
+        assert f"the profile is {made}" in done.stderr
+        assert to.read_text() == "precious"
+        assert load_machine(made).name == made.stem
+        made.unlink()
+    usual.unlink()
+
+
+def test_a_profile_may_be_named_like_another_kind_of_value(small: Path) -> None:
+    """`1`, `null`: quoted in its file, as `machine new` does."""
+    for name in ("1", "null"):
+        to = small / f"{name}.yaml"
+        done = calibrate(small, *FIT, "--params", "user.read_page_dram", "-q", "--to", to)
+        assert done.exit_code == 0, done.output
+        assert load_machine(to).name == name
+
+
 def test_json_holds_fit_and_validation(small: Path) -> None:
     """One document on standard output: numbers, what can be said, folds, errors."""
     words = ("--params", "user.read_page_dram", "--fit", "all", "--cross-validate", "-q")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
 
 from dessim.cli import main
+from dessim.host.writing import Draft
 from dessim.model import names
 
 TRACE = "1000 0 7 7 a 0x7f0000001000 0x1 0x6\n"
@@ -96,6 +98,59 @@ def test_a_machine_has_a_name_that_it_is_found_by(name: str) -> None:
     assert not Path("configs").exists()
 
 
+@pytest.mark.parametrize("name", ["..yaml", "a b.yaml", "[x].yaml", "a\tb.yaml", "x.json.yaml"])
+@pytest.mark.parametrize(
+    "line", ["measure --out", "calibrate fault-around-2014 --params kernel.rmap --to"]
+)
+def test_a_profile_that_its_file_names_has_such_a_name(line: str, name: str) -> None:
+    """It is refused at the command line, as `machine new` does."""
+    done = run(*line.split(), name)
+    assert done.exit_code == 2
+    assert f"{line.split()[-1]}: '" in done.stderr
+    assert "is not a name for a machine: " in done.stderr
+    assert not Path(name).exists()
+
+
+@pytest.mark.parametrize(
+    "line", ["machine new k --lscpu l.txt --out k.yaml", "import t.txt --out k.yaml"]
+)
+def test_a_file_that_appears_meanwhile_is_not_replaced(
+    line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check before the work saw nothing there; neither file of an import stays behind."""
+    module = "machine" if "machine" in line else "import_trace"
+    monkeypatch.setattr(f"dessim.cli.{module}.check_new", lambda *_, **__: None)
+    Path("k.yaml").write_text("precious")
+    done = run(*line.split())
+    assert done.exit_code == 2
+    assert "k.yaml exists already: give another --out, or --force to replace it" in done.stderr
+    assert Path("k.yaml").read_text() == "precious"
+    assert not Path("k.parquet").exists()
+    assert run(*line.split(), "--force").exit_code == 0
+    assert Path("k.yaml").read_text() != "precious"
+
+
+def test_a_measured_profile_is_kept_where_its_file_appeared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A minute of measuring is not lost."""
+    made = SimpleNamespace(draft=Draft("k", "ivybridge-ex-4s", "made up"), busy=0.0, skipped=[])
+
+    def measured(*_: object, **__: object) -> SimpleNamespace:
+        Path("k.yaml").write_text("precious")
+        return made
+
+    monkeypatch.setattr("dessim.host.session.measure_host", measured)
+    Path("k-2.yaml").write_text("precious, too")
+    done = run("measure", "--out", "k.yaml", "-q")
+    assert done.exit_code == 2
+    assert "k.yaml appeared during the work" in done.stderr
+    assert "the profile is k-3.yaml" in done.stderr
+    assert Path("k.yaml").read_text() == "precious"
+    assert Path("k-2.yaml").read_text() == "precious, too"
+    assert Path("k-3.yaml").read_text() == made.draft.text()
+
+
 @pytest.mark.parametrize("name", ["mine", "Mine_2.1", "müller"])
 def test_a_machine_is_found_by_its_name(name: str) -> None:
     """As soon as it is written."""
@@ -143,4 +198,55 @@ def test_a_profile_does_not_stand_on_itself() -> None:
         assert done.exit_code == 2
         assert "'k' is the name of its base: give another NAME or --base" in done.stderr
     done = run("machine", "new", "broadwell-2018-2s", "--lscpu", "l.txt")
+    assert done.exit_code == 0
     assert done.stdout.rstrip().endswith("base broadwell-2018-4s")
+
+
+@pytest.mark.parametrize("base", ["m7", "configs/machines/m7.yaml", "link.yaml"])
+def test_no_chain_of_bases_leads_back(base: str) -> None:
+    """Over two others, by name, by path and behind a link; each of them can still be read."""
+    for name, own in (("m5", "ivybridge-ex-4s"), ("m6", "m5"), ("m7", "m6")):
+        assert run("machine", "new", name, "--lscpu", "l.txt", "--base", own).exit_code == 0
+    Path("link.yaml").symlink_to("configs/machines/m7.yaml")
+    line = ("machine", "new", "m5", "--lscpu", "l.txt", "--force")
+    done = run(*line, "--base", base)
+    assert done.exit_code == 2
+    assert f"base '{base}' stands on configs/machines/m5.yaml itself" in done.stderr
+    Path("other.yaml").symlink_to("configs/machines/m5.yaml")
+    done = run("machine", "new", "x", *line[3:], "--base", base, "--out", "other.yaml")
+    assert done.exit_code == 2
+    assert run("show", "machine", "m7").exit_code == 0
+    done = run(*line)
+    assert done.exit_code == 0, "of its own accord it takes one that does not stand on it"
+    assert run("show", "machine", "m7").exit_code == 0
+
+
+def test_a_chain_of_bases_does_not_lead_back_by_a_name_that_is_taken_over() -> None:
+    """A profile in configs/machines hides a shipped one; a file next to it, another."""
+    line = ("machine", "new", "ivybridge-ex-4s", "--lscpu", "l.txt")
+    assert run("machine", "new", "m", "--lscpu", "l.txt", "--base", line[2]).exit_code == 0
+    done = run(*line, "--base", "m")
+    assert done.exit_code == 2
+    assert "base 'm' stands on configs/machines/ivybridge-ex-4s.yaml itself" in done.stderr
+    Path("k.yaml").write_text("name: other\nbase: ivybridge-ex-4s\n")
+    done = run("machine", "new", "k", "--lscpu", "l.txt", "--base", "./k.yaml")
+    assert done.exit_code == 2
+    assert "base './k.yaml' stands on configs/machines/k.yaml itself" in done.stderr
+    assert run("show", "machine", "m").exit_code == 0
+
+
+def test_neither_measuring_nor_fitting_closes_a_circle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are refused before the work."""
+    monkeypatch.setattr("dessim.host.session.usable_cpus", None)
+    monkeypatch.setattr("dessim.cli.calibrate._fit", None)
+    own = ("machine", "new", "--lscpu", "l.txt", "--base")
+    assert run(*own, "ivybridge-ex-4s", "m5").exit_code == 0
+    assert run(*own, "m5", "m6").exit_code == 0
+    done = run("measure", "--base", "m6", "--out", "configs/machines/m5.yaml", "--force")
+    assert done.exit_code == 2
+    assert "base 'm6' stands on configs/machines/m5.yaml itself" in done.stderr
+    assert run(*own, "ivybridge-ex-4s", "m7").exit_code == 0
+    line = ("calibrate", "fault-around-2014", "--params", "kernel.rmap", "--machine", "m7")
+    done = run(*line, "--to", "configs/machines/ivybridge-ex-4s.yaml")
+    assert done.exit_code == 2
+    assert "machine 'm7' stands on configs/machines/ivybridge-ex-4s.yaml" in done.stderr

@@ -209,3 +209,86 @@ def test_rates_of_will_it_scale_stand_beside_their_simulation(tmp_path: Path) ->
         assert answer.exit_code == 2, answer.output
     answer = typed("validate", "--kernel", "6.1")
     assert "--kernel has no effect except with will-it-scale's own CSV" in answer.stderr
+
+
+CELLS = "each cell has its own workload, scheme, threads and order: choose cells with {option}"
+IDLE = {
+    "schemes=[linux_6_12]": CELLS,
+    "threads=2": CELLS,
+    "workload=random-read": CELLS,
+    "workload.threads=2": CELLS,
+    "fault_around_order=[2]": CELLS,
+    "matrix.fault_around_order=[2, 6]": CELLS,
+    "matrix.machine=[icelake-sp-2s]": "a machine with --machine, a size with --simulate",
+    "zip={}": CELLS,
+    "include=[]": CELLS,
+    "description=x": "this changes nothing in this command",
+    "workload.description=x": "this changes no result",
+    "workload.file_size=[1MiB, 2MiB]": "each cell is simulated with one value: give no list",
+}
+COMMANDS = {
+    "validate": {
+        "name=x": "this changes nothing in this command",
+        "machine=[icelake-sp-2s, ivybridge-ex-4s]": "give no list",
+        "simulate=64KiB": "--simulate says how much is simulated",
+        "simulate_cap=64KiB": "--simulate says how much is simulated",
+    },
+    "predict": {
+        "simulate_cap=64KiB": "this changes nothing in this command",
+        "precision.throughput=1%": "this changes nothing in this command",
+        "measured=fault-around-2014": "--data names the table",
+    },
+    "calibrate": {
+        " machine.kernel.rmap=9ns": "drop --set machine",
+        "simulate=64KiB": "--simulate says how much is simulated",
+        "warmup=1us": "this changes nothing in this command",
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "option"), [("validate", "--only"), ("predict", "--cells"), ("calibrate", "--fit")]
+)
+def test_a_setting_that_no_cell_takes_is_refused(small: Path, command: str, option: str) -> None:
+    """All of them at once, each at its place with what to do instead."""
+    settings = IDLE | COMMANDS[command]
+    words = [word for text in settings for word in ("--set", text)]
+    given = ("--data", "fault-around-2014", "--simulate", "64KiB", "--out", small / "results")
+    done = typed(command, small / "small.yaml", *given, *words)
+    assert done.exit_code == 2
+    lines = done.stderr.splitlines()
+    assert len(lines) == len(settings)
+    for line, (text, said) in zip(lines, settings.items(), strict=True):
+        assert f": {text.partition('=')[0].strip()}: error: " in line
+        assert said.format(option=option) in line
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *("seed=7", "replications=1", "machine=icelake-sp-2s", "machine.kernel.rmap=900ns"),
+        *("workload.page_touch=touch_word", "simulate=64KiB", "precision.throughput=0.1%"),
+    ],
+)
+def test_a_setting_that_cells_take_changes_them(small: Path, setting: str) -> None:
+    """As long as a key is taken, it does something."""
+    words = ("--only", "sequential-read:1:4", "--format", "json", "--no-figure", "-q")
+    plain = validate(small, *words)
+    done = validate(small, *words, "--set", setting)
+    assert done.exit_code == 0, done.output
+    assert done.stdout != plain.stdout
+
+
+def test_a_setting_reaches_workloads_that_the_experiment_does_not_name(small: Path) -> None:
+    """A cell of the table that the experiment does not have is changed as its own are."""
+    own = small / "other.csv"
+    own.write_text("workload,threads,order,seconds\nseparate-processes,2,4,1.5\n")
+    words = ("--data", str(own), "--simulate", "full", "--format", "json", "-q")
+    size = ("--set", "workload.file_size=256KiB")
+    plain, done = (
+        json.loads(validate(small, *words, "--no-figure", *size, *more).stdout)["cells"][0][
+            "completion_s"
+        ]
+        for more in ((), ("--set", "workload.page_work=90us"))
+    )
+    assert done["simulated"] > 1.5 * plain["simulated"]

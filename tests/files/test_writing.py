@@ -13,7 +13,7 @@ import pytest
 from dessim.files import writing
 from dessim.files.atomic import UNFINISHED
 from dessim.files.seals import BrokenSealError, changed, read_sealed, write_sealed
-from dessim.files.writing import UnwritableError, write_all
+from dessim.files.writing import ThereError, UnwritableError, write_all
 
 
 def test_a_link_stays_and_its_target_is_replaced(tmp_path: Path) -> None:
@@ -148,3 +148,28 @@ def test_a_broken_seal_is_noticed(tmp_path: Path) -> None:
         read_sealed(tmp_path / "one")
     (tmp_path / "seals.json").unlink()
     assert read_sealed(tmp_path / "two") == b"3"
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+def test_a_new_file_replaces_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    """Of several files none is written if one is there; also on a disk without links."""
+
+    def link(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "no links here")
+
+    if not links:
+        monkeypatch.setattr(os, "link", link)
+    one, two = tmp_path / "one", tmp_path / "two"
+    two.write_bytes(b"precious")
+    with pytest.raises(ThereError, match="two exists already"):
+        write_all({one: b"1", two: b"2"}, new=True)
+    assert not one.exists()
+    assert two.read_bytes() == b"precious"
+    two.unlink()
+    two.symlink_to("three")
+    write_all({one: b"1", two: b"2"}, new=True)
+    assert (one.read_bytes(), (tmp_path / "three").read_bytes()) == (b"1", b"2")
+    assert one.stat().st_nlink == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "three", "two"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,66 @@ def test_later_overrides_change_earlier_ones() -> None:
     assert point.workload.file_size_bytes == 2 << 20
     with pytest.raises(ConfigError, match=r"^--set 2: seed: error: 'seed' is set by --set 1"):
         _points("seed=1", "seed=2")
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "key"),
+    [
+        ("threads=[2]", "matrix.threads=[4]", "threads"),
+        ("matrix.threads=[4]", "threads=[2]", "threads"),
+        ("zip.threads=[4]", "threads=2", "threads"),
+        ("threads=16", "matrix={threads: [4]}", "threads"),
+        ("matrix={threads: [4]}", "matrix.threads=[8]", "threads"),
+        ("matrix={threads: [4]}", "zip={threads: [8]}", "threads"),
+        ("workload.threads=4", "threads=8", "threads"),
+        ("machine=ivybridge-ex-4s", "matrix.machine=[icelake-sp-2s]", "machine"),
+        ("machine.kernel.rmap=9ns", "matrix={machine.kernel.rmap: [8ns]}", "machine.kernel.rmap"),
+    ],
+)
+def test_one_thing_is_set_once_by_whatever_spelling(one: str, two: str, key: str) -> None:
+    """The later would win, and nobody would know."""
+    with pytest.raises(ConfigError) as refusal:
+        _points(*PLAIN[2:], one, two, name="experiment-point")
+    said = f"--set 4: {two.partition('=')[0]}: error: '{key}' is set by --set 3 already: drop one"
+    assert str(refusal.value) == said
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("threads=[2]", "matrix={}"),
+        ("matrix.threads=[2]", "matrix={fault_around_order: [2]}"),
+        ("precision.throughput=1%", "precision={fault_latency_p99: 1%}"),
+        ("machine.smt.user_slowdown=2", "machine.smt={user_slowdown: 2, kernel_slowdown: 2}"),
+    ],
+)
+def test_what_is_set_is_not_taken_away_again(one: str, two: str) -> None:
+    """The other way round, both count."""
+    with pytest.raises(ConfigError, match=r"--set 2: .*this takes away what --set 1 sets: give it"):
+        _points(one, two, name="experiment-point")
+    assert _points(two, one, name="experiment-point")
+
+
+def test_different_things_are_set_together() -> None:
+    """A sweep without the key, and one value of whatever machine is chosen."""
+    [point] = _points("matrix={fault_around_order: [2]}", "threads=3", name="experiment-point")
+    assert (point.threads, point.fault_around_order) == (3, 2)
+    machine = VALID / "machine-two-sockets.yaml"
+    [point] = _points("machine.kernel.rmap=9ns", f"machine={machine}", name="experiment-point")
+    assert point.machine.kernel.rmap_ps == 9_000
+
+
+def test_a_precision_of_nothing_is_refused(tmp_path: Path) -> None:
+    """From outside and in a file."""
+    said = "error: this asks for nothing: name a metric, as in {throughput: 1%}, or leave it out"
+    with pytest.raises(ConfigError, match=f"--set 1: precision: {re.escape(said)}"):
+        _points("precision={}", name="experiment-point")
+    (tmp_path / "own.yaml").write_text(
+        "machine: ivybridge-ex-4s\nworkload: sequential-read\nschemes: [linux_6_12]\n"
+        "precision: {}\n"
+    )
+    with pytest.raises(ConfigError, match=f"own.yaml:4:12: {re.escape(said)}"):
+        load_experiment(tmp_path / "own.yaml")
 
 
 def test_lists_that_are_values_are_not_swept() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from dessim import registry
 from dessim.model import ConfigError, Experiment, Point, SchemeChoice, load_workload, resolve
@@ -16,6 +17,7 @@ from dessim.model.author import our_workload, usual_author
 from dessim.model.errors import Place, Problem, Source, suggest
 from dessim.model.growth import first_bytes
 from dessim.model.locate import is_path, names, unknown_name
+from dessim.model.profile import Cell
 from dessim.model.published import Key
 from dessim.model.units import SIZE, parse_quantity
 from dessim.model.workload import MAX_THREADS, PAGE_BYTES, Workload
@@ -189,7 +191,7 @@ def points_of(
     problems: list[Problem] = []
     for key in keys:
         try:
-            points.append(_point(key, templates))
+            points.append(_point(key, templates, experiment))
         except ConfigError as error:  # of a workload's file: it names its own place
             problems += error.problems
         except ValueError as error:
@@ -249,7 +251,7 @@ def for_differences(point: Point) -> Point:
     return point.model_copy(update=changed)
 
 
-def _point(key: Key, templates: Mapping[object, Point]) -> Point:
+def _point(key: Key, templates: Mapping[object, Point], experiment: Experiment) -> Point:
     own = templates.get(key)
     if own is not None:
         return own
@@ -258,7 +260,7 @@ def _point(key: Key, templates: Mapping[object, Point]) -> Point:
         raise ValueError(f"threads must be 1 to {MAX_THREADS}, the order 0 to 9")
     registry.load(scheme)  # here, where its place is known
     like = templates.get(workload) or templates[None]
-    known = like.workload if workload in templates else _workload(workload)
+    known = like.workload if workload in templates else _workload(workload, experiment)
     whole = workload not in templates  # the experiment says nothing about it
     return like.model_copy(
         update={
@@ -273,13 +275,21 @@ def _point(key: Key, templates: Mapping[object, Point]) -> Point:
     )
 
 
-def _workload(name: str) -> Workload:
+def _workload(name: str, experiment: Experiment) -> Workload:
+    """A workload that the experiment does not name, with what `--set workload.…` gives to all."""
     if not is_path("workloads", name) and name not in names("workloads"):
         raise ValueError(unknown_name("workloads", name))
     found = load_workload(name)
     if found.kind != "faults":
         raise ValueError(f"workload '{found.name}' reads no file, so it has no page faults")
-    return found
+    references, document = experiment._references, experiment._document
+    if document is None or not any(path[0] == "workload" for path in references.settings):
+        return found
+    path = str(Path(name).absolute()) if is_path("workloads", name) else name
+    changed, problems = references.workload(Cell(path, Place(Source(name))), document, {})
+    if changed is None:
+        raise ConfigError(problems)
+    return changed  # type: ignore[no-any-return]
 
 
 def simulating(points: Sequence[Point], texts: Sequence[str]) -> list[Point]:

@@ -141,7 +141,6 @@ def run(
     if not done.tally.failed and config != STDIN:
         keep(store, asked, read, done.files, done.runs, begun)
     _draw(done, figures=figures, queues=queues, quiet=quiet)
-    _report_outdated(done.folder)
     if replaced and not quiet:
         click.echo(f"replaces the results of `{replaced}`", err=True)
     _report(done, form, quiet)
@@ -176,13 +175,14 @@ def _replaced(request: Request, folder: Path) -> str:
 
 
 def _draw(done: Outcome, *, figures: bool, queues: bool, quiet: bool) -> None:
-    """Write what was asked for besides the tables."""
+    """Write what was asked for besides the tables, and name what is of former ones."""
     if queues:
         done.files.append(_write_queues(done.points, done.folder, quiet))
     if figures:
         from dessim.report.figures import draw_all
 
         done.files.extend(draw_all(done.folder, done.folder / "figures"))
+    _report_outdated(done.folder)
 
 
 def _print_known(store: Store, asked: dict[str, Any], form: str, quiet: bool) -> bool:

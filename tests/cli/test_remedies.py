@@ -42,6 +42,23 @@ def test_a_place_of_another_user_is_like_a_read_only_disk(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
+    "place", ["dessim.study.store.runs.Store.save", "dessim.study.sweep.request.run_request"]
+)
+def test_runs_that_another_user_s_folder_does_not_take(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No run fails for it: the sweep stops, and goes on once the place is ours."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "runs")
+
+    monkeypatch.setattr(place, refuse)
+    done = typed("run", "eight-processes", *FAST)
+    assert done.exit_code == 1
+    assert "runs: Permission denied; ask the owner for the right to it: " in done.stderr
+
+
+@pytest.mark.parametrize(
     ("line", "remedy"),
     [
         ("threads: [2, 4]", "; `matrix: {threads: [2, 4]}` sweeps it"),
@@ -58,7 +75,7 @@ def test_a_list_where_one_value_is_expected(line: str, remedy: str) -> None:
     path = experiment_file(Path(), "\n".join([*kept, line, ""]))
     done = typed("run", path)
     assert done.exit_code == 2
-    assert f"found a list{remedy}".replace("found a listfound", "found") in done.stderr
+    assert remedy in done.stderr
 
 
 @pytest.mark.parametrize("command", ["report", "figure"])

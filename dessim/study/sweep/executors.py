@@ -228,7 +228,7 @@ class ClusterWorkers:
             self._leave(wait=not at_once)
 
     def _cut_off(self) -> None:
-        """Kill our own workers: told to end amid a run, they would log what they lost."""
+        """Kill our own workers: asked to end amid a run, they would log what they lost."""
         for name in ("distributed", "tornado", "asyncio"):
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         if self._local is not None:

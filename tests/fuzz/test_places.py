@@ -254,7 +254,7 @@ BAD_FOLDERS = {
     "/dev/zero": "/dev/zero: this is not a folder",
     "table.csv": "'table.csv' is a file",
     "table.csv/x": "/table.csv: this is not a folder",
-    "lost": "/table.csv: this is not a folder",
+    "lost": "lost: this link leads nowhere",
     "": "give the name of a folder",
     "x" * 300: "this name is too long",
 }

@@ -108,9 +108,9 @@ def _print_status(found: dict[str, Any]) -> None:
     if found["runs_of_no_sweep"] and not found["unreadable"]:
         belong = "belongs" if found["runs_of_no_sweep"] == 1 else "belong"
         click.echo(
-            f"{found['runs_of_no_sweep']} of them {belong} to no current sweep, like those that"
-            " `validate`, `calibrate`, `predict` and `explain` reuse: `dessim clean --unused`"
-            " removes them"
+            f"{found['runs_of_no_sweep']} of them {belong} to no current sweep: `dessim clean"
+            " --unused` removes them\n"
+            "  (`validate`, `calibrate`, `predict` and `explain` reuse such runs)"
         )
     if found["runs_of_other_versions"]:
         other = counted(found["runs_of_other_versions"], "run")

@@ -10,6 +10,7 @@ import pytest
 from small import experiment_file
 
 import dessim
+from dessim.files.writing import UnwritableError
 from dessim.measure.statistics.flags import FLAGS
 from dessim.model import ConfigError
 from dessim.report.plot.drawing import UnknownFigureError
@@ -214,3 +215,12 @@ def test_a_setup_is_that_of_one_point(folder: Path) -> None:
         dessim.setup(path)
     setup = dessim.setup(path, {"threads": 2, "schemes": ["lock_each_page"]}, replication=3)
     assert (setup.threads, setup.replication) == (2, 3)
+
+
+def test_a_report_does_not_replace_results(result: dessim.Result) -> None:
+    """A page goes anywhere else."""
+    before = (result.folder / "results.json").read_bytes()
+    with pytest.raises(UnwritableError, match="which only `dessim run` writes"):
+        result.report(result.folder / "results.json")
+    assert (result.folder / "results.json").read_bytes() == before
+    assert result.report(result.folder / "page.html").is_file()

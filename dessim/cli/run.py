@@ -202,6 +202,7 @@ def _print_known(store: Store, asked: dict[str, Any], form: str, quiet: bool) ->
     runs = len(answer.runs)
     if not quiet:
         click.echo(f"{counted(runs, 'run')}, {stored_already(runs)}", err=True)
+    _report_outdated(Path(answer.tables[0]).parent)
     print_document(document, form)
     if not quiet:
         where = summary_of([Path(path) for path in answer.tables])

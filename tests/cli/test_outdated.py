@@ -59,6 +59,7 @@ def test_files_of_former_results_are_named_until_they_are_made_again() -> None:
         " --queues\n"
     )
     assert {FIGURE, PAGE, QUEUES} < old()
+    assert run("run", "tiny.yaml", "-q", "--seed", "9").stderr == said, "unchanged"
     shown = run("status").stdout
     assert "of former results: results/tiny/figures/{" in shown
     assert "  to make again: `dessim figure results/tiny`, `dessim report results/tiny`" in shown

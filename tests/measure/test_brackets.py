@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dessim.measure.statistics.brackets import Bracket, brackets, sides, threads_inside
@@ -78,6 +78,7 @@ def test_true_crossovers_are_inside_even_where_the_ratio_bends(n: int) -> None:
         max_size=8,
     )
 )
+@example([[0.0, 0.0, 3e-220], [0.0, -6e-249]])
 def test_brackets_do_not_overlap_and_agree_with_the_sides(logs: list[list[float]]) -> None:
     """Brackets ascend, their directions alternate, and the number lies inside."""
     threads = THREADS[: len(logs)]

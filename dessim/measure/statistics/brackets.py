@@ -145,10 +145,15 @@ def threads_between(low: int, high: int, known: Sequence[int] = ()) -> int | Non
 
 
 def _interpolated(threads: Sequence[int], medians: Sequence[float]) -> float:
-    """Where the medians go through 0, linear in log threads; of several places the middle one."""
+    """Where the medians go through 0, linear in log threads; of several places the middle one.
+
+    The middle of the bracket if a median at an end is 0: of differences whose squares underflow.
+    """
     clear = [(math.log2(n), y) for n, y in zip(threads, medians, strict=True) if y]
     places = []
     for (x0, y0), (x1, y1) in pairwise(clear):
         if (y0 > 0) != (y1 > 0):
             places.append(x0 + (x1 - x0) * y0 / (y0 - y1))
+    if not places:
+        return math.sqrt(threads[0] * threads[-1])
     return float(2 ** places[len(places) // 2])

@@ -204,23 +204,9 @@ class Result:
         return drawing.figure
 
     def report(self, out: str | Path | None = None) -> Path:
-        """Write the report as one HTML file and return its path.
-
-        Parameters
-        ----------
-        out : str or pathlib.Path, optional
-            The file; left out: `report.html` next to the results. One that is there is replaced.
-
-        Raises
-        ------
-        UnwritableError
-            If the file is one of results that only a run writes.
-        """
-        from dessim.files.own import refuse_own
+        """Write the report as one HTML file and return its path."""
         from dessim.report.page.render import write_report
 
-        if out is not None:
-            refuse_own(Path(out))
         return write_report(self.folder, None if out is None else Path(out))
 
     def __repr__(self) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 import dessim
 from dessim.files.drawn import note_drawn
+from dessim.files.own import refuse_own
 from dessim.files.reading import parse_json, read_file, read_json
 from dessim.files.seals import read_sealed
 from dessim.files.writing import write_all
@@ -69,7 +70,11 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
         If the files are no results of dessim.
     OSError
         If they cannot be read, or the report not be written.
+    UnwritableError
+        If the file is one of results, which only a run writes.
     """
+    if out is not None:
+        refuse_own(out)
     with doubting(folder):
         text = report_html(folder)
     paths = write_all({out or folder / "report.html": text.encode()})

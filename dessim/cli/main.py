@@ -36,12 +36,12 @@ class Failed(Refused):
 
 
 def _refused(error: OSError) -> Refused:
-    from dessim.files.writing import NO_ROOM, remedy
+    from dessim.files.writing import NOT_TAKEN, remedy
 
     streams.give_up()
     if streams.was_printing(error):
         return Failed(f"error: standard output: {error.strerror}")
-    if error.errno in NO_ROOM:
+    if error.errno in NOT_TAKEN:
         how = f"{remedy(error)}, or choose another place, and repeat it"
         return Failed(f"error: {told(error)}; no file is half-written: {how}")
     if isinstance(error, FileNotFoundError) and not _is_somewhere():

@@ -45,10 +45,9 @@ class Use:
     def taken(self) -> set[str]:
         """Keys of an experiment that can change something here."""
         known = {"machine", "workload", "seed", "replications", "simulate", "measured"}
-        known |= (
-            {"simulate_cap", "precision", "max_replications", "warmup"} if self.grows else set()
-        )
-        return known | ({"name"} if self.fits else set())
+        if self.grows:
+            known |= {"simulate_cap", "precision", "max_replications", "warmup"}
+        return known | {"name"} if self.fits else known
 
 
 def load_with(

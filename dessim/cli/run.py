@@ -259,12 +259,12 @@ def _report_cleared(leftovers: int) -> None:
 
 def _with_room(carry_out: Callable[[], Outcome], store: Store) -> Outcome:
     """Carry an experiment out; if the disk is too full for its tables, say how to go on."""
-    from dessim.files.writing import NO_ROOM, remedy
+    from dessim.files.writing import NOT_TAKEN, remedy
 
     try:
         return carry_out()
     except OSError as error:
-        if error.errno not in NO_ROOM:
+        if error.errno not in NOT_TAKEN:
             raise
         fail(
             f"the tables cannot be written: {told(error)}; {remedy(error)}: finished runs are in"

@@ -50,7 +50,7 @@ def status(folder: Path, form: str) -> None:
     store = store_of(_results(folder))
     runs = list(all_runs(store))
     there = {one.digest for one in runs if not one.damage}
-    whole = {one.digest for one in runs if one.run is not None}
+    whole = {one.digest for one in runs if not one.damage and not one.foreign}
     damaged = [one.damage for one in runs if one.damage]
     sweeps, unreadable = manifests_of(folder), unreadable_manifests(folder)
     places = sorted({*(sweep.folder for sweep in sweeps), *(path.parent for path in unreadable)})

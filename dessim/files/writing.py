@@ -18,14 +18,15 @@ from dessim.files.atomic import clear, flush, workspace, write_through
 
 DENIED = (errno.EACCES, errno.EPERM)
 """What the system says of somebody else's files."""
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, *DENIED)
-"""The same of a disk that is full or only to be read, and of a file too large: no room for ours."""
+NOT_TAKEN = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, *DENIED)
+"""The same of a disk that is full or only to be read, and of a file too large: what is written is
+not taken, and the same can be done again elsewhere."""
 STREAMS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
 NEW = "new"
 
 
 def remedy(error: OSError) -> str:
-    """Return what to do about a disk without room, in words."""
+    """Return what to do about a place that takes nothing, in words."""
     if error.errno in DENIED:
         return "ask the owner for the right to it"
     return "make it writable" if error.errno == errno.EROFS else "free some space"

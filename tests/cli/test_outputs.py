@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from matplotlib.figure import Figure
 
 from dessim.cli import main
 from dessim.files.own import RESULTS
 from dessim.files.seals import DRAWN, MANIFEST, SEALS, changed
 from dessim.files.writing import UnwritableError
+from dessim.report.plot.drawing import Drawing
 from dessim.report.plot.save import save
 
 TINY = """\
@@ -213,7 +215,7 @@ def test_files_next_to_results_can_be_written() -> None:
     assert run("export", "results/tiny", "--out", SEALED / "runs.csv").exit_code == 0
     assert run("figure", "tiny", "throughput", "--out", SEALED).exit_code == 0
     with pytest.raises(UnwritableError, match=r"latency\.csv is a file of results"):
-        save(None, SEALED, "latency")  # type: ignore[arg-type]
+        save(Drawing(Figure(), [{"threads": 1}], "Empty."), SEALED, "latency")
     assert changed(SEALED) == []
 
 

@@ -14,8 +14,6 @@ from dessim.files.tables import csv_text
 from dessim.files.writing import write_all
 from dessim.report.plot.drawing import Drawing
 
-SUFFIXES = ("pdf", "svg", "png", "csv", "txt")
-
 
 def _metadata(name: str, caption: str) -> dict[str, dict[str, Any]]:
     """Metadata of each form: the caption is in the file, and nothing says the time."""
@@ -47,8 +45,6 @@ def save(drawing: Drawing, out: Path, name: str) -> list[Path]:
     UnwritableError
         If results would be written over: `latency.csv` is a name of both.
     """
-    for suffix in SUFFIXES:
-        refuse_own(out / f"{name}.{suffix}")
     settle(drawing.figure)
     files: dict[Path, bytes] = {}
     for form, metadata in _metadata(name, drawing.caption).items():
@@ -57,6 +53,8 @@ def save(drawing: Drawing, out: Path, name: str) -> list[Path]:
         files[out / f"{name}.{form}"] = drawn.getvalue()
     files[out / f"{name}.csv"] = csv_text(drawing.rows).encode()
     files[out / f"{name}.txt"] = f"{drawing.caption}\n".encode()
+    for path in files:
+        refuse_own(path)
     return write_all(files)
 
 

@@ -221,26 +221,27 @@ class StoredRun:
     ----------
     digest : str
         Its name.
-    run : RunResult or None
-        None if it cannot be read.
     damage : str
         What is wrong with it; empty if nothing is.
+    foreign : bool
+        Whether it is a whole one of another version, which this one does not read.
     """
 
     digest: str
-    run: RunResult | None
     damage: str = ""
+    foreign: bool = False
 
 
 def all_runs(store: Store) -> Iterator[StoredRun]:
-    """Yield every run of a store; a whole one of another version has neither result nor damage."""
+    """Read and check every run of a store; results are not kept: there may be many."""
     for digest in store.digests():
         try:
-            yield StoredRun(digest, store.load_digest(digest))
+            store.load_digest(digest)
+            yield StoredRun(digest)
         except OtherVersionError:
-            yield StoredRun(digest, None)
+            yield StoredRun(digest, foreign=True)
         except DamagedRunError as error:
-            yield StoredRun(digest, None, str(error))
+            yield StoredRun(digest, str(error))
 
 
 def _put_in_place(new: Path, place: Path) -> None:

@@ -224,7 +224,7 @@ def manifest_points(
     """
     largest = {job.point_index: _sized(job) for job in jobs}  # sizes ascend: the last is largest
     points: dict[tuple[int, int], dict[str, Any]] = {}
-    named: dict[tuple[int, int], dict[str, int]] = {}
+    named: set[tuple[tuple[int, int], str]] = set()
     failures: dict[tuple[int, int], dict[str, str]] = {}
     for outcome in tally.failed if tally else ():
         reasons = failures.setdefault(_sized(outcome.job), {})
@@ -235,10 +235,9 @@ def manifest_points(
             final = place == largest[place[0]] and not (growing and growing[place[0]])
             points[place] = {"index": place[0], **_identity(job.point), "final": final}
             points[place] |= {"runs": [], "failures": failures.get(place, {})}
-            named[place] = {}
-        named[place].setdefault(job.key.digest, job.key.replication)
-    for place, runs in named.items():
-        points[place]["runs"] = [[replication, digest] for digest, replication in runs.items()]
+        if (place, job.key.digest) not in named:
+            named.add((place, job.key.digest))
+            points[place]["runs"].append([job.key.replication, job.key.digest])
     return list(points.values())
 
 

@@ -19,7 +19,7 @@ import dessim
 from dessim.engines import EngineName, run_setup
 from dessim.errors import told
 from dessim.files.atomic import clear
-from dessim.files.writing import NO_ROOM
+from dessim.files.writing import NOT_TAKEN
 from dessim.kernel.result import RunResult
 from dessim.study.store.runs import DamagedRunError, Store
 from dessim.study.store.version import commit, model_version
@@ -174,7 +174,7 @@ def attempt(job: Job, progress: Callable[[int], None] | None = None) -> Reply:
 
 
 def _no_room(error: OSError) -> int:
-    return error.errno if error.errno in NO_ROOM else 0
+    return error.errno if error.errno in NOT_TAKEN else 0
 
 
 def _in_one_line(error: Exception) -> str:

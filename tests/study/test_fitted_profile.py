@@ -95,13 +95,14 @@ def test_a_file_with_a_base_gets_what_was_fitted_and_no_more(tmp_path: Path) -> 
     record = RECORD.model_copy(
         update={"parameters": paths, "covariance": tuple((0.1,) * 4 for _ in paths)}
     )
-    text = fitted_profile(rebased(based, tmp_path), machine, numbers, "new", record)
+    text = fitted_profile(rebased(based, tmp_path), machine, numbers, "1", record)
     (tmp_path / "elsewhere").mkdir()
-    fitted = load_machine(written(tmp_path / "elsewhere", text))
+    fitted = load_machine(written(tmp_path / "elsewhere", text, "1"))
+    assert fitted.name == "1", "a text, and no number"
     for path in paths:
         assert value_of(fitted, path) == value_of(machine, path) + 1, path
         assert fitted.provenance[path].tag == "fitted"
-    own = {path for path, origin in fitted.origins.items() if origin == "new"}
+    own = {path for path, origin in fitted.origins.items() if origin == "1"}
     assert own == {*paths, "kernel.find_vma", "user.touch_word"}
     assert str(base) in text
 

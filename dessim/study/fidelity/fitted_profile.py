@@ -64,15 +64,15 @@ def fitted_profile(
             edits.append(_behind(root, way, entry))
         else:
             _put(sections, way, entry)
-    own = _node(root, ["name"])
+    quoted, own = json.dumps(name, ensure_ascii=False), _node(root, ["name"])
     if own is not None:
-        edits.append((*_extent(own), json.dumps(name, ensure_ascii=False)))
+        edits.append((*_extent(own), quoted))
     old = _pair(root, "calibration")
     if old is not None:
         edits.append((old[0].start_mark.index, _extent(old[1])[1], ""))
     for begin, end, new in sorted(edits, reverse=True):
         text = text[:begin] + new + text[end:]
-    head = "" if own is not None else f"name: {json.dumps(name, ensure_ascii=False)}\n"
+    head = "" if own is not None else f"name: {quoted}\n"
     added = f"\n\n{_block(sections)}" if sections else ""
     return f"{head}{text.rstrip()}{added}\n\n{_record(record)}"
 
